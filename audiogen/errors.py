@@ -1,0 +1,18 @@
+"""The one error that a user sees: what, why, and what to do about it, on one line."""
+
+
+class InputError(ValueError):
+    """Bad input: an unreadable file, an unknown key, an impossible request.
+
+    The command line prints it as one line on stderr and exits with code 2.
+
+    Args:
+        subject: what is wrong: a file, a key, a flag.
+        cause: why it cannot be used.
+        cure: what the user can do about it.
+    """
+
+    def __init__(self, subject: object, cause: str, cure: str = "") -> None:
+        self.subject, self.cause, self.cure = str(subject), cause, cure
+        text = f"{self.subject}: {cause}" + (f"; {cure}" if cure else "")
+        super().__init__(" ".join(text.split()))

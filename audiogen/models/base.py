@@ -1,0 +1,57 @@
+"""What every Model is: what follows these Frames?
+
+A Model sees tensors only: Frames ``[batch, time, feature]`` (float), or tokens ``[batch, time]`` (int64). It knows
+nothing of files, sample rates or channels. Its recurrent memory is an explicit state that the caller carries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+State = Any
+"""A nest of tensors (tuple, list, dict or dataclass) whose size does not grow with the number of steps taken."""
+
+
+@dataclass
+class Sampling:
+    """How to draw the next frame.
+
+    Args:
+        temperature: 0 gives each Head's most likely (or mean) frame, 1 its own distribution; above 1 is wilder.
+        generator: source of randomness; the same generator state gives the same draws.
+    """
+
+    temperature: float = 1.0
+    generator: torch.Generator | None = field(default=None, repr=False)
+
+    def normal(self, *shape: int, device: torch.device | None = None) -> Tensor:
+        """Standard normal draws of the given shape, from the generator."""
+        draws = torch.randn(*shape, generator=self.generator)  # drawn on the CPU: the same on each device
+        return draws.to(device) if device is not None else draws
+
+    def uniform(self, *shape: int, device: torch.device | None = None) -> Tensor:
+        """Uniform draws in [0, 1) of the given shape, from the generator."""
+        draws = torch.rand(*shape, generator=self.generator)
+        return draws.to(device) if device is not None else draws
+
+
+class Model(nn.Module, ABC):
+    """A distribution over the next frame given all earlier ones."""
+
+    @abstractmethod
+    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
+        """Named training losses (scalars) of ``[batch, time, feature]``; ``"loss"`` is the one to minimise."""
+
+    @abstractmethod
+    def start(self, prompt: Tensor) -> State:
+        """The state after reading ``prompt`` ``[batch, time, feature]``, time >= 1."""
+
+    @abstractmethod
+    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+        """Draw the next frame ``[batch, feature]`` and return it with the state that has read it."""

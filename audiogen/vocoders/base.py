@@ -1,0 +1,56 @@
+"""What every Vocoder is: mel Frames -> waveform, in a stream.
+
+A Vocoder declares the `MelSpec` of the frames it takes. Batch is the channel axis here: frames are
+``[channels, time, n_mels]`` log-mel values of one recording, samples are ``[channels, samples]`` at
+``spec.sample_rate``.
+
+Frame k of a stream is the window that covers samples ``[k * hop - overlap, k * hop - overlap + win)`` where sample 0
+is the first one to be rendered and ``overlap = win - hop``. So frame 0 adds the first ``hop`` new samples and looks
+``overlap`` samples back into the past, which is the prompt's end when there is one, and silence otherwise.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel import MelSpec
+
+
+class Stream(ABC):
+    """One waveform being rendered, piece by piece. Pieces of any size give the same samples."""
+
+    @abstractmethod
+    def push(self, frames: Tensor) -> Tensor:
+        """Take ``[channels, time, n_mels]`` log-mel frames; return the samples that are final by now.
+
+        The returned ``[channels, samples]`` may be shorter than ``time * hop`` (look-ahead) or empty.
+        """
+
+    @abstractmethod
+    def finish(self) -> Tensor:
+        """The samples still held back; in total ``frames * hop`` samples come out of a stream."""
+
+
+class Vocoder(ABC):
+    """Mel Frames -> Recording samples."""
+
+    spec: MelSpec
+
+    @abstractmethod
+    def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
+        """Start a stream.
+
+        Args:
+            channels: number of channels that each push will bring.
+            past: ``[channels, samples]``, the real samples just before the first one to be rendered, at
+                ``spec.sample_rate``; the stream's phases continue from them. None means silence.
+            seed: of the random phases, where there are any.
+        """
+
+    def vocode(self, frames: Tensor, past: Tensor | None = None, seed: int = 0) -> Tensor:
+        """``[channels, time, n_mels]`` log-mel frames -> ``[channels, time * hop]`` samples, in one go."""
+        stream = self.open(frames.shape[0], past, seed)
+        return torch.cat([stream.push(frames), stream.finish()], dim=-1)
