@@ -1,0 +1,86 @@
+"""Start phases from magnitudes alone: phase-gradient integration, frame by frame.
+
+The gradients are those of a Gaussian window (Prusa, Balazs & Sondergaard 2017, eq. 15 to 18; a Hann window of length M
+behaves as a Gaussian with gamma = 0.25645 M^2). The order of integration is that of real-time PGHI (Prusa & Holighaus
+2017): each bin takes its phase either from the same bin one frame earlier or from its louder neighbour in its own
+frame, whichever is more trustworthy. Their heap decides that bin by bin; here each bin decides for itself from its two
+neighbours, which needs no heap, no loop over bins, and makes the same choice wherever the spectrum rises steadily
+towards its peaks.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel import MelSpec
+
+GAMMA = 0.25645  # of a Hann window, in squared window lengths
+
+
+def gradients(log_magnitude: Tensor, spec: MelSpec) -> tuple[Tensor, Tensor]:
+    """Phase differences implied by ``[channels, time, bins]`` log magnitudes.
+
+    Returns:
+        From the previous frame to this one, and from the previous bin to this one (first bin: 0), both
+        ``[channels, time, bins]`` radians, by the trapezoidal rule; phases count from the start of the window.
+    """
+    gamma = GAMMA * spec.win**2
+    padded = torch.nn.functional.pad(log_magnitude, (1, 1), mode="replicate")
+    bins = torch.arange(spec.bins, device=log_magnitude.device)
+    carrier = (bins * spec.hop).remainder(spec.n_fft) * (2.0 * math.pi / spec.n_fft)
+    along = (padded[..., 2:] - padded[..., :-2]) * (spec.hop * spec.n_fft / (2.0 * gamma)) + carrier
+    before = torch.cat([log_magnitude[:, :1], log_magnitude[:, :-1]], dim=1)
+    after = torch.cat([log_magnitude[:, 1:], log_magnitude[:, -1:]], dim=1)
+    across = (before - after) * (gamma / (2.0 * spec.hop * spec.n_fft)) - math.pi
+    in_time = along.clone()
+    in_time[:, 1:] = 0.5 * (along[:, 1:] + along[:, :-1])
+    # The carriers of two frames are equal, so their mean is exact.
+    in_frequency = torch.zeros_like(across)
+    in_frequency[..., 1:] = 0.5 * (across[..., 1:] + across[..., :-1])
+    return in_time, in_frequency
+
+
+def _roots(log_magnitude: Tensor) -> Tensor:
+    """For each bin, the bin of its frame whose phase comes from the frame before. ``[channels, time - 1, bins]``."""
+    before, now = log_magnitude[:, :-1], log_magnitude[:, 1:]
+    reach = torch.minimum(before, now)
+    low = torch.full_like(reach[..., :1], -math.inf)
+    left = torch.cat([low, reach[..., :-1]], dim=-1)
+    right = torch.cat([reach[..., 1:], low], dim=-1)
+    from_time = before >= torch.maximum(left, right)
+    bins = torch.arange(now.shape[-1], device=now.device)
+    anchors = torch.where(from_time, bins, -1)
+    to_left = anchors.cummax(dim=-1).values
+    anchors = torch.where(from_time, bins, now.shape[-1])
+    to_right = anchors.flip(-1).cummin(dim=-1).values.flip(-1)
+    go_left = from_time | (left > right)
+    # A run that starts at the lowest bin has no root to its left; one that ends at the highest none to its right.
+    root = torch.where(go_left, to_left, to_right)
+    root = torch.where(root < 0, to_right, root)
+    return torch.where(root >= now.shape[-1], to_left, root).clamp(min=0)
+
+
+def integrate(magnitude: Tensor, first: Tensor, spec: MelSpec) -> Tensor:
+    """Phases of each frame, continued from those of the first.
+
+    Args:
+        magnitude: ``[channels, 1 + time, bins]``, the known frame and those that follow it.
+        first: ``[channels, bins]``, phase of the known frame, radians.
+
+    Returns:
+        ``[channels, time, bins]`` radians.
+    """
+    log_magnitude = magnitude.clamp(min=1e-9).log()
+    in_time, in_frequency = gradients(log_magnitude, spec)
+    roots = _roots(log_magnitude)
+    climb = in_frequency[:, 1:].double().cumsum(dim=-1)
+    offset = (climb - climb.gather(-1, roots)).remainder(2.0 * math.pi).float()
+    phase, phases = first, []
+    for step in range(magnitude.shape[1] - 1):
+        advanced = phase + in_time[:, step + 1]
+        phase = (advanced.gather(-1, roots[:, step]) + offset[:, step]).remainder(2.0 * math.pi)
+        phases.append(phase)
+    return torch.stack(phases, dim=1)

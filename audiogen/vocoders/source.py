@@ -1,0 +1,105 @@
+"""A recording as the vocoder of its own continuation: its frames, re-ordered, re-coloured and joined.
+
+For each wanted mel frame the most similar place of the source is found (`matching`); its spectrum, corrected by the
+ratio of wanted to present mel bands, is the start of a few Griffin-Lim iterations that only ever correct bands. So the
+fine structure that mel frames do not carry - noise, transients, the phases between them - is the recording's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel import MelSpec, hann, log_mel
+from audiogen.vocoders.base import Stream, Vocoder
+from audiogen.vocoders.blocks import BlockStream
+from audiogen.vocoders.matching import Library, MatchingOptions, Path
+from audiogen.vocoders.mel_inversion import bands, spread
+from audiogen.vocoders.projection import Target, iterate, pinned, synthesise
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """Args:
+    iterations: of Griffin-Lim.
+    momentum: of the fast Griffin-Lim algorithm.
+    largest_gain: the most that a band of the source is raised, in dB.
+    matching: how places of the source are chosen.
+    """
+
+    iterations: int = 10
+    momentum: float = 0.5
+    largest_gain: float = 30.0
+    matching: MatchingOptions = field(default_factory=MatchingOptions)
+
+
+class Source(Vocoder):
+    """Renders frames out of a recording.
+
+    Args:
+        source: ``[channels, samples]`` at ``spec.sample_rate``, at least two windows long.
+    """
+
+    def __init__(self, spec: MelSpec, options: SourceOptions, source: Tensor) -> None:
+        self.spec, self.options, self.source = spec, options, source.float()
+        frames = log_mel(self.source, spec, padded=True)
+        self.library = Library(_side_by_side(frames), spec.frame_rate, options.matching)
+
+    @classmethod
+    def build(cls, spec: MelSpec, source: Tensor | None, options: SourceOptions) -> Source:
+        if source is None:
+            raise ValueError("the source vocoder needs a recording")
+        return cls(spec, options, source)
+
+    def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
+        if channels != self.source.shape[0]:
+            raise ValueError(f"the source has {self.source.shape[0]} channels, the frames {channels}")
+        return _SourceStream(self, channels, past)
+
+
+def _side_by_side(frames: Tensor) -> np.ndarray:
+    """``[channels, time, n_mels]`` -> ``[time, channels * n_mels]``."""
+    return frames.transpose(0, 1).flatten(1).cpu().numpy()
+
+
+class _SourceStream(BlockStream):
+    def __init__(self, vocoder: Source, channels: int, past: Tensor | None) -> None:
+        super().__init__(vocoder.spec, channels, past)
+        self.vocoder = vocoder
+        self._path = Path(vocoder.library)
+
+    def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
+        spec, options = self.spec, self.vocoder.options
+        places = self._path.extend(_side_by_side(frames), final)
+        wanted = frames.exp()
+        target = band_gains(wanted, spec, options.largest_gain)
+        spectrum = self._windows(torch.from_numpy(places) * spec.hop)
+        square = spectrum.real.square() + spectrum.imag.square()
+        start = synthesise(spectrum * target(square), past, spec)
+        signal = iterate(start, target, spec, options.iterations, options.momentum)
+        return signal[:, pinned(spec) :]
+
+    def _windows(self, starts: Tensor) -> Tensor:
+        """Spectra ``[channels, time, bins]`` of the source's windows at the given samples."""
+        index = starts[:, None] + torch.arange(self.spec.win)
+        source = self.vocoder.source
+        return torch.fft.rfft(source[:, index.to(source.device)] * hann(self.spec, source.device))
+
+
+def band_gains(wanted: Tensor, spec: MelSpec, largest: float) -> Target:
+    """Magnitude projection onto the spectra with the wanted mel bands: each bin is raised by the gain of its bands.
+
+    Args:
+        wanted: ``[channels, time, n_mels]`` linear mel bands.
+        largest: the most that a band is raised, in dB.
+    """
+    limit = 10.0 ** (largest / 20.0)
+
+    def factors(square: Tensor) -> Tensor:
+        present = bands(square.add(1e-9).sqrt_(), spec)
+        return spread((wanted / present.clamp(min=1e-9)).clamp(max=limit), spec)
+
+    return factors
