@@ -1,0 +1,167 @@
+"""Texture distance on signals whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.signal
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.evaluation.envelopes import FRAME_RATE, band_edges, envelopes
+from audiogen.evaluation.texture import MODULATIONS, TextureReference, stretch_statistics, texture_distance
+
+RATE = 16000
+
+
+def noise(seconds: float, seed: int, channels: int = 1, rate: int = RATE) -> np.ndarray:
+    """White noise ``[channels, time]`` at 0.1 RMS."""
+    generator = np.random.default_rng(seed)
+    return (0.1 * generator.standard_normal((channels, int(seconds * rate)))).astype(np.float32)
+
+
+def modulated(seconds: float, seed: int, hertz: float, depth: float = 0.9) -> np.ndarray:
+    """White noise whose amplitude swings at ``hertz``."""
+    samples = noise(seconds, seed)
+    time = np.arange(samples.shape[1]) / RATE
+    return samples * (1 + depth * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
+
+
+def recording(samples: np.ndarray, rate: int = RATE) -> Recording:
+    return Recording(np.ascontiguousarray(samples, dtype=np.float32), rate)
+
+
+def test_a_tone_lights_the_band_that_holds_it_and_keeps_its_amplitude():
+    edges = band_edges(RATE / 2)
+    band = 12
+    time = np.arange(3 * RATE) / RATE
+    tone = 0.5 * np.sin(2 * np.pi * edges[band, 1] * time)[None]
+    found = envelopes(recording(tone))[0]
+    assert found[band].mean() == pytest.approx(0.5**0.3, rel=0.01)
+    assert found[band].std() < 0.01
+    others = np.abs(np.arange(len(found)) - band) > 1
+    assert found[others].mean(axis=1).max() < 0.02**0.3
+
+
+@pytest.mark.parametrize("hertz", [80, 211, 440.5, 1234, 4321])
+def test_band_energies_sum_to_the_energy_of_the_signal(hertz):
+    """Half-cosine lobes that overlap by half: their squares sum to one wherever the tone lies."""
+    tone = 0.5 * np.sin(2 * np.pi * hertz * np.arange(3 * RATE) / RATE)[None]
+    energy = (envelopes(recording(tone))[0] ** (2 / 0.3)).mean(axis=1)
+    assert energy.sum() == pytest.approx(0.25, rel=0.02)
+
+
+def test_long_recordings_are_analysed_in_segments_without_seams():
+    samples = noise(34, 1, rate=8000)
+    whole = envelopes(recording(samples, 8000))[0]
+    part = envelopes(recording(samples[:, 8000 * 10 : 8000 * 22], 8000))[0]
+    edge = FRAME_RATE // 20
+    start = 10 * FRAME_RATE
+    inside = slice(200, part.shape[1] - 200)
+    aligned = whole[:, start : start + part.shape[1]]
+    assert whole.shape[1] == 34 * FRAME_RATE - 2 * edge
+    difference = np.abs(aligned[:, inside] - part[:, inside])
+    assert difference.mean() < 1e-3
+    assert difference.max() < 0.1  # at the sharp dips of compressed envelopes, whose corners alias a little
+
+
+@pytest.mark.parametrize(("hertz", "name"), [(1.0, "slow modulation"), (16.0, "modulation")])
+def test_a_known_modulation_is_found_at_its_rate(hertz, name):
+    envelope = envelopes(recording(modulated(8, 2, hertz)))[0]
+    values = stretch_statistics(envelope)[name]
+    rates = [rate for rate in MODULATIONS if (rate < 4) == (hertz < 4)]
+    by_rate = values.reshape(len(rates), -1).mean(axis=1)
+    assert rates[int(np.argmax(by_rate))] == hertz
+
+
+def test_another_stretch_of_the_same_noise_reads_one():
+    real, floor = recording(noise(4, 3)), recording(noise(12, 4))
+    ratios = [texture_distance(recording(noise(6, 10 + k)), real, floor) for k in range(4)]
+    assert np.mean([ratio.overall for ratio in ratios]) == pytest.approx(1.0, abs=0.1)
+    for name in ratios[0].classes:
+        assert np.mean([ratio.classes[name] for ratio in ratios]) == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.parametrize(("hertz", "name"), [(1.0, "slow modulation"), (16.0, "modulation")])
+def test_missing_modulation_shows_in_its_class(hertz, name):
+    real, floor = recording(modulated(5, 3, hertz)), recording(modulated(15, 4, hertz))
+    found = texture_distance(recording(noise(5, 5)), real, floor)
+    kept = texture_distance(recording(modulated(5, 6, hertz)), real, floor)
+    assert found.classes[name] > 2
+    assert found.overall > 1.5
+    assert kept.overall < 1.25
+
+
+def test_bands_that_no_longer_swing_together_show_in_the_correlation():
+    real, floor = recording(modulated(5, 3, 3.0)), recording(modulated(15, 4, 3.0))
+    # The same swing, but each half of the spectrum swings in its turn.
+    low, high = np.fft.rfft(modulated(5, 5, 3.0)), np.fft.rfft(modulated(5, 6, 3.0))
+    middle = low.shape[1] // 16
+    low[:, middle:] = 0
+    high[:, :middle] = 0
+    turned = np.fft.irfft(low) + np.roll(np.fft.irfft(high), RATE // 6)
+    found = texture_distance(recording(turned), real, floor)
+    assert found.classes["correlation"] == max(found.classes.values()) > 3
+
+
+def test_half_the_level_shows_in_the_spectrum_alone():
+    real, floor = recording(noise(4, 3)), recording(noise(12, 4))
+    found = texture_distance(recording(0.5 * noise(4, 5)), real, floor)
+    assert found.distance["spectrum"] == pytest.approx(6.02, abs=0.3)
+    assert found.classes["spectrum"] > 4
+    assert found.classes["moments"] < 1.3
+
+
+def test_one_bad_stretch_of_a_long_continuation_is_not_hidden():
+    reference = TextureReference(recording(noise(4, 3)), recording(noise(12, 4)))
+    good, bad = noise(16, 5), noise(16, 5)
+    bad[:, 12 * RATE :] = 0
+    assert reference.distance(recording(bad)).overall > 1.5 * reference.distance(recording(good)).overall
+
+
+def test_antiphase_stereo_does_not_cancel():
+    left, other = noise(4, 3), noise(12, 4)
+    real, floor = recording(np.concatenate([left, -left])), recording(np.concatenate([other, -other]))
+    fresh = noise(4, 5)
+    kept = texture_distance(recording(np.concatenate([fresh, -fresh])), real, floor)
+    quiet = texture_distance(recording(np.zeros((2, 4 * RATE))), real, floor)
+    assert kept.overall == pytest.approx(1.0, abs=0.2)
+    assert quiet.overall > 3
+
+
+def test_one_dead_channel_shows():
+    stereo = noise(4, 5, channels=2)
+    stereo[1] = 0
+    real, floor = recording(noise(4, 3, channels=2)), recording(noise(12, 4, channels=2))
+    assert texture_distance(recording(stereo), real, floor).overall > 3
+
+
+def test_the_floor_leaves_out_the_real_part_itself():
+    whole = noise(16, 3)
+    head, tail = recording(whole[:, : 12 * RATE]), recording(whole[:, 12 * RATE :])
+    generated = recording(noise(4, 5))
+    assert texture_distance(generated, tail, recording(whole)) == texture_distance(generated, tail, head)
+
+
+def test_rates_may_differ():
+    real, floor = recording(noise(4, 3)), recording(noise(12, 4))
+    twice = scipy.signal.resample(noise(4, 5), 8 * RATE, axis=1)
+    assert texture_distance(recording(twice, 2 * RATE), real, floor).overall == pytest.approx(1.0, abs=0.2)
+
+
+def test_silence_against_silence_is_one_and_against_noise_is_far():
+    silence = recording(np.zeros((1, 8 * RATE)))
+    assert texture_distance(silence, silence).overall == pytest.approx(1.0)
+    assert texture_distance(recording(noise(4, 5)), silence).overall > 10
+
+
+def test_too_short_says_so():
+    with pytest.raises(InputError, match="too short"):
+        texture_distance(recording(noise(0.4, 1)), recording(noise(8, 2)))
+    with pytest.raises(InputError, match="too short"):
+        texture_distance(recording(noise(4, 1)), recording(noise(1.5, 2)))
+
+
+def test_a_recording_that_is_its_own_floor_is_compared_with_its_own_stretches():
+    whole, generated = recording(noise(8, 3)), recording(noise(4, 5))
+    assert texture_distance(generated, whole, whole) == texture_distance(generated, whole)
