@@ -1,0 +1,102 @@
+"""A WAV file written in a stream: RIFF below 4 GB, RF64 above, the same bytes for the same samples.
+
+The layout is EBU Tech 3306's: a ``JUNK`` chunk ahead of ``fmt`` keeps the place of the ``ds64`` chunk, which
+holds 64-bit sizes should the file outgrow 32 bits. libsndfile is not used here: the ``PEAK`` chunk that it
+adds to float files holds the time of day, and the same samples would not give the same bytes.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+
+BYTES = {"PCM_24": 3, "PCM_16": 2, "PCM_32": 4, "PCM_U8": 1, "FLOAT": 4, "DOUBLE": 8}
+"""Bytes per sample of each subtype; the first is the default."""
+
+PCM, IEEE_FLOAT, EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
+SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the GUID that names the format
+SPEAKERS = {
+    3: 0x7,
+    4: 0x33,
+    5: 0x37,
+    6: 0x3F,
+    7: 0x13F,
+    8: 0x63F,
+}  # the usual layouts: 3.0, quad, 5.1...
+LIMIT = 0xFFFFFFFF
+
+
+class WavFile:
+    """A WAV file under construction.
+
+    Args:
+        path: the file, which is overwritten.
+        sample_rate: Hz.
+        channels: samples per frame.
+        subtype: a key of `BYTES`.
+    """
+
+    def __init__(self, path: Path, sample_rate: int, channels: int, subtype: str) -> None:
+        self._width, self._channels = BYTES[subtype], channels
+        self._subtype = subtype
+        self._size = 0
+        self._format = _format_chunk(sample_rate, channels, subtype)
+        self._file = path.open("wb")
+        self._file.write(self._header())
+
+    def write(self, values: np.ndarray) -> None:
+        """Append ``[time, channels]``: integer codes of the subtype's width, or floats for FLOAT, DOUBLE."""
+        self._size += self._file.write(_packed(values, self._subtype))
+
+    def close(self, complete: bool = True) -> None:
+        """Fill in the sizes, unless the file is not ``complete`` and will be thrown away, and close it."""
+        try:
+            if complete:
+                if self._size % 2:
+                    self._file.write(b"\0")
+                self._file.seek(0)
+                self._file.write(self._header())
+        finally:
+            self._file.close()
+
+    def _header(self) -> bytes:
+        samples = self._size // (self._width * self._channels)
+        fact = (
+            b"" if self._subtype.startswith("PCM") else struct.pack("<4sII", b"fact", 4, min(samples, LIMIT))
+        )
+        # WAVE + (JUNK or ds64) + fmt + fact + the data chunk's own head, then the data and its padding byte.
+        riff = 4 + 36 + len(self._format) + len(fact) + 8 + self._size + self._size % 2
+        if riff <= LIMIT:
+            head = struct.pack("<4sI4s4sI28x", b"RIFF", riff, b"WAVE", b"JUNK", 28)
+        else:
+            head = struct.pack("<4sI4s4sI", b"RF64", LIMIT, b"WAVE", b"ds64", 28)
+            head += struct.pack("<QQQI", riff, self._size, samples, 0)
+        data = struct.pack("<4sI", b"data", min(self._size, LIMIT) if riff <= LIMIT else LIMIT)
+        return head + self._format + fact + data
+
+
+def _format_chunk(sample_rate: int, channels: int, subtype: str) -> bytes:
+    """Plain ``fmt`` for mono and stereo, which each reader knows; extensible, with a speaker mask, beyond."""
+    width = BYTES[subtype]
+    tag = PCM if subtype.startswith("PCM") else IEEE_FLOAT
+    frame = width * channels
+    fields = struct.pack("<HIIHH", channels, sample_rate, sample_rate * frame, frame, 8 * width)
+    if channels <= 2:
+        body = struct.pack("<H", tag) + fields
+    else:
+        mask = SPEAKERS.get(channels, 0)
+        extension = struct.pack("<HHIH", 22, 8 * width, mask, tag) + SUBFORMAT_TAIL
+        body = struct.pack("<H", EXTENSIBLE) + fields + extension
+    return struct.pack("<4sI", b"fmt ", len(body)) + body
+
+
+def _packed(values: np.ndarray, subtype: str) -> bytes:
+    if subtype == "PCM_24":
+        return np.ascontiguousarray(values, "<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
+    if subtype == "PCM_U8":
+        return (values + 128).astype(np.uint8).tobytes()
+    return values.astype(
+        {"PCM_16": "<i2", "PCM_32": "<i4", "FLOAT": "<f4", "DOUBLE": "<f8"}[subtype]
+    ).tobytes()
