@@ -18,6 +18,7 @@ What is decided about difficult files (each decision has its test):
 - Output never clips silently, never dithers samples that are declared exact, and never appears half-written.
 """
 
+from audiogen.audio.levels import Info, LoudnessMeter, info
 from audiogen.audio.reading import BlockReader, open_blocks, read
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.resampling import Resampler, resample, resampled_length
@@ -27,9 +28,12 @@ __all__ = [
     "CONTAINERS",
     "AudioWarning",
     "BlockReader",
+    "Info",
+    "LoudnessMeter",
     "Recording",
     "Resampler",
     "Writer",
+    "info",
     "open_blocks",
     "read",
     "resample",
