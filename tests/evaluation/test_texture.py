@@ -6,29 +6,10 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.evaluation.envelopes import FRAME_RATE, band_edges, envelopes
 from audiogen.evaluation.texture import MODULATIONS, TextureReference, stretch_statistics, texture_distance
-
-RATE = 16000
-
-
-def noise(seconds: float, seed: int, channels: int = 1, rate: int = RATE) -> np.ndarray:
-    """White noise ``[channels, time]`` at 0.1 RMS."""
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal((channels, int(seconds * rate)))).astype(np.float32)
-
-
-def modulated(seconds: float, seed: int, hertz: float, depth: float = 0.9) -> np.ndarray:
-    """White noise whose amplitude swings at ``hertz``."""
-    samples = noise(seconds, seed)
-    time = np.arange(samples.shape[1]) / RATE
-    return samples * (1 + depth * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
-
-
-def recording(samples: np.ndarray, rate: int = RATE) -> Recording:
-    return Recording(np.ascontiguousarray(samples, dtype=np.float32), rate)
+from tests.evaluation.signals import RATE, modulated, noise, recording
 
 
 def test_a_tone_lights_the_band_that_holds_it_and_keeps_its_amplitude():
