@@ -1,0 +1,10 @@
+"""The table of Models: ``model: {kind: KEY, ...}`` in a config."""
+
+from audiogen.models.base import Model, Sampling, State
+from audiogen.models.sequence import Sequence
+
+MODELS: dict[str, type[Model]] = {
+    "sequence": Sequence,
+}
+
+__all__ = ["MODELS", "Model", "Sampling", "State"]

@@ -1,0 +1,8 @@
+"""The table of Representations: ``representation: {kind: KEY, ...}`` in a config."""
+
+from audiogen.representation.base import Representation
+from audiogen.representation.mel_latents import MelLatents
+
+REPRESENTATIONS: dict[str, type[Representation]] = {
+    "mel": MelLatents,
+}

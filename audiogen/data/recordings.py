@@ -1,0 +1,65 @@
+"""Which recordings there are, and which of them train, validate and test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from audiogen.errors import InputError
+
+SUFFIXES = frozenset(
+    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma".split()
+)
+Split = Literal["train", "validation", "test"]
+
+
+def find_recordings(folder: Path) -> list[Path]:
+    """Audio files below ``folder`` by suffix, hidden ones left out, in a fixed order.
+
+    Raises:
+        InputError: no such folder, or no audio file in it.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "there is no such folder", "name a folder of recordings")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    if not found:
+        raise InputError(folder, "there is no audio file in it", "put WAV, FLAC, OGG or MP3 files there")
+    return found
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Args:
+    validation: share of the recordings, or of one recording's time, held back to stop the training.
+    test: share held back from everything.
+    """
+
+    validation: float = 0.1
+    test: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.validation < 0 or self.test < 0 or self.validation + self.test >= 1:
+            raise ValueError("validation and test must be at least 0 and together below 1")
+
+
+def split_recordings(names: list[str], shares: Shares, seed: int = 0) -> dict[str, Split]:
+    """Assign whole recordings to parts: no part hears a stretch of a recording that another part learns from.
+
+    The order is that of a hash of seed and name, so adding a recording moves few others. With two recordings or
+    more, each part with a share gets at least one as long as one is left to train on.
+    """
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    parts: dict[str, Split] = {}
+    wanted: list[tuple[Split, float]] = [("validation", shares.validation), ("test", shares.test)]
+    for part, share in wanted:
+        count = max(round(share * len(names)), 1 if share > 0 else 0)
+        for name in ranked[: min(count, max(len(ranked) - 1, 0))]:
+            parts[name] = part
+        ranked = [name for name in ranked if name not in parts]
+    return {name: parts.get(name, "train") for name in names}

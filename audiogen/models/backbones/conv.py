@@ -1,0 +1,70 @@
+"""Causal dilated convolutions with gated units (van den Oord et al. 2016, WaveNet, arXiv 1609.03499)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audiogen.models.backbones.base import Backbone
+from audiogen.models.base import State
+
+
+@dataclass(frozen=True)
+class ConvOptions:
+    """Args:
+    channels: width of the residual stream.
+    kernel: taps of each convolution.
+    dilations: dilation of each layer; the receptive field is ``1 + (kernel - 1) * sum(dilations)`` frames.
+    dropout: share of units dropped after each layer, in training.
+    """
+
+    channels: int = 256
+    kernel: int = 2
+    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    dropout: float = 0.1
+
+
+class GatedLayer(nn.Module):
+    """One residual layer: tanh times sigmoid of a dilated causal convolution (WaveNet, eq. 2)."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.past = (kernel - 1) * dilation
+        self.gate = nn.Conv1d(channels, 2 * channels, kernel, dilation=dilation)
+        self.out = nn.Conv1d(channels, channels, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, stream: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
+        """``[batch, channels, time]`` and the ``self.past`` frames before -> the same shapes, moved on."""
+        heard = torch.cat([past, stream], dim=-1)
+        filtered, gated = self.gate(heard).chunk(2, dim=1)
+        update = self.out(self.dropout(filtered.tanh() * gated.sigmoid()))
+        return stream + update, heard[..., heard.shape[-1] - self.past :]
+
+
+class Conv(Backbone):
+    """A stack of `GatedLayer`; the state is the inputs that each layer's taps still reach back to."""
+
+    Options = ConvOptions
+
+    def __init__(self, features: int, options: ConvOptions) -> None:
+        super().__init__(features, options)
+        self.enter = nn.Conv1d(features, options.channels, 1)
+        self.layers = nn.ModuleList(
+            GatedLayer(options.channels, options.kernel, dilation, options.dropout)
+            for dilation in options.dilations
+        )
+        self.norm = nn.LayerNorm(options.channels)
+        self.width = options.channels
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        stream = self.enter(frames.transpose(1, 2))
+        if state is None:
+            state = [stream.new_zeros(len(stream), stream.shape[1], layer.past) for layer in self.layers]
+        after = []
+        for layer, past in zip(self.layers, state, strict=True):
+            stream, past = layer(stream, past)
+            after.append(past)
+        return self.norm(stream.transpose(1, 2)), after

@@ -1,0 +1,107 @@
+"""Causal transformer with a sliding window and a key-value cache (Vaswani et al. 2017, arXiv 1706.03762).
+
+Pre-norm blocks, rotary positions (Su et al. 2021, arXiv 2104.09864) and SwiGLU (Shazeer 2020, arXiv 2002.05202).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audiogen.models.backbones.base import Backbone
+from audiogen.models.base import State
+
+
+@dataclass(frozen=True)
+class TransformerOptions:
+    """Args:
+    width: size of the residual stream, a multiple of ``2 * heads``.
+    heads: attention heads.
+    layers: number of blocks.
+    window: frames that each frame attends to, itself included.
+    dropout: share of units dropped after attention and feed-forward, in training.
+    """
+
+    width: int = 256
+    heads: int = 4
+    layers: int = 4
+    window: int = 256
+    dropout: float = 0.1
+
+
+def rotate(heads: Tensor, first: int) -> Tensor:
+    """Rotary positions: ``[batch, heads, time, size]`` whose first frame stands at position ``first``."""
+    time, half = heads.shape[-2], heads.shape[-1] // 2
+    rates = 10000.0 ** (-torch.arange(half, device=heads.device) / half)
+    angles = torch.arange(first, first + time, device=heads.device)[:, None] * rates
+    real, imaginary = heads[..., :half], heads[..., half:]
+    cosine, sine = angles.cos(), angles.sin()
+    return torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=-1)
+
+
+class Block(nn.Module):
+    """Attention, then feed-forward, each on a normalised copy of the stream."""
+
+    def __init__(self, options: TransformerOptions) -> None:
+        super().__init__()
+        width, inner = options.width, options.width * 8 // 3
+        self.heads, self.window = options.heads, options.window
+        self.before_attention, self.before_feedforward = nn.RMSNorm(width), nn.RMSNorm(width)
+        self.query_key_value = nn.Linear(width, 3 * width, bias=False)
+        self.attended = nn.Linear(width, width, bias=False)
+        self.gate, self.rise = nn.Linear(width, inner, bias=False), nn.Linear(width, inner, bias=False)
+        self.fall = nn.Linear(inner, width, bias=False)
+        self.dropout = nn.Dropout(options.dropout)
+
+    def forward(self, stream: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        update, cache = self.attend(self.before_attention(stream), cache)
+        stream = stream + self.dropout(update)
+        hidden = self.before_feedforward(stream)
+        return stream + self.dropout(self.fall(functional.silu(self.gate(hidden)) * self.rise(hidden))), cache
+
+    def attend(self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Attention over the window; the cache holds the last ``window - 1`` keys (unrotated) and values."""
+        batch, time, width = hidden.shape
+        split = self.query_key_value(hidden).view(batch, time, 3, self.heads, width // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)
+        if cache is not None:
+            key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
+        total = key.shape[2]
+        # Rotary attention sees differences of positions only, so positions may restart at the cache's first key:
+        # they stay small however long the generation runs.
+        ages = torch.arange(total - time, total, device=hidden.device)[:, None] - torch.arange(
+            total, device=hidden.device
+        )
+        mask = (ages >= 0) & (ages < self.window)
+        attended = functional.scaled_dot_product_attention(
+            rotate(query, total - time), rotate(key, 0), value, attn_mask=mask
+        )
+        merged = self.attended(attended.transpose(1, 2).reshape(batch, time, width))
+        kept = max(total - (self.window - 1), 0)
+        return merged, (key[:, :, kept:], value[:, :, kept:])
+
+
+class Transformer(Backbone):
+    """A stack of `Block`; the state is each block's cache."""
+
+    Options = TransformerOptions
+
+    def __init__(self, features: int, options: TransformerOptions) -> None:
+        super().__init__(features, options)
+        if options.width % (2 * options.heads):
+            raise ValueError(f"width {options.width} is not a multiple of twice the {options.heads} heads")
+        self.enter = nn.Linear(features, options.width)
+        self.blocks = nn.ModuleList(Block(options) for _ in range(options.layers))
+        self.norm = nn.RMSNorm(options.width)
+        self.width = options.width
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        stream = self.enter(frames)
+        caches = []
+        for index, block in enumerate(self.blocks):
+            stream, cache = block(stream, None if state is None else state[index])
+            caches.append(cache)
+        return self.norm(stream), caches

@@ -1,0 +1,112 @@
+"""Flow matching (Lipman et al. 2023, arXiv 2210.02747; rectified flow, Liu et al. 2023, arXiv 2209.03003).
+
+A small network carries noise to a frame along straight lines, conditioned on the context by adaptive layer norms
+(Peebles & Xie 2023, arXiv 2212.09748). As a head on an autoregressive backbone: Li et al. 2024, arXiv 2406.11838.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audiogen.models.base import Sampling
+from audiogen.models.heads.base import Head
+
+
+@dataclass(frozen=True)
+class FlowOptions:
+    """Args:
+    width: units of the velocity network.
+    blocks: its residual blocks.
+    draws: noise and time draws for each context in training; the backbone's pass is shared by them.
+    steps: Heun steps from noise to frame when sampling; each costs two passes.
+    dropout: share of units dropped in each block, in training.
+    """
+
+    width: int = 224
+    blocks: int = 3
+    draws: int = 3
+    steps: int = 12
+    dropout: float = 0.0
+
+
+class AdaptiveBlock(nn.Module):
+    """A residual block whose scale, shift and gate come from the condition."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.condition = nn.Linear(width, 3 * width)
+        self.inner = nn.Sequential(
+            nn.Linear(width, 2 * width), nn.SiLU(), nn.Dropout(dropout), nn.Linear(2 * width, width)
+        )
+        nn.init.zeros_(self.condition.weight)
+        nn.init.zeros_(self.condition.bias)
+
+    def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
+        scale, shift, gate = self.condition(condition).chunk(3, dim=-1)
+        return hidden + gate * self.inner(self.norm(hidden) * (1 + scale) + shift)
+
+
+class Velocity(nn.Module):
+    """v(x, t | context): the direction from noise to frame at time t in 0 (noise) .. 1 (frame)."""
+
+    def __init__(self, context: int, features: int, options: FlowOptions) -> None:
+        super().__init__()
+        self.register_buffer("rates", torch.exp(torch.linspace(0, math.log(200.0), 32)), persistent=False)
+        self.enter = nn.Linear(features, options.width)
+        self.time = nn.Linear(64, options.width)
+        self.context = nn.Linear(context, options.width)
+        self.blocks = nn.ModuleList(AdaptiveBlock(options.width, options.dropout) for _ in range(options.blocks))
+        self.norm = nn.LayerNorm(options.width)
+        self.leave = nn.Linear(options.width, features)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, point: Tensor, time: Tensor, context: Tensor) -> Tensor:
+        """``[n, features]`` at times ``[n, 1]``, context already through ``self.context`` ``[n, width]``."""
+        angles = time * self.rates
+        condition = functional.silu(context + self.time(torch.cat([angles.sin(), angles.cos()], dim=-1)))
+        hidden = self.enter(point)
+        for block in self.blocks:
+            hidden = block(hidden, condition)
+        return self.leave(self.norm(hidden))
+
+
+class Flow(Head):
+    """Rectified flow. Temperature tau scales the starting noise by sqrt(tau)."""
+
+    Options = FlowOptions
+
+    def __init__(self, context: int, features: int, options: FlowOptions) -> None:
+        super().__init__(context, features, options)
+        self.features, self.draws, self.steps = features, options.draws, options.steps
+        self.velocity = Velocity(context, features, options)
+
+    def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
+        condition = self.velocity.context(context).repeat(self.draws, 1)
+        frame = frame.repeat(self.draws, 1)
+        noise = torch.randn_like(frame)
+        # Logit-normal times spend the draws where the velocity is hard to tell (Esser et al. 2024, arXiv 2403.03206).
+        time = torch.randn(len(frame), 1, device=frame.device).sigmoid()
+        point = time * frame + (1 - time) * noise
+        error = functional.mse_loss(self.velocity(point, time, condition), frame - noise)
+        return {"loss": error, "flow": error.detach()}
+
+    def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
+        point = math.sqrt(sampling.temperature) * sampling.normal(
+            len(context), self.features, device=context.device
+        )
+        condition = self.velocity.context(context)
+        times = torch.linspace(0, 1, self.steps + 1, device=context.device)
+        for now, then in zip(times[:-1], times[1:], strict=True):
+            slope = self.velocity(point, now.expand(len(point), 1), condition)
+            guess = point + (then - now) * slope
+            slope_there = self.velocity(guess, then.expand(len(point), 1), condition)
+            point = point + (then - now) * 0.5 * (slope + slope_there)
+        return point

@@ -1,0 +1,68 @@
+"""Mixture density network (Bishop 1994, NCRG/94/004): a weighted sum of diagonal Gaussians."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audiogen.models.base import Sampling
+from audiogen.models.heads.base import Head
+
+
+@dataclass(frozen=True)
+class MixtureOptions:
+    """Args:
+    components: number of Gaussians.
+    floor: smallest standard deviation, in units of the (normalised) frame.
+    """
+
+    components: int = 8
+    floor: float = 0.02
+
+    def __post_init__(self) -> None:
+        if self.components < 1 or self.floor <= 0:
+            raise ValueError("components must be at least 1 and floor above 0")
+
+
+class Mixture(Head):
+    """K diagonal Gaussians. Temperature tau divides the mixture's logits and multiplies the variances."""
+
+    Options = MixtureOptions
+
+    def __init__(self, context: int, features: int, options: MixtureOptions) -> None:
+        super().__init__(context, features, options)
+        self.components, self.features, self.floor = options.components, features, options.floor
+        self.parameters_of = nn.Linear(context, options.components * (2 * features + 1))
+
+    def distribution(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``[n, context]`` -> log weights ``[n, K]``, means ``[n, K, features]``, deviations ``[n, K, features]``."""
+        raw = self.parameters_of(context)
+        logits, rest = raw.split([self.components, 2 * self.components * self.features], dim=-1)
+        means, scales = rest.unflatten(-1, (2, self.components, self.features)).unbind(-3)
+        return logits.log_softmax(-1), means, nn.functional.softplus(scales) + self.floor
+
+    def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor:
+        weights, means, deviations = self.distribution(context)
+        scaled = (frame.unsqueeze(-2) - means) / deviations
+        each = -0.5 * (scaled.square() + math.log(2 * math.pi)).sum(-1) - deviations.log().sum(-1)
+        return torch.logsumexp(weights + each, dim=-1)
+
+    def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
+        nats = -self.log_likelihood(context, frame).mean()
+        return {"loss": nats / self.features, "nll": nats.detach()}
+
+    def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
+        weights, means, deviations = self.distribution(context)
+        if sampling.temperature == 0:
+            chosen = weights.argmax(-1)
+        else:
+            cumulated = (weights / sampling.temperature).softmax(-1).cumsum(-1)
+            draws = sampling.uniform(len(context), 1, device=context.device)
+            chosen = (draws > cumulated).sum(-1).clamp(max=self.components - 1)
+        rows = torch.arange(len(context), device=context.device)
+        noise = sampling.normal(len(context), self.features, device=context.device)
+        return means[rows, chosen] + math.sqrt(sampling.temperature) * deviations[rows, chosen] * noise

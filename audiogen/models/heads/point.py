@@ -1,0 +1,34 @@
+"""One frame, no distribution: mean squared error. The articles' choice; it averages futures and so collapses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audiogen.models.base import Sampling
+from audiogen.models.heads.base import Head
+
+
+@dataclass(frozen=True)
+class PointOptions:
+    """A point head has no options."""
+
+
+class Point(Head):
+    """The conditional mean, by least squares; temperature has nothing to act on."""
+
+    Options = PointOptions
+
+    def __init__(self, context: int, features: int, options: PointOptions) -> None:
+        super().__init__(context, features, options)
+        self.mean = nn.Linear(context, features)
+
+    def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
+        error = functional.mse_loss(self.mean(context), frame)
+        return {"loss": error, "mse": error.detach()}
+
+    def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
+        return self.mean(context)

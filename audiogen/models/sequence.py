@@ -1,0 +1,94 @@
+"""Backbone + Head: an autoregressive Model of Frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audiogen.choice import Choice, choice
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.base import Model, Sampling, State
+from audiogen.models.heads import HEADS
+
+
+@dataclass(frozen=True)
+class SequenceOptions:
+    """Args:
+    backbone: options of one of `BACKBONES`.
+    head: options of one of `HEADS`.
+    context_noise: the backbone hears frames corrupted at a level uniform in 0..context_noise in training, so
+        that it does not lean on details which generated frames get wrong (CALM, arXiv 2509.06926).
+    clean_context: the head also hears this many last frames uncorrupted; 0 for none.
+    dropout: share of the context's units dropped, in training.
+    """
+
+    backbone: Choice = choice(BACKBONES, "lstm")
+    head: Choice = choice(HEADS, "flow")
+    context_noise: float = 0.4
+    clean_context: int = 3
+    dropout: float = 0.1
+
+
+class Sequence(Model):
+    """p(frame | earlier frames): a noised long context through the backbone, a clean short one beside it.
+
+    Args:
+        features: size of a frame.
+        options: which backbone and head, and how the context reaches the head.
+    """
+
+    Options = SequenceOptions
+
+    def __init__(self, features: int, options: SequenceOptions) -> None:
+        super().__init__()
+        self.features, self.noise, self.recent = features, options.context_noise, options.clean_context
+        self.backbone = BACKBONES[options.backbone.kind](features, options.backbone.options)
+        width = self.backbone.width
+        if self.recent:
+            self.clean = nn.Sequential(
+                nn.Linear(self.recent * features, width), nn.SiLU(), nn.Linear(width, width)
+            )
+        self.dropout = nn.Dropout(options.dropout)
+        self.head = HEADS[options.head.kind](width, features, options.head.options)
+
+    def corrupt(self, frames: Tensor) -> Tensor:
+        """Variance-preserving noise, its level drawn anew for each frame."""
+        if not self.training or self.noise == 0:
+            return frames
+        level = self.noise * torch.rand(*frames.shape[:2], 1, device=frames.device)
+        return (1 - level.square()).sqrt() * frames + level * torch.randn_like(frames)
+
+    def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """``[batch, time, features]`` -> what is known after each frame ``[batch, time, width]``, and the state."""
+        memory, recent = state if state is not None else (None, None)
+        hidden, memory = self.backbone(self.corrupt(frames), memory)
+        if self.recent == 0:
+            return self.dropout(hidden), (memory, None)
+        if recent is None:
+            recent = frames.new_zeros(len(frames), self.recent - 1, self.features)
+        heard = torch.cat([recent, frames], dim=1)
+        short = heard.unfold(1, self.recent, 1).transpose(2, 3).flatten(2)
+        return self.dropout(hidden + self.clean(short)), (memory, heard[:, heard.shape[1] - self.recent + 1 :])
+
+    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
+        context, _ = self.context(frames[:, :-1])
+        return self.head.loss(context.flatten(0, 1), frames[:, 1:].flatten(0, 1))
+
+    def log_likelihood(self, frames: Tensor) -> Tensor | None:
+        """Nats of each frame but the first, ``[batch, time - 1]``; None where the head has no density."""
+        context, _ = self.context(frames[:, :-1])
+        nats = self.head.log_likelihood(context.flatten(0, 1), frames[:, 1:].flatten(0, 1))
+        return None if nats is None else nats.view(len(frames), -1)
+
+    def start(self, prompt: Tensor) -> State:
+        context, state = self.context(prompt)
+        return context[:, -1], state
+
+    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+        context, memory = state
+        frame = self.head.sample(context, sampling)
+        context, memory = self.context(frame.unsqueeze(1), memory)
+        return frame, (context[:, -1], memory)

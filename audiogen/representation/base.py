@@ -1,0 +1,28 @@
+"""What every Representation is: a file's content <-> Frames that a Model can predict."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
+
+from torch import Tensor
+
+
+class Representation(ABC):
+    """A code fitted on the training part and saved with the Run as plain tensors."""
+
+    Options: ClassVar[type]
+
+    @property
+    @abstractmethod
+    def features(self) -> int:
+        """Size of one of the Model's frames."""
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """What was fitted, for ``statistics.safetensors``."""
+
+    @classmethod
+    @abstractmethod
+    def from_tensors(cls, options: Any, tensors: dict[str, Tensor]) -> Self:
+        """The fitted representation that `tensors` came from."""

@@ -1,0 +1,100 @@
+"""The ``mel`` Representation: principal channels -> log-mel frames -> patches -> latents, and back to mel frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from audiogen.representation.base import Representation
+from audiogen.representation.latents import Latents, fit_latents
+from audiogen.representation.mel import MelSpec
+
+
+@dataclass(frozen=True)
+class MelOptions:
+    """Args:
+    spec: what a mel frame is.
+    channels: principal channels that the model hears, further ones follow the source; None for those of the
+        training recordings, at most 2.
+    patch: consecutive frames in one of the Model's frames.
+    latents: principal components kept of a patch; 0 keeps every value.
+    whitening: exponent (0..1) of the standard deviation that each latent is divided by.
+    centred: subtract each recording's own mean frame: levels and colours then transfer between recordings.
+    """
+
+    spec: MelSpec = field(default_factory=MelSpec)
+    channels: int | None = None
+    patch: int = 8
+    latents: int = 96
+    whitening: float = 0.5
+    centred: bool = True
+
+    def __post_init__(self) -> None:
+        if (self.channels or 1) < 1 or self.patch < 1 or self.latents < 0 or not 0 <= self.whitening <= 1:
+            raise ValueError("channels and patch must be at least 1, latents at least 0, whitening within 0..1")
+
+
+class MelLatents(Representation):
+    """Log-mel frames ``[time, channels * n_mels]`` <-> latents ``[time / patch, latent]``.
+
+    Args:
+        options: with ``channels`` decided.
+        latents: fitted on frames of that many channels.
+    """
+
+    Options = MelOptions
+
+    def __init__(self, options: MelOptions, latents: Latents) -> None:
+        self.options, self.latents = options, latents
+
+    @classmethod
+    def fit(cls, options: MelOptions, recordings: list[Tensor]) -> Self:
+        """Fit on the frames ``[time, channels * n_mels]`` of the recordings in the training part."""
+        return cls(
+            options,
+            fit_latents(recordings, options.patch, options.latents, options.whitening, options.centred),
+        )
+
+    @property
+    def channels(self) -> int:
+        """Principal channels side by side in a mel frame."""
+        return self.latents.mean.shape[0] // self.options.spec.n_mels
+
+    @property
+    def features(self) -> int:
+        return self.latents.size
+
+    @property
+    def patch(self) -> int:
+        """Mel frames in one of the Model's frames."""
+        return self.options.patch
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds of sound in one of the Model's frames."""
+        return self.options.patch / self.options.spec.frame_rate
+
+    def centre(self, frames: Tensor) -> Tensor:
+        """``[feature]``: what to subtract from a recording's ``[time, feature]`` frames."""
+        return frames.mean(0) if self.options.centred else self.latents.mean
+
+    def encode(self, frames: Tensor, centre: Tensor | None = None) -> Tensor:
+        """``[..., time, feature]`` -> ``[..., time / patch, latent]``; time must be a multiple of the patch."""
+        return self.latents.encode(frames, centre)
+
+    def decode(self, latents: Tensor, centre: Tensor | None = None) -> Tensor:
+        """``[..., time, latent]`` -> ``[..., time * patch, feature]``."""
+        return self.latents.decode(latents, centre)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.latents.tensors()
+
+    @classmethod
+    def from_tensors(cls, options: MelOptions, tensors: dict[str, Tensor]) -> Self:
+        return cls(options, Latents(**{name: torch.as_tensor(tensors[name]) for name in LATENT_TENSORS}))
+
+
+LATENT_TENSORS = ("mean", "deviation", "basis", "scale")

@@ -1,0 +1,129 @@
+"""What a training learns from: a recording, a folder or a cache -> windows to train and to validate on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiogen.audio import AudioWarning, Recording
+from audiogen.choice import Choice
+from audiogen.data.cache import CachedRecording, is_cache, open_cache, prepare
+from audiogen.data.recordings import Shares, find_recordings, split_recordings
+from audiogen.data.windows import Windows
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.progress import progress
+from audiogen.representation.hearing import hear
+from audiogen.representation.mel_latents import MelLatents, MelOptions
+
+SHORTEST = 0.5  # seconds of a recording that can be learned from
+MOST_FIT_FRAMES = 200_000  # about 40 minutes: principal components do not get better from more
+
+
+@dataclass(frozen=True)
+class Material:
+    """Frames to learn from.
+
+    Args:
+        train: ``[time, feature]`` of each recording (or of the first part of the only one).
+        validation: the same of what is held back to stop the training; may be empty.
+        split: recording -> part, or the seconds of each part of a single recording.
+    """
+
+    train: list[np.ndarray]
+    validation: list[np.ndarray]
+    split: dict[str, str]
+
+
+def of_recording(recording: Recording, options: MelOptions, shares: Shares) -> Material:
+    """One recording, split in time: its end is held back, nearest to what will be asked for.
+
+    Raises:
+        InputError: shorter than `SHORTEST`.
+    """
+    if recording.seconds < SHORTEST:
+        raise InputError(
+            recording.path or "recording",
+            f"{recording.seconds:.3f} s is too short to learn from",
+            f"give at least {SHORTEST} s",
+        )
+    frames = hear(recording, options.spec).side_by_side(options.channels or min(recording.channels, 2)).numpy()
+    held = round(shares.validation * len(frames))
+    test = round(shares.test * len(frames))
+    stop = len(frames) - test
+    # Fewer than two of the Model's frames say nothing about what follows: then all of it is trained on.
+    held = held if held >= 2 * options.patch and stop - held >= 2 * options.patch else 0
+    rate = options.spec.frame_rate
+    split = {
+        "train": f"0..{(stop - held) / rate:.2f} s",
+        "validation": f"{(stop - held) / rate:.2f}..{stop / rate:.2f} s",
+    }
+    return Material([frames[: stop - held]], [frames[stop - held : stop]] if held else [], split)
+
+
+def of_folder(folder: Path, cache: Path, options: MelOptions, shares: Shares, seed: int) -> Material:
+    """A folder of recordings (analysed into ``cache`` first) or a cache, split by recording."""
+    channels = options.channels or 1
+    if is_cache(folder):
+        cached = open_cache(folder, options.spec, channels)
+    else:
+        cached = prepare_folder(folder, cache, options.spec, channels)
+    return of_cached(cached, options, shares, seed)
+
+
+def prepare_folder(folder: Path, cache: Path, spec: object, channels: int) -> list[CachedRecording]:
+    """`prepare` with a progress bar; unreadable files are warned of and left out."""
+    files = find_recordings(folder)
+
+    def skip(file: Path, error: Exception) -> None:
+        warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
+
+    cached = []
+    with progress(len(files), "analysing") as bar:
+        for item in prepare(files, folder, cache, spec, channels, skip):  # type: ignore[arg-type]
+            cached.append(item)
+            bar.update()
+    return cached
+
+
+def of_cached(cached: Sequence[CachedRecording], options: MelOptions, shares: Shares, seed: int) -> Material:
+    """Cached recordings, split by recording; those shorter than two of the Model's frames are left out."""
+    split = split_recordings([item.name for item in cached], shares, seed)
+    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    for item in cached:
+        frames = item.frames()
+        if len(frames) >= 2 * options.patch:
+            parts[split[item.name]].append(frames)
+    if not parts["train"]:
+        raise InputError("training data", "no recording is long enough", f"give at least {SHORTEST} s")
+    return Material(parts["train"], parts["validation"], dict(split))
+
+
+def decided(experiment: Experiment, channels: int) -> Experiment:
+    """The experiment with its number of principal channels decided: at most two, unless it names more."""
+    options = experiment.representation.options
+    settled = replace(options, channels=options.channels or min(channels, 2))
+    return replace(experiment, representation=Choice(experiment.representation.kind, settled))
+
+
+def fit_representation(material: Material, options: MelOptions) -> MelLatents:
+    """Fit normalisation and latents on the training part only."""
+    total = sum(len(frames) for frames in material.train)
+    stride = max(total // MOST_FIT_FRAMES, 1)
+    # Whole recordings are thinned by dropping stretches, not frames: patches need neighbours.
+    chosen = material.train if stride == 1 else [frames[: len(frames) // stride] for frames in material.train]
+    return MelLatents.fit(options, [torch.from_numpy(np.array(frames)) for frames in chosen])
+
+
+def windows_of(recordings: list[np.ndarray], representation: MelLatents, seconds: float, seed: int) -> Windows:
+    """Training windows of some recordings, in whole patches."""
+    options = representation.options
+    length = max(round(seconds * options.spec.frame_rate), 2 * options.patch)
+    centres: list[Tensor] = [representation.centre(torch.from_numpy(np.array(frames))) for frames in recordings]
+    return Windows(recordings, length, options.patch, centres, seed)
