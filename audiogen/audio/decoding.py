@@ -66,9 +66,7 @@ def _require_file(path: Path) -> None:
     except FileNotFoundError as error:
         raise InputError(path, "there is no such file", "check the name") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise InputError(
-            path, f"it cannot be opened ({error})", "check the name and its permissions"
-        ) from error
+        raise InputError(path, f"it cannot be opened ({error})", "check its name and permissions") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(path, "it is a folder", "name one audio file")
     if not stat.S_ISREG(status.st_mode):
@@ -151,7 +149,8 @@ class FFmpegSource:
 
         self._container: Any = None
         try:
-            self._container = av.open(os.fspath(path))
+            # No network: to FFmpeg a text file may be a playlist of addresses.
+            self._container = av.open(os.fspath(path), options={"protocol_whitelist": "file"})
         except av.error.FFmpegError as error:
             self.close()
             cause = f"no audio is recognised in it (libsndfile: {refusal}; FFmpeg: {error.strerror or error})"

@@ -17,15 +17,9 @@ BYTES = {"PCM_24": 3, "PCM_16": 2, "PCM_32": 4, "PCM_U8": 1, "FLOAT": 4, "DOUBLE
 
 PCM, IEEE_FLOAT, EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
 SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the GUID that names the format
-SPEAKERS = {
-    3: 0x7,
-    4: 0x33,
-    5: 0x37,
-    6: 0x3F,
-    7: 0x13F,
-    8: 0x63F,
-}  # the usual layouts: 3.0, quad, 5.1...
-LIMIT = 0xFFFFFFFF
+SPEAKERS = {3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}  # 3.0, quad, 5.0, 5.1, 6.1, 7.1
+RIFF_LIMIT = 0xFFFFFFFF  # bytes after the first eight
+IN_DS64 = 0xFFFFFFFF  # a size that is to be found in the ds64 chunk
 
 
 class WavFile:
@@ -63,17 +57,17 @@ class WavFile:
 
     def _header(self) -> bytes:
         samples = self._size // (self._width * self._channels)
-        fact = (
-            b"" if self._subtype.startswith("PCM") else struct.pack("<4sII", b"fact", 4, min(samples, LIMIT))
-        )
+        fact = struct.pack("<4sII", b"fact", 4, min(samples, IN_DS64))  # only PCM goes without
+        fact = b"" if self._subtype.startswith("PCM") else fact
         # WAVE + (JUNK or ds64) + fmt + fact + the data chunk's own head, then the data and its padding byte.
         riff = 4 + 36 + len(self._format) + len(fact) + 8 + self._size + self._size % 2
-        if riff <= LIMIT:
+        if riff <= RIFF_LIMIT:
             head = struct.pack("<4sI4s4sI28x", b"RIFF", riff, b"WAVE", b"JUNK", 28)
+            data = struct.pack("<4sI", b"data", self._size)
         else:
-            head = struct.pack("<4sI4s4sI", b"RF64", LIMIT, b"WAVE", b"ds64", 28)
+            head = struct.pack("<4sI4s4sI", b"RF64", IN_DS64, b"WAVE", b"ds64", 28)
             head += struct.pack("<QQQI", riff, self._size, samples, 0)
-        data = struct.pack("<4sI", b"data", min(self._size, LIMIT) if riff <= LIMIT else LIMIT)
+            data = struct.pack("<4sI", b"data", IN_DS64)
         return head + self._format + fact + data
 
 
@@ -97,6 +91,5 @@ def _packed(values: np.ndarray, subtype: str) -> bytes:
         return np.ascontiguousarray(values, "<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     if subtype == "PCM_U8":
         return (values + 128).astype(np.uint8).tobytes()
-    return values.astype(
-        {"PCM_16": "<i2", "PCM_32": "<i4", "FLOAT": "<f4", "DOUBLE": "<f8"}[subtype]
-    ).tobytes()
+    little_endian = {"PCM_16": "<i2", "PCM_32": "<i4", "FLOAT": "<f4", "DOUBLE": "<f8"}
+    return values.astype(little_endian[subtype]).tobytes()

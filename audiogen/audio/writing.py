@@ -41,9 +41,8 @@ def container_for(path: Path, subtype: str | None = None) -> tuple[str, str]:
         raise InputError(path, f"unknown suffix {path.suffix!r}", f"choose from {', '.join(CONTAINERS)}")
     container, subtypes = CONTAINERS[path.suffix.lower()]
     if subtype is not None and subtype not in subtypes:
-        raise InputError(
-            path, f"{path.suffix} cannot hold subtype {subtype}", f"choose from {', '.join(subtypes)}"
-        )
+        cause = f"a {path.suffix} file cannot hold subtype {subtype}"
+        raise InputError(path, cause, f"choose from {', '.join(subtypes)}")
     return container, subtype or subtypes[0]
 
 
@@ -85,6 +84,7 @@ class SoundfileSink:
     def __init__(self, path: Path, sample_rate: int, channels: int, container: str, subtype: str) -> None:
         import soundfile
 
+        self._path, self._length = path, 0
         self._file = soundfile.SoundFile(
             os.fspath(path), "w", samplerate=sample_rate, channels=channels, format=container, subtype=subtype
         )
@@ -95,10 +95,27 @@ class SoundfileSink:
         try:
             self._file.write(np.left_shift(values, self._shift) if integral else values)
         except (RuntimeError, AssertionError) as error:  # soundfile asserts that all was written
-            raise OSError(f"writing failed: {error or 'the disk may be full'}") from error
+            raise OSError(f"writing failed ({error or 'the disk may be full'})") from error
+        self._length += len(values)
 
     def close(self, complete: bool = True) -> None:
         self._file.close()
+        if complete and self._length:
+            self._require_end()
+
+    def _require_end(self) -> None:
+        """Decode the end of what was written: at a full disk libsndfile's encoders fail without a word."""
+        import soundfile
+
+        start = max(0, self._length - 2048)
+        try:
+            with soundfile.SoundFile(os.fspath(self._path)) as file:
+                file.seek(start)
+                there = start + len(file.read(2048))
+        except RuntimeError:
+            there = 0
+        if there < self._length:
+            raise OSError("writing failed (the end of the file is missing: the disk may be full)")
 
 
 class Writer:
@@ -151,16 +168,13 @@ class Writer:
         try:
             self._sink = self._open()
         except OSError as error:
-            raise InputError(
-                self.path, f"it cannot be written ({error.strerror})", "check the folder"
-            ) from error
-        except RuntimeError as error:
+            cause = f"it cannot be written ({error.strerror})"
+            raise InputError(self.path, cause, "check its folder") from error
+        except RuntimeError as error:  # libsndfile's
             self._part.unlink(missing_ok=True)
             asked = f"{self.channels} channels at {self.sample_rate} Hz as {self._container} {self.subtype}"
             reason = getattr(error, "error_string", error)
-            raise InputError(
-                self.path, f"libsndfile cannot write {asked} ({reason})", "write a .wav"
-            ) from error
+            raise InputError(self.path, f"cannot write {asked} ({reason})", "write a .wav") from error
         return self
 
     def _open(self) -> Sink:
@@ -229,9 +243,8 @@ class Writer:
         share = f"{self.clipped} of {self.length * self.channels} samples"
         level = f"peak {20 * np.log10(self._peak):+.1f} dBFS"
         cure = "keep them with --subtype FLOAT into a .wav, or lower the level"
-        warnings.warn(
-            f"{self.path}: {share} exceeded full scale ({level}) and were clipped; {cure}", AudioWarning, 3
-        )
+        text = f"{self.path}: {share} exceeded full scale ({level}) and were clipped; {cure}"
+        warnings.warn(text, AudioWarning, stacklevel=3)
 
 
 def write(

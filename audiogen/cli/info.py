@@ -89,6 +89,6 @@ def _flat(nest: Any, prefix: str = "") -> dict[str, str]:
 
 
 def _echo_aligned(lines: dict[str, str]) -> None:
-    width = max((len(key) for key in lines), default=0) + 2
+    width = max((len(key) for key in lines), default=0) + 1
     for key, value in lines.items():
-        click.echo(f"{key + ':':<{width}}{value}")
+        click.echo(f"{key + ':':<{width}} {value}")
