@@ -142,7 +142,7 @@ class RepetitionDetector:
 
 
 def windows(frames: np.ndarray, length: int) -> np.ndarray:
-    """Each window of ``[time, bands]`` frames, its bands centred, as unit vectors ``[offsets, bands * length]``.
+    """Each window of ``[time, bands]`` frames, bands centred, as unit vectors ``[offsets, bands * length]``.
 
     A window that does not change is the zero vector.
     """

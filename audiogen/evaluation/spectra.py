@@ -1,0 +1,54 @@
+"""Short-time spectra and third-octave bands, for the measures that need no perceptual model."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+FAINTEST = 1e-10  # mean square of what counts as nothing: -100 dBFS
+
+
+def frame_size(rate: int, seconds: float = 0.0464) -> int:
+    """The power of two that is nearest to ``seconds``: 2048 samples at 44.1 kHz by default."""
+    return 2 ** int(np.clip(round(np.log2(rate * seconds)), 4, 20))
+
+
+def spectra(samples: np.ndarray, size: int, hop: int) -> np.ndarray:
+    """Hann-windowed spectra of whole frames, scaled so that their squares sum to the mean square.
+
+    Args:
+        samples: ``[channels, time]``, time >= size.
+        size: frame length in samples.
+        hop: samples from frame to frame.
+
+    Returns:
+        ``[channels, frames, size / 2 + 1]`` complex64.
+    """
+    from scipy import fft
+
+    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, size, axis=-1)[:, ::hop]
+    found = fft.rfft(frames * window, axis=-1) * np.float32(np.sqrt(2 / (size * np.sum(window**2))))
+    found[..., 0] *= np.sqrt(0.5)
+    found[..., -1] *= np.sqrt(0.5)
+    return found
+
+
+@lru_cache(maxsize=8)
+def third_octaves(rate: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Third-octave bands (IEC 61260, base two) that hold a bin at least.
+
+    Returns:
+        Centres ``[bands]`` in Hz and ``[bins, bands]`` float32 of zeros and ones.
+    """
+    hertz = np.fft.rfftfreq(size, 1 / rate)
+    centres = 1000 * 2.0 ** (np.arange(-15, 14) / 3)
+    inside = (hertz[:, None] >= centres * 2 ** (-1 / 6)) & (hertz[:, None] < centres * 2 ** (1 / 6))
+    used = inside.any(axis=0) & (centres * 2 ** (1 / 6) <= rate / 2)
+    return centres[used], inside[:, used].astype(np.float32)
+
+
+def decibels(power: np.ndarray | float) -> np.ndarray:
+    """``10 log10(power)``, from -100 dB up."""
+    return 10 * np.log10(np.maximum(power, FAINTEST))
