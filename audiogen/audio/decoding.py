@@ -79,7 +79,7 @@ def _require_file(path: Path) -> None:
 
 def _last_sentence(error: Exception) -> str:
     """libsndfile's own words, without the descriptor that soundfile puts before them."""
-    return str(getattr(error, "error_string", error)).strip().rstrip(".")
+    return str(getattr(error, "error_string", error)).removeprefix("Error : ").strip().rstrip(".")
 
 
 class SoundfileSource:
