@@ -1,0 +1,37 @@
+"""The ``midi`` Representation: MIDI file <-> Tune <-> tokens, and Tune -> Recording.
+
+A `Tune` is a file's notes and clock as arrays. A `Tokenizer` turns it into integers and back; `TOKENIZERS`
+has them by name. Only this package knows MIDI libraries (the ``midi`` extra).
+"""
+
+from audiogen.representation.midi.abc_notation import abc_title, split_abc, tune_of_abc
+from audiogen.representation.midi.events import Events
+from audiogen.representation.midi.notes import Notes
+from audiogen.representation.midi.reading import read_midi
+from audiogen.representation.midi.rendering import default_soundfont, render
+from audiogen.representation.midi.table import TOKENIZERS, Midi, tokenizer_of
+from audiogen.representation.midi.tokens import Decoder, Tokenizer
+from audiogen.representation.midi.tune import NOTE, Part, Tune, augmented
+from audiogen.representation.midi.writing import extend_midi, write_midi
+
+__all__ = [
+    "NOTE",
+    "TOKENIZERS",
+    "Decoder",
+    "Events",
+    "Midi",
+    "Notes",
+    "Part",
+    "Tokenizer",
+    "Tune",
+    "abc_title",
+    "augmented",
+    "default_soundfont",
+    "extend_midi",
+    "read_midi",
+    "render",
+    "split_abc",
+    "tokenizer_of",
+    "tune_of_abc",
+    "write_midi",
+]

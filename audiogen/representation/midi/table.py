@@ -1,0 +1,63 @@
+"""The token schemes by name, and the ``midi`` Representation that is one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from torch import Tensor
+
+from audiogen.choice import Choice, choice
+from audiogen.errors import InputError
+from audiogen.representation.base import Representation
+from audiogen.representation.midi.events import Events
+from audiogen.representation.midi.notes import Notes
+from audiogen.representation.midi.tokens import Tokenizer
+
+TOKENIZERS: dict[str, type[Tokenizer]] = {
+    "notes": Notes,
+    "events": Events,
+}
+
+
+def tokenizer_of(described: dict[str, Any]) -> Tokenizer:
+    """The scheme that `Tokenizer.describe` described.
+
+    Raises:
+        InputError: an unknown kind, or a vocabulary of another version.
+    """
+    kind = str(described.get("kind"))
+    if kind not in TOKENIZERS:
+        raise InputError(f"tokens {kind}", "there is no such scheme", f"choose from {', '.join(TOKENIZERS)}")
+    return TOKENIZERS[kind].check(described)
+
+
+@dataclass(frozen=True)
+class MidiOptions:
+    """Args:
+    tokens: the scheme that turns tunes into tokens.
+    """
+
+    tokens: Choice = choice(TOKENIZERS, "events")
+
+
+class Midi(Representation):
+    """Tune <-> tokens ``[time]``. Nothing is fitted."""
+
+    Options = MidiOptions
+
+    def __init__(self, options: MidiOptions) -> None:
+        self.options = options
+        self.tokenizer = TOKENIZERS[options.tokens.kind](options.tokens.options)
+
+    @property
+    def features(self) -> int:
+        """Size of the vocabulary."""
+        return self.tokenizer.size
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    @classmethod
+    def from_tensors(cls, options: MidiOptions, tensors: dict[str, Tensor]) -> Self:
+        return cls(options)
