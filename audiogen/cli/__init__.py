@@ -1,0 +1,89 @@
+"""The command line. A command is one file that parses and calls; it is imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from audiogen import __version__
+from audiogen.errors import InputError
+
+COMMANDS = {
+    # name: (module of audiogen.cli, what it does)
+    "demo": ("demo", "Continue the recording that ships with audiogen, and make a page of it."),
+    "continue": ("continue_", "Continue a recording."),
+    "prepare": ("prepare", "Analyse a folder of recordings into a cache of mel frames."),
+    "train": ("train", "Train a model on a recording, a folder or a cache."),
+    "render": ("render", "Render many continuations from a table of jobs."),
+    "vocode": ("vocode", "Analyse a recording to mel frames and render them back."),
+    "evaluate": ("evaluate", "Measure a continuation against real audio."),
+    "info": ("info", "Describe an audio file or a Run."),
+}
+
+
+class Lazy(click.Group):
+    """Imports a command's module when it runs; `--help` reads the table above only."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"audiogen.cli.{COMMANDS[name][0]}")
+        return getattr(module, COMMANDS[name][0])
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="audiogen")
+def cli() -> None:
+    """audiogen: give it a recording, it gives you the rest.
+
+    \b
+    audiogen continue rain.wav -o longer.wav --seconds 30
+    """
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    warnings.showwarning = _show_warning
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.ClickException as error:
+        _say("error", error.format_message())
+        sys.exit(2)
+    except InputError as error:
+        _say("error", str(error))
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted", "nothing half-written was left behind")
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("AUDIOGEN_TRACEBACK"):
+            raise
+        text = " ".join(str(error).split()) or "no message"
+        _say("failed", f"{type(error).__name__}: {text} (AUDIOGEN_TRACEBACK=1 shows where)")
+        sys.exit(1)
+
+
+def _say(kind: str, text: str) -> None:
+    click.echo(f"audiogen: {kind}: {text}", err=True)
+
+
+def _show_warning(message: Any, category: type[Warning], *ignored: Any, **ignored_too: Any) -> None:
+    """What users should know is one line on stderr; what libraries tell developers is not for them."""
+    if category.__name__ == "AudioWarning":
+        _say("warning", str(message))

@@ -12,6 +12,7 @@ from torch import Tensor
 from audiogen.audio import Recording, Resampler
 from audiogen.generation.calibration import Calibration, calibrate
 from audiogen.generation.detail import Detail
+from audiogen.generation.guard import DriftGuard
 from audiogen.generation.join import join
 from audiogen.models import Sampling, State
 from audiogen.representation.hearing import Heard, hear
@@ -39,6 +40,7 @@ class Continuer:
     prompt: Recording
     vocoder: str | None = None
     heard: Heard = field(init=False)
+    guard: DriftGuard = field(init=False)
 
     def __post_init__(self) -> None:
         representation = self.run.representation
@@ -62,6 +64,7 @@ class Continuer:
         """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
         sampling = Sampling(temperature, torch.Generator().manual_seed(seed))
         detail = Detail(self.representation, self._all_channels(), self.centre)
+        guard = self.guard = DriftGuard(self.frames, self.representation.options.spec)
         state = self.start
         while True:
             pieces = []
@@ -69,7 +72,7 @@ class Continuer:
                 for _ in range(PATCHES_A_PIECE):
                     latent, state = self.run.model.step(state, sampling)
                     pieces.append(detail.add(self.calibration(latent[0])))
-            yield torch.cat(pieces)[:, : self.frames.shape[1]]
+            yield guard(torch.cat(pieces)[:, : self.frames.shape[1]])
 
     def _all_channels(self) -> Tensor:
         """The source's frames: what the Model hears, then the channels that only follow."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -20,6 +20,7 @@ from audiogen.evaluation.measures import measure_continuation
 from audiogen.experiment import Experiment, Shares, dump_json, to_tree, write_text
 from audiogen.generation.continuation import Continuer
 from audiogen.generation.loop import close_loop, loop_on_itself
+from audiogen.jobs.naming import sidecar_of
 from audiogen.progress import progress
 from audiogen.run import Run
 
@@ -94,8 +95,12 @@ def continue_variations(
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
+    said: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
-    """`continue_recording` for several tails of one prompt: one training, one warming, each tail as it is ready."""
+    """`continue_recording` for several tails of one prompt: one training, one warming, each tail as it is ready.
+
+    ``said`` are warnings that the sidecars should repeat, such as those of reading the prompt.
+    """
     clock = Clock()
     with heard_warnings() as general:
         if run is None and prompt.samples.any():
@@ -112,7 +117,7 @@ def continue_variations(
             continuer = continuers.get(request.vocoder)
             sidecar = write_tail(prompt, continuer, out, request, clock)
         sidecar["settings"] |= _settings_of(run, prompt)
-        sidecar["warnings"] = general + particular
+        sidecar["warnings"] = [*said, *general, *particular]
         write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
 
@@ -146,6 +151,7 @@ def write_tail(
         "versions": versions(),
         "timings": dict(clock.seconds),
         "measures": measures,
+        "drift_guard": continuer.guard.report() if continuer is not None else None,
     }
 
 
@@ -173,11 +179,6 @@ def _settings_of(run: Run | None, prompt: Recording) -> dict[str, Any]:
     }
 
 
-def sidecar_of(out: Path) -> Path:
-    """OUT.wav -> OUT.json."""
-    return out.with_suffix(".json")
-
-
 def versions() -> dict[str, str]:
     """Of audiogen and of what its output depends on."""
     names = ("audiogen", "torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
@@ -200,7 +201,7 @@ class Clock:
 
 
 @contextmanager
-def heard_warnings(tell: Callable[[str], None] | None = None) -> Iterator[list[str]]:
+def heard_warnings() -> Iterator[list[str]]:
     """Collect `AudioWarning` texts that are raised inside, for the sidecar; they are warned of again afterwards."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:

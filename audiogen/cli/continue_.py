@@ -1,0 +1,75 @@
+"""audiogen continue: a prompt in, prompt and tail out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, refuse_to_overwrite
+
+
+@click.command("continue")
+@click.argument("prompt", type=FILE)
+@OVERRIDES
+@click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
+@click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--temperature", type=float, default=1.0, show_default=True, help="0 tame, 1 as learned, above wilder.")
+@click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
+@click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
+@click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
+@click.option("--run", "run_folder", type=FILE, help="Use this Run instead of training on the prompt.")
+@click.option("--config", type=FILE, help="Train by this YAML file.")
+@BUDGET
+@click.option("--vocoder", help="Vocoder to render with.")
+@click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
+@DEVICE
+@FORCE
+def continue_(
+    prompt: Path,
+    overrides: tuple[str, ...],
+    out: Path,
+    variations: int,
+    run_folder: Path | None,
+    config: Path | None,
+    budget: float | None,
+    device: str,
+    force: bool,
+    **asked: Any,
+) -> None:
+    """Continue the recording PROMPT.
+
+    Without --run, a model is trained on the prompt first (a minute or so). Beside OUT.wav, OUT.json says what was
+    done: the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides the configuration, for example
+    training.steps=200.
+    """
+    from dataclasses import replace
+
+    from audiogen.audio import Writer
+    from audiogen.errors import InputError
+    from audiogen.experiment import read_experiment
+    from audiogen.jobs.naming import sidecar_of, variations_of
+    from audiogen.vocoders.table import VOCODERS
+
+    if run_folder is not None and (config is not None or overrides or budget is not None):
+        raise InputError("--run", "a Run is trained already", "leave out --config, --budget and KEY=VALUE")
+    if asked["vocoder"] not in (None, *VOCODERS):
+        raise InputError(f"vocoder {asked['vocoder']}", "there is none of that name", f"choose from {', '.join(VOCODERS)}")
+    outs = variations_of(out, variations)
+    refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
+    Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
+    experiment = None if run_folder is not None else read_experiment(config, overrides)
+
+    from audiogen.jobs.continuing import Request, continue_variations, read_prompt
+    from audiogen.run import Run
+
+    request = Request(**asked)
+    recording, said = read_prompt(prompt)
+    run = Run.open(run_folder) if run_folder is not None else None
+    wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
+    for path, sidecar in zip(
+        outs, continue_variations(recording, wanted, run, experiment, budget, device, said), strict=True
+    ):
+        click.echo(f"{path}: {sidecar['length'] / sidecar['sample_rate']:.2f} s")

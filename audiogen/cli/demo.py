@@ -1,0 +1,34 @@
+"""audiogen demo: the main job on the recording that ships with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from audiogen.cli.options import DEVICE, FILE, FORCE, refuse_to_overwrite
+
+
+@click.command()
+@click.option("-o", "--output", "folder", type=FILE, default=Path("demo"), show_default=True, help="Folder to write.")
+@click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
+@DEVICE
+@FORCE
+def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
+    """Continue the waterfall recording that ships with audiogen, and make a page to look at and listen to."""
+    from audiogen.jobs.naming import shipped_recording, sidecar_of
+
+    out, page = folder / "waterfall-continued.wav", folder / "waterfall-continued.html"
+    refuse_to_overwrite(out, sidecar_of(out), page, force=force)
+    source = shipped_recording()
+    click.echo(f"continuing {source.name}: a model is trained on it first, which takes about a minute")
+
+    from audiogen.jobs.continuing import Request, continue_recording, read_prompt
+    from audiogen.jobs.page import write_page
+
+    folder.mkdir(parents=True, exist_ok=True)
+    prompt, _ = read_prompt(source)
+    sidecar = continue_recording(prompt, out, Request(seconds=seconds), device=device)
+    write_page(page, prompt, out, sidecar)
+    click.echo(f"WAV:  {out}")
+    click.echo(f"page: {page}")
