@@ -22,7 +22,5 @@ class Choice:
 
 
 def choice(table: Mapping[str, Any], default: str) -> Any:
-    """A dataclass field that holds a `Choice` from ``table``, by default ``default`` with its own defaults."""
-    return field(
-        default_factory=lambda: Choice(default, table[default].Options()), metadata={"table": table}
-    )
+    """A dataclass field that holds a `Choice` from ``table``: ``default`` with its defaults unless told."""
+    return field(default_factory=lambda: Choice(default, table[default].Options()), metadata={"table": table})

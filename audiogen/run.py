@@ -12,7 +12,12 @@ from audiogen.experiment import Experiment, dump_json, dump_yaml, read_experimen
 from audiogen.models import MODELS, Model
 from audiogen.representation import REPRESENTATIONS, Representation
 
-CONFIG, WEIGHTS, STATISTICS, METRICS = "config.yaml", "model.safetensors", "statistics.safetensors", "metrics.json"
+CONFIG, WEIGHTS, STATISTICS, METRICS = (
+    "config.yaml",
+    "model.safetensors",
+    "statistics.safetensors",
+    "metrics.json",
+)
 
 
 @dataclass
@@ -34,11 +39,14 @@ class Run:
     path: Path | None = None
 
     def save(self, folder: Path) -> None:
-        """Write the Run's files into ``folder``, each whole or not at all."""
+        """Write the Run's files into ``folder``, each whole or not at all, and its metrics last."""
         from safetensors.torch import save_file
 
         folder.mkdir(parents=True, exist_ok=True)
-        for name, tensors in ((WEIGHTS, self.model.state_dict()), (STATISTICS, self.representation.tensors())):
+        for name, tensors in (
+            (WEIGHTS, self.model.state_dict()),
+            (STATISTICS, self.representation.tensors()),
+        ):
             part = folder / (name + ".part")
             save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, part)
             part.replace(folder / name)
@@ -58,7 +66,9 @@ class Run:
         folder = Path(folder)
         for name in (CONFIG, WEIGHTS, STATISTICS):
             if not (folder / name).is_file():
-                raise InputError(folder, f"it is no Run: {name} is missing", "name a folder that `audiogen train` made")
+                raise InputError(
+                    folder, f"it is no Run: {name} is missing", "name a folder that `audiogen train` made"
+                )
         experiment = read_experiment(folder / CONFIG)
         try:
             statistics, weights = load_file(folder / STATISTICS), load_file(folder / WEIGHTS)
@@ -66,10 +76,20 @@ class Run:
             representation = REPRESENTATIONS[kind.kind].from_tensors(kind.options, statistics)
             model = new_model(experiment, representation)
             model.load_state_dict(weights)
-        except (SafetensorError, RuntimeError, KeyError) as error:
-            raise InputError(folder, f"its weights do not fit its {CONFIG} ({error})", "train it again") from error
-        metrics = json.loads((folder / METRICS).read_text("utf-8")) if (folder / METRICS).is_file() else {}
-        return cls(experiment, representation, model.eval(), metrics, folder)
+        except (SafetensorError, RuntimeError, KeyError, ValueError, ZeroDivisionError) as error:
+            raise InputError(
+                folder, f"its weights do not fit its {CONFIG} ({error})", "train it again"
+            ) from error
+        return cls(experiment, representation, model.eval(), _read_metrics(folder / METRICS), folder)
+
+
+def _read_metrics(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise InputError(path, f"it is damaged ({error})", "train it again") from error
 
 
 def new_model(experiment: Experiment, representation: Representation) -> Model:

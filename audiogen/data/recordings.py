@@ -8,9 +8,29 @@ from pathlib import Path
 from typing import Literal
 
 from audiogen.errors import InputError
+from audiogen.ranges import Share
 
 SUFFIXES = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma".split()
+    [
+        ".wav",
+        ".wave",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".caf",
+        ".w64",
+        ".rf64",
+        ".m4a",
+        ".aac",
+        ".mp4",
+        ".wma",
+    ]
 )
 Split = Literal["train", "validation", "test"]
 
@@ -26,7 +46,8 @@ def find_recordings(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not found:
         raise InputError(folder, "there is no audio file in it", "put WAV, FLAC, OGG or MP3 files there")
@@ -40,8 +61,8 @@ class Shares:
     test: share held back from everything.
     """
 
-    validation: float = 0.1
-    test: float = 0.1
+    validation: Share = 0.1
+    test: Share = 0.1
 
     def __post_init__(self) -> None:
         if self.validation < 0 or self.test < 0 or self.validation + self.test >= 1:
@@ -51,8 +72,8 @@ class Shares:
 def split_recordings(names: list[str], shares: Shares, seed: int = 0) -> dict[str, Split]:
     """Assign whole recordings to parts: no part hears a stretch of a recording that another part learns from.
 
-    The order is that of a hash of seed and name, so adding a recording moves few others. With two recordings or
-    more, each part with a share gets at least one as long as one is left to train on.
+    The order is that of a hash of seed and name, so adding a recording moves few others. With two recordings
+    or more, each part with a share gets at least one as long as one is left to train on.
     """
     ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
     parts: dict[str, Split] = {}

@@ -14,12 +14,13 @@ Array = np.ndarray
 class Windows:
     """Random stretches of a set of recordings.
 
-    Since a batch depends on the seed and the step only, a training that was interrupted goes on with exactly the
-    batches that it would have had.
+    Since a batch depends on the seed and the step only, a training that was interrupted goes on with exactly
+    the batches that it would have had.
 
     Args:
         recordings: ``[time, feature]`` frames each, arrays or memory maps.
-        length: frames of a window; shortened to the longest recording if that is shorter, in whole ``multiple``.
+        length: frames of a window; shortened to the longest recording if that is shorter, in whole
+            ``multiple``.
         multiple: windows are a multiple of this long.
         centres: ``[feature]`` each, what is subtracted later from the frames of each recording.
         seed: of the draws.
@@ -44,7 +45,7 @@ class Windows:
         self.seed = seed
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """``[size, length, feature]`` windows, all starts equally likely, and ``[size, 1, feature]`` centres."""
+        """``[size, length, feature]`` windows, all starts equally likely; ``[size, 1, feature]`` centres."""
         draws = np.random.Generator(np.random.PCG64([self.seed, step])).integers(self.ends[-1], size=size)
         return self._at(draws)
 

@@ -1,7 +1,8 @@
 """What every Model is: what follows these Frames?
 
-A Model sees tensors only: Frames ``[batch, time, feature]`` (float), or tokens ``[batch, time]`` (int64). It knows
-nothing of files, sample rates or channels. Its recurrent memory is an explicit state that the caller carries.
+A Model sees tensors only: Frames ``[batch, time, feature]`` (float), or tokens ``[batch, time]`` (int64). It
+knows nothing of files, sample rates or channels. Its recurrent memory is an explicit state that the caller
+carries.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 State = Any
-"""A nest of tensors (tuple, list, dict or dataclass) whose size does not grow with the number of steps taken."""
+"""A nest of lists and tuples of tensors, each batch first; bounded in size, however many steps are taken."""
 
 
 @dataclass
@@ -23,7 +24,8 @@ class Sampling:
     """How to draw the next frame.
 
     Args:
-        temperature: 0 gives each Head's most likely (or mean) frame, 1 its own distribution; above 1 is wilder.
+        temperature: 0 gives each Head's most likely (or mean) frame, 1 its own distribution; above 1 is
+            wilder.
         generator: source of randomness; the same generator state gives the same draws.
     """
 
@@ -46,7 +48,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
-        """Named training losses (scalars) of ``[batch, time, feature]``; ``"loss"`` is the one to minimise."""
+        """Named losses (scalars) of ``[batch, time, feature]``; ``"loss"`` is the one to minimise."""
 
     @abstractmethod
     def start(self, prompt: Tensor) -> State:

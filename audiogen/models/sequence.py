@@ -12,6 +12,9 @@ from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads import HEADS
+from audiogen.ranges import Share, Unit, Whole
+
+PIECE = 1024  # frames of a prompt that are read at once: an hour-long prompt passes in bounded memory
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class SequenceOptions:
 
     backbone: Choice = choice(BACKBONES, "lstm")
     head: Choice = choice(HEADS, "flow")
-    context_noise: float = 0.4
-    clean_context: int = 3
-    dropout: float = 0.1
+    context_noise: Unit = 0.4
+    clean_context: Whole = 3
+    dropout: Share = 0.1
 
 
 class Sequence(Model):
@@ -62,7 +65,7 @@ class Sequence(Model):
         return (1 - level.square()).sqrt() * frames + level * torch.randn_like(frames)
 
     def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """``[batch, time, features]`` -> what is known after each frame ``[batch, time, width]``, and the state."""
+        """``[batch, time, features]`` -> what is known by each frame, ``[batch, time, width]``; the state."""
         memory, recent = state if state is not None else (None, None)
         hidden, memory = self.backbone(self.corrupt(frames), memory)
         if self.recent == 0:
@@ -71,7 +74,10 @@ class Sequence(Model):
             recent = frames.new_zeros(len(frames), self.recent - 1, self.features)
         heard = torch.cat([recent, frames], dim=1)
         short = heard.unfold(1, self.recent, 1).transpose(2, 3).flatten(2)
-        return self.dropout(hidden + self.clean(short)), (memory, heard[:, heard.shape[1] - self.recent + 1 :])
+        return self.dropout(hidden + self.clean(short)), (
+            memory,
+            heard[:, heard.shape[1] - self.recent + 1 :],
+        )
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         context, _ = self.context(frames[:, :-1])
@@ -84,7 +90,9 @@ class Sequence(Model):
         return None if nats is None else nats.view(len(frames), -1)
 
     def start(self, prompt: Tensor) -> State:
-        context, state = self.context(prompt)
+        state: State = None
+        for piece in prompt.split(PIECE, dim=1):
+            context, state = self.context(piece, state)
         return context[:, -1], state
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:

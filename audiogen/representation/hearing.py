@@ -1,4 +1,4 @@
-"""Recording -> what a Model and a Vocoder need of it: principal channels, their samples and their mel frames."""
+"""Recording -> what a Model and a Vocoder need of it: principal channels, as samples and as mel frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from audiogen.audio import Recording, resample
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel
 
-EDGE = 2048  # samples mirrored around the ends before resampling, so that its filter does not hear a step there
+EDGE = (
+    2048  # samples mirrored around the ends before resampling, so that its filter does not hear a step there
+)
 
 
 @dataclass(frozen=True)
@@ -20,21 +22,24 @@ class Heard:
     """A recording as the pipeline sees it.
 
     Args:
-        rotation: ``[channels, channels]``; ``rotation @ samples`` are the principal channels, strongest first.
+        rotation: ``[channels, channels]``; ``rotation @ samples`` are the principal channels, strongest
+            first.
         samples: ``[channels, time]`` principal channels at the spec's sample rate.
-        frames: ``[channels, frames, n_mels]`` log-mel frames of whole windows; the last one ends with the recording.
+        frames: ``[channels, frames, n_mels]`` log-mel frames of whole windows; the last one ends with the
+            recording.
+        spec: of the frames.
     """
 
     rotation: np.ndarray
     samples: Tensor
     frames: Tensor
+    spec: MelSpec
 
     def side_by_side(self, channels: int) -> Tensor:
-        """``[frames, channels * n_mels]`` of the first ``channels`` principal channels; missing ones are silent."""
+        """``[frames, channels * n_mels]`` of the first principal channels; missing ones are silent."""
         frames = self.frames[:channels]
         if len(frames) < channels:
-            # The quietest value there is: a silent channel's frames are the floor.
-            silent = frames.new_full((channels - len(frames), *frames.shape[1:]), float(np.log(1e-5)))
+            silent = frames.new_full((channels - len(frames), *frames.shape[1:]), self.spec.silence)
             frames = torch.cat([frames, silent])
         return frames.transpose(0, 1).flatten(1)
 
@@ -49,7 +54,7 @@ def hear(recording: Recording, spec: MelSpec) -> Heard:
     missing = spec.win - samples.shape[-1]
     padded = torch.nn.functional.pad(samples, (missing, 0)) if missing > 0 else samples
     skipped = (padded.shape[-1] - spec.win) % spec.hop
-    return Heard(rotation, samples, log_mel(padded[:, skipped:], spec, padded=True))
+    return Heard(rotation, samples, log_mel(padded[:, skipped:], spec, padded=True), spec)
 
 
 def _resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:

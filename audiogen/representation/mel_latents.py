@@ -1,4 +1,4 @@
-"""The ``mel`` Representation: principal channels -> log-mel frames -> patches -> latents, and back to mel frames."""
+"""The ``mel`` Representation: log-mel frames of principal channels -> patches -> latents, and back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from audiogen.ranges import Count, Unit, Whole
 from audiogen.representation.base import Representation
 from audiogen.representation.latents import Latents, fit_latents
 from audiogen.representation.mel import MelSpec
@@ -17,8 +18,8 @@ from audiogen.representation.mel import MelSpec
 class MelOptions:
     """Args:
     spec: what a mel frame is.
-    channels: principal channels that the model hears, further ones follow the source; None for those of the
-        training recordings, at most 2.
+    channels: principal channels that the model hears, further ones follow the source; None for as many as the
+        one recording that is trained on has, at most 2, and for 1 of each recording in a folder.
     patch: consecutive frames in one of the Model's frames.
     latents: principal components kept of a patch; 0 keeps every value.
     whitening: exponent (0..1) of the standard deviation that each latent is divided by.
@@ -26,15 +27,11 @@ class MelOptions:
     """
 
     spec: MelSpec = field(default_factory=MelSpec)
-    channels: int | None = None
-    patch: int = 8
-    latents: int = 96
-    whitening: float = 0.5
+    channels: Count | None = None
+    patch: Count = 8
+    latents: Whole = 96
+    whitening: Unit = 0.5
     centred: bool = True
-
-    def __post_init__(self) -> None:
-        if (self.channels or 1) < 1 or self.patch < 1 or self.latents < 0 or not 0 <= self.whitening <= 1:
-            raise ValueError("channels and patch must be at least 1, latents at least 0, whitening within 0..1")
 
 
 class MelLatents(Representation):
@@ -82,7 +79,7 @@ class MelLatents(Representation):
         return frames.mean(0) if self.options.centred else self.latents.mean
 
     def encode(self, frames: Tensor, centre: Tensor | None = None) -> Tensor:
-        """``[..., time, feature]`` -> ``[..., time / patch, latent]``; time must be a multiple of the patch."""
+        """``[..., time, feature]``, time a multiple of the patch -> ``[..., time / patch, latent]``."""
         return self.latents.encode(frames, centre)
 
     def decode(self, latents: Tensor, centre: Tensor | None = None) -> Tensor:

@@ -20,18 +20,20 @@ def augment(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
     if options.tilt > 0:
         slope = torch.linspace(-0.5, 0.5, n_mels, device=windows.device)
         slope = slope.repeat(windows.shape[-1] // n_mels)
-        windows = windows + options.tilt * NEPERS_PER_DB * torch.randn(batch, 1, 1, device=windows.device) * slope
+        windows = (
+            windows + options.tilt * NEPERS_PER_DB * torch.randn(batch, 1, 1, device=windows.device) * slope
+        )
     if options.frequency_mask > 0 or options.time_mask > 0:
         windows = mask(windows, options, n_mels)
     return windows
 
 
 def mask(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
-    """SpecAugment (Park et al. 2019, arXiv 1904.08779): a stretch of bands and one of frames become their mean."""
+    """SpecAugment (Park et al. 2019, arXiv 1904.08779): stretches become the mean frame."""
     import torchaudio.functional as audio
 
     spectrograms = windows.unflatten(-1, (-1, n_mels)).permute(0, 2, 3, 1)  # [batch, channel, band, time]
-    mean = spectrograms.mean(dim=(2, 3), keepdim=True)
+    mean = spectrograms.mean(dim=3, keepdim=True)
     centred = spectrograms - mean
     widest = (round(options.frequency_mask * n_mels), round(options.time_mask * windows.shape[1]))
     for axis, width in zip((2, 3), widest, strict=True):

@@ -9,19 +9,30 @@ from typing import Any
 
 import pytorch_lightning as lightning
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, WeightAveraging
+from torch import Tensor
+from tqdm import tqdm
 
 from audiogen.progress import progress
-from audiogen.training.module import Fitting
+from audiogen.training.optimisation import MEASURED_STEPS
 
-MEASURED_STEPS = 15  # within the warm-up, whose rates do not depend on the horizon
+UNTIMED_STEPS = 4  # the first ones are slower than the rest
+KEPT_BACK = 0.1  # of what is left of a budget, for validations
+
+
+class Ending(Callback):
+    """Stops after the last step, in a way that still validates there."""
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
+        if trainer.global_step >= module.last_step:
+            trainer.should_stop = True
 
 
 class Budget(Callback):
     """Stops at a wall-clock budget, and ends the learning-rate schedule there.
 
-    The first steps are timed, and the schedule's horizon is set to the number of steps that fit. It is recorded, so
-    that the same training can be asked for by steps and horizon, on any machine.
+    The first steps are timed, and last step and horizon are set to the number of steps that fit. They are
+    recorded, so that the same training can be asked for by its steps and horizon, on any machine.
 
     Args:
         seconds: wall clock for the whole training.
@@ -36,54 +47,92 @@ class Budget(Callback):
         now, step = time.monotonic(), trainer.global_step
         if now >= self.deadline:
             trainer.should_stop = True
-        if step == 3:
+        if step == UNTIMED_STEPS:
             self._timed = now
-        if step == MEASURED_STEPS and self._timed is not None and isinstance(module, Fitting):
-            each = (now - self._timed) / (MEASURED_STEPS - 3)
-            # A tenth is left for validations.
-            fitting = MEASURED_STEPS + int(0.9 * (self.deadline - now) / max(each, 1e-6))
-            module.horizon = max(min(fitting, module.horizon), MEASURED_STEPS + 1)
-        if step >= module.horizon:
-            trainer.should_stop = True
+        if step == MEASURED_STEPS and self._timed is not None:
+            each = (now - self._timed) / (MEASURED_STEPS - UNTIMED_STEPS)
+            fitting = MEASURED_STEPS + int((1 - KEPT_BACK) * (self.deadline - now) / max(each, 1e-6))
+            module.last_step = max(min(fitting, module.last_step), MEASURED_STEPS + 1)
+            module.horizon = min(module.last_step, module.horizon)
+
+
+class Averaging(WeightAveraging):
+    """Exponential moving average of the weights.
+
+    During the warm-up it is the weights themselves: the first steps are far from where they settle and would
+    only blur it.
+
+    Args:
+        decay: share of the average that a step keeps.
+        warmup: steps of the warm-up.
+    """
+
+    def __init__(self, decay: float, warmup: int) -> None:
+        def average(averaged: Tensor, weight: Tensor, count: Tensor | int) -> Tensor:
+            return weight if int(count) <= warmup else decay * averaged + (1 - decay) * weight
+
+        super().__init__(avg_fn=average)
 
 
 class Progress(Callback):
     """A bar of steps, with the losses beside it."""
 
-    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        self.bar = progress(trainer.max_steps, "training", "step")
+    bar: tqdm | None = None
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
+        self.bar = progress(module.last_step, "training", "step")
         self.bar.update(trainer.global_step)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
+        if self.bar is None:
+            return
+        self.bar.total = module.last_step
         self.bar.update()
         if trainer.global_step % 10 == 0 and not self.bar.disable:
-            losses = {name: f"{float(value):.3f}" for name, value in trainer.callback_metrics.items() if "loss" in name}
+            values = trainer.callback_metrics
+            losses = {name: f"{float(values[name]):.3f}" for name in values if "loss" in name}
             self.bar.set_postfix(losses, refresh=False)
 
-    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
-        self.bar.close()
-
-    def on_exception(self, trainer: lightning.Trainer, module: lightning.LightningModule, error: BaseException) -> None:
-        if hasattr(self, "bar"):
+    def teardown(self, trainer: lightning.Trainer, module: lightning.LightningModule, stage: str) -> None:
+        if self.bar is not None:
             self.bar.close()
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that appear under their name whole: a kill while one is written leaves the one before."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
+    ) -> None:
         part = Path(f"{path}.part")
         super().save_checkpoint(checkpoint, part, storage_options)
         os.replace(part, path)
 
 
 class Checkpoints(Callback):
-    """Writes ``checkpoint.ckpt`` into the Run's folder every so many steps."""
+    """Writes ``checkpoint.ckpt`` into the Run's folder every so many steps; to be the last callback.
 
-    def __init__(self, path: Path, every: int) -> None:
-        self.path, self.every = path, every
+    Where there are validations it is written after one: what a validation changes (best weights, patience,
+    rate) then belongs to it. A training that ends writes its Run instead.
+
+    Args:
+        path: of the file.
+        every: steps from one to the next.
+        validate_every: steps between validations; None for a training without.
+    """
+
+    def __init__(self, path: Path, every: int, validate_every: int | None) -> None:
+        self.path, self.every, self.validate_every = path, every, validate_every
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
-        # The average must have taken this step in: callbacks run in order, and this one is the last.
-        if trainer.global_step % self.every == 0:
+        if self.validate_every is None and trainer.global_step % self.every == 0:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        # The first validation at or after a multiple of `every`.
+        if self.validate_every is not None and trainer.global_step % self.every < self.validate_every:
+            self._save(trainer)
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        if not trainer.should_stop:
             trainer.save_checkpoint(self.path)

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import logging
+import math
+import signal
+import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping, EMAWeightAveraging
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from audiogen.audio import AudioWarning, Recording
+from audiogen.audio import Recording
 from audiogen.devices import pick_device
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment, dump_yaml, write_text
-from audiogen.run import CONFIG, Run, new_model
-from audiogen.training.callbacks import AtomicCheckpoints, Budget, Checkpoints, Progress
+from audiogen.experiment import Experiment, checked
+from audiogen.run import Run, new_model
+from audiogen.training.callbacks import AtomicCheckpoints, Averaging, Budget, Checkpoints, Ending, Progress
 from audiogen.training.listening import Listening
-from audiogen.training.material import Material, decided, fit_representation, of_folder, of_recording, windows_of
+from audiogen.training.material import (
+    Material,
+    decided,
+    fit_representation,
+    of_folder,
+    of_recording,
+    validation_windows,
+    windows_of,
+)
 from audiogen.training.module import VALIDATION, Batches, Fitting, seed_of
+from audiogen.training.resuming import CHECKPOINT, TENSORBOARD, begin, checkpoint_in, finished, refuse_changes
 
-CHECKPOINT, CACHE, TENSORBOARD = "checkpoint.ckpt", "cache", "tensorboard"
+CACHE = "cache"
 VALIDATION_WINDOWS = 16
+LOG_EVERY = 5  # steps
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
+TALKATIVE = ("pytorch_lightning", "lightning_fabric", "lightning")
 
 
 def train(
@@ -41,36 +58,41 @@ def train(
     Args:
         experiment: what to train and how.
         data: one Recording (split in time), or a folder of recordings or a cache (split by recording).
-        folder: where the Run, its checkpoints and its TensorBoard events go; None keeps everything in memory.
+        folder: where the Run, its checkpoints and its TensorBoard events go, instead of what a Run there
+            held; None keeps everything in memory.
         budget: most wall-clock seconds; None stops by the experiment's steps and patience alone.
-        resume: go on from the folder's checkpoint, if there is one.
+        resume: go on from the folder's checkpoint, if there is one; a training that is finished is only
+            opened.
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        InputError: unusable data, or a device that is not there.
+        InputError: unusable data, a device that is not there, values out of range, a loss that is no number,
+        or
+            another experiment or other data than that of the training to be resumed.
     """
     started = time.monotonic()
-    _quiet()
-    channels = data.channels if isinstance(data, Recording) else 1
-    experiment = decided(experiment, channels)
+    where = pick_device(device)
+    experiment = decided(checked(experiment), data.channels if isinstance(data, Recording) else 1)
+    checkpoint = None
+    if folder is not None and resume:
+        refuse_changes(experiment, folder)
+        if (run := finished(folder)) is not None:
+            return run
+        checkpoint = checkpoint_in(folder)
     material = _material(experiment, data, folder)
+    if folder is not None and checkpoint is None:
+        begin(experiment, folder)
     representation = fit_representation(material, experiment.representation.options)
-    torch.manual_seed(seed_of(experiment.training.seed, 0))
-    model = new_model(experiment, representation)
-    fitting = Fitting(model, representation, experiment)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / CONFIG, dump_yaml(experiment))
-    trainer = _trainer(fitting, folder, budget, started, pick_device(device), bool(material.validation))
-    checkpoint = folder / CHECKPOINT if folder is not None else None
-    known = checkpoint if resume and checkpoint is not None and checkpoint.exists() else None
-    trainer.fit(fitting, *_loaders(fitting, material), ckpt_path=known, weights_only=False if known else None)
-    if trainer.interrupted:
-        raise KeyboardInterrupt
+    with _own_randomness(where), _quiet():
+        torch.manual_seed(seed_of(experiment.training.seed, 0))
+        fitting = Fitting(new_model(experiment, representation), representation, experiment)
+        trainer = _trainer(fitting, folder, budget, started, where, bool(material.validation))
+        _fit(trainer, fitting, material, checkpoint)
     run = _finished(fitting, material, time.monotonic() - started)
     if folder is not None:
         run.save(folder)
         run.path = folder
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     return run
 
 
@@ -83,51 +105,55 @@ def _material(experiment: Experiment, data: Recording | Path, folder: Path | Non
     return of_folder(data, folder / CACHE, options, training.shares, training.seed)
 
 
+def _fit(trainer: lightning.Trainer, fitting: Fitting, material: Material, checkpoint: Path | None) -> None:
+    """`Trainer.fit`, but Ctrl-C stays Ctrl-C: the library exits with 1, and goes deaf to any further one."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if main else None
+    try:
+        trainer.fit(fitting, *_loaders(fitting, material), ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:
+        if trainer.interrupted:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, handler)
+
+
 def _loaders(fitting: Fitting, material: Material) -> tuple[DataLoader, DataLoader | None]:
     options = fitting.options
-    windows = windows_of(material.train, fitting.representation, options.window, options.seed)
-    batches = Batches(windows, options.batch, lambda: fitting.global_step)
-    if not material.validation:
-        return DataLoader(batches, batch_size=None), None
-    held = windows_of(material.validation, fitting.representation, options.window, options.seed)
-    # What is held back is centred like what was trained on: its own mean is part of what is to be predicted.
-    if len(material.train) == 1:
-        held.centres = windows.centres
-    return DataLoader(batches, batch_size=None), DataLoader([held.spread(VALIDATION_WINDOWS)], batch_size=None)  # type: ignore[arg-type]
+    windows = windows_of(material.train, fitting.representation, options)
+    batches = DataLoader(Batches(windows, options.batch, lambda: fitting.global_step), batch_size=None)
+    held = validation_windows(material, fitting.representation, options)
+    if held is None:
+        return batches, None
+    return batches, DataLoader([held.spread(VALIDATION_WINDOWS)], batch_size=None)  # type: ignore[arg-type]
 
 
 def _trainer(
-    fitting: Fitting, folder: Path | None, budget: float | None, started: float, device: torch.device, validated: bool
+    fitting: Fitting,
+    folder: Path | None,
+    budget: float | None,
+    started: float,
+    device: torch.device,
+    validated: bool,
 ) -> lightning.Trainer:
     options = fitting.options
     cuda = device.type == "cuda"
-    callbacks: list[Callback] = [Progress()]
-    if options.average > 0:
-        # The first steps are far from where the weights settle and would only blur the average.
-        callbacks.append(EMAWeightAveraging(decay=options.average, update_starting_at_step=options.warmup))
-    if validated and options.patience > 0:
-        callbacks.append(EarlyStopping(VALIDATION, patience=options.patience, verbose=False))
-    if budget is not None:
-        callbacks.append(Budget(budget, started))
-    if folder is not None and options.listen_every > 0:
-        callbacks.append(Listening(options.listen_every))
-    if folder is not None:
-        callbacks.append(Checkpoints(folder / CHECKPOINT, options.checkpoint_every))
-    logger = TensorBoardLogger(folder, name="", version=TENSORBOARD) if folder is not None else False
     return lightning.Trainer(
         accelerator="cuda" if cuda else "cpu",
         devices=1,
         max_steps=options.steps,
         max_epochs=-1,
-        precision={"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[options.precision if cuda else "32"],  # type: ignore[arg-type]
+        precision=PRECISIONS[options.precision if cuda else "32"],  # type: ignore[arg-type]
         gradient_clip_val=options.clip or None,
         val_check_interval=options.validate_every if validated else None,
         check_val_every_n_epoch=None,
         limit_val_batches=1.0 if validated else 0,
         num_sanity_val_steps=0,
-        log_every_n_steps=5,
-        callbacks=callbacks,
-        logger=logger,
+        log_every_n_steps=LOG_EVERY,
+        callbacks=_callbacks(fitting, folder, budget, started, validated),
+        logger=TensorBoardLogger(folder, name="", version=TENSORBOARD) if folder is not None else False,
         plugins=[AtomicCheckpoints()],
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -135,26 +161,66 @@ def _trainer(
     )
 
 
+def _callbacks(
+    fitting: Fitting, folder: Path | None, budget: float | None, started: float, validated: bool
+) -> list[Callback]:
+    """In the order in which they are called: what changes a training comes before what records it."""
+    options = fitting.options
+    callbacks: list[Callback] = [Progress()]
+    if budget is not None:
+        callbacks.append(Budget(budget, started))
+    callbacks.append(Ending())
+    if options.average > 0:
+        callbacks.append(Averaging(options.average, options.warmup))
+    if validated and options.patience > 0:
+        callbacks.append(EarlyStopping(VALIDATION, patience=options.patience, verbose=False))
+    if folder is not None and options.listen_every > 0:
+        callbacks.append(Listening(options.listen_every))
+    if folder is not None:
+        interval = options.validate_every if validated else None
+        callbacks.append(Checkpoints(folder / CHECKPOINT, options.checkpoint_every, interval))
+    return callbacks
+
+
 def _finished(fitting: Fitting, material: Material, seconds: float) -> Run:
+    model, trainer = fitting.model, fitting.trainer
     if fitting.best_weights is not None:
-        fitting.model.load_state_dict(fitting.best_weights)
+        model.load_state_dict(fitting.best_weights)
+    if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
+        raise InputError("training", "the loss is no number any more", "lower training.learning_rate")
+    loss = float(trainer.callback_metrics.get("train/loss", math.nan))
     metrics: dict[str, Any] = {
-        "steps": fitting.trainer.global_step,
+        "steps": trainer.global_step,
         "horizon": fitting.horizon,
-        "best_step": fitting.best_step,
+        "best_step": fitting.best_step if fitting.best_weights is not None else trainer.global_step,
         "validation_loss": fitting.best_loss if fitting.best_weights is not None else None,
-        "train_loss": float(fitting.trainer.callback_metrics.get("train/loss", float("nan"))),
-        "parameters": sum(weight.numel() for weight in fitting.model.parameters()),
+        "train_loss": loss if math.isfinite(loss) else None,
+        "parameters": sum(weight.numel() for weight in model.parameters()),
         "seconds": round(seconds, 2),
         "device": str(fitting.device),
         "split": material.split,
     }
-    return Run(fitting.experiment, fitting.representation, fitting.model.cpu().eval(), metrics)
+    return Run(fitting.experiment, fitting.representation, model.cpu().eval(), metrics)
 
 
-def _quiet() -> None:
+@contextmanager
+def _own_randomness(device: torch.device) -> Iterator[None]:
+    """The training's draws leave the caller's generators as they were."""
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device.type == "cuda" else []):
+        yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
     """The trainer library talks a lot; what matters is said by audiogen itself."""
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="(pytorch_lightning|lightning_fabric|torch).*")
-    warnings.filterwarnings("default", category=AudioWarning)
+    loggers = [logging.getLogger(name) for name in TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="(pytorch_lightning|lightning_fabric|torch).*")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

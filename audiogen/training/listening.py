@@ -1,4 +1,4 @@
-"""What a training sounds and looks like, in TensorBoard: real, reconstructed and free-running audio and spectrograms."""
+"""What a training sounds and looks like, in TensorBoard: the real, the reconstructed and the continued."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Listening(Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
         # Cheap to know, dear to do: a second or two of audio is rendered each time.
-        if trainer.global_step % self.every == 0 and isinstance(module, Fitting) and trainer.logger is not None:
+        if trainer.global_step % self.every == 0:
             with torch.random.fork_rng(devices=[]), torch.no_grad():
                 self._listen(trainer, module)
 
     def _listen(self, trainer: lightning.Trainer, module: Fitting) -> None:
-        loader = trainer.val_dataloaders or trainer.train_dataloader
+        loader: Any = trainer.val_dataloaders or trainer.train_dataloader
         frames, centres = next(iter(loader))
         frames, centre = frames[:1].to(module.device), centres[:1].to(module.device)
         representation = module.representation

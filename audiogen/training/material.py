@@ -17,11 +17,13 @@ from audiogen.data.cache import CachedRecording, is_cache, open_cache, prepare
 from audiogen.data.recordings import Shares, find_recordings, split_recordings
 from audiogen.data.windows import Windows
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment
+from audiogen.experiment import Experiment, Training
 from audiogen.progress import progress
 from audiogen.representation.hearing import hear
+from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents, MelOptions
 
+MOST_CHANNELS = 2  # that are heard unless more are asked for
 SHORTEST = 0.5  # seconds of a recording that can be learned from
 MOST_FIT_FRAMES = 200_000  # about 40 minutes: principal components do not get better from more
 
@@ -34,11 +36,13 @@ class Material:
         train: ``[time, feature]`` of each recording (or of the first part of the only one).
         validation: the same of what is held back to stop the training; may be empty.
         split: recording -> part, or the seconds of each part of a single recording.
+        in_time: whether it is a single recording, split in time.
     """
 
     train: list[np.ndarray]
     validation: list[np.ndarray]
     split: dict[str, str]
+    in_time: bool = False
 
 
 def of_recording(recording: Recording, options: MelOptions, shares: Shares) -> Material:
@@ -53,18 +57,27 @@ def of_recording(recording: Recording, options: MelOptions, shares: Shares) -> M
             f"{recording.seconds:.3f} s is too short to learn from",
             f"give at least {SHORTEST} s",
         )
-    frames = hear(recording, options.spec).side_by_side(options.channels or min(recording.channels, 2)).numpy()
+    channels = options.channels or min(recording.channels, MOST_CHANNELS)
+    frames = hear(recording, options.spec).side_by_side(channels).numpy()
+    least = 2 * options.patch  # fewer than two of the Model's frames say nothing about what follows
+    stop = max(len(frames) - round(shares.test * len(frames)), min(least, len(frames)))
+    if stop < least:
+        raise InputError(
+            recording.path or "recording",
+            f"its {len(frames)} mel frames are fewer than the {least} of two patches",
+            "give a longer one, or lower representation.patch",
+        )
     held = round(shares.validation * len(frames))
-    test = round(shares.test * len(frames))
-    stop = len(frames) - test
-    # Fewer than two of the Model's frames say nothing about what follows: then all of it is trained on.
-    held = held if held >= 2 * options.patch and stop - held >= 2 * options.patch else 0
-    rate = options.spec.frame_rate
+    held = held if held >= least and stop - held >= least else 0
+    edges = [0, stop - held, stop, len(frames)]
+    seconds = [f"{edge / options.spec.frame_rate:.2f}" for edge in edges]
     split = {
-        "train": f"0..{(stop - held) / rate:.2f} s",
-        "validation": f"{(stop - held) / rate:.2f}..{stop / rate:.2f} s",
+        part: f"{seconds[index]}..{seconds[index + 1]} s"
+        for index, part in enumerate(("train", "validation", "test"))
+        if edges[index] < edges[index + 1]
     }
-    return Material([frames[: stop - held]], [frames[stop - held : stop]] if held else [], split)
+    validation = [frames[stop - held : stop]] if held else []
+    return Material([frames[: stop - held]], validation, split, in_time=True)
 
 
 def of_folder(folder: Path, cache: Path, options: MelOptions, shares: Shares, seed: int) -> Material:
@@ -77,7 +90,7 @@ def of_folder(folder: Path, cache: Path, options: MelOptions, shares: Shares, se
     return of_cached(cached, options, shares, seed)
 
 
-def prepare_folder(folder: Path, cache: Path, spec: object, channels: int) -> list[CachedRecording]:
+def prepare_folder(folder: Path, cache: Path, spec: MelSpec, channels: int) -> list[CachedRecording]:
     """`prepare` with a progress bar; unreadable files are warned of and left out."""
     files = find_recordings(folder)
 
@@ -86,7 +99,7 @@ def prepare_folder(folder: Path, cache: Path, spec: object, channels: int) -> li
 
     cached = []
     with progress(len(files), "analysing") as bar:
-        for item in prepare(files, folder, cache, spec, channels, skip):  # type: ignore[arg-type]
+        for item in prepare(files, folder, cache, spec, channels, skip):
             cached.append(item)
             bar.update()
     return cached
@@ -101,14 +114,15 @@ def of_cached(cached: Sequence[CachedRecording], options: MelOptions, shares: Sh
         if len(frames) >= 2 * options.patch:
             parts[split[item.name]].append(frames)
     if not parts["train"]:
-        raise InputError("training data", "no recording is long enough", f"give at least {SHORTEST} s")
+        least = 2 * options.patch / options.spec.frame_rate
+        raise InputError("training data", "no recording is long enough", f"give at least {least:.1f} s each")
     return Material(parts["train"], parts["validation"], dict(split))
 
 
 def decided(experiment: Experiment, channels: int) -> Experiment:
     """The experiment with its number of principal channels decided: at most two, unless it names more."""
     options = experiment.representation.options
-    settled = replace(options, channels=options.channels or min(channels, 2))
+    settled = replace(options, channels=options.channels or min(channels, MOST_CHANNELS))
     return replace(experiment, representation=Choice(experiment.representation.kind, settled))
 
 
@@ -121,9 +135,31 @@ def fit_representation(material: Material, options: MelOptions) -> MelLatents:
     return MelLatents.fit(options, [torch.from_numpy(np.array(frames)) for frames in chosen])
 
 
-def windows_of(recordings: list[np.ndarray], representation: MelLatents, seconds: float, seed: int) -> Windows:
-    """Training windows of some recordings, in whole patches."""
+def windows_of(
+    recordings: Sequence[np.ndarray],
+    representation: MelLatents,
+    training: Training,
+    centre: Tensor | None = None,
+) -> Windows:
+    """Windows of some recordings in whole patches; ``centre``: subtracted instead of each one's own mean."""
     options = representation.options
-    length = max(round(seconds * options.spec.frame_rate), 2 * options.patch)
-    centres: list[Tensor] = [representation.centre(torch.from_numpy(np.array(frames))) for frames in recordings]
-    return Windows(recordings, length, options.patch, centres, seed)
+    length = max(round(training.window * options.spec.frame_rate), 2 * options.patch)
+    if centre is not None:
+        centres = [centre] * len(recordings)
+    else:
+        centres = [representation.centre(torch.from_numpy(np.array(frames))) for frames in recordings]
+    return Windows(recordings, length, options.patch, centres, training.seed)
+
+
+def validation_windows(material: Material, representation: MelLatents, training: Training) -> Windows | None:
+    """Windows of what is held back, if anything is.
+
+    The end of a single recording is centred by what was trained on: its own mean is part of what is to be
+    predicted.
+    """
+    if not material.validation:
+        return None
+    trained = (
+        representation.centre(torch.from_numpy(np.array(material.train[0]))) if material.in_time else None
+    )
+    return windows_of(material.validation, representation, training, trained)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from audiogen.data.windows import Windows
+from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.models import Model
 from audiogen.representation.mel_latents import MelLatents
@@ -21,6 +23,7 @@ from audiogen.training.optimisation import OPTIMIZERS, Plateau, rate_factor
 
 Batch = tuple[Tensor, Tensor]
 VALIDATION = "validation/loss"
+CURE = "put them back, or train anew with --force"
 
 
 class Batches(IterableDataset):
@@ -37,8 +40,16 @@ class Batches(IterableDataset):
 
 
 def seed_of(seed: int, step: int) -> int:
-    """One number for each (seed, step), so that noise and dropout of a step do not depend on how it was reached."""
+    """One number for each (seed, step): noise and dropout of a step do not depend on how it was reached."""
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def fingerprint(representation: MelLatents) -> str:
+    """SHA-256 of what was fitted: it changes with the recordings that train, and with how they are split."""
+    digest = hashlib.sha256()
+    for tensor in representation.tensors().values():
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class Fitting(lightning.LightningModule):
@@ -46,8 +57,10 @@ class Fitting(lightning.LightningModule):
 
     def __init__(self, model: Model, representation: MelLatents, experiment: Experiment) -> None:
         super().__init__()
+        self.statistics = fingerprint(representation)
         self.model, self.experiment, self.options = model, experiment, experiment.training
         self.representation = representation
+        self.last_step = self.options.steps
         self.horizon = self.options.horizon or self.options.steps
         self.plateau = Plateau()
         self.best_loss, self.best_step = math.inf, 0
@@ -73,16 +86,18 @@ class Fitting(lightning.LightningModule):
         return losses["loss"]
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        # Averaged weights are in place here. The noise is the same at each look, so that looks can be compared.
+        # Averaged weights are in place here. The noise is the same each time, so that losses can be compared.
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.options.seed)
             losses = self.model.loss(self.encode(batch))
         self.log_dict({f"validation/{name}": value for name, value in losses.items()})
         loss = float(losses["loss"])
-        self.plateau.look(loss)
+        if self.options.schedule == "plateau":
+            self.plateau.look(loss)
         if loss < self.best_loss:
             self.best_loss, self.best_step = loss, self.global_step
-            self.best_weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+            weights = self.model.state_dict()
+            self.best_weights = {name: value.detach().cpu().clone() for name, value in weights.items()}
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         gradients = [weight.grad for weight in self.parameters() if weight.grad is not None]
@@ -90,7 +105,8 @@ class Fitting(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         options = self.options
-        optimizer = OPTIMIZERS[options.optimizer](self.parameters(), options.learning_rate, options.weight_decay)
+        make = OPTIMIZERS[options.optimizer]
+        optimizer = make(self.parameters(), options.learning_rate, options.weight_decay)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: rate_factor(options, step, self.horizon) * self.plateau.factor
         )
@@ -98,6 +114,8 @@ class Fitting(lightning.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["fitting"] = {
+            "statistics": self.statistics,
+            "last_step": self.last_step,
             "horizon": self.horizon,
             "plateau": vars(self.plateau),
             "best": (self.best_loss, self.best_step, self.best_weights),
@@ -105,6 +123,8 @@ class Fitting(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = checkpoint["fitting"]
-        self.horizon = saved["horizon"]
+        if saved["statistics"] != self.statistics:
+            raise InputError("--resume", "the recordings are not those that the training began with", CURE)
+        self.last_step, self.horizon = saved["last_step"], saved["horizon"]
         vars(self.plateau).update(saved["plateau"])
         self.best_loss, self.best_step, self.best_weights = saved["best"]

@@ -12,6 +12,7 @@ from audiogen.experiment import Training
 
 Optimizer = torch.optim.Optimizer
 Parameters = Iterable[nn.Parameter]
+MEASURED_STEPS = 16  # after which a training on a wall-clock budget settles its horizon
 
 OPTIMIZERS: dict[str, Callable[[Parameters, float, float], Optimizer]] = {
     "adamw": lambda weights, rate, decay: torch.optim.AdamW(weights, lr=rate, weight_decay=decay),
@@ -51,7 +52,10 @@ class Plateau:
 
 
 def rate_factor(options: Training, step: int, horizon: int) -> float:
-    """Factor on the peak learning rate at an optimiser step: linear warm-up, then the schedule."""
+    """Factor on the peak learning rate at an optimiser step (from 0): linear warm-up, then the schedule."""
     if step < options.warmup:
         return (step + 1) / (options.warmup + 1)
-    return SCHEDULES[options.schedule](min(step / max(horizon, 1), 1.0))
+    # No rate before `MEASURED_STEPS` depends on the horizon: a training on a budget does not know it yet.
+    begun = max(options.warmup, MEASURED_STEPS)
+    done = (step - begun) / max(horizon - begun, 1)
+    return SCHEDULES[options.schedule](min(max(done, 0.0), 1.0))

@@ -13,8 +13,8 @@ from audiogen.models.base import State
 class Backbone(nn.Module, ABC):
     """Causal sequence map ``[batch, time, features] -> [batch, time, width]``.
 
-    Output t depends on inputs 0..t only, and feeding a sequence in pieces, handing the state on, gives the same
-    outputs as feeding it whole.
+    Output t depends on inputs 0..t only, and feeding a sequence in pieces, handing the state on, gives the
+    same outputs as feeding it whole.
 
     Args:
         features: size of an input frame.
@@ -30,7 +30,7 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """``[batch, time, features]`` and the state before it -> ``[batch, time, width]`` and the state after it.
+        """``[batch, time, features]``, the state before it -> ``[batch, time, width]``, the state after it.
 
         ``state=None`` is the state before anything was heard.
         """

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
+from audiogen.ranges import Count, Share
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,10 @@ class ConvOptions:
     dropout: share of units dropped after each layer, in training.
     """
 
-    channels: int = 256
-    kernel: int = 2
-    dilations: tuple[int, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
-    dropout: float = 0.1
+    channels: Count = 256
+    kernel: Count = 2
+    dilations: tuple[Count, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    dropout: Share = 0.1
 
 
 class GatedLayer(nn.Module):

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
+from audiogen.ranges import Count, Share
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,16 @@ class RecurrentOptions:
     dropout: share of units dropped between layers, and after the last one, in training.
     """
 
-    hidden: int = 256
-    layers: int = 2
-    dropout: float = 0.1
+    hidden: Count = 256
+    layers: Count = 2
+    dropout: Share = 0.1
 
 
 class Recurrent(Backbone):
-    """Stacked recurrent layers; the state is that of the torch module named by ``cell``."""
+    """Stacked recurrent layers; the state is that of the torch module named by ``cell``, batch first."""
 
     Options = RecurrentOptions
-    cell: type[nn.RNNBase]
+    cell: type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]
 
     def __init__(self, features: int, options: RecurrentOptions) -> None:
         super().__init__(features, options)
@@ -37,5 +38,12 @@ class Recurrent(Backbone):
         self.width = options.hidden
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        hidden, state = self.layers(frames, state)
-        return self.dropout(hidden), state
+        hidden, state = self.layers(frames, None if state is None else _swapped(state))
+        return self.dropout(hidden), _swapped(state)
+
+
+def _swapped(state: State) -> State:
+    """torch keeps ``[layers, batch, hidden]`` even where it is told "batch first"; a State is batch first."""
+    if isinstance(state, Tensor):
+        return state.transpose(0, 1).contiguous()
+    return tuple(_swapped(item) for item in state)

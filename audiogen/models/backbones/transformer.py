@@ -1,6 +1,7 @@
 """Causal transformer with a sliding window and a key-value cache (Vaswani et al. 2017, arXiv 1706.03762).
 
-Pre-norm blocks, rotary positions (Su et al. 2021, arXiv 2104.09864) and SwiGLU (Shazeer 2020, arXiv 2002.05202).
+Pre-norm blocks, rotary positions (Su et al. 2021, arXiv 2104.09864) and SwiGLU (Shazeer 2020, arXiv
+2002.05202).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
+from audiogen.ranges import Count, Share
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,15 @@ class TransformerOptions:
     dropout: share of units dropped after attention and feed-forward, in training.
     """
 
-    width: int = 256
-    heads: int = 4
-    layers: int = 4
-    window: int = 256
-    dropout: float = 0.1
+    width: Count = 256
+    heads: Count = 4
+    layers: Count = 4
+    window: Count = 256
+    dropout: Share = 0.1
+
+    def __post_init__(self) -> None:
+        if self.heads < 1 or self.width % (2 * self.heads):
+            raise ValueError(f"width ({self.width}) must be a multiple of twice the heads ({self.heads})")
 
 
 def rotate(heads: Tensor, first: int) -> Tensor:
@@ -56,13 +62,17 @@ class Block(nn.Module):
         self.fall = nn.Linear(inner, width, bias=False)
         self.dropout = nn.Dropout(options.dropout)
 
-    def forward(self, stream: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(
+        self, stream: Tensor, cache: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         update, cache = self.attend(self.before_attention(stream), cache)
         stream = stream + self.dropout(update)
         hidden = self.before_feedforward(stream)
         return stream + self.dropout(self.fall(functional.silu(self.gate(hidden)) * self.rise(hidden))), cache
 
-    def attend(self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def attend(
+        self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Attention over the window; the cache holds the last ``window - 1`` keys (unrotated) and values."""
         batch, time, width = hidden.shape
         split = self.query_key_value(hidden).view(batch, time, 3, self.heads, width // self.heads)
@@ -70,8 +80,8 @@ class Block(nn.Module):
         if cache is not None:
             key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
         total = key.shape[2]
-        # Rotary attention sees differences of positions only, so positions may restart at the cache's first key:
-        # they stay small however long the generation runs.
+        # Rotary attention sees differences of positions only, so positions may restart at the cache's first
+        # key: they stay small however long the generation runs.
         ages = torch.arange(total - time, total, device=hidden.device)[:, None] - torch.arange(
             total, device=hidden.device
         )
@@ -91,8 +101,6 @@ class Transformer(Backbone):
 
     def __init__(self, features: int, options: TransformerOptions) -> None:
         super().__init__(features, options)
-        if options.width % (2 * options.heads):
-            raise ValueError(f"width {options.width} is not a multiple of twice the {options.heads} heads")
         self.enter = nn.Linear(features, options.width)
         self.blocks = nn.ModuleList(Block(options) for _ in range(options.layers))
         self.norm = nn.RMSNorm(options.width)

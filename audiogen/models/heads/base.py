@@ -28,7 +28,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
-        """Named losses (scalars) of ``[n, features]`` given ``[n, context]``; ``"loss"`` is the one to minimise."""
+        """Named losses of ``[n, features]`` given ``[n, context]``; ``"loss"`` is the one to minimise."""
 
     @abstractmethod
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:

@@ -1,7 +1,8 @@
 """Flow matching (Lipman et al. 2023, arXiv 2210.02747; rectified flow, Liu et al. 2023, arXiv 2209.03003).
 
-A small network carries noise to a frame along straight lines, conditioned on the context by adaptive layer norms
-(Peebles & Xie 2023, arXiv 2212.09748). As a head on an autoregressive backbone: Li et al. 2024, arXiv 2406.11838.
+A small network carries noise to a frame along straight lines, conditioned on the context by adaptive layer
+norms (Peebles & Xie 2023, arXiv 2212.09748). As a head on an autoregressive backbone: Li et al. 2024, arXiv
+2406.11838.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,7 @@ from torch.nn import functional
 
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
+from audiogen.ranges import Count, Share
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,11 @@ class FlowOptions:
     dropout: share of units dropped in each block, in training.
     """
 
-    width: int = 224
-    blocks: int = 3
-    draws: int = 3
-    steps: int = 12
-    dropout: float = 0.0
+    width: Count = 224
+    blocks: Count = 3
+    draws: Count = 3
+    steps: Count = 12
+    dropout: Share = 0.0
 
 
 class AdaptiveBlock(nn.Module):
@@ -56,13 +59,17 @@ class AdaptiveBlock(nn.Module):
 class Velocity(nn.Module):
     """v(x, t | context): the direction from noise to frame at time t in 0 (noise) .. 1 (frame)."""
 
+    rates: Tensor
+
     def __init__(self, context: int, features: int, options: FlowOptions) -> None:
         super().__init__()
         self.register_buffer("rates", torch.exp(torch.linspace(0, math.log(200.0), 32)), persistent=False)
         self.enter = nn.Linear(features, options.width)
         self.time = nn.Linear(64, options.width)
         self.context = nn.Linear(context, options.width)
-        self.blocks = nn.ModuleList(AdaptiveBlock(options.width, options.dropout) for _ in range(options.blocks))
+        self.blocks = nn.ModuleList(
+            AdaptiveBlock(options.width, options.dropout) for _ in range(options.blocks)
+        )
         self.norm = nn.LayerNorm(options.width)
         self.leave = nn.Linear(options.width, features)
         nn.init.zeros_(self.leave.weight)
@@ -92,7 +99,8 @@ class Flow(Head):
         condition = self.velocity.context(context).repeat(self.draws, 1)
         frame = frame.repeat(self.draws, 1)
         noise = torch.randn_like(frame)
-        # Logit-normal times spend the draws where the velocity is hard to tell (Esser et al. 2024, arXiv 2403.03206).
+        # Logit-normal times spend the draws where the velocity is hard to tell (Esser et al. 2024, arXiv
+        # 2403.03206).
         time = torch.randn(len(frame), 1, device=frame.device).sigmoid()
         point = time * frame + (1 - time) * noise
         error = functional.mse_loss(self.velocity(point, time, condition), frame - noise)
@@ -104,7 +112,7 @@ class Flow(Head):
         )
         condition = self.velocity.context(context)
         times = torch.linspace(0, 1, self.steps + 1, device=context.device)
-        for now, then in zip(times[:-1], times[1:], strict=True):
+        for now, then in pairwise(times):
             slope = self.velocity(point, now.expand(len(point), 1), condition)
             guess = point + (then - now) * slope
             slope_there = self.velocity(guess, then.expand(len(point), 1), condition)

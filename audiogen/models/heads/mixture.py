@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
+from audiogen.ranges import Count, Positive
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,8 @@ class MixtureOptions:
     floor: smallest standard deviation, in units of the (normalised) frame.
     """
 
-    components: int = 8
-    floor: float = 0.02
-
-    def __post_init__(self) -> None:
-        if self.components < 1 or self.floor <= 0:
-            raise ValueError("components must be at least 1 and floor above 0")
+    components: Count = 8
+    floor: Positive = 0.02
 
 
 class Mixture(Head):
@@ -39,7 +36,7 @@ class Mixture(Head):
         self.parameters_of = nn.Linear(context, options.components * (2 * features + 1))
 
     def distribution(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """``[n, context]`` -> log weights ``[n, K]``, means ``[n, K, features]``, deviations ``[n, K, features]``."""
+        """``[n, context]`` -> log weights ``[n, K]``, means and deviations ``[n, K, features]``."""
         raw = self.parameters_of(context)
         logits, rest = raw.split([self.components, 2 * self.components * self.features], dim=-1)
         means, scales = rest.unflatten(-1, (2, self.components, self.features)).unbind(-3)

@@ -1,4 +1,4 @@
-"""One frame, no distribution: mean squared error. The articles' choice; it averages futures and so collapses."""
+"""One frame, no distribution: least squares. It averages the possible futures, and so collapses."""
 
 from __future__ import annotations
 

@@ -1,0 +1,36 @@
+"""audiogen prepare: a folder of recordings in, a cache of mel frames out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from audiogen.cli.options import FILE, FORCE, OVERRIDES
+
+
+@click.command("prepare")
+@click.argument("folder", type=FILE)
+@OVERRIDES
+@click.option("-o", "--output", "cache", type=FILE, required=True, help="Folder of the cache.")
+@click.option("--config", type=FILE, help="Analyse for this YAML file.")
+@FORCE
+def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path | None, force: bool) -> None:
+    """Analyse the recordings in FOLDER into a cache of mel frames, which `audiogen train --data` then takes.
+
+    A cache can be prepared again at any time: only recordings that are new or edited are analysed.
+    KEY=VALUE overrides the configuration, for example representation.channels=2.
+    """
+    from audiogen.data.cache import is_cache
+    from audiogen.errors import InputError
+    from audiogen.experiment import read_experiment
+
+    options = read_experiment(config, overrides).representation.options
+    if cache.exists() and not is_cache(cache) and not force and (cache.is_file() or any(cache.iterdir())):
+        raise InputError(cache, "it exists and is no cache", "use --force to write into it, or name another")
+
+    from audiogen.training.material import prepare_folder
+
+    prepared = prepare_folder(folder, cache, options.spec, options.channels or 1)
+    seconds = sum(len(item.frames()) for item in prepared) / options.spec.frame_rate
+    click.echo(f"{cache}: {len(prepared)} recordings, {seconds / 60:.1f} minutes")

@@ -1,0 +1,55 @@
+"""audiogen train: a configuration and recordings in, a Run out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES
+
+
+@click.command("train")
+@click.argument("config", type=FILE)
+@OVERRIDES
+@click.option("--data", type=FILE, required=True, help="A folder of recordings, a cache, or one recording.")
+@click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the Run.")
+@BUDGET
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the Run's folder.")
+@DEVICE
+@FORCE
+def train(
+    config: Path,
+    overrides: tuple[str, ...],
+    data: Path,
+    out: Path,
+    budget: float | None,
+    resume: bool,
+    device: str,
+    force: bool,
+) -> None:
+    """Train a model by the YAML file CONFIG.
+
+    A folder is split by recording, one recording in time. Losses, pictures and audio land in RUN/tensorboard.
+    KEY=VALUE overrides the configuration, for example training.steps=2000.
+    """
+    from audiogen.errors import InputError
+    from audiogen.experiment import read_experiment
+
+    experiment = read_experiment(config, overrides)
+    if not data.exists():
+        raise InputError(data, "there is no such file or folder", "name recordings to train on")
+    if out.is_file():
+        raise InputError(out, "it is a file", "name a folder for the Run")
+    if out.exists() and any(out.iterdir()) and not (resume or force):
+        raise InputError(out, "it exists already", "use --resume to go on, --force to train anew")
+
+    from audiogen.audio import read
+    from audiogen.training.fit import train as train_run
+
+    source = read(data) if data.is_file() else data
+    run = train_run(experiment, source, out, budget, resume, device)
+    click.echo(f"{out}: {run.metrics['steps']} steps, best at {run.metrics['best_step']}")
+    if budget is not None:
+        steps, horizon = run.metrics["steps"], run.metrics["horizon"]
+        click.echo(f"the same again: training.steps={steps} training.horizon={horizon}")

@@ -1,0 +1,175 @@
+"""Nested mappings, as YAML holds them <-> dataclasses of options; whatever does not fit is named.
+
+A dataclass says everything: its fields are the keys, their types (see `audiogen.ranges`) the values that are
+allowed, and a field made by `audiogen.choice.choice` reads ``{kind: KEY, ...}`` with the options of that
+kind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from audiogen.choice import Choice
+from audiogen.errors import InputError
+
+
+def read_tree(path: Path, based_on_by: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The nested mapping of a YAML file, laid over that of its ``base:`` (a path relative to itself).
+
+    Args:
+        path: the YAML file.
+        based_on_by: the files whose bases led here.
+
+    Raises:
+        InputError: an unreadable file, something else than a mapping, or files that are based on one another.
+    """
+    if path.resolve() in based_on_by:
+        files = " -> ".join(file.name for file in (*based_on_by, path))
+        raise InputError(path, f"it is based on itself ({files})", "remove one `base:`")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            path, f"it cannot be read ({error.strerror})", "name an existing YAML file"
+        ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(path, f"it is not YAML ({error})", "mend the line it names") from error
+    tree = {} if tree is None else tree
+    if not isinstance(tree, dict):
+        raise InputError(path, "it holds no mapping", "write `key: value` lines")
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise InputError(
+            f"{path}: base", f"a file name is needed, not {base!r}", "for example `base: base.yaml`"
+        )
+    return merge(read_tree(path.parent / base, (*based_on_by, path.resolve())), tree)
+
+
+def merge(base: dict[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``delta`` laid over it, in place; a changed ``kind`` drops the options of the old one."""
+    for key, value in delta.items():
+        old = base.get(key)
+        if isinstance(old, dict) and "kind" in old and isinstance(value, str):
+            value = {"kind": value}
+        if (
+            isinstance(old, dict)
+            and isinstance(value, Mapping)
+            and value.get("kind", old.get("kind")) == old.get("kind")
+        ):
+            merge(old, value)
+        else:
+            base[key] = value
+    return base
+
+
+def override_tree(text: str) -> dict[str, Any]:
+    """``a.b=1`` -> ``{"a": {"b": 1}}``.
+
+    Raises:
+        InputError: it is not of that form.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not all(key.split(".")):
+        raise InputError(text, "an override reads key=value", "for example training.steps=200")
+    try:
+        tree: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(text, "its value is not YAML", "quote it") from error
+    for name in reversed(key.split(".")):
+        tree = {name: tree}
+    return tree
+
+
+def build(cls: type, tree: Any, source: str, path: str = "") -> Any:
+    """An instance of the dataclass ``cls`` from a nested mapping.
+
+    Args:
+        cls: dataclass; a field's ``table`` metadata makes it a `Choice`.
+        tree: keys and values; keys that are left out keep their defaults.
+        source: file that the tree came from, for messages.
+        path: of the tree inside that file, dotted.
+
+    Raises:
+        InputError: an unknown key or kind (the message lists the choices), or a value of a wrong type or out
+        of range.
+    """
+    fields = {item.name: item for item in dataclasses.fields(cls)}
+    if not isinstance(tree, Mapping):
+        raise InputError(_place(source, path), f"keys are needed, not {tree!r}", f"keys: {', '.join(fields)}")
+    hints = typing.get_type_hints(cls, include_extras=True)
+    values = {}
+    for key, value in tree.items():
+        inner = f"{path}.{key}" if path else str(key)
+        if key not in fields:
+            raise InputError(_place(source, inner), "there is no such key", _suggest(str(key), fields))
+        values[key] = _value(hints[key], fields[key].metadata.get("table"), value, source, inner)
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise InputError(_place(source, path), str(error)) from error
+
+
+def _value(hint: Any, table: Mapping[str, Any] | None, value: Any, source: str, path: str) -> Any:
+    if table is not None:
+        return _choice(table, value, source, path)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return build(hint, value, source, path)
+    if typing.get_origin(hint) is Literal and str(value) in typing.get_args(hint):
+        value = str(value)  # YAML reads `precision: 16` as a number
+    try:
+        return TypeAdapter(hint).validate_python(value)
+    except ValidationError as error:
+        raise InputError(_place(source, path), f"{error.errors()[0]['msg']}, not {value!r}") from error
+
+
+def _choice(table: Mapping[str, Any], value: Any, source: str, path: str) -> Choice:
+    if not isinstance(value, Mapping) or "kind" not in value:
+        raise InputError(
+            _place(source, path), "no kind is named", f"write {{kind: ...}}, one of {', '.join(table)}"
+        )
+    kind = str(value["kind"])
+    if kind not in table:
+        raise InputError(_place(source, f"{path}.kind"), f"there is no {kind}", _suggest(kind, table))
+    options = {key: item for key, item in value.items() if key != "kind"}
+    return Choice(kind, build(table[kind].Options, options, source, path))
+
+
+def _place(source: str, path: str) -> str:
+    return f"{source}: {path}" if path else source
+
+
+def _suggest(wrong: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(wrong, known, 1)
+    listed = f"choose from {', '.join(known)}" if known else "there are no keys here"
+    return (f"did you mean {close[0]}? " if close else "") + listed
+
+
+def to_tree(value: Any) -> Any:
+    """The nested plain mapping that `build` makes the same instance from."""
+    if isinstance(value, Choice):
+        return {"kind": value.kind, **to_tree(value.options)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: to_tree(getattr(value, item.name)) for item in dataclasses.fields(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def differences(one: Any, other: Any, path: str = "") -> list[str]:
+    """Dotted keys at which two trees differ."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return [] if one == other else [path]
+    found = []
+    for key in dict.fromkeys([*one, *other]):
+        inner = f"{path}.{key}" if path else str(key)
+        found += differences(one.get(key), other.get(key), inner)
+    return found
