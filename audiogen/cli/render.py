@@ -1,0 +1,57 @@
+"""audiogen render: a job file in, a folder of clips and a results table out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE
+
+
+@click.command()
+@click.argument("jobs", type=FILE)
+@click.option(
+    "-o", "--output", "folder", type=FILE, required=True, metavar="DIR", help="Folder for clips and results."
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
+@click.option("--engine", default="local", show_default=True, help="Who hands out the work: local or ray.")
+@click.option("--resume", is_flag=True, help="Go on in DIR: check what is finished, make the rest.")
+@BUDGET
+@DEVICE
+@FORCE
+@click.pass_context
+def render(
+    context: click.Context,
+    jobs: Path,
+    folder: Path,
+    workers: int,
+    engine: str,
+    resume: bool,
+    budget: float | None,
+    device: str,
+    force: bool,
+) -> None:
+    """Make every clip of JOBS, a .csv, .jsonl or .yaml file.
+
+    Its columns: prompt, and optionally name, run, config, seconds, seed, temperature, tail_only, loop,
+    vocoder and subtype. Relative paths start from the job file's folder. In .jsonl and .yaml, a list instead
+    of a value stands for a row of each. Beside the clips, DIR/results.csv and results.jsonl say what became
+    of each row.
+
+    Exit code: 0 all rows are finished, 1 some failed, 2 the job file or DIR cannot be used.
+    """
+    if resume and force:
+        raise click.UsageError("--resume goes on and --force starts over: choose one")
+
+    from audiogen.jobs.batch import render as render_jobs
+    from audiogen.jobs.results import FAILED, FINISHED, TABLE
+
+    def tell(line: str) -> None:
+        click.echo(line, err=True)
+
+    results = render_jobs(jobs, folder, workers, engine, resume, force, budget, device, tell)
+    failed, made = len(results.with_status(FAILED)), len(results.with_status(FINISHED))
+    click.echo(f"{folder / TABLE}: {made} finished, {failed} failed")
+    if failed:
+        context.exit(1)

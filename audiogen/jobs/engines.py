@@ -1,0 +1,210 @@
+"""Who does the work: tasks, the function that performs one, and the engines that hand them out."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.jobs.continuing import continue_variations, heard_warnings, read_prompt, single_recording
+from audiogen.jobs.rows import Clip
+from audiogen.run import METRICS, Run
+
+RUNS = "runs"
+TICK = 1.0  # seconds after which an engine lets its caller look at what is on disk
+
+Outcome = tuple[str, str | None]
+"""The name of a row and its error, None when it is finished."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Clips of one prompt and one Model, made by one process.
+
+    Args:
+        clips: one or more.
+        folder: where their files go, and the Runs that are trained for them.
+        budget: most seconds of training.
+        device: "auto", "cpu" or "cuda".
+    """
+
+    clips: tuple[Clip, ...]
+    folder: Path
+    budget: float | None
+    device: str
+
+
+def perform(task: Task) -> Iterator[Outcome]:
+    """Make the clips one after the other; a clip that fails does not keep the others from being made."""
+    left = list(task.clips)
+    try:
+        with heard_warnings() as said:
+            prompt, _ = read_prompt(left[0].prompt)
+            run = _run_of(task, prompt)
+    except Exception as error:
+        yield from [(clip.row.name, _in_words(error)) for clip in left]
+        return
+    while left:
+        wanted = [(task.folder / clip.row.name, clip.request) for clip in left]
+        try:
+            for _ in continue_variations(prompt, wanted, run, device=task.device, said=said):
+                yield left.pop(0).row.name, None
+        except Exception as error:
+            yield left.pop(0).row.name, _in_words(error)
+
+
+def _in_words(error: Exception) -> str:
+    return (
+        str(error) if isinstance(error, InputError) else " ".join(f"{type(error).__name__}: {error}".split())
+    )
+
+
+def _run_of(task: Task, prompt: Recording) -> Run | None:
+    """The Run that the task's clips share. What is trained is kept: nothing is ever trained twice."""
+    clip = task.clips[0]
+    if clip.run is not None:
+        return _opened(clip.run, clip.source)
+    if not prompt.samples.any():  # silence goes on as silence, without a Model
+        return None
+    from audiogen.training.fit import train
+
+    key = hashlib.sha256(f"{clip.source} {task.budget}".encode()).hexdigest()
+    folder = task.folder / RUNS / f"{clip.prompt.stem}-{key[:12]}"
+    if not (folder / METRICS).is_file():  # what is written last
+        assert clip.experiment is not None
+        experiment = single_recording(clip.experiment)
+        train(experiment, prompt, budget=task.budget, device=task.device).save(folder)
+    return Run.open(folder)
+
+
+@lru_cache(maxsize=2)
+def _opened(folder: Path, source: str) -> Run:
+    return Run.open(folder)
+
+
+def work(task: Task) -> list[Outcome]:
+    """`perform` in a worker process."""
+    try:
+        return list(perform(task))
+    except KeyboardInterrupt:  # files under construction are gone by now
+        os._exit(130)
+
+
+def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]:
+    """In this process, or in as many others, which share the cores."""
+    if workers == 1:
+        for task in tasks:
+            yield from ([outcome] for outcome in perform(task))
+        return
+    strangers = set(multiprocessing.active_children())
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, _settle, (_threads(workers),)) as pool:
+        try:
+            pending = {pool.submit(work, task): task for task in tasks}
+            while pending:
+                done, _ = wait(pending, TICK, FIRST_COMPLETED)
+                yield [outcome for future in done for outcome in _result(future.result, pending.pop(future))]
+        except BaseException:
+            for process in set(multiprocessing.active_children()) - strangers:
+                process.terminate()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _result(result: Callable[[], list[Outcome]], task: Task) -> list[Outcome]:
+    try:
+        return result()
+    except BrokenProcessPool:
+        cause = "a worker process died (out of memory?); use fewer --workers and --resume"
+        return [(clip.row.name, cause) for clip in task.clips]
+
+
+def _settle(threads: int) -> None:
+    """In a new worker: its share of the cores, no word on the terminal, and an end with its parent's."""
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and tells
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (bars and warnings of many at once)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def ray(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]:
+    """By Ray, on this machine or on the cluster that RAY_ADDRESS names, all of which must see the folder."""
+    try:
+        import ray as cluster
+    except ImportError as error:
+        raise InputError("--engine ray", "Ray is not installed", "pip install 'audiogen[ray]'") from error
+    threads = _threads(workers)
+    cluster.init(ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
+    remote = cluster.remote(num_cpus=threads, max_retries=0)(_work_with)
+    try:
+        waiting = list(tasks)
+        running: dict[Any, Task] = {}
+        while waiting or running:
+            while waiting and len(running) < workers:
+                task = waiting.pop(0)
+                running[remote.remote(task, threads)] = task
+            done, _ = cluster.wait(list(running), timeout=TICK)
+            for reference in done:
+                yield _ray_result(cluster, reference, running.pop(reference))
+            yield []
+    finally:
+        cluster.shutdown()
+
+
+def _work_with(task: Task, threads: int) -> list[Outcome]:
+    torch.set_num_threads(threads)
+    return list(perform(task))
+
+
+def _ray_result(cluster: Any, reference: Any, task: Task) -> list[Outcome]:
+    try:
+        return cluster.get(reference)
+    except Exception as error:  # a machine that was lost, say
+        return [(clip.row.name, _in_words(error)) for clip in task.clips]
+
+
+def _threads(workers: int) -> int:
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
+ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, None]]] = {
+    "local": local,
+    "ray": ray,
+}
+
+
+def tasks_of(
+    clips: Iterable[Clip], folder: Path, workers: int, budget: float | None, device: str
+) -> list[Task]:
+    """Clips grouped so that each Model is trained once; those of a trained Run are spread over workers."""
+    groups: dict[tuple[Path, str], list[Clip]] = {}
+    for clip in clips:
+        groups.setdefault((clip.prompt, clip.source), []).append(clip)
+    tasks = []
+    for group in groups.values():
+        size = -(-len(group) // workers) if group[0].run is not None else len(group)
+        for first in range(0, len(group), size):
+            tasks.append(Task(tuple(group[first : first + size]), folder, budget, device))
+    return tasks

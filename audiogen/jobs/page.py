@@ -1,0 +1,233 @@
+"""One self-contained HTML page about a continuation: players, spectrograms, the join, the measures."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import Recording, Writer, open_blocks
+from audiogen.errors import InputError
+from audiogen.experiment import write_text
+from audiogen.jobs.pictures import RANGE, Spectrogram, envelope, gradient, spectrogram, time_ticks
+from audiogen.jobs.scorecard import flatten, scorecard
+
+PROMPT_SECONDS, TAIL_SECONDS = 30.0, 45.0  # heard and shown of each: keeps the page below 6 MB
+UNCOMPRESSED_SECONDS = 3.0  # up to which the players get WAV
+ZOOM_SECONDS = 0.05  # either side of the join
+COLUMNS = 1000  # of a waveform
+RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, of MP3
+LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+def write_page(path: Path, prompt: Recording, continuation: Path, sidecar: Mapping[str, Any]) -> None:
+    """Write a page that shows and plays a continuation, with nothing outside the file.
+
+    Args:
+        path: HTML file to write.
+        prompt: what was continued.
+        continuation: the audio file, with or without the prompt.
+        sidecar: what `continue_recording` returned.
+
+    Raises:
+        InputError: the audio file cannot be read, or is not of the prompt's rate and channels.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    excerpt = excerpt_of(prompt, continuation, sidecar["join_sample"])
+    whole = spectrogram(excerpt.joined)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+    )
+    text = environment.get_template("page.html.j2").render(
+        title=f"{prompt.path.name if prompt.path else 'A recording'}, continued",
+        output=continuation.name,
+        facts=_facts(prompt, sidecar),
+        note=_note(prompt, excerpt, sidecar),
+        warnings=sidecar["warnings"],
+        panels=_panels(excerpt, whole),
+        waveform=_waveform(excerpt),
+        zoom=_zoom(excerpt),
+        zoom_milliseconds=round(1000 * ZOOM_SECONDS),
+        join_place=excerpt.join / excerpt.joined.length,
+        gradient=", ".join(gradient()),
+        range=f"{RANGE:.0f}",
+        lines=scorecard(sidecar["measures"]),
+        sections=_sections(sidecar),
+    )
+    write_text(path, text)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """What is heard and shown: the prompt's end and the tail's beginning.
+
+    Args:
+        joined: both.
+        join: samples of it that are the prompt's.
+        tail_length: samples of the whole tail, per channel.
+    """
+
+    joined: Recording
+    join: int
+    tail_length: int
+
+    @property
+    def prompt(self) -> Recording:
+        return self.joined.cut(0, self.join)
+
+    @property
+    def tail(self) -> Recording:
+        return self.joined.cut(self.join, self.joined.length)
+
+
+def excerpt_of(prompt: Recording, continuation: Path, join_sample: int) -> Excerpt:
+    """The prompt's last and the tail's first seconds; ``join_sample`` is the tail's first in the file."""
+    wanted, position = round(TAIL_SECONDS * prompt.sample_rate), 0
+    kept: list[np.ndarray] = []
+    with open_blocks(continuation) as blocks:
+        if (blocks.sample_rate, blocks.channels) != (prompt.sample_rate, prompt.channels):
+            raise InputError(
+                continuation, "its rate or channels are not the prompt's", "name the prompt it continues"
+            )
+        for block in blocks:
+            kept.append(block[:, max(join_sample - position, 0) : max(join_sample - position + wanted, 0)])
+            position += block.shape[1]
+    if position <= join_sample:
+        raise InputError(continuation, "nothing follows the join", "render it again")
+    past = prompt.samples[:, -round(PROMPT_SECONDS * prompt.sample_rate) :]
+    joined = np.concatenate([past, *kept], axis=1)
+    return Excerpt(Recording(joined, prompt.sample_rate), past.shape[1], position - join_sample)
+
+
+def _facts(prompt: Recording, sidecar: Mapping[str, Any]) -> list[tuple[str, str]]:
+    settings = sidecar["settings"]
+    layout = LAYOUTS.get(prompt.channels, f"{prompt.channels} channels")
+    return [
+        ("Prompt", f"{prompt.seconds:.2f} s"),
+        ("Continuation", f"{settings['seconds']:g} s"),
+        (
+            "Audio",
+            f"{prompt.sample_rate / 1000:g} kHz, {layout}",
+        ),
+        ("Seed", str(sidecar["seed"])),
+        ("Temperature", f"{settings['temperature']:g}"),
+        ("Time taken", f"{sum(sidecar['timings'].values()):.0f} s"),
+    ]
+
+
+def _note(prompt: Recording, excerpt: Excerpt, sidecar: Mapping[str, Any]) -> str:
+    remarks = []
+    if prompt.length > excerpt.join:
+        remarks.append(f"of the prompt the last {PROMPT_SECONDS:g} s")
+    if excerpt.tail_length > excerpt.tail.length:
+        remarks.append(f"of the continuation the first {TAIL_SECONDS:g} s")
+    shown = f"Heard and shown here: {' and '.join(remarks)}. " if remarks else ""
+    mixed = "The players mix its channels to mono. " if prompt.channels > 2 else ""
+    return f"{shown}{mixed}The players are compressed; {sidecar['output']} is not changed by this page."
+
+
+def _panels(excerpt: Excerpt, whole: Spectrogram) -> list[dict[str, Any]]:
+    rate, join, stop = excerpt.joined.sample_rate, excerpt.join, excerpt.joined.length
+    # One gain for all three, so that they stay comparable.
+    gain = min(1.0, 0.98 / max(float(np.abs(excerpt.joined.samples).max()), 1e-9))
+    parts = (
+        ("joined", "Prompt and continuation", 0, stop),
+        ("prompt", "Prompt", 0, join),
+        ("tail", "Continuation", join, stop),
+    )
+    panels = []
+    for key, name, first, last in parts:
+        shown = whole.between(first / rate, last / rate)
+        panels.append(
+            {
+                "key": key,
+                "name": name,
+                "seconds": (last - first) / rate,
+                "audio": audio_uri(excerpt.joined.cut(first, last), gain),
+                "picture": _uri("image/png", shown.png()),
+                "frequencies": shown.ticks(),
+                "times": time_ticks((last - first) / rate, 10 if key == "joined" else 6),
+            }
+        )
+    return panels
+
+
+def audio_uri(recording: Recording, gain: float = 1.0) -> str:
+    """The sound as a data URI that browsers play: MP3, or WAV when it is short."""
+    if recording.channels > 2:
+        recording = replace(recording, samples=recording.samples.mean(axis=0, keepdims=True))
+    recording = recording.resampled(
+        next((rate for rate in RATES if rate >= recording.sample_rate), RATES[-1])
+    )
+    kind, suffix, subtype = "audio/mpeg", ".mp3", None
+    if recording.seconds <= UNCOMPRESSED_SECONDS:
+        kind, suffix, subtype = "audio/wav", ".wav", "PCM_16"
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"sound{suffix}"
+        with Writer(file, recording.sample_rate, recording.channels, subtype) as writer:
+            # Resampling may overshoot what the gain has just brought below full scale.
+            writer.write(np.clip(recording.samples * np.float32(gain), -1, 1))
+        return _uri(kind, file.read_bytes())
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _waveform(excerpt: Excerpt) -> list[dict[str, str]]:
+    """A filled outline of each channel in a box of `COLUMNS` x 100, the prompt's and the tail's part."""
+    samples = excerpt.joined.samples
+    peak = max(float(np.abs(samples).max()), 1e-6)
+    join = round(excerpt.join / samples.shape[1] * COLUMNS)
+    shapes = []
+    for row in samples:
+        low, high = (50 - 48 * edge / peak for edge in envelope(row, COLUMNS))
+        x = np.linspace(0, COLUMNS, len(low))
+        split = int(np.searchsorted(x, join))
+        shapes.append(
+            {
+                "prompt": _outline(x[: split + 1], low[: split + 1], high[: split + 1]),
+                "tail": _outline(x[split:], low[split:], high[split:]),
+            }
+        )
+    return shapes
+
+
+def _outline(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> str:
+    points = [*zip(x, high, strict=True), *zip(x[::-1], low[::-1], strict=True)]
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points) + "Z"
+
+
+def _zoom(excerpt: Excerpt) -> list[dict[str, str]]:
+    """Polylines of each channel around the join, in a box of `COLUMNS` x 100, the join in its middle."""
+    reach = max(round(ZOOM_SECONDS * excerpt.joined.sample_rate), 2)
+    first = max(excerpt.join - reach, 0)
+    samples = excerpt.joined.samples[:, first : excerpt.join + reach]
+    peak, join = max(float(np.abs(samples).max()), 1e-6), excerpt.join - first
+    shapes = []
+    for row in samples:
+        x = (np.arange(len(row)) - join) / reach * COLUMNS / 2 + COLUMNS / 2
+        points = [f"{a:.1f},{b:.1f}" for a, b in zip(x, 50 - 48 * row / peak, strict=True)]
+        shapes.append({"prompt": " ".join(points[: join + 1]), "tail": " ".join(points[join:])})
+    return shapes
+
+
+def _sections(sidecar: Mapping[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Everything that the sidecar says, by heading."""
+    named = ("measures", "settings", "timings", "versions")
+    rest = {key: value for key, value in sidecar.items() if key not in (*named, "warnings")}
+    parts = [("File", rest), *((name.capitalize(), sidecar[name]) for name in named if name in sidecar)]
+    return [(name, [(key, _written(value)) for key, value in flatten(part).items()]) for name, part in parts]
+
+
+def _written(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

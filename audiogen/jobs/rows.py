@@ -1,0 +1,230 @@
+"""A job file (CSV, JSON lines or YAML) -> rows, each with what is asked of one clip."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import difflib
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from audiogen.audio import CONTAINERS, open_blocks
+from audiogen.audio.writing import container_for
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, build, dump_yaml, read_experiment
+from audiogen.jobs.continuing import Request
+from audiogen.run import CONFIG, STATISTICS, WEIGHTS
+from audiogen.vocoders.table import VOCODERS
+
+ASKED = tuple(field.name for field in dataclasses.fields(Request))
+COLUMNS = ("name", "prompt", "run", "config", *ASKED)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip to be made.
+
+    Args:
+        number: in the job file, from 1, lists expanded.
+        name: of the file to be written, with its suffix.
+        values: what the job file says, empty cells left out.
+        folder: that its relative paths start from.
+    """
+
+    number: int
+    name: str
+    values: dict[str, Any]
+    folder: Path
+
+    @property
+    def label(self) -> str:
+        return f"row {self.number} ({Path(self.name).stem})"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A row whose values were found to make sense.
+
+    Args:
+        row: where it comes from.
+        prompt: what is continued.
+        request: what is asked of the tail.
+        run: folder of the Run that predicts, or None to train by ``experiment``.
+        experiment: None with a Run.
+        source: digest of the prompt's content and of the Run's or the experiment's: which Model it will be.
+    """
+
+    row: Row
+    prompt: Path
+    request: Request
+    run: Path | None
+    experiment: Experiment | None
+    source: str
+
+    @property
+    def digest(self) -> str:
+        """Of everything that decides about the samples."""
+        return hashlib.sha256(f"{self.source} {self.request}".encode()).hexdigest()
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a job file. A list instead of a value (JSON lines, YAML) stands for a row of each.
+
+    Raises:
+        InputError: unreadable or empty, an unknown column, or two rows of one name.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(path, f"unknown suffix {path.suffix!r}", f"choose from {', '.join(FORMATS)}")
+    try:
+        found = FORMATS[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise InputError(
+            path, f"it cannot be read ({error.strerror})", "name an existing job file"
+        ) from error
+    except (ValueError, csv.Error, yaml.YAMLError) as error:
+        raise InputError(path, f"it is not {path.suffix[1:].upper()} ({error})", "mend it") from error
+    expanded = [one for values in found for one in _product(_checked(path, values))]
+    if not expanded:
+        raise InputError(path, "it holds no rows", f"columns: {', '.join(COLUMNS)}")
+    rows = [
+        Row(number, _name(values, number), values, path.parent) for number, values in enumerate(expanded, 1)
+    ]
+    _require_distinct(path, rows)
+    return rows
+
+
+def _csv(text: str) -> Iterable[Any]:
+    return csv.DictReader(io.StringIO(text), restkey="(beyond the last)", skipinitialspace=True, strict=True)
+
+
+def _jsonl(text: str) -> Iterable[Any]:
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _yaml(text: str) -> Iterable[Any]:
+    rows = yaml.safe_load(text) or []
+    if not isinstance(rows, list):
+        raise ValueError("a list of rows is needed")
+    return rows
+
+
+FORMATS: dict[str, Callable[[str], Iterable[Any]]] = {
+    ".csv": _csv,
+    ".jsonl": _jsonl,
+    ".yaml": _yaml,
+    ".yml": _yaml,
+}
+
+
+def _checked(path: Path, values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise InputError(
+            path, f"a row must name its values, not {values!r}", f"columns: {', '.join(COLUMNS)}"
+        )
+    for column in values:
+        if column not in COLUMNS:
+            close = difflib.get_close_matches(str(column), COLUMNS, 1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise InputError(
+                f"{path}: column {column!r}",
+                "there is none of that name",
+                f"{hint}choose from {', '.join(COLUMNS)}",
+            )
+    return {column: value for column, value in values.items() if value not in (None, "", [])}
+
+
+def _product(values: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """``{"seed": [0, 1]}`` -> ``{"seed": 0}``, ``{"seed": 1}``."""
+    choices = [value if isinstance(value, list) else [value] for value in values.values()]
+    return (dict(zip(values, combination, strict=True)) for combination in itertools.product(*choices))
+
+
+def _name(values: dict[str, Any], number: int) -> str:
+    name = str(values.get("name") or f"{Path(str(values.get('prompt', 'row'))).stem}-{number}")
+    return name if Path(name).suffix.lower() in CONTAINERS else f"{name}.wav"
+
+
+def _require_distinct(path: Path, rows: list[Row]) -> None:
+    # Stems and not names, since OUT.wav and OUT.flac would share OUT.json; some file systems ignore case.
+    numbers: dict[str, list[str]] = {}
+    for row in rows:
+        numbers.setdefault(Path(row.name).stem.casefold(), []).append(str(row.number))
+    for stem, same in numbers.items():
+        if len(same) > 1:
+            cause = f"rows {', '.join(same)} share the name {stem}"
+            raise InputError(path, cause, "name them apart, or leave the column out")
+
+
+class Checker:
+    """Rows -> Clips. It reads each file that rows share once."""
+
+    def __init__(self) -> None:
+        self._experiment, self._digest, self._run_digest = (
+            cache(read_experiment),
+            cache(file_digest),
+            cache(run_digest),
+        )
+
+    def clip(self, row: Row) -> Clip:
+        """What a row asks for, as far as can be said before it is begun.
+
+        Raises:
+        self._experiment, self._digest = cache(read_experiment), cache(file_digest)
+        self._run_digest = cache(run_digest)
+        """
+        values = row.values
+        if row.name != Path(row.name).name or row.name.startswith("."):
+            raise InputError(row.name, "a name has no folders and begins with no dot", "choose a plain one")
+        if "prompt" not in values:
+            raise InputError("prompt", "none is named", "fill the column")
+        request = build(Request, {name: values[name] for name in ASKED if name in values}, "row")
+        if request.vocoder not in (None, *VOCODERS):
+            choices = f"choose from {', '.join(VOCODERS)}"
+            raise InputError(f"vocoder {request.vocoder}", "there is none of that name", choices)
+        container_for(Path(row.name), request.subtype)
+        prompt = row.folder / str(values["prompt"])
+        with open_blocks(prompt):  # reads the header
+            pass
+        run, experiment, model = self._model(row)
+        return Clip(row, prompt, request, run, experiment, f"{self._digest(prompt)} {model}")
+
+    def _model(self, row: Row) -> tuple[Path | None, Experiment | None, str]:
+        """What predicts, and a digest of it."""
+        run, config = (row.values.get(column) for column in ("run", "config"))
+        if run is None:
+            experiment = self._experiment(None if config is None else row.folder / str(config))
+            return None, experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
+        if config is not None:
+            raise InputError("config", "a Run is trained already", "leave out either of the two")
+        folder = row.folder / str(run)
+        return folder, None, self._run_digest(folder)
+
+
+def run_digest(folder: Path) -> str:
+    """Of the files that make a Run.
+
+    Raises:
+        InputError: one of them is missing.
+    """
+    files = [folder / name for name in (CONFIG, WEIGHTS, STATISTICS)]
+    for file in files:
+        if not file.is_file():
+            raise InputError(
+                folder, f"it is no Run: {file.name} is missing", "name what `audiogen train` made"
+            )
+    return hashlib.sha256(" ".join(map(file_digest, files)).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
