@@ -15,10 +15,11 @@ from audiogen.errors import InputError
 from audiogen.experiment import write_text
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.rows import ASKED, Clip, Row, file_digest
-from audiogen.jobs.scorecard import flatten
+from audiogen.jobs.scorecard import MEASURES, flatten
 
 TABLE, LINES = "results.csv", "results.jsonl"
 PENDING, FINISHED, FAILED = "pending", "finished", "failed"
+MAIN = tuple(measure.path for measure in MEASURES)  # the sidecars have them all
 DONE = ("output", "warnings", "request", "sha256")
 FIRST = ("row", "name", "status", "error", "prompt", "run", "config", *ASKED, *DONE)
 
@@ -75,7 +76,7 @@ def _begun(row: Row) -> dict[str, Any]:
 def finished(clip: Clip, out: Path) -> dict[str, Any]:
     """What the results say of a clip whose file and sidecar are complete."""
     sidecar = json.loads(sidecar_of(out).read_text("utf-8"))
-    timings = dict(sidecar["timings"])
+    timings, measures = dict(sidecar["timings"]), flatten(sidecar["measures"])
     if trained := sidecar["settings"].get("training"):
         timings.setdefault("training", trained.get("seconds"))
     return {
@@ -86,7 +87,8 @@ def finished(clip: Clip, out: Path) -> dict[str, Any]:
         "warnings": " | ".join(sidecar["warnings"]),
         "request": clip.digest,
         "sha256": file_digest(out),
-        **flatten({"measures": sidecar["measures"], "timings": timings}),
+        **{f"measures.{path}": measures[path] for path in MAIN if path in measures},
+        **flatten(timings, "timings"),
     }
 
 

@@ -168,18 +168,14 @@ class Checker:
     """Rows -> Clips. It reads each file that rows share once."""
 
     def __init__(self) -> None:
-        self._experiment, self._digest, self._run_digest = (
-            cache(read_experiment),
-            cache(file_digest),
-            cache(run_digest),
-        )
+        self._experiment, self._digest = cache(read_experiment), cache(file_digest)
+        self._run_digest = cache(run_digest)
 
     def clip(self, row: Row) -> Clip:
         """What a row asks for, as far as can be said before it is begun.
 
         Raises:
-        self._experiment, self._digest = cache(read_experiment), cache(file_digest)
-        self._run_digest = cache(run_digest)
+            InputError: a wrong value, a file that is missing or is no audio, an unusable Run or configuration.
         """
         values = row.values
         if row.name != Path(row.name).name or row.name.startswith("."):
