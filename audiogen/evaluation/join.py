@@ -15,7 +15,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.evaluation.spectra import FAINTEST, decibels, frame_size, spectra
 
-CONTEXT = 30.0  # seconds of the recording that the join is compared with
+CONTEXT = 15.0  # seconds of the recording that the join is compared with
 SIDE = 0.25  # seconds either side over which levels are compared
 ORDER = 24  # of the linear prediction
 CLICK = 0.001  # seconds around the join in which a click is sought
@@ -55,7 +55,7 @@ def seam(before: Recording, after: Recording) -> Seam:
     Channels are measured one by one and the largest value counts (levels: the sum of energies).
 
     Args:
-        before: what comes first; its last 30 s are what the join is compared with.
+        before: what comes first; its last 15 s are what the join is compared with.
         after: what follows, same rate and channels.
     """
     rate = before.sample_rate
