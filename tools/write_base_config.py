@@ -9,7 +9,7 @@ from audiogen.experiment import Experiment, dump_yaml
 
 HEADING = """\
 # Every key and its default. Written by tools/write_base_config.py; the docstrings of the classes called
-# ...Options, Training and Augmentation explain the keys. Another file says `base: base.yaml` and what differs.
+# ...Options, Training and Augmentation explain the keys. Other files name this one as `base:`.
 """
 
 

@@ -67,7 +67,7 @@ class Latents:
         return {
             "mean": self.mean,
             "deviation": self.deviation,
-            "basis": self.basis.contiguous(),
+            "basis": self.basis,
             "scale": self.scale,
         }
 
@@ -125,4 +125,5 @@ def principal_directions(covariance: Tensor, size: int) -> tuple[Tensor, Tensor]
     variance, vectors = variance.flip(0)[:size], vectors.flip(1)[:, :size]
     # An eigenvector's sign is arbitrary: fixed here, so that equal input gives equal output.
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-    return vectors * torch.where(largest < 0, -1.0, 1.0), variance
+    # Contiguous, as it comes back from disk: another layout would round differently.
+    return (vectors * torch.where(largest < 0, -1.0, 1.0)).contiguous(), variance

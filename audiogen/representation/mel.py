@@ -135,9 +135,9 @@ def mel_bands(magnitude: Tensor, spec: MelSpec) -> Tensor:
 
 def pad(samples: Tensor, spec: MelSpec) -> Tensor:
     """``[..., time]`` with the edges reflected; what is shorter than an edge is repeated to and fro."""
-    edge = spec.edge
     time = samples.shape[-1]
-    index = torch.arange(-edge, time + edge, device=samples.device)
+    after = max(spec.edge, spec.win - spec.edge - time)  # what is shorter than a hop still fills a window
+    index = torch.arange(-spec.edge, time + after, device=samples.device)
     if time == 1:
         return samples[..., torch.zeros_like(index)]
     period = 2 * (time - 1)
@@ -179,7 +179,7 @@ def log_mel(samples: Tensor, spec: MelSpec, padded: bool = False) -> Tensor:
         padded: True when the samples carry their own edges: only whole windows are analysed.
 
     Returns:
-        ``[..., frames, n_mels]``; unpadded, frames = time / hop when hop divides time.
+        ``[..., frames, n_mels]``; unpadded, frames = time / hop when hop divides time, and at least 1.
     """
     samples = samples if padded else pad(samples, spec)
     return torch.cat([log_mel_of_stft(tile, spec) for tile in _stft_tiles(samples, spec)], dim=-2)

@@ -1,0 +1,68 @@
+"""What the tests share: synthetic recordings, tiny experiments, and the folder of real recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.audio import Recording
+from audiogen.experiment import Experiment, read_experiment
+
+torch.set_num_threads(1)  # faster for tiny models, and sums in one order
+
+RATE = 44100
+TINY = (
+    "model.backbone={kind: lstm, hidden: 16, layers: 1}",
+    "model.head={kind: mixture, components: 2}",
+    "representation.latents=8",
+    "representation.patch=4",
+    "training.batch=4",
+    "training.window=0.5",
+    "training.steps=12",
+    "training.warmup=3",
+    "training.validate_every=4",
+    "training.checkpoint_every=8",
+    "training.listen_every=0",
+    "training.patience=0",
+)
+
+
+def synthetic(seconds: float, seed: int = 0, channels: int = 1, rate: int = RATE) -> Recording:
+    """A texture: coloured noise that swells and fades, with clicks at random times."""
+    generator = np.random.default_rng(seed)
+    length = round(seconds * rate)
+    time = np.arange(length) / rate
+    noise = np.cumsum(generator.standard_normal((channels, length)), axis=1)
+    noise = np.diff(noise - 0.98 * np.roll(noise, 1, axis=1), axis=1, append=0)
+    swell = 1 + 0.8 * np.sin(2 * np.pi * (0.7 * time + generator.uniform()))
+    clicks = np.zeros(length)
+    for start in generator.integers(0, length, max(int(4 * seconds), 1)):
+        tail = clicks[start : start + rate // 20]
+        tail += np.exp(-np.arange(len(tail)) / (rate / 200)) * generator.uniform(0.1, 0.5)
+    samples = 0.05 * swell * noise + clicks * generator.standard_normal(length)
+    return Recording(np.clip(samples, -1, 1).astype(np.float32), rate)
+
+
+@pytest.fixture
+def texture() -> Callable[..., Recording]:
+    """`synthetic`: ``texture(seconds, seed=0, channels=1, rate=44100)``."""
+    return synthetic
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Experiment]:
+    """A small and quick experiment with overrides: ``tiny("training.steps=4")``."""
+    return lambda *overrides: read_experiment(None, (*TINY, *overrides))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real recordings beside the checkout; tests that need it skip where it is absent."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the recordings in {folder} are not there")
+    return folder
