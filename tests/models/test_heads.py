@@ -1,0 +1,167 @@
+"""Every head of the table: shapes, randomness, temperature; and what each of them promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from audiogen.models import Sampling
+from audiogen.models.heads import HEADS
+from audiogen.models.heads.base import Head
+from audiogen.models.heads.flow import Flow, FlowOptions
+from audiogen.models.heads.mixture import Mixture, MixtureOptions
+from audiogen.models.heads.point import PointOptions
+
+CONTEXT, FEATURES = 6, 3
+SMALL: dict[str, Any] = {
+    "point": PointOptions(),
+    "mixture": MixtureOptions(components=3),
+    "flow": FlowOptions(width=16, blocks=1, draws=2, steps=4),
+}
+
+
+def test_every_head_is_tested():
+    assert SMALL.keys() == HEADS.keys()
+
+
+@pytest.fixture(params=list(HEADS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def head_of(kind: str) -> Head:
+    torch.manual_seed(0)
+    head = HEADS[kind](CONTEXT, FEATURES, SMALL[kind])
+    for weight in head.parameters():  # a flow starts at zero velocity
+        torch.nn.init.normal_(weight, std=0.3)
+    return head.eval()
+
+
+def context(count: int = 4) -> Tensor:
+    return torch.randn(count, CONTEXT, generator=torch.Generator().manual_seed(1))
+
+
+def sampling(temperature: float = 1.0, seed: int = 0) -> Sampling:
+    return Sampling(temperature, torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def test_samples_have_the_shape_of_frames(kind: str):
+    for count in (1, 5):
+        drawn = head_of(kind).sample(context(count), sampling())
+        assert drawn.shape == (count, FEATURES)
+        assert drawn.isfinite().all()
+
+
+@torch.no_grad()
+def test_the_generator_decides(kind: str):
+    head = head_of(kind)
+    torch.manual_seed(5)
+    first = head.sample(context(), sampling(seed=1))
+    torch.manual_seed(6)
+    assert torch.equal(first, head.sample(context(), sampling(seed=1)))
+    assert torch.equal(first, head.sample(context(), sampling(seed=2))) == (kind == "point")
+
+
+@torch.no_grad()
+def test_temperature_zero_is_one_frame(kind: str):
+    head = head_of(kind)
+    assert torch.equal(head.sample(context(), sampling(0.0, 1)), head.sample(context(), sampling(0.0, 2)))
+
+
+@torch.no_grad()
+def test_spread_grows_with_temperature(kind: str):
+    head = head_of(kind)
+    same = context(1).expand(4000, -1)
+    spreads = [float(head.sample(same, sampling(t)).std(0).mean()) for t in (0.0, 0.25, 1.0, 2.0)]
+    if kind == "point":
+        assert max(spreads) < 1e-6
+    else:
+        assert spreads == sorted(spreads)
+        assert spreads[0] < 1e-6
+        assert spreads[3] > 1.2 * spreads[2] > 1.44 * spreads[1]
+
+
+def test_the_loss_falls_and_reaches_the_context(kind: str):
+    torch.manual_seed(0)
+    head = HEADS[kind](CONTEXT, FEATURES, SMALL[kind])
+    given, frame = torch.randn(64, CONTEXT), torch.randn(64, FEATURES)
+    frame = frame * 0.1 + given[:, :FEATURES]
+    optimizer = torch.optim.Adam(head.parameters(), 1e-2)
+    values = []
+    for _ in range(80):
+        losses = head.loss(given, frame)
+        assert all(value.shape == () for value in losses.values())
+        optimizer.zero_grad()
+        losses["loss"].backward()
+        optimizer.step()
+        values.append(float(losses["loss"].detach()))
+    assert sum(values[-10:]) < 0.8 * sum(values[:10]) if kind != "mixture" else values[-1] < values[0] - 0.3
+    leaf = given.clone().requires_grad_()
+    head.loss(leaf, frame)["loss"].backward()
+    assert leaf.grad is not None
+    assert leaf.grad.abs().max() > 0
+
+
+@torch.no_grad()
+def test_the_mixtures_likelihood_is_that_of_torch_distributions():
+    head = head_of("mixture")
+    assert isinstance(head, Mixture)
+    weights, means, deviations = head.distribution(context())
+    reference = MixtureSameFamily(Categorical(logits=weights), Independent(Normal(means, deviations), 1))
+    frame = torch.randn(4, FEATURES)
+    found = head.log_likelihood(context(), frame)
+    assert torch.allclose(found, reference.log_prob(frame), atol=1e-5)
+    losses = head.loss(context(), frame)
+    assert float(losses["nll"]) == pytest.approx(-float(found.mean()), rel=1e-5)
+    assert float(losses["loss"]) == pytest.approx(float(losses["nll"]) / FEATURES, rel=1e-5)
+
+
+@torch.no_grad()
+def test_the_mixture_samples_what_it_says():
+    head = head_of("mixture")
+    assert isinstance(head, Mixture)
+    weights, means, deviations = head.distribution(context(1))
+    reference = MixtureSameFamily(Categorical(logits=weights), Independent(Normal(means, deviations), 1))
+    drawn = head.sample(context(1).expand(40000, -1), sampling())
+    assert torch.allclose(drawn.mean(0), reference.mean[0], atol=0.03)
+    assert torch.allclose(drawn.var(0), reference.variance[0], rtol=0.05)
+
+
+@torch.no_grad()
+def test_the_mixture_at_zero_is_the_mean_of_its_strongest_component():
+    head = head_of("mixture")
+    assert isinstance(head, Mixture)
+    weights, means, _ = head.distribution(context())
+    expected = means[torch.arange(4), weights.argmax(-1)]
+    assert torch.equal(head.sample(context(), sampling(0.0)), expected)
+
+
+def test_only_the_mixture_has_a_density(kind: str):
+    found = head_of(kind).log_likelihood(context(), torch.zeros(4, FEATURES))
+    assert (found is not None) == (kind == "mixture")
+
+
+def test_the_flow_learns_two_modes_that_depend_on_the_context():
+    """Points at (+-1, c): a flow must split the first coordinate and follow the second."""
+    torch.manual_seed(0)
+    flow = Flow(1, 2, FlowOptions(width=32, blocks=2, draws=2, steps=10))
+    optimizer = torch.optim.Adam(flow.parameters(), 5e-3)
+    for _ in range(400):
+        given = torch.rand(256, 1) * 2 - 1
+        sides = torch.randint(2, (256, 1)) * 2.0 - 1
+        points = torch.cat([sides, given], dim=1) + 0.1 * torch.randn(256, 2)
+        optimizer.zero_grad()
+        flow.loss(given, points)["loss"].backward()
+        optimizer.step()
+    with torch.no_grad():
+        given = torch.linspace(-1, 1, 2000)[:, None]
+        drawn = flow.eval().sample(given, sampling())
+    assert 0.4 < float((drawn[:, 0] > 0).float().mean()) < 0.6
+    assert float((drawn[:, 0].abs() - 1).abs().mean()) < 0.25  # 0.08 were perfect; 0.6 is a single Gaussian
+    assert float((drawn[:, :1].abs() < 0.4).float().mean()) < 0.1
+    assert float((drawn[:, 1] - given[:, 0]).abs().mean()) < 0.2
