@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import tempfile
+import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audiogen.audio import Recording, Writer, open_blocks
+from audiogen.audio import AudioWarning, Recording, Writer, open_blocks
 from audiogen.errors import InputError
 from audiogen.experiment import write_text
 from audiogen.jobs.pictures import RANGE, Spectrogram, envelope, gradient, spectrogram, time_ticks
@@ -93,7 +95,8 @@ def excerpt_of(prompt: Recording, continuation: Path, join_sample: int) -> Excer
     """The prompt's last and the tail's first seconds; ``join_sample`` is the tail's first in the file."""
     wanted, position = round(TAIL_SECONDS * prompt.sample_rate), 0
     kept: list[np.ndarray] = []
-    with open_blocks(continuation) as blocks:
+    with warnings.catch_warnings(), open_blocks(continuation) as blocks:
+        warnings.simplefilter("ignore", AudioWarning)  # the sidecar says what there is to be said
         if (blocks.sample_rate, blocks.channels) != (prompt.sample_rate, prompt.channels):
             raise InputError(
                 continuation, "its rate or channels are not the prompt's", "name the prompt it continues"
@@ -144,20 +147,23 @@ def _panels(excerpt: Excerpt, whole: Spectrogram) -> list[dict[str, Any]]:
         ("prompt", "Prompt", 0, join),
         ("tail", "Continuation", join, stop),
     )
-    panels = []
-    for key, name, first, last in parts:
-        shown = whole.between(first / rate, last / rate)
-        panels.append(
-            {
-                "key": key,
-                "name": name,
-                "seconds": (last - first) / rate,
-                "audio": audio_uri(excerpt.joined.cut(first, last), gain),
-                "picture": _uri("image/png", shown.png()),
-                "frequencies": shown.ticks(),
-                "times": time_ticks((last - first) / rate, 10 if key == "joined" else 6),
-            }
-        )
+    with ThreadPoolExecutor() as pool:  # libsndfile encodes outside Python's lock
+        sounds = pool.map(lambda part: audio_uri(excerpt.joined.cut(part[2], part[3]), gain), parts)
+        panels = []
+        for (key, name, first, last), sound in zip(parts, sounds, strict=True):
+            shown = whole.between(first / rate, last / rate)
+            seconds = (last - first) / rate
+            panels.append(
+                {
+                    "key": key,
+                    "name": name,
+                    "seconds": seconds,
+                    "audio": sound,
+                    "picture": _uri("image/png", shown.png()),
+                    "frequencies": shown.ticks(),
+                    "times": time_ticks(seconds, 10 if key == "joined" else 6),
+                }
+            )
     return panels
 
 

@@ -175,7 +175,7 @@ class Checker:
         """What a row asks for, as far as can be said before it is begun.
 
         Raises:
-            InputError: a wrong value, a file that is missing or is no audio, an unusable Run or configuration.
+            InputError: a wrong value, a file that is missing or no audio, an unusable Run or configuration.
         """
         values = row.values
         if row.name != Path(row.name).name or row.name.startswith("."):

@@ -75,7 +75,7 @@ MEASURES = (
         "The tail's last minute (or half) over its first; within 1.5 dB is good.",
     ),
     Measure(
-        "drift.centroid_change_percent", "Brightness drift", "{:+.0f} %", -10, 10,
+        "drift.centroid_change_percent", "Brightness drift", "{:+.1f} %", -10, 10,
         "Change of the mean frequency from the tail's first minute (or half) to its last; near 0 is good.",
     ),
     Measure(
