@@ -1,0 +1,44 @@
+"""What every data set reader returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from audiogen.data.datasets.labels import read_labels
+from audiogen.data.recordings import Split
+from audiogen.representation.midi import Tune, read_midi, tune_of_abc
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of a data set; at least one of the four sources is there.
+
+    Args:
+        name: unique within the set, stable from machine to machine.
+        split: the part that it belongs to, as a whole.
+        midi: its MIDI file.
+        audio: its recording; where `tune` comes from ``midi`` or ``labels`` of the same performance, they are
+            aligned.
+        labels: its notes as MusicNet has them.
+        abc: its ABC notation.
+    """
+
+    name: str
+    split: Split
+    midi: Path | None = None
+    audio: Path | None = None
+    labels: Path | None = None
+    abc: str | None = None
+
+    def tune(self) -> Tune | None:
+        """Its notes, from the labels, the MIDI file or the ABC notation, in this order; None for audio alone.
+
+        Raises:
+            InputError: the source cannot be read.
+        """
+        if self.labels is not None:
+            return read_labels(self.labels)
+        if self.midi is not None:
+            return read_midi(self.midi)
+        return tune_of_abc(self.abc, self.name) if self.abc is not None else None

@@ -1,0 +1,88 @@
+"""A plain folder of MIDI files, ABC notation or recordings, at any depth."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from audiogen.data.datasets.base import Item
+from audiogen.data.recordings import SUFFIXES, Shares, Split, split_recordings
+from audiogen.errors import InputError
+from audiogen.representation.midi import abc_title, split_abc
+
+MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
+
+
+def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[Item]:
+    """Everything in a folder, split by piece. ``a/b.mid`` and ``a/b.wav`` are one piece; files alike to the
+    byte under several names stay in one part.
+
+    Raises:
+        InputError: no such folder, or nothing in it.
+    """
+    if not folder.is_dir():
+        raise InputError(folder, "there is no such folder", "name a folder of MIDI files or recordings")
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _hidden(path, folder)]
+    midi = _named([path for path in paths if path.suffix.lower() in MIDI_SUFFIXES], folder)
+    audio = _named([path for path in paths if path.suffix.lower() in SUFFIXES], folder)
+    abc = [path for path in paths if path.suffix.lower() == ".abc"]
+    if not midi and not audio and not abc:
+        raise InputError(
+            folder, "there is neither MIDI, ABC notation nor audio in it", "put such files there"
+        )
+    names = sorted({*midi, *audio})
+    content = {name: midi[name].read_bytes() if name in midi else name.encode() for name in names}
+    splits = split_by_content(content, shares or Shares(), seed)
+    items = [Item(name, splits[name], midi=midi.get(name), audio=audio.get(name)) for name in names]
+    return items + (read_abc(abc, folder, shares, seed) if abc else [])
+
+
+def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int) -> list[Item]:
+    """The tunes of ABC files, split by tune. A name is the file's, the tune's ``X:`` number and its title.
+
+    Raises:
+        InputError: a file cannot be read, or there is no tune in any of them.
+    """
+    found: dict[str, str] = {}
+    for path in paths:
+        try:
+            text = path.read_bytes().decode("utf-8", errors="replace")
+        except OSError as error:
+            raise InputError(
+                path, f"it cannot be read ({error.strerror})", "check its permissions"
+            ) from error
+        place = path.relative_to(root).with_suffix("").as_posix()
+        for count, abc in enumerate(split_abc(text), 1):
+            number = abc[2:].split("\n", 1)[0].strip()
+            name = f"{place}/{number} {abc_title(abc)}".strip()
+            found[name if name not in found else f"{name} ({count})"] = abc
+    if not found:
+        raise InputError(root, "there is no tune in its ABC files", "each tune begins with an X: line")
+    content = {name: abc.split("\n", 1)[1].encode() for name, abc in found.items()}
+    splits = split_by_content(content, shares or Shares(), seed)
+    return [Item(name, splits[name], abc=abc) for name, abc in found.items()]
+
+
+def split_by_content(content: Mapping[str, bytes], shares: Shares, seed: int) -> dict[str, Split]:
+    """A split of names in which those with the same content are together.
+
+    The order is that of the content's hash, so names and their number do not matter.
+    """
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    splits = split_recordings(sorted(set(digests.values())), shares, seed)
+    return {name: splits[digest] for name, digest in digests.items()}
+
+
+def _named(paths: Sequence[Path], folder: Path) -> dict[str, Path]:
+    """Paths by their place without suffix; with it for all but the first where that is taken."""
+    found: dict[str, Path] = {}
+    for path in paths:
+        place = path.relative_to(folder)
+        name = place.with_suffix("").as_posix()
+        found[name if name not in found else place.as_posix()] = path
+    return found
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)

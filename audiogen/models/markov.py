@@ -1,0 +1,225 @@
+"""Markov chain over tokens with back-off: the baseline that every sequence model has to beat.
+
+Interpolated modified Kneser-Ney smoothing (Chen & Goodman 1999, "An empirical study of smoothing techniques
+for language modeling", section 3; Kneser & Ney 1995), whose discounts are then scaled to fit a validation
+set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from audiogen.models.base import Model, Sampling, State
+
+SCALES = (0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.8)
+LARGEST_DISCOUNT = 0.99  # of a count, up to counts of 3
+
+
+@dataclass(frozen=True)
+class MarkovOptions:
+    """Args:
+    order: most tokens of context.
+    """
+
+    order: int = 5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.order <= 64:
+            raise ValueError("order must lie in 0..64")
+
+
+@dataclass
+class _Level:
+    """What was counted after contexts of one length. Contexts are numbered in the order of their keys.
+
+    Args:
+        contexts: sorted keys ``number of the context one shorter * size + the token before it``.
+        keys: sorted keys ``number of the context * size + next token``.
+        counts: of each key: occurrences, or (below the longest contexts) different tokens seen before it.
+        discounts: ``[3]``, of counts 1, 2 and more.
+    """
+
+    contexts: Tensor
+    keys: Tensor
+    counts: Tensor
+    discounts: Tensor
+    totals: Tensor = field(init=False)
+    kept: Tensor = field(init=False)
+    left: Tensor = field(init=False)
+
+    def discount(self, scale: float, size: int) -> None:
+        """Take the discounts, scaled, off the counts; what is left over goes to the shorter context."""
+        index = self.counts.clamp(max=3).long() - 1
+        taken = torch.minimum(self.discounts[index] * scale, LARGEST_DISCOUNT * (index + 1))
+        owner = self.keys // size
+        number = max(len(self.contexts), 1)
+        self.totals = torch.zeros(number, dtype=torch.float64).index_add_(0, owner, self.counts)
+        freed = torch.zeros(number, dtype=torch.float64).index_add_(0, owner, taken)
+        self.kept = (self.counts - taken) / self.totals[owner]
+        self.left = freed / self.totals
+
+
+class Markov(Model):
+    """p(token | the last ``order`` tokens), backing off where they were never seen together.
+
+    Args:
+        size: of the vocabulary.
+        options: see `MarkovOptions`.
+    """
+
+    Options = MarkovOptions
+
+    def __init__(self, size: int, options: MarkovOptions) -> None:
+        super().__init__()
+        self.size, self.order = size, options.order
+        self.levels: list[_Level] = []
+        self.scales: list[float] = []
+
+    def fit(self, sequences: Sequence[Tensor], validation: Sequence[Tensor] = ()) -> None:
+        """Count, and scale each context length's discounts to the ``validation`` sequences if there are any.
+
+        Args:
+            sequences: tokens ``[time]`` int64, each a whole piece from its first token on; no context crosses
+                pieces.
+        """
+        tokens, ages = _joined(sequences)
+        self.levels = []
+        number = torch.zeros_like(tokens)
+        seen: list[tuple[Tensor, Tensor]] = []  # distinct n-grams and their counts, by context length
+        tables: list[Tensor] = []
+        for length in range(self.order + 1):
+            if length == 0:
+                contexts = torch.zeros(1, dtype=torch.int64)
+            else:
+                older = tokens.roll(length)
+                number = torch.where((number >= 0) & (ages >= length), number * self.size + older, -1)
+                contexts = number[number >= 0].unique()
+                number = _find(contexts, number)
+            tables.append(contexts)
+            here = (number >= 0) & (ages >= 1)
+            seen.append((number[here] * self.size + tokens[here]).unique(return_counts=True))
+        for length, (keys, counts) in enumerate(seen):
+            if length < self.order:
+                counts = self._continuations(keys, seen[length + 1][0], tables[length + 1], counts)
+            counts = counts.double()
+            self.levels.append(_Level(tables[length], keys, counts, _discounts(counts)))
+        self.scales = [1.0] * len(self.levels)
+        self._discount()
+        if validation:
+            self._tune(validation)
+
+    def _continuations(self, keys: Tensor, longer: Tensor, contexts: Tensor, counts: Tensor) -> Tensor:
+        """How many different tokens stood before each n-gram; its count where it only ever began a piece."""
+        shorter = contexts[longer // self.size] // self.size
+        index = _find(keys, shorter * self.size + longer % self.size)
+        found = torch.zeros(len(keys), dtype=torch.int64).index_add_(0, index, torch.ones_like(index))
+        return torch.where(found > 0, found, counts)
+
+    def _discount(self) -> None:
+        for level, scale in zip(self.levels, self.scales, strict=True):
+            level.discount(scale, self.size)
+
+    def _tune(self, validation: Sequence[Tensor]) -> None:
+        """Coordinate descent, two rounds, over one scale a context length."""
+        best = self._nats(validation)
+        for _ in range(2):
+            for index in range(len(self.scales)):
+                for scale in SCALES:
+                    before = self.scales[index]
+                    self.scales[index] = scale
+                    self.levels[index].discount(scale, self.size)
+                    nats = self._nats(validation)
+                    if nats < best:
+                        best = nats
+                    else:
+                        self.scales[index] = before
+                        self.levels[index].discount(before, self.size)
+
+    def _nats(self, sequences: Sequence[Tensor]) -> float:
+        tokens, ages = _joined(sequences)
+        return -float(self._logarithms(tokens, ages).sum())
+
+    def _logarithms(self, tokens: Tensor, ages: Tensor) -> Tensor:
+        """Log-probability of each token that is not the first of its piece."""
+        likely = torch.full((len(tokens),), 1 / self.size, dtype=torch.float64)
+        number = torch.zeros_like(tokens)
+        for length, level in enumerate(self.levels):
+            if length:
+                older = tokens.roll(length)
+                number = _find(
+                    level.contexts,
+                    torch.where((number >= 0) & (ages >= length), number * self.size + older, -1),
+                )
+            known = (number >= 0) & (level.totals[number.clamp(min=0)] > 0)
+            found = _find(level.keys, torch.where(known, number * self.size + tokens, -1))
+            kept = torch.where(found >= 0, level.kept[found.clamp(min=0)], 0.0)
+            likely = torch.where(known, kept + level.left[number.clamp(min=0)] * likely, likely)
+        return likely[ages >= 1].log()
+
+    def log_likelihood(self, frames: Tensor) -> Tensor:
+        """Nats of each token but the first, ``[batch, time - 1]``, of tokens ``[batch, time]``."""
+        tokens, ages = _joined(list(frames))
+        return self._logarithms(tokens, ages).view(len(frames), -1).to(torch.float32)
+
+    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
+        return {"loss": -self.log_likelihood(frames).mean()}
+
+    def start(self, prompt: Tensor) -> State:
+        return prompt[:, -self.order :] if self.order else prompt[:, :0]
+
+    def probabilities(self, context: Tensor) -> Tensor:
+        """p(next token), ``[size]`` float64, after a context ``[tokens]``."""
+        likely = torch.full((self.size,), 1 / self.size, dtype=torch.float64)
+        number = 0
+        for length, level in enumerate(self.levels):
+            if length:
+                if length > len(context):
+                    break
+                key = torch.tensor([number * self.size + int(context[-length])])
+                number = int(_find(level.contexts, key))
+                if number < 0:
+                    break
+            ends = torch.tensor([number * self.size, (number + 1) * self.size])
+            first, last = torch.searchsorted(level.keys, ends).tolist()
+            if first == last:
+                break
+            likely = likely * level.left[number]
+            likely[level.keys[first:last] % self.size] += level.kept[first:last]
+        return likely
+
+    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+        likely = torch.stack([self.probabilities(context) for context in state])
+        if sampling.temperature > 0:
+            likely = (likely.log() / sampling.temperature).softmax(-1)
+            drawn = torch.multinomial(likely, 1, generator=sampling.generator)
+        else:
+            drawn = likely.argmax(-1, keepdim=True)
+        return drawn[:, 0], torch.cat([state, drawn], dim=1)[:, -self.order :] if self.order else state
+
+
+def _joined(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """All tokens in a row, and of each the number of tokens before it in its piece."""
+    ages = [torch.arange(len(sequence)) for sequence in sequences]
+    return torch.cat([sequence.cpu() for sequence in sequences]), torch.cat(ages)
+
+
+def _find(table: Tensor, keys: Tensor) -> Tensor:
+    """Index of each key in a sorted table, -1 where it is not there."""
+    if not len(table):
+        return torch.full_like(keys, -1)
+    index = torch.searchsorted(table, keys).clamp(max=len(table) - 1)
+    return torch.where(table[index] == keys, index, -1)
+
+
+def _discounts(counts: Tensor) -> Tensor:
+    """D1, D2, D3+ from the counts of counts (Chen & Goodman 1999, equation 26)."""
+    ones, twos, threes, fours = (max(float((counts == n).sum()), 1.0) for n in (1, 2, 3, 4))
+    share = ones / (ones + 2 * twos)
+    values = (1 - 2 * share * twos / ones, 2 - 3 * share * threes / twos, 3 - 4 * share * fours / threes)
+    bounds = ((0.1, 0.95), (0.1, 1.9), (0.1, 2.85))
+    limited = [min(max(value, low), high) for value, (low, high) in zip(values, bounds, strict=True)]
+    return torch.tensor(limited, dtype=torch.float64)
