@@ -56,7 +56,9 @@ def _checksum(frames: np.ndarray, start: int = 0) -> int:
 
 def content_key(path: Path, spec: MelSpec, channels: int) -> str:
     """The cache key of a file's bytes under a spec."""
-    digest = hashlib.sha256(json.dumps([FORMAT, asdict(spec), channels], sort_keys=True).encode())
+    # 0 and 0.0 make equal specs, so they must make the same key.
+    fields = {name: float(value) if isinstance(value, int) else value for name, value in asdict(spec).items()}
+    digest = hashlib.sha256(json.dumps([FORMAT, fields, channels], sort_keys=True).encode())
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)

@@ -126,6 +126,7 @@ def test_context_noise_is_for_training_and_keeps_the_variance():
     assert torch.equal(model_of("lstm", "point", context_noise=0.0).train().corrupt(many), many)
 
 
+@torch.no_grad()
 def test_likelihood_where_there_is_one():
     nats = model_of("gru", "mixture").eval().log_likelihood(frames())
     assert nats is not None

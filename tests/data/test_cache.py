@@ -1,0 +1,242 @@
+"""The frame cache: what hits, what misses, what survives a kill, and how much memory it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.audio import Recording, Writer, read, write
+from audiogen.data import cache as module
+from audiogen.data.cache import CachedRecording, cache_recording, content_key, is_cache, open_cache, prepare
+from audiogen.data.recordings import find_recordings
+from audiogen.errors import InputError
+from audiogen.representation.mel import MelSpec, log_mel
+
+SPEC = MelSpec(sample_rate=8000, n_fft=256, win=256, hop=128, n_mels=16, fmax=4000.0)
+Texture = Callable[..., Recording]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, texture: Texture) -> Path:
+    recordings = tmp_path / "recordings"
+    (recordings / "sub").mkdir(parents=True)
+    for index, name in enumerate(("a.wav", "b.wav", "sub/c.wav")):
+        write(recordings / name, texture(0.5 + index / 10, index, channels=2, rate=8000), "PCM_16")
+    return recordings
+
+
+def prepared(folder: Path, cache: Path, spec: MelSpec = SPEC, channels: int = 1) -> list[CachedRecording]:
+    def refuse(file: Path, error: Exception) -> None:
+        raise error
+
+    return list(prepare(find_recordings(folder), folder, cache, spec, channels, refuse))
+
+
+def analyses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that are analysed from now on."""
+    seen: list[Path] = []
+    analyse = module.principal_blocks
+
+    def noticed(path: Path, spec: MelSpec, channels: int) -> object:
+        seen.append(path)
+        return analyse(path, spec, channels)
+
+    monkeypatch.setattr(module, "principal_blocks", noticed)
+    return seen
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_cached_frames_are_those_of_the_principal_channels(folder: Path, tmp_path: Path, channels: int):
+    found = prepared(folder, tmp_path / "cache", channels=channels)
+    assert [item.name for item in found] == ["a.wav", "b.wav", "sub/c.wav"]
+    for item in found:
+        samples = torch.from_numpy(read(folder / item.name).samples)
+        frames = torch.from_numpy(np.array(item.frames()))
+        assert frames.shape == (samples.shape[1] // 128, 16 * channels)
+        _, vectors = np.linalg.eigh((samples @ samples.T).double().numpy())
+        first = torch.from_numpy(vectors.T[::-1].copy()).float()[:1] @ samples
+        assert (frames[:, :16] - log_mel(first, SPEC)[0]).abs().max() < 1e-2
+        if channels == 3:
+            assert torch.equal(frames[:, 32:], torch.full_like(frames[:, 32:], SPEC.silence))
+
+
+def test_another_rate_is_resampled(tmp_path: Path, texture: Texture):
+    recordings = tmp_path / "recordings"
+    recordings.mkdir()
+    write(recordings / "fast.wav", texture(1.0, rate=48000))
+    (item,) = prepared(recordings, tmp_path / "cache")
+    assert abs(len(item.frames()) - 8000 // 128) <= 1
+
+
+def test_a_second_time_and_a_new_name_hit(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    before = [item.path for item in prepared(folder, tmp_path / "cache")]
+    seen = analyses(monkeypatch)
+    (folder / "a.wav").rename(folder / "z.wav")
+    after = {item.name: item.path for item in prepared(folder, tmp_path / "cache")}
+    assert seen == []
+    assert after["z.wav"] == before[0]
+
+
+def test_an_edit_another_spec_and_other_channels_miss(
+    folder: Path, tmp_path: Path, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    prepared(folder, tmp_path / "cache")
+    seen = analyses(monkeypatch)
+    write(folder / "a.wav", texture(0.5, 7, rate=8000), "PCM_16")
+    prepared(folder, tmp_path / "cache")
+    assert [path.name for path in seen] == ["a.wav"]
+    prepared(folder, tmp_path / "cache", MelSpec(8000, 256, 256, 64, 16, 0, 4000.0))
+    assert len(seen) == 4
+    prepared(folder, tmp_path / "cache", channels=2)
+    assert len(seen) == 7
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "garbled"])
+def test_a_damaged_file_is_noticed_and_made_again(folder: Path, tmp_path: Path, damage: str):
+    cache = tmp_path / "cache"
+    first = prepared(folder, cache)[0]
+    whole = first.path.read_bytes()
+    damaged = {
+        "truncated": whole[:-40],
+        "flipped": whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:],
+        "emptied": b"",
+        "garbled": b"not an array" * 9,
+    }[damage]
+    first.path.write_bytes(damaged)
+    with pytest.raises(InputError, match=r"frames of a\.wav are damaged.*audiogen prepare"):
+        open_cache(cache, SPEC, 1)
+    assert prepared(folder, cache)[0].path.read_bytes() == whole
+    assert len(open_cache(cache, SPEC, 1)) == 3
+
+
+def test_a_cache_is_opened_for_its_own_spec_only(folder: Path, tmp_path: Path):
+    cache = tmp_path / "cache"
+    assert not is_cache(cache)
+    made = prepared(folder, cache)
+    assert is_cache(cache)
+    opened = open_cache(cache, SPEC, 1)
+    assert opened == made
+    assert isinstance(opened[0].frames(), np.memmap)
+    with pytest.raises(InputError, match="another MelSpec"):
+        open_cache(cache, MelSpec(), 1)
+    with pytest.raises(InputError, match="another MelSpec"):
+        open_cache(cache, SPEC, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"format": 1, "spec": 1, "channels": 1, "recordings": 3}']
+)
+def test_a_damaged_index_is_named(tmp_path: Path, text: str):
+    (tmp_path / "index.json").write_text(text)
+    with pytest.raises(InputError, match=r"index\.json cannot be read.*audiogen prepare"):
+        open_cache(tmp_path, SPEC, 1)
+
+
+@pytest.mark.parametrize("spec", [MelSpec(8000, 256, 256, 128, 16, 0, 4000)])
+def test_whole_numbers_may_be_written_without_a_point(folder: Path, spec: MelSpec):
+    assert spec == SPEC
+    assert content_key(folder / "a.wav", spec, 1) == content_key(folder / "a.wav", SPEC, 1)
+
+
+def test_what_cannot_be_read_is_skipped_and_told(folder: Path, tmp_path: Path):
+    (folder / "bad.wav").write_bytes(b"no sound" * 100)
+    told: list[str] = []
+    files = find_recordings(folder)
+    found = list(prepare(files, folder, tmp_path / "cache", SPEC, 1, lambda file, _: told.append(file.name)))
+    assert told == ["bad.wav"]
+    assert len(found) == 3
+    only_bad = tmp_path / "bad"
+    only_bad.mkdir()
+    (only_bad / "bad.wav").write_bytes(b"no sound" * 100)
+    with pytest.raises(InputError, match="none of its recordings"):
+        list(prepare(find_recordings(only_bad), only_bad, tmp_path / "c", SPEC, 1, lambda *ignored: None))
+
+
+def test_a_failure_in_the_middle_leaves_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def failing(path: Path, spec: MelSpec, channels: int) -> object:
+        yield torch.zeros(1, 4000)
+        raise InputError(path, "it breaks off")
+
+    monkeypatch.setattr(module, "principal_blocks", failing)
+    with pytest.raises(InputError, match="breaks off"):
+        cache_recording(folder / "a.wav", tmp_path, SPEC, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["recordings"]
+
+
+def test_a_kill_in_the_middle_leaves_no_half_file_under_its_name(folder: Path, tmp_path: Path):
+    script = f"""
+        import os, signal, torch
+        from pathlib import Path
+        from audiogen.data import cache
+        from audiogen.representation.mel import MelSpec
+        def killed(path, spec, channels):
+            yield torch.randn(1, 60000)
+            os.kill(os.getpid(), signal.SIGKILL)
+        analyse = cache.principal_blocks
+        def blocks(path, *rest):
+            return (killed if path.name == "b.wav" else analyse)(path, *rest)
+        cache.principal_blocks = blocks
+        spec = MelSpec(8000, 256, 256, 128, 16, 0, 4000.0)
+        folder, target = Path({str(folder)!r}), Path({str(tmp_path / "cache")!r})
+        list(cache.prepare(sorted(folder.rglob("*.wav")), folder, target, spec, 1, print))
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    cache = tmp_path / "cache"
+    finished = list(cache.glob("*.npy"))
+    assert len(finished) == 1
+    assert CachedRecording("a.wav", finished[0]).intact()
+    assert any(path.suffix == ".part" for path in cache.iterdir())
+    assert not is_cache(cache)
+    assert len(prepared(folder, cache)) == 3
+    assert sorted(path.suffix for path in cache.iterdir()) == [".json", ".npy", ".npy", ".npy"]
+
+
+def test_the_index_is_plain_json(folder: Path, tmp_path: Path):
+    prepared(folder, tmp_path / "cache")
+    index = json.loads((tmp_path / "cache" / "index.json").read_text())
+    assert index["spec"]["n_mels"] == 16
+    assert all(os.sep not in file for file in index["recordings"].values())
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path):
+    """Peak memory of analysing five minutes is that of analysing one."""
+
+    def peak(minutes: int) -> int:
+        recordings = tmp_path / f"{minutes}"
+        recordings.mkdir()
+        generator = np.random.default_rng(0)
+        with Writer(recordings / "long.wav", 8000, 1, "PCM_16") as writer:
+            for _ in range(minutes):
+                writer.write(0.1 * generator.standard_normal((1, 60 * 8000)).astype(np.float32))
+        script = f"""
+            import resource, sys, torch
+            from pathlib import Path
+            from audiogen.data.cache import cache_recording
+            from audiogen.representation.mel import MelSpec
+            torch.set_num_threads(1)
+            spec = MelSpec(8000, 256, 256, 32, 128, 0, 4000.0)
+            path = Path({str(recordings)!r})
+            cache_recording(path / "long.wav", path, spec, 1)
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        """
+        command = [sys.executable, "-c", textwrap.dedent(script)]
+        return int(subprocess.run(command, capture_output=True, check=True, timeout=120).stdout) * 1024
+
+    short, long = peak(1), peak(5)
+    written = 5 * 60 * 250 * 128 * 4  # bytes of frames
+    (frames,) = (tmp_path / "5").glob("*.npy")
+    assert frames.stat().st_size > written
+    assert long - short < 0.3 * written
