@@ -1,3 +1,35 @@
-"""audiogen: give it a recording, it gives you the rest."""
+"""audiogen: give it a recording, it gives you the rest.
+
+The public names are loaded when they are first used, so that ``import audiogen`` and ``audiogen --help`` are instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Recording": "audiogen.audio",
+    "read": "audiogen.audio",
+    "write": "audiogen.audio",
+    "Experiment": "audiogen.experiment",
+    "read_experiment": "audiogen.experiment",
+    "train": "audiogen.training.fit",
+    "Run": "audiogen.run",
+    "Request": "audiogen.jobs.continuing",
+    "continue_recording": "audiogen.jobs.continuing",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'audiogen' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

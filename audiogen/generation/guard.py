@@ -40,7 +40,8 @@ class DriftGuard:
         end = powers[-max(round(END_SECONDS * spec.frame_rate), 1) :].mean()
         margin = 10 ** (END_MARGIN / 10)
         self.power = float(powers.mean().clamp(end / margin, end * margin))
-        self.mean = frames.mean(0)
+        self.mean, self.loudest = frames.mean(0), frames.amax(0)
+        self.greatest_power = float(powers.max())
         self.running_power, self.running_mean = self.power, self.mean.clone()
         self.largest_level = self.largest_band = 0.0
 
@@ -58,7 +59,13 @@ class DriftGuard:
         level = max(-LARGEST_LEVEL, min(LARGEST_LEVEL, level))
         self.largest_level = max(self.largest_level, abs(level))
         self.largest_band = max(self.largest_band, float(bands.abs().max()))
-        return frames + (level + bands) / DB
+        return self._within_range(frames + (level + bands) / DB)
+
+    def _within_range(self, frames: Tensor) -> Tensor:
+        """No band and no frame louder than the source ever is: a model that overshoots must not clip the output."""
+        frames = torch.minimum(frames, self.loudest)
+        excess = self._powers(frames) / max(self.greatest_power, 1e-20)
+        return frames - 0.5 * excess.clamp(min=1.0).log()[:, None]
 
     def _band_shift(self) -> Tensor:
         """``[channels * n_mels]`` dB: smooth over bands, without the part that is level."""

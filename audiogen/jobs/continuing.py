@@ -64,8 +64,8 @@ def single_recording(experiment: Experiment) -> Experiment:
 
 def continue_recording(
     prompt: Recording,
-    out: Path,
-    request: Request = Request(),  # noqa: B008  (frozen)
+    out: Path | str,
+    request: Request = Request(),
     run: Run | None = None,
     experiment: Experiment | None = None,
     budget: float | None = None,
@@ -85,7 +85,7 @@ def continue_recording(
     Returns:
         The sidecar's content.
     """
-    return next(continue_variations(prompt, [(out, request)], run, experiment, budget, device))
+    return next(continue_variations(prompt, [(Path(out), request)], run, experiment, budget, device))
 
 
 def continue_variations(
