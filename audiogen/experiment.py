@@ -70,7 +70,7 @@ class Training:
 
     steps: Count = 400
     horizon: Count | None = None
-    batch: Count = 32
+    batch: Count = 16
     window: Positive = 3.0
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: Positive = 2e-3
@@ -80,7 +80,7 @@ class Training:
     clip: NonNegative = 1.0
     average: Share = 0.98
     validate_every: Count = 25
-    patience: Whole = 4
+    patience: Whole = 3
     checkpoint_every: Count = 200
     listen_every: Whole = 200
     precision: Literal["32", "bf16", "16"] = "32"

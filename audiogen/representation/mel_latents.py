@@ -29,7 +29,7 @@ class MelOptions:
     spec: MelSpec = field(default_factory=MelSpec)
     channels: Count | None = None
     patch: Count = 8
-    latents: Whole = 96
+    latents: Whole = 32
     whitening: Unit = 0.5
     centred: bool = True
 

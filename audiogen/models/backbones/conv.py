@@ -21,7 +21,7 @@ class ConvOptions:
     dropout: share of units dropped after each layer, in training.
     """
 
-    channels: Count = 256
+    channels: Count = 160
     kernel: Count = 2
     dilations: tuple[Count, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
     dropout: Share = 0.1

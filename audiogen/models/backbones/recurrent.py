@@ -19,7 +19,7 @@ class RecurrentOptions:
     dropout: share of units dropped between layers, and after the last one, in training.
     """
 
-    hidden: Count = 256
+    hidden: Count = 160
     layers: Count = 2
     dropout: Share = 0.1
 

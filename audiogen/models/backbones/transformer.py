@@ -27,7 +27,7 @@ class TransformerOptions:
     dropout: share of units dropped after attention and feed-forward, in training.
     """
 
-    width: Count = 256
+    width: Count = 160
     heads: Count = 4
     layers: Count = 4
     window: Count = 256

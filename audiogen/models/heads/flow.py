@@ -31,9 +31,9 @@ class FlowOptions:
     dropout: share of units dropped in each block, in training.
     """
 
-    width: Count = 224
+    width: Count = 128
     blocks: Count = 3
-    draws: Count = 3
+    draws: Count = 2
     steps: Count = 12
     dropout: Share = 0.0
 
