@@ -1,0 +1,103 @@
+"""Augmentations do what their options say, and nothing at zero."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.experiment import Augmentation
+from audiogen.training.augmentation import augment
+
+OFF = Augmentation(0.0, 0.0, 0.0, 0.0)
+BANDS, CHANNELS, TIME = 16, 2, 50
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def windows(batch: int = 400) -> Tensor:
+    ramp = torch.arange(CHANNELS * BANDS).float()  # bands of unlike level
+    return torch.randn(batch, TIME, CHANNELS * BANDS) + ramp
+
+
+def only(**options: float) -> Augmentation:
+    return Augmentation(**{"gain": 0.0, "tilt": 0.0, "frequency_mask": 0.0, "time_mask": 0.0} | options)
+
+
+def test_zero_changes_nothing():
+    given = windows()
+    assert torch.equal(augment(given, OFF, BANDS), given)
+
+
+@pytest.mark.parametrize(
+    "options", [{"gain": 3.0}, {"tilt": 3.0}, {"frequency_mask": 0.5}, {"time_mask": 0.5}]
+)
+def test_what_is_given_stays_as_it_was(options: dict[str, float]):
+    given = windows()
+    copy = given.clone()
+    changed = augment(given, only(**options), BANDS)
+    assert torch.equal(given, copy)
+    assert changed.shape == given.shape
+    assert not torch.equal(changed, given)
+
+
+def test_gain_shifts_each_window_as_a_whole_by_decibels():
+    given = windows()
+    shift = augment(given, only(gain=3.0), BANDS) - given
+    assert (shift - shift[:, :1, :1]).abs().max() < 1e-5
+    decibels = shift[:, 0, 0] * 20 / math.log(10)
+    assert float(decibels.std()) == pytest.approx(3.0, rel=0.1)
+    assert abs(float(decibels.mean())) < 0.5
+
+
+def test_tilt_turns_the_spectrum_of_every_channel_alike():
+    given = windows()
+    change = (augment(given, only(tilt=6.0), BANDS) - given).unflatten(-1, (CHANNELS, BANDS))
+    assert (change[:, :, 0] - change[:, :, 1]).abs().max() < 1e-5
+    assert change.mean(-1).abs().max() < 1e-4  # the level stays
+    slopes = change[:, 0, 0].diff(dim=-1)
+    assert (slopes - slopes[:, :1]).abs().max() < 1e-4
+    whole = (change[:, 0, 0, -1] - change[:, 0, 0, 0]) * 20 / math.log(10)
+    assert float(whole.std()) == pytest.approx(6.0, rel=0.1)
+
+
+def masked(options: Augmentation) -> tuple[Tensor, Tensor]:
+    """What was masked, ``[batch, channel, band, time]``, and the windows after it."""
+    given = windows()
+    changed = augment(given, options, BANDS)
+    mean = given.mean(dim=1, keepdim=True)
+    where = ((changed - mean).abs() < 1e-5) & ((changed - given).abs() > 1e-5)
+    touched = (changed - given).abs() > 1e-4
+    assert (where | ~touched).all()  # what changed became its band's mean
+    return where.unflatten(-1, (CHANNELS, BANDS)).permute(0, 2, 3, 1), changed
+
+
+def test_a_frequency_mask_holds_a_stretch_of_bands_at_their_means():
+    where, _ = masked(only(frequency_mask=0.5))
+    rows = where.float().mean(-1) > 0.9  # whole rows
+    assert torch.equal(rows, where.any(-1))
+    widths = rows.sum(-1)
+    assert int(widths.max()) in (7, 8)  # at most half of 16 bands
+    assert 3 < float(widths.float().mean()) < 5
+    assert (rows.float().diff(dim=-1).abs().sum(-1) <= 2).all()  # one stretch
+
+
+def test_a_time_mask_holds_a_stretch_of_frames_at_the_mean():
+    where, _ = masked(only(time_mask=0.4))
+    columns = where.float().mean(2) > 0.9
+    widths = columns.sum(-1)
+    assert 17 <= int(widths.max()) <= 20
+    assert 8 < float(widths.float().mean()) < 12
+    assert (columns.float().diff(dim=-1).abs().sum(-1) <= 2).all()
+
+
+def test_each_window_is_drawn_for_itself():
+    for options in (only(gain=3.0), only(tilt=3.0), only(time_mask=0.5)):
+        given = windows(1).expand(2, -1, -1)
+        changed = augment(given, options, BANDS)
+        assert not torch.allclose(changed[0], changed[1])
