@@ -113,7 +113,7 @@ def test_clipping_bounds_the_step(tiny: Tiny, texture: Texture):
         first, second = (torch.cat([weight.flatten() for weight in weights(run).values()]) for run in runs)
         return float((second - first).norm())
 
-    # Nesterov's second step is up to 1 + 0.9 gradients and the first one's momentum, each at most `clip` long.
+    # Nesterov's second step is up to 1.9 gradients and the first one's momentum, each `clip` long at most.
     assert moved(0.001) < 0.001 * (1.9 + 0.81 + 0.01)
     assert moved(0) > 0.01
 

@@ -1,0 +1,120 @@
+"""`audiogen prepare` and `audiogen train`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from audiogen.audio import Recording, write
+from audiogen.cli.prepare import prepare
+from audiogen.cli.train import train
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, dump_yaml
+from audiogen.run import Run
+
+Tiny = Callable[..., Experiment]
+Texture = Callable[..., Recording]
+
+
+def invoke(command: object, *arguments: object) -> Result:
+    texts = [str(argument) for argument in arguments]
+    return CliRunner().invoke(command, texts, catch_exceptions=False)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny: Tiny) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(dump_yaml(tiny()))
+    return path
+
+
+@pytest.fixture
+def recordings(tmp_path: Path, texture: Texture) -> Path:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for index in range(3):
+        write(folder / f"{index}.wav", texture(1.2, index), "PCM_16")
+    return folder
+
+
+def test_prepare_then_train_then_open(config: Path, recordings: Path, tmp_path: Path):
+    cache, out = tmp_path / "cache", tmp_path / "run"
+    done = invoke(prepare, recordings, "-o", cache)
+    assert done.exit_code == 0
+    assert "3 recordings, 0.1 minutes" in done.stdout
+    assert invoke(prepare, recordings, "-o", cache).exit_code == 0  # again, at once
+    done = invoke(train, config, "--data", cache, "-o", out, "training.steps=6", "--device", "cpu")
+    assert done.exit_code == 0
+    assert "6 steps" in done.stdout
+    assert Run.open(out).metrics["steps"] == 6
+    assert json.loads((out / "metrics.json").read_text())["device"] == "cpu"
+
+
+def test_one_recording_and_a_budget(config: Path, recordings: Path, tmp_path: Path):
+    arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run", "--budget", 30)
+    done = invoke(train, *arguments)
+    assert "the same again: training.steps=12 training.horizon=12" in done.stdout
+
+
+def test_a_run_is_overwritten_by_force_only(config: Path, recordings: Path, tmp_path: Path):
+    arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run")
+    assert invoke(train, *arguments).exit_code == 0
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    with pytest.raises(InputError, match=r"it exists already; use --resume to go on, --force"):
+        invoke(train, *arguments)
+    assert invoke(train, *arguments, "--resume").exit_code == 0
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    assert invoke(train, *arguments, "--force", "training.steps=5").exit_code == 0
+    assert Run.open(tmp_path / "run").metrics["steps"] == 5
+
+
+def test_bad_input_is_named(config: Path, recordings: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="there is no such file or folder"):
+        invoke(train, config, "--data", tmp_path / "missing", "-o", tmp_path / "run")
+    with pytest.raises(InputError, match="it is a file"):
+        invoke(train, config, "--data", recordings, "-o", config)
+    with pytest.raises(InputError, match="did you mean steps"):
+        invoke(train, config, "--data", recordings, "-o", tmp_path / "run", "training.stepss=3")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="there is no audio file in it"):
+        invoke(prepare, tmp_path / "empty", "-o", tmp_path / "cache")
+    with pytest.raises(InputError, match="it exists and is no cache"):
+        invoke(prepare, recordings, "-o", recordings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ctrl_c_exits_with_130_and_can_be_resumed(config: Path, recordings: Path, tmp_path: Path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "audiogen", "train", str(config), "--data", str(recordings / "0.wav")]
+    endless = ["-o", str(out), "training.steps=1000000", "training.checkpoint_every=4"]
+    process = subprocess.Popen(
+        [*command, *endless], stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while (
+            not (out / "checkpoint.ckpt").exists() and process.poll() is None and time.monotonic() < deadline
+        ):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert len(errors.strip().splitlines()) == 1
+    names = {path.name for path in out.iterdir()}
+    assert {"checkpoint.ckpt", "config.yaml"} <= names
+    assert not names & {"metrics.json", "model.safetensors"}
+    budget = invoke(train, config, "--data", recordings / "0.wav", *endless, "--resume", "--budget", 2)
+    assert budget.exit_code == 0
+    assert Run.open(out).metrics["steps"] > 4

@@ -1,0 +1,289 @@
+"""Configurations: YAML, bases, overrides, and errors that name the key and the cure."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from audiogen.choice import Choice
+from audiogen.configuration import build, differences, merge, to_tree
+from audiogen.errors import InputError
+from audiogen.experiment import (
+    Experiment,
+    Training,
+    checked,
+    dump_json,
+    dump_yaml,
+    read_experiment,
+    write_text,
+)
+from audiogen.models import MODELS
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.heads import HEADS
+from audiogen.representation import REPRESENTATIONS
+from audiogen.run import new_model
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+def written(folder: Path, text: str, name: str = "a.yaml") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_the_base_config_writes_out_the_defaults():
+    assert read_experiment(CONFIGS / "base.yaml") == Experiment()
+    told = yaml.safe_load((CONFIGS / "base.yaml").read_text())
+    assert (
+        differences(told, yaml.safe_load(dump_yaml(Experiment()))) == []
+    )  # each key, not just the same values
+
+
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+@pytest.mark.parametrize("head", list(HEADS))
+def test_there_is_a_config_for_each_backbone_and_head(backbone: str, head: str):
+    path = CONFIGS / "mel" / f"{backbone}-{head}.yaml"
+    experiment = read_experiment(path)
+    options = experiment.model.options
+    assert (options.backbone.kind, options.head.kind) == (backbone, head)
+    assert len(path.read_text().splitlines()) <= 5
+    assert dataclasses.replace(experiment, model=Experiment().model) == Experiment()
+
+
+def test_all_configs_build_a_model():
+    class Twelve:
+        features = 12
+
+    found = sorted(CONFIGS.rglob("*.yaml"))
+    assert found
+    for path in found:
+        experiment = read_experiment(path)
+        if experiment.model.kind == "sequence":
+            assert new_model(experiment, Twelve()), path  # type: ignore[arg-type]
+
+
+def test_what_is_written_is_read_again(tmp_path: Path):
+    experiment = read_experiment(
+        None, ("model.head=mixture", "model.backbone=conv", "training.shares.test=0.3")
+    )
+    assert read_experiment(written(tmp_path, dump_yaml(experiment))) == experiment
+    assert checked(experiment) == experiment
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path):
+    assert read_experiment(written(tmp_path, "# nothing\n")) == Experiment() == read_experiment()
+
+
+def test_bases_are_chained_and_relative_to_their_files(tmp_path: Path):
+    written(
+        tmp_path, "training: {steps: 7, batch: 3}\nmodel: {head: {kind: mixture, components: 5}}", "base.yaml"
+    )
+    written(tmp_path, "base: ../base.yaml\ntraining: {batch: 4}", "sub/middle.yaml")
+    top = written(tmp_path, "base: middle.yaml\nmodel: {backbone: gru, head: {floor: 0.1}}", "sub/top.yaml")
+    experiment = read_experiment(top)
+    assert (experiment.training.steps, experiment.training.batch) == (7, 4)
+    assert experiment.model.options.backbone.kind == "gru"
+    head = experiment.model.options.head
+    assert (head.kind, head.options.components, head.options.floor) == ("mixture", 5, 0.1)
+
+
+def test_another_kind_drops_the_options_of_the_old_one(tmp_path: Path):
+    written(tmp_path, "model: {head: {kind: mixture, components: 5}}", "base.yaml")
+    path = written(tmp_path, "base: base.yaml\nmodel: {head: {kind: flow}}")
+    assert read_experiment(path).model.options.head == Choice("flow", HEADS["flow"].Options())
+
+
+@pytest.mark.parametrize("ring", [("a",), ("a", "b"), ("a", "b", "c")])
+def test_bases_in_a_ring_are_named(tmp_path: Path, ring: tuple[str, ...]):
+    for name, base in zip(ring, (*ring[1:], ring[0]), strict=True):
+        written(tmp_path, f"base: {base}.yaml", f"{name}.yaml")
+    expected = " -> ".join(f"{name}.yaml" for name in (*ring, ring[0]))
+    with pytest.raises(InputError, match=rf"based on itself \({expected}\)"):
+        read_experiment(tmp_path / "a.yaml")
+
+
+def test_one_base_may_serve_twice(tmp_path: Path):
+    """A file that is reached again, but not from itself, is no ring."""
+    written(tmp_path, "training: {steps: 9}", "base.yaml")
+    written(tmp_path, "base: base.yaml", "a.yaml")
+    assert read_experiment(written(tmp_path, "base: a.yaml", "b.yaml")).training.steps == 9
+
+
+def test_overrides_win_in_their_order(tmp_path: Path):
+    path = written(tmp_path, "training: {steps: 7}")
+    experiment = read_experiment(
+        path, ("training.steps=8", "training.steps=9", "model.head=mixture", "model.head.components=2")
+    )
+    assert experiment.training.steps == 9
+    assert experiment.model.options.head.options.components == 2
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("training.learning_rate=1e-3", 0.001),
+        ("training.learning_rate=1", 1.0),
+        ("training.precision=16", "16"),
+        ("training.compile=true", True),
+        ("training.horizon=null", None),
+        ("training.horizon=30", 30),
+    ],
+)
+def test_values_are_read_as_their_keys_mean_them(override: str, value: object):
+    found = getattr(read_experiment(None, (override,)).training, override.split("=")[0].split(".")[1])
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        (
+            "training.step=3",
+            r"training\.step: there is no such key; did you mean steps\? choose from steps, ",
+        ),
+        ("trainin.steps=3", r"trainin: there is no such key; did you mean training\? choose from repres"),
+        (
+            "model.head=mixtur",
+            r"model\.head\.kind: there is no mixtur; did you mean mixture\? choose from point,",
+        ),
+        ("model.backbone.kind=resnet", r"backbone\.kind: there is no resnet; choose from lstm, gru"),
+        ("model.head.components=3", r"model\.head\.components: there is no such key; choose from width, "),
+        ("vocoder=hifi", r"vocoder\.kind: there is no hifi; choose from "),
+        ("representation.spec.hops=1", r"spec\.hops: there is no such key; did you mean hop\?"),
+        ("training=3", r"training: keys are needed, not 3; keys: steps, "),
+        ("model.head=[1]", r"model\.head: no kind is named; write \{kind: \.\.\.\}, one of point, "),
+        ("training.steps=many", r"training\.steps: .*valid integer.*not 'many'"),
+        ("training.steps=2.5", r"training\.steps: .*valid integer.*not 2\.5"),
+        ("training.steps=true", r"training\.steps: .*valid integer.*not True"),
+        (
+            "training.optimizer=adamm",
+            r"training\.optimizer: .*'adamw', 'adam', 'rmsprop' or 'sgd', not 'adamm'",
+        ),
+        ("training.compile=perhaps", r"training\.compile: .*valid boolean"),
+        ("training", r"an override reads key=value; for example"),
+        ("=3", r"an override reads key=value"),
+        ("training..steps=3", r"an override reads key=value"),
+        ("training.steps={", r"its value is not YAML; quote it"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_the_choices(override: str, message: str):
+    with pytest.raises(InputError, match=message) as caught:
+        read_experiment(None, (override,))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *(f"training.{key}=0" for key in ("steps", "horizon", "batch", "window", "learning_rate")),
+        *(f"training.{key}=0" for key in ("validate_every", "checkpoint_every")),
+        *(
+            f"training.{key}=-1"
+            for key in ("steps", "learning_rate", "weight_decay", "warmup", "clip", "average")
+        ),
+        *(f"training.{key}=-1" for key in ("patience", "listen_every", "seed", "shares.validation")),
+        *(f"training.{key}=.nan" for key in ("learning_rate", "clip", "average", "window")),
+        *(f"training.{key}=.inf" for key in ("learning_rate", "clip", "window", "weight_decay")),
+        "training.average=1",
+        "training.shares.test=1",
+        "training.shares={validation: 0.5, test: 0.5}",
+        *(f"augmentation.{key}=-1" for key in ("gain", "tilt", "frequency_mask", "time_mask")),
+        "augmentation.time_mask=1.5",
+        *(f"model.backbone.{key}=0" for key in ("hidden", "layers")),
+        "model.backbone.dropout=2",
+        "model.backbone.dropout=1",
+        "model.dropout=-0.1",
+        "model.context_noise=1.1",
+        "model.clean_context=-1",
+        *(f"model.backbone={{kind: conv, {key}: 0}}" for key in ("channels", "kernel")),
+        "model.backbone={kind: conv, dilations: [1, 0]}",
+        *(
+            f"model.backbone={{kind: transformer, {key}: 0}}"
+            for key in ("width", "heads", "layers", "window")
+        ),
+        "model.backbone={kind: transformer, width: 20, heads: 4}",
+        *(f"model.head={{kind: flow, {key}: 0}}" for key in ("width", "blocks", "draws", "steps")),
+        "model.head={kind: mixture, components: 0}",
+        "model.head={kind: mixture, floor: 0}",
+        *(f"representation.{key}=0" for key in ("patch", "channels")),
+        "representation.latents=-1",
+        "representation.whitening=1.5",
+        *(f"representation.spec.{key}=0" for key in ("sample_rate", "hop", "n_mels", "floor", "power")),
+        "representation.spec.win=1024",
+        "representation.spec.fmax=30000",
+        "representation.spec.scale=bark",
+    ],
+)
+def test_values_out_of_range_are_refused_where_they_stand(override: str):
+    with pytest.raises(InputError) as caught:
+        read_experiment(None, (override,))
+    family = override.split("=")[0].split(".")[0]
+    assert f"configuration: {family}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training: [", "it is not YAML"),
+        ("- 1", "it holds no mapping"),
+        ("base: 3", "a file name is needed, not 3"),
+        ("base: missing.yaml", r"missing\.yaml: it cannot be read"),
+        ("training:\n  steps: 0", r"a\.yaml: training\.steps: .*greater than or equal to 1, not 0"),
+        ("seed: 1", r"a\.yaml: seed: there is no such key"),
+        ("on: 1", r"a\.yaml: True: there is no such key"),
+    ],
+)
+def test_files_are_named(tmp_path: Path, text: str, message: str):
+    with pytest.raises(InputError, match=message):
+        read_experiment(written(tmp_path, text))
+
+
+def test_a_binary_file_is_no_config(tmp_path: Path):
+    (tmp_path / "a.yaml").write_bytes(bytes(range(128, 256)))
+    with pytest.raises(InputError, match="it is not YAML"):
+        read_experiment(tmp_path / "a.yaml")
+    with pytest.raises(InputError, match="it cannot be read"):
+        read_experiment(tmp_path)
+
+
+def options_of(table: dict[str, Any]) -> list[type]:
+    return [entry.Options for entry in table.values()]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [*options_of(BACKBONES), *options_of(HEADS), *options_of(MODELS), *options_of(REPRESENTATIONS), Training],
+    ids=lambda cls: cls.__name__,
+)
+def test_every_number_among_the_options_has_a_range(options: type):
+    """A bare int or float would let any nonsense through."""
+    for name, hint in typing.get_type_hints(options, include_extras=True).items():
+        assert hint not in (int, float), f"{options.__name__}.{name}"
+    assert build(options, to_tree(options()), "defaults") == options()
+
+
+def test_differences_are_dotted_keys():
+    one, other = to_tree(Experiment()), to_tree(Experiment())
+    assert differences(one, other) == []
+    merge(other, {"training": {"steps": 1, "shares": {"test": 0.4}}, "model": {"head": {"kind": "point"}}})
+    found = differences(one, other)
+    assert {"training.steps", "training.shares.test", "model.head.kind"} <= set(found)
+
+
+def test_texts_appear_whole_or_not_at_all(tmp_path: Path):
+    target = tmp_path / "a.txt"
+    write_text(target, "first")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(target, "\ud800")
+    assert target.read_text() == "first"
+    with pytest.raises(ValueError, match="JSON"):
+        dump_json({"loss": float("nan")})

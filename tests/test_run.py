@@ -1,0 +1,119 @@
+"""Runs on disk: what is written is opened again, without pickles; what is damaged is named."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.models import Sampling
+from audiogen.representation.mel_latents import MelLatents
+from audiogen.run import Run, new_model
+from audiogen.training.material import decided
+
+Tiny = Callable[..., Experiment]
+
+
+@pytest.fixture
+def run(tiny: Tiny) -> Run:
+    experiment = decided(tiny(), 1)
+    torch.manual_seed(0)
+    representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
+    return Run(experiment, representation, new_model(experiment, representation).eval(), {"steps": 3})
+
+
+def test_a_run_comes_back_as_it_was(run: Run, tmp_path: Path):
+    run.save(tmp_path / "new" / "run")
+    opened = Run.open(str(tmp_path / "new" / "run"))
+    assert opened.experiment == run.experiment
+    assert opened.metrics == {"steps": 3}
+    assert opened.path == tmp_path / "new" / "run"
+    assert sorted(file.name for file in opened.path.iterdir()) == [
+        "config.yaml",
+        "metrics.json",
+        "model.safetensors",
+        "statistics.safetensors",
+    ]
+    prompt = torch.randn(1, 5, run.representation.features)
+    frames = []
+    for one in (run, opened):
+        source = Sampling(1.0, torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            frames.append(one.model.step(one.model.start(prompt), source)[0])
+    assert torch.equal(*frames)
+
+
+def test_opening_unpickles_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    run.save(tmp_path)
+
+    def refuse(*ignored: object, **ignored_too: object) -> None:
+        raise AssertionError("something was unpickled")
+
+    for name in ("load", "loads", "Unpickler"):
+        monkeypatch.setattr(pickle, name, refuse)
+    monkeypatch.setattr(torch, "load", refuse)
+    assert Run.open(tmp_path).metrics == {"steps": 3}
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "model.safetensors", "statistics.safetensors"])
+def test_a_missing_file_is_named(run: Run, tmp_path: Path, name: str):
+    run.save(tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(InputError, match=f"it is no Run: {name} is missing"):
+        Run.open(tmp_path)
+
+
+def test_no_folder_is_no_run(tmp_path: Path):
+    with pytest.raises(InputError, match="it is no Run"):
+        Run.open(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "statistics.safetensors"])
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty"])
+def test_damaged_weights_are_one_line(run: Run, tmp_path: Path, name: str, damage: str):
+    run.save(tmp_path)
+    whole = (tmp_path / name).read_bytes()
+    damaged = {"cut": whole[: len(whole) // 2], "garbage": b"\xff" * 100, "empty": b""}
+    (tmp_path / name).write_bytes(damaged[damage])
+    with pytest.raises(InputError, match="weights do not fit") as caught:
+        Run.open(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_configuration_are_one_line(run: Run, tmp_path: Path):
+    run.save(tmp_path)
+    text = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(text.replace("hidden: 16", "hidden: 24"))
+    with pytest.raises(InputError, match=r"weights do not fit its config\.yaml.*train it again"):
+        Run.open(tmp_path)
+
+
+def test_damaged_metrics_are_named(run: Run, tmp_path: Path):
+    run.save(tmp_path)
+    (tmp_path / "metrics.json").write_text("{")
+    with pytest.raises(InputError, match=r"metrics\.json: it is damaged"):
+        Run.open(tmp_path)
+
+
+def test_the_metrics_are_written_last(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """They say that a Run is whole: none may lie beside weights that are not yet there."""
+    import safetensors.torch
+
+    def failing(*ignored: object) -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", failing)
+    with pytest.raises(OSError, match="full"):
+        run.save(tmp_path)
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_metrics_are_plain_json(run: Run, tmp_path: Path):
+    run.save(tmp_path)
+    assert json.loads((tmp_path / "metrics.json").read_text()) == {"steps": 3}
