@@ -60,19 +60,23 @@ class Continuer:
             frames = self.centre.expand(self.representation.patch, -1)
         return self.run.model.start(self.representation.encode(frames, self.centre)[None])
 
-    def frames_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
-        """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
+    @torch.no_grad()
+    def latents_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
+        """Endless ``[latent]`` frames of the Model that follow the prompt, calibrated."""
         sampling = Sampling(temperature, torch.Generator().manual_seed(seed))
-        detail = Detail(self.representation, self._all_channels(), self.centre)
-        guard = self.guard = DriftGuard(self.frames, self.representation.options.spec)
         state = self.start
         while True:
-            pieces = []
-            with torch.no_grad():
-                for _ in range(PATCHES_A_PIECE):
-                    latent, state = self.run.model.step(state, sampling)
-                    pieces.append(detail.add(self.calibration(latent[0])))
-            yield guard(torch.cat(pieces)[:, : self.frames.shape[1]])
+            latent, state = self.run.model.step(state, sampling)
+            yield self.calibration(latent[0])
+
+    def frames_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
+        """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
+        detail = Detail(self.representation, self._all_channels(), self.centre)
+        guard = self.guard = DriftGuard(self.frames, self.representation.options.spec)
+        latents = self.latents_after(seed, temperature)
+        while True:
+            piece = torch.cat([detail.add(next(latents)) for _ in range(PATCHES_A_PIECE)])
+            yield guard(piece[:, : self.frames.shape[1]])
 
     def _all_channels(self) -> Tensor:
         """The source's frames: what the Model hears, then the channels that only follow."""
