@@ -22,7 +22,10 @@ _HOMES = {
     "continue_recording": "audiogen.jobs.continuing",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [  # noqa: PLE0604 - the names of _HOMES are strings
+    "__version__",
+    *_HOMES,
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -37,9 +37,7 @@ def read_tree(path: Path, based_on_by: tuple[Path, ...] = ()) -> dict[str, Any]:
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(
-            path, f"it cannot be read ({error.strerror})", "name an existing YAML file"
-        ) from error
+        raise InputError(path, f"it cannot be read ({error.strerror})", "name an existing YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InputError(path, f"it is not YAML ({error})", "mend the line it names") from error
     tree = {} if tree is None else tree
@@ -49,9 +47,7 @@ def read_tree(path: Path, based_on_by: tuple[Path, ...] = ()) -> dict[str, Any]:
     if base is None:
         return tree
     if not isinstance(base, str):
-        raise InputError(
-            f"{path}: base", f"a file name is needed, not {base!r}", "for example `base: base.yaml`"
-        )
+        raise InputError(f"{path}: base", f"a file name is needed, not {base!r}", "for example `base: base.yaml`")
     return merge(read_tree(path.parent / base, (*based_on_by, path.resolve())), tree)
 
 
@@ -134,9 +130,7 @@ def _value(hint: Any, table: Mapping[str, Any] | None, value: Any, source: str, 
 
 def _choice(table: Mapping[str, Any], value: Any, source: str, path: str) -> Choice:
     if not isinstance(value, Mapping) or "kind" not in value:
-        raise InputError(
-            _place(source, path), "no kind is named", f"write {{kind: ...}}, one of {', '.join(table)}"
-        )
+        raise InputError(_place(source, path), "no kind is named", f"write {{kind: ...}}, one of {', '.join(table)}")
     kind = str(value["kind"])
     if kind not in table:
         raise InputError(_place(source, f"{path}.kind"), f"there is no {kind}", _suggest(kind, table))

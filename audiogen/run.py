@@ -66,9 +66,7 @@ class Run:
         folder = Path(folder)
         for name in (CONFIG, WEIGHTS, STATISTICS):
             if not (folder / name).is_file():
-                raise InputError(
-                    folder, f"it is no Run: {name} is missing", "name a folder that `audiogen train` made"
-                )
+                raise InputError(folder, f"it is no Run: {name} is missing", "name a folder that `audiogen train` made")
         experiment = read_experiment(folder / CONFIG)
         try:
             statistics, weights = load_file(folder / STATISTICS), load_file(folder / WEIGHTS)
@@ -77,9 +75,7 @@ class Run:
             model = new_model(experiment, representation)
             model.load_state_dict(weights)
         except (SafetensorError, RuntimeError, KeyError, ValueError, ZeroDivisionError) as error:
-            raise InputError(
-                folder, f"its weights do not fit its {CONFIG} ({error})", "train it again"
-            ) from error
+            raise InputError(folder, f"its weights do not fit its {CONFIG} ({error})", "train it again") from error
         return cls(experiment, representation, model.eval(), _read_metrics(folder / METRICS), folder)
 
 

@@ -41,9 +41,7 @@ def written(folder: Path, text: str, name: str = "a.yaml") -> Path:
 def test_the_base_config_writes_out_the_defaults():
     assert read_experiment(CONFIGS / "base.yaml") == Experiment()
     told = yaml.safe_load((CONFIGS / "base.yaml").read_text())
-    assert (
-        differences(told, yaml.safe_load(dump_yaml(Experiment()))) == []
-    )  # each key, not just the same values
+    assert differences(told, yaml.safe_load(dump_yaml(Experiment()))) == []  # each key, not just the same values
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
@@ -70,9 +68,7 @@ def test_all_configs_build_a_model():
 
 
 def test_what_is_written_is_read_again(tmp_path: Path):
-    experiment = read_experiment(
-        None, ("model.head=mixture", "model.backbone=conv", "training.shares.test=0.3")
-    )
+    experiment = read_experiment(None, ("model.head=mixture", "model.backbone=conv", "training.shares.test=0.3"))
     assert read_experiment(written(tmp_path, dump_yaml(experiment))) == experiment
     assert checked(experiment) == experiment
 
@@ -82,9 +78,7 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path):
 
 
 def test_bases_are_chained_and_relative_to_their_files(tmp_path: Path):
-    written(
-        tmp_path, "training: {steps: 7, batch: 3}\nmodel: {head: {kind: mixture, components: 5}}", "base.yaml"
-    )
+    written(tmp_path, "training: {steps: 7, batch: 3}\nmodel: {head: {kind: mixture, components: 5}}", "base.yaml")
     written(tmp_path, "base: ../base.yaml\ntraining: {batch: 4}", "sub/middle.yaml")
     top = written(tmp_path, "base: middle.yaml\nmodel: {backbone: gru, head: {floor: 0.1}}", "sub/top.yaml")
     experiment = read_experiment(top)
@@ -185,10 +179,7 @@ def test_what_does_not_fit_is_named_with_the_choices(override: str, message: str
     [
         *(f"training.{key}=0" for key in ("steps", "horizon", "batch", "window", "learning_rate")),
         *(f"training.{key}=0" for key in ("validate_every", "checkpoint_every")),
-        *(
-            f"training.{key}=-1"
-            for key in ("steps", "learning_rate", "weight_decay", "warmup", "clip", "average")
-        ),
+        *(f"training.{key}=-1" for key in ("steps", "learning_rate", "weight_decay", "warmup", "clip", "average")),
         *(f"training.{key}=-1" for key in ("patience", "listen_every", "seed", "shares.validation")),
         *(f"training.{key}=.nan" for key in ("learning_rate", "clip", "average", "window")),
         *(f"training.{key}=.inf" for key in ("learning_rate", "clip", "window", "weight_decay")),
@@ -205,10 +196,7 @@ def test_what_does_not_fit_is_named_with_the_choices(override: str, message: str
         "model.clean_context=-1",
         *(f"model.backbone={{kind: conv, {key}: 0}}" for key in ("channels", "kernel")),
         "model.backbone={kind: conv, dilations: [1, 0]}",
-        *(
-            f"model.backbone={{kind: transformer, {key}: 0}}"
-            for key in ("width", "heads", "layers", "window")
-        ),
+        *(f"model.backbone={{kind: transformer, {key}: 0}}" for key in ("width", "heads", "layers", "window")),
         "model.backbone={kind: transformer, width: 20, heads: 4}",
         *(f"model.head={{kind: flow, {key}: 0}}" for key in ("width", "blocks", "draws", "steps")),
         "model.head={kind: mixture, components: 0}",

@@ -20,9 +20,7 @@ def tune(rows: list[tuple[int, ...]], parts: int | tuple[Part, ...] = 1, ticks: 
 
 def melody(pitches: list[int], length: int = TICKS, start: int = 0, **clock) -> Tune:
     """Notes of one length, one after the other."""
-    return tune(
-        [(start + length * i, start + length * (i + 1), pitch) for i, pitch in enumerate(pitches)], **clock
-    )
+    return tune([(start + length * i, start + length * (i + 1), pitch) for i, pitch in enumerate(pitches)], **clock)
 
 
 def wandering(seed: int, notes: int = 120, parts: int = 1, low: int = 55, high: int = 80) -> Tune:
@@ -57,7 +55,7 @@ def rich() -> Tune:
         parts,
         tempos=[[0, 500_000], [50, 600_000], [96, 1_000_000]],
         meters=[[0, 4, 4], [96, 6, 8], [150, 3, 4], [222, 24, 2]],
-        pedals=[[10, 40, 0], [40, 41, 0], [96, 300, 2]],
+        pedals=[[10, 40, 0], [42, 43, 0], [96, 300, 2]],
     )
 
 

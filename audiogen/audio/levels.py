@@ -97,9 +97,7 @@ def k_weighting(sample_rate: int) -> list[tuple[np.ndarray, np.ndarray]]:
     pass_hz, pass_q = 38.13547087602444, 0.5003270373238773
     k, high = math.tan(math.pi * shelf_hz / sample_rate), 10 ** (shelf_db / 20)
     band = high**0.4996667741545416
-    shelf_b = np.array(
-        [high + band * k / shelf_q + k * k, 2 * (k * k - high), high - band * k / shelf_q + k * k]
-    )
+    shelf_b = np.array([high + band * k / shelf_q + k * k, 2 * (k * k - high), high - band * k / shelf_q + k * k])
     shelf_a = _denominator(k, shelf_q)
     pass_a = _denominator(math.tan(math.pi * pass_hz / sample_rate), pass_q)
     return [(shelf_b / shelf_a[0], shelf_a / shelf_a[0]), (np.array([1.0, -2.0, 1.0]), pass_a / pass_a[0])]

@@ -56,7 +56,9 @@ def continue_(
     if run_folder is not None and (config is not None or overrides or budget is not None):
         raise InputError("--run", "a Run is trained already", "leave out --config, --budget and KEY=VALUE")
     if asked["vocoder"] not in (None, *VOCODERS):
-        raise InputError(f"vocoder {asked['vocoder']}", "there is none of that name", f"choose from {', '.join(VOCODERS)}")
+        raise InputError(
+            f"vocoder {asked['vocoder']}", "there is none of that name", f"choose from {', '.join(VOCODERS)}"
+        )
     outs = variations_of(out, variations)
     refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
     Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done

@@ -43,16 +43,12 @@ def _run_facts(path: Path) -> dict[str, Any]:
 
     config, metrics = path / "config.yaml", path / "metrics.json"
     if not config.is_file():
-        raise InputError(
-            path, "it is a folder, but not a Run (no config.yaml)", "name an audio file or a Run"
-        )
+        raise InputError(path, "it is a folder, but not a Run (no config.yaml)", "name an audio file or a Run")
     try:
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
         scores = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {}
     except (yaml.YAMLError, ValueError) as error:
-        raise InputError(
-            path, f"its config.yaml or metrics.json is damaged ({error})", "train it again"
-        ) from error
+        raise InputError(path, f"its config.yaml or metrics.json is damaged ({error})", "train it again") from error
     return {"path": str(path), "config": settings, "metrics": scores}
 
 

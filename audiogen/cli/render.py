@@ -11,9 +11,7 @@ from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE
 
 @click.command()
 @click.argument("jobs", type=FILE)
-@click.option(
-    "-o", "--output", "folder", type=FILE, required=True, metavar="DIR", help="Folder for clips and results."
-)
+@click.option("-o", "--output", "folder", type=FILE, required=True, metavar="DIR", help="Folder for clips and results.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @click.option("--engine", default="local", show_default=True, help="Who hands out the work: local or ray.")
 @click.option("--resume", is_flag=True, help="Go on in DIR: check what is finished, make the rest.")

@@ -142,9 +142,7 @@ def prepare(
     ready = []
     for file in files:
         try:
-            cached = CachedRecording(
-                file.relative_to(root).as_posix(), cache_recording(file, folder, spec, channels)
-            )
+            cached = CachedRecording(file.relative_to(root).as_posix(), cache_recording(file, folder, spec, channels))
         except InputError as error:
             skip(file, error)
             continue

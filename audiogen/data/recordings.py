@@ -46,8 +46,7 @@ def find_recordings(folder: Path) -> list[Path]:
     found = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
     if not found:
         raise InputError(folder, "there is no audio file in it", "put WAV, FLAC, OGG or MP3 files there")

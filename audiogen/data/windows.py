@@ -32,9 +32,7 @@ class Windows:
         longest = max(len(frames) for frames in recordings)
         self.length = max(min(length, longest) // multiple, 1) * multiple
         usable = [
-            (frames, centre)
-            for frames, centre in zip(recordings, centres, strict=True)
-            if len(frames) >= self.length
+            (frames, centre) for frames, centre in zip(recordings, centres, strict=True) if len(frames) >= self.length
         ]
         if not usable:
             raise ValueError(f"no recording has {self.length} frames")
@@ -57,7 +55,6 @@ class Windows:
         which = np.searchsorted(self.ends, draws, side="right")
         starts = draws - np.where(which > 0, self.ends[which - 1], 0)
         windows = [
-            self.recordings[index][start : start + self.length]
-            for index, start in zip(which, starts, strict=True)
+            self.recordings[index][start : start + self.length] for index, start in zip(which, starts, strict=True)
         ]
         return torch.from_numpy(np.stack(windows)), self.centres[torch.from_numpy(which)].unsqueeze(1)

@@ -139,15 +139,11 @@ def autoregression(prompt: Recording, seconds: float, seed: int = 0) -> Recordin
         history = list((frames[-ORDER:] - mean) @ basis.T)
         drawn = np.random.default_rng(seed).integers(0, len(residuals), -(-wanted // spec.hop))
         for k in drawn:
-            past = sum(
-                matrix @ state for matrix, state in zip(matrices, history[: -ORDER - 1 : -1], strict=True)
-            )
+            past = sum(matrix @ state for matrix, state in zip(matrices, history[: -ORDER - 1 : -1], strict=True))
             history.append(past + residuals[k])
         predicted = (np.array(history[ORDER:]) @ basis + mean).astype(np.float32)
         mels = torch.from_numpy(predicted).unflatten(1, (source.channels, spec.n_mels)).transpose(0, 1)
-        sound = (
-            build("source", spec, samples).vocode(mels.contiguous(), samples[:, -2 * size :], seed).numpy()
-        )
+        sound = build("source", spec, samples).vocode(mels.contiguous(), samples[:, -2 * size :], seed).numpy()
     return Recording(np.ascontiguousarray(sound[:, :wanted]), rate)
 
 
@@ -178,9 +174,7 @@ def fit_autoregression(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _learnable(prompt: Recording) -> Recording:
     if prompt.seconds < SHORTEST:
-        raise InputError(
-            "the prompt", f"is shorter than {SHORTEST:g} s", "this baseline needs more to learn from"
-        )
+        raise InputError("the prompt", f"is shorter than {SHORTEST:g} s", "this baseline needs more to learn from")
     return prompt.cut(max(0, prompt.length - round(SOURCE * prompt.sample_rate)), prompt.length)
 
 

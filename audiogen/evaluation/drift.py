@@ -107,9 +107,7 @@ class Track:
             still=int(np.count_nonzero(change < STILL)),
             clipped=clipped,
             covariance=between,
-            band_covariance=band_covariance(spectrum, self._bands)
-            if self.channels > 1
-            else np.zeros((0, 1, 1)),
+            band_covariance=band_covariance(spectrum, self._bands) if self.channels > 1 else np.zeros((0, 1, 1)),
         )
 
 

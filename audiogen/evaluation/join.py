@@ -67,9 +67,7 @@ def seam(before: Recording, after: Recording) -> Seam:
     step, step_percentile = _level_step(past, future, side)
     flux, flux_percentile, phase, phase_percentile = _spectral(past, future, size)
     click, click_percentile = _click(past, future, max(2, round(CLICK * rate)))
-    return Seam(
-        step, step_percentile, flux, flux_percentile, click, click_percentile, phase, phase_percentile
-    )
+    return Seam(step, step_percentile, flux, flux_percentile, click, click_percentile, phase, phase_percentile)
 
 
 def percentile(value: float, others: np.ndarray) -> float:

@@ -12,15 +12,13 @@ import numpy as np
 
 from audiogen.audio import Recording, open_blocks
 from audiogen.errors import InputError
-from audiogen.evaluation.copying import WINDOW, Matches, RepetitionDetector
+from audiogen.evaluation.copying import Matches
 from audiogen.evaluation.drift import Track, drift, stretch
 from audiogen.evaluation.join import CONTEXT, seam
+from audiogen.evaluation.judge import TEXTURE, Judge, end_of
 from audiogen.evaluation.stereo import stereo_difference, stereo_measures
-from audiogen.evaluation.texture import TextureReference
 
 EXCERPT = 30.0  # seconds at either end of the tail in which texture and repetitions are judged
-MEMORY = 120.0  # seconds of the prompt in which copies are sought
-TEXTURE = 60.0  # seconds of the prompt that the texture is compared with
 LEVEL = 5.0  # seconds of the prompt that the level is compared with
 FADE = 0.01  # seconds over which the two excerpts are joined
 
@@ -91,13 +89,20 @@ class RunningMeasures:
 
     def __init__(self, prompt: Recording, held_out: Recording | None = None) -> None:
         self.prompt, self.held_out = prompt, held_out
+        self.judge = Judge(prompt, held_out)
         self._track = Track(prompt.sample_rate, prompt.channels)
-        self._first = _Ends(prompt.channels, round(EXCERPT * prompt.sample_rate))
+        self._ends = _Ends(prompt.channels, round(EXCERPT * prompt.sample_rate))
 
     def push(self, block: np.ndarray) -> None:
         """Take the next ``[channels, time]`` samples."""
         self._track.push(block)
-        self._first.push(block)
+        self._ends.push(block)
+
+    @property
+    def excerpt(self) -> Recording:
+        """What texture and repetitions are judged on: the first and the last 30 s, or all there is."""
+        rate = self.prompt.sample_rate
+        return Recording(self._ends.joined(round(FADE * rate)), rate)
 
     def result(self, beginning: Recording | None = None) -> dict[str, Any]:
         """The measures so far.
@@ -105,19 +110,19 @@ class RunningMeasures:
         Args:
             beginning: what the end is to meet, for a loop.
         """
-        if not self._first.length:
+        if not self._ends.length:
             raise InputError("the tail", "has no samples", "ask for a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
-        excerpt = Recording(self._first.joined(round(FADE * rate)), rate)
-        past = Track.of(_end(prompt, TEXTURE))
+        excerpt = self.excerpt
+        past = Track.of(end_of(prompt, TEXTURE))
         own, reference = self._track.seconds(), past.seconds()
         whole, before = stretch(own, prompt.channels), stretch(reference, prompt.channels)
-        close = stretch(Track.of(_end(prompt, LEVEL)).seconds(), prompt.channels)
+        close = stretch(Track.of(end_of(prompt, LEVEL)).seconds(), prompt.channels)
         own_stereo, past_stereo = _covariances(own), _covariances(reference)
         found = {
-            "seconds": self._first.length / rate,
-            "join": asdict(seam(_end(prompt, CONTEXT), Recording(self._first.first, rate))),
-            "loop_seam": asdict(seam(Recording(self._first.last, rate), beginning)) if beginning else None,
+            "seconds": self._ends.length / rate,
+            "join": asdict(seam(end_of(prompt, CONTEXT), Recording(self._ends.first, rate))),
+            "loop_seam": asdict(seam(Recording(self._ends.last, rate), beginning)) if beginning else None,
             "level": {
                 "tail_db": whole.level,
                 "prompt_end_db": close.level,
@@ -128,8 +133,7 @@ class RunningMeasures:
                 **stereo_measures(*own_stereo),
                 **stereo_difference(*own_stereo, *past_stereo),
                 **{f"prompt_{name}": value for name, value in stereo_measures(*past_stereo).items()},
-            }
-            or None,
+            },
             "clipping": {"share": whole.clipped, "prompt_share": before.clipped},
             "silence": {"share": whole.silent, "prompt_share": before.silent},
             **self._repetitions(excerpt),
@@ -138,21 +142,16 @@ class RunningMeasures:
         return _plain(found)
 
     def _repetitions(self, excerpt: Recording) -> dict[str, Any]:
-        prompt = _end(self.prompt, MEMORY)
-        if min(prompt.seconds, excerpt.seconds) < 1.1 * WINDOW:
-            return {"copying": None, "looping": None}
-        detector = RepetitionDetector(prompt)
-        copying = _repetition(detector.copying(excerpt))
-        if self.held_out is not None and self.held_out.seconds >= 1.1 * WINDOW:
-            copying["held_out_share"] = detector.copying(_end(self.held_out, 2 * EXCERPT)).share
-        return {"copying": copying, "looping": _repetition(detector.looping(excerpt))}
+        copying, looping = self.judge.copying(excerpt), self.judge.looping(excerpt)
+        found = {"copying": _repetition(copying), "looping": _repetition(looping)}
+        if copying is not None and self.held_out is not None:
+            real = self.judge.copying(end_of(self.held_out, 2 * EXCERPT))
+            found["copying"]["held_out_share"] = real.share if real is not None else None
+        return found
 
     def _texture(self, excerpt: Recording) -> dict[str, Any] | None:
-        real = _end(self.prompt, TEXTURE) if self.held_out is None else self.held_out
-        floor_from = None if self.held_out is None else _end(self.prompt, TEXTURE)
-        try:
-            found = TextureReference(real, floor_from).distance(excerpt)
-        except InputError:  # too short for statistics
+        found = self.judge.texture(excerpt)
+        if found is None:
             return None
         return {
             "against": "prompt" if self.held_out is None else "held-out",
@@ -192,26 +191,21 @@ class _Ends:
         return np.concatenate([first[:, :-fade], middle, later[:, fade:]], axis=1)
 
 
-def _end(recording: Recording, seconds: float) -> Recording:
-    return recording.cut(max(0, recording.length - round(seconds * recording.sample_rate)), recording.length)
-
-
 def _covariances(seconds: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     return sum(s.covariance for s in seconds), sum(s.band_covariance for s in seconds)
 
 
-def _repetition(matches: Matches) -> dict[str, Any]:
-    return {
-        "share": matches.share,
-        "threshold": matches.threshold,
-        "median_similarity": float(np.median(matches.similarity)),
-    }
+def _repetition(matches: Matches | None) -> dict[str, Any]:
+    if matches is None:
+        return {}
+    median = float(np.median(matches.similarity))
+    return {"share": matches.share, "threshold": matches.threshold, "median_similarity": median}
 
 
 def _plain(value: Any) -> Any:
-    """The same nest in JSON's own types; numbers that JSON does not have become None."""
+    """The same nest in JSON's own types; empty nests and numbers that JSON does not have become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()} or None
     if value is None or isinstance(value, str | bool):
         return value
     return float(value) if math.isfinite(value) else None

@@ -126,9 +126,7 @@ def intervals(tune: Tune) -> np.ndarray:
         line = notes[notes["part"] == part]
         top = line[np.append(True, np.diff(line["start"]) > 0)]  # notes go from high to low
         steps.append(np.diff(top["pitch"].astype(np.int64)))
-    counts = np.bincount(
-        np.concatenate(steps).clip(-FARTHEST, FARTHEST) + FARTHEST, minlength=2 * FARTHEST + 1
-    )
+    counts = np.bincount(np.concatenate(steps).clip(-FARTHEST, FARTHEST) + FARTHEST, minlength=2 * FARTHEST + 1)
     return counts / max(counts.sum(), 1)
 
 
@@ -177,9 +175,7 @@ class Distance:
         return 1.0 if self.value == 0 else None
 
 
-def distances(
-    tunes: Sequence[Tune], held_out: Sequence[Tune], draws: int = 200, seed: int = 0
-) -> dict[str, Distance]:
+def distances(tunes: Sequence[Tune], held_out: Sequence[Tune], draws: int = 200, seed: int = 0) -> dict[str, Distance]:
     """Every measure of `SCALARS` and `HISTOGRAMS` as a distance to held-out tunes.
 
     Both the distance and its floor are means over random draws of equally many tunes on either side, as large
@@ -236,7 +232,9 @@ def _bars(tune: Tune) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     starts = melodic(tune)["start"]
     end = int(starts.max())
     held = tune.meters[np.searchsorted(tune.meters[:, 0], end, side="right") - 1, 1:].tolist()
-    lines = tune.bar_lines(end + bar_ticks(*held, tune.ticks_per_quarter) + 1)  # to the end of the last bar
+    lines = tune.bar_lines(
+        end + bar_ticks(int(held[0]), int(held[1]), tune.ticks_per_quarter) + 1
+    )  # to the end of the last bar
     bars = np.searchsorted(lines, starts, side="right") - 1
     places = (starts - lines[bars]) * GROOVE_STEPS // tune.ticks_per_quarter
     lengths = np.diff(lines) * GROOVE_STEPS // tune.ticks_per_quarter

@@ -62,9 +62,7 @@ class TextureDistance:
     stretch: float
 
 
-def texture_distance(
-    generated: Recording, real: Recording, floor_from: Recording | None = None
-) -> TextureDistance:
+def texture_distance(generated: Recording, real: Recording, floor_from: Recording | None = None) -> TextureDistance:
     """Texture statistics of ``generated`` against ``real``, relative to those between real stretches.
 
     Args:

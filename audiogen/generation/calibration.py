@@ -37,9 +37,7 @@ class Calibration:
 
 
 @torch.no_grad()
-def calibrate(
-    model: Model, representation: MelLatents, start: State, frames: Tensor, centre: Tensor
-) -> Calibration:
+def calibrate(model: Model, representation: MelLatents, start: State, frames: Tensor, centre: Tensor) -> Calibration:
     """Compare rollouts from the prompt's end with the source's own latents, at temperature 1."""
     size = representation.features
     if len(frames) < 8 * representation.patch:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, Resampler
-from audiogen.generation.calibration import Calibration, calibrate
+from audiogen.generation.calibration import calibrate
 from audiogen.generation.detail import Detail
 from audiogen.generation.guard import DriftGuard
 from audiogen.generation.join import join

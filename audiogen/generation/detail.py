@@ -56,5 +56,7 @@ class Detail:
             self.recent.clear()
             return self._nearest(latent)
         start = int(self.starts[int(distance.argmin())])
-        self.recent = [*self.recent, start][-min(self.rest, len(self.starts) // (2 * self.patch)) :] if self.rest else []
+        self.recent = (
+            [*self.recent, start][-min(self.rest, len(self.starts) // (2 * self.patch)) :] if self.rest else []
+        )
         return start

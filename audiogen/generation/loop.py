@@ -13,9 +13,7 @@ OVERLAP_SECONDS = 1.5  # over which a tail fades into its own beginning
 FADE_SECONDS = 0.25  # over which a whole file's end takes on what leads into its beginning
 
 
-def loop_on_itself(
-    tail: Callable[[int], Iterable[np.ndarray]], length: int, sample_rate: int
-) -> Iterator[np.ndarray]:
+def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sample_rate: int) -> Iterator[np.ndarray]:
     """``length`` samples that repeat without a seam.
 
     The tail is generated a little too long, and its overhang faded into its beginning at equal power: the last sample

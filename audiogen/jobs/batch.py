@@ -50,9 +50,7 @@ def render(
     """
     rows = read_rows(jobs)
     if engine not in ENGINES:
-        raise InputError(
-            f"engine {engine}", "there is none of that name", f"choose from {', '.join(ENGINES)}"
-        )
+        raise InputError(f"engine {engine}", "there is none of that name", f"choose from {', '.join(ENGINES)}")
     _make_ready(folder, resume, force)
     former, results = former_records(folder) if resume else {}, Results(folder, rows)
     check, clips = Checker(), dict[str, Clip]()
@@ -90,9 +88,7 @@ def _make_ready(folder: Path, resume: bool, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(folder, "it is not a folder", "name another")
     if folder.is_dir() and any(folder.iterdir()) and not (resume or force):
-        raise InputError(
-            folder, "it is not empty", "--resume goes on in it, --force starts over, or name another"
-        )
+        raise InputError(folder, "it is not empty", "--resume goes on in it, --force starts over, or name another")
     folder.mkdir(parents=True, exist_ok=True)
     for pattern in LEFTOVERS:
         for part in folder.glob(pattern):
@@ -101,9 +97,7 @@ def _make_ready(folder: Path, resume: bool, force: bool) -> None:
         rmtree(folder / RUNS, ignore_errors=True)
 
 
-def _kept(
-    results: Results, clip: Clip, out: Path, former: dict[str, object], tell: Callable[[str], None]
-) -> bool:
+def _kept(results: Results, clip: Clip, out: Path, former: dict[str, object], tell: Callable[[str], None]) -> bool:
     """Whether the clip is there already, as asked; otherwise nothing of it is left, and it is to be made."""
     known = bool(former) or out.exists()
     reason = flaw(clip, out, former) if former else "it is not known to the results"

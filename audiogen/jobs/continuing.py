@@ -129,13 +129,16 @@ def write_tail(
     length = round(request.seconds * prompt.sample_rate)
     subtype = request.subtype or subtype_for(prompt, out)
     join_sample = 0 if request.tail_only else prompt.length
-    with Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed) as writer:
-        with clock("generation"), progress(request.seconds, f"continuing {out.name}", "s") as bar:
-            if not request.tail_only:
-                writer.write(prompt.samples, exact=True)
-            for block in _blocks(prompt, continuer, length, request):
-                writer.write(block)
-                bar.update(block.shape[1] / prompt.sample_rate)
+    with (
+        Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed) as writer,
+        clock("generation"),
+        progress(request.seconds, f"continuing {out.name}", "s") as bar,
+    ):
+        if not request.tail_only:
+            writer.write(prompt.samples, exact=True)
+        for block in _blocks(prompt, continuer, length, request):
+            writer.write(block)
+            bar.update(block.shape[1] / prompt.sample_rate)
     with clock("measuring"):
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
     return {

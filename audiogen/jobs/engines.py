@@ -68,9 +68,7 @@ def perform(task: Task) -> Iterator[Outcome]:
 
 
 def _in_words(error: Exception) -> str:
-    return (
-        str(error) if isinstance(error, InputError) else " ".join(f"{type(error).__name__}: {error}".split())
-    )
+    return str(error) if isinstance(error, InputError) else " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _run_of(task: Task, prompt: Recording) -> Run | None:
@@ -195,9 +193,7 @@ ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, No
 }
 
 
-def tasks_of(
-    clips: Iterable[Clip], folder: Path, workers: int, budget: float | None, device: str
-) -> list[Task]:
+def tasks_of(clips: Iterable[Clip], folder: Path, workers: int, budget: float | None, device: str) -> list[Task]:
     """Clips grouped so that each Model is trained once; those of a trained Run are spread over workers."""
     groups: dict[tuple[Path, str], list[Clip]] = {}
     for clip in clips:

@@ -98,9 +98,7 @@ def excerpt_of(prompt: Recording, continuation: Path, join_sample: int) -> Excer
     with warnings.catch_warnings(), open_blocks(continuation) as blocks:
         warnings.simplefilter("ignore", AudioWarning)  # the sidecar says what there is to be said
         if (blocks.sample_rate, blocks.channels) != (prompt.sample_rate, prompt.channels):
-            raise InputError(
-                continuation, "its rate or channels are not the prompt's", "name the prompt it continues"
-            )
+            raise InputError(continuation, "its rate or channels are not the prompt's", "name the prompt it continues")
         for block in blocks:
             kept.append(block[:, max(join_sample - position, 0) : max(join_sample - position + wanted, 0)])
             position += block.shape[1]
@@ -171,9 +169,7 @@ def audio_uri(recording: Recording, gain: float = 1.0) -> str:
     """The sound as a data URI that browsers play: MP3, or WAV when it is short."""
     if recording.channels > 2:
         recording = replace(recording, samples=recording.samples.mean(axis=0, keepdims=True))
-    recording = recording.resampled(
-        next((rate for rate in RATES if rate >= recording.sample_rate), RATES[-1])
-    )
+    recording = recording.resampled(next((rate for rate in RATES if rate >= recording.sample_rate), RATES[-1]))
     kind, suffix, subtype = "audio/mpeg", ".mp3", None
     if recording.seconds <= UNCOMPRESSED_SECONDS:
         kind, suffix, subtype = "audio/wav", ".wav", "PCM_16"

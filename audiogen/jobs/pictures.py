@@ -123,9 +123,7 @@ def draw_continuation(path: Path, joined: Recording, join_sample: int) -> None:
     figure = Figure(figsize=(11, 4.6), dpi=130, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     extent = (0.0, shown.seconds, 0.0, 1.0)
-    image = upper.imshow(
-        shown.levels, origin="lower", aspect="auto", extent=extent, cmap=COLOURS, vmin=-RANGE, vmax=0
-    )
+    image = upper.imshow(shown.levels, origin="lower", aspect="auto", extent=extent, cmap=COLOURS, vmin=-RANGE, vmax=0)
     upper.set_yticks([place for place, _ in shown.ticks()], [label for _, label in shown.ticks()])
     upper.set_ylabel("Hz")
     figure.colorbar(image, ax=upper, label="dB", pad=0.01)

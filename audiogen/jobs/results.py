@@ -67,9 +67,7 @@ def former_records(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _begun(row: Row) -> dict[str, Any]:
-    asked = {
-        key: value if isinstance(value, int | float) else str(value) for key, value in row.values.items()
-    }
+    asked = {key: value if isinstance(value, int | float) else str(value) for key, value in row.values.items()}
     return {"row": row.number, **asked, "name": row.name, "status": PENDING}
 
 

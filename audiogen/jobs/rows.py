@@ -87,17 +87,13 @@ def read_rows(path: Path) -> list[Row]:
     try:
         found = FORMATS[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise InputError(
-            path, f"it cannot be read ({error.strerror})", "name an existing job file"
-        ) from error
+        raise InputError(path, f"it cannot be read ({error.strerror})", "name an existing job file") from error
     except (ValueError, csv.Error, yaml.YAMLError) as error:
         raise InputError(path, f"it is not {path.suffix[1:].upper()} ({error})", "mend it") from error
     expanded = [one for values in found for one in _product(_checked(path, values))]
     if not expanded:
         raise InputError(path, "it holds no rows", f"columns: {', '.join(COLUMNS)}")
-    rows = [
-        Row(number, _name(values, number), values, path.parent) for number, values in enumerate(expanded, 1)
-    ]
+    rows = [Row(number, _name(values, number), values, path.parent) for number, values in enumerate(expanded, 1)]
     _require_distinct(path, rows)
     return rows
 
@@ -127,9 +123,7 @@ FORMATS: dict[str, Callable[[str], Iterable[Any]]] = {
 
 def _checked(path: Path, values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
-        raise InputError(
-            path, f"a row must name its values, not {values!r}", f"columns: {', '.join(COLUMNS)}"
-        )
+        raise InputError(path, f"a row must name its values, not {values!r}", f"columns: {', '.join(COLUMNS)}")
     for column in values:
         if column not in COLUMNS:
             close = difflib.get_close_matches(str(column), COLUMNS, 1)
@@ -214,9 +208,7 @@ def run_digest(folder: Path) -> str:
     files = [folder / name for name in (CONFIG, WEIGHTS, STATISTICS)]
     for file in files:
         if not file.is_file():
-            raise InputError(
-                folder, f"it is no Run: {file.name} is missing", "name what `audiogen train` made"
-            )
+            raise InputError(folder, f"it is no Run: {file.name} is missing", "name what `audiogen train` made")
     return hashlib.sha256(" ".join(map(file_digest, files)).encode()).hexdigest()
 
 

@@ -51,9 +51,7 @@ class Sequence(Model):
         self.backbone = BACKBONES[options.backbone.kind](features, options.backbone.options)
         width = self.backbone.width
         if self.recent:
-            self.clean = nn.Sequential(
-                nn.Linear(self.recent * features, width), nn.SiLU(), nn.Linear(width, width)
-            )
+            self.clean = nn.Sequential(nn.Linear(self.recent * features, width), nn.SiLU(), nn.Linear(width, width))
         self.dropout = nn.Dropout(options.dropout)
         self.head = HEADS[options.head.kind](width, features, options.head.options)
 

@@ -12,9 +12,7 @@ from audiogen.audio import Recording, resample
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel
 
-EDGE = (
-    2048  # samples mirrored around the ends before resampling, so that its filter does not hear a step there
-)
+EDGE = 2048  # samples mirrored around the ends before resampling, so that its filter does not hear a step there
 
 
 @dataclass(frozen=True)

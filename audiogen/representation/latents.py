@@ -72,9 +72,7 @@ class Latents:
         }
 
 
-def fit_latents(
-    recordings: list[Tensor], patch: int, size: int, whitening: float, centred: bool = False
-) -> Latents:
+def fit_latents(recordings: list[Tensor], patch: int, size: int, whitening: float, centred: bool = False) -> Latents:
     """Fit on the training part, patches at all offsets.
 
     Args:
@@ -103,9 +101,7 @@ def fit_latents(
     basis, variance = principal_directions(torch.as_tensor(covariance), min(size, count, patch * feature))
     spread = variance.clamp(min=1e-6 * float(variance[0]) + 1e-12).sqrt()
     # One common factor makes the latents' mean square 1, the size that noise levels and heads assume.
-    return Latents(
-        mean, deviation, basis, spread.pow(whitening) * spread.pow(2 - 2 * whitening).mean().sqrt()
-    )
+    return Latents(mean, deviation, basis, spread.pow(whitening) * spread.pow(2 - 2 * whitening).mean().sqrt())
 
 
 def _second_moments(frames: Tensor, patch: int) -> Tensor:

@@ -18,9 +18,7 @@ from torch import Tensor
 
 from audiogen.ranges import Count, NonNegative, Positive
 
-FRAMES_PER_TILE = (
-    128  # keeps the unfolded windows of one tile inside the L2 cache: 2.3 x faster than all at once
-)
+FRAMES_PER_TILE = 128  # keeps the unfolded windows of one tile inside the L2 cache: 2.3 x faster than all at once
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,7 @@ class MelSpec:
         if not 0 < self.hop <= self.win:
             raise ValueError(f"hop ({self.hop}) must lie in 1..win ({self.win})")
         if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
-            raise ValueError(
-                f"0 <= fmin ({self.fmin}) < fmax ({self.fmax}) <= half the sample rate must hold"
-            )
+            raise ValueError(f"0 <= fmin ({self.fmin}) < fmax ({self.fmax}) <= half the sample rate must hold")
 
     @property
     def bins(self) -> int:

@@ -20,9 +20,7 @@ def augment(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
     if options.tilt > 0:
         slope = torch.linspace(-0.5, 0.5, n_mels, device=windows.device)
         slope = slope.repeat(windows.shape[-1] // n_mels)
-        windows = (
-            windows + options.tilt * NEPERS_PER_DB * torch.randn(batch, 1, 1, device=windows.device) * slope
-        )
+        windows = windows + options.tilt * NEPERS_PER_DB * torch.randn(batch, 1, 1, device=windows.device) * slope
     if options.frequency_mask > 0 or options.time_mask > 0:
         windows = mask(windows, options, n_mels)
     return windows

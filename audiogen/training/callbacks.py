@@ -101,9 +101,7 @@ class Progress(Callback):
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that appear under their name whole: a kill while one is written leaves the one before."""
 
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None
-    ) -> None:
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         part = Path(f"{path}.part")
         super().save_checkpoint(checkpoint, part, storage_options)
         os.replace(part, path)

@@ -159,7 +159,5 @@ def validation_windows(material: Material, representation: MelLatents, training:
     """
     if not material.validation:
         return None
-    trained = (
-        representation.centre(torch.from_numpy(np.array(material.train[0]))) if material.in_time else None
-    )
+    trained = representation.centre(torch.from_numpy(np.array(material.train[0]))) if material.in_time else None
     return windows_of(material.validation, representation, training, trained)

@@ -27,9 +27,7 @@ class BlockStream(Stream):
         ahead: further frames that a block looks at, so that its own end is determined from both sides.
     """
 
-    def __init__(
-        self, spec: MelSpec, channels: int, past: Tensor | None, block: int = 64, ahead: int = 8
-    ) -> None:
+    def __init__(self, spec: MelSpec, channels: int, past: Tensor | None, block: int = 64, ahead: int = 8) -> None:
         self.spec, self.channels, self.block, self.ahead = spec, channels, block, ahead
         self._memory = 2 * spec.win  # samples: the pinned overlap plus whole past windows to read phases from
         self._frames: list[Tensor] = []
@@ -80,8 +78,6 @@ class BlockStream(Stream):
 
     def _trim(self, past: Tensor | None) -> Tensor:
         """The last ``memory`` samples of the past, with silence before a short one."""
-        memory = (
-            torch.zeros(self.channels, self._memory) if past is None else past[:, -self._memory :].float()
-        )
+        memory = torch.zeros(self.channels, self._memory) if past is None else past[:, -self._memory :].float()
         silence = memory.new_zeros(self.channels, self._memory - memory.shape[-1])
         return torch.cat([silence, memory], dim=-1)

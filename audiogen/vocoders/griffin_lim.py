@@ -53,9 +53,7 @@ class _GriffinLimStream(BlockStream):
         # Frames that reach no further than the known samples, or the previous block's guess, have phases already.
         known = past if guess is None else torch.cat([past, guess], dim=-1)
         ready = 0 if guess is None else guess.shape[-1] // spec.hop - (pinned(spec) // spec.hop)
-        spectrum = analyse(known[:, : past.shape[-1] + max(ready, 0) * spec.hop], spec)[
-            :, -1 - max(ready, 0) :
-        ]
+        spectrum = analyse(known[:, : past.shape[-1] + max(ready, 0) * spec.hop], spec)[:, -1 - max(ready, 0) :]
         first = spectrum.angle()
         lead = torch.cat([spectrum[:, -1:].abs(), magnitude[:, first.shape[1] - 1 :]], dim=1)
         phases = torch.cat([first[:, 1:], integrate(lead, first[:, -1], spec)], dim=1)

@@ -53,9 +53,7 @@ class Library:
         self.features = np.ascontiguousarray(colours @ self._basis, dtype=np.float32)
         self._tree = cKDTree(self.features[:-1], balanced_tree=False, compact_nodes=False)
         steps = np.linalg.norm(np.diff(self.features, axis=0), axis=1)
-        self.unit = (
-            float(np.mean(steps**2)) + 1e-12
-        )  # squared distance of one frame to the next: the scale of costs
+        self.unit = float(np.mean(steps**2)) + 1e-12  # squared distance of one frame to the next: the scale of costs
 
     def _context(self, frames: np.ndarray) -> np.ndarray:
         """Each frame with its neighbours, most of the level removed from its own channel mean."""

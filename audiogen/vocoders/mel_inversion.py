@@ -8,6 +8,7 @@ weights them. Every step is positive by construction and keeps the fine shape it
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -18,9 +19,7 @@ GROUPS = 8  # dense blocks that the filterbank is cut into: fewer zeros against 
 
 
 @lru_cache(maxsize=16)
-def _blocks(
-    spec: MelSpec, device: torch.device
-) -> tuple[list[tuple[slice, Tensor]], list[tuple[slice, Tensor]]]:
+def _blocks(spec: MelSpec, device: torch.device) -> tuple[list[tuple[slice, Tensor]], list[tuple[slice, Tensor]]]:
     """The filterbank cut along its bands (bins -> bands), and its normalised transpose cut along its bins."""
     bank = torch.tensor(spec.filterbank())
     forward = []
@@ -28,10 +27,15 @@ def _blocks(
         used = bank[rows].any(dim=0).nonzero().flatten()
         bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
         forward.append((bins, bank[rows][:, bins].T.contiguous().to(device)))
-    weight = bank / bank.sum(dim=0).clamp(min=1e-12)
+    # Bins that no band sees (the lowest, where a triangle starts at zero) follow the nearest that one does: were they
+    # silent, no consistent signal could have the low end that the others ask for.
+    seen = (bank.sum(dim=0) > 0).nonzero().flatten()
+    nearest = (torch.arange(spec.bins)[:, None] - seen).abs().argmin(dim=1)
+    weight = bank[:, seen[nearest]]
+    weight = weight / weight.sum(dim=0)
     edges = [0, *(min(bins.stop, spec.bins) for bins, _ in forward[:-1]), spec.bins]
     backward = []
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         used = weight[:, low:high].any(dim=1).nonzero().flatten()
         bands = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
         backward.append((bands, weight[bands, low:high].contiguous().to(device)))
@@ -40,9 +44,7 @@ def _blocks(
 
 def bands(magnitude: Tensor, spec: MelSpec) -> Tensor:
     """``[..., bins]`` -> ``[..., n_mels]`` band sums."""
-    return torch.cat(
-        [magnitude[..., bins] @ block for bins, block in _blocks(spec, magnitude.device)[0]], dim=-1
-    )
+    return torch.cat([magnitude[..., bins] @ block for bins, block in _blocks(spec, magnitude.device)[0]], dim=-1)
 
 
 def spread(gains: Tensor, spec: MelSpec) -> Tensor:

@@ -33,7 +33,7 @@ def pinned(spec: MelSpec) -> int:
 
 @lru_cache(maxsize=16)
 def _synthesis(spec: MelSpec, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The window in hops ``[chunks, hop]``, zeros first, and one over its summed square ``[frames + chunks - 1, hop]``."""
+    """The window in hops ``[chunks, hop]``, zeros first; one over its summed square ``[frames + chunks - 1, hop]``."""
     count = chunks(spec)
     window = torch.zeros(count * spec.hop, device=device)
     window[-spec.win :] = hann(spec, device)

@@ -28,7 +28,7 @@ class Entry:
     needs_source: whether it cannot do without a recording.
     """
 
-    options: type
+    Options: type
     build: Build
     needs_source: bool = False
 
@@ -45,19 +45,15 @@ def build(kind: str, spec: MelSpec, source: Tensor | None = None, options: Any =
     Args:
         kind: a key of `VOCODERS`.
         spec: of the frames it will be given.
-        source: ``[channels, samples]`` at ``spec.sample_rate``, the recording that the frames continue, if there is one.
+        source: ``[channels, samples]`` at ``spec.sample_rate``, the recording that the frames continue, if any.
         options: an instance of the entry's options dataclass; None for its defaults.
 
     Raises:
         InputError: unknown kind, or a recording is needed and missing.
     """
     if kind not in VOCODERS:
-        raise InputError(
-            f"vocoder {kind}", "there is none of that name", f"choose from {', '.join(VOCODERS)}"
-        )
+        raise InputError(f"vocoder {kind}", "there is none of that name", f"choose from {', '.join(VOCODERS)}")
     entry = VOCODERS[kind]
     if entry.needs_source and source is None:
-        raise InputError(
-            f"vocoder {kind}", "it renders out of a recording and none was given", "give --source"
-        )
-    return entry.build(spec, source, entry.options() if options is None else options)
+        raise InputError(f"vocoder {kind}", "it renders out of a recording and none was given", "give --source")
+    return entry.build(spec, source, entry.Options() if options is None else options)

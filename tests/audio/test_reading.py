@@ -192,15 +192,11 @@ def malformed_list() -> bytes:
     return wav_bytes(tone(), before=b"LIST" + struct.pack("<I", 9) + b"INFOjunk!\0")
 
 
-def test_without_the_optional_decoder_the_error_names_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_optional_decoder_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     path = tmp_path / "a.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A " + bytes(100))
-    with pytest.raises(
-        InputError, match=r"a\.m4a: libsndfile cannot read it.*pip install 'audiogen\[decode\]'"
-    ):
+    with pytest.raises(InputError, match=r"a\.m4a: libsndfile cannot read it.*pip install 'audiogen\[decode\]'"):
         read(path)
 
 
@@ -246,12 +242,8 @@ def test_clipping_warns_and_keeps_the_samples(tmp_path: Path) -> None:
     np.testing.assert_allclose(recording.samples, samples, atol=2 / 32768)
 
 
-@pytest.mark.parametrize(
-    "samples", [np.zeros((1, 999)), np.full((1, 1), 0.5), np.full((2, 999), 0.5), tone(level=1.0)]
-)
-def test_silence_one_sample_offset_and_a_full_scale_tone_pass_untouched(
-    tmp_path: Path, samples: np.ndarray
-) -> None:
+@pytest.mark.parametrize("samples", [np.zeros((1, 999)), np.full((1, 1), 0.5), np.full((2, 999), 0.5), tone(level=1.0)])
+def test_silence_one_sample_offset_and_a_full_scale_tone_pass_untouched(tmp_path: Path, samples: np.ndarray) -> None:
     path = saved(tmp_path / "a.wav", samples.astype("f4"), "FLOAT", "WAV")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -20,9 +20,7 @@ def inner(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("rate_in", "rate_out"), RATES)
-@pytest.mark.parametrize(
-    ("share", "decibels"), [(0.02, -120), (0.5, -120), (0.9, -60)]
-)  # -60: within 0.01 dB
+@pytest.mark.parametrize(("share", "decibels"), [(0.02, -120), (0.5, -120), (0.9, -60)])  # -60: within 0.01 dB
 def test_a_tone_below_both_nyquist_frequencies_is_the_same_tone(
     rate_in: int, rate_out: int, share: float, decibels: float
 ) -> None:

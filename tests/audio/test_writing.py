@@ -47,9 +47,7 @@ def parts_in(folder: Path) -> list[Path]:
         (".flac", "PCM_24", 24),
     ],
 )
-def test_exact_blocks_survive_bit_for_bit(
-    tmp_path: Path, suffix: str, subtype: str, bits: int, channels: int
-) -> None:
+def test_exact_blocks_survive_bit_for_bit(tmp_path: Path, suffix: str, subtype: str, bits: int, channels: int) -> None:
     samples = noise(channels=channels, bits=bits)
     path = tmp_path / f"out{suffix}"
     with Writer(path, RATE, channels, subtype) as writer:
@@ -68,9 +66,7 @@ def test_wav_is_read_by_the_standard_library(tmp_path: Path) -> None:
     np.testing.assert_array_equal(codes, (samples * 32768).astype(int))
 
 
-@pytest.mark.parametrize(
-    ("suffix", "subtype"), [(".ogg", "VORBIS"), (".opus", "OPUS"), (".mp3", "MPEG_LAYER_III")]
-)
+@pytest.mark.parametrize(("suffix", "subtype"), [(".ogg", "VORBIS"), (".opus", "OPUS"), (".mp3", "MPEG_LAYER_III")])
 def test_lossy_containers_take_their_own_default(tmp_path: Path, suffix: str, subtype: str) -> None:
     samples = (0.3 * np.sin(2 * np.pi * 440 / RATE * np.arange(RATE)))[None].astype("f4")
     write(tmp_path / f"out{suffix}", Recording(samples, RATE))
@@ -107,9 +103,7 @@ def test_dither_keeps_a_tone_below_half_a_step_that_rounding_would_delete(tmp_pa
 
 
 @pytest.mark.parametrize(("suffix", "subtype"), [(".wav", "PCM_24"), (".wav", "PCM_16"), (".flac", "PCM_16")])
-def test_bytes_depend_on_the_seed_but_not_on_the_sizes_of_the_blocks(
-    tmp_path: Path, suffix: str, subtype: str
-) -> None:
+def test_bytes_depend_on_the_seed_but_not_on_the_sizes_of_the_blocks(tmp_path: Path, suffix: str, subtype: str) -> None:
     samples = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 150_000)).astype("f4")
 
     def bytes_of(sizes: list[int], seed: int = 0) -> bytes:
@@ -156,9 +150,7 @@ def test_pcm_beyond_full_scale_is_clipped_counted_and_warned_of_once(tmp_path: P
     assert len(caught) == 1
     assert writer.clipped == 2
     top = 1 - 2.0**-23
-    np.testing.assert_array_equal(
-        read(tmp_path / "out.wav").samples[0, :5], np.array([0, top, -1, top, -1], "f4")
-    )
+    np.testing.assert_array_equal(read(tmp_path / "out.wav").samples[0, :5], np.array([0, top, -1, top, -1], "f4"))
 
 
 def test_float_beyond_full_scale_is_kept_without_a_word(tmp_path: Path) -> None:
@@ -218,9 +210,7 @@ def disk_full_at(size: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
 @pytest.mark.parametrize(("length", "limit"), [(300_000, 100_000), (3000, 300)])  # in the midst; at the end
-def test_a_full_disk_is_an_os_error_and_leaves_nothing(
-    tmp_path: Path, suffix: str, length: int, limit: int
-) -> None:
+def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path: Path, suffix: str, length: int, limit: int) -> None:
     recording = Recording(noise(length), RATE)
     with disk_full_at(limit), pytest.raises(OSError, match=r"."):
         write(tmp_path / f"out{suffix}", recording)
@@ -284,7 +274,5 @@ def test_blocks_of_another_shape_or_outside_with_are_refused(tmp_path: Path) -> 
         (noise() / 3, "FLOAT", "a.ogg", "VORBIS"),
     ],
 )
-def test_subtype_keeps_what_the_prompt_holds(
-    samples: np.ndarray, source: str | None, name: str, expected: str
-) -> None:
+def test_subtype_keeps_what_the_prompt_holds(samples: np.ndarray, source: str | None, name: str, expected: str) -> None:
     assert subtype_for(Recording(samples.astype("f4"), RATE, source), name) == expected

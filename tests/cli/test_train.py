@@ -96,14 +96,10 @@ def test_ctrl_c_exits_with_130_and_can_be_resumed(config: Path, recordings: Path
     out = tmp_path / "run"
     command = [sys.executable, "-m", "audiogen", "train", str(config), "--data", str(recordings / "0.wav")]
     endless = ["-o", str(out), "training.steps=1000000", "training.checkpoint_every=4"]
-    process = subprocess.Popen(
-        [*command, *endless], stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    process = subprocess.Popen([*command, *endless], stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
         deadline = time.monotonic() + 90
-        while (
-            not (out / "checkpoint.ckpt").exists() and process.poll() is None and time.monotonic() < deadline
-        ):
+        while not (out / "checkpoint.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)

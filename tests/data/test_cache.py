@@ -133,9 +133,7 @@ def test_a_cache_is_opened_for_its_own_spec_only(folder: Path, tmp_path: Path):
         open_cache(cache, SPEC, 2)
 
 
-@pytest.mark.parametrize(
-    "text", ["{", "[]", "{}", '{"format": 1, "spec": 1, "channels": 1, "recordings": 3}']
-)
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 1, "spec": 1, "channels": 1, "recordings": 3}'])
 def test_a_damaged_index_is_named(tmp_path: Path, text: str):
     (tmp_path / "index.json").write_text(text)
     with pytest.raises(InputError, match=r"index\.json cannot be read.*audiogen prepare"):
@@ -162,9 +160,7 @@ def test_what_cannot_be_read_is_skipped_and_told(folder: Path, tmp_path: Path):
         list(prepare(find_recordings(only_bad), only_bad, tmp_path / "c", SPEC, 1, lambda *ignored: None))
 
 
-def test_a_failure_in_the_middle_leaves_nothing(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_failure_in_the_middle_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def failing(path: Path, spec: MelSpec, channels: int) -> object:
         yield torch.zeros(1, 4000)
         raise InputError(path, "it breaks off")

@@ -24,9 +24,7 @@ SHARED = REPOSITORY.parent / "shared" / "data" / "midi"
 
 @pytest.fixture(scope="module")
 def make() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "fixtures", REPOSITORY / "tools" / "make_dataset_fixtures.py"
-    )
+    spec = importlib.util.spec_from_file_location("fixtures", REPOSITORY / "tools" / "make_dataset_fixtures.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -50,17 +50,13 @@ def test_pasted_shares_read_about_right(source, share):
 def test_a_change_of_level_or_tilt_does_not_hide_a_copy(source):
     prompt, fresh = source
     tail = scipy.signal.lfilter([0.3, -0.2], [1.0], pasted(prompt, fresh, 0.25))
-    assert RepetitionDetector(recording(prompt)).copying(recording(tail)).share == pytest.approx(
-        0.25, abs=0.04
-    )
+    assert RepetitionDetector(recording(prompt)).copying(recording(tail)).share == pytest.approx(0.25, abs=0.04)
 
 
 def test_a_vocoder_does_not_hide_a_copy(source):
     prompt, fresh = source
     tail = vocoded(pasted(prompt, fresh, 0.25))
-    assert RepetitionDetector(recording(prompt)).copying(recording(tail)).share == pytest.approx(
-        0.25, abs=0.04
-    )
+    assert RepetitionDetector(recording(prompt)).copying(recording(tail)).share == pytest.approx(0.25, abs=0.04)
 
 
 def test_slight_detuning_does_not_hide_a_copy(source):

@@ -67,9 +67,7 @@ def test_histograms() -> None:
 
 
 def test_intervals_follow_the_top_of_each_part() -> None:
-    chords = tune(
-        [(0, 24, 60), (0, 24, 67), (24, 48, 62), (24, 48, 69), (0, 24, 40, 80, 1), (24, 48, 45, 80, 1)], 2
-    )
+    chords = tune([(0, 24, 60), (0, 24, 67), (24, 48, 62), (24, 48, 69), (0, 24, 40, 80, 1), (24, 48, 45, 80, 1)], 2)
     assert intervals(chords)[24 + 2] == pytest.approx(0.5)
     assert intervals(chords)[24 + 5] == pytest.approx(0.5)
 
@@ -113,9 +111,7 @@ def test_each_fault_shows_in_its_measure(held_out: list[Tune]) -> None:
     fast = [replace(one, notes=_halved(one.notes)) for one in held_out]
     assert distances(fast, held_out)["note_density"].ratio > 5
     wrong = [replace(one, notes=_mistuned(one.notes)) for one in held_out]
-    assert (
-        distances(wrong, held_out)["scale_consistency"].ratio is None
-    )  # held-out tunes never leave their scale
+    assert distances(wrong, held_out)["scale_consistency"].ratio is None  # held-out tunes never leave their scale
 
 
 def _halved(notes: np.ndarray) -> np.ndarray:

@@ -187,9 +187,7 @@ class TestResuming:
         assert {file.name: file.stat().st_mtime_ns for file in folder.glob("a-*")} == times
         assert (folder / "results.csv").read_text() == (finished / "results.csv").read_text()
 
-    def test_what_is_missing_or_damaged_is_made_again(
-        self, grid: Path, finished: Path, tmp_path: Path
-    ) -> None:
+    def test_what_is_missing_or_damaged_is_made_again(self, grid: Path, finished: Path, tmp_path: Path) -> None:
         folder = copied(finished, tmp_path / "out")
         (folder / "a-1.wav").unlink()
         os.truncate(folder / "a-2.wav", 60_000)
@@ -269,9 +267,7 @@ class TestInterruption:
         assert audio_in(folder) == audio_in(finished)
         assert not list(folder.glob("*.part"))
 
-    def test_ctrl_c_stops_all_workers_and_leaves_nothing_half_written(
-        self, long: Path, tmp_path: Path
-    ) -> None:
+    def test_ctrl_c_stops_all_workers_and_leaves_nothing_half_written(self, long: Path, tmp_path: Path) -> None:
         folder = tmp_path / "out"
         process = self.started(long, folder, "--workers", "2")
         self.wait_for(lambda: (folder / "a-1.json").is_file() and any(folder.glob(".audiogen-*.part")))

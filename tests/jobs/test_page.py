@@ -71,9 +71,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
-def made(
-    folder: Path, prompt: Recording, tail: Recording, joined: bool = True, **more: Any
-) -> tuple[str, Page]:
+def made(folder: Path, prompt: Recording, tail: Recording, joined: bool = True, **more: Any) -> tuple[str, Page]:
     parts = [prompt.samples, tail.samples] if joined else [tail.samples]
     write(folder / "long.wav", Recording(np.concatenate(parts, axis=1), prompt.sample_rate), exact=True)
     facts = sidecar(prompt.length if joined else 0, **more)
@@ -91,9 +89,7 @@ def decoded(uri: str | None, folder: Path) -> tuple[str, Recording]:
 
 def test_nothing_outside_the_page_is_needed(tmp_path: Path) -> None:
     text, page = made(tmp_path, noise(3), noise(2, seed=1))
-    addresses = [
-        value for _, attributes in page.found for key, value in attributes.items() if key in ("src", "href")
-    ]
+    addresses = [value for _, attributes in page.found for key, value in attributes.items() if key in ("src", "href")]
     assert len(addresses) == 6
     assert all(str(address).startswith("data:") for address in addresses)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[A-Za-z0-9+/=]+", "", text))
@@ -171,10 +167,7 @@ def test_of_long_recordings_an_excerpt_around_the_join(tmp_path: Path) -> None:
     np.testing.assert_array_equal(excerpt.tail.samples, tail.samples[:, :45_000])
     assert excerpt.tail_length == 50_000
     write_page(tmp_path / "page.html", prompt, tmp_path / "long.wav", sidecar(prompt.length))
-    assert (
-        "of the prompt the last 30 s and of the continuation the first 45 s"
-        in (tmp_path / "page.html").read_text()
-    )
+    assert "of the prompt the last 30 s and of the continuation the first 45 s" in (tmp_path / "page.html").read_text()
 
 
 def test_a_file_that_is_no_continuation_of_the_prompt(tmp_path: Path) -> None:

@@ -37,9 +37,7 @@ def test_all_formats_say_the_same(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('prompt, seconds,loop,name\n"b, c.wav",2.5,yes,x\nd.wav,,,\n\n')
     lines = ['{"prompt": "b, c.wav", "seconds": 2.5, "loop": true, "name": "x"}', '{"prompt": "d.wav"}']
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n\n")
-    (tmp_path / "a.yml").write_text(
-        "- {prompt: 'b, c.wav', seconds: 2.5, loop: true, name: x}\n- prompt: d.wav\n"
-    )
+    (tmp_path / "a.yml").write_text("- {prompt: 'b, c.wav', seconds: 2.5, loop: true, name: x}\n- prompt: d.wav\n")
     for suffix in ("csv", "jsonl", "yml"):
         first, second = read_rows(tmp_path / f"a.{suffix}")
         assert (first.number, first.name, second.number, second.name) == (1, "x.wav", 2, "d-2.wav")
@@ -48,9 +46,7 @@ def test_all_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_a_list_stands_for_a_row_of_each(tmp_path: Path) -> None:
-    rows = read_rows(
-        jobs_of(tmp_path, [{"prompt": ["a.wav", "b.wav"], "seed": [3, 4]}, {"prompt": "c.flac"}])
-    )
+    rows = read_rows(jobs_of(tmp_path, [{"prompt": ["a.wav", "b.wav"], "seed": [3, 4]}, {"prompt": "c.flac"}]))
     assert [(row.name, row.values.get("seed")) for row in rows] == [
         ("a-1.wav", 3),
         ("a-2.wav", 4),
@@ -80,9 +76,7 @@ def test_a_list_stands_for_a_row_of_each(tmp_path: Path) -> None:
         ("none.csv", None, "cannot be read"),
     ],
 )
-def test_an_unusable_job_file_is_one_clear_error(
-    tmp_path: Path, name: str, text: str | None, message: str
-) -> None:
+def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text: str | None, message: str) -> None:
     if text is not None:
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
@@ -105,9 +99,7 @@ def test_an_unusable_job_file_is_one_clear_error(
         ({"prompt": "a.wav", "config": "none.yaml"}, "cannot be read"),
     ],
 )
-def test_a_wrong_value_is_found_before_anything_starts(
-    place: Path, values: dict[str, Any], message: str
-) -> None:
+def test_a_wrong_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
     (row,) = read_rows(jobs_of(place, [values]))
     with pytest.raises(InputError, match=message):
         Checker().clip(row)

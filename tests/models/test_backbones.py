@@ -82,9 +82,7 @@ def test_the_future_never_changes_the_past(backbone: Backbone):
 
 def test_gradients_reach_the_past_only(backbone: Backbone):
     sequence = frames().requires_grad_()
-    weights = torch.randn(
-        backbone.width, generator=torch.Generator().manual_seed(4)
-    )
+    weights = torch.randn(backbone.width, generator=torch.Generator().manual_seed(4))
     (backbone(sequence)[0][:, 25] @ weights).sum().backward()
     assert sequence.grad is not None
     assert sequence.grad[:, 26:].abs().max() == 0

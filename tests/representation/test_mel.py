@@ -145,9 +145,7 @@ def test_a_stream_of_nothing_has_no_frames():
     assert list(log_mel_stream([torch.zeros(1, 0)], SPEC)) == []
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"win": 1024}, {"hop": 0}, {"hop": 4096}, {"fmax": 30000.0}, {"fmin": 22050.0}]
-)
+@pytest.mark.parametrize("wrong", [{"win": 1024}, {"hop": 0}, {"hop": 4096}, {"fmax": 30000.0}, {"fmin": 22050.0}])
 def test_an_impossible_spec_is_refused(wrong: dict):
     with pytest.raises(ValueError):  # noqa: PT011  (the texts differ)
         MelSpec(**wrong)

@@ -34,9 +34,7 @@ def test_zero_changes_nothing():
     assert torch.equal(augment(given, OFF, BANDS), given)
 
 
-@pytest.mark.parametrize(
-    "options", [{"gain": 3.0}, {"tilt": 3.0}, {"frequency_mask": 0.5}, {"time_mask": 0.5}]
-)
+@pytest.mark.parametrize("options", [{"gain": 3.0}, {"tilt": 3.0}, {"frequency_mask": 0.5}, {"time_mask": 0.5}])
 def test_what_is_given_stays_as_it_was(options: dict[str, float]):
     given = windows()
     copy = given.clone()

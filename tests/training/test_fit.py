@@ -184,9 +184,7 @@ def test_budget_stops_in_time_and_is_repeated_by_its_steps(tmp_path: Path, tiny:
     assert time.monotonic() - started < 3.5
     steps, horizon = run.metrics["steps"], run.metrics["horizon"]
     assert 20 < steps <= horizon < 1000000
-    again = train(
-        tiny(*endless[1:], f"training.steps={steps}", f"training.horizon={horizon}"), recording, tmp_path
-    )
+    again = train(tiny(*endless[1:], f"training.steps={steps}", f"training.horizon={horizon}"), recording, tmp_path)
     assert equal(run, again)
     assert again.metrics["best_step"] == run.metrics["best_step"]
 

@@ -77,9 +77,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
     }
 
 
-def test_a_training_killed_twice(
-    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_training_killed_twice(tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch):
     experiment, recording = tiny(*PLATEAU), texture(6.0)
     train(experiment, recording, tmp_path / "whole")
     for step, resume in ((10, False), (19, True)):

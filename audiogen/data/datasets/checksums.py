@@ -30,9 +30,7 @@ def verify(archive: Path) -> bool:
         with archive.open("rb") as file:
             found = hashlib.file_digest(file, kind).hexdigest()
     except OSError as error:
-        raise InputError(
-            archive, f"it cannot be read ({error.strerror})", "name an existing archive"
-        ) from error
+        raise InputError(archive, f"it cannot be read ({error.strerror})", "name an existing archive") from error
     if found != digest:
         raise InputError(archive, f"its {kind} is {found}, not {digest}", "download it again")
     return True

@@ -28,9 +28,7 @@ def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -
     audio = _named([path for path in paths if path.suffix.lower() in SUFFIXES], folder)
     abc = [path for path in paths if path.suffix.lower() == ".abc"]
     if not midi and not audio and not abc:
-        raise InputError(
-            folder, "there is neither MIDI, ABC notation nor audio in it", "put such files there"
-        )
+        raise InputError(folder, "there is neither MIDI, ABC notation nor audio in it", "put such files there")
     names = sorted({*midi, *audio})
     content = {name: midi[name].read_bytes() if name in midi else name.encode() for name in names}
     splits = split_by_content(content, shares or Shares(), seed)
@@ -49,9 +47,7 @@ def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int
         try:
             text = path.read_bytes().decode("utf-8", errors="replace")
         except OSError as error:
-            raise InputError(
-                path, f"it cannot be read ({error.strerror})", "check its permissions"
-            ) from error
+            raise InputError(path, f"it cannot be read ({error.strerror})", "check its permissions") from error
         place = path.relative_to(root).with_suffix("").as_posix()
         for count, abc in enumerate(split_abc(text), 1):
             number = abc[2:].split("\n", 1)[0].strip()

@@ -54,8 +54,7 @@ class Conv(Backbone):
         super().__init__(features, options)
         self.enter = nn.Conv1d(features, options.channels, 1)
         self.layers = nn.ModuleList(
-            GatedLayer(options.channels, options.kernel, dilation, options.dropout)
-            for dilation in options.dilations
+            GatedLayer(options.channels, options.kernel, dilation, options.dropout) for dilation in options.dilations
         )
         self.norm = nn.LayerNorm(options.channels)
         self.width = options.channels

@@ -62,17 +62,13 @@ class Block(nn.Module):
         self.fall = nn.Linear(inner, width, bias=False)
         self.dropout = nn.Dropout(options.dropout)
 
-    def forward(
-        self, stream: Tensor, cache: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, stream: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         update, cache = self.attend(self.before_attention(stream), cache)
         stream = stream + self.dropout(update)
         hidden = self.before_feedforward(stream)
         return stream + self.dropout(self.fall(functional.silu(self.gate(hidden)) * self.rise(hidden))), cache
 
-    def attend(
-        self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def attend(self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Attention over the window; the cache holds the last ``window - 1`` keys (unrotated) and values."""
         batch, time, width = hidden.shape
         split = self.query_key_value(hidden).view(batch, time, 3, self.heads, width // self.heads)

@@ -67,9 +67,7 @@ class Velocity(nn.Module):
         self.enter = nn.Linear(features, options.width)
         self.time = nn.Linear(64, options.width)
         self.context = nn.Linear(context, options.width)
-        self.blocks = nn.ModuleList(
-            AdaptiveBlock(options.width, options.dropout) for _ in range(options.blocks)
-        )
+        self.blocks = nn.ModuleList(AdaptiveBlock(options.width, options.dropout) for _ in range(options.blocks))
         self.norm = nn.LayerNorm(options.width)
         self.leave = nn.Linear(options.width, features)
         nn.init.zeros_(self.leave.weight)
@@ -107,9 +105,7 @@ class Flow(Head):
         return {"loss": error, "flow": error.detach()}
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
-        point = math.sqrt(sampling.temperature) * sampling.normal(
-            len(context), self.features, device=context.device
-        )
+        point = math.sqrt(sampling.temperature) * sampling.normal(len(context), self.features, device=context.device)
         condition = self.velocity.context(context)
         times = torch.linspace(0, 1, self.steps + 1, device=context.device)
         for now, then in pairwise(times):

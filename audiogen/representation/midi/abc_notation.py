@@ -24,11 +24,7 @@ def split_abc(text: str) -> list[str]:
     """The tunes of an ABC file: pieces that begin with an ``X:`` field, without what stands before the
     first.
     """
-    return [
-        tune.strip() + "\n"
-        for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE)
-        if tune.startswith("X:")
-    ]
+    return [tune.strip() + "\n" for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE) if tune.startswith("X:")]
 
 
 def abc_title(abc: str) -> str:
@@ -44,9 +40,7 @@ def tune_of_abc(abc: str, subject: object) -> Tune:
         InputError: it is not ABC, or holds no note. The error names ``subject``.
     """
     spec = importlib.util.find_spec("symusic")
-    folders = (
-        [str(Path(folder) / "bin") for folder in (spec.submodule_search_locations or [])] if spec else []
-    )
+    folders = [str(Path(folder) / "bin") for folder in (spec.submodule_search_locations or [])] if spec else []
     program = next((found for folder in folders if (found := shutil.which("abc2midi", path=folder))), None)
     if program is None:
         raise InputError("ABC", "the MIDI libraries are missing", "pip install 'audiogen[midi]'")
@@ -62,7 +56,5 @@ def tune_of_abc(abc: str, subject: object) -> Tune:
             )
             data = made.read_bytes()
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise InputError(
-                subject, "it cannot be read as ABC notation", "mend or remove that tune"
-            ) from error
+            raise InputError(subject, "it cannot be read as ABC notation", "mend or remove that tune") from error
     return tune_of(parse_midi(data, subject), subject).rescaled(GRID)

@@ -109,15 +109,9 @@ class Events(Tokenizer):
         kept = tune.parts[:most]
         moved = np.arange(len(tune.parts))
         for index, part in enumerate(tune.parts[most:], most):
-            alike = [
-                other
-                for other, one in enumerate(kept)
-                if (one.program, one.drums) == (part.program, part.drums)
-            ]
+            alike = [other for other, one in enumerate(kept) if (one.program, one.drums) == (part.program, part.drums)]
             if not alike:
-                text = (
-                    f"{len(tune.parts)} parts are more than {most}: {part.name or index} changes its program"
-                )
+                text = f"{len(tune.parts)} parts are more than {most}: {part.name or index} changes its program"
                 warnings.warn(text, AudioWarning, stacklevel=4)
             moved[index] = alike[0] if alike else most - 1
         return tuple(replace(part, program=0 if part.drums else part.program) for part in kept), moved
@@ -143,9 +137,7 @@ class Events(Tokenizer):
         return np.array(writer.finish(None if ended else until), np.int64)
 
     def decoder(self, prompt: Tune | None = None) -> Decoder:
-        return EventsDecoder(
-            self.vocabulary, self.resolution, self.page, None if prompt is None else prompt.parts
-        )
+        return EventsDecoder(self.vocabulary, self.resolution, self.page, None if prompt is None else prompt.parts)
 
 
 class _Writer:

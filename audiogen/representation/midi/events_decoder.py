@@ -32,9 +32,7 @@ class EventsDecoder(Decoder):
         parts: of the prompt, for their names; their programs are in the tokens.
     """
 
-    def __init__(
-        self, vocabulary: tuple[str, ...], resolution: int, page: int, parts: tuple[Part, ...] | None
-    ) -> None:
+    def __init__(self, vocabulary: tuple[str, ...], resolution: int, page: int, parts: tuple[Part, ...] | None) -> None:
         super().__init__()
         self.resolution, self.page, self.known = resolution, page, parts or ()
         self.meanings = [_meaning(name) for name in vocabulary]
@@ -209,9 +207,7 @@ class EventsDecoder(Decoder):
     def _described(self, index: int, program: int | str | None) -> Part:
         known = self.known[index] if index < len(self.known) else Part()
         drums = program == "drums"
-        return Part(
-            0 if drums or program is None else int(program), drums, known.name, known.track, known.channel
-        )
+        return Part(0 if drums or program is None else int(program), drums, known.name, known.track, known.channel)
 
 
 def _meaning(name: str) -> tuple[str, object]:

@@ -51,9 +51,7 @@ class Notes(Tokenizer):
         melody = top_line(tune.rescaled(self.resolution))
         until = int(melody["end"].max(initial=0)) if ended else self.join(tune)
         steps = np.full(until, REST, np.int64)
-        for start, end, pitch in zip(
-            *(melody[name].tolist() for name in ("start", "end", "pitch")), strict=True
-        ):
+        for start, end, pitch in zip(*(melody[name].tolist() for name in ("start", "end", "pitch")), strict=True):
             steps[start:end] = HOLD
             steps[start : start + 1] = PITCH + pitch
         return np.concatenate([[START], steps, [END] if ended else []]).astype(np.int64)
@@ -70,9 +68,7 @@ def top_line(tune: Tune) -> np.ndarray:
     notes = tune.notes[melodic]
     notes = notes[np.lexsort((-notes["end"], -notes["pitch"], notes["start"]))]
     line: list[int] = []
-    for index, (start, pitch) in enumerate(
-        zip(notes["start"].tolist(), notes["pitch"].tolist(), strict=True)
-    ):
+    for index, (start, pitch) in enumerate(zip(notes["start"].tolist(), notes["pitch"].tolist(), strict=True)):
         if line:
             last = notes[line[-1]]
             if start == last["start"] or (start < last["end"] and pitch < last["pitch"]):
@@ -116,9 +112,7 @@ class _NotesDecoder(Decoder):
         changed = self.meter + 1 < len(meters) and self.tick >= meters[self.meter + 1, 0]
         self.meter += changed
         numerator, denominator = meters[self.meter, 1:].tolist()
-        if changed or self.tick - self.bar_start >= bar_ticks(
-            numerator, denominator, self.tokenizer.resolution
-        ):
+        if changed or self.tick - self.bar_start >= bar_ticks(numerator, denominator, self.tokenizer.resolution):
             self.bar, self.bar_start = self.bar + 1, self.tick
 
     def allowed(self) -> np.ndarray:

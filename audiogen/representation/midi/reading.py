@@ -66,14 +66,10 @@ def open_midi(path: Path) -> Any:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise InputError(
-                path, f"{size >> 20} MiB are no single tune", f"cut it below {MAX_BYTES >> 20} MiB"
-            )
+            raise InputError(path, f"{size >> 20} MiB are no single tune", f"cut it below {MAX_BYTES >> 20} MiB")
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(
-            path, f"it cannot be read ({error.strerror})", "name an existing MIDI file"
-        ) from error
+        raise InputError(path, f"it cannot be read ({error.strerror})", "name an existing MIDI file") from error
     return parse_midi(data, path)
 
 
@@ -85,9 +81,7 @@ def parse_midi(data: bytes, subject: object) -> Any:
     if data[:4] != b"MThd" or len(data) < 14:
         raise InputError(subject, "it is not a Standard MIDI File", "export it as .mid again")
     if struct.unpack(">h", data[8:10])[0] == 2:
-        raise InputError(
-            subject, "its tracks are independent patterns (format 2)", "save it as format 0 or 1"
-        )
+        raise InputError(subject, "its tracks are independent patterns (format 2)", "save it as format 0 or 1")
     try:
         midi = mido.MidiFile(file=io.BytesIO(data), clip=True)
     except Exception as error:  # mido lets out whatever the bytes provoke
@@ -122,9 +116,7 @@ def tune_of(midi: Any, subject: object) -> Tune:
         quarters = int(notes["end"].max()) // resolution
         raise InputError(subject, f"it lasts {quarters} quarter notes", f"cut it below {MAX_QUARTERS}")
     if scan.endless:
-        warnings.warn(
-            f"{subject}: {scan.endless} notes never end; each is given one beat", AudioWarning, stacklevel=2
-        )
+        warnings.warn(f"{subject}: {scan.endless} notes never end; each is given one beat", AudioWarning, stacklevel=2)
     tempos = [(0, tempo)] if tempo else [(0, DEFAULT_TEMPO), *scan.tempos]
     meters = latest(np.array([(0, *DEFAULT_METER), *scan.meters], np.int64))
     repeated = np.append(False, (meters[1:, 1:] == meters[:-1, 1:]).all(axis=1))

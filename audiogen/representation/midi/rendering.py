@@ -35,9 +35,7 @@ def default_soundfont() -> Path:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (found := Path(folder) / "TimGM6mb.sf2").is_file():
             return found
-    raise InputError(
-        "SoundFont", "there is none installed", "pip install 'audiogen[midi]' or name an .sf2 file"
-    )
+    raise InputError("SoundFont", "there is none installed", "pip install 'audiogen[midi]' or name an .sf2 file")
 
 
 def render(tune: Tune, sample_rate: int = 44100, soundfont: Path | None = None) -> Recording:
@@ -55,9 +53,7 @@ def render(tune: Tune, sample_rate: int = 44100, soundfont: Path | None = None) 
         InputError: no usable SoundFont, no synthesiser, or more than an hour of music.
     """
     if tune.seconds > MAX_SECONDS:
-        raise InputError(
-            "tune", f"{tune.seconds:.0f} s are too long to render", f"cut it below {MAX_SECONDS:.0f} s"
-        )
+        raise InputError("tune", f"{tune.seconds:.0f} s are too long to render", f"cut it below {MAX_SECONDS:.0f} s")
     try:
         from midirenderer import render_wave_from
     except ImportError as error:
@@ -66,9 +62,7 @@ def render(tune: Tune, sample_rate: int = 44100, soundfont: Path | None = None) 
     try:
         played = render_wave_from(_soundfont_bytes(path), _midi_bytes(tune))
     except RuntimeError as error:
-        raise InputError(
-            path, f"the synthesiser cannot use it ({error})", "name another .sf2 file"
-        ) from error
+        raise InputError(path, f"the synthesiser cannot use it ({error})", "name another .sf2 file") from error
     with wave.open(io.BytesIO(played)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, file.getnchannels())
         rate = file.getframerate()

@@ -42,9 +42,7 @@ def to_mido(tune: Tune) -> Any:
             (0, CLOCK, mido.MetaMessage("track_name", name=part.name)),
             (0, SETUP, mido.Message("program_change", channel=channel, program=part.program)),
         ]
-        midi.tracks.append(
-            _track(setup + _part_events(tune, index, channel, part.program if mixed else None))
-        )
+        midi.tracks.append(_track(setup + _part_events(tune, index, channel, part.program if mixed else None)))
     return midi
 
 
@@ -99,9 +97,7 @@ def extend_midi(prompt: Path, tail: Tune, path: Path) -> None:
         program: int | None = None
         if channel is None or (track, channel) in hanging:
             free = [c for c in CHANNELS if c not in used]
-            channel = (
-                DRUM_CHANNEL if part.drums else (free[0] if free else (channel if channel is not None else 0))
-            )
+            channel = DRUM_CHANNEL if part.drums else (free[0] if free else (channel if channel is not None else 0))
             used.add(channel)
             program = part.program
         if track is None:
@@ -136,9 +132,7 @@ def _part_events(tune: Tune, index: int, channel: int, program: int | None) -> l
     events: list[Event] = []
     notes = tune.notes[tune.notes["part"] == index]
     for start, end, pitch, velocity, _ in notes.tolist():
-        events.append(
-            (start, BEGIN, mido.Message("note_on", channel=channel, note=pitch, velocity=max(velocity, 1)))
-        )
+        events.append((start, BEGIN, mido.Message("note_on", channel=channel, note=pitch, velocity=max(velocity, 1))))
         events.append((end, END, mido.Message("note_off", channel=channel, note=pitch, velocity=0)))
     if program is not None:
         change = mido.Message("program_change", channel=channel, program=program)

@@ -1,0 +1,277 @@
+"""One evaluation of one continuation: its measures, the baselines beside it, and who beats whom.
+
+The data of a report: as a nest for JSON, as rows for CSV, as lines to print.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.evaluation.baselines import BASELINES
+from audiogen.evaluation.copying import Matches
+from audiogen.evaluation.distance import crest_ratio, spectral_tilt
+from audiogen.evaluation.judge import Judge, end_of
+from audiogen.evaluation.measures import EXCERPT, RunningMeasures
+from audiogen.evaluation.populations import DISTANCES, population_distance
+from audiogen.evaluation.texture import without
+
+ALLOWED = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
+SAME = 1e-4  # samples that differ by less are the same, written to a file in between
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to go on, as it was judged.
+
+    Args:
+        name: "output", "real", or the baseline's.
+        overall: texture distance; 1.0 is as close as another real stretch. None if it was too short to say.
+        classes: texture distance by class.
+        copied: share of half seconds that repeat the prompt; None if too short.
+        looped: share that repeat the candidate itself.
+    """
+
+    name: str
+    overall: float | None
+    classes: dict[str, float]
+    copied: float | None
+    looped: float | None
+
+    def row(self) -> dict[str, Any]:
+        """One flat row: name, overall, copied, looped and the classes."""
+        shares = {"copied": self.copied, "looped": self.looped}
+        return {"candidate": self.name, "overall": self.overall, **shares, **self.classes}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Args:
+        measures: see `measures.measure_continuation`.
+        output: the continuation.
+        real: what truly came next, by the same measures (its texture distance is 1 by definition).
+        baselines: the others.
+        distances: ``tilt_db_per_octave``, ``tilt_rms_db``, ``crest_ratio``, and ``frechet`` and ``kernel``
+            with their floor and caveat, against the real audio.
+        marks: ``copied`` and ``looped``: for each repeated half second ``[seconds, seconds of what it
+            repeats, similarity]`` (of a tail above a minute: within its first and last half minute, put
+            together).
+    """
+
+    measures: dict[str, Any]
+    output: Candidate
+    real: Candidate
+    baselines: list[Candidate]
+    distances: dict[str, Any]
+    marks: dict[str, list[list[float]]]
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The output, the real audio and the baselines."""
+        return [self.output, self.real, *self.baselines]
+
+    def repeats(self, candidate: Candidate) -> list[str]:
+        """What is wrong with a candidate's originality, in words; empty if nothing is."""
+        faults = []
+        if (candidate.copied or 0) > (self.real.copied or 0) + ALLOWED:
+            faults.append(f"copies the prompt ({_percent(candidate.copied)})")
+        if (candidate.looped or 0) > (self.real.looped or 0) + ALLOWED:
+            faults.append(f"repeats itself ({_percent(candidate.looped)})")
+        return faults
+
+    def beats(self, baseline: Candidate) -> bool | None:
+        """Whether the output is closer to real audio; None if that cannot be said or the baseline repeats."""
+        if self.output.overall is None or baseline.overall is None or self.repeats(baseline):
+            return None
+        return self.output.overall < baseline.overall
+
+    def verdicts(self) -> list[str]:
+        """One line for each fault of the output and for each baseline, and one that sums up."""
+        real = f"of half seconds; real audio: {_percent(self.real.copied)}, {_percent(self.real.looped)}"
+        lines = [f"{fault} {real}" for fault in self.repeats(self.output)]
+        for baseline in self.baselines:
+            against = f"{_number(self.output.overall)} against {_number(baseline.overall)}"
+            beats, faults = self.beats(baseline), self.repeats(baseline)
+            if beats is None:
+                reason = f"it {' and '.join(faults)}" if faults else "too short to say"
+                lines.append(f"not held against {baseline.name}: {against}, but {reason}")
+            else:
+                lines.append(f"{'beats' if beats else 'does not beat'} {baseline.name}: {against}")
+        fair = [self.beats(baseline) for baseline in self.baselines if self.beats(baseline) is not None]
+        return [*lines, f"beats {sum(map(bool, fair))} of the {len(fair)} baselines that do not repeat"]
+
+    def tree(self) -> dict[str, Any]:
+        """The whole evaluation in JSON's own types."""
+        return {
+            "verdicts": self.verdicts(),
+            "candidates": [candidate.row() for candidate in self.candidates],
+            "distances": self.distances,
+            "measures": self.measures,
+            "marks": self.marks,
+        }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a candidate, the same columns in each."""
+        columns = dict.fromkeys(key for candidate in self.candidates for key in candidate.row())
+        return [{key: candidate.row().get(key) for key in columns} for candidate in self.candidates]
+
+    def table(self) -> str:
+        """The rows as a Markdown table."""
+        rows = self.rows()
+        lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
+        for row in rows:
+            cells = [value if isinstance(value, str) else _number(value) for value in row.values()]
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+    def write(self, folder: Path) -> None:
+        """Write ``evaluation.json`` and ``evaluation.csv`` into a folder that exists."""
+        text = json.dumps(self.tree(), indent=2, allow_nan=False, ensure_ascii=False)
+        (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        rows = self.rows()
+        with (folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def evaluate(
+    output: Recording,
+    reference: Recording,
+    prompt: Recording | None = None,
+    join_sample: int | None = None,
+    baselines: Iterable[str] = tuple(BASELINES),
+    seed: int = 0,
+) -> Evaluation:
+    """Judge a continuation against real audio and against the cheap baselines.
+
+    Args:
+        output: the continuation, alone or after its prompt.
+        reference: real audio of the same recording: best what truly came next; if it begins with the
+            prompt, what comes after that. Resampled to the output's rate if need be.
+        prompt: what was continued. None: the reference stands for it, and nothing is said about the join.
+        join_sample: where in ``output`` the continuation begins; None finds out whether it begins with the
+            prompt.
+        baselines: which of `BASELINES` to hold it against.
+        seed: of the baselines.
+
+    Raises:
+        InputError: channels differ, nothing is left after the join, or there is no such baseline.
+    """
+    rate = output.sample_rate
+    held_out = None if prompt is None else reference.resampled(rate)
+    source = (reference if prompt is None else prompt).resampled(rate)
+    if held_out is not None:
+        held_out = without(held_out, source) or held_out
+        _require_channels("the reference", held_out, output)
+    start = _join(output, prompt and source) if join_sample is None else join_sample
+    if start >= output.length:
+        raise InputError("the output", "ends where the continuation should begin", "check the prompt")
+    tail = output.cut(start, output.length)
+    _require_channels("the prompt", source, output)
+    running = RunningMeasures(source, held_out)
+    running.push(tail.samples)
+    measures = running.result()
+    if prompt is None:
+        measures |= {"join": None, "level": None}
+    judge, excerpt = running.judge, running.excerpt
+    real = held_out or source
+    judged = _judged("output", excerpt, judge)
+    return Evaluation(
+        measures=measures,
+        output=judged,
+        real=_real(real, judge, list(judged.classes)),
+        baselines=_baselines(baselines, source, min(excerpt.seconds, EXCERPT), seed, judge),
+        distances=_distances(excerpt, real, source),
+        marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
+    )
+
+
+def _require_channels(subject: str, recording: Recording, output: Recording) -> None:
+    if recording.channels != output.channels:
+        counts = f"has {recording.channels} channels, the output {output.channels}"
+        raise InputError(subject, counts, "give recordings with the same channels")
+
+
+def _join(output: Recording, prompt: Recording | None) -> int:
+    """Where the continuation begins: after the prompt, if the output begins with it."""
+    if prompt is None or prompt.length >= output.length or prompt.channels != output.channels:
+        return 0
+    head = output.samples[:, : prompt.length]
+    return prompt.length if np.max(np.abs(head - prompt.samples), initial=0) < SAME else 0
+
+
+def _judged(name: str, tail: Recording, judge: Judge) -> Candidate:
+    texture = judge.texture(tail)
+    return Candidate(
+        name,
+        texture.overall if texture else None,
+        texture.classes if texture else {},
+        _share(judge.copying(tail)),
+        _share(judge.looping(tail)),
+    )
+
+
+def _share(matches: Matches | None) -> float | None:
+    return matches.share if matches else None
+
+
+def _real(real: Recording, judge: Judge, classes: list[str]) -> Candidate:
+    """Real audio is its own measure; against itself as the source, copying would say nothing."""
+    piece = end_of(real, 2 * EXCERPT)
+    copied = None if judge.held_out is None else _share(judge.copying(piece))
+    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)))
+
+
+def _baselines(names: Iterable[str], source: Recording, seconds: float, seed: int, judge: Judge) -> list[Candidate]:
+    found = []
+    for name in names:
+        if name not in BASELINES:
+            raise InputError(f"baseline {name}", "there is none of that name", f"choose from {', '.join(BASELINES)}")
+        try:
+            found.append(_judged(name, BASELINES[name](source, seconds, seed), judge))
+        except InputError:  # the prompt is too short for this one
+            continue
+    return found
+
+
+def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:
+    tilt = spectral_tilt(tail, real)
+    found: dict[str, Any] = {
+        "tilt_db_per_octave": tilt.slope,
+        "tilt_rms_db": tilt.rms,
+        "crest_ratio": crest_ratio(tail, real),
+    }
+    for name in DISTANCES:
+        try:
+            distance = population_distance(tail, source, distance=name)
+        except InputError:
+            found[name] = None
+            continue
+        found[name] = {"value": distance.value, "floor": distance.floor, "caveat": distance.caveat}
+    return found
+
+
+def _marks(matches: Matches | None) -> list[list[float]]:
+    if matches is None:
+        return []
+    columns = (matches.times, matches.places, matches.similarity)
+    return [[round(float(value), 3) for value in row] for row in np.stack(columns, axis=1)[matches.repeated]]
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
