@@ -55,7 +55,7 @@ def test_weight_decay_pulls_to_zero(name: str):
 @pytest.mark.parametrize("schedule", list(SCHEDULES))
 def test_the_warm_up_rises_in_a_straight_line_to_the_peak(schedule: str):
     found = rates(schedule)
-    steps = [later - earlier for earlier, later in itertools.pairwise(found)]
+    steps = [later - earlier for earlier, later in itertools.pairwise(found[:21])]
     assert found[0] == pytest.approx(1 / 21)
     assert all(step == pytest.approx(1 / 21) for step in steps)
     assert found[20] == 1.0 == max(found)
@@ -63,7 +63,7 @@ def test_the_warm_up_rises_in_a_straight_line_to_the_peak(schedule: str):
 
 def test_cosine_falls_to_two_percent_and_stays():
     found = rates("cosine")
-    assert all(later <= earlier for earlier, later in itertools.pairwise(found))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(found[20:421]))
     assert found[220] == pytest.approx(0.51, abs=0.001)
     assert found[420] == found[469] == pytest.approx(0.02)
 
