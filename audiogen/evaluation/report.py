@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
@@ -20,12 +21,12 @@ from audiogen.evaluation.baselines import BASELINES
 from audiogen.evaluation.copying import Matches
 from audiogen.evaluation.distance import crest_ratio, spectral_tilt
 from audiogen.evaluation.judge import Judge, end_of
-from audiogen.evaluation.measures import EXCERPT, RunningMeasures
+from audiogen.evaluation.measures import EXCERPT
 from audiogen.evaluation.populations import DISTANCES, population_distance
-from audiogen.evaluation.texture import without
+from audiogen.evaluation.sounds import Sounds, gather
+from audiogen.progress import progress
 
 ALLOWED = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
-SAME = 1e-4  # samples that differ by less are the same, written to a file in between
 
 
 @dataclass(frozen=True)
@@ -168,51 +169,31 @@ def evaluate(
     Raises:
         InputError: channels differ, nothing is left after the join, or there is no such baseline.
     """
-    rate = output.sample_rate
-    held_out = None if prompt is None else reference.resampled(rate)
-    source = (reference if prompt is None else prompt).resampled(rate)
-    if held_out is not None:
-        held_out = without(held_out, source) or held_out
-        _require_channels("the reference", held_out, output)
-    start = _join(output, prompt and source) if join_sample is None else join_sample
-    if start >= output.length:
-        raise InputError("the output", "ends where the continuation should begin", "check the prompt")
-    tail = output.cut(start, output.length)
-    _require_channels("the prompt", source, output)
-    running = RunningMeasures(source, held_out)
-    running.push(tail.samples)
-    measures = running.result()
-    if prompt is None:
+    return evaluate_sounds(gather(output, reference, prompt, join_sample, baselines, seed))
+
+
+def evaluate_sounds(sounds: Sounds) -> Evaluation:
+    """`evaluate` of what was gathered before, for those who also want to hear it."""
+    measures = sounds.measures.result()
+    if sounds.held_out is None:
         measures |= {"join": None, "level": None}
-    judge, excerpt = running.judge, running.excerpt
-    real = held_out or source
-    judged = _judged("output", excerpt, judge)
+    judge, excerpt = sounds.measures.judge, sounds.excerpt
+    tails = {"output": excerpt, **sounds.baselines}
+    with progress(len(tails), "judging") as bar:
+        judged, *baselines = [_judged(name, tail, judge, bar) for name, tail in tails.items()]
     return Evaluation(
         measures=measures,
         output=judged,
-        real=_real(real, judge, list(judged.classes)),
-        baselines=_baselines(baselines, source, min(excerpt.seconds, EXCERPT), seed, judge),
-        distances=_distances(excerpt, real, source),
+        real=_real(sounds.real, judge, list(judged.classes)),
+        baselines=baselines,
+        distances=_distances(excerpt, sounds.real, sounds.source),
         marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
     )
 
 
-def _require_channels(subject: str, recording: Recording, output: Recording) -> None:
-    if recording.channels != output.channels:
-        counts = f"has {recording.channels} channels, the output {output.channels}"
-        raise InputError(subject, counts, "give recordings with the same channels")
-
-
-def _join(output: Recording, prompt: Recording | None) -> int:
-    """Where the continuation begins: after the prompt, if the output begins with it."""
-    if prompt is None or prompt.length >= output.length or prompt.channels != output.channels:
-        return 0
-    head = output.samples[:, : prompt.length]
-    return prompt.length if np.max(np.abs(head - prompt.samples), initial=0) < SAME else 0
-
-
-def _judged(name: str, tail: Recording, judge: Judge) -> Candidate:
+def _judged(name: str, tail: Recording, judge: Judge, bar: tqdm) -> Candidate:
     texture = judge.texture(tail)
+    bar.update()
     return Candidate(
         name,
         texture.overall if texture else None,
@@ -233,18 +214,6 @@ def _real(real: Recording, judge: Judge, classes: list[str]) -> Candidate:
     return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)))
 
 
-def _baselines(names: Iterable[str], source: Recording, seconds: float, seed: int, judge: Judge) -> list[Candidate]:
-    found = []
-    for name in names:
-        if name not in BASELINES:
-            raise InputError(f"baseline {name}", "there is none of that name", f"choose from {', '.join(BASELINES)}")
-        try:
-            found.append(_judged(name, BASELINES[name](source, seconds, seed), judge))
-        except InputError:  # the prompt is too short for this one
-            continue
-    return found
-
-
 def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:
     tilt = spectral_tilt(tail, real)
     found: dict[str, Any] = {
@@ -258,7 +227,7 @@ def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str,
         except InputError:
             found[name] = None
             continue
-        found[name] = {"value": distance.value, "floor": distance.floor, "caveat": distance.caveat}
+        found[name] = {key: getattr(distance, key) for key in ("value", "floor", "features", "caveat")}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from audiogen.errors import InputError
@@ -32,3 +33,22 @@ def shipped_recording() -> Path:
         if path.is_file():
             return path
     raise InputError(SHIPPED, "the demo recording is missing from this installation", "install audiogen again")
+
+
+def join_beside(out: Path) -> int | None:
+    """Where the sidecar of ``out`` says that the continuation begins, in samples; None if there is none.
+
+    Raises:
+        InputError: there is one, and it does not say.
+    """
+    sidecar = sidecar_of(out)
+    try:
+        join = json.loads(sidecar.read_text("utf-8"))["join_sample"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        cause = "it does not say where the join is"
+        raise InputError(sidecar, cause, "move it away, and name the prompt") from error
+    if not isinstance(join, int) or join < 0:
+        raise InputError(sidecar, f"its join_sample is {join!r}", "move it away, and name the prompt")
+    return join

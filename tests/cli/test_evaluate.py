@@ -1,0 +1,109 @@
+"""`audiogen evaluate`: the table, the verdicts, where the join is found, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from audiogen.__main__ import main
+from audiogen.audio import Recording, write
+from audiogen.cli.evaluate import evaluate
+from audiogen.errors import InputError
+from audiogen.evaluation.baselines import BASELINES, noise
+from tests.evaluation.signals import RATE, impacts, modulated, recording
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(evaluate, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prompt, what came next, other audio of the kind as OUT behind the prompt, and shaped noise alone."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    whole = modulated(18, 1, 1.5) + impacts(18, 2)
+    prompt, real, other = (recording(part) for part in np.split(whole, [8 * RATE, 13 * RATE], axis=1))
+    tails = {"good": np.concatenate([prompt.samples, other.samples], axis=1), "noise": noise(prompt, 4, 3).samples}
+    for name, samples in {"prompt": prompt.samples, "real": real.samples, **tails}.items():
+        write(folder / f"{name}.wav", Recording(samples, RATE), "FLOAT")
+    return folder
+
+
+def cells(text: str, name: str) -> list[str]:
+    return next(line for line in text.splitlines() if line.startswith(name)).split()[1:]
+
+
+def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
+    text = invoke(
+        folder / "good.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav", "-o", tmp_path
+    )
+    assert text.splitlines()[0].startswith(f"{folder / 'good.wav'}: 5.00 s against ")
+    assert cells(text, " ") == ["real", *BASELINES]
+    assert float(cells(text, "overall")[0]) == pytest.approx(1, abs=0.35)
+    assert cells(text, "copied")[0] == "0%"
+    assert int(cells(text, "copied")[2].rstrip("%")) > 80  # of the loop
+    for label in ("Spectral change at the join", "Level drift", "Silence"):
+        assert label in text
+    assert "beats noise: " in text
+    assert "not held against loop: " in text
+    assert text.splitlines()[-1].startswith("beats ")
+    tree = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
+    assert tree["verdicts"] == text.splitlines()[-len(tree["verdicts"]) :]
+    with (tmp_path / "evaluation.csv").open(encoding="utf-8") as file:
+        assert [row["candidate"] for row in csv.DictReader(file)] == ["output", "real", *BASELINES]
+
+
+def test_a_model_that_is_worse_is_told_so(folder: Path) -> None:
+    text = invoke(
+        folder / "noise.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav", "--seed", 1
+    )
+    assert "does not beat grains: " in text
+    assert float(cells(text, "overall")[0]) > 1.5
+
+
+def test_the_sidecar_says_where_the_join_is(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "good.wav"
+    out.write_bytes((folder / "good.wav").read_bytes())
+    out.with_suffix(".json").write_text(json.dumps({"join_sample": 8 * RATE}))
+    beside = invoke(out, "--reference", folder / "real.wav")
+    given = invoke(folder / "good.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
+    assert beside.splitlines()[1:] == given.splitlines()[1:]
+
+
+@pytest.mark.parametrize("content", ["{}", "not JSON", "[]", '{"join_sample": "8"}', '{"join_sample": -1}'])
+def test_a_sidecar_that_does_not_say_is_refused(folder: Path, tmp_path: Path, content: str) -> None:
+    out = tmp_path / "good.wav"
+    out.write_bytes((folder / "noise.wav").read_bytes())
+    out.with_suffix(".json").write_text(content)
+    with pytest.raises(InputError, match=r"good\.json"):
+        invoke(out, "--reference", folder / "real.wav")
+
+
+def test_a_report_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "evaluation.json").write_text("mine")
+    with pytest.raises(InputError, match="--force"):
+        invoke(folder / "good.wav", "--reference", folder / "real.wav", "-o", tmp_path)
+    assert (tmp_path / "evaluation.json").read_text() == "mine"
+
+
+def test_an_error_is_one_line_and_exit_code_2(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder / "stereo.wav", Recording(np.zeros((2, RATE), "f4"), RATE), "PCM_16")
+    for reference in ("missing.wav", "stereo.wav"):
+        asked = ["audiogen", "evaluate", str(folder / "good.wav"), "--reference", str(folder / reference)]
+        monkeypatch.setattr("sys.argv", asked)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert ended.value.code == 2
+        assert said.out == ""
+        assert said.err.count("\n") == 1
+        assert said.err.startswith("audiogen: error: ")
