@@ -12,6 +12,7 @@ is the first one to be rendered and ``overlap = win - hop``. So frame 0 adds the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -37,7 +38,24 @@ class Stream(ABC):
 class Vocoder(ABC):
     """Mel Frames -> Recording samples."""
 
+    Options: ClassVar[type]
+    needs_source: ClassVar[bool] = False  # whether it cannot do without a recording
+
     spec: MelSpec
+
+    @classmethod
+    @abstractmethod
+    def build(cls, spec: MelSpec, source: Tensor | None, options: Any) -> Self:
+        """Make one.
+
+        Args:
+            spec: of the frames it will be given.
+            source: ``[channels, samples]`` at ``spec.sample_rate``, the recording that the frames continue, if any.
+            options: an instance of ``Options``.
+
+        Raises:
+            InputError: it renders frames of another spec only.
+        """
 
     @abstractmethod
     def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:

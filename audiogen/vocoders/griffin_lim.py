@@ -31,6 +31,8 @@ class GriffinLimOptions:
 class GriffinLim(Vocoder):
     """Magnitudes from the mel frames, phases from the magnitudes."""
 
+    Options = GriffinLimOptions
+
     def __init__(self, spec: MelSpec, options: GriffinLimOptions | None = None) -> None:
         self.spec, self.options = spec, options or GriffinLimOptions()
 

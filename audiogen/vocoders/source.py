@@ -43,6 +43,9 @@ class Source(Vocoder):
         source: ``[channels, samples]`` at ``spec.sample_rate``, at least two windows long.
     """
 
+    Options = SourceOptions
+    needs_source = True
+
     def __init__(self, spec: MelSpec, options: SourceOptions, source: Tensor) -> None:
         self.spec, self.options, self.source = spec, options, source.float()
         frames = log_mel(self.source, spec, padded=True)

@@ -1,0 +1,47 @@
+"""audiogen vocode: a recording (or its mel frames) in, a resynthesis out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from audiogen.cli.options import DEVICE, FILE, FORCE, refuse_to_overwrite
+
+
+@click.command("vocode")
+@click.argument("path", metavar="IN", type=FILE)
+@click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
+@click.option("--vocoder", help="Vocoder to render with.  [default: source with --source, else griffin_lim]")
+@click.option("--source", type=FILE, help="Recording to render out of.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
+@click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
+@DEVICE
+@FORCE
+def vocode(
+    path: Path,
+    out: Path,
+    vocoder: str | None,
+    source: Path | None,
+    seed: int,
+    subtype: str | None,
+    device: str,
+    force: bool,
+) -> None:
+    """Analyse the recording IN to mel frames, drop its phases, and render it back.
+
+    The output has the length, rate and channels of IN. IN may also be a .npy file of log-mel frames, [time, 128] or
+    [channels, time, 128].
+    """
+    from audiogen.audio import Writer
+    from audiogen.vocoders.table import find
+
+    if vocoder is not None:
+        find(vocoder)
+    refuse_to_overwrite(out, force=force)
+    Writer(out, 44100, 1, subtype)  # refuses an impossible name before any work is done
+
+    from audiogen.jobs.vocoding import vocode as vocode_file
+
+    seconds = vocode_file(path, out, vocoder, source, seed, subtype, device)
+    click.echo(f"{out}: {seconds:.2f} s")
