@@ -44,7 +44,7 @@ def calibrate(model: Model, representation: MelLatents, start: State, frames: Te
         return Calibration(torch.ones(size), torch.zeros(size))
     whole = len(frames) // representation.patch * representation.patch
     real = representation.encode(frames[len(frames) - whole :], centre)
-    sampling = Sampling(1.0, torch.Generator().manual_seed(PROBE_SEED))
+    sampling = Sampling(1.0, generator=torch.Generator().manual_seed(PROBE_SEED))
     state = _repeated(start, ROLLOUTS)
     steps = max(round(PROBE_SECONDS / representation.step_seconds), 1)
     drawn = []

@@ -12,7 +12,7 @@ from torch import Tensor
 from audiogen.audio import Recording, Resampler
 from audiogen.generation.calibration import calibrate
 from audiogen.generation.detail import Detail
-from audiogen.generation.guard import DriftGuard
+from audiogen.generation.guard import LevelGuard, SpectrumGuard
 from audiogen.generation.join import join
 from audiogen.models import Sampling, State
 from audiogen.representation.hearing import Heard, hear
@@ -40,7 +40,7 @@ class Continuer:
     prompt: Recording
     vocoder: str | None = None
     heard: Heard = field(init=False)
-    guard: DriftGuard = field(init=False)
+    drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
 
     def __post_init__(self) -> None:
         representation = self.run.representation
@@ -63,7 +63,7 @@ class Continuer:
     @torch.no_grad()
     def latents_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
         """Endless ``[latent]`` frames of the Model that follow the prompt, calibrated."""
-        sampling = Sampling(temperature, torch.Generator().manual_seed(seed))
+        sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         state = self.start
         while True:
             latent, state = self.run.model.step(state, sampling)
@@ -72,11 +72,12 @@ class Continuer:
     def frames_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
         """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
         detail = Detail(self.representation, self._all_channels(), self.centre)
-        guard = self.guard = DriftGuard(self.frames, self.representation.options.spec)
+        guard = SpectrumGuard(self.frames, self.representation.options.spec)
         latents = self.latents_after(seed, temperature)
         while True:
             piece = torch.cat([detail.add(next(latents)) for _ in range(PATCHES_A_PIECE)])
             yield guard(piece[:, : self.frames.shape[1]])
+            self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
     def _all_channels(self) -> Tensor:
         """The source's frames: what the Model hears, then the channels that only follow."""
@@ -88,6 +89,7 @@ class Continuer:
         channels = self.prompt.channels
         stream = self._vocoder().open(channels, self.heard.samples, seed)
         resampler = Resampler(spec.sample_rate, self.prompt.sample_rate, channels)
+        guard = LevelGuard(self.heard.samples.numpy(), spec.sample_rate, self.prompt.sample_rate)
         past = self.heard.samples[:, -WARM_PAST:]
         # What the resampler is given of the past comes out first, and is dropped.
         drop = round(past.shape[1] * self.prompt.sample_rate / spec.sample_rate)
@@ -102,7 +104,9 @@ class Continuer:
             dropped = min(drop, block.shape[1])
             drop -= dropped
             if block.shape[1] > dropped:
-                yield (self.heard.rotation.T @ block[:, dropped:]).astype(np.float32)
+                held = guard(block[:, dropped:])
+                self.drift_guard["largest_level_db"] = round(guard.largest, 2)
+                yield (self.heard.rotation.T @ held).astype(np.float32)
 
     def _vocoder(self) -> Vocoder:
         configured = self.run.experiment.vocoder

@@ -1,14 +1,15 @@
 """Drift guard: running statistics of what was generated against the source, corrected gently and reported.
 
-A model that hears itself wanders. The guard follows the generated level and the mean of each band with a time constant
-of many seconds, and leans against what departs from the source by slow, bounded shifts of the log-mel frames. Swells
-shorter than the time constant are the texture's own and pass.
+A model that hears itself wanders. Two guards lean against it with a time constant of many seconds, so that swells,
+which are the texture's own, pass: `SpectrumGuard` shifts bands of the log-mel frames, `LevelGuard` turns the rendered
+samples up or down, since only there the power is known exactly.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,11 +21,12 @@ LARGEST_BAND = 2.0  # dB
 SMOOTHED_BANDS = 9  # over which band corrections are averaged
 END_SECONDS = 5.0  # of the prompt, whose level is where the tail sets out
 END_MARGIN = 1.0  # dB that the target may lie off the level of the prompt's end
+TRUST_SECONDS = 4.0  # of generated sound that it takes to doubt the level as much as to believe it
 DB = 20 / math.log(10)  # of one unit of a log-mel value
 
 
-class DriftGuard:
-    """Follows generated frames and shifts them back towards the source.
+class SpectrumGuard:
+    """Follows generated frames and shifts their bands back towards the source.
 
     Args:
         frames: ``[time, channels * n_mels]`` of the source.
@@ -36,14 +38,10 @@ class DriftGuard:
         # A Slaney band is a mean over its bins: its share of the power grows with their number.
         self.widths = torch.from_numpy((spec.filterbank() > 0).sum(1)).float()
         self.keep = math.exp(-1 / (SECONDS * spec.frame_rate))
-        powers = self._powers(frames)
-        end = powers[-max(round(END_SECONDS * spec.frame_rate), 1) :].mean()
-        margin = 10 ** (END_MARGIN / 10)
-        self.power = float(powers.mean().clamp(end / margin, end * margin))
         self.mean, self.loudest = frames.mean(0), frames.amax(0)
-        self.greatest_power = float(powers.max())
-        self.running_power, self.running_mean = self.power, self.mean.clone()
-        self.largest_level = self.largest_band = 0.0
+        self.greatest_power = float(self._powers(frames).max())
+        self.running_mean = self.mean.clone()
+        self.largest = 0.0
 
     def _powers(self, frames: Tensor) -> Tensor:
         """``[time]`` power of each frame, over all channels, in the unit of the frames."""
@@ -51,15 +49,11 @@ class DriftGuard:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """``[time, channels * n_mels]`` generated frames, in order -> the same, shifted."""
-        for frame, power in zip(frames, self._powers(frames).tolist(), strict=True):
-            self.running_power = self.keep * self.running_power + (1 - self.keep) * power
+        for frame in frames:
             self.running_mean.lerp_(frame, 1 - self.keep)
         bands = self._band_shift()
-        level = 10 * math.log10(max(self.power, 1e-20) / max(self.running_power, 1e-20))
-        level = max(-LARGEST_LEVEL, min(LARGEST_LEVEL, level))
-        self.largest_level = max(self.largest_level, abs(level))
-        self.largest_band = max(self.largest_band, float(bands.abs().max()))
-        return self._within_range(frames + (level + bands) / DB)
+        self.largest = max(self.largest, float(bands.abs().max()))
+        return self._within_range(frames + bands / DB)
 
     def _within_range(self, frames: Tensor) -> Tensor:
         """No band and no frame louder than the source ever is: a model that overshoots must not clip the output."""
@@ -76,6 +70,44 @@ class DriftGuard:
         )
         return smooth.clamp(-LARGEST_BAND, LARGEST_BAND).flatten()
 
-    def report(self) -> dict[str, float]:
-        """The largest corrections that were made, dB."""
-        return {"largest_level_db": round(self.largest_level, 2), "largest_band_db": round(self.largest_band, 2)}
+
+class LevelGuard:
+    """Holds the level of each principal channel, and so the balance between channels, to the source's.
+
+    The level aimed at is that of the whole source, but at most `END_MARGIN` from that of its end.
+
+    Args:
+        samples: ``[channels, time]`` principal channels of the source.
+        sample_rate: Hz, of the source.
+        output_rate: Hz, of what it will be given.
+    """
+
+    def __init__(self, samples: np.ndarray, sample_rate: int, output_rate: int) -> None:
+        self.output_rate = output_rate
+        powers = np.mean(np.square(samples, dtype=np.float64), axis=1)
+        end = np.mean(np.square(samples[:, -round(END_SECONDS * sample_rate) :], dtype=np.float64))
+        margin = 10 ** (END_MARGIN / 10)
+        aim = np.clip(powers.mean(), end / margin, end * margin)
+        self.target = powers * aim / max(powers.mean(), 1e-20)
+        self.peak = float(np.abs(samples).max(initial=0))
+        self.power, self.weight = self.target * TRUST_SECONDS, TRUST_SECONDS
+        self.gain = np.ones(len(samples))
+        self.largest = 0.0
+
+    def __call__(self, block: np.ndarray) -> np.ndarray:
+        """The next ``[channels, time]`` samples, at gains that glide from one block to the next."""
+        seconds = block.shape[1] / self.output_rate
+        keep = math.exp(-seconds / SECONDS)
+        power = np.mean(np.square(block, dtype=np.float64), axis=1)
+        self.power = keep * self.power + seconds * power
+        self.weight = keep * self.weight + seconds
+        wanted = np.sqrt((self.target * self.weight + 1e-20) / (self.power + 1e-20))
+        most = 10 ** (LARGEST_LEVEL / 20)
+        wanted = np.clip(wanted, 1 / most, most)
+        # Turning up must not make a peak that the source never had.
+        loudest = np.abs(block).max(axis=1)
+        wanted = np.where(wanted * loudest > self.peak, np.minimum(wanted, np.maximum(self.gain, 1.0)), wanted)
+        glide = np.linspace(self.gain, wanted, block.shape[1] + 1, axis=1)[:, 1:]
+        self.gain = wanted
+        self.largest = max(self.largest, float(np.abs(20 * np.log10(wanted)).max()))
+        return block * glide.astype(np.float32)

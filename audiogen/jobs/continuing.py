@@ -137,7 +137,7 @@ def write_tail(
         if not request.tail_only:
             writer.write(prompt.samples, exact=True)
         for block in _blocks(prompt, continuer, length, request):
-            writer.write(block)
+            writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
     with clock("measuring"):
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
@@ -154,7 +154,7 @@ def write_tail(
         "versions": versions(),
         "timings": dict(clock.seconds),
         "measures": measures,
-        "drift_guard": continuer.guard.report() if continuer is not None else None,
+        "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
     }
 
 

@@ -1,0 +1,104 @@
+"""Continuing a Tune: a prompt in, the notes that follow it out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from audiogen.audio import AudioWarning
+from audiogen.models import Model, Sampling, State
+from audiogen.representation.midi import Decoder, Tokenizer, Tune
+
+MOST_TOKENS = 100_000
+"""Of one tail: a tempo of millions a minute does not make an endless one."""
+
+
+@dataclass
+class TuneContinuer:
+    """A prompt read and a Model warmed on it, ready for any number of tails.
+
+    Args:
+        model: of tokens, in evaluation mode.
+        tokenizer: the scheme that it was trained on.
+        prompt: what is continued.
+    """
+
+    model: Model
+    tokenizer: Tokenizer
+    prompt: Tune
+    start: State = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = self.tokenizer.encode(self.prompt, ended=False)
+        with torch.no_grad():
+            self.start = self.model.start(torch.from_numpy(self.tokens)[None])
+
+    def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None) -> Tune:
+        """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`.
+
+        The end token is never drawn, and only such tokens as make sense at their place are.
+
+        Args:
+            sampling: how to draw; its ``allowed`` is not used.
+            seconds: length of the tail; notes that sound at its end are cut there.
+            bars: instead, whole bars after the one that the prompt ends in.
+        """
+        decoder = self._warmed()
+        if bars is not None:
+            last = decoder.bar + bars + (decoder.tick > decoder.bar_start)
+            self._draw(decoder, sampling, lambda: decoder.bar >= last)
+            decoded = decoder.tune()
+            lines = decoded.bar_lines(decoder.tick + 1)
+            return self._cut(decoded, int(lines[min(last, len(lines) - 1)]))
+        wanted = 0.0 if seconds is None else seconds
+        until = decoder.seconds + wanted * self._stretch(decoder)
+        self._draw(decoder, sampling, lambda: decoder.seconds >= until)
+        tail = self.tokenizer.tail(decoder.tune(), self.prompt)
+        stop = int(tail.ticks_at(float(tail.seconds_at(self.prompt.end)) + wanted))
+        return _until(tail, stop)
+
+    def _warmed(self) -> Decoder:
+        decoder = self.tokenizer.decoder(self.prompt)
+        for token in self.tokens.tolist():
+            decoder.push(token)
+        return decoder
+
+    def _stretch(self, decoder: Decoder) -> float:
+        """How much longer than in the prompt's own tempo the tail can last in the tokens' tempo, at least 1."""
+        told, own = decoder.tune(), self.prompt
+        tempos = [float(tune.tempos[-1, 1]) for tune in (told, own)]
+        return max(tempos[0] / tempos[1], 1.0)
+
+    @torch.no_grad()
+    def _draw(self, decoder: Decoder, sampling: Sampling, done: Callable[[], bool]) -> None:
+        state, end = self.start, self.tokenizer.vocabulary.index("end")
+        for _ in range(MOST_TOKENS):
+            if done():
+                return
+            allowed = decoder.allowed()
+            allowed[end] = False
+            token, state = self.model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
+            decoder.push(int(token))
+        text = f"the tail stops after {MOST_TOKENS} tokens, at {decoder.seconds:.1f} s"
+        warnings.warn(text, AudioWarning, stacklevel=2)
+
+    def _cut(self, decoded: Tune, stop: int) -> Tune:
+        return self.tokenizer.tail(_until(decoded, stop), self.prompt)
+
+
+def _until(tune: Tune, stop: int) -> Tune:
+    """The tune without what begins at or after a tick; notes that sound there end there."""
+    kept = tune.between(0, stop)
+    return replace(
+        kept,
+        tempos=_before(kept.tempos, stop),
+        meters=_before(kept.meters, stop),
+    )
+
+
+def _before(changes: np.ndarray, stop: int) -> np.ndarray:
+    return changes[(changes[:, 0] < stop) | (changes[:, 0] == 0)]
