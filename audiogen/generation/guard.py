@@ -22,6 +22,7 @@ SMOOTHED_BANDS = 9  # over which band corrections are averaged
 END_SECONDS = 5.0  # of the prompt, whose level is where the tail sets out
 END_MARGIN = 1.0  # dB that the target may lie off the level of the prompt's end
 TRUST_SECONDS = 4.0  # of generated sound that it takes to doubt the level as much as to believe it
+RELATIVE_FLOOR = 1e-6  # of the power, below which a principal channel is left alone
 DB = 20 / math.log(10)  # of one unit of a log-mel value
 
 
@@ -72,9 +73,11 @@ class SpectrumGuard:
 
 
 class LevelGuard:
-    """Holds the level of each principal channel, and so the balance between channels, to the source's.
+    """Holds level and stereo image: the covariance of the principal channels, to the source's.
 
-    The level aimed at is that of the whole source, but at most `END_MARGIN` from that of its end.
+    The level aimed at is that of the whole source, but at most `END_MARGIN` from that of its end. What departs is mixed
+    back by the least change that does it, the optimal transport between two Gaussians (Olkin & Pukelsheim 1982, Linear
+    Algebra Appl. 48); of one channel, a gain.
 
     Args:
         samples: ``[channels, time]`` principal channels of the source.
@@ -84,30 +87,50 @@ class LevelGuard:
 
     def __init__(self, samples: np.ndarray, sample_rate: int, output_rate: int) -> None:
         self.output_rate = output_rate
-        powers = np.mean(np.square(samples, dtype=np.float64), axis=1)
-        end = np.mean(np.square(samples[:, -round(END_SECONDS * sample_rate) :], dtype=np.float64))
+        covariance = _covariance(samples)
+        self.floor = np.eye(len(samples)) * (RELATIVE_FLOOR * np.trace(covariance) + 1e-20)
+        power, end = np.trace(covariance), np.trace(_covariance(samples[:, -round(END_SECONDS * sample_rate) :]))
         margin = 10 ** (END_MARGIN / 10)
-        aim = np.clip(powers.mean(), end / margin, end * margin)
-        self.target = powers * aim / max(powers.mean(), 1e-20)
+        self.target = covariance * np.clip(power, end / margin, end * margin) / max(power, 1e-20)
         self.peak = float(np.abs(samples).max(initial=0))
-        self.power, self.weight = self.target * TRUST_SECONDS, TRUST_SECONDS
-        self.gain = np.ones(len(samples))
+        self.covariance, self.weight = self.target * TRUST_SECONDS, TRUST_SECONDS
+        self.mixing = np.eye(len(samples))
         self.largest = 0.0
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """The next ``[channels, time]`` samples, at gains that glide from one block to the next."""
+        """The next ``[channels, time]`` samples, by a mixing that glides from one block to the next."""
         seconds = block.shape[1] / self.output_rate
         keep = math.exp(-seconds / SECONDS)
-        power = np.mean(np.square(block, dtype=np.float64), axis=1)
-        self.power = keep * self.power + seconds * power
+        self.covariance = keep * self.covariance + seconds * _covariance(block)
         self.weight = keep * self.weight + seconds
-        wanted = np.sqrt((self.target * self.weight + 1e-20) / (self.power + 1e-20))
-        most = 10 ** (LARGEST_LEVEL / 20)
-        wanted = np.clip(wanted, 1 / most, most)
+        wanted = self._transport(self.covariance / self.weight)
         # Turning up must not make a peak that the source never had.
-        loudest = np.abs(block).max(axis=1)
-        wanted = np.where(wanted * loudest > self.peak, np.minimum(wanted, np.maximum(self.gain, 1.0)), wanted)
-        glide = np.linspace(self.gain, wanted, block.shape[1] + 1, axis=1)[:, 1:]
-        self.gain = wanted
-        self.largest = max(self.largest, float(np.abs(20 * np.log10(wanted)).max()))
-        return block * glide.astype(np.float32)
+        mixed = np.abs(wanted @ block).max()
+        wanted *= min(1.0, max(self.peak, float(np.abs(block).max())) / max(mixed, 1e-20))
+        glide = (np.arange(block.shape[1]) + 1) / block.shape[1]
+        held = self.mixing @ block * (1 - glide) + wanted @ block * glide
+        self.mixing = wanted
+        self.largest = max(self.largest, float(np.abs(20 * np.log10(np.linalg.eigvalsh(wanted))).max()))
+        return held.astype(np.float32)
+
+    def _transport(self, covariance: np.ndarray) -> np.ndarray:
+        root = _power_of(self.target + self.floor, 0.5)
+        mixing = root @ _power_of(root @ (covariance + self.floor) @ root, -0.5) @ root
+        values, vectors = np.linalg.eigh(mixing)
+        most = 10 ** (LARGEST_LEVEL / 20)
+        return (vectors * values.clip(1 / most, most)) @ vectors.T
+
+
+def _covariance(samples: np.ndarray) -> np.ndarray:
+    """``[channels, time]`` -> mean power of and between channels ``[channels, channels]``."""
+    total = np.zeros((len(samples), len(samples)))
+    for start in range(0, samples.shape[1], 1 << 20):  # in double precision, a piece at a time
+        piece = samples[:, start : start + (1 << 20)].astype(np.float64)
+        total += piece @ piece.T
+    return total / max(samples.shape[1], 1)
+
+
+def _power_of(matrix: np.ndarray, exponent: float) -> np.ndarray:
+    """Of a symmetric positive matrix."""
+    values, vectors = np.linalg.eigh(matrix)
+    return (vectors * values.clip(1e-30) ** exponent) @ vectors.T
