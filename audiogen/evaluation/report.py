@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
@@ -52,6 +51,15 @@ class Candidate:
         shares = {"copied": self.copied, "looped": self.looped}
         return {"candidate": self.name, "overall": self.overall, **shares, **self.classes}
 
+    def repeats(self, real: Candidate) -> list[str]:
+        """What is wrong with its originality, beside that of real audio, in words; empty if nothing is."""
+        faults = []
+        if (self.copied or 0) > (real.copied or 0) + ALLOWED:
+            faults.append(f"copies the prompt ({_percent(self.copied)})")
+        if (self.looped or 0) > (real.looped or 0) + ALLOWED:
+            faults.append(f"repeats itself ({_percent(self.looped)})")
+        return faults
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -82,13 +90,8 @@ class Evaluation:
         return [self.output, self.real, *self.baselines]
 
     def repeats(self, candidate: Candidate) -> list[str]:
-        """What is wrong with a candidate's originality, in words; empty if nothing is."""
-        faults = []
-        if (candidate.copied or 0) > (self.real.copied or 0) + ALLOWED:
-            faults.append(f"copies the prompt ({_percent(candidate.copied)})")
-        if (candidate.looped or 0) > (self.real.looped or 0) + ALLOWED:
-            faults.append(f"repeats itself ({_percent(candidate.looped)})")
-        return faults
+        """`Candidate.repeats` beside this evaluation's real audio."""
+        return candidate.repeats(self.real)
 
     def beats(self, baseline: Candidate) -> bool | None:
         """Whether the output is closer to real audio; None if that cannot be said or the baseline repeats."""
@@ -180,20 +183,23 @@ def evaluate_sounds(sounds: Sounds) -> Evaluation:
     judge, excerpt = sounds.measures.judge, sounds.excerpt
     tails = {"output": excerpt, **sounds.baselines}
     with progress(len(tails), "judging") as bar:
-        judged, *baselines = [_judged(name, tail, judge, bar) for name, tail in tails.items()]
+        candidates = []
+        for name, tail in tails.items():
+            candidates.append(judged(name, tail, judge))
+            bar.update()
     return Evaluation(
         measures=measures,
-        output=judged,
-        real=_real(sounds.real, judge, list(judged.classes)),
-        baselines=baselines,
+        output=candidates[0],
+        real=judged_real(sounds.real, judge, list(candidates[0].classes)),
+        baselines=candidates[1:],
         distances=_distances(excerpt, sounds.real, sounds.source),
         marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
     )
 
 
-def _judged(name: str, tail: Recording, judge: Judge, bar: tqdm) -> Candidate:
+def judged(name: str, tail: Recording, judge: Judge) -> Candidate:
+    """A tail as a candidate."""
     texture = judge.texture(tail)
-    bar.update()
     return Candidate(
         name,
         texture.overall if texture else None,
@@ -207,7 +213,7 @@ def _share(matches: Matches | None) -> float | None:
     return matches.share if matches else None
 
 
-def _real(real: Recording, judge: Judge, classes: list[str]) -> Candidate:
+def judged_real(real: Recording, judge: Judge, classes: list[str]) -> Candidate:
     """Real audio is its own measure; against itself as the source, copying would say nothing."""
     piece = end_of(real, 2 * EXCERPT)
     copied = None if judge.held_out is None else _share(judge.copying(piece))
