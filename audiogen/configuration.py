@@ -129,6 +129,7 @@ def _value(hint: Any, table: Mapping[str, Any] | None, value: Any, source: str, 
 
 
 def _choice(table: Mapping[str, Any], value: Any, source: str, path: str) -> Choice:
+    value = {"kind": value} if isinstance(value, str) else value
     if not isinstance(value, Mapping) or "kind" not in value:
         raise InputError(_place(source, path), "no kind is named", f"write {{kind: ...}}, one of {', '.join(table)}")
     kind = str(value["kind"])

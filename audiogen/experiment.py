@@ -23,6 +23,8 @@ from audiogen.vocoders.table import VOCODERS
 class Augmentation:
     """What is done to training windows; 0 switches each off. Time shift: windows start at any frame.
 
+    The first four concern sound, the last two tunes.
+
     Args:
         gain: standard deviation of a level shift of the whole window, dB.
         tilt: standard deviation of a spectral tilt over the whole band, dB.
@@ -30,12 +32,16 @@ class Augmentation:
             (SpecAugment).
         time_mask: longest stretch of frames replaced by the window's mean frame, as a share of it
             (SpecAugment).
+        transposition: farthest transposition of a tune each way, semitones.
+        tempo: largest relative change of a tune's tempo each way.
     """
 
     gain: NonNegative = 1.0
     tilt: NonNegative = 0.0
     frequency_mask: Unit = 0.0
     time_mask: Unit = 0.0
+    transposition: Whole = 6
+    tempo: Unit = 0.1
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Training:
         horizon: steps over which the schedule runs out; None for ``steps``. A training stopped by a
             wall-clock budget is repeated exactly by the ``steps`` and ``horizon`` that it reports.
         batch: windows a step.
-        window: seconds of a window.
+        window: length of a window: seconds of sound, or tokens of a tune.
         optimizer: "adamw", "adam", "rmsprop" or "sgd" (with Nesterov momentum 0.9).
         learning_rate: peak rate.
         weight_decay: decoupled for adamw, an L2 penalty for the others.
@@ -98,6 +104,15 @@ class Experiment:
     vocoder: Choice = choice(VOCODERS, "source")
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        made, read = REPRESENTATIONS[self.representation.kind].tokens, MODELS[self.model.kind].tokens
+        if made != read:
+            fitting = [kind for kind, model in MODELS.items() if model.tokens == made]
+            raise ValueError(
+                f"the model {self.model.kind} does not read what the representation {self.representation.kind} makes"
+                f"; choose model.kind from {', '.join(fitting)}"
+            )
 
 
 def read_experiment(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Experiment:

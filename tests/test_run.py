@@ -43,7 +43,7 @@ def test_a_run_comes_back_as_it_was(run: Run, tmp_path: Path):
     prompt = torch.randn(1, 5, run.representation.features)
     frames = []
     for one in (run, opened):
-        source = Sampling(1.0, torch.Generator().manual_seed(1))
+        source = Sampling(1.0, generator=torch.Generator().manual_seed(1))
         with torch.no_grad():
             frames.append(one.model.step(one.model.start(prompt), source)[0])
     assert torch.equal(*frames)

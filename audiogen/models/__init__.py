@@ -2,9 +2,11 @@
 
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.sequence import Sequence
+from audiogen.models.tokens import Tokens
 
 MODELS: dict[str, type[Model]] = {
     "sequence": Sequence,
+    "tokens": Tokens,
 }
 
 __all__ = ["MODELS", "Model", "Sampling", "State"]

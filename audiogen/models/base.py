@@ -1,8 +1,8 @@
 """What every Model is: what follows these Frames?
 
-A Model sees tensors only: Frames ``[batch, time, feature]`` (float), or tokens ``[batch, time]`` (int64). It
-knows nothing of files, sample rates or channels. Its recurrent memory is an explicit state that the caller
-carries.
+A Model sees tensors only: Frames ``[batch, time, feature]`` (float), or tokens ``[batch, time]`` (int64), where
+a frame is one token and a batch of single frames is ``[batch]``. It knows nothing of files, sample rates or
+channels. Its recurrent memory is an explicit state that the caller carries.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,19 @@ class Sampling:
     Args:
         temperature: 0 gives each Head's most likely (or mean) frame, 1 its own distribution; above 1 is
             wilder.
+        top_k: draw from this many likeliest tokens (Fan et al. 2018, arXiv 1805.04833); 0 for all.
+        top_p: draw from the fewest likeliest tokens that hold this share (Holtzman et al. 2020, arXiv 1904.09751).
+        min_p: draw from tokens at least this share as likely as the likeliest (Nguyen et al. 2024, arXiv 2407.01082).
+        allowed: ``[size]`` or ``[batch, size]`` bool, the tokens that may be drawn; None for all. This and the three
+            above concern tokens only.
         generator: source of randomness; the same generator state gives the same draws.
     """
 
     temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    allowed: Tensor | None = field(default=None, repr=False)
     generator: torch.Generator | None = field(default=None, repr=False)
 
     def normal(self, *shape: int, device: torch.device | None = None) -> Tensor:
@@ -44,7 +53,13 @@ class Sampling:
 
 
 class Model(nn.Module, ABC):
-    """A distribution over the next frame given all earlier ones."""
+    """A distribution over the next frame given all earlier ones.
+
+    Attributes:
+        tokens: whether its frames are tokens.
+    """
+
+    tokens: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:

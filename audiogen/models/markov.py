@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from audiogen.models.base import Model, Sampling, State
+from audiogen.models.heads.categorical import draw
 
 SCALES = (0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.8)
 LARGEST_DISCOUNT = 0.99  # of a count, up to counts of 3
@@ -72,6 +74,7 @@ class Markov(Model):
     """
 
     Options = MarkovOptions
+    tokens: ClassVar[bool] = True
 
     def __init__(self, size: int, options: MarkovOptions) -> None:
         super().__init__()
@@ -193,12 +196,8 @@ class Markov(Model):
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         likely = torch.stack([self.probabilities(context) for context in state])
-        if sampling.temperature > 0:
-            likely = (likely.log() / sampling.temperature).softmax(-1)
-            drawn = torch.multinomial(likely, 1, generator=sampling.generator)
-        else:
-            drawn = likely.argmax(-1, keepdim=True)
-        return drawn[:, 0], torch.cat([state, drawn], dim=1)[:, -self.order :] if self.order else state
+        drawn = draw(likely.log(), sampling)
+        return drawn, torch.cat([state, drawn[:, None]], dim=1)[:, -self.order :] if self.order else state
 
 
 def _joined(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -9,14 +9,19 @@ from torch import Tensor
 
 
 class Representation(ABC):
-    """A code fitted on the training part and saved with the Run as plain tensors."""
+    """A code fitted on the training part and saved with the Run as plain tensors.
+
+    Attributes:
+        tokens: whether its frames are tokens, integers ``[batch, time]``.
+    """
 
     Options: ClassVar[type]
+    tokens: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def features(self) -> int:
-        """Size of one of the Model's frames."""
+        """Size of one of the Model's frames; of the vocabulary where they are tokens."""
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:

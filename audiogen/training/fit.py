@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,23 +23,21 @@ from audiogen.audio import Recording
 from audiogen.devices import pick_device
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, checked
+from audiogen.representation.midi import Tune
 from audiogen.run import Run, new_model
 from audiogen.training.callbacks import AtomicCheckpoints, Averaging, Budget, Checkpoints, Ending, Progress
-from audiogen.training.listening import Listening
-from audiogen.training.material import (
-    Material,
-    decided,
-    fit_representation,
-    of_folder,
-    of_recording,
-    validation_windows,
-    windows_of,
-)
+from audiogen.training.lessons import Batch, Lessons
+from audiogen.training.material import decided
+from audiogen.training.mel_lessons import mel_lessons
 from audiogen.training.module import VALIDATION, Batches, Fitting, seed_of
 from audiogen.training.resuming import CHECKPOINT, TENSORBOARD, begin, checkpoint_in, finished, refuse_changes
+from audiogen.training.tune_lessons import tune_lessons
 
-CACHE = "cache"
-VALIDATION_WINDOWS = 16
+LESSONS: dict[str, Callable[[Experiment, object, Path | None], Lessons]] = {
+    "mel": mel_lessons,
+    "midi": tune_lessons,
+}
+"""What a training learns from, by the kind of its Representation."""
 LOG_EVERY = 5  # steps
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 TALKATIVE = ("pytorch_lightning", "lightning_fabric", "lightning")
@@ -47,7 +45,7 @@ TALKATIVE = ("pytorch_lightning", "lightning_fabric", "lightning")
 
 def train(
     experiment: Experiment,
-    data: Recording | Path,
+    data: Recording | Tune | Path,
     folder: Path | None = None,
     budget: float | None = None,
     resume: bool = False,
@@ -57,7 +55,8 @@ def train(
 
     Args:
         experiment: what to train and how.
-        data: one Recording (split in time), or a folder of recordings or a cache (split by recording).
+        data: for ``mel``, one Recording (split in time), or a folder of recordings or a cache (split by recording);
+            for ``midi``, one Tune or MIDI file (split in time), or a folder or data set of tunes (split by tune).
         folder: where the Run, its checkpoints and its TensorBoard events go, instead of what a Run there
             held; None keeps everything in memory.
         budget: most wall-clock seconds; None stops by the experiment's steps and patience alone.
@@ -79,16 +78,16 @@ def train(
         if (run := finished(folder)) is not None:
             return run
         checkpoint = checkpoint_in(folder)
-    material = _material(experiment, data, folder)
+    lessons = LESSONS[experiment.representation.kind](experiment, data, folder)
     if folder is not None and checkpoint is None:
         begin(experiment, folder)
-    representation = fit_representation(material, experiment.representation.options)
     with _own_randomness(where), _quiet():
         torch.manual_seed(seed_of(experiment.training.seed, 0))
-        fitting = Fitting(new_model(experiment, representation), representation, experiment)
-        trainer = _trainer(fitting, folder, budget, started, where, bool(material.validation))
-        _fit(trainer, fitting, material, checkpoint)
-    run = _finished(fitting, material, time.monotonic() - started)
+        fitting = Fitting(new_model(experiment, lessons.representation), lessons, experiment)
+        held = lessons.validation()
+        trainer = _trainer(fitting, folder, budget, started, where, held is not None)
+        _fit(trainer, fitting, held, checkpoint)
+    run = _finished(fitting, lessons, time.monotonic() - started)
     if folder is not None:
         run.save(folder)
         run.path = folder
@@ -96,21 +95,12 @@ def train(
     return run
 
 
-def _material(experiment: Experiment, data: Recording | Path, folder: Path | None) -> Material:
-    options, training = experiment.representation.options, experiment.training
-    if isinstance(data, Recording):
-        return of_recording(data, options, training.shares)
-    if folder is None:
-        raise InputError(data, "a folder is trained on into a Run", "name one with -o")
-    return of_folder(data, folder / CACHE, options, training.shares, training.seed)
-
-
-def _fit(trainer: lightning.Trainer, fitting: Fitting, material: Material, checkpoint: Path | None) -> None:
+def _fit(trainer: lightning.Trainer, fitting: Fitting, held: Batch | None, checkpoint: Path | None) -> None:
     """`Trainer.fit`, but Ctrl-C stays Ctrl-C: the library exits with 1, and goes deaf to any further one."""
     main = threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGINT) if main else None
     try:
-        trainer.fit(fitting, *_loaders(fitting, material), ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(fitting, *_loaders(fitting, held), ckpt_path=checkpoint, weights_only=True)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None
@@ -120,14 +110,10 @@ def _fit(trainer: lightning.Trainer, fitting: Fitting, material: Material, check
             signal.signal(signal.SIGINT, handler)
 
 
-def _loaders(fitting: Fitting, material: Material) -> tuple[DataLoader, DataLoader | None]:
-    options = fitting.options
-    windows = windows_of(material.train, fitting.representation, options)
-    batches = DataLoader(Batches(windows, options.batch, lambda: fitting.global_step), batch_size=None)
-    held = validation_windows(material, fitting.representation, options)
-    if held is None:
-        return batches, None
-    return batches, DataLoader([held.spread(VALIDATION_WINDOWS)], batch_size=None)  # type: ignore[arg-type]
+def _loaders(fitting: Fitting, held: Batch | None) -> tuple[DataLoader, DataLoader | None]:
+    batches = Batches(fitting.lessons, fitting.options.batch, lambda: fitting.global_step)
+    validation: Any = None if held is None else DataLoader([held], batch_size=None)  # type: ignore[arg-type]
+    return DataLoader(batches, batch_size=None), validation
 
 
 def _trainer(
@@ -175,14 +161,14 @@ def _callbacks(
     if validated and options.patience > 0:
         callbacks.append(EarlyStopping(VALIDATION, patience=options.patience, verbose=False))
     if folder is not None and options.listen_every > 0:
-        callbacks.append(Listening(options.listen_every))
+        callbacks.append(fitting.lessons.listening(options.listen_every))
     if folder is not None:
         interval = options.validate_every if validated else None
         callbacks.append(Checkpoints(folder / CHECKPOINT, options.checkpoint_every, interval))
     return callbacks
 
 
-def _finished(fitting: Fitting, material: Material, seconds: float) -> Run:
+def _finished(fitting: Fitting, lessons: Lessons, seconds: float) -> Run:
     model, trainer = fitting.model, fitting.trainer
     if fitting.best_weights is not None:
         model.load_state_dict(fitting.best_weights)
@@ -198,8 +184,8 @@ def _finished(fitting: Fitting, material: Material, seconds: float) -> Run:
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "seconds": round(seconds, 2),
         "device": str(fitting.device),
-        "split": material.split,
-    }
+        "split": lessons.split,
+    } | lessons.report(model.cpu().eval())
     return Run(fitting.experiment, fitting.representation, model.cpu().eval(), metrics)
 
 

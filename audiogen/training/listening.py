@@ -12,7 +12,6 @@ from torch import Tensor
 
 from audiogen.models import Sampling
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.training.module import Fitting
 from audiogen.vocoders.table import build as build_vocoder
 
 SECONDS = 4.0
@@ -33,12 +32,12 @@ class Listening(Callback):
             with torch.random.fork_rng(devices=[]), torch.no_grad():
                 self._listen(trainer, module)
 
-    def _listen(self, trainer: lightning.Trainer, module: Fitting) -> None:
+    def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
         loader: Any = trainer.val_dataloaders or trainer.train_dataloader
         frames, centres = next(iter(loader))
         frames, centre = frames[:1].to(module.device), centres[:1].to(module.device)
         representation = module.representation
-        latents = module.encode((frames, centre))
+        latents = module.lessons.frames((frames, centre))
         was_training = module.model.training
         module.model.eval()
         steps = max(round(SECONDS / representation.step_seconds), 1)
@@ -58,8 +57,8 @@ class Listening(Callback):
             samples = self._samples(version, representation)
             writer.add_audio(f"audio/{name}", samples, trainer.global_step, spec.sample_rate)
 
-    def _rollout(self, module: Fitting, latents: Tensor, steps: int) -> Tensor:
-        sampling = Sampling(1.0, torch.Generator().manual_seed(module.options.seed))
+    def _rollout(self, module: Any, latents: Tensor, steps: int) -> Tensor:
+        sampling = Sampling(1.0, generator=torch.Generator().manual_seed(module.options.seed))
         state, drawn = module.model.start(latents), []
         for _ in range(steps):
             latent, state = module.model.step(state, sampling)

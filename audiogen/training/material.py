@@ -122,6 +122,8 @@ def of_cached(cached: Sequence[CachedRecording], options: MelOptions, shares: Sh
 def decided(experiment: Experiment, channels: int) -> Experiment:
     """The experiment with its number of principal channels decided: at most two, unless it names more."""
     options = experiment.representation.options
+    if not isinstance(options, MelOptions):
+        return experiment  # tunes have none
     settled = replace(options, channels=options.channels or min(channels, MOST_CHANNELS))
     return replace(experiment, representation=Choice(experiment.representation.kind, settled))
 

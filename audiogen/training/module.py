@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,15 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from audiogen.data.windows import Windows
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.models import Model
-from audiogen.representation.mel_latents import MelLatents
-from audiogen.training.augmentation import augment
+from audiogen.training.lessons import Batch, Lessons
 from audiogen.training.optimisation import OPTIMIZERS, Plateau, rate_factor
 
-Batch = tuple[Tensor, Tensor]
 VALIDATION = "validation/loss"
 CURE = "put them back, or train anew with --force"
 
@@ -29,13 +25,13 @@ CURE = "put them back, or train anew with --force"
 class Batches(IterableDataset):
     """Endless batches from the step at hand on: a resumed training goes on where it stopped."""
 
-    def __init__(self, windows: Windows, size: int, step: Callable[[], int]) -> None:
-        self.windows, self.size, self.step = windows, size, step
+    def __init__(self, lessons: Lessons, size: int, step: Callable[[], int]) -> None:
+        self.lessons, self.size, self.step = lessons, size, step
 
     def __iter__(self) -> Iterator[Batch]:
         step = self.step()
         while True:
-            yield self.windows.batch(step, self.size)
+            yield self.lessons.batch(step, self.size)
             step += 1
 
 
@@ -44,22 +40,14 @@ def seed_of(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def fingerprint(representation: MelLatents) -> str:
-    """SHA-256 of what was fitted: it changes with the recordings that train, and with how they are split."""
-    digest = hashlib.sha256()
-    for tensor in representation.tensors().values():
-        digest.update(tensor.contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 class Fitting(lightning.LightningModule):
-    """Trains a Model on windows of frames, encoded as they come."""
+    """Trains a Model on its Lessons."""
 
-    def __init__(self, model: Model, representation: MelLatents, experiment: Experiment) -> None:
+    def __init__(self, model: Model, lessons: Lessons, experiment: Experiment) -> None:
         super().__init__()
-        self.statistics = fingerprint(representation)
+        self.statistics = lessons.fingerprint()
         self.model, self.experiment, self.options = model, experiment, experiment.training
-        self.representation = representation
+        self.lessons, self.representation = lessons, lessons.representation
         self.last_step = self.options.steps
         self.horizon = self.options.horizon or self.options.steps
         self.plateau = Plateau()
@@ -71,16 +59,9 @@ class Fitting(lightning.LightningModule):
         if self.options.compile and self.device.type == "cuda":
             self.compute_loss = torch.compile(self.model.loss)
 
-    def encode(self, batch: Batch) -> Tensor:
-        """Windows and their centres -> the Model's frames."""
-        frames, centres = batch
-        return self.representation.latents.to(frames.device).encode(frames, centres)
-
     def training_step(self, batch: Batch, index: int) -> Tensor:
         torch.manual_seed(seed_of(self.options.seed, self.global_step))
-        frames, centres = batch
-        frames = augment(frames, self.experiment.augmentation, self.representation.options.spec.n_mels)
-        losses = self.compute_loss(self.encode((frames, centres)))
+        losses = self.compute_loss(self.lessons.frames(batch, augmented=True))
         self.log_dict({f"train/{name}": value.detach() for name, value in losses.items()})
         self.log("train/learning_rate", self.optimizers().param_groups[0]["lr"])  # type: ignore[union-attr]
         return losses["loss"]
@@ -89,7 +70,7 @@ class Fitting(lightning.LightningModule):
         # Averaged weights are in place here. The noise is the same each time, so that losses can be compared.
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(self.options.seed)
-            losses = self.model.loss(self.encode(batch))
+            losses = self.model.loss(self.lessons.frames(batch))
         self.log_dict({f"validation/{name}": value for name, value in losses.items()})
         loss = float(losses["loss"])
         if self.options.schedule == "plateau":

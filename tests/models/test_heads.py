@@ -46,7 +46,7 @@ def context(count: int = 4) -> Tensor:
 
 
 def sampling(temperature: float = 1.0, seed: int = 0) -> Sampling:
-    return Sampling(temperature, torch.Generator().manual_seed(seed))
+    return Sampling(temperature, generator=torch.Generator().manual_seed(seed))
 
 
 @torch.no_grad()

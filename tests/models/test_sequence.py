@@ -35,7 +35,7 @@ def frames(batch: int = 3, time: int = 20, seed: int = 0) -> Tensor:
 
 
 def sampling(seed: int = 0) -> Sampling:
-    return Sampling(1.0, torch.Generator().manual_seed(seed))
+    return Sampling(1.0, generator=torch.Generator().manual_seed(seed))
 
 
 def test_it_stands_in_the_table():

@@ -1,6 +1,7 @@
-"""The table of Heads: ``head: {kind: KEY, ...}`` in a config."""
+"""The tables of Heads: ``head: {kind: KEY, ...}`` in a config, for frames and for tokens."""
 
 from audiogen.models.heads.base import Head
+from audiogen.models.heads.categorical import Categorical
 from audiogen.models.heads.flow import Flow
 from audiogen.models.heads.mixture import Mixture
 from audiogen.models.heads.point import Point
@@ -9,4 +10,7 @@ HEADS: dict[str, type[Head]] = {
     "point": Point,
     "mixture": Mixture,
     "flow": Flow,
+}
+TOKEN_HEADS: dict[str, type[Head]] = {
+    "categorical": Categorical,
 }

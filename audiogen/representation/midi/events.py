@@ -136,6 +136,30 @@ class Events(Tokenizer):
                 writer.write(tick, rank, row)
         return np.array(writer.finish(None if ended else until), np.int64)
 
+    def pitched(self, tokens: np.ndarray) -> np.ndarray:
+        parts, drums = self._ids("part"), []
+        part, drum = 0, self.ids["program drums"]
+        for token in tokens[(tokens == drum) | (parts.start <= tokens) & (tokens < parts.stop)].tolist():
+            if token == drum:
+                drums.append(part)
+            else:
+                part = token - parts.start
+        said = np.where((parts.start <= tokens) & (tokens < parts.stop), np.arange(len(tokens)), 0)
+        playing = tokens[np.maximum.accumulate(said)] - parts.start  # the part that was said last
+        pitches = self._ids("pitch")
+        return (pitches.start <= tokens) & (tokens < pitches.stop) & ~np.isin(playing, drums)
+
+    def at_tempo(self, tokens: np.ndarray, factor: float) -> np.ndarray:
+        tempos = self._ids("tempo")
+        faster = np.rint((tokens.astype(np.int64) - tempos.start + SLOWEST) * factor).clip(SLOWEST, FASTEST) - SLOWEST
+        told = (tempos.start <= tokens) & (tokens < tempos.stop)
+        return np.where(told, tempos.start + faster.astype(np.int64), tokens)
+
+    def _ids(self, kind: str) -> range:
+        """The tokens of one kind, which stand together in the vocabulary."""
+        found = [index for index, name in enumerate(self.vocabulary) if name.startswith(kind + " ")]
+        return range(found[0], found[-1] + 1)
+
     def decoder(self, prompt: Tune | None = None) -> Decoder:
         return EventsDecoder(self.vocabulary, self.resolution, self.page, None if prompt is None else prompt.parts)
 

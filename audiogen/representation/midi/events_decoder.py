@@ -43,7 +43,7 @@ class EventsDecoder(Decoder):
         self.programs: list[int | str | None] = []
         self.part = 0
         self.velocities: dict[int, int] = {}
-        self.bar_start, self.meter, self.tempo = 0, DEFAULT_METER, 6e7 / DEFAULT_TEMPO
+        self.meter, self.tempo = DEFAULT_METER, 6e7 / DEFAULT_TEMPO
         self.notes: list[tuple[int, int, int, int, int]] = []
         self.tempos: list[tuple[int, int]] = [(0, DEFAULT_TEMPO)]
         self.meters: list[tuple[int, int, int]] = [(0, *DEFAULT_METER)]

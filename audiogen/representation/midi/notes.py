@@ -56,6 +56,9 @@ class Notes(Tokenizer):
             steps[start : start + 1] = PITCH + pitch
         return np.concatenate([[START], steps, [END] if ended else []]).astype(np.int64)
 
+    def pitched(self, tokens: np.ndarray) -> np.ndarray:
+        return tokens >= PITCH
+
     def decoder(self, prompt: Tune | None = None) -> Decoder:
         return _NotesDecoder(self, prompt)
 
@@ -93,7 +96,6 @@ class _NotesDecoder(Decoder):
         scaled = empty if prompt is None else prompt.rescaled(tokenizer.resolution)
         self.clock = replace(empty, tempos=scaled.tempos, meters=scaled.meters)
         self.meter = 0  # index of the meter that holds now
-        self.bar_start = 0
 
     def push(self, token: int) -> None:
         if self.ended or token == START:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
@@ -35,20 +35,21 @@ def tokenizer_of(described: dict[str, Any]) -> Tokenizer:
 @dataclass(frozen=True)
 class MidiOptions:
     """Args:
-    tokens: the scheme that turns tunes into tokens.
+    scheme: how tunes become tokens, one of `TOKENIZERS`.
     """
 
-    tokens: Choice = choice(TOKENIZERS, "events")
+    scheme: Choice = choice(TOKENIZERS, "events")
 
 
 class Midi(Representation):
     """Tune <-> tokens ``[time]``. Nothing is fitted."""
 
     Options = MidiOptions
+    tokens: ClassVar[bool] = True
 
     def __init__(self, options: MidiOptions) -> None:
         self.options = options
-        self.tokenizer = TOKENIZERS[options.tokens.kind](options.tokens.options)
+        self.tokenizer = TOKENIZERS[options.scheme.kind](options.scheme.options)
 
     @property
     def features(self) -> int:

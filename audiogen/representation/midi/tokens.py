@@ -19,12 +19,13 @@ class Decoder(ABC):
     Attributes:
         tick: now, in steps of the scheme's grid; never falls.
         bar: index of the bar that now lies in; -1 before the first.
+        bar_start: where that bar begins, in steps.
         seconds: now.
         ended: whether the end token has come; all later tokens are ignored.
     """
 
     def __init__(self) -> None:
-        self.tick, self.bar, self.seconds, self.ended = 0, -1, 0.0, False
+        self.tick, self.bar, self.bar_start, self.seconds, self.ended = 0, -1, 0, 0.0, False
 
     @abstractmethod
     def push(self, token: int) -> None:
@@ -83,6 +84,15 @@ class Tokenizer(ABC):
         for token in tokens:
             decoder.push(int(token))
         return decoder.tune()
+
+    @abstractmethod
+    def pitched(self, tokens: np.ndarray) -> np.ndarray:
+        """Which of the tokens ``[time]`` of a tune, from its start on, are pitches that a transposition moves by as
+        much, ``[time]`` bool."""
+
+    def at_tempo(self, tokens: np.ndarray, factor: float) -> np.ndarray:
+        """The tokens of the same notes ``factor`` times as fast; a scheme without tempos knows no difference."""
+        return tokens
 
     def join(self, prompt: Tune) -> int:
         """Grid step at which a continuation begins: the first one not before the prompt's end."""

@@ -1,0 +1,73 @@
+"""Lessons for the ``mel`` Representation: windows of recordings."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.representation.mel_latents import MelLatents
+from audiogen.training.augmentation import augment
+from audiogen.training.lessons import Batch, Lessons
+from audiogen.training.listening import Listening
+from audiogen.training.material import (
+    Material,
+    fit_representation,
+    of_folder,
+    of_recording,
+    validation_windows,
+    windows_of,
+)
+
+CACHE = "cache"
+VALIDATION_WINDOWS = 16
+
+
+class MelLessons(Lessons):
+    """Windows of mel frames with their centres, encoded as they come."""
+
+    representation: MelLatents
+
+    def __init__(self, material: Material, experiment: Experiment) -> None:
+        self.material, self.experiment, self.split = material, experiment, material.split
+        self.representation = fit_representation(material, experiment.representation.options)
+        self.windows = windows_of(material.train, self.representation, experiment.training)
+
+    def batch(self, step: int, size: int) -> Batch:
+        return self.windows.batch(step, size)
+
+    def validation(self) -> Batch | None:
+        held = validation_windows(self.material, self.representation, self.experiment.training)
+        return None if held is None else held.spread(VALIDATION_WINDOWS)
+
+    def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
+        frames, centres = batch
+        if augmented:
+            frames = augment(frames, self.experiment.augmentation, self.representation.options.spec.n_mels)
+        return self.representation.latents.to(frames.device).encode(frames, centres)
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for tensor in self.representation.tensors().values():
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def listening(self, every: int) -> Callback:
+        return Listening(every)
+
+
+def mel_lessons(experiment: Experiment, data: object, folder: Path | None) -> Lessons:
+    """A Recording (split in time), or a folder of recordings or a cache (split by recording)."""
+    options, training = experiment.representation.options, experiment.training
+    if isinstance(data, Recording):
+        return MelLessons(of_recording(data, options, training.shares), experiment)
+    if not isinstance(data, Path):
+        raise InputError("training data", "a mel Model learns from recordings", "give a Recording or a folder of them")
+    if folder is None:
+        raise InputError(data, "a folder is trained on into a Run", "name one with -o")
+    return MelLessons(of_folder(data, folder / CACHE, options, training.shares, training.seed), experiment)

@@ -1,0 +1,86 @@
+"""What a training on tunes looks and sounds like, in TensorBoard: a real one, and the same continued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as lightning
+import torch
+from pytorch_lightning.callbacks import Callback
+
+from audiogen.generation.tunes import TuneContinuer
+from audiogen.models import Sampling
+from audiogen.representation.midi import Tokenizer, Tune, render
+
+BARS = 4  # that are heard, and as many that are added
+STEPS = 12  # pixels a quarter note
+LOWEST, HIGHEST = 21, 108  # the piano's keys
+MOST_SECONDS = 60.0
+
+
+class TuneListening(Callback):
+    """Adds piano rolls and audio every ``every`` steps, from the validation part (or the training part).
+
+    Args:
+        every: steps from one to the next.
+        tokenizer: of the batches.
+    """
+
+    def __init__(self, every: int, tokenizer: Tokenizer) -> None:
+        self.every, self.tokenizer = every, tokenizer
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
+        if trainer.global_step % self.every == 0:
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                self._listen(trainer, module)
+
+    def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
+        loader: Any = trainer.val_dataloaders or trainer.train_dataloader
+        tokens = next(iter(loader))[0]
+        real = self.tokenizer.decode(tokens[tokens >= 0].tolist())
+        lines = real.bar_lines()
+        prompt = real.between(0, int(lines[BARS]) if len(lines) > BARS else real.end)
+        if not len(prompt.notes):
+            return
+        for name, tune in {"real": real, "continued": self._continued(module, prompt)}.items():
+            heard = tune.between(0, int(tune.ticks_at(MOST_SECONDS)))
+            writer = trainer.logger.experiment  # type: ignore[union-attr]
+            writer.add_image(f"piano_roll/{name}", piano_roll(heard), trainer.global_step)
+            sound = render(heard)
+            samples = torch.from_numpy(sound.samples.mean(axis=0))
+            writer.add_audio(f"audio/{name}", samples, trainer.global_step, sound.sample_rate)
+
+    def _continued(self, module: Any, prompt: Tune) -> Tune:
+        model = module.model
+        was_training, device = model.training, module.device
+        model.eval().cpu()
+        sampling = Sampling(generator=torch.Generator().manual_seed(module.options.seed))
+        tail = TuneContinuer(model, self.tokenizer, prompt).tail(sampling, bars=BARS)
+        model.train(was_training).to(device)
+        return joined(prompt, tail)
+
+
+def joined(prompt: Tune, tail: Tune) -> Tune:
+    """Prompt and tail as one tune, where the tail is on the prompt's resolution and names its parts."""
+    return Tune(
+        np.concatenate([prompt.notes, tail.notes]),
+        tail.parts,
+        prompt.ticks_per_quarter,
+        np.concatenate([prompt.tempos, tail.tempos[1:]]),
+        np.concatenate([prompt.meters, tail.meters[1:]]),
+        np.concatenate([prompt.pedals, tail.pedals]),
+    )
+
+
+def piano_roll(tune: Tune) -> np.ndarray:
+    """``[3, key, time]`` image in 0..1 of the piano's keys, low ones at the bottom; louder notes are brighter."""
+    scale = STEPS / tune.ticks_per_quarter
+    roll = np.zeros((HIGHEST - LOWEST + 1, max(round(tune.end * scale), 1)), np.float32)
+    for start, end, pitch, velocity in zip(
+        *(tune.notes[name].tolist() for name in ("start", "end", "pitch", "velocity")), strict=True
+    ):
+        if LOWEST <= pitch <= HIGHEST:
+            first = round(start * scale)
+            roll[HIGHEST - pitch, first : max(round(end * scale), first + 1)] = 0.3 + 0.7 * velocity / 127
+    return np.broadcast_to(roll, (3, *roll.shape))
