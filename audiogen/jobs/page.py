@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import tempfile
 import warnings
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, Recording, Writer, open_blocks
+from audiogen.audio import AudioWarning, Recording, open_blocks
 from audiogen.errors import InputError
-from audiogen.experiment import write_text
-from audiogen.jobs.pictures import RANGE, Spectrogram, envelope, gradient, spectrogram, time_ticks
+from audiogen.jobs.panels import Shown, panels, write_template
+from audiogen.jobs.pictures import envelope, spectrogram
 from audiogen.jobs.scorecard import flatten, scorecard
 
 PROMPT_SECONDS, TAIL_SECONDS = 30.0, 45.0  # heard and shown of each: keeps the page below 6 MB
-UNCOMPRESSED_SECONDS = 3.0  # up to which the players get WAV
 ZOOM_SECONDS = 0.05  # either side of the join
 COLUMNS = 1000  # of a waveform
-RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, of MP3
 LAYOUTS = {1: "mono", 2: "stereo"}
 
 
@@ -39,33 +34,25 @@ def write_page(path: Path, prompt: Recording, continuation: Path, sidecar: Mappi
     Raises:
         InputError: the audio file cannot be read, or is not of the prompt's rate and channels.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
     excerpt = excerpt_of(prompt, continuation, sidecar["join_sample"])
-    whole = spectrogram(excerpt.joined)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
+    write_template(
+        path,
+        "page.html.j2",
+        {
+            "title": f"{prompt.path.name if prompt.path else 'A recording'}, continued",
+            "output": continuation.name,
+            "facts": _facts(prompt, sidecar),
+            "note": _note(prompt, excerpt, sidecar),
+            "warnings": sidecar["warnings"],
+            "panels": _panels(excerpt),
+            "waveform": _waveform(excerpt),
+            "zoom": _zoom(excerpt),
+            "zoom_milliseconds": round(1000 * ZOOM_SECONDS),
+            "join_place": excerpt.join / excerpt.joined.length,
+            "lines": scorecard(sidecar["measures"]),
+            "sections": _sections(sidecar),
+        },
     )
-    text = environment.get_template("page.html.j2").render(
-        title=f"{prompt.path.name if prompt.path else 'A recording'}, continued",
-        output=continuation.name,
-        facts=_facts(prompt, sidecar),
-        note=_note(prompt, excerpt, sidecar),
-        warnings=sidecar["warnings"],
-        panels=_panels(excerpt, whole),
-        waveform=_waveform(excerpt),
-        zoom=_zoom(excerpt),
-        zoom_milliseconds=round(1000 * ZOOM_SECONDS),
-        join_place=excerpt.join / excerpt.joined.length,
-        gradient=", ".join(gradient()),
-        range=f"{RANGE:.0f}",
-        lines=scorecard(sidecar["measures"]),
-        sections=_sections(sidecar),
-    )
-    write_text(path, text)
 
 
 @dataclass(frozen=True)
@@ -136,53 +123,20 @@ def _note(prompt: Recording, excerpt: Excerpt, sidecar: Mapping[str, Any]) -> st
     return f"{shown}{mixed}The players are compressed; {sidecar['output']} is not changed by this page."
 
 
-def _panels(excerpt: Excerpt, whole: Spectrogram) -> list[dict[str, Any]]:
-    rate, join, stop = excerpt.joined.sample_rate, excerpt.join, excerpt.joined.length
-    # One gain for all three, so that they stay comparable.
-    gain = min(1.0, 0.98 / max(float(np.abs(excerpt.joined.samples).max()), 1e-9))
+def _panels(excerpt: Excerpt) -> list[dict[str, Any]]:
+    whole, rate = spectrogram(excerpt.joined), excerpt.joined.sample_rate
+    join, stop = excerpt.join, excerpt.joined.length
     parts = (
-        ("joined", "Prompt and continuation", 0, stop),
-        ("prompt", "Prompt", 0, join),
-        ("tail", "Continuation", join, stop),
+        ("joined", "Prompt and continuation", 0, stop, 10),
+        ("prompt", "Prompt", 0, join, 6),
+        ("tail", "Continuation", join, stop, 6),
     )
-    with ThreadPoolExecutor() as pool:  # libsndfile encodes outside Python's lock
-        sounds = pool.map(lambda part: audio_uri(excerpt.joined.cut(part[2], part[3]), gain), parts)
-        panels = []
-        for (key, name, first, last), sound in zip(parts, sounds, strict=True):
-            shown = whole.between(first / rate, last / rate)
-            seconds = (last - first) / rate
-            panels.append(
-                {
-                    "key": key,
-                    "name": name,
-                    "seconds": seconds,
-                    "audio": sound,
-                    "picture": _uri("image/png", shown.png()),
-                    "frequencies": shown.ticks(),
-                    "times": time_ticks(seconds, 10 if key == "joined" else 6),
-                }
-            )
-    return panels
-
-
-def audio_uri(recording: Recording, gain: float = 1.0) -> str:
-    """The sound as a data URI that browsers play: MP3, or WAV when it is short."""
-    if recording.channels > 2:
-        recording = replace(recording, samples=recording.samples.mean(axis=0, keepdims=True))
-    recording = recording.resampled(next((rate for rate in RATES if rate >= recording.sample_rate), RATES[-1]))
-    kind, suffix, subtype = "audio/mpeg", ".mp3", None
-    if recording.seconds <= UNCOMPRESSED_SECONDS:
-        kind, suffix, subtype = "audio/wav", ".wav", "PCM_16"
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"sound{suffix}"
-        with Writer(file, recording.sample_rate, recording.channels, subtype) as writer:
-            # Resampling may overshoot what the gain has just brought below full scale.
-            writer.write(np.clip(recording.samples * np.float32(gain), -1, 1))
-        return _uri(kind, file.read_bytes())
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+    return panels(
+        [
+            Shown(key, name, excerpt.joined.cut(first, last), whole.between(first / rate, last / rate), ticks)
+            for key, name, first, last, ticks in parts
+        ]
+    )
 
 
 def _waveform(excerpt: Excerpt) -> list[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,21 @@ class Spectrogram:
 
 def spectrogram(recording: Recording) -> Spectrogram:
     """Mel bands (Slaney scale) of about 46 ms frames, powers averaged over channels and within columns."""
+    return spectrograms([recording])[0]
+
+
+def spectrograms(recordings: Sequence[Recording]) -> list[Spectrogram]:
+    """`spectrogram` of each, the loudest 0.1 % of all of them at 0 dB: one colour scale."""
+    levels = [_levels(recording) for recording in recordings]
+    brightest = np.quantile(np.concatenate([each.ravel() for each in levels]), 0.999)
+    return [
+        Spectrogram(each - brightest, recording.seconds, min(TOP, recording.sample_rate / 2))
+        for each, recording in zip(levels, recordings, strict=True)
+    ]
+
+
+def _levels(recording: Recording) -> np.ndarray:
+    """``[bands, columns]`` dB."""
     import librosa
     import torch
 
@@ -84,8 +100,7 @@ def spectrogram(recording: Recording) -> Spectrogram:
         power = torch.stack(channels).mean(dim=0).numpy()
     edges = np.linspace(0, len(power), min(len(power), MOST_COLUMNS) + 1).astype(int)
     columns = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
-    levels = 10 * np.log10(np.maximum(columns.T, 1e-12))
-    return Spectrogram(levels - np.quantile(levels, 0.999), recording.seconds, top)
+    return 10 * np.log10(np.maximum(columns.T, 1e-12))
 
 
 def time_ticks(seconds: float, most: int = 10) -> list[tuple[float, str]]:

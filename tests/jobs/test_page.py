@@ -13,7 +13,8 @@ import pytest
 
 from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
-from audiogen.jobs.page import audio_uri, excerpt_of, write_page
+from audiogen.jobs.page import excerpt_of, write_page
+from audiogen.jobs.panels import audio_uri
 from audiogen.jobs.pictures import draw_continuation, spectrogram, time_ticks
 from audiogen.jobs.scorecard import MEASURES, scorecard
 
