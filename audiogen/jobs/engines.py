@@ -103,14 +103,14 @@ def work(task: Task) -> list[Outcome]:
 
 
 def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]:
-    """In this process, or in as many others, which share the cores."""
+    """In this process, or in as many others, a core each."""
     if workers == 1:
         for task in tasks:
             yield from ([outcome] for outcome in perform(task))
         return
     strangers = set(multiprocessing.active_children())
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, _settle, (_threads(workers),)) as pool:
+    with ProcessPoolExecutor(workers, spawn, _settle) as pool:
         try:
             pending = {pool.submit(work, task): task for task in tasks}
             while pending:
@@ -131,9 +131,9 @@ def _result(result: Callable[[], list[Outcome]], task: Task) -> list[Outcome]:
         return [(clip.row.name, cause) for clip in task.clips]
 
 
-def _settle(threads: int) -> None:
-    """In a new worker: its share of the cores, no word on the terminal, and an end with its parent's."""
-    torch.set_num_threads(threads)
+def _settle() -> None:
+    """In a new worker: one core, no word on the terminal, and an end with its parent's."""
+    torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it too, and tells
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (bars and warnings of many at once)
@@ -153,16 +153,15 @@ def ray(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]
         import ray as cluster
     except ImportError as error:
         raise InputError("--engine ray", "Ray is not installed", "pip install 'audiogen[ray]'") from error
-    threads = _threads(workers)
     cluster.init(ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
-    remote = cluster.remote(num_cpus=threads, max_retries=0)(_work_with)
+    remote = cluster.remote(num_cpus=1, max_retries=0)(_work_alone)
     try:
         waiting = list(tasks)
         running: dict[Any, Task] = {}
         while waiting or running:
             while waiting and len(running) < workers:
                 task = waiting.pop(0)
-                running[remote.remote(task, threads)] = task
+                running[remote.remote(task)] = task
             done, _ = cluster.wait(list(running), timeout=TICK)
             for reference in done:
                 yield _ray_result(cluster, reference, running.pop(reference))
@@ -171,8 +170,8 @@ def ray(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]
         cluster.shutdown()
 
 
-def _work_with(task: Task, threads: int) -> list[Outcome]:
-    torch.set_num_threads(threads)
+def _work_alone(task: Task) -> list[Outcome]:
+    torch.set_num_threads(1)
     return list(perform(task))
 
 
@@ -181,10 +180,6 @@ def _ray_result(cluster: Any, reference: Any, task: Task) -> list[Outcome]:
         return cluster.get(reference)
     except Exception as error:  # a machine that was lost, say
         return [(clip.row.name, _in_words(error)) for clip in task.clips]
-
-
-def _threads(workers: int) -> int:
-    return max(1, (os.cpu_count() or 1) // workers)
 
 
 ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, None]]] = {
