@@ -38,10 +38,11 @@ class Run:
     metrics: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Write the Run's files into ``folder``, each whole or not at all, and its metrics last."""
         from safetensors.torch import save_file
 
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, tensors in (
             (WEIGHTS, self.model.state_dict()),
