@@ -13,7 +13,7 @@ from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite
 if TYPE_CHECKING:
     from audiogen.evaluation.report import Evaluation
 
-WRITTEN = ("evaluation.json", "evaluation.csv")
+WRITTEN = ("report.html", "blind.html", "evaluation.json", "evaluation.csv")
 TABLED = ("texture", "copying", "looping")  # measures that the table of candidates shows
 
 
@@ -37,7 +37,9 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     from audiogen.audio import read
     from audiogen.evaluation.report import evaluate_sounds
     from audiogen.evaluation.sounds import gather
+    from audiogen.jobs.blind import write_blind
     from audiogen.jobs.naming import join_beside
+    from audiogen.jobs.report import write_report
 
     continued, real = read(output), read(reference)
     join = join_beside(output)
@@ -52,6 +54,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         found.write(folder)
+        write_report(folder / "report.html", output, reference, sounds, found, seed)
+        write_blind(folder / "blind.html", output.name, sounds, seed)
 
 
 def lines(found: Evaluation) -> Iterator[str]:

@@ -81,7 +81,8 @@ class RepetitionDetector:
     def __init__(self, source: Recording) -> None:
         self.source = source
         frames, self.frame_rate = mel_frames(source)
-        self._length = max(2, round(WINDOW * self.frame_rate))
+        # A frame is four hops long: these lie wholly within half a second.
+        self._length = max(2, round(WINDOW * self.frame_rate) - 3)
         self._hop = max(1, round(HOP * self.frame_rate))
         self._require(frames, "the prompt")
         self._scale = frames.std(axis=0) + 0.05

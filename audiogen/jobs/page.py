@@ -12,14 +12,13 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, open_blocks
 from audiogen.errors import InputError
-from audiogen.jobs.panels import Shown, panels, write_template
+from audiogen.jobs.panels import LAYOUTS, Shown, panels, write_template
 from audiogen.jobs.pictures import envelope, spectrogram
 from audiogen.jobs.scorecard import flatten, scorecard
 
 PROMPT_SECONDS, TAIL_SECONDS = 30.0, 45.0  # heard and shown of each: keeps the page below 6 MB
 ZOOM_SECONDS = 0.05  # either side of the join
 COLUMNS = 1000  # of a waveform
-LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 def write_page(path: Path, prompt: Recording, continuation: Path, sidecar: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from audiogen.experiment import write_text
 from audiogen.jobs.pictures import RANGE, Spectrogram, gradient, time_ticks
 
 UNCOMPRESSED_SECONDS = 3.0  # up to which the players get WAV
+LAYOUTS = {1: "mono", 2: "stereo"}
 RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, of MP3
 
 
