@@ -3,10 +3,14 @@
 A block is rendered together with a few frames that follow it, and against the samples that are already final. So
 the start of a stream (pinned to the prompt), the seam between two blocks and a single long block are one and the same
 case, the sizes of the pushed pieces cannot matter, and memory does not grow with the length.
+
+What is pinned is never quite consistent with what is rendered, so a block begins with a small step. It is faded in over
+what the block before it expected to come next: a step every second is a click that quiet bands would be full of.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
@@ -14,6 +18,8 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Stream
+
+FADE = 2  # hops over which a block takes over from the one before
 
 
 class BlockStream(Stream):
@@ -71,10 +77,19 @@ class BlockStream(Stream):
         if missing > 0:
             window = torch.cat([window, window[:, -1:].expand(-1, missing, -1)], dim=1)
         samples = self.render(window, self._past.to(held.device), self._guess, final)
+        if self._guess is not None:
+            samples = self._faded_in(samples, self._guess)
         ready, self._guess = samples.split([final * self.spec.hop, self.ahead * self.spec.hop], dim=-1)
         self._past = torch.cat([self._past.to(held.device), ready], dim=-1)[:, -self._memory :]
         self._frames, self._held = [held[:, final:]], self._held - final
         return ready
+
+    def _faded_in(self, samples: Tensor, guess: Tensor) -> Tensor:
+        """``samples`` that begin as ``guess`` does. Both continue the same past: they are correlated, and add up."""
+        length = min(FADE, self.ahead) * self.spec.hop
+        ramp = (torch.arange(length, device=samples.device) + 0.5) * (math.pi / 2 / length)
+        start = torch.lerp(guess[:, :length], samples[:, :length], ramp.sin().square())
+        return torch.cat([start, samples[:, length:]], dim=-1)
 
     def _trim(self, past: Tensor | None) -> Tensor:
         """The last ``memory`` samples of the past, with silence before a short one."""

@@ -9,9 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial import cKDTree
+import torch
+from torch import Tensor
+
+from audiogen.ranges import Count, NonNegative, Positive
 
 FAR = 1e9  # the cost of what is not allowed
+MOST_PLACES = 32_768  # that are searched: of longer recordings (6 minutes), every second, third, ... frame
+PIECE = 8192  # frames described at a time, and most that the principal components are taken from
 
 
 @dataclass(frozen=True)
@@ -26,52 +31,55 @@ class MatchingOptions:
     forget: seconds after which a place's use is forgotten by a factor of e.
     """
 
-    candidates: int = 24
-    dimensions: int = 32
-    level_weight: float = 0.3
-    jump: float = 0.5
-    longest_run: float = 0.25
-    reuse: float = 0.5
-    forget: float = 4.0
+    candidates: Count = 24
+    dimensions: Count = 64
+    level_weight: NonNegative = 1.0
+    jump: NonNegative = 2.0
+    longest_run: Positive = 0.25
+    reuse: NonNegative = 0.2
+    forget: Positive = 4.0
 
 
 class Library:
     """The frames of a recording, arranged to be searched.
 
     Args:
-        frames: ``[time, channels * n_mels]`` log-mel frames of all channels side by side.
+        frames: ``[time, channels * n_mels]`` log-mel frames of all channels side by side, at least two.
         frame_rate: frames a second.
     """
 
-    def __init__(self, frames: np.ndarray, frame_rate: float, options: MatchingOptions) -> None:
+    def __init__(self, frames: Tensor, frame_rate: float, options: MatchingOptions) -> None:
         self.options, self.frame_rate = options, frame_rate
-        self._mean = frames.mean(axis=0)
-        colours = self._context(frames - self._mean)
-        sample = colours[:: max(1, len(colours) // 8192)]
-        _, _, basis = np.linalg.svd(sample - sample.mean(axis=0), full_matrices=False)
-        self._basis = basis[: options.dimensions].T
-        self.features = np.ascontiguousarray(colours @ self._basis, dtype=np.float32)
-        self._tree = cKDTree(self.features[:-1], balanced_tree=False, compact_nodes=False)
-        steps = np.linalg.norm(np.diff(self.features, axis=0), axis=1)
-        self.unit = float(np.mean(steps**2)) + 1e-12  # squared distance of one frame to the next: the scale of costs
+        self._mean = frames.mean(dim=0)
+        sample = self._context(frames[:: -(-len(frames) // PIECE)])
+        _, _, basis = torch.linalg.svd(sample - sample.mean(dim=0), full_matrices=False)
+        self._basis = basis[: options.dimensions].T.contiguous()
+        self.features = torch.cat([self.describe(piece) for piece in frames.split(PIECE)])
+        self.last = len(frames) - 2  # the last place that something follows
+        self._places = torch.arange(0, self.last + 1, -(-(self.last + 1) // MOST_PLACES))
+        self._searched = self.features[self._places].T.contiguous()
+        self._squares = self._searched.square().sum(dim=0)
+        steps = self.features.diff(dim=0).square().sum(dim=1)
+        self.unit = float(steps.mean()) + 1e-12  # squared distance of one frame to the next: the scale of costs
 
-    def _context(self, frames: np.ndarray) -> np.ndarray:
-        """Each frame with its neighbours, most of the level removed from its own channel mean."""
-        level = frames.mean(axis=1, keepdims=True)
+    def _context(self, frames: Tensor) -> Tensor:
+        """Each frame with its neighbours, its level weighed."""
+        frames = frames - self._mean
+        level = frames.mean(dim=1, keepdim=True)
         shaped = frames - (1.0 - self.options.level_weight) * level
-        before = np.concatenate([shaped[:1], shaped[:-1]])
-        after = np.concatenate([shaped[1:], shaped[-1:]])
-        return np.concatenate([0.5 * before, shaped, 0.5 * after], axis=1)
+        before = torch.cat([shaped[:1], shaped[:-1]])
+        after = torch.cat([shaped[1:], shaped[-1:]])
+        return torch.cat([0.5 * before, shaped, 0.5 * after], dim=1)
 
-    def describe(self, frames: np.ndarray) -> np.ndarray:
+    def describe(self, frames: Tensor) -> Tensor:
         """``[time, channels * n_mels]`` -> ``[time, dimensions]`` features."""
-        return ((self._context(frames - self._mean)) @ self._basis).astype(np.float32)
+        return self._context(frames) @ self._basis
 
-    def nearest(self, features: np.ndarray) -> np.ndarray:
-        """Candidate places ``[time, candidates]`` of each frame."""
-        count = min(self.options.candidates, len(self.features) - 1)
-        _, places = self._tree.query(features, k=count)
-        return places.reshape(len(features), count)
+    def nearest(self, features: Tensor) -> Tensor:
+        """Candidate places ``[time, candidates]`` of each frame, the nearest first."""
+        count = min(self.options.candidates, len(self._places))
+        distance = torch.addmm(self._squares, features, self._searched, alpha=-2.0)
+        return self._places[distance.topk(count, dim=1, largest=False).indices]
 
 
 class Path:
@@ -82,57 +90,67 @@ class Path:
         self.options = library.options
         self._last: int | None = None
         self._run = 0
-        self._used = np.zeros(len(library.features), dtype=np.float32)
+        self._used = torch.zeros(len(library.features))
 
-    def extend(self, frames: np.ndarray, final: int) -> np.ndarray:
+    def extend(self, frames: Tensor, final: int) -> Tensor:
         """Places ``[time]`` for ``[time, channels * n_mels]`` frames, of which the first ``final`` are committed to."""
         library, options = self.library, self.options
         features = library.describe(frames)
         places = self._candidates(library.nearest(features))
-        target = ((library.features[places] - features[:, None]) ** 2).sum(-1) / library.unit
+        target = (library.features[places] - features[:, None]).square().sum(-1) / library.unit
         target += options.reuse * self._used[places]
         path, runs = self._search(places, target)
         self._last, self._run = int(path[final - 1]), int(runs[final - 1])
         self._remember(path[:final])
-        return path
+        return torch.from_numpy(path)
 
-    def _candidates(self, nearest: np.ndarray) -> np.ndarray:
+    def _candidates(self, nearest: Tensor) -> Tensor:
         """Nearest places, and those that follow the nearest places of the frame before."""
         half = nearest[:, : max(1, nearest.shape[1] // 2)]
-        first = np.full_like(half[:1], half[0, 0] if self._last is None else self._last)
-        follow = np.minimum(np.concatenate([first, half[:-1]]) + 1, len(self.library.features) - 2)
-        return np.concatenate([nearest, follow], axis=1)
+        first = half[:1] if self._last is None else torch.full_like(half[:1], self._last)
+        follow = (torch.cat([first, half[:-1]]) + 1).clamp(max=self.library.last)
+        return torch.cat([nearest, follow], dim=1)
 
-    def _search(self, places: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _steps(self, places: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Cost of each step ``[time - 1, before, now]`` between candidates, and whether it reads on."""
+        following, now = self.library.features[places[:-1] + 1], self.library.features[places[1:]]
+        squares = following.square().sum(-1)[:, :, None] + now.square().sum(-1)[:, None]
+        join = torch.baddbmm(squares, following, now.mT, alpha=-2.0).clamp_(min=0.0) / self.library.unit
+        reads_on = places[1:, None] == places[:-1, :, None] + 1
+        return (self.options.jump * (1.0 + join)).masked_fill(reads_on, 0.0).numpy(), reads_on.numpy()
+
+    def _search(self, places: Tensor, target: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """The cheapest path through the candidates, and how long each of its places has been read verbatim."""
-        features, options = self.library.features, self.options
-        longest = max(1, round(options.longest_run * self.library.frame_rate))
-        before = places[0] if self._last is None else np.array([self._last])
-        cost = np.zeros(len(before))
-        run = np.full(len(before), 0 if self._last is None else self._run)
+        longest = max(1, round(self.options.longest_run * self.library.frame_rate))
+        start = places[:1] if self._last is None else torch.full_like(places[:1], self._last)
+        steps, reads_on = self._steps(torch.cat([start, places]))
+        run = np.full(places.shape[1], 0 if self._last is None else self._run)
+        cost, columns = np.zeros(places.shape[1]), np.arange(places.shape[1])
         came, runs = [], []
-        for now, own in zip(places, target, strict=True):
-            following = features[before + 1]
-            join = ((following[:, None] - features[now][None]) ** 2).sum(-1) / self.library.unit
-            reads_on = now[None] == before[:, None] + 1
-            step = np.where(reads_on, 0.0, options.jump * (1.0 + join))
-            step = np.where(reads_on & (run[:, None] >= longest), FAR, step)
+        for step, on, own in zip(steps, reads_on, target.numpy(), strict=True):
             total = cost[:, None] + step
+            spent = run >= longest
+            if spent.any():
+                total[spent] += FAR * on[spent]
             best = total.argmin(axis=0)
-            run = np.where(reads_on[best, np.arange(len(now))], run[best] + 1, 1)
-            cost, before = total.min(axis=0) + own, now
+            cost = total[best, columns] + own
+            run = np.where(on[best, columns], run[best] + 1, 1)
             came.append(best)
             runs.append(run)
-        chosen = int(cost.argmin())
+        return self._trace(places.numpy(), came, runs, int(cost.argmin()))
+
+    def _trace(
+        self, places: np.ndarray, came: list[np.ndarray], runs: list[np.ndarray], chosen: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         path, lengths = [], []
-        for step_back in range(len(places) - 1, -1, -1):
-            path.append(places[step_back, chosen])
-            lengths.append(runs[step_back][chosen])
-            chosen = int(came[step_back][chosen])
+        for step in range(len(places) - 1, -1, -1):
+            path.append(places[step, chosen])
+            lengths.append(runs[step][chosen])
+            chosen = int(came[step][chosen])
         return np.array(path[::-1]), np.array(lengths[::-1])
 
     def _remember(self, path: np.ndarray) -> None:
-        self._used *= np.exp(-len(path) / (self.options.forget * self.library.frame_rate))
+        self._used *= float(np.exp(-len(path) / (self.options.forget * self.library.frame_rate)))
         reach = max(1, round(0.05 * self.library.frame_rate))
         for place in path:
             self._used[max(0, place - reach) : place + reach + 1] += 1.0

@@ -63,7 +63,7 @@ def invert(frames: Tensor, spec: MelSpec, iterations: int = 20, start: Tensor | 
     Returns:
         ``[..., bins]`` magnitudes (for a spec of power 2, their square root is taken).
     """
-    wanted = frames.exp()
+    wanted = frames.exp().masked_fill(frames <= spec.silence + 1e-3, 0.0)  # at the floor, nothing is as good as any
     if start is None:
         unit = bands(torch.ones(spec.bins, device=frames.device), spec).clamp(min=1e-12)
         start = spread(wanted / unit, spec)

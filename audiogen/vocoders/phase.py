@@ -21,7 +21,7 @@ GAMMA = 0.25645  # of a Hann window, in squared window lengths
 
 
 def gradients(log_magnitude: Tensor, spec: MelSpec) -> tuple[Tensor, Tensor]:
-    """Phase differences implied by ``[channels, time, bins]`` log magnitudes.
+    """Phase differences implied by ``[channels, time, bins]`` log magnitudes of the lowest bins or all.
 
     Returns:
         From the previous frame to this one, and from the previous bin to this one (first bin: 0), both
@@ -29,7 +29,7 @@ def gradients(log_magnitude: Tensor, spec: MelSpec) -> tuple[Tensor, Tensor]:
     """
     gamma = GAMMA * spec.win**2
     padded = torch.nn.functional.pad(log_magnitude, (1, 1), mode="replicate")
-    bins = torch.arange(spec.bins, device=log_magnitude.device)
+    bins = torch.arange(log_magnitude.shape[-1], device=log_magnitude.device)
     carrier = (bins * spec.hop).remainder(spec.n_fft) * (2.0 * math.pi / spec.n_fft)
     along = (padded[..., 2:] - padded[..., :-2]) * (spec.hop * spec.n_fft / (2.0 * gamma)) + carrier
     before = torch.cat([log_magnitude[:, :1], log_magnitude[:, :-1]], dim=1)

@@ -8,17 +8,13 @@ that continue them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
-
-TINY = 1e-16  # added to squared magnitudes, so that silence has a phase
-Target = Callable[[Tensor], Tensor]
-"""Squared magnitudes ``[channels, time, bins]`` of the current signal -> real factors to multiply its spectrum by."""
+from audiogen.vocoders.targets import Target
 
 
 def chunks(spec: MelSpec) -> int:
@@ -92,16 +88,7 @@ def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, mome
     for _ in range(iterations):
         spectrum = analyse(extrapolated, spec)
         square = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-        signal = synthesise(spectrum * target(square), past, spec)
+        signal = synthesise(spectrum.mul_(target(square)), past, spec)
         extrapolated = torch.lerp(previous, signal, 1.0 + momentum)
         previous = signal
     return signal
-
-
-def fixed(magnitude: Tensor) -> Target:
-    """Projection onto the given magnitudes ``[channels, time, bins]``."""
-
-    def factors(square: Tensor) -> Tensor:
-        return square.add_(TINY).rsqrt_().mul_(magnitude)
-
-    return factors

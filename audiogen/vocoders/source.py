@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from audiogen.ranges import NonNegative, Whole
 from audiogen.representation.mel import MelSpec, hann, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.blocks import BlockStream
 from audiogen.vocoders.matching import Library, MatchingOptions, Path
-from audiogen.vocoders.mel_inversion import bands, spread
-from audiogen.vocoders.projection import Target, iterate, pinned, synthesise
+from audiogen.vocoders.projection import iterate, pinned, synthesise
+from audiogen.vocoders.targets import toward_bands
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class SourceOptions:
     matching: how places of the source are chosen.
     """
 
-    iterations: int = 10
-    momentum: float = 0.5
-    largest_gain: float = 30.0
+    iterations: Whole = 10
+    momentum: NonNegative = 0.9
+    largest_gain: NonNegative = 30.0
     matching: MatchingOptions = field(default_factory=MatchingOptions)
 
 
@@ -40,14 +40,15 @@ class Source(Vocoder):
     """Renders frames out of a recording.
 
     Args:
-        source: ``[channels, samples]`` at ``spec.sample_rate``, at least two windows long.
+        source: ``[channels, samples]`` at ``spec.sample_rate``; one shorter than four windows is repeated.
     """
 
     Options = SourceOptions
     needs_source = True
 
     def __init__(self, spec: MelSpec, options: SourceOptions, source: Tensor) -> None:
-        self.spec, self.options, self.source = spec, options, source.float()
+        self.spec, self.options = spec, options
+        self.source = source.float().repeat(1, max(1, -(-4 * spec.win // source.shape[-1])))
         frames = log_mel(self.source, spec, padded=True)
         self.library = Library(_side_by_side(frames), spec.frame_rate, options.matching)
 
@@ -63,9 +64,9 @@ class Source(Vocoder):
         return _SourceStream(self, channels, past)
 
 
-def _side_by_side(frames: Tensor) -> np.ndarray:
-    """``[channels, time, n_mels]`` -> ``[time, channels * n_mels]``."""
-    return frames.transpose(0, 1).flatten(1).cpu().numpy()
+def _side_by_side(frames: Tensor) -> Tensor:
+    """``[channels, time, n_mels]`` -> ``[time, channels * n_mels]``, on the CPU, where matching is done."""
+    return frames.transpose(0, 1).flatten(1).cpu()
 
 
 class _SourceStream(BlockStream):
@@ -77,9 +78,8 @@ class _SourceStream(BlockStream):
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
         spec, options = self.spec, self.vocoder.options
         places = self._path.extend(_side_by_side(frames), final)
-        wanted = frames.exp()
-        target = band_gains(wanted, spec, options.largest_gain)
-        spectrum = self._windows(torch.from_numpy(places) * spec.hop)
+        target = toward_bands(frames, spec, options.largest_gain)
+        spectrum = self._windows(places * spec.hop)
         square = spectrum.real.square() + spectrum.imag.square()
         start = synthesise(spectrum * target(square), past, spec)
         signal = iterate(start, target, spec, options.iterations, options.momentum)
@@ -90,19 +90,3 @@ class _SourceStream(BlockStream):
         index = starts[:, None] + torch.arange(self.spec.win)
         source = self.vocoder.source
         return torch.fft.rfft(source[:, index.to(source.device)] * hann(self.spec, source.device))
-
-
-def band_gains(wanted: Tensor, spec: MelSpec, largest: float) -> Target:
-    """Magnitude projection onto the spectra with the wanted mel bands: each bin is raised by the gain of its bands.
-
-    Args:
-        wanted: ``[channels, time, n_mels]`` linear mel bands.
-        largest: the most that a band is raised, in dB.
-    """
-    limit = 10.0 ** (largest / 20.0)
-
-    def factors(square: Tensor) -> Tensor:
-        present = bands(square.add(1e-9).sqrt_(), spec)
-        return spread((wanted / present.clamp(min=1e-9)).clamp(max=limit), spec)
-
-    return factors

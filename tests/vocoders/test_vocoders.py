@@ -1,0 +1,161 @@
+"""What holds for every Vocoder of the table: lengths, streams, seeds, silence, levels, the join, channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders.base import Vocoder
+from audiogen.vocoders.table import VOCODERS, build
+
+SPEC = MelSpec()
+OVERLAP = SPEC.win - SPEC.hop
+Texture = Callable[..., Recording]
+
+
+def samples_of(recording: Recording) -> Tensor:
+    return torch.from_numpy(recording.samples)
+
+
+def heard(samples: Tensor, start: int) -> Tensor:
+    """Frames of ``[channels, time]`` samples from ``start`` on, in the alignment of the vocoders."""
+    return log_mel(samples[:, start - OVERLAP :], SPEC, padded=True)
+
+
+def decibels(samples: Tensor) -> float:
+    return 10 * float(torch.log10(samples.double().square().mean() + 1e-20))
+
+
+@pytest.fixture(scope="module", params=VOCODERS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def mono(texture: Texture) -> Tensor:
+    return samples_of(texture(3.0))
+
+
+@pytest.fixture
+def vocoder(kind: str, mono: Tensor) -> Vocoder:
+    return build(kind, SPEC, mono)
+
+
+def test_a_hop_for_each_frame(vocoder: Vocoder, mono: Tensor):
+    for frames in (1, 7, 65, 80):
+        out = vocoder.vocode(heard(mono, 4096)[:, :frames], mono[:, :4096])
+        assert out.shape == (1, frames * SPEC.hop)
+        assert out.isfinite().all()
+
+
+def test_pieces_of_any_size_give_the_same_samples(vocoder: Vocoder, mono: Tensor):
+    frames = heard(mono, 4096)[:, :150]
+    whole = vocoder.vocode(frames, mono[:, :4096], seed=3)
+    stream = vocoder.open(1, mono[:, :4096], seed=3)
+    pieces = [stream.push(piece) for piece in frames.split([1, 70, 2, 77], dim=1)]
+    pieces.append(stream.finish())
+    assert torch.equal(torch.cat(pieces, dim=1), whole)
+
+
+def test_a_stream_is_ready_with_what_its_look_ahead_allows(vocoder: Vocoder, mono: Tensor):
+    stream = vocoder.open(1, None)
+    ready = stream.push(heard(mono, 4096)[:, :150]).shape[1]
+    assert 150 * SPEC.hop - SPEC.sample_rate <= ready <= 150 * SPEC.hop  # a second is held back at the most
+
+
+def test_the_same_seed_gives_the_same_samples(vocoder: Vocoder, mono: Tensor):
+    frames = heard(mono, 4096)[:, :20]
+    assert torch.equal(vocoder.vocode(frames, None, seed=1), vocoder.vocode(frames, None, seed=1))
+
+
+def test_what_comes_later_does_not_change_what_is_final(vocoder: Vocoder, mono: Tensor):
+    frames = heard(mono, 4096)[:, :150]
+    changed = frames.clone()
+    changed[:, 120:] -= 2.0
+    first, second = vocoder.open(1, None), vocoder.open(1, None)
+    ready = first.push(frames[:, :120]).shape[1]
+    assert ready > 0
+    assert torch.equal(vocoder.vocode(frames)[:, :ready], vocoder.vocode(changed)[:, :ready])
+    assert second.push(changed[:, :120]).shape[1] == ready
+
+
+def test_silence_stays_silent(vocoder: Vocoder):
+    out = vocoder.vocode(torch.full((1, 80, SPEC.n_mels), SPEC.silence))
+    assert decibels(out) < -95
+
+
+def test_bands_and_level_are_those_of_the_frames(vocoder: Vocoder, mono: Tensor):
+    past, wanted = mono[:, :4096], heard(mono, 4096)[:, :200]
+    out = vocoder.vocode(wanted, past)
+    found = heard(torch.cat([past, out], dim=1), 4096)
+    assert float((found - wanted).abs().mean()) < 0.12  # nepers: 1 dB
+    assert abs(decibels(out) - decibels(mono[:, 4096 : 4096 + out.shape[1]])) < 0.5
+
+
+def test_the_waveform_goes_on_where_the_past_ends(kind: str):
+    time = torch.arange(3 * SPEC.sample_rate) / SPEC.sample_rate
+    tone = 0.3 * torch.sin(2 * np.pi * 330.0 * time)[None]
+    start = 60_123
+    out = build(kind, SPEC, tone[:, :start]).vocode(heard(tone, start)[:, :40], tone[:, :start])
+    step = float((out[0, 0] - tone[0, start - 1]).abs())
+    assert step < 1.5 * float(tone.diff().abs().max())
+    # The first window's worth still is the very tone, phase and all.
+    error = out[:, :1024] - tone[:, start : start + 1024]
+    assert decibels(error) < decibels(tone) - 12
+
+
+@pytest.mark.parametrize("hertz", [110.0, 997.0, 6000.0])
+def test_a_tone_passes_at_its_level_and_frequency(kind: str, hertz: float):
+    time = torch.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
+    tone = 0.2 * torch.sin(2 * np.pi * hertz * time)[None]
+    out = build(kind, SPEC, tone).vocode(heard(tone, 8192)[:, :100], tone[:, :8192])[0, 8192:40960]
+    power = torch.fft.rfft(out * torch.hann_window(len(out))).abs().square()
+    peak = int(power.argmax())
+    assert abs(peak * SPEC.sample_rate / len(out) - hertz) < 6.0  # a quarter of a bin
+    near = power[max(peak - 40, 0) : peak + 40].sum() / power.sum()
+    assert float(near) > 0.9  # within 54 Hz of the peak: a mel band does not say where in it the tone was
+    assert abs(decibels(out) - decibels(tone)) < 1.0
+
+
+def test_uncorrelated_principal_channels_stay_uncorrelated(kind: str, texture: Texture):
+    stereo = samples_of(texture(3.0, channels=2))
+    left, right = stereo[0], stereo[1]
+    coherent = torch.stack([left + 0.5 * right, 0.5 * right - 0.2 * left])
+    moments = coherent.numpy() @ coherent.numpy().T
+    _, vectors = np.linalg.eigh(moments)
+    rotation = torch.from_numpy(np.ascontiguousarray(vectors.T[::-1])).float()
+    principal = rotation @ coherent
+    out = build(kind, SPEC, principal).vocode(heard(principal, 4096)[:, :200], principal[:, :4096])
+    back, real = rotation.T @ out, coherent[:, 4096 : 4096 + out.shape[1]]
+    assert abs(float(torch.corrcoef(back)[0, 1] - torch.corrcoef(real)[0, 1])) < 0.05
+
+
+def test_another_spec_is_rendered_or_refused(kind: str, mono: Tensor):
+    spec = MelSpec(22050, 1024, 1024, 256, 80, fmax=11025.0)
+    try:
+        vocoder = build(kind, spec, mono)
+    except InputError as error:
+        assert "sample_rate" in str(error) or "mel" in str(error)
+        return
+    out = vocoder.vocode(log_mel(mono, spec)[:, :30])
+    assert out.shape == (1, 30 * 256)
+    assert abs(decibels(out) - decibels(mono[:, : 30 * 256])) < 1.5
+
+
+def test_unknown_kinds_and_missing_sources_are_named():
+    with pytest.raises(InputError, match="choose from griffin_lim, source"):
+        build("vocoder", SPEC)
+    with pytest.raises(InputError, match="give --source"):
+        build("source", SPEC)
+
+
+def test_every_vocoder_declares_its_options(kind: str):
+    assert VOCODERS[kind].Options() == VOCODERS[kind].Options()
+    assert isinstance(VOCODERS[kind].needs_source, bool)
