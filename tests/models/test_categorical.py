@@ -1,0 +1,100 @@
+"""The categorical head: cross-entropy, and draws that follow it as far as they are asked to."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.models import Sampling
+from audiogen.models.heads import TOKEN_HEADS
+from audiogen.models.heads.categorical import PADDING, Categorical, CategoricalOptions, draw
+
+SHARES = torch.tensor([0.05, 0.4, 0.0, 0.3, 0.15, 0.1])
+ROWS = 20_000
+
+
+def sampling(seed: int = 0, **asked: object) -> Sampling:
+    return Sampling(generator=torch.Generator().manual_seed(seed), **asked)  # type: ignore[arg-type]
+
+
+def shares(**asked: object) -> Tensor:
+    """How often each token is drawn."""
+    drawn = draw(SHARES.log().expand(ROWS, -1), sampling(**asked))
+    return torch.bincount(drawn, minlength=len(SHARES)) / ROWS
+
+
+def test_it_stands_in_the_table_of_token_heads():
+    assert TOKEN_HEADS["categorical"] is Categorical
+
+
+@torch.no_grad()
+def test_the_loss_is_cross_entropy_and_padding_is_not_scored():
+    torch.manual_seed(0)
+    head = Categorical(8, 5, CategoricalOptions())
+    context, tokens = torch.randn(6, 8), torch.tensor([0, 4, 2, PADDING, 1, PADDING])
+    nats = head.log_likelihood(context, tokens)
+    expected = head.logits(context).log_softmax(-1)
+    for row, token in enumerate(tokens.tolist()):
+        assert nats[row] == pytest.approx(0.0 if token < 0 else float(expected[row, token]), abs=1e-6)
+    losses = head.loss(context, tokens)
+    assert float(losses["loss"]) == pytest.approx(-float(nats.sum()) / 4, rel=1e-5)
+
+
+@torch.no_grad()
+def test_a_head_draws_what_it_finds_likely():
+    torch.manual_seed(0)
+    head = Categorical(8, 5, CategoricalOptions())
+    context = torch.randn(1, 8)
+    drawn = torch.bincount(head.sample(context.expand(ROWS, -1), sampling()), minlength=5) / ROWS
+    assert torch.allclose(drawn, head.logits(context).softmax(-1)[0], atol=0.02)
+
+
+def test_draws_follow_the_distribution_and_never_the_impossible():
+    assert torch.allclose(shares(), SHARES, atol=0.015)
+    assert shares()[2] == 0
+
+
+@pytest.mark.parametrize("temperature", [0.3, 2.0])
+def test_temperature_divides_the_logits(temperature: float):
+    expected = (SHARES.log() / temperature).softmax(-1)
+    assert torch.allclose(shares(temperature=temperature), expected, atol=0.015)
+
+
+def test_temperature_zero_takes_the_likeliest():
+    assert shares(temperature=0.0)[1] == 1
+    only = torch.tensor([True, False, True, False, True, True])
+    assert shares(temperature=0.0, allowed=only)[4] == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [
+        ({"top_k": 2}, [1, 3]),
+        ({"top_k": 1}, [1]),
+        ({"top_k": 100}, [0, 1, 3, 4, 5]),
+        ({"top_p": 0.5}, [1, 3]),
+        ({"top_p": 0.39}, [1]),
+        ({"top_p": 0.0}, [1]),
+        ({"min_p": 0.3}, [1, 3, 4]),
+        ({"min_p": 1.0}, [1]),
+        ({"top_k": 3, "min_p": 0.5}, [1, 3]),
+        ({"allowed": torch.tensor([True, False, True, False, True, True])}, [0, 4, 5]),
+        ({"allowed": torch.tensor([True, False, False, False, False, True]), "top_k": 1}, [5]),
+    ],
+)
+def test_only_the_tail_that_is_asked_for_is_drawn(asked: dict[str, object], kept: list[int]):
+    expected = torch.zeros(len(SHARES))
+    expected[kept] = SHARES[kept]
+    assert torch.allclose(shares(**asked), expected / expected.sum(), atol=0.015)
+
+
+def test_rows_may_differ_in_what_is_allowed():
+    allowed = torch.tensor([[True, False, False], [False, True, False], [False, False, True]])
+    assert draw(torch.zeros(3, 3), sampling(allowed=allowed)).tolist() == [0, 1, 2]
+
+
+def test_the_generator_decides():
+    logits = torch.randn(50, 9, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(draw(logits, sampling(1)), draw(logits, sampling(1)))
+    assert not torch.equal(draw(logits, sampling(1)), draw(logits, sampling(2)))
