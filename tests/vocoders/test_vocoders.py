@@ -137,14 +137,9 @@ def test_uncorrelated_principal_channels_stay_uncorrelated(kind: str, texture: T
     assert abs(float(torch.corrcoef(back)[0, 1] - torch.corrcoef(real)[0, 1])) < 0.05
 
 
-def test_another_spec_is_rendered_or_refused(kind: str, mono: Tensor):
+def test_any_spec_is_rendered(kind: str, mono: Tensor):
     spec = MelSpec(22050, 1024, 1024, 256, 80, fmax=11025.0)
-    try:
-        vocoder = build(kind, spec, mono)
-    except InputError as error:
-        assert "sample_rate" in str(error) or "mel" in str(error)
-        return
-    out = vocoder.vocode(log_mel(mono, spec)[:, :30])
+    out = build(kind, spec, mono).vocode(log_mel(mono, spec)[:, :30])
     assert out.shape == (1, 30 * 256)
     assert abs(decibels(out) - decibels(mono[:, : 30 * 256])) < 1.5
 

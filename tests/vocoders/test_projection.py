@@ -1,0 +1,125 @@
+"""Griffin-Lim: exact transforms, falling inconsistency, torchaudio's and librosa's spectral convergence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import librosa
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.audio import Recording
+from audiogen.representation.mel import MelSpec
+from audiogen.vocoders.phase import gradients, integrate
+from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.targets import fixed, toward_bands
+
+SPEC = MelSpec()
+
+
+@pytest.fixture
+def signal(texture: Callable[..., Recording]) -> Tensor:
+    """``[1, pinned + 80 hops]``."""
+    return torch.from_numpy(texture(2.0).samples[:, : pinned(SPEC) + 80 * SPEC.hop])
+
+
+def random_phases(magnitude: Tensor) -> Tensor:
+    phases = torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0)) * 2 * np.pi
+    return torch.polar(magnitude, phases)
+
+
+def convergence(signal: Tensor, magnitude: Tensor) -> float:
+    """Spectral convergence away from the edges, dB."""
+    found = analyse(signal, SPEC).abs()
+    inner = slice(4, -4)
+    return 20 * float(torch.log10((found - magnitude)[:, inner].norm() / magnitude[:, inner].norm()))
+
+
+def test_synthesis_inverts_analysis(signal: Tensor):
+    back = synthesise(analyse(signal, SPEC), signal[:, : pinned(SPEC)], SPEC)
+    # The last windows are not complete: there the weight of a sample is a single window's.
+    torch.testing.assert_close(back[:, : -SPEC.hop], signal[:, : -SPEC.hop], rtol=0.0, atol=1e-4)
+
+
+def test_the_past_is_never_touched(signal: Tensor):
+    magnitude = analyse(signal, SPEC).abs()
+    past = signal[:, : pinned(SPEC)]
+    out = iterate(synthesise(random_phases(magnitude), past, SPEC), fixed(magnitude), SPEC, 4)
+    assert torch.equal(out[:, : pinned(SPEC)], past)
+
+
+def test_inconsistency_falls(signal: Tensor):
+    magnitude = analyse(signal, SPEC).abs()
+    start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
+    plain = [convergence(iterate(start, fixed(magnitude), SPEC, n, 0.0), magnitude) for n in (0, 1, 2, 4, 8, 16)]
+    assert all(after < before for before, after in zip(plain, plain[1:], strict=False))
+    fast = convergence(iterate(start, fixed(magnitude), SPEC, 16, 0.99), magnitude)
+    assert fast < plain[-1] - 1.0
+
+
+def test_the_true_signal_is_a_fixed_point(signal: Tensor):
+    magnitude = analyse(signal, SPEC).abs()
+    out = iterate(signal, fixed(magnitude), SPEC, 3)
+    torch.testing.assert_close(out[:, : -4 * SPEC.hop], signal[:, : -4 * SPEC.hop], rtol=0.0, atol=1e-3)
+
+
+def test_as_good_as_librosa_and_torchaudio(signal: Tensor):
+    import torchaudio
+
+    magnitude = analyse(signal, SPEC).abs()
+    start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
+    ours = convergence(iterate(start, fixed(magnitude), SPEC, 32), magnitude)
+    theirs = librosa.griffinlim(
+        magnitude[0].T.numpy(), n_iter=32, hop_length=SPEC.hop, window="hann", center=False, random_state=0
+    )
+    theirs_signal = torch.nn.functional.pad(torch.from_numpy(theirs)[None], (0, signal.shape[1] - len(theirs)))
+    assert ours < convergence(theirs_signal, magnitude) + 0.5
+    transform = torchaudio.transforms.GriffinLim(
+        n_fft=SPEC.n_fft, hop_length=SPEC.hop, power=1.0, n_iter=32, momentum=0.99
+    )
+    centred = torch.stft(signal, SPEC.n_fft, SPEC.hop, window=torch.hann_window(SPEC.win), return_complex=True).abs()
+    torch.manual_seed(0)
+    other = transform(centred)
+    found = torch.stft(other, SPEC.n_fft, SPEC.hop, window=torch.hann_window(SPEC.win), return_complex=True).abs()
+    found = found[..., : centred.shape[-1]]
+    inner = (slice(None), slice(None), slice(4, -4))
+    apart = (found - centred[..., : found.shape[-1]])[inner].norm() / centred[inner].norm()
+    assert ours < 20 * float(torch.log10(apart)) + 0.5
+
+
+def test_bands_are_met_and_those_at_the_floor_only_lowered(signal: Tensor):
+    frames = torch.full((1, 80, SPEC.n_mels), -4.0)
+    frames[..., 100:] = SPEC.silence
+    square = torch.full((1, 80, SPEC.bins), 1e-4)
+    factors = toward_bands(frames, SPEC, 60.0)(square.clone())
+    bank = torch.tensor(SPEC.filterbank())
+    found = (factors * (square + 1e-9).sqrt()) @ bank.T
+    torch.testing.assert_close(found[..., 2:98].log(), frames[..., 2:98], rtol=0.0, atol=0.1)
+    assert bool((factors[..., -100:] <= 1.0).all())
+    quiet = toward_bands(frames, SPEC, 60.0)(torch.full_like(square, 1e-14))
+    assert bool((quiet[..., -100:] <= 1.0).all())
+
+
+def test_phases_of_a_tone_advance_by_its_frequency():
+    time = torch.arange(40 * SPEC.hop) / SPEC.sample_rate
+    hertz = 1234.5
+    spectrum = analyse(torch.sin(2 * np.pi * hertz * time)[None], SPEC)
+    in_time, _ = gradients(spectrum.abs().clamp(min=1e-9).log(), SPEC)
+    peak = round(hertz * SPEC.n_fft / SPEC.sample_rate)
+    advance = 2 * np.pi * hertz * SPEC.hop / SPEC.sample_rate
+    wrong = (in_time[0, 5:30, peak] - advance + np.pi).remainder(2 * np.pi) - np.pi
+    assert float(wrong.abs().max()) < 0.05
+
+
+def test_integrated_phases_start_closer_than_random_ones(signal: Tensor):
+    spectrum = analyse(signal, SPEC)
+    magnitude, past = spectrum.abs(), signal[:, : pinned(SPEC)]
+    phases = integrate(magnitude, spectrum[:, 0].angle(), SPEC)
+    guided = torch.polar(magnitude, torch.cat([spectrum[:, :1].angle(), phases], dim=1))
+    reached = [
+        convergence(iterate(synthesise(start, past, SPEC), fixed(magnitude), SPEC, 4), magnitude)
+        for start in (guided, random_phases(magnitude))
+    ]
+    assert reached[0] < reached[1] - 1.0
