@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
 from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, refuse_to_overwrite
 
 
 @click.command("continue")
 @click.argument("prompt", type=FILE)
 @OVERRIDES
-@click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
+@click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .wav, .flac, .mid, ...")
 @click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="0 tame, 1 as learned, above wilder.")
@@ -23,6 +24,7 @@ from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, refuse_
 @click.option("--run", "run_folder", type=FILE, help="Use this Run instead of training on the prompt.")
 @click.option("--config", type=FILE, help="Train by this YAML file.")
 @BUDGET
+@note_options
 @click.option("--vocoder", help="Vocoder to render with.")
 @click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
 @DEVICE
@@ -39,7 +41,7 @@ def continue_(
     force: bool,
     **asked: Any,
 ) -> None:
-    """Continue the recording PROMPT.
+    """Continue PROMPT, a recording or a MIDI file (as MIDI, or rendered where OUT is a sound file).
 
     Without --run, a model is trained on the prompt first (a minute or so). Beside OUT.wav, OUT.json says what was
     done: the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides the configuration, for example
@@ -61,7 +63,12 @@ def continue_(
         )
     outs = variations_of(out, variations)
     refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
-    Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
+    if not (is_midi(prompt) and is_midi(out)):
+        Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
+    if is_midi(prompt):
+        continue_tune(prompt, outs, run_folder, config, overrides, budget, device, asked)
+        return
+    asked = without(asked, PLAIN, "a recording")
     experiment = None if run_folder is not None else read_experiment(config, overrides)
 
     from audiogen.jobs.continuing import Request, continue_variations, read_prompt
@@ -70,6 +77,8 @@ def continue_(
     request = Request(**asked)
     recording, said = read_prompt(prompt)
     run = Run.open(run_folder) if run_folder is not None else None
+    if run is not None and run.representation.tokens:
+        raise InputError(run_folder, "it predicts notes, not sound", "name a Run of the mel representation")
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     for path, sidecar in zip(
         outs, continue_variations(recording, wanted, run, experiment, budget, device, said), strict=True

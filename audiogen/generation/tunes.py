@@ -13,6 +13,8 @@ from audiogen.audio import AudioWarning
 from audiogen.models import Model, Sampling, State
 from audiogen.representation.midi import Decoder, Tokenizer, Tune
 
+MOST_NOTES = 4000
+"""Of a prompt that are read, from a bar line on: its last ones."""
 MOST_TOKENS = 100_000
 """Of one tail: a tempo of millions a minute does not make an endless one."""
 
@@ -33,7 +35,9 @@ class TuneContinuer:
     start: State = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.tokens = self.tokenizer.encode(self.prompt, ended=False)
+        self.offset = _late_bar(self.prompt)
+        self.heard = self.prompt.between(self.offset, self.prompt.end).shifted(-self.offset)
+        self.tokens = self.tokenizer.encode(self.heard, ended=False)
         with torch.no_grad():
             self.start = self.model.start(torch.from_numpy(self.tokens)[None])
 
@@ -53,24 +57,24 @@ class TuneContinuer:
             self._draw(decoder, sampling, lambda: decoder.bar >= last)
             decoded = decoder.tune()
             lines = decoded.bar_lines(decoder.tick + 1)
-            return self._cut(decoded, int(lines[min(last, len(lines) - 1)]))
+            stop = int(lines[min(last, len(lines) - 1)])
+            return self.tokenizer.tail(_until(decoded, stop), self.heard).shifted(self.offset)
         wanted = 0.0 if seconds is None else seconds
         until = decoder.seconds + wanted * self._stretch(decoder)
         self._draw(decoder, sampling, lambda: decoder.seconds >= until)
-        tail = self.tokenizer.tail(decoder.tune(), self.prompt)
-        stop = int(tail.ticks_at(float(tail.seconds_at(self.prompt.end)) + wanted))
-        return _until(tail, stop)
+        tail = self.tokenizer.tail(decoder.tune(), self.heard)
+        stop = int(tail.ticks_at(float(tail.seconds_at(self.heard.end)) + wanted))
+        return _until(tail, stop).shifted(self.offset)
 
     def _warmed(self) -> Decoder:
-        decoder = self.tokenizer.decoder(self.prompt)
+        decoder = self.tokenizer.decoder(self.heard)
         for token in self.tokens.tolist():
             decoder.push(token)
         return decoder
 
     def _stretch(self, decoder: Decoder) -> float:
         """How much longer than in the prompt's own tempo the tail can last in the tokens' tempo, at least 1."""
-        told, own = decoder.tune(), self.prompt
-        tempos = [float(tune.tempos[-1, 1]) for tune in (told, own)]
+        tempos = [float(tune.tempos[-1, 1]) for tune in (decoder.tune(), self.heard)]
         return max(tempos[0] / tempos[1], 1.0)
 
     @torch.no_grad()
@@ -86,8 +90,15 @@ class TuneContinuer:
         text = f"the tail stops after {MOST_TOKENS} tokens, at {decoder.seconds:.1f} s"
         warnings.warn(text, AudioWarning, stacklevel=2)
 
-    def _cut(self, decoded: Tune, stop: int) -> Tune:
-        return self.tokenizer.tail(_until(decoded, stop), self.prompt)
+
+def _late_bar(prompt: Tune) -> int:
+    """The first bar line from which on at most `MOST_NOTES` notes follow; 0 for most prompts."""
+    starts = prompt.notes["start"]
+    if len(starts) <= MOST_NOTES:
+        return 0
+    lines = prompt.bar_lines(prompt.end)
+    first = min(int(np.searchsorted(lines, starts[-MOST_NOTES])), len(lines) - 1)
+    return int(lines[first])
 
 
 def _until(tune: Tune, stop: int) -> Tune:

@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import Callback
 
 from audiogen.generation.tunes import TuneContinuer
 from audiogen.models import Sampling
-from audiogen.representation.midi import Tokenizer, Tune, render
+from audiogen.representation.midi import Tokenizer, Tune, joined, render
 
 BARS = 4  # that are heard, and as many that are added
 STEPS = 12  # pixels a quarter note
@@ -59,18 +59,6 @@ class TuneListening(Callback):
         tail = TuneContinuer(model, self.tokenizer, prompt).tail(sampling, bars=BARS)
         model.train(was_training).to(device)
         return joined(prompt, tail)
-
-
-def joined(prompt: Tune, tail: Tune) -> Tune:
-    """Prompt and tail as one tune, where the tail is on the prompt's resolution and names its parts."""
-    return Tune(
-        np.concatenate([prompt.notes, tail.notes]),
-        tail.parts,
-        prompt.ticks_per_quarter,
-        np.concatenate([prompt.tempos, tail.tempos[1:]]),
-        np.concatenate([prompt.meters, tail.meters[1:]]),
-        np.concatenate([prompt.pedals, tail.pedals]),
-    )
 
 
 def piano_roll(tune: Tune) -> np.ndarray:

@@ -14,6 +14,11 @@ from audiogen.representation.midi import abc_title, split_abc
 MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
 
 
+def is_midi(path: Path) -> bool:
+    """Whether a file's name is that of a MIDI file."""
+    return path.suffix.lower() in MIDI_SUFFIXES
+
+
 def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[Item]:
     """Everything in a folder, split by piece. ``a/b.mid`` and ``a/b.wav`` are one piece; files alike to the
     byte under several names stay in one part.

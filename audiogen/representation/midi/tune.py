@@ -154,6 +154,19 @@ class Tune:
         tempos[:, 1] = np.maximum(np.rint(tempos[:, 1] / factor), 1)
         return replace(self, tempos=tempos)
 
+    def shifted(self, ticks: int) -> Tune:
+        """The same music later, or earlier by as much as lies before its first note.
+
+        The tempo and the meter that hold where the shifted tune begins are set at tick 0.
+        """
+        notes, pedals = self.notes.copy(), self.pedals.copy()
+        notes["start"] += ticks
+        notes["end"] += ticks
+        pedals[:, :2] += ticks
+        return replace(
+            self, notes=notes, pedals=pedals, tempos=_moved(self.tempos, ticks), meters=_moved(self.meters, ticks)
+        )
+
     def between(self, start: int, stop: int) -> Tune:
         """The notes that begin within ``start`` (inclusive) to ``stop`` (exclusive), at their own ticks, cut
         at ``stop``.
@@ -206,6 +219,29 @@ def latest(changes: np.ndarray) -> np.ndarray:
     """Of several changes on one tick (first column) the last one, in order of ticks."""
     changes = changes[np.argsort(changes[:, 0], kind="stable")]
     return changes[np.append(np.diff(changes[:, 0]) > 0, True)]
+
+
+def _moved(changes: np.ndarray, ticks: int) -> np.ndarray:
+    moved = changes.copy()
+    moved[:, 0] = np.maximum(moved[:, 0] + ticks, 0)
+    moved[0, 0] = 0
+    return latest(moved)
+
+
+def joined(prompt: Tune, tail: Tune) -> Tune:
+    """A prompt and what follows it as one tune.
+
+    Args:
+        tail: as `Tokenizer.tail` gives it: on the prompt's resolution, all after its end, with its parts first.
+    """
+    return Tune(
+        np.concatenate([prompt.notes, tail.notes]),
+        tail.parts,
+        prompt.ticks_per_quarter,
+        np.concatenate([prompt.tempos, tail.tempos[1:]]),
+        np.concatenate([prompt.meters, tail.meters[1:]]),
+        np.concatenate([prompt.pedals, tail.pedals]),
+    )
 
 
 def augmented(tune: Tune, random: np.random.Generator, semitones: int = 6, tempo: float = 0.1) -> Tune:

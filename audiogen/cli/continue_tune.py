@@ -1,0 +1,70 @@
+"""`audiogen continue` on a MIDI prompt: its options, and what it does with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+OPTIONS = (
+    click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
+    click.option("--top-k", type=click.IntRange(min=0), default=0, help="MIDI: draw from this many likeliest tokens."),
+    click.option("--top-p", type=click.FloatRange(0, 1), default=1.0, help="MIDI: draw from this likeliest share."),
+    click.option("--min-p", type=click.FloatRange(0, 1), default=0.0, help="MIDI: least likelihood, as a share."),
+)
+PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
+SOUND = {"loop": False, "vocoder": None}
+
+
+def note_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what only MIDI prompts understand."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def is_midi(path: Path) -> bool:
+    """Whether a file's name is that of a MIDI file."""
+    from audiogen.data.datasets.folder import is_midi
+
+    return is_midi(path)
+
+
+def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> dict[str, Any]:
+    """The options less those that a prompt of this kind does not understand.
+
+    Raises:
+        InputError: one of them was asked for.
+    """
+    from audiogen.errors import InputError
+
+    for name, plain in foreign.items():
+        if options[name] != plain:
+            raise InputError("--" + name.replace("_", "-"), f"it means nothing for {subject}", "leave it out")
+    return {name: value for name, value in options.items() if name not in foreign}
+
+
+def continue_tune(
+    prompt: Path,
+    outs: Sequence[Path],
+    run_folder: Path | None,
+    config: Path | None,
+    overrides: tuple[str, ...],
+    budget: float | None,
+    device: str,
+    asked: dict[str, Any],
+) -> None:
+    """Continue the MIDI file ``prompt`` into each of ``outs``."""
+    from audiogen.jobs.continuing_tunes import TuneRequest, continue_tune, prompt_experiment
+    from audiogen.run import Run
+
+    request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
+    experiment = None if run_folder is not None else prompt_experiment(config, overrides)
+    run = Run.open(run_folder) if run_folder is not None else None
+    wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
+    for path, sidecar in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):
+        added = sidecar["added"]
+        click.echo(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")

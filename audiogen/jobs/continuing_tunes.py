@@ -1,0 +1,209 @@
+"""One job on symbols: a MIDI prompt in, a continued MIDI file (or its rendering) and its sidecar out."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audiogen.audio import AudioWarning, Writer, subtype_for
+from audiogen.data.datasets.folder import is_midi
+from audiogen.errors import InputError
+from audiogen.evaluation.note_runs import RunIndex
+from audiogen.evaluation.symbolic import SCALARS, melodic
+from audiogen.experiment import Experiment, dump_json, read_experiment, to_tree, write_text
+from audiogen.generation.tunes import TuneContinuer
+from audiogen.jobs.continuing import LONGEST, Clock, heard_warnings, single_recording
+from audiogen.jobs.naming import sidecar_of
+from audiogen.models import Sampling
+from audiogen.representation.midi import Midi, Tune, extend_midi, joined, read_midi, render, write_midi
+from audiogen.run import Run
+
+MOST_BARS = 10_000
+SAMPLE_RATE = 44100  # Hz, of renderings
+ON_THE_PROMPT = (
+    "representation=midi",
+    "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
+    "training={steps: 400, batch: 8, window: 192, warmup: 40, learning_rate: 0.004, validate_every: 25, patience: 4}",
+)
+"""What is trained on a prompt alone: little, in all keys, and stopped by its own end."""
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """What is asked of one tail.
+
+    Args:
+        seconds: length of the tail.
+        bars: instead, whole bars after the one that the prompt ends in.
+        seed: of everything that is drawn.
+        temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
+        top_k: draw from this many likeliest tokens; 0 for all.
+        top_p: draw from the fewest likeliest tokens that hold this share.
+        min_p: draw from tokens at least this share as likely as the likeliest.
+        tail_only: write the tail without the prompt.
+        subtype: how samples are stored where sound is written; None for the file's usual one.
+    """
+
+    seconds: float = 30.0
+    bars: int | None = None
+    seed: int = 0
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    tail_only: bool = False
+    subtype: str | None = None
+
+    def __post_init__(self) -> None:
+        bars = 1 if self.bars is None else self.bars
+        for name, value, low, high in (
+            ("seconds", self.seconds, 1e-3, LONGEST),
+            ("bars", bars, 1, MOST_BARS),
+            ("temperature", self.temperature, 0, 10),
+            ("top_k", self.top_k, 0, 100_000),
+            ("top_p", self.top_p, 0, 1),
+            ("min_p", self.min_p, 0, 1),
+        ):
+            if not low <= value <= high:
+                raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
+
+    @property
+    def sampling(self) -> Sampling:
+        """How tokens are drawn."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return Sampling(self.temperature, self.top_k, self.top_p, self.min_p, generator=generator)
+
+
+def prompt_experiment(config: Path | None, overrides: tuple[str, ...]) -> Experiment:
+    """The experiment of a YAML file, or the one for a prompt alone, with overrides.
+
+    Raises:
+        InputError: it is not about tunes.
+    """
+    experiment = read_experiment(config, overrides if config is not None else (*ON_THE_PROMPT, *overrides))
+    if experiment.representation.kind != "midi":
+        kind = experiment.representation.kind
+        raise InputError(config or "configuration", f"its representation is {kind}", "a MIDI prompt needs midi")
+    return experiment
+
+
+def continue_tune(
+    prompt: Path,
+    wanted: Sequence[tuple[Path, TuneRequest]],
+    run: Run | None = None,
+    experiment: Experiment | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+) -> Iterator[dict[str, Any]]:
+    """Continue a MIDI file into each of ``wanted`` and describe what was done in a JSON file beside it.
+
+    Args:
+        prompt: MIDI file. All of its events stay as they are.
+        wanted: files to write, MIDI or sound by their suffix, and what is asked of each tail.
+        run: what predicts; None trains a small Model on the prompt by ``experiment`` first.
+        experiment: None for `ON_THE_PROMPT`.
+        budget: most wall-clock seconds for that training.
+        device: "auto", "cpu" or "cuda", for that training.
+
+    Yields:
+        The sidecars' content, each as its file is there.
+
+    Raises:
+        InputError: the prompt is not usable, or the Run is not of tunes.
+    """
+    clock = Clock()
+    with heard_warnings() as general:
+        tune = read_midi(prompt)
+        if run is None:
+            run = _train_on(tune, experiment or prompt_experiment(None, ()), budget, device, clock)
+        if not isinstance(run.representation, Midi):
+            raise InputError(
+                run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation"
+            )
+        with clock("warming"):
+            continuer = TuneContinuer(run.model, run.representation.tokenizer, tune)
+    for out, request in wanted:
+        with heard_warnings() as particular:
+            with clock("generation"):
+                bars = request.bars
+                tail = continuer.tail(request.sampling, None if bars else request.seconds, bars)
+            with clock("writing"):
+                _write(prompt, tune, tail, out, request)
+        sidecar = _described(prompt, tune, tail, out, request, run) | {
+            "timings": dict(clock.seconds),
+            "warnings": [*general, *particular],
+        }
+        write_text(sidecar_of(out), dump_json(sidecar))
+        yield sidecar
+
+
+def _train_on(tune: Tune, experiment: Experiment, budget: float | None, device: str, clock: Clock) -> Run:
+    from audiogen.training.fit import train
+
+    text = (
+        f"without --run, all that is learned from are the prompt's own {len(tune.notes)} notes: a Run trained on many "
+        "tunes (audiogen train configs/midi/lstm.yaml --data FOLDER -o RUN) goes on with more ideas"
+    )
+    warnings.warn(text, AudioWarning, stacklevel=3)
+    with clock("training"):
+        return train(single_recording(experiment), tune, budget=budget, device=device)
+
+
+def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest) -> None:
+    alone = tail.shifted(-tune.end) if request.tail_only else None
+    if is_midi(out):
+        if alone is not None:
+            write_midi(out, alone)
+        else:
+            extend_midi(prompt, tail, out)
+        return
+    sound = render(joined(tune, tail) if alone is None else alone, SAMPLE_RATE)
+    with Writer(out, sound.sample_rate, sound.channels, request.subtype or subtype_for(sound, out), request.seed) as to:
+        to.write(sound.samples)
+
+
+def _described(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest, run: Run) -> dict[str, Any]:
+    whole = joined(tune, tail)
+    begun, ended = float(whole.seconds_at(tune.end)), max(whole.seconds, float(whole.seconds_at(tune.end)))
+    settings = {key: value for key, value in asdict(request).items() if key != "seed"}
+    return {
+        "prompt": str(prompt),
+        "output": out.name,
+        "join": {"tick": tune.end, "seconds": round(begun, 4), "bar": len(tune.bar_lines()) + 1},
+        "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
+        "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
+        "seed": request.seed,
+        "settings": settings
+        | {
+            "run": str(run.path) if run.path else None,
+            "training": run.metrics,
+            "experiment": to_tree(run.experiment),
+        },
+        "versions": versions(),
+        "measures": measured(tune, tail),
+    }
+
+
+def measured(prompt: Tune, tail: Tune) -> dict[str, Any]:
+    """What the tail is like beside the prompt, and how much of the prompt it repeats, in any key."""
+    if not len(melodic(tail)) or not len(melodic(prompt)):
+        return {}
+    copied = RunIndex([prompt]).longest(tail)
+    return {
+        "prompt": {name: round(measure(prompt), 4) for name, measure in SCALARS.items()},
+        "tail": {name: round(measure(tail), 4) for name, measure in SCALARS.items()},
+        "longest_run_of_prompt_notes": copied.notes,
+    }
+
+
+def versions() -> dict[str, str]:
+    """Of audiogen and of what its notes depend on."""
+    names = ("audiogen", "torch", "numpy", "mido", "midirenderer", "pretty_midi")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
