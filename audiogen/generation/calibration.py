@@ -59,11 +59,7 @@ def calibrate(model: Model, representation: MelLatents, start: State, frames: Te
 def _repeated(state: State, count: int) -> State:
     """A state for ``count`` rollouts from one: every tensor's batch axis repeated."""
     if isinstance(state, Tensor):
-        return state.repeat_interleave(count, dim=_batch_axis(state))
+        return state.repeat_interleave(count, dim=0)
     if isinstance(state, list | tuple):
         return type(state)(_repeated(item, count) for item in state)
     return state
-
-
-def _batch_axis(state: Tensor) -> int:
-    return 0 if state.shape[0] == 1 else 1  # recurrent layers of torch keep [layers, batch, hidden]
