@@ -1,0 +1,115 @@
+"""A headless browser for the tests of pages, spoken to in the Chrome DevTools Protocol through two pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--autoplay-policy=no-user-gesture-required",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-dev-shm-usage",
+    "--remote-debugging-pipe",
+)
+CODES = {"Enter": 13, "Escape": 27, " ": 32, "ArrowRight": 39, "ArrowLeft": 37, "PageUp": 33}
+
+
+class Page:
+    """An open page.
+
+    Args:
+        to, back: file descriptors of the browser's pipes; messages are JSON, ended by a zero byte.
+    """
+
+    def __init__(self, to: int, back: int) -> None:
+        self._to, self._back, self._rest, self._count = to, back, b"", 0
+        self._session: str | None = None
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+
+    def _call(self, method: str, /, **parameters: Any) -> dict[str, Any]:
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self._rest:
+                read = os.read(self._back, 1 << 20)
+                assert read, "the browser has gone"
+                self._rest += read
+            text, _, self._rest = self._rest.partition(b"\0")
+            answer = json.loads(text)
+            if answer.get("id") == self._count:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def open(self, file: Path, folder: Path) -> None:
+        """Load a file; what it downloads goes to ``folder``."""
+        self._call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self._call("Page.navigate", url=file.as_uri())
+        self.until("document.readyState === 'complete'")
+
+    def ask(self, expression: str) -> Any:
+        """The value of a JavaScript expression, a promise's when it is one."""
+        found = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    def until(self, condition: str) -> None:
+        """Wait for a JavaScript condition, 60 s at most."""
+        turns = "for (let k = 0; k < 3000 && !(%s); k++) await new Promise(go => setTimeout(go, 20));" % condition  # noqa: UP031
+        assert self.ask(f"(async () => {{ {turns} return Boolean({condition}); }})()"), condition
+
+    def press(self, key: str) -> None:
+        """Press and release a key, as a keyboard does."""
+        code = CODES.get(key, ord(key[0].upper()))
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        event = {"key": key, "windowsVirtualKeyCode": code}
+        self._call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", **event, **text)
+        self._call("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def picture(self, width: int = 1200, scheme: str = "light") -> bytes:
+        """A PNG of the whole page."""
+        import base64
+
+        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+        return base64.b64decode(self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[Page]:
+    """An empty page in a fresh browser whose profile lies in ``folder``; skips where there is no browser."""
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"there is no browser: none of {', '.join(NAMES)}")
+    theirs, to = os.pipe()
+    back, answers = os.pipe()
+    # The browser reads from descriptor 3 and writes to 4: bash puts the pipes there (other shells take one digit).
+    command = [program, *OPTIONS, f"--user-data-dir={folder / 'profile'}"]
+    shell = ["bash", "-c", f'exec "$@" 3<&{theirs} 4>&{answers}', "bash", *command]
+    process = subprocess.Popen(shell, pass_fds=(theirs, answers), stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    os.close(answers)
+    try:
+        yield Page(to, back)
+    finally:
+        os.close(to)
+        process.terminate()
+        process.wait(20)
+        os.close(back)
