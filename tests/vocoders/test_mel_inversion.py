@@ -1,4 +1,4 @@
-"""Mel inversion: positive, true to the bands, better and faster than the usual way, and not at the price of the bins."""
+"""Mel inversion: positive, true to the bands, better and faster than the usual way, not at the price of bins."""
 
 from __future__ import annotations
 

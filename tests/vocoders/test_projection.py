@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import librosa
 import numpy as np
@@ -54,7 +55,7 @@ def test_inconsistency_falls(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
     start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
     plain = [convergence(iterate(start, fixed(magnitude), SPEC, n, 0.0), magnitude) for n in (0, 1, 2, 4, 8, 16)]
-    assert all(after < before for before, after in zip(plain, plain[1:], strict=False))
+    assert all(after < before for before, after in pairwise(plain))
     fast = convergence(iterate(start, fixed(magnitude), SPEC, 16, 0.99), magnitude)
     assert fast < plain[-1] - 1.0
 
