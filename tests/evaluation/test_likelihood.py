@@ -1,0 +1,88 @@
+"""One-step likelihood: a flow and an autoregression whose density is known, and who is None."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import multivariate_normal
+from torch import Tensor
+
+from audiogen.evaluation.likelihood import LinearAutoregression, flow_log_likelihood, one_step_likelihood
+from audiogen.experiment import Experiment
+from audiogen.models.heads.flow import Flow, FlowOptions
+from audiogen.models.sequence import Sequence
+
+MEAN, DEVIATION = torch.tensor([1.0, -0.5, 2.0]), torch.tensor([0.5, 1.5, 0.8])
+
+
+class Straight(torch.nn.Module):
+    """The exact velocity between standard noise and independent Gaussians about the context."""
+
+    def context(self, context: Tensor) -> Tensor:
+        return context
+
+    def modulations(self, times: Tensor, context: Tensor) -> list[tuple[Tensor, ...]]:
+        return [(time.expand(len(context), 1), context) for time in times]
+
+    def at(self, point: Tensor, modulations: Iterable[Tensor]) -> Tensor:
+        time, mean = modulations
+        slope = (time * DEVIATION**2 - (1 - time)) / (time**2 * DEVIATION**2 + (1 - time) ** 2)
+        return mean + slope * (point - time * mean)
+
+
+def test_a_flow_between_gaussians_has_their_density() -> None:
+    head = Flow(3, 3, FlowOptions(width=8))
+    head.velocity = Straight()  # type: ignore[assignment]
+    generator = torch.Generator().manual_seed(0)
+    context = MEAN + torch.randn(50, 3, generator=generator)
+    frame = context + DEVIATION * torch.randn(50, 3, generator=generator)
+    expected = torch.distributions.Normal(context, DEVIATION).log_prob(frame).sum(-1)
+    torch.testing.assert_close(flow_log_likelihood(head, context, frame, steps=64), expected, atol=0.01, rtol=0.01)
+    rough = (flow_log_likelihood(head, context, frame) - expected).abs().mean()
+    assert rough < 0.1
+
+
+def test_an_untrained_flow_is_standard_noise(tiny: Callable[..., Experiment]) -> None:
+    model = Sequence(5, tiny("model.head={kind: flow, width: 8}").model.options).eval()
+    frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
+    found = one_step_likelihood(model, frames)
+    assert found is not None
+    expected = -0.5 * (frames[:, 1:].square() + math.log(2 * math.pi)).sum(-1)
+    torch.testing.assert_close(found, expected)
+
+
+def test_heads_answer_for_themselves_or_not_at_all(tiny: Callable[..., Experiment]) -> None:
+    frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
+    mixture = Sequence(5, tiny().model.options).eval()
+    found = one_step_likelihood(mixture, frames)
+    assert found is not None
+    torch.testing.assert_close(found, mixture.log_likelihood(frames).detach())
+    assert one_step_likelihood(Sequence(5, tiny("model.head=point").model.options).eval(), frames) is None
+
+
+def test_an_autoregression_finds_the_process_it_was_made_by() -> None:
+    generator = np.random.default_rng(0)
+    turn = 0.9 * np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
+    covariance = np.array([[1.0, 0.6], [0.6, 0.5]])
+    noise = generator.multivariate_normal([0, 0], covariance, 6000)
+    values = np.zeros((6000, 2))
+    for k in range(1, 6000):
+        values[k] = turn @ values[k - 1] + noise[k] + 0.2
+    fitted = LinearAutoregression.best([values[:4000]])
+    unseen = values[4000:]
+    nats = fitted.log_likelihood(unseen)
+    truth = multivariate_normal([0.2, 0.2], covariance).logpdf(unseen[1:] - unseen[:-1] @ turn.T)
+    assert len(nats) == 2000 - fitted.order
+    assert nats.mean() == pytest.approx(truth.mean(), abs=0.02)
+    np.testing.assert_allclose(fitted.covariance, covariance, atol=0.05)
+
+
+def test_few_frames_do_not_make_it_overconfident() -> None:
+    values = np.random.default_rng(1).standard_normal((300, 30))
+    few = LinearAutoregression.best([values[:60]])
+    truth = multivariate_normal(np.zeros(30), np.eye(30)).logpdf(values[60:])
+    assert few.log_likelihood(values[60:]).mean() > truth.mean() - 4

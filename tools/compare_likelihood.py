@@ -1,0 +1,126 @@
+"""Do the heads predict held-back frames better than linear autoregression? A Markdown table, worst first.
+
+    python tools/compare_likelihood.py FOLDER -o docs/likelihood.md [--heads mixture flow] [--set KEY=VALUE ...]
+
+A model of each head is trained on the first three quarters of each recording (mixed to mono) and asked for
+the likelihood of each later frame given all before it, in nats a latent coordinate. All see the same frames:
+the linear autoregression is fitted on all patch offsets, as the models are, and has its order and ridge
+chosen on the end of the training part. Finished recordings are kept in a .jsonl beside the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiogen.audio import Recording, read
+from audiogen.evaluation.likelihood import LinearAutoregression, one_step_likelihood
+from audiogen.experiment import read_experiment, write_text
+from audiogen.jobs.continuing import single_recording
+from audiogen.representation.hearing import hear
+from audiogen.representation.mel_latents import MelLatents
+from audiogen.training.fit import train
+
+SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
+LINEAR = "linear autoregression"
+
+
+def compared(path: Path, heads: list[str], overrides: list[str], budget: float | None) -> dict[str, Any]:
+    """Nats a coordinate of the held-back frames by each head and by the linear autoregression."""
+    with warnings.catch_warnings(action="ignore"):
+        whole = read(path)
+    mono = Recording(whole.samples.mean(axis=0, keepdims=True), whole.sample_rate)
+    prompt = mono.cut(0, 3 * mono.length // 4)
+    found: dict[str, Any] = {"recording": path.stem, "seconds": {}}
+    for head in heads:
+        started = time.monotonic()
+        experiment = single_recording(read_experiment(None, (f"model.head={head}", *overrides)))
+        with warnings.catch_warnings(action="ignore"):
+            run = train(experiment, prompt, budget=budget)
+        representation = run.representation
+        assert isinstance(representation, MelLatents)
+        frames = hear(mono, representation.options.spec).side_by_side(1)
+        cut = round(0.75 * len(frames)) // representation.patch * representation.patch
+        centre = representation.centre(frames[:cut])
+        stop = len(frames) // representation.patch * representation.patch
+        latents = representation.encode(frames[:stop], centre)
+        later = stop // representation.patch - cut // representation.patch
+        nats = one_step_likelihood(run.model, latents[None])  # type: ignore[arg-type]
+        assert nats is not None, f"head {head} has no density"
+        found[head] = float(nats[0, -later:].mean()) / representation.features
+        found["seconds"][head] = round(time.monotonic() - started, 1)
+        if LINEAR not in found:
+            found[LINEAR] = linear(representation, frames[:cut], centre, latents, later)
+            found["frames"] = later
+    return found
+
+
+def linear(
+    representation: MelLatents, known: torch.Tensor, centre: torch.Tensor, latents: torch.Tensor, later: int
+) -> float:
+    """Nats a coordinate of the last ``later`` of the latents, by an autoregression fitted on the known frames."""
+    patch = representation.patch
+    sequences = []
+    for offset in range(patch):
+        part = known[offset:]
+        part = part[: len(part) // patch * patch]
+        sequences.append(representation.encode(part, centre).double().numpy())
+    fitted = LinearAutoregression.best(sequences)
+    nats = fitted.log_likelihood(latents.double().numpy())
+    return float(nats[-later:].mean()) / representation.features
+
+
+def table(rows: list[dict[str, Any]], heads: list[str]) -> str:
+    """Markdown, worst first."""
+    rows = sorted(rows, key=lambda row: max(row[head] for head in heads) - row[LINEAR])
+    names = [LINEAR, *heads]
+    lines = ["| " + " | ".join(["recording", "frames", *names]) + " |", "|" + " --- |" * (len(names) + 2)]
+    for row in rows:
+        cells = [f"{row[name]:.3f}{'' if name == LINEAR or row[name] > row[LINEAR] else ' *'}" for name in names]
+        lines.append("| " + " | ".join([row["recording"], str(row["frames"]), *cells]) + " |")
+    won = [f"{head} {np.mean([row[head] > row[LINEAR] for row in rows]):.0%}" for head in heads]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "Nats a latent coordinate, mean over the held-back frames: higher is better. An asterisk marks what does",
+            f"not beat the linear autoregression. It is beaten on: {', '.join(won)} of {len(rows)} recordings.",
+            "",
+        ]
+    )
+
+
+def main() -> None:
+    """Compare, keep, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="of recordings, 8 s or longer")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--heads", nargs="+", default=["mixture", "flow"])
+    parser.add_argument("--only", nargs="*", help="stems of the recordings")
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
+    parser.add_argument("--budget", type=float, help="most seconds of each training")
+    asked = parser.parse_args()
+    store = asked.output.with_suffix(".jsonl")
+    rows = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
+    for path in sorted(asked.folder.iterdir()):
+        wanted = path.suffix.lower() in SUFFIXES and (asked.only is None or path.stem in asked.only)
+        if wanted and path.stem not in [row["recording"] for row in rows]:
+            rows.append(compared(path, asked.heads, asked.set, asked.budget))
+            print(rows[-1], file=sys.stderr, flush=True)
+            write_text(store, "".join(json.dumps(row) + "\n" for row in rows))
+    settings = ", ".join([*asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])]) or "the defaults"
+    head = f"# One-step likelihood of held-back frames\n\nSettings: {settings}.\n\n"
+    write_text(asked.output, head + table(rows, asked.heads))
+    print(asked.output.read_text("utf-8"))
+
+
+if __name__ == "__main__":
+    main()
