@@ -1,0 +1,113 @@
+"""The tables of docs/vocoders.md, from measured rows."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+COLUMNS = {
+    "texture": "texture distance",
+    "convergence": "MR-STFT convergence",
+    "log_magnitude": "MR-STFT log magnitude (dB)",
+    "tilt": "largest third-octave error (dB)",
+    "crest": "crest ratio",
+    "copied": "copied share",
+    "stereo": "stereo correlation off by",
+}
+INTRODUCTION = """# Vocoders
+
+Written by `tools/benchmark_vocoders.py`; do not edit. The earlier three quarters of each recording may be known to the
+vocoder; the frames of the last quarter, true ones, are rendered back and compared with the audio that they came from.
+
+- Texture distance: 1.0 is as far as another real stretch of the same recording is; 0 is equal.
+- "true magnitudes" is no vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 numbers) with
+  64 Griffin-Lim iterations. What it misses lies in the phases.
+- "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
+- Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one.
+- Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, against the original's; below 1, transients are
+  smeared.
+- Copied share: half seconds of the output that are found in the known part; in brackets, of the true audio itself.
+- Speeds are CPU seconds of one thread, medians.
+"""
+
+Row = dict[str, Any]
+
+
+def page(rows: list[Row]) -> str:
+    """The whole document."""
+    measured = [row for row in rows if "texture" in row]
+    parts = [INTRODUCTION, summary(measured), by_recording(measured, "texture", "Texture distance")]
+    parts.append(by_recording(measured, "convergence", "MR-STFT spectral convergence"))
+    for row in rows:
+        if "speeds" in row:
+            parts.append(speed_tables(row["speeds"]))
+    return "\n".join(parts)
+
+
+def _table(header: list[str], body: list[list[str]]) -> str:
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *body]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _kinds(rows: list[Row]) -> list[str]:
+    return list(dict.fromkeys(row["vocoder"] for row in rows))
+
+
+def summary(rows: list[Row]) -> str:
+    """Median / worst over recordings, a line a vocoder."""
+    count = len({row["recording"] for row in rows})
+    body = []
+    for kind in _kinds(rows):
+        own = [row for row in rows if row["vocoder"] == kind]
+        cells = [_cell(name, [row[name] for row in own]) for name in COLUMNS]
+        cells[list(COLUMNS).index("copied")] += f" ({max(row['copied_real'] for row in own):.2f})"
+        body.append([kind, *cells])
+    return f"## All {count} recordings: median / worst\n\n" + _table(["vocoder", *COLUMNS.values()], body)
+
+
+def _cell(name: str, values: list[float]) -> str:
+    worst = max(values, key=lambda value: abs(value - 1)) if name == "crest" else max(values)
+    return f"{median(values):.2f} / {worst:.2f}"
+
+
+def by_recording(rows: list[Row], name: str, title: str) -> str:
+    """One measure, recordings down, vocoders across."""
+    kinds = _kinds(rows)
+    found = {(row["recording"], row["vocoder"]): row[name] for row in rows}
+    names = dict.fromkeys(row["recording"] for row in rows)
+    cells = [
+        [name, *(f"{found[name, kind]:.2f}" if (name, kind) in found else "-" for kind in kinds)] for name in names
+    ]
+    return f"## {title}\n\n" + _table(["recording", *kinds], cells)
+
+
+def speed_tables(parts: dict[str, dict[str, float]]) -> str:
+    """Times of the parts, as multiples of real time and against one another."""
+    rendering, lim, inversion = parts["rendering"], parts["griffin_lim"], parts["inversion"]
+    lines = [[key.split(":")[0], f"{1 / value:.0f}"] for key, value in rendering.items()]
+    text = "## Speed: mel frames to audio\n\n" + _table(["", "times real time"], lines)
+    lines = [
+        [key.split(":")[0], f"{1e3 * value:.2f}", f"{value / lim['audiogen: seconds']:.1f}", _after(lim, key)]
+        for key, value in lim.items()
+        if key.endswith("seconds")
+    ]
+    header = ["", "ms a second of audio", "relative", "spectral convergence after 16"]
+    text += "\n## Speed: one Griffin-Lim iteration\n\n" + _table(header, lines)
+    lines = [
+        [
+            key.split(":")[0],
+            f"{1e3 * value:.1f}",
+            f"{value / inversion['audiogen: seconds']:.0f}",
+            f"{inversion[key.replace('seconds', 'mel error')]:.4f}",
+            f"{inversion[key.replace('seconds', 'convergence')]:.3f}",
+        ]
+        for key, value in inversion.items()
+        if key.endswith("seconds")
+    ]
+    header = ["", "ms a second of audio", "relative", "mel error", "convergence to the true magnitudes"]
+    return text + "\n## Mel inversion (20 iterations)\n\n" + _table(header, lines)
+
+
+def _after(figures: dict[str, float], key: str) -> str:
+    value = figures.get(key.replace("seconds", "convergence"))
+    return "-" if value is None else f"{value:.3f}"
