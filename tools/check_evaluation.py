@@ -144,7 +144,8 @@ Medians over the recordings:
 {table(["baseline", *measures], [[kind, *values.values()] for kind, values in medians.items()])}
 
 Is each baseline's known fault visible in the measure that is meant to show it? A class shows it at {VISIBLE} and above
-in the median, a share by more than 5 % above that of the real audio; in brackets, in how many recordings.
+in the median, a share by more than 5 % above that of the real audio; in brackets, in how many recordings. (Steady rain
+has no slow structure that grains could miss; wind and waves have.)
 
 {table(["baseline", "fault", "median", "visible"], list(visible(found)))}
 """
