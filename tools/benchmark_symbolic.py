@@ -124,7 +124,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--budget", type=float)
-    asked = parser.parse_args()
+    asked = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     kept = asked.runs / "rows.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []

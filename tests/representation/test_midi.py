@@ -24,6 +24,7 @@ from audiogen.representation.midi import (
     abc_title,
     augmented,
     extend_midi,
+    joined,
     read_midi,
     render,
     split_abc,
@@ -377,3 +378,35 @@ def test_the_shared_tunes_are_read_as_others_read_them() -> None:
         score = symusic.Score(str(path))
         assert len(one.notes) == score.note_num()
         assert one.end == score.end()
+
+
+def test_a_shifted_tune_is_the_same_music_elsewhere():
+    one = rich()
+    later = one.shifted(480)
+    assert np.array_equal(later.notes["start"], one.notes["start"] + 480)
+    assert later.tempos[:, 0].tolist() == [0, 530, 576]
+    assert same(later.shifted(-480), one)
+    early = one.between(96, one.end).shifted(-96)  # what holds there is set at its beginning
+    assert early.tempos.tolist() == [[0, 1_000_000]]
+    assert early.meters[0].tolist() == [0, 6, 8]
+    assert early.notes["start"].min() == 0
+
+
+def test_a_steady_tune_lasts_as_long_in_real_time():
+    one = rich()
+    steady = one.steady()
+    assert len(steady.tempos) == 1
+    assert len(steady.notes) == len(one.notes)
+    tick = one.tempos[0, 1] / 1e6 / one.ticks_per_quarter
+    for name in ("start", "end"):
+        expected = np.sort(one.seconds_at(one.notes[name]))
+        assert np.abs(np.sort(steady.seconds_at(steady.notes[name])) - expected).max() <= tick
+    assert same(steady.steady(), steady)
+
+
+def test_a_prompt_and_its_tail_are_one_tune():
+    prompt, tail = melody([60, 62, 64, 65]), melody([67, 69], start=96, tempos=[[0, 500_000], [120, 400_000]])
+    whole = joined(prompt, tail)
+    assert whole.notes["pitch"].tolist() == [60, 62, 64, 65, 67, 69]
+    assert whole.tempos.tolist() == [[0, 500_000], [120, 400_000]]
+    assert whole.seconds == pytest.approx(5 * 0.5 + 0.4)

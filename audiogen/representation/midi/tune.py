@@ -154,6 +154,17 @@ class Tune:
         tempos[:, 1] = np.maximum(np.rint(tempos[:, 1] / factor), 1)
         return replace(self, tempos=tempos)
 
+    def steady(self) -> Tune:
+        """The same music in real time, at its first tempo throughout."""
+        plain = replace(self, tempos=self.tempos[:1])
+        notes, pedals, meters = self.notes.copy(), self.pedals.copy(), self.meters.copy()
+        for name in ("start", "end"):
+            notes[name] = plain.ticks_at(self.seconds_at(notes[name]))
+        notes["end"] = np.maximum(notes["end"], notes["start"] + 1)
+        pedals[:, :2] = plain.ticks_at(self.seconds_at(pedals[:, :2]))
+        meters[:, 0] = plain.ticks_at(self.seconds_at(meters[:, 0]))
+        return replace(plain, notes=tidy(notes), meters=latest(meters), pedals=tidy_pedals(pedals))
+
     def shifted(self, ticks: int) -> Tune:
         """The same music later, or earlier by as much as lies before its first note.
 

@@ -87,6 +87,7 @@ def extend_midi(prompt: Path, tail: Tune, path: Path) -> None:
     """
     mido = import_mido()
     midi = open_midi(prompt)
+    tail = tail.steady() if midi.ticks_per_beat < 0 else tail  # with SMPTE timing no tempo is heeded
     used, hanging = _channels(midi)
     clock = replace(tail, tempos=tail.tempos[1:], meters=tail.meters[1:])
     added: dict[int, list[Event]] = {0: _clock_events(clock)}

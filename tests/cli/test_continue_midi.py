@@ -1,0 +1,167 @@
+"""`audiogen continue` on MIDI files: what is written, what is kept, what is refused."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+import symusic
+from click.testing import CliRunner, Result
+
+from audiogen.audio import AudioWarning, read, write
+from audiogen.cli.continue_ import continue_
+from audiogen.errors import InputError
+from audiogen.experiment import read_experiment
+from audiogen.jobs import continuing_tunes
+from audiogen.representation.midi import read_midi, write_midi
+from audiogen.training.fit import train
+from tests.conftest import synthetic
+from tests.tunes import overlaps, wandering
+
+TINY = (
+    "representation={kind: midi, scheme: events}",
+    "model={kind: tokens, embedding: 8, backbone: {kind: gru, hidden: 16, layers: 1}}",
+    "training={steps: 3, batch: 2, window: 32, warmup: 1, validate_every: 3, listen_every: 0}",
+)
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(continue_, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    return train(read_experiment(None, TINY), wandering(5, 60, parts=2), folder).path or folder
+
+
+@pytest.fixture
+def prompt(tmp_path: Path) -> Path:
+    write_midi(tmp_path / "tune.mid", wandering(1, 40, parts=2))
+    return tmp_path / "tune.mid"
+
+
+def messages(path: Path) -> list[list[mido.Message]]:
+    return [[message for message in track if message.type != "end_of_track"] for track in mido.MidiFile(path).tracks]
+
+
+def test_midi_goes_on_as_midi(prompt: Path, run: Path, tmp_path: Path):
+    out = tmp_path / "out.mid"
+    done = invoke(prompt, "-o", out, "--run", run, "--bars", 4, "--top-p", 0.95, "--temperature", 0.9)
+    assert done.exit_code == 0
+    assert "s added" in done.stdout
+    # Event for event, each track begins as the prompt's does.
+    for old, new in zip(messages(prompt), messages(out), strict=True):
+        assert new[: len(old)] == old
+    given, found = read_midi(prompt), read_midi(out)
+    assert np.array_equal(found.notes[: len(given.notes)], given.notes)
+    assert overlaps(found) == 0
+    assert len(pretty_midi.PrettyMIDI(str(out)).instruments) == 2
+    assert symusic.Score(out).note_num() == len(found.notes)
+    sidecar = json.loads((tmp_path / "out.json").read_text())
+    assert sidecar["join"]["tick"] == given.end
+    assert sidecar["added"]["notes"] == len(found.notes) - len(given.notes)
+    assert sidecar["settings"]["top_p"] == 0.95
+    assert sidecar["settings"]["run"] == str(run)
+    assert sidecar["measures"]["tail"].keys() == sidecar["measures"]["prompt"].keys()
+    assert sidecar["warnings"] == []
+    with pytest.raises(InputError, match="exists already"):
+        invoke(prompt, "-o", out, "--run", run)
+
+
+def test_midi_goes_on_as_sound(prompt: Path, run: Path, tmp_path: Path):
+    invoke(prompt, "-o", tmp_path / "out.wav", "--run", run, "--seconds", 2)
+    invoke(prompt, "-o", tmp_path / "tail.wav", "--run", run, "--seconds", 2, "--tail-only")
+    whole, tail = read(tmp_path / "out.wav"), read(tmp_path / "tail.wav")
+    join = json.loads((tmp_path / "out.json").read_text())["join_sample"]
+    assert join == round(read_midi(prompt).seconds * 44100)
+    assert whole.length > join + 44100
+    assert tail.length < whole.length - join + 44100
+    assert np.abs(whole.samples[:, :join]).max() > 0.01
+    assert np.abs(whole.samples[:, join:]).max() > 0.01
+
+
+def test_the_tail_alone_begins_at_once(prompt: Path, run: Path, tmp_path: Path):
+    invoke(prompt, "-o", tmp_path / "tail.mid", "--run", run, "--bars", 6, "--tail-only")
+    invoke(prompt, "-o", tmp_path / "whole.mid", "--run", run, "--bars", 6)
+    tail, whole, given = (read_midi(path) for path in (tmp_path / "tail.mid", tmp_path / "whole.mid", prompt))
+    later = whole.notes[whole.notes["start"] >= given.end]
+    assert np.array_equal(tail.notes["start"] + given.end, later["start"])
+    assert np.array_equal(tail.notes["pitch"], later["pitch"])
+
+
+def test_variations_differ_and_repeat(prompt: Path, run: Path, tmp_path: Path):
+    invoke(prompt, "-o", tmp_path / "a.mid", "--run", run, "--seconds", 4, "--variations", 2)
+    invoke(prompt, "-o", tmp_path / "b.mid", "--run", run, "--seconds", 4, "--seed", 1)
+    assert (tmp_path / "a-1.mid").read_bytes() != (tmp_path / "a-2.mid").read_bytes()
+    assert (tmp_path / "a-2.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+def test_without_a_run_the_prompt_teaches_and_says_so(prompt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(continuing_tunes, "ON_THE_PROMPT", TINY)
+    with pytest.warns(AudioWarning, match="prompt's own 80 notes"):
+        invoke(prompt, "-o", tmp_path / "out.mid", "--bars", 2, "training.steps=2")
+    sidecar = json.loads((tmp_path / "out.json").read_text())
+    assert sidecar["settings"]["training"]["steps"] == 2
+    assert "configs/midi/lstm.yaml" in sidecar["warnings"][0]
+
+
+def test_the_experiment_for_a_prompt_is_one(prompt: Path):
+    experiment = continuing_tunes.prompt_experiment(None, ("training.seed=3",))
+    assert experiment.representation.kind == "midi"
+    assert experiment.training.seed == 3
+    with pytest.raises(InputError, match="a MIDI prompt needs midi"):
+        continuing_tunes.prompt_experiment(Path(__file__).parents[2] / "configs" / "base.yaml", ())
+
+
+def test_what_makes_no_sense_is_refused(prompt: Path, run: Path, tmp_path: Path):
+    sound = tmp_path / "sound.wav"
+    write(sound, synthetic(1.0), "PCM_16")
+    out = tmp_path / "out.mid"
+    for arguments, match in (
+        ((prompt, "-o", out, "--loop"), "--loop: it means nothing for a MIDI prompt"),
+        ((prompt, "-o", out, "--vocoder", "source"), "--vocoder: it means nothing for a MIDI prompt"),
+        ((sound, "-o", tmp_path / "o.wav", "--bars", 3), "--bars: it means nothing for a recording"),
+        ((sound, "-o", tmp_path / "o.wav", "--top-p", 0.5), "--top-p: it means nothing for a recording"),
+        ((sound, "-o", tmp_path / "o.wav", "--run", run), "it predicts notes, not sound"),
+        ((prompt, "-o", out, "--run", run, "--seconds", -1), "seconds: -1 is out of range"),
+        ((prompt, "-o", tmp_path / "out.xyz", "--run", run), "xyz"),
+        ((sound, "-o", out), "mid"),
+    ):
+        with pytest.raises(InputError, match=match):
+            invoke(*arguments)
+    assert not out.exists()
+
+
+def broken(kind: str, data: bytes) -> bytes:
+    return {
+        "truncated": data[: len(data) // 2],
+        "no tracks": b"MThd" + struct.pack(">IHHH", 6, 1, 0, 480),
+        "text": b"X:1\nT:no tune\nK:C\nCDEF|\n",
+        "empty": b"",
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["truncated", "no tracks", "text", "empty"])
+def test_bad_midi_is_named(kind: str, prompt: Path, run: Path, tmp_path: Path):
+    bad = tmp_path / "bad.mid"
+    bad.write_bytes(broken(kind, prompt.read_bytes()))
+    with pytest.raises(InputError, match=r"bad\.mid: "):
+        invoke(bad, "-o", tmp_path / "out.mid", "--run", run)
+    assert not (tmp_path / "out.mid").exists()
+
+
+@pytest.mark.parametrize("division", [(-25, 40), (-30, 80)])
+def test_smpte_timing_goes_on(division: tuple[int, int], prompt: Path, run: Path, tmp_path: Path):
+    data = bytearray(prompt.read_bytes())
+    data[12:14] = struct.pack(">bB", *division)
+    (tmp_path / "smpte.mid").write_bytes(data)
+    invoke(tmp_path / "smpte.mid", "-o", tmp_path / "out.mid", "--run", run, "--seconds", 2)
+    given, found = read_midi(tmp_path / "smpte.mid"), read_midi(tmp_path / "out.mid")
+    assert np.array_equal(found.notes[: len(given.notes)], given.notes)
+    assert given.seconds < found.seconds <= given.seconds + 2.1
