@@ -101,8 +101,8 @@ class Evaluation:
 
     def verdicts(self) -> list[str]:
         """One line for each fault of the output and for each baseline, and one that sums up."""
-        real = f"of half seconds; real audio: {_percent(self.real.copied)}, {_percent(self.real.looped)}"
-        lines = [f"{fault} {real}" for fault in self.repeats(self.output)]
+        real = f"real audio: {_percent(self.real.copied)} copied, {_percent(self.real.looped)} looped"
+        lines = [f"{fault}; {real}" for fault in self.repeats(self.output)]
         for baseline in self.baselines:
             against = f"{_number(self.output.overall)} against {_number(baseline.overall)}"
             beats, faults = self.beats(baseline), self.repeats(baseline)
