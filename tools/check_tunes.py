@@ -1,0 +1,140 @@
+"""Many continuations of held-out tunes by one Run: are they sound files, like real tunes, and not copied?
+
+Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--top-p 1]
+
+FOLDER holds the tunes that the Run was trained on; those of its validation and test parts are continued from their
+first bars. OUT_DIR gets the MIDI files and report.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pretty_midi
+import symusic
+import torch
+
+from audiogen.data.datasets import DATASETS, guess
+from audiogen.evaluation.note_runs import RunIndex
+from audiogen.evaluation.symbolic import distances
+from audiogen.generation.tunes import TuneContinuer
+from audiogen.models import Sampling
+from audiogen.progress import progress
+from audiogen.representation.midi import Midi, Tune, extend_midi, joined, read_midi, write_midi
+from audiogen.run import Run
+
+FARTHEST = 1.5  # times the distance between halves of the held-out tunes
+CHANCE = 4  # notes that a copied run may be longer than those of held-out tunes
+
+
+def stretch(tune: Tune, first: int, last: int) -> Tune | None:
+    """Some bars of a tune, from its first note's bar on; None where it does not last as long."""
+    lines = tune.bar_lines()
+    begun = int(np.searchsorted(lines, int(tune.notes["start"].min()), side="right")) - 1
+    if begun + last >= len(lines):
+        return None
+    cut = tune.between(int(lines[begun + first]), int(lines[begun + last]))
+    return cut if len(cut.notes) else None
+
+
+def faults(prompt: Path, out: Path, tail: Tune) -> list[str]:
+    """What is wrong with a written file, in words; empty where nothing is."""
+    given, found = read_midi(prompt), read_midi(out)
+    expected = len(given.notes) + len(tail.notes)
+    told = {
+        "mido": sum(message.type == "note_on" and message.velocity > 0 for message in mido.MidiFile(out)),
+        "symusic": symusic.Score(out).note_num(),
+        "pretty_midi": sum(len(part.notes) for part in pretty_midi.PrettyMIDI(str(out)).instruments),
+    }
+    wrong = [f"{name} finds {count} notes, not {expected}" for name, count in told.items() if count != expected]
+    if not np.array_equal(found.notes[: len(given.notes)], given.notes):
+        wrong.append("the prompt's notes have changed")
+    notes = found.notes[np.lexsort((found.notes["start"], found.notes["pitch"], found.notes["part"]))]
+    alike = (np.diff(notes["part"]) == 0) & (np.diff(notes["pitch"]) == 0)
+    if (alike & (notes["start"][1:] < notes["end"][:-1])).any():
+        wrong.append("notes of one pitch overlap")
+    ends = joined(given, tail).end
+    if found.end > ends:
+        wrong.append("a note is stuck")
+    return wrong
+
+
+def judged(tails: list[Tune], held: list[Tune], learned: list[Tune]) -> tuple[list[str], bool]:
+    """Markdown lines on likeness and copying, and whether all is well."""
+    lines = ["| measure | tails | held-out | distance | between halves | ratio |", "|---|---:|---:|---:|---:|---:|"]
+    well = True
+    for name, told in distances(tails, held).items():
+        ratio = told.ratio
+        well &= ratio is not None and ratio <= FARTHEST
+        mean, reference = ("" if value is None else f"{value:.3f}" for value in (told.mean, told.reference))
+        shown = "-" if ratio is None else f"{ratio:.2f}"
+        lines.append(f"| {name} | {mean} | {reference} | {told.value:.4f} | {told.floor:.4f} | {shown} |")
+    index = RunIndex(learned)
+    ours, chance = index.lengths(tails), index.lengths(held)
+    copied = int(ours.max()) <= int(chance.max()) + CHANCE
+    lines += [
+        "",
+        f"Longest run shared with a training tune, in any key: {ours.max()} notes (median {np.median(ours):.0f}); "
+        f"held-out tunes of that length: {chance.max()} (median {np.median(chance):.0f}).",
+    ]
+    return lines, well and copied
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--prompt-bars", type=int, default=8)
+    parser.add_argument("--bars", type=int, default=16)
+    parser.add_argument("--temperature", type=float, default=1.0)
+    parser.add_argument("--top-p", type=float, default=1.0)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")  # pretty_midi's on tempos outside its first track
+    run = Run.open(asked.run)
+    assert isinstance(run.representation, Midi)
+    tokenizer, split = run.representation.tokenizer, run.metrics["split"]
+    items = [item for item in DATASETS[guess(asked.folder)](asked.folder, None, 0) if item.name in split]
+    tunes: dict[str, Any] = {item.name: item.tune() for item in items}
+    learned = [tune for name, tune in tunes.items() if split[name] == "train"]
+    other = {name: tokenizer.quantised(tune) for name, tune in tunes.items() if split[name] != "train"}
+    prompts = {name: cut for name, tune in other.items() if (cut := stretch(tune, 0, asked.prompt_bars)) is not None}
+    last = asked.prompt_bars + asked.bars
+    held = [cut for tune in other.values() if (cut := stretch(tune, asked.prompt_bars, last)) is not None]
+    asked.output.mkdir(parents=True, exist_ok=True)
+    wrong: list[str] = []
+    tails: list[Tune] = []
+    with progress(asked.count, "continuing", "tune") as bar:
+        for number in range(asked.count):
+            name = sorted(prompts)[number % len(prompts)]
+            source, out = asked.output / f"{name}.prompt.mid", asked.output / f"{number:03d}.mid"
+            write_midi(source, prompts[name])
+            generator = torch.Generator().manual_seed(number)
+            sampling = Sampling(asked.temperature, top_p=asked.top_p, generator=generator)
+            tail = TuneContinuer(run.model, tokenizer, read_midi(source)).tail(sampling, bars=asked.bars)
+            extend_midi(source, tail, out)
+            wrong += [f"{out.name}: {fault}" for fault in faults(source, out, tail)]
+            tails.append(tail)
+            bar.update()
+    lines, well = judged(tails, held, learned)
+    head = (
+        f"{asked.count} continuations of {asked.bars} bars after {asked.prompt_bars} of {len(prompts)} held-out tunes, "
+    )
+    head += f"temperature {asked.temperature:g}, top-p {asked.top_p:g}; {len(held)} held-out stretches to compare with."
+    text = "\n".join(
+        [head, "", *(wrong or ["Every file parses with mido, symusic and pretty_midi; no fault."]), "", *lines]
+    )
+    (asked.output / "report.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+    raise SystemExit(0 if well and not wrong else 1)
+
+
+if __name__ == "__main__":
+    main()
