@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, refuse_to_overwrite
+from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, refuse_to_overwrite
 
 
 @click.command("vocode")
 @click.argument("path", metavar="IN", type=FILE)
+@OVERRIDES
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
 @click.option("--vocoder", help="Vocoder to render with.  [default: source with --source, else griffin_lim]")
 @click.option("--source", type=FILE, help="Recording to render out of.")
@@ -20,6 +21,7 @@ from audiogen.cli.options import DEVICE, FILE, FORCE, refuse_to_overwrite
 @FORCE
 def vocode(
     path: Path,
+    overrides: tuple[str, ...],
     out: Path,
     vocoder: str | None,
     source: Path | None,
@@ -31,7 +33,7 @@ def vocode(
     """Analyse the recording IN to mel frames, drop its phases, and render it back.
 
     The output has the length, rate and channels of IN. IN may also be a .npy file of log-mel frames, [time, 128] or
-    [channels, time, 128].
+    [channels, time, 128]. KEY=VALUE sets an option of the vocoder, for example iterations=32 or weights=FOLDER.
     """
     from audiogen.audio import Writer
     from audiogen.vocoders.table import find
@@ -43,5 +45,5 @@ def vocode(
 
     from audiogen.jobs.vocoding import vocode as vocode_file
 
-    seconds = vocode_file(path, out, vocoder, source, seed, subtype, device)
+    seconds = vocode_file(path, out, vocoder, source, seed, subtype, device, overrides)
     click.echo(f"{out}: {seconds:.2f} s")

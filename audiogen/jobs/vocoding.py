@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, Resampler, Writer, read, resample, subtype_for
+from audiogen.configuration import build as build_options
+from audiogen.configuration import merge, override_tree
 from audiogen.devices import pick_device
 from audiogen.errors import InputError
 from audiogen.progress import progress
@@ -106,17 +109,19 @@ def vocode(
     seed: int = 0,
     subtype: str | None = None,
     device: str = "auto",
+    overrides: tuple[str, ...] = (),
 ) -> float:
     """Analyse an audio file (or take the frames of a .npy file) and render it back into ``out``.
 
     Args:
-        path: a recording, or log-mel frames of the default `MelSpec`.
+        path: a recording, or log-mel frames of the vocoder's `MelSpec`: the default one unless it has its own.
         out: audio file to write.
         kind: key of `VOCODERS`; None is "source" when there is one, else "griffin_lim".
         source: the recording to render out of, at any rate; with as many channels as ``path``.
         seed: of what is drawn.
         subtype: how samples are stored; None decides by ``path``.
         device: "auto", "cpu" or "cuda".
+        overrides: ``key=value`` options of the vocoder.
 
     Returns:
         Seconds written.
@@ -124,16 +129,16 @@ def vocode(
     Raises:
         InputError: a file that cannot be read, or a source that is missing or does not fit.
     """
-    spec = MelSpec()
     kind = kind or ("griffin_lim" if source is None else "source")
-    find(kind)
+    options = _options(kind, overrides)
+    spec = find(kind).own_spec(options) or MelSpec()
     if path.suffix.lower() == ".npy":
         analysis = read_frames(path, spec)
     else:
         recording = read(path)
         analysis, subtype = analyse(recording, spec), subtype or subtype_for(recording, out)
     material = None if source is None else _material(source, analysis).to(pick_device(device))
-    vocoder = build(kind, spec, material)
+    vocoder = build(kind, spec, material, options)
     seconds = analysis.length / analysis.sample_rate
     with (
         Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed) as writer,
@@ -143,6 +148,14 @@ def vocode(
             writer.write(block)
             bar.update(block.shape[1] / analysis.sample_rate)
     return seconds
+
+
+def _options(kind: str, overrides: tuple[str, ...]) -> Any:
+    """The vocoder's options, from its defaults and ``key=value`` overrides."""
+    tree: dict[str, Any] = {}
+    for override in overrides:
+        merge(tree, override_tree(override))
+    return build_options(find(kind).Options, tree, f"vocoder {kind}")
 
 
 def _material(path: Path, analysis: Analysis) -> Tensor:

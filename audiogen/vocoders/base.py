@@ -57,6 +57,11 @@ class Vocoder(ABC):
             InputError: it renders frames of another spec only.
         """
 
+    @classmethod
+    def own_spec(cls, options: Any) -> MelSpec | None:
+        """The one spec whose frames it renders; None if it renders those of any."""
+        return None
+
     @abstractmethod
     def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
         """Start a stream.

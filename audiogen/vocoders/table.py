@@ -9,12 +9,16 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Vocoder
+from audiogen.vocoders.bigvgan import BigVGAN
 from audiogen.vocoders.griffin_lim import GriffinLim
 from audiogen.vocoders.source import Source
+from audiogen.vocoders.vocos import Vocos
 
 VOCODERS: dict[str, type[Vocoder]] = {
     "griffin_lim": GriffinLim,
     "source": Source,
+    "bigvgan": BigVGAN,
+    "vocos": Vocos,
 }
 
 

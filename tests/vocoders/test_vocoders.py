@@ -33,7 +33,7 @@ def decibels(samples: Tensor) -> float:
     return 10 * float(torch.log10(samples.double().square().mean() + 1e-20))
 
 
-@pytest.fixture(scope="module", params=VOCODERS)
+@pytest.fixture(scope="module", params=["griffin_lim", "source"])
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -151,6 +151,7 @@ def test_unknown_kinds_and_missing_sources_are_named():
         build("source", SPEC)
 
 
-def test_every_vocoder_declares_its_options(kind: str):
-    assert VOCODERS[kind].Options() == VOCODERS[kind].Options()
-    assert isinstance(VOCODERS[kind].needs_source, bool)
+def test_every_vocoder_declares_its_options():
+    for vocoder in VOCODERS.values():
+        assert vocoder.Options() == vocoder.Options()
+        assert isinstance(vocoder.needs_source, bool)

@@ -1,0 +1,190 @@
+"""What the vocoders that are networks share: one stream, weights from a folder, and one spec that they know."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from audiogen.errors import InputError
+from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders.base import Stream, Vocoder
+
+BLOCK = 64  # frames rendered at a time
+
+
+class Network(nn.Module, ABC):
+    """Frames -> samples, each sample from the frames around it.
+
+    Args:
+        reach: frames on either side of a window that its samples may depend on.
+        offset: samples from the start of the first frame's window to the first sample that comes out.
+    """
+
+    reach: int
+    offset: int
+
+    @abstractmethod
+    def forward(self, frames: Tensor) -> Tensor:
+        """``[channels, time, n_mels]`` log-mel -> ``[channels, samples]``."""
+
+
+class NetworkStream(Stream):
+    """Renders blocks of frames, each with the context that the network can see, so that blocks leave no seams.
+
+    Frames of the past are the context of the first block; where the recording ends, its last frame is repeated.
+    """
+
+    def __init__(self, network: Network, spec: MelSpec, channels: int, past: Tensor | None) -> None:
+        self.network, self.spec, self.channels = network, spec, channels
+        # A sample belongs to the windows of its own hop and those that follow; the last of them has context as well.
+        self._overlap = spec.win - spec.hop
+        self._before = network.reach
+        self._after = network.reach + -(-self._overlap // spec.hop)
+        self._frames = self._context(past)
+        self._held = 0
+
+    def _context(self, past: Tensor | None) -> Tensor:
+        """``[channels, before, n_mels]`` frames that end where the stream begins."""
+        spec, count = self.spec, self._before
+        length = (count - 1) * spec.hop + spec.win
+        if count == 0:
+            return torch.zeros(self.channels, 0, spec.n_mels)
+        known = torch.zeros(self.channels, 0) if past is None else past[:, -length:].float()
+        silence = known.new_zeros(self.channels, length - known.shape[1])
+        return log_mel(torch.cat([silence, known], dim=1), spec, padded=True)
+
+    def push(self, frames: Tensor) -> Tensor:
+        self.network.to(frames.device)
+        self._frames = torch.cat([self._frames.to(frames.device), frames], dim=1)
+        self._held += frames.shape[1]
+        rendered = [frames.new_zeros(self.channels, 0)]
+        while self._held >= BLOCK + self._after:
+            rendered.append(self._advance(BLOCK))
+        return torch.cat(rendered, dim=1)
+
+    def finish(self) -> Tensor:
+        rendered = [self._frames.new_zeros(self.channels, 0)]
+        self._frames = torch.cat([self._frames, self._frames[:, -1:].expand(-1, self._after, -1)], dim=1)
+        while self._held > 0:
+            rendered.append(self._advance(min(BLOCK, self._held)))
+        return torch.cat(rendered, dim=1)
+
+    @torch.no_grad()
+    def _advance(self, count: int) -> Tensor:
+        window = self._frames[:, : self._before + count + self._after]
+        samples = self.network(window)
+        first = self._before * self.spec.hop + self._overlap - self.network.offset
+        self._frames, self._held = self._frames[:, count:], self._held - count
+        return samples[:, first : first + count * self.spec.hop]
+
+
+@dataclass(frozen=True)
+class WeightsOptions:
+    """Args:
+    weights: folder that holds the weights and what describes them.
+    sha256: of the weights file, checked if it is given.
+    """
+
+    weights: str = ""
+    sha256: str = ""
+
+
+class NetworkVocoder(Vocoder):
+    """A network, the spec of the frames that it was trained on, and nothing else."""
+
+    Options: ClassVar[type] = WeightsOptions
+    name: ClassVar[str]
+
+    def __init__(self, network: Network, spec: MelSpec) -> None:
+        self.network, self.spec = network.eval(), spec
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path, sha256: str) -> Self:
+        """The vocoder whose weights lie in a folder.
+
+        Raises:
+            InputError: files are missing, damaged, or of another layout.
+        """
+
+    @classmethod
+    @abstractmethod
+    def spec_in(cls, folder: Path) -> MelSpec:
+        """The spec of the frames that the weights in a folder render; the weights themselves are not read."""
+
+    @classmethod
+    def own_spec(cls, options: WeightsOptions) -> MelSpec:
+        return cls.spec_in(folder_of(cls.name, options))
+
+    @classmethod
+    def build(cls, spec: MelSpec, source: Tensor | None, options: WeightsOptions) -> Self:
+        folder = folder_of(cls.name, options)
+        require_spec(cls.name, cls.spec_in(folder), spec)
+        return cls.load(folder, options.sha256)
+
+    def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
+        return NetworkStream(self.network, self.spec, channels, past)
+
+
+def folder_of(name: str, options: WeightsOptions) -> Path:
+    """The weights' folder.
+
+    Raises:
+        InputError: none is named, or it is not there.
+    """
+    if not options.weights:
+        raise InputError(f"vocoder {name}", "it needs trained weights", "name their folder: weights=FOLDER")
+    folder = Path(options.weights).expanduser()
+    if not folder.is_dir():
+        raise InputError(folder, "there is no such folder", f"name the folder of the weights of {name}")
+    return folder
+
+
+def require_spec(name: str, own: MelSpec, wanted: MelSpec) -> None:
+    """Raise an InputError that names what differs, if anything does."""
+    differing = [item.name for item in fields(MelSpec) if getattr(own, item.name) != getattr(wanted, item.name)]
+    if differing:
+        theirs = ", ".join(f"{key} {getattr(own, key)}" for key in differing)
+        ours = ", ".join(f"{key} {getattr(wanted, key)}" for key in differing)
+        raise InputError(f"vocoder {name}", f"it renders mel frames of {theirs}, not {ours}", "choose another vocoder")
+
+
+def read_weights(path: Path, sha256: str = "") -> dict[str, Any]:
+    """Tensors by name, from .safetensors or from a PyTorch file; nothing in it is executed.
+
+    Raises:
+        InputError: no such file, another checksum, or no tensors in it.
+    """
+    if not path.is_file():
+        raise InputError(path, "there is no such file", "download the published weights into that folder")
+    if sha256 and (found := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256.lower():
+        raise InputError(path, f"its sha256 is {found}", "download it again, or mend sha256=")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(path, f"it holds no weights ({type(error).__name__})", "download it again") from error
+
+
+def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
+    """Load a state dict whole.
+
+    Raises:
+        InputError: a tensor is missing, left over, or of another shape; the message names one.
+    """
+    try:
+        missing, extra = network.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        raise InputError(path, str(error).splitlines()[-1].strip(), "use weights that fit their description") from error
+    if missing or extra:
+        what = f"{missing[0]} is missing" if missing else f"{extra[0]} has no place"
+        raise InputError(path, f"its layout is another one: {what}", "use weights that fit their description")
