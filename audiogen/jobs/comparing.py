@@ -1,0 +1,247 @@
+"""Compare configurations, of sound and of notes, on the same pieces: one folder with a page, JSON and CSV."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from audiogen.audio import read, write
+from audiogen.data.recordings import Shares
+from audiogen.errors import InputError
+from audiogen.evaluation.judge import Judge
+from audiogen.evaluation.note_likelihood import likelihood_of
+from audiogen.evaluation.note_runs import RunIndex
+from audiogen.experiment import Experiment, dump_json, dump_yaml, read_experiment, write_text
+from audiogen.jobs.comparing_candidates import BASELINES, Candidate, Made, candidate_of, chain_candidate, markov_chain
+from audiogen.jobs.comparing_data import (
+    Pieces,
+    Prompt,
+    prompts_of,
+    read_pieces,
+    write_recordings,
+    write_tunes,
+)
+from audiogen.jobs.comparing_page import write_comparison
+from audiogen.jobs.comparing_results import csv_of, measured, note_distance, summary
+from audiogen.progress import progress
+from audiogen.representation.midi import Tune, read_midi, write_midi
+from audiogen.run import Run
+
+SETTINGS, ROWS, RESULTS, TABLE, PAGE = "settings.json", "rows.jsonl", "results.json", "results.csv", "index.html"
+REAL = "real"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Args:
+    budget: wall-clock seconds of each training: the same for all.
+    seeds: trainings of each configuration.
+    prompts: test pieces that are continued.
+    prompt_seconds: of each that are given.
+    seconds: that are asked for.
+    minutes: of sound that audio Models learn from, at most.
+    """
+
+    budget: float = 120.0
+    seeds: int = 2
+    prompts: int = 4
+    prompt_seconds: float = 10.0
+    seconds: float = 10.0
+    minutes: float = 10.0
+
+
+def compare(
+    configs: Sequence[Path], data: Path, out: Path, settings: Settings, device: str = "auto"
+) -> list[dict[str, Any]]:
+    """Train each configuration with each seed, let all continue the same prompts, and report.
+
+    What is there already, from an earlier comparison with the same settings that was cut off, is not done again.
+
+    Returns:
+        The summary: for each candidate each measure's mean and standard deviation over seeds.
+
+    Raises:
+        InputError: unusable configurations or data, or another comparison in ``out``.
+    """
+    experiments = _named(configs)
+    _begin(out, experiments, data, settings)
+    pieces = read_pieces(data)
+    prompts = prompts_of(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
+    work = _Work(out, pieces, prompts, settings, device)
+    total = (len(experiments) + len(BASELINES) + 1) * settings.seeds
+    with progress(total, "comparing", "candidate") as bar:
+        for name, experiment in experiments.items():
+            for seed in range(settings.seeds):
+                work.trained(name, experiment, seed)
+                bar.update()
+        work.baselines()
+    found = summary(work.rows, work.runs)
+    content = {"settings": asdict(settings), "data": str(data), "summary": found, "runs": work.runs, "rows": work.rows}
+    write_text(out / RESULTS, dump_json(content))
+    write_text(out / TABLE, csv_of(work.rows))
+    write_comparison(out / PAGE, data, found, prompts, work.tails())
+    return found
+
+
+class _Work:
+    """One comparison under way: its rows, and what was found of whole Runs."""
+
+    def __init__(self, out: Path, pieces: Pieces, prompts: list[Prompt], settings: Settings, device: str) -> None:
+        self.out, self.pieces, self.prompts, self.settings, self.device = out, pieces, prompts, settings, device
+        self.judges = {prompt.name: Judge(prompt.sound, prompt.real) for prompt in prompts}
+        self.rows = [json.loads(line) for line in _lines(out / ROWS)]
+        self.runs: dict[str, dict[str, Any]] = {}
+        self._index: RunIndex | None = None
+
+    @property
+    def noted(self) -> bool:
+        """Whether all prompts have notes."""
+        return all(prompt.tune is not None for prompt in self.prompts)
+
+    def learned(self) -> list[Tune]:
+        """The notes of what is learned from."""
+        return [tune for item in self.pieces.learned if (tune := item.tune()) is not None]
+
+    def trained(self, name: str, experiment: Experiment, seed: int) -> None:
+        from audiogen.training.fit import train
+
+        of_notes = experiment.representation.kind == "midi"
+        if of_notes and not self.noted:
+            raise InputError(name, "the test pieces have no notes", "compare audio configurations only")
+        training = replace(experiment.training, seed=seed, shares=Shares(experiment.training.shares.validation, 0.0))
+        folder = self.out / "data" / ("tunes" if of_notes else "recordings")
+        if of_notes:
+            write_tunes(self.pieces.learned, folder)
+        else:
+            write_recordings(self.pieces.learned, folder, self.settings.minutes)
+        place = self.out / "runs" / f"{name}-{seed}"
+        run = train(
+            replace(experiment, training=training),
+            folder,
+            place,
+            self.settings.budget,
+            resume=(place / "config.yaml").is_file(),
+            device=self.device,
+        )
+        told = {"parameters": run.metrics["parameters"], "training_seconds": run.metrics["seconds"]}
+        domain = "notes" if of_notes else "sound"
+        self.continued(name, domain, seed, candidate_of(run), told | self._likelihood(run) if of_notes else told)
+
+    def _likelihood(self, run: Run) -> dict[str, float]:
+        tunes = [tune for item in self.pieces.test if (tune := item.tune()) is not None]
+        told = likelihood_of(run.model, run.representation.tokenizer, tunes)  # type: ignore[attr-defined, arg-type]
+        return {"nats_per_note": round(told.per_note, 4), "nats_per_second": round(told.per_second, 4)}
+
+    def baselines(self) -> None:
+        """Those of sound, and those of notes where there are notes."""
+        seeds = range(self.settings.seeds)
+        for seed in seeds:
+            self.continued("loop", "sound", seed, BASELINES["loop"], {})
+        if not self.noted:
+            return
+        chain, tokenizer = markov_chain(self.learned())
+        tunes = [tune for item in self.pieces.test if (tune := item.tune()) is not None]
+        told = likelihood_of(chain, tokenizer, tunes)
+        nats = {"nats_per_note": round(told.per_note, 4), "nats_per_second": round(told.per_second, 4)}
+        for seed in seeds:
+            self.continued("repeat", "notes", seed, BASELINES["repeat"], {})
+            self.continued("markov", "notes", seed, chain_candidate(chain, tokenizer), nats)
+
+    def continued(self, name: str, domain: str, seed: int, candidate: Candidate, told: dict[str, Any]) -> None:
+        """Let one candidate continue all prompts, and measure what it made."""
+        done = {(row["candidate"], row["seed"], row["prompt"]) for row in self.rows}
+        for prompt in self.prompts:
+            if (name, seed, prompt.name) in done:
+                continue
+            started = time.monotonic()
+            made = candidate(prompt, self.settings.seconds, seed)
+            row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
+            row |= measured(made, prompt, self.judges[prompt.name], self._runs_of_notes() if made.tune else None)
+            row["seconds"] = round(time.monotonic() - started, 3)
+            self._keep(row, made)
+        self.runs[f"{name}/{seed}"] = told | {"note_distance": self._note_distance(name, seed)}
+
+    def _runs_of_notes(self) -> RunIndex:
+        if self._index is None:
+            self._index = RunIndex(self.learned())
+        return self._index
+
+    def _keep(self, row: dict[str, Any], made: Made) -> None:
+        sound = self.place(row)
+        sound.parent.mkdir(parents=True, exist_ok=True)
+        write(sound, made.sound, "PCM_16")
+        if made.tune is not None:
+            write_midi(sound.with_suffix(".mid"), made.tune)
+        with (self.out / ROWS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self.rows.append(row)
+
+    def place(self, row: dict[str, Any]) -> Path:
+        """The sound of a row."""
+        return self.out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt'].replace('/', '_')}.wav"
+
+    def _note_distance(self, name: str, seed: int) -> float | None:
+        files = [
+            self.place(row).with_suffix(".mid") for row in self.rows if (row["candidate"], row["seed"]) == (name, seed)
+        ]
+        tails = [_notes_of(path) for path in files if path.is_file()]
+        return note_distance(
+            [tail for tail in tails if tail is not None], [prompt.rest for prompt in self.prompts if prompt.rest]
+        )
+
+    def tails(self) -> dict[tuple[str, str], Made]:
+        """For the page: what each candidate made of each prompt, with its first seed."""
+        return {
+            (row["candidate"], row["prompt"]): Made(
+                read(self.place(row)), _notes_of(self.place(row).with_suffix(".mid"))
+            )
+            for row in self.rows
+            if row["seed"] == 0
+        }
+
+
+def _notes_of(path: Path) -> Tune | None:
+    try:
+        return read_midi(path) if path.is_file() else None
+    except InputError:
+        return None  # a tail of rests
+
+
+def _named(configs: Sequence[Path]) -> dict[str, Experiment]:
+    """The experiments by their files' names; with the folder's where two are alike."""
+    names = [path.stem for path in configs]
+    named = [f"{path.parent.name}-{path.stem}" if names.count(path.stem) > 1 else path.stem for path in configs]
+    taken = next((name for name in named if named.count(name) > 1 or name in (*BASELINES, "markov", REAL)), None)
+    if taken is not None:
+        raise InputError(taken, "two candidates would have this name", "rename the file")
+    return {name: read_experiment(path) for name, path in zip(named, configs, strict=True)}
+
+
+def _begin(out: Path, experiments: dict[str, Experiment], data: Path, settings: Settings) -> None:
+    """Make ``out`` that of this comparison, or find that it is."""
+    said = asdict(settings) | {
+        "data": str(data.resolve()),
+        "configs": {k: dump_yaml(v) for k, v in experiments.items()},
+    }
+    told = out / SETTINGS
+    if told.is_file():
+        if json.loads(told.read_text("utf-8")) != said:
+            raise InputError(out, "another comparison began there", "name another folder, or use --force")
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(told, dump_json(said))
+
+
+def _lines(path: Path) -> list[str]:
+    """Whole lines: one that a kill cut short is dropped from the file, too."""
+    if not path.is_file():
+        return []
+    text = path.read_text("utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        write_text(path, whole)
+    return whole.splitlines()

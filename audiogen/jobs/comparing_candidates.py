@@ -1,0 +1,110 @@
+"""How each candidate of a comparison goes on: Runs of sound, Runs of notes, and baselines of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from audiogen.audio import Recording
+from audiogen.evaluation import baselines
+from audiogen.generation.continuation import Continuer
+from audiogen.generation.tunes import TuneContinuer
+from audiogen.jobs.comparing_data import Prompt
+from audiogen.models import Model, Sampling
+from audiogen.models.markov import Markov, MarkovOptions
+from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune, joined, render
+from audiogen.representation.midi.tune import bar_ticks
+from audiogen.run import Run
+
+KEYS = range(-6, 7)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A tail.
+
+    Args:
+        sound: as long as was asked for.
+        tune: its notes, at ticks after the prompt's; None where sound was predicted.
+    """
+
+    sound: Recording
+    tune: Tune | None = None
+
+
+Candidate = Callable[[Prompt, float, int], Made]
+"""(prompt, seconds, seed) -> tail."""
+
+
+def candidate_of(run: Run) -> Candidate:
+    """The Run as a candidate."""
+    if isinstance(run.representation, Midi):
+        return partial(_notes, run.model, run.representation.tokenizer)
+    return partial(_sound, run)
+
+
+def _sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> Made:
+    length = round(seconds * prompt.sound.sample_rate)
+    blocks = list(Continuer(run, prompt.sound).tail(length, seed))
+    return Made(Recording(np.concatenate(blocks, axis=1), prompt.sound.sample_rate))
+
+
+def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> Made:
+    assert prompt.tune is not None
+    sampling = Sampling(generator=torch.Generator().manual_seed(seed))
+    # A prompt that ends with a rest is followed by that rest.
+    silence = prompt.join - float(prompt.tune.seconds_at(prompt.tune.end))
+    tail = TuneContinuer(model, tokenizer, prompt.tune).tail(sampling, seconds=seconds + max(silence, 0.0))
+    return Made(_played(prompt, joined(prompt.tune, tail), seconds), tail)
+
+
+def repeated(prompt: Prompt, seconds: float, seed: int) -> Made:
+    """The second half of the prompt's bars over and over, as notes."""
+    tune = prompt.tune
+    assert tune is not None
+    lines = tune.bar_lines()
+    meter = tune.meters[-1, 1:].tolist()
+    end = int(lines[-1]) + bar_ticks(int(meter[0]), int(meter[1]), tune.ticks_per_quarter)
+    start = int(lines[len(lines) // 2])
+    unit = tune.between(start, end)
+    stop = int(tune.ticks_at(prompt.join + seconds))
+    copies = [unit.shifted(end - start + count * (end - start)) for count in range((stop - end) // (end - start) + 1)]
+    notes = np.concatenate([copy.notes for copy in copies])
+    tail = replace(tune, notes=notes, pedals=np.concatenate([copy.pedals for copy in copies])).between(end, stop)
+    tail = replace(tail, tempos=tune.tempos[-1:] * [0, 1], meters=tune.meters[-1:] * [0, 1, 1])
+    return Made(_played(prompt, joined(tune, tail), seconds), tail)
+
+
+def looped(prompt: Prompt, seconds: float, seed: int) -> Made:
+    """The last seconds of the prompt over and over, as sound."""
+    return Made(baselines.loop(prompt.sound, seconds, seed))
+
+
+def markov_chain(tunes: list[Tune]) -> tuple[Markov, Tokenizer]:
+    """The order-5 chain over ``events`` tokens, counted in all keys."""
+    tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    chain = Markov(tokenizer.size, MarkovOptions(5))
+    chain.fit([torch.from_numpy(tokenizer.encode(tune.transposed(key))) for tune in tunes for key in KEYS])
+    return chain, tokenizer
+
+
+def chain_candidate(chain: Markov, tokenizer: Tokenizer) -> Candidate:
+    """The chain as a candidate."""
+    return partial(_notes, chain, tokenizer)
+
+
+BASELINES: Mapping[str, Candidate] = {"loop": looped, "repeat": repeated}
+
+
+def _played(prompt: Prompt, tune: Tune, seconds: float) -> Recording:
+    """What is heard of a tune after the join, with silence where it ends early."""
+    sound = render(tune, prompt.sound.sample_rate)
+    first, length = prompt.sound.length, round(seconds * prompt.sound.sample_rate)
+    samples = np.zeros((sound.channels, length), np.float32)
+    heard = sound.samples[:, first : first + length]
+    samples[:, : heard.shape[1]] = heard
+    return Recording(samples, sound.sample_rate)

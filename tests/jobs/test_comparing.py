@@ -1,0 +1,183 @@
+"""`audiogen compare`: sound and notes on the same pieces, gone on with after a kill, and a page that holds it all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from audiogen.audio import read, write
+from audiogen.cli.compare import compare
+from audiogen.errors import InputError
+from audiogen.evaluation.judge import Judge
+from audiogen.experiment import Experiment, dump_yaml, read_experiment
+from audiogen.jobs import comparing
+from audiogen.jobs.comparing_candidates import BASELINES
+from audiogen.jobs.comparing_data import Prompt, prompts_of, read_pieces
+from audiogen.jobs.comparing_results import measured, note_distance, summary
+from audiogen.representation.midi import read_midi, render, write_midi
+from tests.conftest import synthetic
+from tests.training.test_tunes import SMALL
+from tests.tunes import melody, wandering
+
+Tiny = Callable[..., Experiment]
+
+
+@pytest.fixture
+def tunes(tmp_path: Path) -> Path:
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    for index in range(10):
+        write_midi(folder / f"{index}.mid", wandering(index, 24))
+    return folder
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(compare, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def configs(tmp_path: Path, tiny: Tiny) -> list[Path]:
+    for name, experiment in {"sound": tiny("training.steps=2"), "notes": read_experiment(None, SMALL)}.items():
+        (tmp_path / f"{name}.yaml").write_text(dump_yaml(experiment))
+    return [tmp_path / "sound.yaml", tmp_path / "notes.yaml"]
+
+
+SHORT = ("--budget", 60, "--seeds", 2, "--prompts", 1, "--prompt-seconds", 3, "--seconds", 2, "--minutes", 0.3)
+
+
+def test_sound_and_notes_are_compared(
+    configs: list[Path], tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = tmp_path / "report"
+
+    class Killed(Exception):
+        pass
+
+    def kill(self: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparing._Work, "baselines", kill)
+        with pytest.raises(Killed):
+            invoke(*configs, "--data", tunes, "-o", out, *SHORT)
+    with (out / "rows.jsonl").open("a") as file:
+        file.write('{"candidate": "half a li')
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    done = invoke(*configs, "--data", tunes, "-o", out, *SHORT)
+    assert done.exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before  # nothing is trained twice
+    found = json.loads((out / "results.json").read_text())
+    assert [told["candidate"] for told in found["summary"]] == ["sound", "notes", "loop", "repeat", "markov"]
+    assert [told["domain"] for told in found["summary"]] == ["sound", "notes", "sound", "notes", "notes"]
+    for told in found["summary"]:
+        assert told["seeds"] == 2
+        assert (told["nats_per_note"]["mean"] is not None) == (told["candidate"] in ("notes", "markov"))
+        assert (told["parameters"]["mean"] is not None) == (told["candidate"] in ("sound", "notes"))
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert len(rows) == 5 * 2
+    assert {row["prompt"] for row in rows} == {item.name for item in read_pieces(tunes).test}
+    for row in rows:
+        tail = read(out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt']}.wav")
+        assert tail.seconds == pytest.approx(2.0)
+    # No training has met a test piece.
+    test = {item.name for item in read_pieces(tunes).test}
+    for run in ("sound-0", "notes-1"):
+        split = json.loads((out / "runs" / run / "metrics.json").read_text())["split"]
+        assert not test & {Path(name).stem for name in split}
+    page = (out / "index.html").read_text()
+    assert page.count("<audio") == 2 + 5
+    assert page.count('class="roll"') >= 2 + 2  # the real ones, the repetition, the chain, and mostly the network
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # it needs nothing beside itself
+    with pytest.raises(InputError, match="another comparison"):
+        invoke(*configs[:1], "--data", tunes, "-o", out, *SHORT)
+
+
+def test_recordings_alone_are_compared_as_sound(configs: list[Path], tmp_path: Path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for index in range(4):
+        write(folder / f"{index}.wav", synthetic(6.0, index), "PCM_16")
+    short = (*SHORT[:3], 1, *SHORT[4:])
+    with pytest.raises(InputError, match="no notes"):
+        invoke(configs[1], "--data", folder, "-o", tmp_path / "a", *short)
+    invoke(configs[0], "--data", folder, "-o", tmp_path / "b", *short)
+    found = json.loads((tmp_path / "b" / "results.json").read_text())
+    assert [told["candidate"] for told in found["summary"]] == ["sound", "loop"]
+
+
+def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="two candidates would have this name"):
+        invoke(configs[0], configs[0], "--data", tunes, "-o", tmp_path / "report")
+    with pytest.raises(InputError, match="no test piece lasts"):
+        invoke(configs[1], "--data", tunes, "-o", tmp_path / "report", "--seconds", 5000)
+    with pytest.raises(InputError, match="it exists and is no comparison"):
+        invoke(configs[1], "--data", tunes, "-o", tunes)
+
+
+def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
+    [prompt] = prompts_of(read_pieces(tunes).test, 1, 3.0, 2.0)
+    whole = read_midi(tunes / f"{prompt.name}.mid")
+    sound = render(whole)
+    joined = np.concatenate([prompt.sound.samples, prompt.real.samples], axis=1)
+    assert np.array_equal(joined, sound.samples[:, : joined.shape[1]])
+    assert prompt.tune is not None
+    assert prompt.rest is not None
+    assert float(whole.seconds_at(prompt.tune.end)) <= 3.01
+    assert prompt.rest.notes["start"].min() >= prompt.tune.notes["start"].max()
+
+
+def test_the_repetition_repeats_the_second_half_of_the_bars():
+    given = melody([60, 62, 64, 65, 67, 69, 71, 72])  # two bars
+    sound = render(given).cut(0, 4 * 44100)
+    made = BASELINES["repeat"](Prompt("a", sound, sound, given, given), 4.0, 0)
+    assert made.tune is not None
+    assert made.tune.notes["pitch"].tolist() == [67, 69, 71, 72] * 2
+    assert made.tune.notes["start"].tolist() == [24 * index for index in range(8, 16)]
+    assert made.sound.seconds == pytest.approx(4.0)
+
+
+def test_a_loop_is_found_to_loop():
+    whole = synthetic(20.0)
+    prompt = Prompt("a", whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100))
+    judge = Judge(prompt.sound, prompt.real)
+    looped = measured(BASELINES["loop"](prompt, 8.0, 0), prompt, judge, None)
+    assert looped["copied"] is not None
+    assert looped["copied"] > 0.5
+    assert looped["longest_run"] is None
+
+
+def test_means_and_deviations_are_over_seeds():
+    rows = [
+        {
+            "candidate": "a",
+            "domain": "sound",
+            "seed": seed,
+            "texture": value,
+            "copied": None,
+            "looped": 0.0,
+            "longest_run": 1,
+        }
+        for seed, values in ((0, (1.0, 3.0)), (1, (4.0, None)))
+        for value in values
+    ]
+    [told] = summary(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
+    assert told["texture"] == {"mean": 3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
+    assert told["copied"] == {"mean": None, "deviation": None}
+    assert told["parameters"] == {"mean": 5.0, "deviation": 0.0}
+
+
+def test_real_tails_are_at_no_distance_and_strange_ones_are():
+    real = [wandering(index, 40) for index in range(12)]
+    near = note_distance([wandering(100 + index, 40) for index in range(6)], real)
+    far = note_distance([melody([40, 90] * 20) for _ in range(6)], real)
+    assert near is not None
+    assert far is not None
+    assert near < 2 < far
+    assert note_distance(real[:2], real[:2]) is None
