@@ -61,6 +61,8 @@ class Periodic(nn.Module):
 class Filter(nn.Module):
     """A fixed low-pass, kept with the weights as they keep it."""
 
+    filter: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("filter", torch.zeros(1, 1, TAPS))
