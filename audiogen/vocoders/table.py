@@ -11,6 +11,7 @@ from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.bigvgan import BigVGAN
 from audiogen.vocoders.griffin_lim import GriffinLim
+from audiogen.vocoders.network import require_spec
 from audiogen.vocoders.source import Source
 from audiogen.vocoders.vocos import Vocos
 
@@ -31,6 +32,17 @@ def find(kind: str) -> type[Vocoder]:
     if kind not in VOCODERS:
         raise InputError(f"vocoder {kind}", "there is none of that name", f"choose from {', '.join(VOCODERS)}")
     return VOCODERS[kind]
+
+
+def check(kind: str, spec: MelSpec, options: Any) -> None:
+    """See to it, without making it, that a vocoder renders frames of ``spec``: for the moment a Run is opened.
+
+    Raises:
+        InputError: it renders those of another, which the message names, or the weights that say so are missing.
+    """
+    own = find(kind).own_spec(options)
+    if own is not None:
+        require_spec(kind, own, spec)
 
 
 def build(kind: str, spec: MelSpec, source: Tensor | None = None, options: Any = None) -> Vocoder:

@@ -20,7 +20,7 @@ from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.bigvgan import BigVGAN, BigVGANNetwork, BigVGANSize, multiplied_out
 from audiogen.vocoders.network import WeightsOptions
-from audiogen.vocoders.table import build
+from audiogen.vocoders.table import VOCODERS, build, check
 from audiogen.vocoders.vocos import ConvNeXtSize, Vocos, VocosNetwork
 
 BIG = {
@@ -173,6 +173,10 @@ def test_another_spec_is_refused_before_weights_are_read(tmp_path: Path):
     assert BigVGAN.own_spec(options) == BIG_SPEC
     with pytest.raises(InputError, match=r"mel frames of sample_rate 8000, .*not sample_rate 44100"):
         build("bigvgan", MelSpec(), None, options)
+    with pytest.raises(InputError, match=r"mel frames of sample_rate 8000"):
+        check("bigvgan", MelSpec(), options)
+    check("bigvgan", BIG_SPEC, options)
+    check("griffin_lim", BIG_SPEC, VOCODERS["griffin_lim"].Options())
     with pytest.raises(InputError, match="there is no such file"):
         build("bigvgan", BIG_SPEC, None, options)
 
