@@ -43,7 +43,8 @@ def continue_(
 ) -> None:
     """Continue PROMPT, a recording or a MIDI file (as MIDI, or rendered where OUT is a sound file).
 
-    Without --run, a model is trained on the prompt first (a minute or so). Beside OUT.wav, OUT.json says what was
+    Without --run, a model is trained on the prompt first (a minute or so; a MIDI file is learned at once, by a Markov
+    chain, unless --config, --budget or KEY=VALUE asks for a training). Beside OUT.wav, OUT.json says what was
     done: the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides the configuration, for example
     training.steps=200.
     """

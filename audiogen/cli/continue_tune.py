@@ -62,7 +62,8 @@ def continue_tune(
     from audiogen.run import Run
 
     request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
-    experiment = None if run_folder is not None else prompt_experiment(config, overrides)
+    trained = config is not None or overrides or budget is not None
+    experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder) if run_folder is not None else None
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     for path, sidecar in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,12 +11,21 @@ import torch
 
 from audiogen.audio import AudioWarning
 from audiogen.models import Model, Sampling, State
+from audiogen.models.markov import Markov, MarkovOptions
 from audiogen.representation.midi import Decoder, Tokenizer, Tune
 
 MOST_NOTES = 4000
 """Of a prompt that are read, from a bar line on: its last ones."""
 MOST_TOKENS = 100_000
 """Of one tail: a tempo of millions a minute does not make an endless one."""
+KEYS = range(-6, 7)
+
+
+def markov_chain(tunes: Iterable[Tune], tokenizer: Tokenizer, order: int) -> Markov:
+    """A chain with back-off, counted on tunes in all keys: what can be learned from little, at once."""
+    chain = Markov(tokenizer.size, MarkovOptions(order))
+    chain.fit([torch.from_numpy(tokenizer.encode(tune.transposed(key))) for tune in tunes for key in KEYS])
+    return chain
 
 
 @dataclass

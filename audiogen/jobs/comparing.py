@@ -16,7 +16,7 @@ from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.note_likelihood import likelihood_of
 from audiogen.evaluation.note_runs import RunIndex
 from audiogen.experiment import Experiment, dump_json, dump_yaml, read_experiment, write_text
-from audiogen.jobs.comparing_candidates import BASELINES, Candidate, Made, candidate_of, chain_candidate, markov_chain
+from audiogen.jobs.comparing_candidates import BASELINES, Candidate, Made, candidate_of, chain_of
 from audiogen.jobs.comparing_data import (
     Pieces,
     Prompt,
@@ -143,13 +143,13 @@ class _Work:
             self.continued("loop", "sound", seed, BASELINES["loop"], {})
         if not self.noted:
             return
-        chain, tokenizer = markov_chain(self.learned())
+        chain, tokenizer, candidate = chain_of(self.learned())
         tunes = [tune for item in self.pieces.test if (tune := item.tune()) is not None]
         told = likelihood_of(chain, tokenizer, tunes)
         nats = {"nats_per_note": round(told.per_note, 4), "nats_per_second": round(told.per_second, 4)}
         for seed in seeds:
             self.continued("repeat", "notes", seed, BASELINES["repeat"], {})
-            self.continued("markov", "notes", seed, chain_candidate(chain, tokenizer), nats)
+            self.continued("markov", "notes", seed, candidate, nats)
 
     def continued(self, name: str, domain: str, seed: int, candidate: Candidate, told: dict[str, Any]) -> None:
         """Let one candidate continue all prompts, and measure what it made."""

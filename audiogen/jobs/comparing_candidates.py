@@ -12,15 +12,15 @@ import torch
 from audiogen.audio import Recording
 from audiogen.evaluation import baselines
 from audiogen.generation.continuation import Continuer
-from audiogen.generation.tunes import TuneContinuer
+from audiogen.generation.tunes import TuneContinuer, markov_chain
 from audiogen.jobs.comparing_data import Prompt
 from audiogen.models import Model, Sampling
-from audiogen.models.markov import Markov, MarkovOptions
+from audiogen.models.markov import Markov
 from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune, joined, render
 from audiogen.representation.midi.tune import bar_ticks
 from audiogen.run import Run
 
-KEYS = range(-6, 7)
+ORDER = 5  # of the chain
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,14 @@ def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, s
 
 
 def repeated(prompt: Prompt, seconds: float, seed: int) -> Made:
-    """The second half of the prompt's bars over and over, as notes."""
+    """The end of the prompt over and over, as notes: as many whole bars as are half of it."""
     tune = prompt.tune
     assert tune is not None
-    lines = tune.bar_lines()
-    meter = tune.meters[-1, 1:].tolist()
-    end = int(lines[-1]) + bar_ticks(int(meter[0]), int(meter[1]), tune.ticks_per_quarter)
-    start = int(lines[len(lines) // 2])
-    unit = tune.between(start, end)
-    stop = int(tune.ticks_at(prompt.join + seconds))
-    copies = [unit.shifted(end - start + count * (end - start)) for count in range((stop - end) // (end - start) + 1)]
+    end, stop = (int(tune.ticks_at(at)) for at in (prompt.join, prompt.join + seconds))
+    numerator, denominator = tune.meters[-1, 1:].tolist()
+    period = bar_ticks(numerator, denominator, tune.ticks_per_quarter) * max(len(tune.bar_lines()) // 2, 1)
+    unit = tune.between(end - period, end)
+    copies = [unit.shifted(count * period) for count in range(1, (stop - end) // period + 2)]
     notes = np.concatenate([copy.notes for copy in copies])
     tail = replace(tune, notes=notes, pedals=np.concatenate([copy.pedals for copy in copies])).between(end, stop)
     tail = replace(tail, tempos=tune.tempos[-1:] * [0, 1], meters=tune.meters[-1:] * [0, 1, 1])
@@ -84,17 +82,11 @@ def looped(prompt: Prompt, seconds: float, seed: int) -> Made:
     return Made(baselines.loop(prompt.sound, seconds, seed))
 
 
-def markov_chain(tunes: list[Tune]) -> tuple[Markov, Tokenizer]:
-    """The order-5 chain over ``events`` tokens, counted in all keys."""
+def chain_of(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
+    """The Markov chain over ``events`` tokens, its scheme, and both as a candidate."""
     tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    chain = Markov(tokenizer.size, MarkovOptions(5))
-    chain.fit([torch.from_numpy(tokenizer.encode(tune.transposed(key))) for tune in tunes for key in KEYS])
-    return chain, tokenizer
-
-
-def chain_candidate(chain: Markov, tokenizer: Tokenizer) -> Candidate:
-    """The chain as a candidate."""
-    return partial(_notes, chain, tokenizer)
+    chain = markov_chain(tunes, tokenizer, ORDER)
+    return chain, tokenizer, partial(_notes, chain, tokenizer)
 
 
 BASELINES: Mapping[str, Candidate] = {"loop": looped, "repeat": repeated}

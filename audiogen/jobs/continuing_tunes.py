@@ -18,21 +18,32 @@ from audiogen.errors import InputError
 from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import SCALARS, melodic
 from audiogen.experiment import Experiment, dump_json, read_experiment, to_tree, write_text
-from audiogen.generation.tunes import TuneContinuer
+from audiogen.generation.tunes import TuneContinuer, markov_chain
 from audiogen.jobs.continuing import LONGEST, Clock, heard_warnings, single_recording
 from audiogen.jobs.naming import sidecar_of
-from audiogen.models import Sampling
-from audiogen.representation.midi import Midi, Tune, extend_midi, joined, read_midi, render, write_midi
+from audiogen.models import Model, Sampling
+from audiogen.representation.midi import (
+    TOKENIZERS,
+    Midi,
+    Tokenizer,
+    Tune,
+    extend_midi,
+    joined,
+    read_midi,
+    render,
+    write_midi,
+)
 from audiogen.run import Run
 
 MOST_BARS = 10_000
 SAMPLE_RATE = 44100  # Hz, of renderings
+ORDER = 8  # tokens, two or three notes, that the chain on a prompt alone goes on from
 ON_THE_PROMPT = (
     "representation=midi",
     "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
     "training={steps: 400, batch: 8, window: 192, warmup: 40, learning_rate: 0.004, validate_every: 25, patience: 4}",
 )
-"""What is trained on a prompt alone: little, in all keys, and stopped by its own end."""
+"""What is trained on a prompt alone where a training is asked for: little, in all keys, stopped by its own end."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,8 @@ def continue_tune(
     Args:
         prompt: MIDI file. All of its events stay as they are.
         wanted: files to write, MIDI or sound by their suffix, and what is asked of each tail.
-        run: what predicts; None trains a small Model on the prompt by ``experiment`` first.
-        experiment: None for `ON_THE_PROMPT`.
+        run: what predicts; None learns from the prompt alone.
+        experiment: how, by a training; None counts a Markov chain, which learns more from so little, at once.
         budget: most wall-clock seconds for that training.
         device: "auto", "cpu" or "cuda", for that training.
 
@@ -122,13 +133,16 @@ def continue_tune(
     with heard_warnings() as general:
         tune = read_midi(prompt)
         if run is None:
-            run = _train_on(tune, experiment or prompt_experiment(None, ()), budget, device, clock)
-        if not isinstance(run.representation, Midi):
-            raise InputError(
-                run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation"
+            text = (
+                f"without --run, all that is learned from are the prompt's own {len(tune.notes)} notes: a Run trained "
+                "on many tunes (audiogen train configs/midi/lstm.yaml --data FOLDER -o RUN) goes on with more ideas"
             )
+            warnings.warn(text, AudioWarning, stacklevel=2)
+        if run is None and experiment is not None:
+            run = _train_on(tune, experiment, budget, device, clock)
         with clock("warming"):
-            continuer = TuneContinuer(run.model, run.representation.tokenizer, tune)
+            model, tokenizer = _predicting(run, tune)
+            continuer = TuneContinuer(model, tokenizer, tune)
     for out, request in wanted:
         with heard_warnings() as particular:
             with clock("generation"):
@@ -147,13 +161,18 @@ def continue_tune(
 def _train_on(tune: Tune, experiment: Experiment, budget: float | None, device: str, clock: Clock) -> Run:
     from audiogen.training.fit import train
 
-    text = (
-        f"without --run, all that is learned from are the prompt's own {len(tune.notes)} notes: a Run trained on many "
-        "tunes (audiogen train configs/midi/lstm.yaml --data FOLDER -o RUN) goes on with more ideas"
-    )
-    warnings.warn(text, AudioWarning, stacklevel=3)
     with clock("training"):
         return train(single_recording(experiment), tune, budget=budget, device=device)
+
+
+def _predicting(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
+    """What goes on, and its scheme."""
+    if run is None:
+        tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+        return markov_chain([tune], tokenizer, ORDER), tokenizer
+    if not isinstance(run.representation, Midi):
+        raise InputError(run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation")
+    return run.model, run.representation.tokenizer
 
 
 def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest) -> None:
@@ -169,7 +188,9 @@ def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest
         to.write(sound.samples)
 
 
-def _described(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest, run: Run) -> dict[str, Any]:
+def _described(
+    prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest, run: Run | None
+) -> dict[str, Any]:
     whole = joined(tune, tail)
     begun, ended = float(whole.seconds_at(tune.end)), max(whole.seconds, float(whole.seconds_at(tune.end)))
     settings = {key: value for key, value in asdict(request).items() if key != "seed"}
@@ -180,15 +201,17 @@ def _described(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneReq
         "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
         "seed": request.seed,
-        "settings": settings
-        | {
-            "run": str(run.path) if run.path else None,
-            "training": run.metrics,
-            "experiment": to_tree(run.experiment),
-        },
+        "settings": settings | _learned(run),
         "versions": versions(),
         "measures": measured(tune, tail),
     }
+
+
+def _learned(run: Run | None) -> dict[str, Any]:
+    if run is None:
+        return {"run": None, "training": None, "model": {"kind": "markov", "order": ORDER}}
+    path = str(run.path) if run.path else None
+    return {"run": path, "training": run.metrics, "experiment": to_tree(run.experiment)}
 
 
 def measured(prompt: Tune, tail: Tune) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from audiogen.jobs import continuing_tunes
 from audiogen.representation.midi import read_midi, write_midi
 from audiogen.training.fit import train
 from tests.conftest import synthetic
-from tests.tunes import overlaps, wandering
+from tests.tunes import melody, overlaps, wandering
 
 TINY = (
     "representation={kind: midi, scheme: events}",
@@ -109,6 +109,20 @@ def test_without_a_run_the_prompt_teaches_and_says_so(prompt: Path, tmp_path: Pa
     sidecar = json.loads((tmp_path / "out.json").read_text())
     assert sidecar["settings"]["training"]["steps"] == 2
     assert "configs/midi/lstm.yaml" in sidecar["warnings"][0]
+
+
+def test_without_anything_a_chain_learns_from_the_prompt(tmp_path: Path):
+    prompt = tmp_path / "scale.mid"
+    write_midi(prompt, melody([60, 62, 64, 65, 67, 65, 64, 62] * 6))
+    with pytest.warns(AudioWarning, match="prompt's own 48 notes"):
+        invoke(prompt, "-o", tmp_path / "out.mid", "--bars", 8)
+    sidecar = json.loads((tmp_path / "out.json").read_text())
+    assert sidecar["settings"]["model"] == {"kind": "markov", "order": 8}
+    assert sidecar["settings"]["training"] is None
+    assert sidecar["measures"]["longest_run_of_prompt_notes"] >= 4  # in the prompt's manner
+    given, found = read_midi(prompt), read_midi(tmp_path / "out.mid")
+    assert np.array_equal(found.notes[: len(given.notes)], given.notes)
+    assert len(found.notes) > len(given.notes) + 8
 
 
 def test_the_experiment_for_a_prompt_is_one(prompt: Path):
