@@ -31,7 +31,7 @@ class MatchingOptions:
     forget: seconds after which a place's use is forgotten by a factor of e.
     """
 
-    candidates: Count = 24
+    candidates: Count = 16
     dimensions: Count = 64
     level_weight: NonNegative = 1.0
     jump: NonNegative = 2.0

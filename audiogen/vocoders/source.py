@@ -30,7 +30,7 @@ class SourceOptions:
     matching: how places of the source are chosen.
     """
 
-    iterations: Whole = 8
+    iterations: Whole = 6
     momentum: NonNegative = 0.9
     largest_gain: NonNegative = 30.0
     matching: MatchingOptions = field(default_factory=MatchingOptions)
