@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -21,10 +21,18 @@ MOST_TOKENS = 100_000
 KEYS = range(-6, 7)
 
 
-def markov_chain(tunes: Iterable[Tune], tokenizer: Tokenizer, order: int) -> Markov:
-    """A chain with back-off, counted on tunes in all keys: what can be learned from little, at once."""
+def markov_chain(tunes: Iterable[Tune], tokenizer: Tokenizer, order: int, keys: Sequence[int] = KEYS) -> Markov:
+    """A chain with back-off, counted on tunes in several keys: what can be learned from little, at once.
+
+    Args:
+        tunes: at least one.
+        tokenizer: the scheme that is counted in.
+        order: tokens of context.
+        keys: transpositions, semitones; 0 alone keeps to the key of a single tune.
+    """
     chain = Markov(tokenizer.size, MarkovOptions(order))
-    chain.fit([torch.from_numpy(tokenizer.encode(tune.transposed(key))) for tune in tunes for key in KEYS])
+    learned = [tune.transposed(key) for tune in tunes for key in keys]
+    chain.fit([torch.from_numpy(tokenizer.encode(tune)) for tune in learned])
     return chain
 
 
@@ -44,8 +52,7 @@ class TuneContinuer:
     start: State = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.offset = _late_bar(self.prompt)
-        self.heard = self.prompt.between(self.offset, self.prompt.end).shifted(-self.offset)
+        self.offset, self.heard = late(self.prompt)
         self.tokens = self.tokenizer.encode(self.heard, ended=False)
         with torch.no_grad():
             self.start = self.model.start(torch.from_numpy(self.tokens)[None])
@@ -100,14 +107,17 @@ class TuneContinuer:
         warnings.warn(text, AudioWarning, stacklevel=2)
 
 
-def _late_bar(prompt: Tune) -> int:
-    """The first bar line from which on at most `MOST_NOTES` notes follow; 0 for most prompts."""
+def late(prompt: Tune) -> tuple[int, Tune]:
+    """A tick and the prompt from there on: the first bar line after which at most `MOST_NOTES` notes follow.
+
+    For most prompts these are 0 and the prompt itself.
+    """
     starts = prompt.notes["start"]
     if len(starts) <= MOST_NOTES:
-        return 0
+        return 0, prompt
     lines = prompt.bar_lines(prompt.end)
-    first = min(int(np.searchsorted(lines, starts[-MOST_NOTES])), len(lines) - 1)
-    return int(lines[first])
+    line = int(lines[min(int(np.searchsorted(lines, starts[-MOST_NOTES])), len(lines) - 1)])
+    return line, prompt.between(line, prompt.end).shifted(-line)
 
 
 def _until(tune: Tune, stop: int) -> Tune:

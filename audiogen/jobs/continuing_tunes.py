@@ -18,7 +18,7 @@ from audiogen.errors import InputError
 from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import SCALARS, melodic
 from audiogen.experiment import Experiment, dump_json, read_experiment, to_tree, write_text
-from audiogen.generation.tunes import TuneContinuer, markov_chain
+from audiogen.generation.tunes import TuneContinuer, late, markov_chain
 from audiogen.jobs.continuing import LONGEST, Clock, heard_warnings, single_recording
 from audiogen.jobs.naming import sidecar_of
 from audiogen.models import Model, Sampling
@@ -169,7 +169,7 @@ def _predicting(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
     """What goes on, and its scheme."""
     if run is None:
         tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-        return markov_chain([tune], tokenizer, ORDER), tokenizer
+        return markov_chain([late(tune)[1]], tokenizer, ORDER, keys=(0,)), tokenizer
     if not isinstance(run.representation, Midi):
         raise InputError(run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation")
     return run.model, run.representation.tokenizer
