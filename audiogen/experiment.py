@@ -95,13 +95,19 @@ class Training:
     seed: Whole = 0
 
 
+def predicted_frames_vocoder() -> Choice:
+    """The source vocoder with one iteration: more of them pull the source's own fluctuations towards those that a Model
+    predicts, which are smoother; real frames, which `audiogen vocode` renders, gain by more."""
+    return Choice("source", VOCODERS["source"].Options(iterations=1))
+
+
 @dataclass(frozen=True)
 class Experiment:
     """One YAML file: what is heard, what predicts, what renders, and how it is trained."""
 
     representation: Choice = choice(REPRESENTATIONS, "mel")
     model: Choice = choice(MODELS, "sequence")
-    vocoder: Choice = choice(VOCODERS, "source")
+    vocoder: Choice = field(default_factory=predicted_frames_vocoder, metadata={"table": VOCODERS})
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
 

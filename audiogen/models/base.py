@@ -61,6 +61,9 @@ class Model(nn.Module, ABC):
 
     tokens: ClassVar[bool] = False
 
+    def prepare(self, sequences: list[Tensor]) -> None:
+        """Fit what has a closed form to ``[time, feature]`` frames of the training part, before training."""
+
     @abstractmethod
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         """Named losses (scalars) of ``[batch, time, feature]``; ``"loss"`` is the one to minimise."""

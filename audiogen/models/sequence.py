@@ -1,4 +1,4 @@
-"""Backbone + Head: an autoregressive Model of Frames."""
+"""Backbone + Head: an autoregressive Model of Frames, around what is predicted linearly."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads import HEADS
+from audiogen.models.linear import LinearPrediction
 from audiogen.ranges import Share, Unit, Whole
 
 PIECE = 1024  # frames of a prompt that are read at once: an hour-long prompt passes in bounded memory
@@ -26,6 +27,7 @@ class SequenceOptions:
         that it does not lean on details which generated frames get wrong (CALM, arXiv 2509.06926).
     clean_context: the head also hears this many last frames uncorrupted; 0 for none.
     dropout: share of the context's units dropped, in training.
+    linear: whether the head describes what `LinearPrediction` leaves, instead of the frames themselves.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
@@ -33,6 +35,7 @@ class SequenceOptions:
     context_noise: Unit = 0.4
     clean_context: Whole = 3
     dropout: Share = 0.1
+    linear: bool = True
 
 
 class Sequence(Model):
@@ -53,6 +56,7 @@ class Sequence(Model):
         if self.recent:
             self.clean = nn.Sequential(nn.Linear(self.recent * features, width), nn.SiLU(), nn.Linear(width, width))
         self.dropout = nn.Dropout(options.dropout)
+        self.linear = LinearPrediction(features) if options.linear else None
         self.head = HEADS[options.head.kind](width, features, options.head.options)
 
     def corrupt(self, frames: Tensor) -> Tensor:
@@ -77,24 +81,46 @@ class Sequence(Model):
             heard[:, heard.shape[1] - self.recent + 1 :],
         )
 
-    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
+    def expect(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """What is predicted linearly after each frame ``[batch, time, features]``; the state."""
+        return (torch.zeros_like(frames), None) if self.linear is None else self.linear(frames, state)
+
+    @property
+    def unit(self) -> Tensor | float:
+        """What the head's frames are in units of."""
+        return 1.0 if self.linear is None else self.linear.deviation
+
+    def prepare(self, sequences: list[Tensor]) -> None:
+        if self.linear is not None:
+            self.linear.fit(sequences)
+
+    def _rest(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Contexts and what the head is to say in them, ``[batch * (time - 1), ...]``."""
         context, _ = self.context(frames[:, :-1])
-        return self.head.loss(context.flatten(0, 1), frames[:, 1:].flatten(0, 1))
+        expected, _ = self.expect(frames[:, :-1])
+        return context.flatten(0, 1), ((frames[:, 1:] - expected) / self.unit).flatten(0, 1)
+
+    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
+        return self.head.loss(*self._rest(frames))
 
     def log_likelihood(self, frames: Tensor) -> Tensor | None:
         """Nats of each frame but the first, ``[batch, time - 1]``; None where the head has no density."""
-        context, _ = self.context(frames[:, :-1])
-        nats = self.head.log_likelihood(context.flatten(0, 1), frames[:, 1:].flatten(0, 1))
-        return None if nats is None else nats.view(len(frames), -1)
+        nats = self.head.log_likelihood(*self._rest(frames))
+        if nats is None:
+            return None
+        return nats.view(len(frames), -1) - self.features * torch.as_tensor(self.unit).log()
 
     def start(self, prompt: Tensor) -> State:
-        state: State = None
+        state: State = (None, None)
         for piece in prompt.split(PIECE, dim=1):
-            context, state = self.context(piece, state)
-        return context[:, -1], state
+            context, memory = self.context(piece, state[0])
+            expected, past = self.expect(piece, state[1])
+            state = (memory, past)
+        return context[:, -1], expected[:, -1], state
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        context, memory = state
-        frame = self.head.sample(context, sampling)
+        context, expected, (memory, past) = state
+        frame = expected + self.unit * self.head.sample(context, sampling)
         context, memory = self.context(frame.unsqueeze(1), memory)
-        return frame, (context[:, -1], memory)
+        expected, past = self.expect(frame.unsqueeze(1), past)
+        return frame, (context[:, -1], expected[:, -1], (memory, past))

@@ -83,7 +83,9 @@ def train(
         begin(experiment, folder)
     with _own_randomness(where), _quiet():
         torch.manual_seed(seed_of(experiment.training.seed, 0))
-        fitting = Fitting(new_model(experiment, lessons.representation), lessons, experiment)
+        model = new_model(experiment, lessons.representation)
+        model.prepare(lessons.sequences())
+        fitting = Fitting(model, lessons, experiment)
         held = lessons.validation()
         trainer = _trainer(fitting, folder, budget, started, where, held is not None)
         _fit(trainer, fitting, held, checkpoint)

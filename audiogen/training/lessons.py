@@ -38,6 +38,10 @@ class Lessons(ABC):
     def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
         """The Model's frames of a batch, on the batch's device."""
 
+    def sequences(self) -> list[Tensor]:
+        """The training part as the Model's frames ``[time, feature]``, for `Model.prepare`."""
+        return []
+
     @abstractmethod
     def fingerprint(self) -> str:
         """SHA-256 that changes with what is trained on, and with how it is split."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
+import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
@@ -26,6 +28,7 @@ from audiogen.training.material import (
 
 CACHE = "cache"
 VALIDATION_WINDOWS = 16
+MOST_FRAMES = 200_000  # that closed forms are fitted to: about 40 minutes
 
 
 class MelLessons(Lessons):
@@ -50,6 +53,18 @@ class MelLessons(Lessons):
         if augmented:
             frames = augment(frames, self.experiment.augmentation, self.representation.options.spec.n_mels)
         return self.representation.latents.to(frames.device).encode(frames, centres)
+
+    def sequences(self) -> list[Tensor]:
+        patch, found, left = self.representation.patch, [], MOST_FRAMES
+        for recording, centre in zip(self.windows.recordings, self.windows.centres, strict=True):
+            frames = torch.from_numpy(np.array(recording[: left + patch]))
+            for offset in range(patch):  # patches at all offsets, as in training
+                whole = (len(frames) - offset) // patch * patch
+                found.append(self.representation.encode(frames[offset : offset + whole], centre))
+            left -= len(frames)
+            if left <= 0:
+                break
+        return found
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
