@@ -15,19 +15,28 @@ CONTEXT_SECONDS = 0.1
 ORDER = 64
 
 
-def extrapolate(samples: np.ndarray, length: int, order: int = ORDER) -> np.ndarray:
-    """The ``length`` samples that linear prediction expects after ``[time]``; zeros where it cannot say."""
+def extrapolate(samples: np.ndarray, length: int, order: int = ORDER) -> tuple[np.ndarray, np.ndarray]:
+    """What linear prediction expects after ``[time]`` samples, and how much of the power it can know.
+
+    Returns:
+        ``[length]`` samples, and ``[length]`` predictability in 0 (of noise) .. 1 (of a tone): the share of the
+        signal's power that is left when the error of predicting so far ahead is taken off.
+    """
     import scipy.signal
 
     order = min(order, len(samples) // 3)
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     if order < 2 or np.ptp(samples) < 1e-7:
-        return np.full(length, samples[-1] if len(samples) else 0.0)
+        return np.full(length, samples[-1] if len(samples) else 0.0), np.ones(length)
     samples = samples.astype(np.float64)
     coefficients = burg(samples, order)
     # The predictor as a filter that has just heard the samples and is then left to ring.
     state = scipy.signal.lfiltic([1.0], coefficients, samples[: -order - 1 : -1])
     ringing, _ = scipy.signal.lfilter([1.0], coefficients, np.zeros(length), zi=state)
-    return ringing
+    response = scipy.signal.lfilter([1.0], coefficients, np.eye(1, length)[0])
+    innovation = np.mean(np.square(scipy.signal.lfilter(coefficients, [1.0], samples)[order:]))
+    error = innovation * np.cumsum(np.square(response))
+    return ringing, (1 - error / power).clip(0, 1)
 
 
 def burg(samples: np.ndarray, order: int) -> np.ndarray:
@@ -47,14 +56,27 @@ def burg(samples: np.ndarray, order: int) -> np.ndarray:
 
 
 def join(prompt: Recording, tail: np.ndarray) -> np.ndarray:
-    """``[channels, time]`` tail whose first milliseconds go on from the prompt's last ones."""
+    """``[channels, time]`` tail whose first milliseconds go on from the prompt's last ones, at an even level."""
     length = min(round(FADE_SECONDS * prompt.sample_rate), tail.shape[1])
     context = max(round(CONTEXT_SECONDS * prompt.sample_rate), 4 * ORDER)
     if length < 2:
         return tail
-    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
     joined = tail.copy()
     for channel, past in enumerate(prompt.samples[:, -context:]):
-        expected = extrapolate(past, length)
-        joined[channel, :length] = fade * expected + (1 - fade) * tail[channel, :length]
+        joined[channel, :length] = cross_fade(*extrapolate(past, length), tail[channel, :length])
     return joined
+
+
+def cross_fade(expected: np.ndarray, predictability: np.ndarray, tail: np.ndarray) -> np.ndarray:
+    """From what is expected to a tail, both ``[time]``, at constant power.
+
+    What is expected of noise dies within a few samples, and the tail has to be there at once; of a tone it lasts, and
+    the tail, as far as it agrees, comes in by what is expected less.
+    """
+    length = len(expected)
+    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
+    known = fade * np.sqrt(predictability)
+    scale = float(np.sqrt(np.square(expected).sum() * np.square(tail).sum()))
+    agreement = float(np.clip(expected @ tail / scale, 0, 1)) if scale > 0 else 0.0
+    rest = np.sqrt(np.clip(1 - known**2 * (1 - agreement**2), 0, 1)) - known * agreement
+    return fade * expected + rest * tail

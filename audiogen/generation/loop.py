@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.generation.join import extrapolate
+from audiogen.generation.join import cross_fade, extrapolate
 
 OVERLAP_SECONDS = 1.5  # over which a tail fades into its own beginning
 FADE_SECONDS = 0.25  # over which a whole file's end takes on what leads into its beginning
@@ -81,8 +81,7 @@ def lead_into(prompt: Recording, ending: np.ndarray) -> np.ndarray:
     led = ending.copy()
     led[:, -mirror.shape[1] :] = np.cos(angle) * ending[:, -mirror.shape[1] :] + np.sin(angle) * mirror
     short = min(round(0.008 * prompt.sample_rate), length)
-    weight = 0.5 - 0.5 * np.cos(np.pi * (np.arange(short) + 0.5) / short)
     for channel, beginning in enumerate(prompt.samples[:, : max(round(0.1 * prompt.sample_rate), 256)]):
-        expected = extrapolate(beginning[::-1], short)[::-1]
-        led[channel, -short:] = weight * expected + (1 - weight) * led[channel, -short:]
+        backwards = cross_fade(*extrapolate(beginning[::-1], short), led[channel, -short:][::-1])
+        led[channel, -short:] = backwards[::-1]
     return led.astype(np.float32)
