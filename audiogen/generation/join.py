@@ -11,6 +11,7 @@ import numpy as np
 from audiogen.audio import Recording
 
 FADE_SECONDS = 0.008
+RISE = 0.25  # of the fade: a tail that were there within a sample would splatter over bands that the prompt left empty
 CONTEXT_SECONDS = 0.1
 ORDER = 64
 
@@ -70,8 +71,8 @@ def join(prompt: Recording, tail: np.ndarray) -> np.ndarray:
 def cross_fade(expected: np.ndarray, predictability: np.ndarray, tail: np.ndarray) -> np.ndarray:
     """From what is expected to a tail, both ``[time]``, at constant power.
 
-    What is expected of noise dies within a few samples, and the tail has to be there at once; of a tone it lasts, and
-    the tail, as far as it agrees, comes in by what is expected less.
+    What is expected of noise dies within a few samples, and the tail has to be there at once, or nearly; of a tone it
+    lasts, and the tail, as far as it agrees, comes in by what is expected less.
     """
     length = len(expected)
     fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
@@ -79,4 +80,6 @@ def cross_fade(expected: np.ndarray, predictability: np.ndarray, tail: np.ndarra
     scale = float(np.sqrt(np.square(expected).sum() * np.square(tail).sum()))
     agreement = float(np.clip(expected @ tail / scale, 0, 1)) if scale > 0 else 0.0
     rest = np.sqrt(np.clip(1 - known**2 * (1 - agreement**2), 0, 1)) - known * agreement
+    rise = max(round(RISE * length), 1)
+    rest[:rise] *= 0.5 - 0.5 * np.cos(np.pi * (np.arange(rise) + 0.5) / rise)
     return fade * expected + rest * tail
