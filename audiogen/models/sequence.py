@@ -35,7 +35,7 @@ class SequenceOptions:
     context_noise: Unit = 0.4
     clean_context: Whole = 3
     dropout: Share = 0.1
-    linear: bool = True
+    linear: bool = False
 
 
 class Sequence(Model):
