@@ -72,7 +72,7 @@ def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int =
 def _slope_and_divergence(head: Flow, point: Tensor, modulations: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     with torch.enable_grad():
         point = point.detach().requires_grad_()
-        slope = head.velocity.at(point, [each.detach() for each in modulations])
+        slope = head.velocity(point, [each.detach() for each in modulations])
         parts = [
             torch.autograd.grad(slope[:, k].sum(), point, retain_graph=True)[0][:, k] for k in range(point.shape[1])
         ]

@@ -117,7 +117,7 @@ class Continuer:
     def tail(self, length: int, seed: int = 0, temperature: float = 1.0) -> Iterator[np.ndarray]:
         """The next ``length`` samples after the prompt, ``[channels, time]`` in blocks, joined to its end."""
         if not self.prompt.samples.any():
-            yield from _silence(self.prompt.channels, length)
+            yield from silence(self.prompt.channels, length)
             return
         left = length
         for index, block in enumerate(self.samples_after(seed, temperature)):
@@ -128,7 +128,7 @@ class Continuer:
                 return
 
 
-def _silence(channels: int, length: int, block: int = 1 << 16) -> Iterator[np.ndarray]:
+def silence(channels: int, length: int, block: int = 1 << 16) -> Iterator[np.ndarray]:
     """Nothing follows nothing: a prompt of digital silence goes on as digital silence."""
     for start in range(0, length, block):
         yield np.zeros((channels, min(block, length - start)), np.float32)

@@ -18,7 +18,7 @@ from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for
 from audiogen.errors import InputError
 from audiogen.evaluation.measures import measure_continuation
 from audiogen.experiment import Experiment, Shares, dump_json, to_tree, write_text
-from audiogen.generation.continuation import Continuer
+from audiogen.generation.continuation import Continuer, silence
 from audiogen.generation.loop import close_loop, loop_on_itself
 from audiogen.jobs.naming import sidecar_of
 from audiogen.progress import progress
@@ -160,8 +160,7 @@ def write_tail(
 
 def _blocks(prompt: Recording, continuer: Continuer | None, length: int, request: Request) -> Iterator[np.ndarray]:
     if continuer is None:  # a prompt of digital silence goes on as digital silence
-        for start in range(0, length, 1 << 16):
-            yield np.zeros((prompt.channels, min(1 << 16, length - start)), np.float32)
+        yield from silence(prompt.channels, length)
     elif request.loop and request.tail_only:
         yield from loop_on_itself(
             lambda count: continuer.tail(count, request.seed, request.temperature), length, prompt.sample_rate

@@ -13,7 +13,7 @@ import pytest
 
 from audiogen.audio import AudioWarning, Recording, info, read, write
 from audiogen.cli import main
-from audiogen.experiment import Experiment, dump_yaml
+from audiogen.experiment import Experiment
 from audiogen.training.fit import train
 
 Tiny = Callable[..., Experiment]
@@ -42,13 +42,6 @@ def quietly_read(path: Path) -> Recording:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)
         return read(path)
-
-
-@pytest.fixture
-def config(tmp_path: Path, tiny: Tiny) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(dump_yaml(tiny()))
-    return path
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from audiogen.audio import Recording, write
 from audiogen.cli.prepare import prepare
 from audiogen.cli.train import train
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment, dump_yaml
+from audiogen.experiment import Experiment
 from audiogen.run import Run
 
 Tiny = Callable[..., Experiment]
@@ -28,13 +28,6 @@ Texture = Callable[..., Recording]
 def invoke(command: object, *arguments: object) -> Result:
     texts = [str(argument) for argument in arguments]
     return CliRunner().invoke(command, texts, catch_exceptions=False)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def config(tmp_path: Path, tiny: Tiny) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(dump_yaml(tiny()))
-    return path
 
 
 @pytest.fixture

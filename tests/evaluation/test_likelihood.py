@@ -28,7 +28,7 @@ class Straight(torch.nn.Module):
     def modulations(self, times: Tensor, context: Tensor) -> list[tuple[Tensor, ...]]:
         return [(time.expand(len(context), 1), context) for time in times]
 
-    def at(self, point: Tensor, modulations: Iterable[Tensor]) -> Tensor:
+    def forward(self, point: Tensor, modulations: Iterable[Tensor]) -> Tensor:
         time, mean = modulations
         slope = (time * DEVIATION**2 - (1 - time)) / (time**2 * DEVIATION**2 + (1 - time) ** 2)
         return mean + slope * (point - time * mean)

@@ -42,9 +42,11 @@ def test_it_stands_in_the_table():
     assert MODELS["sequence"] is Sequence
 
 
+@pytest.mark.parametrize("linear", [False, True])
 @pytest.mark.parametrize(("backbone", "head"), PAIRS)
-def test_every_pair_trains_and_rolls_out(backbone: str, head: str):
-    model = model_of(backbone, head)
+def test_every_pair_trains_and_rolls_out(backbone: str, head: str, linear: bool):
+    model = model_of(backbone, head, linear=linear)
+    model.prepare(list(frames()))
     optimizer = torch.optim.SGD(model.parameters(), 0.05)
     before = [weight.detach().clone() for weight in model.parameters()]
     for _ in range(2):
@@ -77,6 +79,26 @@ def test_stepping_knows_what_the_loss_knew(backbone: str, recent: int):
         drawn.append(frame[:, None])
     whole, _ = model.context(torch.cat(drawn, dim=1))
     assert (torch.stack(contexts, dim=1) - whole[:, 6:15]).abs().max() < 1e-5
+
+
+@torch.no_grad()
+def test_around_a_linear_prediction_the_head_says_the_rest():
+    """A point head's frame is what it would be by itself, in the unit of the rest, on top of what is expected."""
+    model = model_of("lstm", "point", linear=True).eval()
+    swinging = (
+        torch.sin(0.7 * torch.arange(40.0))[:, None] * torch.tensor([1.0, 0.5, -1.0, 2.0]) + 0.1 * frames(1, 40)[0]
+    )
+    model.prepare([swinging])
+    assert 0 < float(model.unit) < 0.3
+    state, source, drawn = model.start(swinging[None, :25]), sampling(), [swinging[None, :25]]
+    for _ in range(6):
+        frame, state = model.step(state, source)
+        drawn.append(frame[:, None])
+    whole = torch.cat(drawn, dim=1)
+    context, _ = model.context(whole[:, :-1])
+    expected, _ = model.expect(whole[:, :-1])
+    again = expected + model.unit * model.head.sample(context[0], source)
+    assert (again - whole[:, 1:])[:, 24:].abs().max() < 1e-5
 
 
 @torch.no_grad()

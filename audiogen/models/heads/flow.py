@@ -53,10 +53,7 @@ class AdaptiveBlock(nn.Module):
         nn.init.zeros_(self.condition.weight)
         nn.init.zeros_(self.condition.bias)
 
-    def forward(self, hidden: Tensor, condition: Tensor) -> Tensor:
-        return self.modulated(hidden, self.condition(condition))
-
-    def modulated(self, hidden: Tensor, modulation: Tensor) -> Tensor:
+    def forward(self, hidden: Tensor, modulation: Tensor) -> Tensor:
         """``modulation``: ``self.condition`` of the condition, ``[n, 3 * width]``."""
         scale, shift, gate = modulation.chunk(3, dim=-1)
         return hidden + gate * self.inner(self.norm(hidden) * (1 + scale) + shift)
@@ -79,36 +76,25 @@ class Velocity(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, point: Tensor, time: Tensor, context: Tensor) -> Tensor:
-        """``[n, features]`` at times ``[n, 1]``, context already through ``self.context`` ``[n, width]``."""
-        condition = self.condition(time, context)
+    def forward(self, point: Tensor, modulations: Iterable[Tensor]) -> Tensor:
+        """``[n, features]``, with the `modulations` of its time and context."""
         hidden = self.enter(point)
-        for block in self.blocks:
-            hidden = block(hidden, condition)
+        for block, modulation in zip(self._stack(), modulations, strict=True):
+            hidden = block(hidden, modulation)
         return self.leave(self.norm(hidden))
 
-    def condition(self, time: Tensor, context: Tensor) -> Tensor:
-        """What the blocks are told: times ``[..., 1]`` and context ``[..., width]`` -> ``[..., width]``."""
-        angles = time * self.rates
-        return functional.silu(context + self.time(torch.cat([angles.sin(), angles.cos()], dim=-1)))
-
     def modulations(self, times: Tensor, context: Tensor) -> list[tuple[Tensor, ...]]:
-        """For each of the times ``[t, 1, 1]`` the blocks' modulations ``[n, 3 * width]``, all at once.
+        """For each of the times ``[t, 1 or n, 1]`` the blocks' modulations ``[n, 3 * width]``, all at once.
 
-        They do not depend on the point, so they need not be computed again on its way.
+        They do not depend on the point, so they need not be computed again on its way. ``context``: already through
+        ``self.context``, ``[n, width]``.
         """
-        condition = self.condition(times, context)
+        angles = times * self.rates
+        condition = functional.silu(context + self.time(torch.cat([angles.sin(), angles.cos()], dim=-1)))
         return list(zip(*(block.condition(condition).unbind() for block in self._stack()), strict=True))
 
     def _stack(self) -> list[AdaptiveBlock]:
         return cast(list[AdaptiveBlock], list(self.blocks))
-
-    def at(self, point: Tensor, modulations: Iterable[Tensor]) -> Tensor:
-        """`forward`, with the modulations of its time and context."""
-        hidden = self.enter(point)
-        for block, modulation in zip(self._stack(), modulations, strict=True):
-            hidden = block.modulated(hidden, modulation)
-        return self.leave(self.norm(hidden))
 
 
 class Flow(Head):
@@ -129,7 +115,8 @@ class Flow(Head):
         # 2403.03206).
         time = torch.randn(len(frame), 1, device=frame.device).sigmoid()
         point = time * frame + (1 - time) * noise
-        error = functional.mse_loss(self.velocity(point, time, condition), frame - noise)
+        (modulations,) = self.velocity.modulations(time[None], condition)
+        error = functional.mse_loss(self.velocity(point, modulations), frame - noise)
         return {"loss": error, "flow": error.detach()}
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
@@ -138,7 +125,7 @@ class Flow(Head):
         modulations = self.velocity.modulations(times, self.velocity.context(context))
         step = 1 / self.steps
         for now, then in pairwise(modulations):
-            slope = self.velocity.at(point, now)
-            slope_there = self.velocity.at(point + step * slope, then)
+            slope = self.velocity(point, now)
+            slope_there = self.velocity(point + step * slope, then)
             point = point + 0.5 * step * (slope + slope_there)
         return point
