@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Categorical, Independent, LowRankMultivariateNormal, MixtureSameFamily, Normal
 
 from audiogen.models import Sampling
 from audiogen.models.heads import HEADS
 from audiogen.models.heads.base import Head
 from audiogen.models.heads.flow import Flow, FlowOptions
+from audiogen.models.heads.lowrank import LowRankMixture, LowRankOptions
 from audiogen.models.heads.mixture import Mixture, MixtureOptions
 from audiogen.models.heads.point import PointOptions
 
@@ -20,8 +21,10 @@ CONTEXT, FEATURES = 6, 3
 SMALL: dict[str, Any] = {
     "point": PointOptions(),
     "mixture": MixtureOptions(components=3),
+    "lowrank": LowRankOptions(components=3, rank=2),
     "flow": FlowOptions(width=16, blocks=1, draws=2, steps=4),
 }
+WITH_DENSITY = ("mixture", "lowrank")
 
 
 def test_every_head_is_tested():
@@ -100,50 +103,85 @@ def test_the_loss_falls_and_reaches_the_context(kind: str):
         losses["loss"].backward()
         optimizer.step()
         values.append(float(losses["loss"].detach()))
-    assert sum(values[-10:]) < 0.8 * sum(values[:10]) if kind != "mixture" else values[-1] < values[0] - 0.3
+    assert sum(values[-10:]) < 0.8 * sum(values[:10]) if kind not in WITH_DENSITY else values[-1] < values[0] - 0.3
     leaf = given.clone().requires_grad_()
     head.loss(leaf, frame)["loss"].backward()
     assert leaf.grad is not None
     assert leaf.grad.abs().max() > 0
 
 
+def reference_of(head: Head, given: Tensor) -> MixtureSameFamily:
+    """The same distribution from torch."""
+    if isinstance(head, LowRankMixture):
+        weights, means, diagonals, factors = head.distribution(given)
+        each: Any = LowRankMultivariateNormal(means, diagonals[..., None] * factors, diagonals.square())
+    else:
+        assert isinstance(head, Mixture)
+        weights, means, deviations = head.distribution(given)
+        each = Independent(Normal(means, deviations), 1)
+    return MixtureSameFamily(Categorical(logits=weights), each)
+
+
+@pytest.mark.parametrize("kind", WITH_DENSITY)
 @torch.no_grad()
-def test_the_mixtures_likelihood_is_that_of_torch_distributions():
-    head = head_of("mixture")
-    assert isinstance(head, Mixture)
-    weights, means, deviations = head.distribution(context())
-    reference = MixtureSameFamily(Categorical(logits=weights), Independent(Normal(means, deviations), 1))
+def test_the_likelihood_is_that_of_torch_distributions(kind: str):
+    head = head_of(kind)
     frame = torch.randn(4, FEATURES)
     found = head.log_likelihood(context(), frame)
-    assert torch.allclose(found, reference.log_prob(frame), atol=1e-5)
+    assert found is not None
+    assert torch.allclose(found, reference_of(head, context()).log_prob(frame), atol=1e-5)
     losses = head.loss(context(), frame)
     assert float(losses["nll"]) == pytest.approx(-float(found.mean()), rel=1e-5)
     assert float(losses["loss"]) == pytest.approx(float(losses["nll"]) / FEATURES, rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", WITH_DENSITY)
 @torch.no_grad()
-def test_the_mixture_samples_what_it_says():
-    head = head_of("mixture")
-    assert isinstance(head, Mixture)
-    weights, means, deviations = head.distribution(context(1))
-    reference = MixtureSameFamily(Categorical(logits=weights), Independent(Normal(means, deviations), 1))
+def test_the_density_integrates_to_one(kind: str):
+    torch.manual_seed(0)
+    head = HEADS[kind](CONTEXT, 2, SMALL[kind])
+    line = torch.linspace(-12, 12, 481)
+    grid = torch.cartesian_prod(line, line)
+    nats = head.log_likelihood(context(1).expand(len(grid), -1), grid)
+    assert nats is not None
+    assert float(nats.exp().sum()) * 0.05**2 == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", WITH_DENSITY)
+@torch.no_grad()
+def test_samples_are_what_the_density_says(kind: str):
+    head = head_of(kind)
+    reference = reference_of(head, context(1))
     drawn = head.sample(context(1).expand(40000, -1), sampling())
     assert torch.allclose(drawn.mean(0), reference.mean[0], atol=0.03)
     assert torch.allclose(drawn.var(0), reference.variance[0], rtol=0.05)
+    own = -reference.log_prob(drawn[:, None]).mean()  # mean nats of what is drawn: the entropy
+    theirs = -reference.log_prob(reference.sample((40000,))).mean()
+    assert float(own) == pytest.approx(float(theirs), abs=0.03)
 
 
 @torch.no_grad()
-def test_the_mixture_at_zero_is_the_mean_of_its_strongest_component():
-    head = head_of("mixture")
-    assert isinstance(head, Mixture)
-    weights, means, _ = head.distribution(context())
+def test_a_factor_makes_features_go_together():
+    head = LowRankMixture(CONTEXT, FEATURES, LowRankOptions(components=1, rank=1))
+    torch.nn.init.zeros_(head.parameters_of.weight)
+    head.parameters_of.bias[-FEATURES:] = torch.tensor([3.0, 3.0, 0.0])
+    drawn = torch.corrcoef(head.sample(context(1).expand(8000, -1), sampling()).T)
+    assert float(drawn[0, 1]) == pytest.approx(9 / (1 + 9), abs=0.02)  # of D (I + U U') D
+    assert abs(float(drawn[0, 2])) < 0.05
+
+
+@pytest.mark.parametrize("kind", WITH_DENSITY)
+@torch.no_grad()
+def test_at_temperature_zero_it_is_the_mean_of_its_strongest_component(kind: str):
+    head = head_of(kind)
+    weights, means, *_ = head.distribution(context())  # type: ignore[attr-defined]
     expected = means[torch.arange(4), weights.argmax(-1)]
     assert torch.equal(head.sample(context(), sampling(0.0)), expected)
 
 
-def test_only_the_mixture_has_a_density(kind: str):
+def test_only_mixtures_have_a_density(kind: str):
     found = head_of(kind).log_likelihood(context(), torch.zeros(4, FEATURES))
-    assert (found is not None) == (kind == "mixture")
+    assert (found is not None) == (kind in WITH_DENSITY)
 
 
 def test_the_flow_learns_two_modes_that_depend_on_the_context():

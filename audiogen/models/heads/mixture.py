@@ -54,12 +54,15 @@ class Mixture(Head):
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
         weights, means, deviations = self.distribution(context)
-        if sampling.temperature == 0:
-            chosen = weights.argmax(-1)
-        else:
-            cumulated = (weights / sampling.temperature).softmax(-1).cumsum(-1)
-            draws = sampling.uniform(len(context), 1, device=context.device)
-            chosen = (draws > cumulated).sum(-1).clamp(max=self.components - 1)
-        rows = torch.arange(len(context), device=context.device)
+        rows, chosen = torch.arange(len(context), device=context.device), pick(weights, sampling)
         noise = sampling.normal(len(context), self.features, device=context.device)
         return means[rows, chosen] + math.sqrt(sampling.temperature) * deviations[rows, chosen] * noise
+
+
+def pick(weights: Tensor, sampling: Sampling) -> Tensor:
+    """A component ``[n]`` by log weights ``[n, K]``, which the temperature divides."""
+    if sampling.temperature == 0:
+        return weights.argmax(-1)
+    cumulated = (weights / sampling.temperature).softmax(-1).cumsum(-1)
+    draws = sampling.uniform(len(weights), 1, device=weights.device)
+    return (draws > cumulated).sum(-1).clamp(max=weights.shape[-1] - 1)
