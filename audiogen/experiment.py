@@ -23,7 +23,7 @@ from audiogen.vocoders.table import VOCODERS
 class Augmentation:
     """What is done to training windows; 0 switches each off. Time shift: windows start at any frame.
 
-    The first four concern sound, the last two tunes.
+    The first five concern sound, the last two tunes.
 
     Args:
         gain: standard deviation of a level shift of the whole window, dB.
@@ -32,6 +32,7 @@ class Augmentation:
             (SpecAugment).
         time_mask: longest stretch of frames replaced by the window's mean frame, as a share of it
             (SpecAugment).
+        mixing: share of windows to which another recording's is added, in power.
         transposition: farthest transposition of a tune each way, semitones.
         tempo: largest relative change of a tune's tempo each way.
     """
@@ -40,6 +41,7 @@ class Augmentation:
     tilt: NonNegative = 0.0
     frequency_mask: Unit = 0.0
     time_mask: Unit = 0.0
+    mixing: Unit = 0.0
     transposition: Whole = 6
     tempo: Unit = 0.1
 

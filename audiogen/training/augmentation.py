@@ -10,6 +10,7 @@ from torch import Tensor
 from audiogen.experiment import Augmentation
 
 NEPERS_PER_DB = math.log(10) / 20  # log-mel values are natural logarithms of magnitudes
+MIXED_DB = 6.0  # standard deviation of the level between two recordings that are mixed
 
 
 def augment(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
@@ -24,6 +25,25 @@ def augment(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
     if options.frequency_mask > 0 or options.time_mask > 0:
         windows = mask(windows, options, n_mels)
     return windows
+
+
+def mix(windows: Tensor, centres: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Some windows with the next one of the batch added to them in power: a texture that was not recorded.
+
+    Between-class learning (Tokozume et al. 2018, arXiv 1711.10282), on log-mel windows; what is added is first brought
+    to about the same level. The centres ``[batch, 1, feature]`` are mixed alike, so that they stay nearly the mean.
+    """
+    if share == 0:
+        return windows, centres
+    batch = len(windows)
+    mixed = torch.rand(batch, 1, 1, device=windows.device) < share
+    apart = (centres - centres.roll(1, 0)).mean(-1, keepdim=True)
+    shift = apart + MIXED_DB * NEPERS_PER_DB * torch.randn(batch, 1, 1, device=windows.device)
+
+    def with_the_next(each: Tensor) -> Tensor:
+        return torch.where(mixed, torch.logaddexp(2 * each, 2 * (each.roll(1, 0) + shift)) / 2, each)
+
+    return with_the_next(windows), with_the_next(centres)
 
 
 def mask(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:

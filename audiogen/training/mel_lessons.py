@@ -14,7 +14,7 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.training.augmentation import augment
+from audiogen.training.augmentation import augment, mix
 from audiogen.training.lessons import Batch, Lessons
 from audiogen.training.listening import Listening
 from audiogen.training.material import (
@@ -27,7 +27,7 @@ from audiogen.training.material import (
 )
 
 CACHE = "cache"
-VALIDATION_WINDOWS = 16
+VALIDATION_WINDOWS, FOLDER_VALIDATION_WINDOWS = 16, 64
 MOST_FRAMES = 200_000  # that closed forms are fitted to: about 40 minutes
 
 
@@ -46,11 +46,16 @@ class MelLessons(Lessons):
 
     def validation(self) -> Batch | None:
         held = validation_windows(self.material, self.representation, self.experiment.training)
-        return None if held is None else held.spread(VALIDATION_WINDOWS)
+        return (
+            None
+            if held is None
+            else held.spread(VALIDATION_WINDOWS["recording" if self.material.in_time else "folder"])
+        )
 
     def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
         frames, centres = batch
         if augmented:
+            frames, centres = mix(frames, centres, self.experiment.augmentation.mixing)
             frames = augment(frames, self.experiment.augmentation, self.representation.options.spec.n_mels)
         return self.representation.latents.to(frames.device).encode(frames, centres)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from audiogen.experiment import Augmentation
-from audiogen.training.augmentation import augment
+from audiogen.training.augmentation import augment, mix
 
 OFF = Augmentation(0.0, 0.0, 0.0, 0.0)
 BANDS, CHANNELS, TIME = 16, 2, 50
@@ -99,3 +99,23 @@ def test_each_window_is_drawn_for_itself():
         given = windows(1).expand(2, -1, -1)
         changed = augment(given, options, BANDS)
         assert not torch.allclose(changed[0], changed[1])
+
+
+def test_mixing_adds_power_and_keeps_the_centre_near_the_mean():
+    given = torch.randn(400, TIME, BANDS) + 5 * torch.randn(400, 1, 1)
+    centres = given.mean(1, keepdim=True)
+    mixed, moved = mix(given, centres, 0.5)
+    changed = (mixed != given).flatten(1).any(1)
+    assert 0.4 < float(changed.float().mean()) < 0.6
+    assert bool((mixed >= given - 1e-6).all())  # nothing is taken away
+    assert torch.equal(moved[~changed], centres[~changed])
+    assert (mixed.mean(1, keepdim=True) - moved)[changed].abs().mean() < 0.5
+    other = given.roll(1, 0)
+    power = (2 * mixed).exp() - (2 * given).exp()
+    ratio = (power / (2 * other).exp())[changed]
+    assert (ratio / ratio[:, :1, :1] - 1).abs().median() < 1e-2  # the other window as a whole, at one level
+
+
+def test_without_mixing_all_stays():
+    given = windows(4)
+    assert mix(given, given[:, :1], 0.0)[0] is given
