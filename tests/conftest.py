@@ -11,6 +11,9 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.experiment import Experiment, read_experiment
+from audiogen.representation.hearing import hear
+from audiogen.representation.mel_latents import MelLatents
+from audiogen.run import Run, new_model
 
 torch.set_num_threads(1)  # faster for tiny models, and sums in one order
 
@@ -57,6 +60,20 @@ def texture() -> Callable[..., Recording]:
 def tiny() -> Callable[..., Experiment]:
     """A small and quick experiment with overrides: ``tiny("training.steps=4")``."""
     return lambda *overrides: read_experiment(None, (*TINY, *overrides))
+
+
+@pytest.fixture
+def untrained(tiny: Callable[..., Experiment]) -> Callable[..., Run]:
+    """``untrained(recording, seed, *overrides)``: a tiny Run with random weights."""
+
+    def make(recording: Recording, seed: int = 0, *overrides: str) -> Run:
+        torch.manual_seed(seed)
+        experiment = tiny("representation.channels=1", *overrides)
+        options = experiment.representation.options
+        representation = MelLatents.fit(options, [hear(recording, options.spec).side_by_side(options.channels)])
+        return Run(experiment, representation, new_model(experiment, representation).eval())
+
+    return make
 
 
 @pytest.fixture(scope="session")

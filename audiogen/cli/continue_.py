@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
-from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, refuse_to_overwrite
+from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, handle_options, refuse_to_overwrite
+
+if TYPE_CHECKING:
+    from audiogen.experiment import Experiment
 
 
 @click.command("continue")
@@ -18,10 +21,13 @@ from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, refuse_
 @click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="0 tame, 1 as learned, above wilder.")
+@handle_options
+@click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
 @click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
-@click.option("--run", "run_folder", type=FILE, help="Use this Run instead of training on the prompt.")
+@click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
+@click.option("--weight", type=float, multiple=True, help="How often the --run of the same place predicts.")
 @click.option("--config", type=FILE, help="Train by this YAML file.")
 @BUDGET
 @note_options
@@ -34,7 +40,7 @@ def continue_(
     overrides: tuple[str, ...],
     out: Path,
     variations: int,
-    run_folder: Path | None,
+    run_folders: tuple[Path, ...],
     config: Path | None,
     budget: float | None,
     device: str,
@@ -44,19 +50,17 @@ def continue_(
     """Continue PROMPT, a recording or a MIDI file (as MIDI, or rendered where OUT is a sound file).
 
     Without --run, a model is trained on the prompt first (a minute or so; a MIDI file is learned at once, by a Markov
-    chain, unless --config, --budget or KEY=VALUE asks for a training). Beside OUT.wav, OUT.json says what was
-    done: the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides the configuration, for example
-    training.steps=200.
+    chain, unless --config, --budget or KEY=VALUE asks for a training), and on the recording that --morph names. Beside
+    OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides
+    the configuration, for example training.steps=200.
     """
-    from dataclasses import replace
-
     from audiogen.audio import Writer
     from audiogen.errors import InputError
     from audiogen.experiment import read_experiment
     from audiogen.jobs.naming import sidecar_of, variations_of
     from audiogen.vocoders.table import VOCODERS
 
-    if run_folder is not None and (config is not None or overrides or budget is not None):
+    if run_folders and (config is not None or overrides or budget is not None):
         raise InputError("--run", "a Run is trained already", "leave out --config, --budget and KEY=VALUE")
     if asked["vocoder"] not in (None, *VOCODERS):
         raise InputError(
@@ -67,21 +71,38 @@ def continue_(
     if not (is_midi(prompt) and is_midi(out)):
         Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
     if is_midi(prompt):
-        continue_tune(prompt, outs, run_folder, config, overrides, budget, device, asked)
+        if len(run_folders) > 1:
+            raise InputError("--run", "one Run continues a tune", "name one")
+        continue_tune(prompt, outs, next(iter(run_folders), None), config, overrides, budget, device, asked)
         return
-    asked = without(asked, PLAIN, "a recording")
-    experiment = None if run_folder is not None else read_experiment(config, overrides)
+    experiment = None if run_folders else read_experiment(config, overrides)
+    continue_sound(prompt, outs, run_folders, experiment, budget, device, without(asked, PLAIN, "a recording"))
 
-    from audiogen.jobs.continuing import Request, continue_variations, read_prompt
-    from audiogen.run import Run
 
+def continue_sound(
+    prompt: Path,
+    outs: list[Path],
+    run_folders: tuple[Path, ...],
+    experiment: Experiment | None,
+    budget: float | None,
+    device: str,
+    asked: dict[str, Any],
+) -> None:
+    """Continue the recording ``prompt`` into each of ``outs``."""
+    from dataclasses import replace
+
+    from audiogen.generation.mixture import open_runs
+    from audiogen.jobs.continuing import Request, Toward, continue_variations, read_prompt
+
+    weights, morph = asked.pop("weight"), asked.pop("morph")
     request = Request(**asked)
     recording, said = read_prompt(prompt)
-    run = Run.open(run_folder) if run_folder is not None else None
-    if run is not None and run.representation.tokens:
-        raise InputError(run_folder, "it predicts notes, not sound", "name a Run of the mel representation")
+    run = open_runs(run_folders, weights)
+    toward = None
+    if morph is not None:
+        target, more = read_prompt(morph)
+        toward, said = Toward(target), [*said, *more]
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
-    for path, sidecar in zip(
-        outs, continue_variations(recording, wanted, run, experiment, budget, device, said), strict=True
-    ):
+    sidecars = continue_variations(recording, wanted, run, experiment, budget, device, said, toward)
+    for path, sidecar in zip(outs, sidecars, strict=True):
         click.echo(f"{path}: {sidecar['length'] / sidecar['sample_rate']:.2f} s")

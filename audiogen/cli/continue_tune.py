@@ -16,7 +16,7 @@ OPTIONS = (
     click.option("--min-p", type=click.FloatRange(0, 1), default=0.0, help="MIDI: least likelihood, as a share."),
 )
 PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
-SOUND = {"loop": False, "vocoder": None}
+SOUND = {"loop": False, "vocoder": None, "level": 0.0, "brightness": 0.0, "density": 0.0, "morph": None, "weight": ()}
 
 
 def note_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +17,19 @@ FORCE = click.option("--force", is_flag=True, help="Overwrite what is there.")
 BUDGET = click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Most seconds of training.")
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 FILE = click.Path(path_type=Path)
+
+HANDLES = (
+    click.option("--level", type=float, default=0.0, help="dB above the prompt's level, reached in 3 s."),
+    click.option("--brightness", type=float, default=0.0, help="dB per octave that the spectrum is tilted by."),
+    click.option("--density", type=float, default=0.0, help="Above 0 more begins and below 0 less, -4 to 4."),
+)
+
+
+def handle_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what a tail can be bent towards."""
+    for option in reversed(HANDLES):
+        command = option(command)
+    return command
 
 
 def refuse_to_overwrite(*paths: Path, force: bool) -> None:

@@ -45,7 +45,7 @@ def calibrate(model: Model, representation: MelLatents, start: State, frames: Te
     whole = len(frames) // representation.patch * representation.patch
     real = representation.encode(frames[len(frames) - whole :], centre)
     sampling = Sampling(1.0, generator=torch.Generator().manual_seed(PROBE_SEED))
-    state = _repeated(start, ROLLOUTS)
+    state = repeated(start, ROLLOUTS)
     steps = max(round(PROBE_SECONDS / representation.step_seconds), 1)
     drawn = []
     for _ in range(steps):
@@ -56,10 +56,10 @@ def calibrate(model: Model, representation: MelLatents, start: State, frames: Te
     return Calibration(factor, real.mean(0) - made.mean(0) * factor)
 
 
-def _repeated(state: State, count: int) -> State:
+def repeated(state: State, count: int) -> State:
     """A state for ``count`` rollouts from one: every tensor's batch axis repeated."""
     if isinstance(state, Tensor):
         return state.repeat_interleave(count, dim=0)
     if isinstance(state, list | tuple):
-        return type(state)(_repeated(item, count) for item in state)
+        return type(state)(repeated(item, count) for item in state)
     return state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, Resampler
-from audiogen.generation.calibration import calibrate
-from audiogen.generation.detail import Detail
 from audiogen.generation.guard import LevelGuard, SpectrumGuard
+from audiogen.generation.handles import Gain, Handles, Tilt
 from audiogen.generation.join import join
-from audiogen.models import Sampling, State
+from audiogen.generation.mixture import Combination, Mixture
+from audiogen.generation.prediction import Prediction, Predicts
 from audiogen.representation.hearing import Heard, hear
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
@@ -24,6 +24,7 @@ from audiogen.vocoders.table import build as build_vocoder
 
 PATCHES_A_PIECE = 8
 WARM_PAST = 8192  # samples of the prompt that the resampler hears before the tail
+AS_IT_IS = Handles()
 
 
 @dataclass
@@ -31,101 +32,114 @@ class Continuer:
     """A prompt heard and a Run warmed on it, ready for any number of tails.
 
     Args:
-        run: what predicts.
+        run: what predicts, one Run or several.
         prompt: what is continued.
-        vocoder: kind, instead of the Run's own.
+        vocoder: kind, instead of the (first) Run's own.
     """
 
-    run: Run
+    run: Run | Combination
     prompt: Recording
     vocoder: str | None = None
     heard: Heard = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
 
     def __post_init__(self) -> None:
-        representation = self.run.representation
+        self.first = self.run if isinstance(self.run, Run) else self.run.runs[0]
+        representation = self.first.representation
         assert isinstance(representation, MelLatents)
-        self.representation = representation
-        self.heard = hear(self.prompt, representation.options.spec)
+        self.spec = representation.options.spec
+        self.heard = hear(self.prompt, self.spec)
         self.frames = self.heard.side_by_side(self.prompt.channels)
-        modelled = self.heard.side_by_side(representation.channels)
-        self.centre = representation.centre(modelled)
-        whole = len(modelled) // representation.patch * representation.patch
-        self.start = self._start(modelled[len(modelled) - whole :])
-        self.calibration = calibrate(self.run.model, representation, self.start, modelled, self.centre)
+        self.prediction = self._prediction()
 
-    @torch.no_grad()
-    def _start(self, frames: Tensor) -> State:
-        if len(frames) == 0:
-            frames = self.centre.expand(self.representation.patch, -1)
-        return self.run.model.start(self.representation.encode(frames, self.centre)[None])
+    def _prediction(self) -> Predicts:
+        if isinstance(self.run, Run):
+            return Prediction(self.run, self.heard, self.prompt.channels)
+        return Mixture(self.run, self.heard, self.prompt.channels)
 
-    @torch.no_grad()
-    def latents_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
-        """Endless ``[latent]`` frames of the Model that follow the prompt, calibrated."""
-        sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
-        state = self.start
-        while True:
-            latent, state = self.run.model.step(state, sampling)
-            yield self.calibration(latent[0])
+    @property
+    def level(self) -> float:
+        """dB that a tail is held at."""
+        guard = LevelGuard(self.heard.samples.numpy(), self.spec.sample_rate, self.prompt.sample_rate)
+        return float(10 * np.log10(np.trace(guard.target) + 1e-20))
 
-    def frames_after(self, seed: int, temperature: float) -> Iterator[Tensor]:
+    def frames_after(self, seed: int, temperature: float, handles: Handles = AS_IT_IS) -> Iterator[Tensor]:
         """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
-        detail = Detail(self.representation, self._all_channels(), self.centre)
-        guard = SpectrumGuard(self.frames, self.representation.options.spec)
-        latents = self.latents_after(seed, temperature)
+        guard = SpectrumGuard(self.frames, self.spec)
+        patches = self.prediction.patches_after(seed, temperature, handles.density)
         while True:
-            piece = torch.cat([detail.add(next(latents)) for _ in range(PATCHES_A_PIECE)])
+            piece = torch.cat([next(patches) for _ in range(PATCHES_A_PIECE)])
             yield guard(piece[:, : self.frames.shape[1]])
             self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
-    def _all_channels(self) -> Tensor:
-        """The source's frames: what the Model hears, then the channels that only follow."""
-        return self.heard.side_by_side(max(self.prompt.channels, self.representation.channels))
-
-    def samples_after(self, seed: int = 0, temperature: float = 1.0) -> Iterator[np.ndarray]:
+    def samples_after(
+        self, seed: int = 0, temperature: float = 1.0, handles: Handles = AS_IT_IS
+    ) -> Iterator[np.ndarray]:
         """Endless ``[channels, time]`` blocks at the prompt's rate; the first sample follows the prompt's last."""
-        spec = self.representation.options.spec
+        gain = Gain(handles.level, self.prompt.sample_rate)
+        return map(gain, self.samples_of(self.frames_after(seed, temperature, handles), seed, handles))
+
+    def samples_of(self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``."""
+        tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
+        # The guard aims at the source as the handle has turned it.
+        guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
+        for block in self.resampled(map(tilt, self.rendered(pieces, seed))):
+            held = guard(block)
+            self.drift_guard["largest_level_db"] = round(guard.largest, 2)
+            yield (self.heard.rotation.T @ held).astype(np.float32)
+
+    def rendered(self, pieces: Iterable[Tensor], seed: int) -> Iterator[np.ndarray]:
+        """``[time, channels * n_mels]`` frames -> principal channels ``[channels, time]`` at the spec's rate."""
         channels = self.prompt.channels
         stream = self._vocoder().open(channels, self.heard.samples, seed)
-        resampler = Resampler(spec.sample_rate, self.prompt.sample_rate, channels)
-        guard = LevelGuard(self.heard.samples.numpy(), spec.sample_rate, self.prompt.sample_rate)
+        for frames in pieces:
+            yield stream.push(frames.unflatten(1, (channels, -1)).transpose(0, 1)).numpy()
+
+    def resampled(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` that follow the prompt, from the spec's rate to the prompt's."""
+        rate = self.spec.sample_rate
+        resampler = Resampler(rate, self.prompt.sample_rate, self.prompt.channels)
         past = self.heard.samples[:, -WARM_PAST:]
         # What the resampler is given of the past comes out first, and is dropped.
-        drop = round(past.shape[1] * self.prompt.sample_rate / spec.sample_rate)
-        blocks = [resampler.push(past.numpy())]
-        for frames in self.frames_after(seed, temperature):
-            rendered = stream.push(frames.unflatten(1, (channels, -1)).transpose(0, 1))
+        drop = round(past.shape[1] * self.prompt.sample_rate / rate)
+        waiting = [resampler.push(past.numpy())]
+        for rendered in blocks:
             if rendered.shape[1] == 0:
                 continue
-            blocks.append(resampler.push(rendered.numpy()))
-            block = np.concatenate(blocks, axis=1)
-            blocks = []
+            waiting.append(resampler.push(rendered))
+            block = np.concatenate(waiting, axis=1)
+            waiting = []
             dropped = min(drop, block.shape[1])
             drop -= dropped
             if block.shape[1] > dropped:
-                held = guard(block[:, dropped:])
-                self.drift_guard["largest_level_db"] = round(guard.largest, 2)
-                yield (self.heard.rotation.T @ held).astype(np.float32)
+                yield block[:, dropped:]
 
     def _vocoder(self) -> Vocoder:
-        configured = self.run.experiment.vocoder
+        configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind
         options = configured.options if kind == configured.kind else VOCODERS[kind].Options()
-        return build_vocoder(kind, self.representation.options.spec, self.heard.samples, options)
+        return build_vocoder(kind, self.spec, self.heard.samples, options)
 
-    def tail(self, length: int, seed: int = 0, temperature: float = 1.0) -> Iterator[np.ndarray]:
+    def tail(
+        self, length: int, seed: int = 0, temperature: float = 1.0, handles: Handles = AS_IT_IS
+    ) -> Iterator[np.ndarray]:
         """The next ``length`` samples after the prompt, ``[channels, time]`` in blocks, joined to its end."""
         if not self.prompt.samples.any():
             yield from silence(self.prompt.channels, length)
             return
-        left = length
-        for index, block in enumerate(self.samples_after(seed, temperature)):
-            block = join(self.prompt, block) if index == 0 else block
-            yield block[:, :left]
-            left -= min(left, block.shape[1])
-            if left == 0:
-                return
+        yield from joined(self.prompt, self.samples_after(seed, temperature, handles), length)
+
+
+def joined(prompt: Recording, blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
+    """The first ``length`` samples of what follows a prompt, joined to its end."""
+    left = length
+    for index, block in enumerate(blocks):
+        block = join(prompt, block) if index == 0 else block
+        yield block[:, :left]
+        left -= min(left, block.shape[1])
+        if left == 0:
+            return
 
 
 def silence(channels: int, length: int, block: int = 1 << 16) -> Iterator[np.ndarray]:

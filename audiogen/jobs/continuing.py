@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-import platform
-import time
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for
+from audiogen.audio import Recording, Writer, read, subtype_for
 from audiogen.errors import InputError
 from audiogen.evaluation.measures import measure_continuation
 from audiogen.experiment import Experiment, Shares, dump_json, to_tree, write_text
 from audiogen.generation.continuation import Continuer, silence
 from audiogen.generation.loop import close_loop, loop_on_itself
+from audiogen.generation.mixture import Combination
+from audiogen.generation.morph import Morph, fitted
+from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
 from audiogen.jobs.naming import sidecar_of
+from audiogen.jobs.request import LONGEST, Request
 from audiogen.progress import progress
 from audiogen.run import Run
 
-LONGEST = 24 * 3600.0
+__all__ = ["LONGEST", "Clock", "Request", "Toward", "continue_recording", "continue_variations", "heard_warnings"]
+
+Runs = Run | Combination
+AS_USUAL = Request()
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is asked of one tail.
+class Toward:
+    """What a tail turns into on its way.
 
     Args:
-        seconds: length of the tail.
-        seed: of everything that is drawn.
-        temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
-        tail_only: write the tail without the prompt.
-        loop: make the end meet the beginning.
-        vocoder: kind, instead of the Run's own.
-        subtype: how samples are stored; None decides by the prompt.
+        recording: whose texture the tail ends as; of any sample rate and number of channels.
+        run: what predicts it; None for the prompt's own, or, where that is trained, one trained on this recording.
     """
 
-    seconds: float = 30.0
-    seed: int = 0
-    temperature: float = 1.0
-    tail_only: bool = False
-    loop: bool = False
-    vocoder: str | None = None
-    subtype: str | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.seconds <= LONGEST:
-            raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose above 0 and up to {LONGEST:g}")
-        if not 0 <= self.temperature <= 10:
-            raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
+    recording: Recording
+    run: Runs | None = None
 
 
 def single_recording(experiment: Experiment) -> Experiment:
@@ -65,11 +51,12 @@ def single_recording(experiment: Experiment) -> Experiment:
 def continue_recording(
     prompt: Recording,
     out: Path | str,
-    request: Request = Request(),
-    run: Run | None = None,
+    request: Request = AS_USUAL,
+    run: Runs | None = None,
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
+    toward: Toward | None = None,
 ) -> dict[str, Any]:
     """Continue a recording into ``out`` and describe what was done in ``out`` + ``.json``.
 
@@ -77,53 +64,88 @@ def continue_recording(
         prompt: what is continued.
         out: audio file to write; the suffix names the container.
         request: what is asked of the tail.
-        run: what predicts; None trains one on the prompt by ``experiment`` first.
+        run: what predicts, one Run or a Combination; None trains one on the prompt by ``experiment`` first.
         experiment: None for the defaults.
         budget: most wall-clock seconds for that training.
         device: "auto", "cpu" or "cuda".
+        toward: what the tail turns into on its way; None for more of the prompt.
 
     Returns:
         The sidecar's content.
     """
-    return next(continue_variations(prompt, [(Path(out), request)], run, experiment, budget, device))
+    wanted = [(Path(out), request)]
+    return next(continue_variations(prompt, wanted, run, experiment, budget, device, toward=toward))
 
 
 def continue_variations(
     prompt: Recording,
     wanted: list[tuple[Path, Request]],
-    run: Run | None = None,
+    run: Runs | None = None,
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
     said: Sequence[str] = (),
+    toward: Toward | None = None,
 ) -> Iterator[dict[str, Any]]:
     """`continue_recording` for several tails of one prompt: one training, one warming, each tail as it is ready.
 
-    ``said`` are warnings that the sidecars should repeat, such as those of reading the prompt.
+    ``said`` are warnings that the sidecars should repeat, such as those of reading the prompt. A morph trains for each
+    of its two recordings, half the budget long.
     """
     clock = Clock()
+    require_texture(prompt, toward, [request for _, request in wanted])
     with heard_warnings() as general:
         if run is None and prompt.samples.any():
-            from audiogen.training.fit import train
-
             with clock("training"):
-                run = train(single_recording(experiment or Experiment()), prompt, budget=budget, device=device)
-        continuers: dict[str | None, Continuer] = {}
+                each = budget / 2 if budget and toward else budget
+                run = predictor_of(prompt, experiment, each, device)
+                if toward is not None and toward.run is None:
+                    toward = replace(toward, run=predictor_of(toward.recording, experiment, each, device))
+    continuers: dict[str | None, Continuer | Morph] = {}
     for out, request in wanted:
         with heard_warnings() as particular:
             if run is not None and request.vocoder not in continuers:
                 with clock("warming"):
-                    continuers[request.vocoder] = Continuer(run, prompt, request.vocoder)
-            continuer = continuers.get(request.vocoder)
-            sidecar = write_tail(prompt, continuer, out, request, clock)
-        sidecar["settings"] |= _settings_of(run, prompt)
+                    continuers[request.vocoder] = continuer_of(prompt, run, request.vocoder, toward)
+            sidecar = write_tail(prompt, continuers.get(request.vocoder), out, request, clock)
+        sidecar["settings"] |= described(run)
+        if toward is not None:
+            path = toward.recording.path
+            sidecar["settings"]["morph"] = {"recording": str(path) if path else None, **described(toward.run or run)}
         sidecar["warnings"] = [*said, *general, *particular]
         write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
 
 
+def predictor_of(recording: Recording, experiment: Experiment | None, budget: float | None, device: str) -> Run:
+    """A Run for one recording."""
+    from audiogen.training.fit import train
+
+    return train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
+
+
+def continuer_of(prompt: Recording, run: Runs, vocoder: str | None, toward: Toward | None) -> Continuer | Morph:
+    """What makes tails of a prompt."""
+    first = Continuer(run, prompt, vocoder)
+    if toward is None:
+        return first
+    target = fitted(toward.recording, prompt.sample_rate, prompt.channels)
+    return Morph(first, Continuer(toward.run or run, target, vocoder))
+
+
+def require_texture(prompt: Recording, toward: Toward | None, requests: Sequence[Request]) -> None:
+    """Raise an InputError for a morph that cannot be."""
+    if toward is None:
+        return
+    for recording, name in ((prompt, "the prompt"), (toward.recording, "its target")):
+        if not recording.samples.any():
+            raise InputError(recording.path or "morph", f"{name} of a morph is silent", "name a sounding one")
+    if any(request.loop for request in requests):
+        raise InputError("morph", "it ends elsewhere than it began: it cannot loop", "leave out --loop or --morph")
+
+
 def write_tail(
-    prompt: Recording, continuer: Continuer | None, out: Path, request: Request, clock: Clock
+    prompt: Recording, continuer: Continuer | Morph | None, out: Path, request: Request, clock: Clock
 ) -> dict[str, Any]:
     """Stream prompt and tail to disk, then measure what was written."""
     length = round(request.seconds * prompt.sample_rate)
@@ -158,62 +180,33 @@ def write_tail(
     }
 
 
-def _blocks(prompt: Recording, continuer: Continuer | None, length: int, request: Request) -> Iterator[np.ndarray]:
-    if continuer is None:  # a prompt of digital silence goes on as digital silence
-        yield from silence(prompt.channels, length)
-    elif request.loop and request.tail_only:
-        yield from loop_on_itself(
-            lambda count: continuer.tail(count, request.seed, request.temperature), length, prompt.sample_rate
-        )
-    elif request.loop:
-        yield from close_loop(continuer.tail(length, request.seed, request.temperature), length, prompt)
-    else:
-        yield from continuer.tail(length, request.seed, request.temperature)
+def _blocks(
+    prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request
+) -> Iterator[np.ndarray]:
+    def tail(count: int) -> Iterator[np.ndarray]:
+        if continuer is None:  # a prompt of digital silence goes on as digital silence
+            return silence(prompt.channels, count)
+        return continuer.tail(count, request.seed, request.temperature, request.handles)
+
+    if not request.loop or continuer is None:
+        return tail(length)
+    if request.tail_only:
+        return loop_on_itself(tail, length, prompt.sample_rate)
+    return close_loop(tail(length), length, prompt)
 
 
-def _settings_of(run: Run | None, prompt: Recording) -> dict[str, Any]:
+def described(run: Runs | None) -> dict[str, Any]:
+    """What predicts, for a sidecar."""
     if run is None:
         return {"training": None}
+    if isinstance(run, Combination):
+        each = zip(run.weights, run.runs, strict=True)
+        return {"training": None, "runs": [{"weight": weight, **described(run)} for weight, run in each]}
     return {
         "run": str(run.path) if run.path else None,
         "training": run.metrics,
         "experiment": to_tree(run.experiment),
     }
-
-
-def versions() -> dict[str, str]:
-    """Of audiogen and of what its output depends on."""
-    names = ("audiogen", "torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
-
-
-class Clock:
-    """Seconds spent, by name."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        started = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 3)
-
-
-@contextmanager
-def heard_warnings() -> Iterator[list[str]]:
-    """Collect `AudioWarning` texts that are raised inside, for the sidecar; they are warned of again afterwards."""
-    texts: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", AudioWarning)
-        try:
-            yield texts
-        finally:
-            texts.extend(str(item.message) for item in caught if issubclass(item.category, AudioWarning))
-    for text in texts:
-        warnings.warn(text, AudioWarning, stacklevel=2)
 
 
 def read_prompt(path: Path) -> tuple[Recording, list[str]]:

@@ -20,7 +20,9 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.jobs.continuing import continue_variations, heard_warnings, read_prompt, single_recording
+from audiogen.generation.mixture import open_runs
+from audiogen.jobs.bookkeeping import heard_warnings
+from audiogen.jobs.continuing import Runs, Toward, continue_variations, predictor_of, read_prompt
 from audiogen.jobs.rows import Clip
 from audiogen.run import METRICS, Run
 
@@ -53,15 +55,17 @@ def perform(task: Task) -> Iterator[Outcome]:
     left = list(task.clips)
     try:
         with heard_warnings() as said:
-            prompt, _ = read_prompt(left[0].prompt)
-            run = _run_of(task, prompt)
+            clip = left[0]
+            prompt, _ = read_prompt(clip.prompt)
+            run = _run_of(task, prompt, clip.prompt, clip.source)
+            toward = _toward(task)
     except Exception as error:
         yield from [(clip.row.name, _in_words(error)) for clip in left]
         return
     while left:
         wanted = [(task.folder / clip.row.name, clip.request) for clip in left]
         try:
-            for _ in continue_variations(prompt, wanted, run, device=task.device, said=said):
+            for _ in continue_variations(prompt, wanted, run, device=task.device, said=said, toward=toward):
                 yield left.pop(0).row.name, None
         except Exception as error:
             yield left.pop(0).row.name, _in_words(error)
@@ -71,27 +75,34 @@ def _in_words(error: Exception) -> str:
     return str(error) if isinstance(error, InputError) else " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def _run_of(task: Task, prompt: Recording) -> Run | None:
-    """The Run that the task's clips share. What is trained is kept: nothing is ever trained twice."""
+def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs | None:
+    """What predicts a recording for the task's clips. What is trained is kept: nothing is ever trained twice."""
     clip = task.clips[0]
-    if clip.run is not None:
-        return _opened(clip.run, clip.source)
-    if not prompt.samples.any():  # silence goes on as silence, without a Model
+    if clip.runs:
+        return _opened(clip.runs, clip.weights, source)
+    if not recording.samples.any():  # silence goes on as silence, without a Model
         return None
-    from audiogen.training.fit import train
 
-    key = hashlib.sha256(f"{clip.source} {task.budget}".encode()).hexdigest()
-    folder = task.folder / RUNS / f"{clip.prompt.stem}-{key[:12]}"
+    key = hashlib.sha256(f"{source} {task.budget}".encode()).hexdigest()
+    folder = task.folder / RUNS / f"{path.stem}-{key[:12]}"
     if not (folder / METRICS).is_file():  # what is written last
         assert clip.experiment is not None
-        experiment = single_recording(clip.experiment)
-        train(experiment, prompt, budget=task.budget, device=task.device).save(folder)
+        predictor_of(recording, clip.experiment, task.budget, task.device).save(folder)
     return Run.open(folder)
+
+
+def _toward(task: Task) -> Toward | None:
+    """What the task's clips turn into."""
+    clip = task.clips[0]
+    if clip.morph is None:
+        return None
+    recording, _ = read_prompt(clip.morph)
+    return Toward(recording, _run_of(task, recording, clip.morph, clip.target))
 
 
 @lru_cache(maxsize=2)
-def _opened(folder: Path, source: str) -> Run:
-    return Run.open(folder)
+def _opened(folders: tuple[Path, ...], weights: tuple[float, ...], source: str) -> Runs | None:
+    return open_runs(folders, weights)
 
 
 def work(task: Task) -> list[Outcome]:
@@ -190,12 +201,12 @@ ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, No
 
 def tasks_of(clips: Iterable[Clip], folder: Path, workers: int, budget: float | None, device: str) -> list[Task]:
     """Clips grouped so that each Model is trained once; those of a trained Run are spread over workers."""
-    groups: dict[tuple[Path, str], list[Clip]] = {}
+    groups: dict[tuple[Path, str, Path | None, str], list[Clip]] = {}
     for clip in clips:
-        groups.setdefault((clip.prompt, clip.source), []).append(clip)
+        groups.setdefault((clip.prompt, clip.source, clip.morph, clip.target), []).append(clip)
     tasks = []
     for group in groups.values():
-        size = -(-len(group) // workers) if group[0].run is not None else len(group)
+        size = -(-len(group) // workers) if group[0].runs else len(group)
         for first in range(0, len(group), size):
             tasks.append(Task(tuple(group[first : first + size]), folder, budget, device))
     return tasks

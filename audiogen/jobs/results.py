@@ -21,7 +21,7 @@ TABLE, LINES = "results.csv", "results.jsonl"
 PENDING, FINISHED, FAILED = "pending", "finished", "failed"
 MAIN = tuple(measure.path for measure in MEASURES)  # the sidecars have them all
 DONE = ("output", "warnings", "request", "sha256")
-FIRST = ("row", "name", "status", "error", "prompt", "run", "config", *ASKED, *DONE)
+FIRST = ("row", "name", "status", "error", "prompt", "run", "weights", "morph", "config", *ASKED, *DONE)
 
 
 class Results:

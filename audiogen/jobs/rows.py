@@ -21,12 +21,14 @@ from audiogen.audio import CONTAINERS, open_blocks
 from audiogen.audio.writing import container_for
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, dump_yaml, read_experiment
-from audiogen.jobs.continuing import Request
+from audiogen.generation.mixture import shares
+from audiogen.jobs.request import Request
 from audiogen.run import CONFIG, STATISTICS, WEIGHTS
 from audiogen.vocoders.table import VOCODERS
 
 ASKED = tuple(field.name for field in dataclasses.fields(Request))
-COLUMNS = ("name", "prompt", "run", "config", *ASKED)
+COLUMNS = ("name", "prompt", "run", "weights", "morph", "config", *ASKED)
+BETWEEN = ";"  # several Runs, or weights, in one cell
 
 
 @dataclass(frozen=True)
@@ -58,22 +60,28 @@ class Clip:
         row: where it comes from.
         prompt: what is continued.
         request: what is asked of the tail.
-        run: folder of the Run that predicts, or None to train by ``experiment``.
+        runs: folders of the Runs that predict; none to train by ``experiment``.
+        weights: of several Runs; none for equal ones.
+        morph: recording that the tail turns into, if any.
         experiment: None with a Run.
-        source: digest of the prompt's content and of the Run's or the experiment's: which Model it will be.
+        source: digest of the prompt's content and of the Runs' or the experiment's: which Model it will be.
+        target: the same of the morph's recording; empty without one.
     """
 
     row: Row
     prompt: Path
     request: Request
-    run: Path | None
+    runs: tuple[Path, ...]
+    weights: tuple[float, ...]
+    morph: Path | None
     experiment: Experiment | None
     source: str
+    target: str
 
     @property
     def digest(self) -> str:
         """Of everything that decides about the samples."""
-        return hashlib.sha256(f"{self.source} {self.request}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.source} {self.target} {self.request}".encode()).hexdigest()
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -181,22 +189,47 @@ class Checker:
             choices = f"choose from {', '.join(VOCODERS)}"
             raise InputError(f"vocoder {request.vocoder}", "there is none of that name", choices)
         container_for(Path(row.name), request.subtype)
-        prompt = row.folder / str(values["prompt"])
-        with open_blocks(prompt):  # reads the header
-            pass
-        run, experiment, model = self._model(row)
-        return Clip(row, prompt, request, run, experiment, f"{self._digest(prompt)} {model}")
+        runs, weights = self._runs(row)
+        experiment, model = self._model(row, runs, weights)
+        prompt, morph = (row.folder / str(values[key]) if key in values else None for key in ("prompt", "morph"))
+        assert prompt is not None
+        if morph is not None and request.loop:
+            raise InputError("morph", "it ends elsewhere than it began: it cannot loop", "leave out either of the two")
+        source, target = (self._source(path, model) if path is not None else "" for path in (prompt, morph))
+        return Clip(row, prompt, request, runs, weights, morph, experiment, source, target)
 
-    def _model(self, row: Row) -> tuple[Path | None, Experiment | None, str]:
-        """What predicts, and a digest of it."""
-        run, config = (row.values.get(column) for column in ("run", "config"))
-        if run is None:
+    def _source(self, recording: Path, model: str) -> str:
+        with open_blocks(recording):  # reads the header
+            pass
+        return f"{self._digest(recording)} {model}"
+
+    def _runs(self, row: Row) -> tuple[tuple[Path, ...], tuple[float, ...]]:
+        runs, weights = (_several(row.values.get(column, "")) for column in ("run", "weights"))
+        folders = tuple(row.folder / run for run in runs)
+        try:
+            numbers = tuple(map(float, weights))
+        except ValueError as error:
+            raise InputError("weights", str(error), f"write numbers, with {BETWEEN} between") from error
+        if numbers and len(folders) < 2:
+            raise InputError("weights", "they divide the predictions among several Runs", "name two Runs or more")
+        if numbers:
+            shares(numbers, len(folders))
+        return folders, numbers
+
+    def _model(self, row: Row, runs: tuple[Path, ...], weights: tuple[float, ...]) -> tuple[Experiment | None, str]:
+        """What is trained, unless there are Runs, and a digest of what predicts."""
+        config = row.values.get("config")
+        if not runs:
             experiment = self._experiment(None if config is None else row.folder / str(config))
-            return None, experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
+            return experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
         if config is not None:
             raise InputError("config", "a Run is trained already", "leave out either of the two")
-        folder = row.folder / str(run)
-        return folder, None, self._run_digest(folder)
+        return None, " ".join([*map(self._run_digest, runs), *map(str, weights)])
+
+
+def _several(cell: Any) -> list[str]:
+    """What a cell names, less the blanks around."""
+    return [part.strip() for part in str(cell).split(BETWEEN) if part.strip()]
 
 
 def run_digest(folder: Path) -> str:

@@ -119,8 +119,13 @@ class Sequence(Model):
         return context[:, -1], expected[:, -1], state
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        context, expected, (memory, past) = state
+        context, expected, _ = state
         frame = expected + self.unit * self.head.sample(context, sampling)
+        return frame, self.read(state, frame)
+
+    def read(self, state: State, frame: Tensor) -> State:
+        """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""
+        _, _, (memory, past) = state
         context, memory = self.context(frame.unsqueeze(1), memory)
         expected, past = self.expect(frame.unsqueeze(1), past)
-        return frame, (context[:, -1], expected[:, -1], (memory, past))
+        return context[:, -1], expected[:, -1], (memory, past)

@@ -161,6 +161,35 @@ class TestRendering:
         render(jobs, tmp_path / "out", force=True, budget=9.0)
         assert len(trained) == 4
 
+    def test_morphs_several_runs_and_handles(
+        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        trained: list[int] = []
+
+        def train(experiment: Experiment, prompt: Recording, budget: float | None, device: str) -> Run:
+            trained.append(prompt.channels)
+            return untrained_run()
+
+        monkeypatch.setitem(sys.modules, "audiogen.training.fit", SimpleNamespace(train=train))
+        row = {"prompt": "a.wav", "seconds": 0.3}
+        rows = [
+            {**row, "morph": "wide.wav", "seed": [0, 1]},
+            {**row, "run": "run; run", "weights": "1;2", "level": -6},
+            {**row, "morph": "bad.wav"},
+        ]
+        jobs = jobs_of(place, rows, "controls.yaml")
+        results = render(jobs, tmp_path / "out")
+        assert [record["status"] for record in results.records.values()] == ["finished"] * 3 + ["failed"]
+        assert sorted(trained) == [2, 3]  # for the prompt and for what it turns into, once for both rows
+        assert results.records["a-3.wav"]["level"] == -6
+        assert results.records["a-3.wav"]["weights"] == "1;2"
+        sidecar = json.loads((tmp_path / "out/a-1.json").read_text())
+        assert sidecar["settings"]["morph"]["recording"].endswith("wide.wav")
+        before = audio_in(tmp_path / "out")
+        render(jobs, tmp_path / "out", resume=True)
+        assert audio_in(tmp_path / "out") == before
+        assert len(trained) == 2
+
     def test_silence_needs_no_model(self, tmp_path: Path) -> None:
         write(tmp_path / "silence.wav", Recording(np.zeros((1, RATE), "f4"), RATE), "PCM_16", exact=True)
         results = render(jobs_of(tmp_path, [{"prompt": "silence.wav", "seconds": 0.1}]), tmp_path / "out")

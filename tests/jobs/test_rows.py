@@ -97,6 +97,13 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "a.wav", "run": "."}, "no Run: config.yaml is missing"),
         ({"prompt": "a.wav", "run": "run", "config": "tiny.yaml"}, "trained already"),
         ({"prompt": "a.wav", "config": "none.yaml"}, "cannot be read"),
+        ({"prompt": "a.wav", "level": 41}, "level: 41 is out of range"),
+        ({"prompt": "a.wav", "morph": "bad.wav"}, "bad.wav: "),
+        ({"prompt": "a.wav", "morph": "wide.wav", "loop": True}, "morph: .*cannot loop"),
+        ({"prompt": "a.wav", "run": "run; ."}, "no Run: config.yaml is missing"),
+        ({"prompt": "a.wav", "run": "run", "weights": 1}, "weights: .*among several Runs"),
+        ({"prompt": "a.wav", "run": "run;run", "weights": "1; x"}, "weights: .*'x'.*; between"),
+        ({"prompt": "a.wav", "run": "run;run", "weights": "1;2;3"}, "weights: 3 of them for 2 Runs"),
     ],
 )
 def test_a_wrong_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
@@ -115,3 +122,15 @@ def test_the_digest_covers_prompt_run_and_request(place: Path, tmp_path: Path) -
     digests = [Checker().clip(row).digest for row in read_rows(jobs_of(place, rows))]
     assert len(set(digests)) == 5
     assert digests[1] == digests[5]
+
+
+def test_the_digest_covers_morph_runs_and_weights(place: Path) -> None:
+    two = {"prompt": "a.wav", "run": "run; run"}
+    rows = [{"prompt": "a.wav"}, {"prompt": "a.wav", "morph": "wide.wav"}, {"prompt": "a.wav", "run": "run"}, two]
+    rows += [{**two, "weights": "1; 2"}, {**two, "weights": "1;2.0", "name": "same"}, {**two, "brightness": 1}]
+    clips = [Checker().clip(row) for row in read_rows(jobs_of(place, rows))]
+    assert len({clip.digest for clip in clips}) == 6
+    assert clips[4].digest == clips[5].digest
+    assert clips[5].runs == (place / "run", place / "run")
+    assert clips[5].weights == (1.0, 2.0)
+    assert clips[1].morph == place / "wide.wav"

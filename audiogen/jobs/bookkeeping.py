@@ -1,0 +1,47 @@
+"""What a sidecar says about the work itself: versions, seconds spent, warnings heard."""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+
+from audiogen.audio import AudioWarning
+
+
+def versions() -> dict[str, str]:
+    """Of audiogen and of what its output depends on."""
+    names = ("audiogen", "torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+class Clock:
+    """Seconds spent, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 3)
+
+
+@contextmanager
+def heard_warnings() -> Iterator[list[str]]:
+    """Collect `AudioWarning` texts that are raised inside, for the sidecar; they are warned of again afterwards."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AudioWarning)
+        try:
+            yield texts
+        finally:
+            texts.extend(str(item.message) for item in caught if issubclass(item.category, AudioWarning))
+    for text in texts:
+        warnings.warn(text, AudioWarning, stacklevel=2)

@@ -1,0 +1,49 @@
+"""What is asked of one tail of a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audiogen.errors import InputError
+from audiogen.generation.handles import Handles
+
+LONGEST = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one tail.
+
+    Args:
+        seconds: length of the tail.
+        seed: of everything that is drawn.
+        temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
+        level, brightness, density: what the tail is bent towards; see `generation.handles.Handles`.
+        tail_only: write the tail without the prompt.
+        loop: make the end meet the beginning.
+        vocoder: kind, instead of the Run's own.
+        subtype: how samples are stored; None decides by the prompt.
+    """
+
+    seconds: float = 30.0
+    seed: int = 0
+    temperature: float = 1.0
+    level: float = 0.0
+    brightness: float = 0.0
+    density: float = 0.0
+    tail_only: bool = False
+    loop: bool = False
+    vocoder: str | None = None
+    subtype: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds <= LONGEST:
+            raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose above 0 and up to {LONGEST:g}")
+        if not 0 <= self.temperature <= 10:
+            raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
+        _ = self.handles  # refuses what is out of range
+
+    @property
+    def handles(self) -> Handles:
+        """Level, brightness and density."""
+        return Handles(self.level, self.brightness, self.density)

@@ -1,0 +1,116 @@
+"""Handles: each bends the tail its own way, monotonically, smoothly from the join, and not at all at 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.evaluation.distance import spectral_tilt
+from audiogen.generation.continuation import Continuer
+from audiogen.generation.handles import REACHED, Gain, Handles, Tilt
+from audiogen.run import Run
+
+RATE = 44100
+Texture = Callable[..., Recording]
+Untrained = Callable[..., Run]
+
+
+def decibels(samples: np.ndarray) -> float:
+    return 10 * float(np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
+
+
+def tail_of(continuer: Continuer, seconds: float, handles: Handles) -> np.ndarray:
+    return np.concatenate(list(continuer.tail(round(seconds * RATE), 0, 1.0, handles)), axis=1)
+
+
+def pieces_of(samples: np.ndarray, size: int) -> list[np.ndarray]:
+    return [samples[:, start : start + size] for start in range(0, samples.shape[1], size)]
+
+
+def noise(seconds: float, channels: int = 2) -> np.ndarray:
+    draws = np.random.default_rng(0).standard_normal((channels, round(seconds * RATE)))
+    return (0.1 * draws).astype(np.float32)
+
+
+@pytest.mark.parametrize("slope", [-6.0, -1.5, 3.0])
+def test_a_tilt_has_its_slope_and_keeps_the_level(slope: float) -> None:
+    source, after = noise(2.0), round(REACHED * RATE)
+    tilt = Tilt(slope, source, RATE)
+    sound = noise(6.0)
+    tilted = np.concatenate([tilt(piece) for piece in pieces_of(sound, 10_007)], axis=1)
+    found = spectral_tilt(Recording(tilted[:, after:], RATE), Recording(sound[:, after:], RATE))
+    heard = (found.hertz > 80) & (found.hertz < 18_000)
+    line = np.polynomial.polynomial.polyfit(np.log2(found.hertz[heard]), found.difference[heard], 1)
+    assert line[1] == pytest.approx(slope, abs=0.15)
+    assert decibels(tilted[:, after:]) == pytest.approx(decibels(sound), abs=0.2)
+    assert decibels(tilt.source) == pytest.approx(decibels(source), abs=0.01)
+
+
+def test_blocks_of_any_size_are_bent_alike() -> None:
+    sound = noise(1.0)
+    for make in (lambda: Tilt(2.0, noise(0.5), RATE), lambda: Gain(-6.0, RATE)):
+        whole, pieces = make()(sound), make()
+        assert np.allclose(np.concatenate([pieces(p) for p in pieces_of(sound, 999)], axis=1), whole, atol=1e-6)
+
+
+def test_what_is_bent_begins_as_it_was() -> None:
+    sound = noise(4.0)
+    for bend in (Tilt(4.0, sound, RATE), Gain(12.0, RATE)):
+        bent = bend(sound)
+        first, half = RATE // 50, round(REACHED * RATE / 2)
+        assert np.abs(bent[:, :first] - sound[:, :first]).max() < 0.001
+        step = np.abs(np.diff(bent[:, :half])).max() / np.abs(np.diff(sound[:, :half])).max()
+        assert step < 10 ** (12 / 20)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_level_is_reached_and_held(texture: Texture, untrained: Untrained, channels: int) -> None:
+    prompt = texture(4.0, channels=channels)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain = tail_of(continuer, 6.0, Handles())[:, 4 * RATE :]
+    for level in (-12.0, 6.0):
+        bent = tail_of(continuer, 6.0, Handles(level=level))[:, 4 * RATE :]
+        assert decibels(bent) - decibels(plain) == pytest.approx(level, abs=0.01)
+
+
+def test_brightness_is_monotone_at_the_source_s_level(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(4.0)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain = Recording(tail_of(continuer, 5.0, Handles())[:, 3 * RATE :], RATE)
+    tilts = []
+    for brightness in (-3.0, -1.0, 1.0, 3.0):
+        bent = Recording(tail_of(continuer, 5.0, Handles(brightness=brightness))[:, 3 * RATE :], RATE)
+        tilts.append(spectral_tilt(bent, plain).slope)
+        assert decibels(bent.samples) == pytest.approx(decibels(plain.samples), abs=1.5)
+    assert all(one < other - 0.8 for one, other in pairwise(tilts))
+
+
+def test_density_is_monotone_in_what_begins(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(6.0)
+    run = untrained(prompt, 0, "model.head={kind: flow, width: 8, blocks: 1, steps: 2}")
+    continuer = Continuer(run, prompt)
+    rises = []
+    for density in (-3.0, 0.0, 3.0):
+        frames = continuer.frames_after(0, 1.0, Handles(density=density))
+        made = torch.cat([next(frames) for _ in range(25)])
+        rises.append(float(made.diff(dim=0).clamp(min=0).mean()))
+    assert rises[0] < 0.97 * rises[1] < 0.97**2 * rises[2]
+
+
+def test_at_zero_nothing_changes(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(3.0)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain = np.concatenate(list(continuer.tail(20_000, 0)), axis=1)
+    assert np.array_equal(plain, tail_of(continuer, 20_000 / RATE, Handles(0.0, 0.0, 0.0)))
+
+
+@pytest.mark.parametrize("asked", [{"level": 99}, {"brightness": -7}, {"density": float("nan")}])
+def test_what_is_out_of_range_is_refused(asked: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(asked))}: .*out of range; choose from -"):
+        Handles(**asked)

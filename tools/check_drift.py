@@ -1,0 +1,141 @@
+"""Ten minutes from 20 seconds: how far do level and brightness stray? A Markdown table.
+
+    python tools/check_drift.py RECORDING... -o docs/drift.md [--minutes 10] [--set KEY=VALUE ...] [--run RUN]
+
+The first 20 s of each recording are the prompt, and what its tail is held against, minute by minute and in stretches
+of 20 s. Every row that is finished is kept in a .jsonl beside the table, and is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import Recording, open_blocks, read
+from audiogen.evaluation.drift import Track, stretch
+from audiogen.experiment import read_experiment, write_text
+from audiogen.jobs.continuing import Request, continue_variations
+from audiogen.run import Run
+
+PROMPT = 20.0  # seconds
+STRETCH = 20  # seconds
+LEVEL, CENTROID = 1.0, 5.0  # dB and per cent that a minute may lie off
+Row = dict[str, Any]
+
+
+def made(prompt: Recording, arguments: argparse.Namespace) -> tuple[Track, Row]:
+    """The tail's track, and what its sidecar says."""
+    run = Run.open(arguments.run) if arguments.run else None
+    experiment = None if run else read_experiment(None, tuple(arguments.set))
+    request = Request(seconds=60 * arguments.minutes, seed=arguments.seed, tail_only=True)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        out = Path(folder) / "tail.wav"
+        sidecar = next(continue_variations(prompt, [(out, request)], run, experiment, arguments.budget))
+        track = Track(prompt.sample_rate, prompt.channels)
+        with open_blocks(out) as blocks:
+            for block in blocks:
+                track.push(block)
+    return track, sidecar
+
+
+def departures(track: Track, source: Track, seconds: int) -> tuple[list[float], list[float]]:
+    """Level in dB and centroid in per cent over the source's, of each stretch of so many seconds."""
+    base = stretch(source.seconds(), source.channels)
+    every = track.seconds()
+    parts = [stretch(every[start : start + seconds], track.channels) for start in range(0, len(every), seconds)]
+    levels = [part.level - base.level for part in parts]
+    return levels, [100 * (part.centroid / max(base.centroid, 1e-9) - 1) for part in parts]
+
+
+def quietest(track: Track) -> float:
+    """Level of the quietest seconds, dB: the 5th percentile."""
+    return float(np.percentile([10 * np.log10(max(second.energy, 1e-10)) for second in track.seconds()], 5))
+
+
+def row_of(path: Path, arguments: argparse.Namespace) -> Row:
+    """Everything about one recording."""
+    with warnings.catch_warnings(action="ignore"):
+        whole = read(path)
+    prompt = whole.cut(0, min(round(PROMPT * whole.sample_rate), whole.length))
+    source = Track.of(prompt)
+    track, sidecar = made(prompt, arguments)
+    minutes, stretches = departures(track, source, 60), departures(track, source, STRETCH)
+    own = departures(source, source, 5)
+    return {
+        "recording": path.stem,
+        "prompt_seconds": round(prompt.seconds, 1),
+        "level": [round(value, 2) for value in minutes[0]],
+        "centroid": [round(value, 1) for value in minutes[1]],
+        "level_stretch": round(max(map(abs, stretches[0])), 2),
+        "centroid_stretch": round(max(map(abs, stretches[1])), 1),
+        "own_level": round(max(map(abs, own[0])), 2),
+        "own_centroid": round(max(map(abs, own[1])), 1),
+        "quietest": round(quietest(track) - quietest(source), 1),
+        "guard": sidecar["drift_guard"],
+        "seconds": round(sum(sidecar["timings"].values())),
+    }
+
+
+def table(rows: list[Row]) -> str:
+    """Markdown, worst centroid first."""
+    heads = ["recording", "level of the minutes, dB", "centroid of the minutes, %", "20 s: level, centroid"]
+    heads += ["prompt's own 5 s", "quietest seconds, dB", "held", "s"]
+    text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for row in sorted(rows, key=lambda row: -max(map(abs, row["centroid"]))):
+        held = max(map(abs, row["level"])) <= LEVEL and max(map(abs, row["centroid"])) <= CENTROID
+        cells = [row["recording"], *(" ".join(f"{value:+.1f}" for value in row[key]) for key in ("level", "centroid"))]
+        cells += [f"{row['level_stretch']:.1f} dB, {row['centroid_stretch']:.0f} %"]
+        cells += [f"{row['own_level']:.1f} dB, {row['own_centroid']:.0f} %", f"{row['quietest']:+.1f}"]
+        text.append("| " + " | ".join([*cells, "yes" if held else "no", str(row["seconds"])]) + " |")
+    levels, centroids = (np.concatenate([np.abs(row[key]) for row in rows]) for key in ("level", "centroid"))
+    text += [
+        "",
+        f"Over the prompt's own. 20 s: the largest departure of a stretch of {STRETCH} s; beside it, that of 5 s of",
+        "the prompt from the whole of it. Quietest seconds: the 5th percentile, over the prompt's. Held: no minute is",
+        f"off by more than {LEVEL:g} dB or {CENTROID:g} %.",
+        "",
+        f"- level: {np.mean(levels <= LEVEL):.0%} of minutes within {LEVEL:g} dB, median {np.median(levels):.2f} dB",
+        f"- centroid: {np.mean(centroids <= CENTROID):.0%} of minutes within {CENTROID:g} %,"
+        f" median {np.median(centroids):.1f} %",
+    ]
+    return "\n".join(text) + "\n"
+
+
+def main() -> None:
+    """Make what is missing, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recordings", type=Path, nargs="+")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--rows", type=Path, help="where finished rows are kept [the output's name with .jsonl]")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
+    parser.add_argument("--run", type=Path, help="a Run that predicts, instead of a training on each prompt")
+    parser.add_argument("--budget", type=float, help="most seconds of training")
+    arguments = parser.parse_args()
+    store = arguments.rows or arguments.output.with_suffix(".jsonl")
+    kept = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
+    rows = []
+    for path in arguments.recordings:
+        row = next((row for row in kept if row["recording"] == path.stem), None)
+        if row is None:
+            row = row_of(path, arguments)
+            with store.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row, allow_nan=False) + "\n")
+        print(f"{row['recording']}: level {row['level']}, centroid {row['centroid']}", file=sys.stderr, flush=True)
+        rows.append(row)
+    said = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
+    head = f"# Drift: {arguments.minutes:g} minutes from {PROMPT:g} s\n\n"
+    write_text(arguments.output, f"{head}Settings: {', '.join(said) or 'the defaults'}.\n\n{table(rows)}")
+    print(table(rows))
+
+
+if __name__ == "__main__":
+    main()
