@@ -46,11 +46,8 @@ class MelLessons(Lessons):
 
     def validation(self) -> Batch | None:
         held = validation_windows(self.material, self.representation, self.experiment.training)
-        return (
-            None
-            if held is None
-            else held.spread(VALIDATION_WINDOWS["recording" if self.material.in_time else "folder"])
-        )
+        count = VALIDATION_WINDOWS if self.material.in_time else FOLDER_VALIDATION_WINDOWS
+        return None if held is None else held.spread(count)
 
     def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
         frames, centres = batch
