@@ -91,4 +91,7 @@ def _read_metrics(path: Path) -> dict[str, Any]:
 
 def new_model(experiment: Experiment, representation: Representation) -> Model:
     """An untrained Model of the experiment, for frames of the representation."""
-    return MODELS[experiment.model.kind](representation.features, experiment.model.options)
+    kind, options = MODELS[experiment.model.kind], experiment.model.options
+    if representation.tokens:
+        return kind(representation.features, options, representation.vocabulary)
+    return kind(representation.features, options)

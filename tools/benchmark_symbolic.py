@@ -1,6 +1,7 @@
 """Held-out negative log-likelihood per note: Markov chains with back-off against trained networks.
 
-Usage: python tools/benchmark_symbolic.py FOLDER --runs RUNS -o docs/symbolic.md [--budget SECONDS] [KEY=VALUE ...]
+Usage: python tools/benchmark_symbolic.py FOLDER --runs RUNS -o OUT.md [--models MODEL,...] [--budget SECONDS]
+                                          [KEY=VALUE ...]
 
 FOLDER holds MIDI files; those called bach_* are one corpus, oneills_* and ryan_* another, each split by tune with the
 same seed for all models. Chains are counted on all thirteen transpositions that the networks are trained on, and their
@@ -30,7 +31,9 @@ from audiogen.training.fit import train
 CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"chorales": ("bach_*.mid",), "fiddle tunes": ("oneills_*.mid", "ryan_*.mid")}
 ORDERS = {"events": (5, 15), "notes": (5,)}  # five tokens; in `events` fifteen are about five notes
-NETWORKS = {"events": ("lstm", "transformer"), "notes": ("reference",)}
+NETWORKS = {"events": ("lstm", "transformer", "lstm without hints"), "notes": ("reference",)}
+OVERRIDES = {"lstm without hints": ("model.voices=0", "model.recall=0", "training.steps=1500", "training.window=192")}
+"""What differs from the configuration of the name's first word."""
 KEYS = range(-6, 7)
 PARTS = ("train", "validation", "test")
 HEADING = """# Tunes: how well held-out ones are predicted
@@ -80,7 +83,8 @@ def markov_row(order: int, tokenizer: Tokenizer, parts: dict[str, list[Tune]]) -
 
 
 def network_row(config: str, data: Path, out: Path, budget: float | None, overrides: tuple[str, ...]) -> dict[str, Any]:
-    experiment = read_experiment(CONFIGS / f"{config}.yaml", overrides)
+    path = CONFIGS / f"{config.partition(' ')[0]}.yaml"
+    experiment = read_experiment(path, (*OVERRIDES.get(config, ()), *overrides))
     started = time.process_time()
     run = train(experiment, data, out, budget, resume=(out / "config.yaml").exists(), device="cpu")
     assert isinstance(run.representation, Midi)
@@ -123,6 +127,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--models", help="comma-separated networks; all of them unless told")
     parser.add_argument("--budget", type=float)
     asked = parser.parse_intermixed_args()
     torch.set_num_threads(1)
@@ -137,6 +142,8 @@ def main() -> None:
     ]
     for name, scheme, kind in sorted(wanted, key=lambda job: isinstance(job[2], int)):
         label = f"Markov chain, order {kind}" if isinstance(kind, int) else kind
+        if asked.models and isinstance(kind, str) and kind not in asked.models.split(","):
+            continue
         if any((row["corpus"], row["scheme"], row["model"]) == (name, scheme, label) for row in rows):
             continue
         data = corpus(asked.folder, CORPORA[name], asked.runs / name)

@@ -13,10 +13,12 @@ class Representation(ABC):
 
     Attributes:
         tokens: whether its frames are tokens, integers ``[batch, time]``.
+        vocabulary: names of the tokens, where they are.
     """
 
     Options: ClassVar[type]
     tokens: ClassVar[bool] = False
+    vocabulary: tuple[str, ...] = ()
 
     @property
     @abstractmethod

@@ -13,6 +13,6 @@ HEADS: dict[str, type[Head]] = {
     "lowrank": LowRankMixture,
     "flow": Flow,
 }
-TOKEN_HEADS: dict[str, type[Head]] = {
+TOKEN_HEADS: dict[str, type[Categorical]] = {
     "categorical": Categorical,
 }

@@ -31,15 +31,20 @@ class Categorical(Head):
         self.logits = nn.Linear(context, features)
 
     def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
-        nats = functional.cross_entropy(self.logits(context), frame, ignore_index=PADDING)
-        return {"loss": nats, "nll": nats.detach()}
+        loss = functional.cross_entropy(self.logits(context), frame, ignore_index=PADDING)
+        return {"loss": loss, "nll": loss.detach()}
 
     def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor:
         """``[n]`` nats of each token; 0 for `PADDING`."""
-        return -functional.cross_entropy(self.logits(context), frame, ignore_index=PADDING, reduction="none")
+        return -nats(self.logits(context), frame)
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
         return draw(self.logits(context), sampling)
+
+
+def nats(logits: Tensor, frame: Tensor) -> Tensor:
+    """``[n]`` of each token, by ``[n, size]`` logits; 0 for `PADDING`."""
+    return functional.cross_entropy(logits, frame, ignore_index=PADDING, reduction="none")
 
 
 def draw(logits: Tensor, sampling: Sampling) -> Tensor:

@@ -50,6 +50,7 @@ class Midi(Representation):
     def __init__(self, options: MidiOptions) -> None:
         self.options = options
         self.tokenizer = TOKENIZERS[options.scheme.kind](options.scheme.options)
+        self.vocabulary = self.tokenizer.vocabulary
 
     @property
     def features(self) -> int:

@@ -1,0 +1,157 @@
+"""What a token Model is told beside the tokens: the score agrees with the decoder, the recall with a plain search."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.choice import Choice
+from audiogen.errors import InputError
+from audiogen.models import Sampling
+from audiogen.models import tokens as module
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.recall import BUCKETS, Recall
+from audiogen.models.score import LONGEST, WIDEST, Score
+from audiogen.models.tokens import Tokens, TokensOptions
+from audiogen.representation.midi import TOKENIZERS, Tokenizer, Tune
+from tests.models.test_backbones import SMALL
+from tests.tunes import rich, wandering
+
+
+def events() -> Tokenizer:
+    return TOKENIZERS["events"](TOKENIZERS["events"].Options())
+
+
+def hinted(backbone: str = "lstm", recall: int = 64) -> Tokens:
+    torch.manual_seed(0)
+    options = TokensOptions(Choice(backbone, SMALL[backbone][0]), embedding=8, voices=2, recall=recall)
+    return Tokens(events().size, options, events().vocabulary).eval()
+
+
+@pytest.mark.parametrize("tune", [wandering(0, 60, parts=3), rich()], ids=["three voices", "rich"])
+def test_the_score_is_what_the_decoder_reads(tune: Tune):
+    scheme, voices = events(), 3
+    tokens = scheme.encode(tune)
+    score, decoder = Score(scheme.vocabulary, voices), scheme.decoder()
+    facts, own, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
+    compared = 0
+    for token, told, last in zip(tokens.tolist(), facts[0].tolist(), own[0].tolist(), strict=True):
+        decoder.push(token)
+        if decoder.bar < 0 or decoder.pitch is not None:
+            continue
+        assert told[0] == min(decoder.part, voices) + 1
+        assert told[1] == min(decoder.tick - decoder.bar_start, LONGEST) + 1
+        for voice in range(voices):
+            notes = [note for note in decoder.notes if note[4] == voice]
+            pitch, left, step = told[5 + 3 * voice : 8 + 3 * voice]
+            assert pitch == (notes[-1][2] + 1 if notes else 0)
+            assert left == (min(max(notes[-1][1] - decoder.tick, 0), LONGEST) + 1 if notes else 1)
+            if voice == decoder.part and notes:
+                assert last == notes[-1][2]
+            if notes and last >= 0:
+                assert step == np.clip(notes[-1][2] - last, -WIDEST, WIDEST) + WIDEST + 1
+            compared += bool(notes)
+    assert compared > 30
+
+
+def test_the_next_note_to_end_and_the_voice_that_waits():
+    """A quarter against a half: the first voice is due at place 24, and then waits there."""
+    scheme = events()
+    score = Score(scheme.vocabulary, 2)
+    names = "part 0,program 0,part 1,program 0,bar,meter 4/4,part 0,pitch 72,duration 24,part 1,pitch 60,duration 48"
+    tokens = [scheme.ids[name] for name in ["start", *names.split(","), "position 24"]]  # type: ignore[attr-defined]
+    facts, _, _ = score.read(torch.tensor([tokens]), score.start(1))
+    assert facts[0, -2, 2:4].tolist() == [25, 0]
+    assert facts[0, -1, 1:4].tolist() == [25, 49, 1]
+
+
+def test_other_schemes_have_no_score():
+    with pytest.raises(InputError, match="voices are followed"):
+        Score(TOKENIZERS["notes"](TOKENIZERS["notes"].Options()).vocabulary, 2)
+    with pytest.raises(ValueError, match="embedding"):
+        TokensOptions(embedding=0, voices=2)
+
+
+def test_recall_says_what_followed_the_longest_match():
+    recall = Recall(64)
+    tokens = torch.tensor([[5, 1, 2, 3, 7, 9, 2, 3, 8, 4, 1, 2, 3]])
+    recalled, strength, _ = recall.read(tokens, recall.start(1))
+    assert int(recalled[0, -1]) == 7  # after 1 2 3, and not 8, which came after 2 3 only
+    assert strength[0, :6].tolist() == [0] * 6  # nothing has come twice
+    assert strength[0, -1] > strength[0, -2] > strength[0, -3] > 0
+
+
+def test_recall_keeps_its_place_over_a_variation():
+    recall = Recall(64)
+    line = list(range(10, 30))
+    varied = [*line[:12], 99, *line[13:]]
+    recalled, strength, _ = recall.read(torch.tensor([line + varied]), recall.start(1))
+    assert recalled[0, 20:39].tolist() == line[1:]
+    assert strength[0, 32] < BUCKETS <= strength[0, 31]  # the token that differs is known to differ
+
+
+def test_recall_forgets_what_lies_too_far_back():
+    recall = Recall(8)
+    tokens = torch.tensor([[1, 2, *range(20, 29), 1]])
+    _, strength, state = recall.read(tokens, recall.start(1))
+    assert int(strength[0, -1]) == 0
+    assert state.shape == (1, 8, 2)
+
+
+def stretch(batch: int = 2, time: int = 60) -> Tensor:
+    tokens = [events().encode(wandering(seed, 40, parts=2))[:time] for seed in range(batch)]
+    return torch.from_numpy(np.stack(tokens))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("backbone", list(BACKBONES))
+def test_stepping_is_the_full_pass(backbone: str, monkeypatch: pytest.MonkeyPatch):
+    model, prompt = hinted(backbone), stretch()
+    state, drawn, expected = model.start(prompt), [], []
+    sampling = Sampling(generator=torch.Generator().manual_seed(0))
+    for _ in range(12):
+        expected.append(state[0].log_softmax(-1))
+        token, state = model.step(state, sampling)
+        drawn.append(token)
+    whole = torch.cat([prompt, torch.stack(drawn, dim=1)], dim=1)
+    chosen = torch.stack(expected, dim=1).gather(2, torch.stack(drawn, dim=1)[..., None])[..., 0]
+    assert torch.allclose(model.log_likelihood(whole)[:, -12:], chosen, atol=1e-4)
+    monkeypatch.setattr(module, "PIECE", 7)
+    assert torch.allclose(model.log_likelihood(whole)[:, -12:], chosen, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_future_never_changes_the_past():
+    model, tokens = hinted(), stretch()
+    before = model.log_likelihood(tokens)
+    tokens[:, 40:] = tokens[:, 40:].flip(1)
+    assert torch.equal(model.log_likelihood(tokens)[:, :39], before[:, :39])
+    assert not torch.equal(model.log_likelihood(tokens)[:, 39:], before[:, 39:])
+
+
+@torch.no_grad()
+def test_a_state_can_be_gone_on_from_more_than_once():
+    model = hinted()
+    start = model.start(stretch())
+    draws = [model.step(start, Sampling(0.0))[1] for _ in range(2)]
+    again = [model.step(state, Sampling(0.0))[0] for state in draws]
+    assert torch.equal(again[0], again[1])
+
+
+def test_a_network_learns_to_trust_what_it_recalls():
+    """Random tokens, then the same ones again: only what is looked up predicts them."""
+    torch.manual_seed(0)
+    options = TokensOptions(Choice("gru", SMALL["gru"][0]), embedding=8, dropout=0.0, recall=64)
+    model = Tokens(50, options).train()
+    optimizer = torch.optim.Adam(model.parameters(), 0.03)
+    for _ in range(60):
+        half = torch.randint(50, (8, 20))
+        optimizer.zero_grad()
+        model.loss(torch.cat([half, half], dim=1))["loss"].backward()
+        optimizer.step()
+    half = torch.randint(50, (8, 20))
+    with torch.no_grad():
+        nats = -model.eval().log_likelihood(torch.cat([half, half], dim=1))
+    assert float(nats[:, 21:].mean()) < 1.0 < 3.0 < float(nats[:, :18].mean())
