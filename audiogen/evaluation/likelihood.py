@@ -37,9 +37,7 @@ def one_step_likelihood(model: Sequence, frames: Tensor) -> Tensor | None:
     nats = model.log_likelihood(frames)
     if nats is not None or not isinstance(model.head, Flow):
         return nats
-    context, _ = model.context(frames[:, :-1])
-    nats = flow_log_likelihood(model.head, context.flatten(0, 1), frames[:, 1:].flatten(0, 1))
-    return nats.view(len(frames), -1)
+    return flow_log_likelihood(model.head, *model.targets(frames)).view(len(frames), -1) - model.log_volume
 
 
 def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int = STEPS) -> Tensor:

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 LAGS = 3
 MEMORIES = (4.0, 16.0, 64.0)  # time constants of the running means, in frames
+REGRESSORS = ((0,), (0, 1, 2), (0, 3, 4, 5), (0, 1, 2, 3, 4, 5))  # tried: of the lags, then the running means
 RIDGES = tuple(10.0 ** (power / 2) for power in range(-8, 7))  # times the mean power of the regressors
-TOLERANCE = 0.02  # that a stronger ridge may be worse by
-HELD_BACK = 0.2  # of each sequence, to choose the ridge by
+WORTH_REGRESSORS, WORTH_RIDGE = 0.02, 0.005  # nats a feature that more of the one, less of the other must be better by
+HELD_BACK = 0.2  # of each sequence, to choose by
 LARGEST_RADIUS = 0.995  # of the recursion's spectrum: what it is fed with dies away
 
 
@@ -27,20 +28,35 @@ class LinearPrediction(nn.Module):
     """
 
     weight: Tensor
-    deviation: Tensor
+    root: Tensor
     keep: Tensor
 
     def __init__(self, features: int) -> None:
         super().__init__()
         self.features = features
         self.register_buffer("weight", torch.zeros((LAGS + len(MEMORIES)) * features, features))
-        self.register_buffer("deviation", torch.ones(()))  # of what is left, over all features
+        self.register_buffer(
+            "root", torch.eye(features)
+        )  # lower triangle whose square is the covariance of what is left
         self.register_buffer("keep", torch.exp(-1 / torch.tensor(MEMORIES)), persistent=False)
 
     def forward(self, frames: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple]:
         """``[batch, time, features]`` -> what is expected after each, same shape; the state."""
         regressors, state = self.regressors(frames, state)
         return regressors @ self.weight, state
+
+    def left(self, frames: Tensor, expected: Tensor) -> Tensor:
+        """What was not expected of frames ``[..., features]``, whitened."""
+        return torch.linalg.solve_triangular(self.root, (frames - expected).unsqueeze(-1), upper=False).squeeze(-1)
+
+    def frames(self, expected: Tensor, left: Tensor) -> Tensor:
+        """The frames ``[..., features]`` of which `left` was left."""
+        return expected + left @ self.root.T
+
+    @property
+    def log_volume(self) -> Tensor:
+        """Nats by which the density of a frame is below that of what is left of it."""
+        return self.root.diagonal().log().sum()
 
     def regressors(self, frames: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple]:
         """``[batch, time, (lags + memories) * features]`` known by each frame; the state."""
@@ -64,20 +80,36 @@ class LinearPrediction(nn.Module):
 
     @torch.no_grad()
     def fit(self, sequences: Sequence[Tensor]) -> None:
-        """Least squares with the ridge that predicts the later part of the sequences best.
+        """Least squares, with the regressors and the ridge that make the later part of the sequences likeliest.
 
         Args:
-            sequences: ``[time, features]`` each, at least one of two frames.
+            sequences: ``[time, features]`` each, at least one of two frames; the same recording at several offsets
+                counts once when it is judged how far the covariance of what is left can be trusted.
         """
         pairs = [self._pairs(piece) for piece in sequences if len(piece) > 1]
         stops = [round((1 - HELD_BACK) * len(known)) for known, _ in pairs]
-        early = _moments([(known[:stop], wanted[:stop]) for (known, wanted), stop in zip(pairs, stops, strict=True)])
-        late = [(known[stop:], wanted[stop:]) for (known, wanted), stop in zip(pairs, stops, strict=True)]
-        errors = torch.tensor([_error(late, _solve(*early, ridge)) for ridge in RIDGES])
-        # The strongest ridge that is as good as the best: what is fitted too closely leaves too little to be drawn.
-        chosen = int((errors <= (1 + TOLERANCE) * errors.min()).nonzero().max())
-        self.weight.copy_(self._stable(_solve(*_moments(pairs), RIDGES[chosen])))
-        self.deviation.copy_(errors[chosen].clamp(min=1e-6).sqrt())
+        early = _Moments([(known[:stop], wanted[:stop]) for (known, wanted), stop in zip(pairs, stops, strict=True)])
+        late = _Moments([(known[stop:], wanted[stop:]) for (known, wanted), stop in zip(pairs, stops, strict=True)])
+        columns, ridge = self._chosen(early, late)
+        weight, covariance = _Moments(pairs).solved(columns, ridge)
+        self.weight.copy_(self._stable(weight))
+        self.root.copy_(torch.linalg.cholesky(covariance))
+
+    def _chosen(self, early: _Moments, late: _Moments) -> tuple[Tensor, float]:
+        """The fewest regressors that are as good as any, then the strongest ridge that is as good as any.
+
+        What is fitted too closely foretells the next minute badly, and leaves too little to be drawn.
+        """
+        tried = [self._columns(places) for places in REGRESSORS]
+        nats = torch.tensor([[_nats(late, *early.solved(columns, ridge)) for ridge in RIDGES] for columns in tried])
+        nats = nats / self.features
+        best = nats.amax(dim=1)
+        simplest = int((best >= best.max() - WORTH_REGRESSORS).nonzero().min())
+        strongest = int((nats[simplest] >= best[simplest] - WORTH_RIDGE).nonzero().max())
+        return tried[simplest], RIDGES[strongest]
+
+    def _columns(self, places: Sequence[int]) -> Tensor:
+        return torch.cat([torch.arange(place * self.features, (place + 1) * self.features) for place in places])
 
     def _pairs(self, sequence: Tensor) -> tuple[Tensor, Tensor]:
         known, _ = self.regressors(sequence[None, :-1])
@@ -105,18 +137,43 @@ class LinearPrediction(nn.Module):
         return matrix
 
 
-def _error(pairs: Sequence[tuple[Tensor, Tensor]], weight: Tensor) -> float:
-    """Mean square of what is left unpredicted."""
-    left = torch.cat([wanted - known @ weight for known, wanted in pairs])
-    return float(left.square().mean())
+class _Moments:
+    """All that least squares need to know of regressors and what follows them.
+
+    Args:
+        pairs: ``[n, regressors]`` and ``[n, features]`` of each sequence.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+        known, wanted = (torch.cat(parts).double() for parts in zip(*pairs, strict=True))
+        self.known, self.cross, self.wanted = known.T @ known, known.T @ wanted, wanted.T @ wanted
+        self.count, self.independent = len(wanted), len(wanted) / len(pairs)
+
+    def solved(self, columns: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+        """Weight on some of the regressors, zero on the others, and the covariance of what it leaves."""
+        gram = self.known[columns][:, columns]
+        loading = (ridge * float(gram.diagonal().mean()) + 1e-9) * torch.eye(len(gram), dtype=gram.dtype)
+        weight = torch.zeros_like(self.cross)
+        weight[columns] = torch.linalg.solve(gram + loading, self.cross[columns])
+        covariance = self.left(weight) / max(self.count, 1)
+        # Drawn towards its diagonal as far as frames are few.
+        trust = self.independent / (self.independent + len(covariance))
+        covariance = trust * covariance + (1 - trust) * covariance.diagonal().diag()
+        floor = 1e-6 * covariance.diagonal().mean() + 1e-6
+        return weight.float(), (covariance + floor * torch.eye(len(covariance), dtype=gram.dtype)).float()
+
+    def left(self, weight: Tensor) -> Tensor:
+        """Summed second moments of what is left by a weight."""
+        weight = weight.double()
+        explained = weight.T @ self.cross
+        return self.wanted - explained - explained.T + weight.T @ self.known @ weight
 
 
-def _moments(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    square = sum(known.double().T @ known.double() for known, _ in pairs)
-    cross = sum(known.double().T @ wanted.double() for known, wanted in pairs)
-    return torch.as_tensor(square), torch.as_tensor(cross)
+def _distance(moments: _Moments, weight: Tensor, covariance: Tensor) -> Tensor:
+    """Mean square of what is left, whitened by the covariance and summed over the features."""
+    return torch.linalg.solve(covariance.double(), moments.left(weight)).trace().float() / max(moments.count, 1)
 
 
-def _solve(square: Tensor, cross: Tensor, ridge: float) -> Tensor:
-    loading = (ridge * float(square.diagonal().mean()) + 1e-9) * torch.eye(len(square), dtype=square.dtype)
-    return torch.linalg.solve(square + loading, cross).float()
+def _nats(moments: _Moments, weight: Tensor, covariance: Tensor) -> float:
+    """Mean log-likelihood but for a constant."""
+    return -0.5 * float(_distance(moments, weight, covariance) + torch.logdet(covariance))

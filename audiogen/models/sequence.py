@@ -27,7 +27,7 @@ class SequenceOptions:
         that it does not lean on details which generated frames get wrong (CALM, arXiv 2509.06926).
     clean_context: the head also hears this many last frames uncorrupted; 0 for none.
     dropout: share of the context's units dropped, in training.
-    linear: whether the head describes what `LinearPrediction` leaves, instead of the frames themselves.
+    linear: whether the head describes what `LinearPrediction` leaves, whitened, instead of the frames themselves.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
@@ -85,30 +85,32 @@ class Sequence(Model):
         """What is predicted linearly after each frame ``[batch, time, features]``; the state."""
         return (torch.zeros_like(frames), None) if self.linear is None else self.linear(frames, state)
 
-    @property
-    def unit(self) -> Tensor | float:
-        """What the head's frames are in units of."""
-        return 1.0 if self.linear is None else self.linear.deviation
-
     def prepare(self, sequences: list[Tensor]) -> None:
         if self.linear is not None:
             self.linear.fit(sequences)
 
-    def _rest(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def targets(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """Contexts and what the head is to say in them, ``[batch * (time - 1), ...]``."""
         context, _ = self.context(frames[:, :-1])
-        expected, _ = self.expect(frames[:, :-1])
-        return context.flatten(0, 1), ((frames[:, 1:] - expected) / self.unit).flatten(0, 1)
+        left = frames[:, 1:]
+        if self.linear is not None:
+            left = self.linear.left(left, self.linear(frames[:, :-1])[0])
+        return context.flatten(0, 1), left.flatten(0, 1)
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
-        return self.head.loss(*self._rest(frames))
+        return self.head.loss(*self.targets(frames))
 
     def log_likelihood(self, frames: Tensor) -> Tensor | None:
         """Nats of each frame but the first, ``[batch, time - 1]``; None where the head has no density."""
-        nats = self.head.log_likelihood(*self._rest(frames))
+        nats = self.head.log_likelihood(*self.targets(frames))
         if nats is None:
             return None
-        return nats.view(len(frames), -1) - self.features * torch.as_tensor(self.unit).log()
+        return nats.view(len(frames), -1) - self.log_volume
+
+    @property
+    def log_volume(self) -> Tensor | float:
+        """Nats by which the density of a frame is below that of the head's target."""
+        return 0.0 if self.linear is None else self.linear.log_volume
 
     def start(self, prompt: Tensor) -> State:
         state: State = (None, None)
@@ -120,7 +122,9 @@ class Sequence(Model):
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         context, expected, _ = state
-        frame = expected + self.unit * self.head.sample(context, sampling)
+        frame = self.head.sample(context, sampling)
+        if self.linear is not None:
+            frame = self.linear.frames(expected, frame)
         return frame, self.read(state, frame)
 
     def read(self, state: State, frame: Tensor) -> State:

@@ -55,6 +55,19 @@ def test_an_untrained_flow_is_standard_noise(tiny: Callable[..., Experiment]) ->
     torch.testing.assert_close(found, expected)
 
 
+def test_a_flow_around_a_linear_prediction_is_scored_on_the_frames(tiny: Callable[..., Experiment]) -> None:
+    """An untrained flow is standard noise, so what remains is the Gaussian of the linear prediction."""
+    model = Sequence(5, tiny("model.head={kind: flow, width: 8}", "model.linear=true").model.options).eval()
+    frames = torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(1)).cumsum(1) / 5
+    model.prepare(list(frames))
+    found = one_step_likelihood(model, frames)
+    assert found is not None
+    assert model.linear is not None
+    expected, _ = model.linear(frames[:, :-1])
+    reference = torch.distributions.MultivariateNormal(expected, scale_tril=model.linear.root)
+    torch.testing.assert_close(found, reference.log_prob(frames[:, 1:]), atol=1e-3, rtol=1e-4)
+
+
 def test_heads_answer_for_themselves_or_not_at_all(tiny: Callable[..., Experiment]) -> None:
     frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
     mixture = Sequence(5, tiny().model.options).eval()

@@ -203,3 +203,18 @@ def test_the_flow_learns_two_modes_that_depend_on_the_context():
     assert float((drawn[:, 0].abs() - 1).abs().mean()) < 0.25  # 0.08 were perfect; 0.6 is a single Gaussian
     assert float((drawn[:, :1].abs() < 0.4).float().mean()) < 0.1
     assert float((drawn[:, 1] - given[:, 0]).abs().mean()) < 0.2
+
+
+@pytest.mark.parametrize("kind", WITH_DENSITY)
+@torch.no_grad()
+def test_a_mixture_begins_as_scales_about_zero(kind: str):
+    """Frames that are now small, now large are likelier from the start than under one Gaussian of their variance."""
+    torch.manual_seed(0)
+    head = HEADS[kind](CONTEXT, 16, SMALL[kind])
+    loud = torch.tensor([0.4, 1.0, 1.4]).repeat(200)[:, None]
+    frame = loud * torch.randn(600, 16)
+    found = head.log_likelihood(context(1).expand(600, -1), frame)
+    assert found is not None
+    assert float(found.mean()) > float(Normal(0, frame.std()).log_prob(frame).sum(-1).mean()) + 0.5
+    drawn = head.sample(context(1).expand(600, -1), sampling())
+    assert abs(float(drawn.mean())) < 0.1

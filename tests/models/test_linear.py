@@ -29,14 +29,34 @@ def test_a_linear_process_is_predicted_up_to_its_noise() -> None:
     linear, new = fitted(rotating(4000, 0.1)), rotating(1000, 0.1, seed=1)
     expected, _ = linear(new[None, :-1])
     assert float((new[1:] - expected[0]).std()) == pytest.approx(0.1, rel=0.05)
-    assert float(linear.deviation) == pytest.approx(0.1, rel=0.1)
+    assert float(linear.root.square().sum(1).mean().sqrt()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_what_is_left_is_white_and_comes_back() -> None:
+    mixing = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.3, 0.0], [-0.5, 0.2, 0.1]])
+    frames = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)) @ mixing.T
+    linear = fitted(frames)
+    expected = linear(frames[None, :-1])[0][0]
+    left = linear.left(frames[1:], expected)
+    torch.testing.assert_close(left.T.cov(), torch.eye(3), atol=0.15, rtol=0)
+    torch.testing.assert_close(linear.frames(expected, left), frames[1:], atol=1e-4, rtol=1e-4)
+    normal = torch.distributions.MultivariateNormal(expected, scale_tril=linear.root)
+    nats = torch.distributions.Normal(0, 1).log_prob(left).sum(-1) - linear.log_volume
+    torch.testing.assert_close(nats, normal.log_prob(frames[1:]), atol=1e-3, rtol=1e-4)
+
+
+def test_few_frames_leave_no_false_certainty() -> None:
+    noise = torch.randn(500, 24, generator=torch.Generator().manual_seed(0))
+    linear = fitted(noise[:40])
+    left = linear.left(noise[41:], linear(noise[None, 40:-1])[0][0])
+    assert float(left.square().mean()) < 2
 
 
 def test_noise_is_not_predicted() -> None:
     noise = torch.randn(300, 12, generator=torch.Generator().manual_seed(0))
     linear = fitted(noise)
     assert float(linear.weight.abs().max()) < 0.1
-    assert float(linear.deviation) == pytest.approx(1.0, rel=0.1)
+    torch.testing.assert_close(linear.root, torch.eye(12), atol=0.2, rtol=0)
 
 
 def test_a_slow_swell_is_remembered() -> None:

@@ -14,6 +14,7 @@ from audiogen.models import MODELS, Sampling
 from audiogen.models import sequence as module
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.heads import HEADS
+from audiogen.models.heads.mixture import Mixture, MixtureOptions
 from audiogen.models.sequence import Sequence, SequenceOptions
 from tests.models.test_backbones import SMALL as BACKBONE_OPTIONS
 from tests.models.test_heads import SMALL as HEAD_OPTIONS
@@ -83,13 +84,14 @@ def test_stepping_knows_what_the_loss_knew(backbone: str, recent: int):
 
 @torch.no_grad()
 def test_around_a_linear_prediction_the_head_says_the_rest():
-    """A point head's frame is what it would be by itself, in the unit of the rest, on top of what is expected."""
+    """A point head's frame is what it would be by itself, coloured as the rest is, on top of what is expected."""
     model = model_of("lstm", "point", linear=True).eval()
     swinging = (
         torch.sin(0.7 * torch.arange(40.0))[:, None] * torch.tensor([1.0, 0.5, -1.0, 2.0]) + 0.1 * frames(1, 40)[0]
     )
     model.prepare([swinging])
-    assert 0 < float(model.unit) < 0.3
+    assert model.linear is not None
+    assert 0 < float(model.linear.root.diagonal().max()) < 0.3
     state, source, drawn = model.start(swinging[None, :25]), sampling(), [swinging[None, :25]]
     for _ in range(6):
         frame, state = model.step(state, source)
@@ -97,7 +99,7 @@ def test_around_a_linear_prediction_the_head_says_the_rest():
     whole = torch.cat(drawn, dim=1)
     context, _ = model.context(whole[:, :-1])
     expected, _ = model.expect(whole[:, :-1])
-    again = expected + model.unit * model.head.sample(context[0], source)
+    again = model.linear.frames(expected, model.head.sample(context[0], source))
     assert (again - whole[:, 1:])[:, 24:].abs().max() < 1e-5
 
 
@@ -156,3 +158,17 @@ def test_likelihood_where_there_is_one():
     losses = model_of("gru", "mixture").eval().loss(frames())
     assert float(nats.mean()) == pytest.approx(-float(losses["nll"]), rel=1e-4)
     assert model_of("gru", "flow").log_likelihood(frames()) is None
+
+
+@torch.no_grad()
+def test_around_a_linear_prediction_the_likelihood_is_that_of_the_frames():
+    """A head of one standard Gaussian leaves the likelihood of the linear prediction itself."""
+    model = model_of("gru", "mixture", linear=True).eval()
+    model.head = Mixture(model.backbone.width, FEATURES, MixtureOptions(components=1, floor=1e-6))
+    torch.nn.init.zeros_(model.head.parameters_of.weight)  # it begins at a deviation of one
+    torch.nn.init.zeros_(model.head.parameters_of.bias[: 1 + FEATURES])
+    model.prepare(list(frames(3, 200)))
+    assert model.linear is not None
+    expected, _ = model.linear(frames()[:, :-1])
+    reference = torch.distributions.MultivariateNormal(expected, scale_tril=model.linear.root)
+    assert torch.allclose(model.log_likelihood(frames()), reference.log_prob(frames()[:, 1:]), atol=1e-3)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.models.heads.mixture import pick
+from audiogen.models.heads.mixture import SMALL, apart, pick
 from audiogen.ranges import Count, Positive
 
 
@@ -42,6 +42,9 @@ class LowRankMixture(Head):
         self.components, self.rank, self.features = options.components, options.rank, features
         self.floor = options.floor
         self.parameters_of = nn.Linear(context, options.components * (1 + features * (2 + options.rank)))
+        apart(self.parameters_of, options.components, features, options.floor)
+        each = self.parameters_of.bias[options.components :].view(options.components, -1, features)
+        nn.init.normal_(each[:, 2:], std=SMALL)  # at zero they would stay there
 
     def distribution(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """``[n, context]`` -> log weights ``[n, K]``, means and diagonals ``[n, K, features]``, factors

@@ -13,6 +13,8 @@ from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
 from audiogen.ranges import Count, Positive
 
+SMALL = 0.1  # of the usual start of a layer: the context is to be heeded as far as it turns out to matter
+
 
 @dataclass(frozen=True)
 class MixtureOptions:
@@ -34,12 +36,13 @@ class Mixture(Head):
         super().__init__(context, features, options)
         self.components, self.features, self.floor = options.components, features, options.floor
         self.parameters_of = nn.Linear(context, options.components * (2 * features + 1))
+        apart(self.parameters_of, options.components, features, options.floor)
 
     def distribution(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``[n, context]`` -> log weights ``[n, K]``, means and deviations ``[n, K, features]``."""
         raw = self.parameters_of(context)
         logits, rest = raw.split([self.components, 2 * self.components * self.features], dim=-1)
-        means, scales = rest.unflatten(-1, (2, self.components, self.features)).unbind(-3)
+        means, scales = rest.unflatten(-1, (self.components, 2, self.features)).unbind(-2)
         return logits.log_softmax(-1), means, nn.functional.softplus(scales) + self.floor
 
     def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor:
@@ -57,6 +60,21 @@ class Mixture(Head):
         rows, chosen = torch.arange(len(context), device=context.device), pick(weights, sampling)
         noise = sampling.normal(len(context), self.features, device=context.device)
         return means[rows, chosen] + math.sqrt(sampling.temperature) * deviations[rows, chosen] * noise
+
+
+@torch.no_grad()
+def apart(layer: nn.Linear, components: int, features: int, floor: float) -> None:
+    """Start the layer of a mixture's parameters: logits, then ``[components, (means, deviations, ...), features]``.
+
+    Components begin about zero with deviations from a half to two, whatever the context: sound is now quieter, now
+    livelier than on the average, and a mixture of scales describes that better than one Gaussian (Wainwright &
+    Simoncelli 2000, "Scale mixtures of Gaussians and the statistics of natural images").
+    """
+    layer.weight.mul_(SMALL)
+    layer.bias.mul_(SMALL)
+    spread = torch.exp(torch.linspace(-1, 1, components) * math.log(2)) if components > 1 else torch.ones(1)
+    each = layer.bias[components:].view(components, -1, features)
+    each[:, 1] = torch.log(torch.expm1((spread - floor).clamp(min=floor)))[:, None]  # softplus gives the spread again
 
 
 def pick(weights: Tensor, sampling: Sampling) -> Tensor:

@@ -1,0 +1,216 @@
+"""Which Model should a user pick when? Each configuration on the same recordings: a Markdown table, best first.
+
+    python tools/compare_families.py FOLDER -o docs/families.md [--configs configs/mel/*.yaml] [--only STEM ...]
+
+The first three quarters of each recording are the prompt; the Model is trained on it, and its tail (10 s at most) is
+held against what came next. Times are processor seconds of one thread, so that a busy machine does not count. Every
+finished cell is kept in a .jsonl beside the table and not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from audiogen.audio import Recording, read
+from audiogen.evaluation.judge import Judge
+from audiogen.experiment import read_experiment, write_text
+from audiogen.generation.continuation import Continuer
+from audiogen.jobs.continuing import single_recording
+from audiogen.models import Sampling
+from audiogen.representation.mel_latents import MelLatents
+from audiogen.run import Run
+from audiogen.training.fit import train
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
+SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
+STEPPED = 10.0  # seconds of sound that the Model's own speed is measured over
+CLOSE = 1.05  # times the best distance: as good, as far as few recordings can tell
+Cell = dict[str, Any]
+T = TypeVar("T")
+
+
+def cell(config: Path, path: Path, seconds: float) -> Cell:
+    """One configuration on one recording."""
+    with warnings.catch_warnings(action="ignore"):
+        whole = read(path)
+        prompt = whole.cut(0, 3 * whole.length // 4)
+        rest = whole.cut(prompt.length, whole.length)
+        judge, length = Judge(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
+        run, training = timed(lambda: train(single_recording(read_experiment(config)), prompt, device="cpu"))
+        continuer, warming = timed(lambda: Continuer(run, prompt))
+        tail, rendering = timed(lambda: np.concatenate(list(continuer.tail(length)), axis=1))
+    sound = Recording(tail, prompt.sample_rate)
+    distance, copied, looped = judge.texture(sound), judge.copying(sound), judge.looping(sound)
+    assert distance is not None, f"{path.name} is too short to say anything about"
+    return {
+        "config": config.stem,
+        "recording": path.stem,
+        "distance": round(distance.overall, 4),
+        "copied": round(copied.share, 4) if copied else None,
+        "looped": round(looped.share, 4) if looped else None,
+        "training": round(training, 2),
+        "steps": run.metrics["steps"],
+        "parameters": run.metrics["parameters"],
+        "warming": round(warming, 2),
+        "rendering": round(rendering / sound.seconds, 4),
+        "model": round(stepping(run), 5),
+    }
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """A result and the processor seconds that it took."""
+    started = time.process_time()
+    return work(), time.process_time() - started
+
+
+@torch.no_grad()
+def stepping(run: Run) -> float:
+    """Processor seconds that the Model itself takes for a second of sound."""
+    assert isinstance(run.representation, MelLatents)
+    state = run.model.start(torch.zeros(1, 300, run.representation.features))
+    sampling = Sampling(generator=torch.Generator().manual_seed(0))
+    steps = round(STEPPED / run.representation.step_seconds)
+
+    def walk() -> None:
+        walked = state
+        for _ in range(steps):
+            _, walked = run.model.step(walked, sampling)
+
+    return timed(walk)[1] / STEPPED
+
+
+def geometric(values: Iterable[float]) -> float:
+    """Their geometric mean."""
+    return float(np.exp(np.mean(np.log(list(values)))))
+
+
+def summed(cells: list[Cell]) -> list[Cell]:
+    """One row a configuration, best first; those without a cell for each recording last."""
+    rows = []
+    for name in dict.fromkeys(cell["config"] for cell in cells):
+        own = [cell for cell in cells if cell["config"] == name]
+        row: Cell = {"config": name, "distances": {cell["recording"]: cell["distance"] for cell in own}}
+        row["distance"] = geometric(row["distances"].values())
+        row["copied"] = max(cell["copied"] or 0.0 for cell in own)
+        for key in ("training", "steps", "parameters", "model", "rendering"):
+            row[key] = float(np.mean([cell[key] for cell in own]))
+        rows.append(row)
+    return sorted(rows, key=lambda row: (-len(row["distances"]), row["distance"]))
+
+
+def page(cells: list[Cell]) -> str:
+    """The whole Markdown file."""
+    rows = summed(cells)
+    names = list(dict.fromkeys(cell["recording"] for cell in cells))
+    heads = [
+        "configuration",
+        "distance",
+        *names,
+        "copied",
+        "training, s",
+        "steps",
+        "parameters",
+        "Model, ms",
+        "all, ms",
+    ]
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for row in rows:
+        each = [f"{row['distances'][name]:.2f}" if name in row["distances"] else "–" for name in names]
+        figures = [f"{row['training']:.1f}", f"{row['steps']:.0f}", f"{row['parameters'] / 1e6:.2f} M"]
+        speeds = [f"{1000 * row['model']:.1f}", f"{1000 * row['rendering']:.0f}"]
+        own = [row["config"], f"{row['distance']:.2f}", *each, f"{row['copied']:.0%}", *figures, *speeds]
+        lines.append("| " + " | ".join(own) + " |")
+    return "\n".join(
+        [TITLE, "", *lines, "", LEGEND, "", *families(rows), "## What to pick when", "", *advice(rows), ""]
+    )
+
+
+TITLE = """# Models side by side
+
+Made by `tools/compare_families.py`: the configurations in `configs/mel`, one seed."""
+LEGEND = """Distance: texture distance, geometric mean over the recordings (1.0 is as close to what came next as another
+real stretch). Copied: largest share of half seconds that repeat the prompt. Training in processor seconds of one
+thread. Processor milliseconds for a second of sound: of the Model alone, of the whole chain with vocoder and join."""
+
+
+def families(rows: list[Cell]) -> list[str]:
+    """Means over what has a backbone and a head in common."""
+    pairs = {tuple(row["config"].split("-")): row for row in rows if row["config"].count("-") == 1}
+    lines = []
+    for place, what in enumerate(("backbone", "head")):
+        kinds = dict.fromkeys(pair[place] for pair in pairs)
+        found = {kind: [row for pair, row in pairs.items() if pair[place] == kind] for kind in kinds}
+        lines += [f"| {what} | distance | training, s | Model, ms |", "| --- | --- | --- | --- |"]
+        for kind, own in sorted(found.items(), key=lambda item: geometric(row["distance"] for row in item[1])):
+            distance = geometric(row["distance"] for row in own)
+            training, model = (float(np.mean([row[key] for row in own])) for key in ("training", "model"))
+            lines.append(f"| {kind} | {distance:.2f} | {training:.1f} | {1000 * model:.1f} |")
+        lines.append("")
+    return lines
+
+
+def advice(rows: list[Cell]) -> list[str]:
+    """What the table says to somebody who wants one thing above all."""
+    complete = [row for row in rows if len(row["distances"]) == len(rows[0]["distances"])]
+    best = complete[0]
+    close = [row for row in complete if row["distance"] <= CLOSE * best["distance"]]
+    trained = min(close, key=lambda row: row["training"])
+    stepped = min(close, key=lambda row: row["model"])
+    quickest = min(complete, key=lambda row: row["training"])
+    lines = [
+        f"- **The closest**: {said(best)}.",
+        f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {said(trained)}, {trained['training']:.1f} s.",
+        f"- **As close within {CLOSE - 1:.0%}, and quickest to generate**: {said(stepped)}, "
+        f"{1000 * stepped['model']:.1f} ms a second of sound.",
+        f"- **No time to train**: {said(quickest)}, {quickest['training']:.1f} s.",
+    ]
+    copying = [row["config"] for row in complete if row["copied"] > 0.05]
+    if copying:
+        lines.append(
+            f"- **Not where the source must not be heard again** (more than 5 % copied): {', '.join(copying)}."
+        )
+    return lines
+
+
+def said(row: Cell) -> str:
+    """A configuration and its distance."""
+    return f"`{row['config']}` ({row['distance']:.2f})"
+
+
+def main() -> None:
+    """Make the cells that are missing, write the page after each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="of recordings")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--configs", type=Path, nargs="+", default=sorted(CONFIGS.glob("*.yaml")), help="[configs/mel]")
+    parser.add_argument("--only", nargs="*", help="stems of the recordings")
+    parser.add_argument("--seconds", type=float, default=10.0, help="longest tail [10]")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    files = [path for path in sorted(asked.folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in files if asked.only is None or path.stem in asked.only]
+    store = asked.output.with_suffix(".jsonl")
+    cells = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
+    done = {(cell["config"], cell["recording"]) for cell in cells}
+    for path in files:
+        for config in asked.configs:
+            if (config.stem, path.stem) not in done:
+                cells.append(cell(config, path, asked.seconds))
+                print(cells[-1], file=sys.stderr, flush=True)
+                write_text(store, "".join(json.dumps(cell) + "\n" for cell in cells))
+                write_text(asked.output, page(cells))
+    write_text(asked.output, page(cells))
+
+
+if __name__ == "__main__":
+    main()
