@@ -61,13 +61,14 @@ def _overlapped(spectrum: np.ndarray, window: np.ndarray, hop: int) -> np.ndarra
 
 def random_spectrum(stage: Stage) -> Callable[[np.ndarray], np.ndarray]:
     """A static spectrum: frequencies in Hz -> dB. A slope, bumps, resonances and two edges, all random."""
-    slope, rough = stage.uniform(-9.0, 3.0), stage.uniform(0.0, 7.0)
+    smooth = stage.chance(0.35)  # as of falling water
+    slope, rough = stage.uniform(-13.0, 6.0), 0.0 if smooth else stage.uniform(0.0, 9.0)
     bumps = coloured(stage.draw, 1, 96, 8.0, 1.5, 0.05, 2.0)[0]
-    low, high = stage.log_uniform(15, 600), stage.log_uniform(600, 24000)
+    low, high = stage.log_uniform(15, 600), stage.log_uniform(150, 24000)
     steep = stage.log_uniform(1.0, 8.0)
-    peaks = stage.integer(0, 5)
+    peaks = 0 if smooth else stage.integer(0, 5)
     centres, widths = stage.log_uniforms(60, 10000, peaks), stage.log_uniforms(0.02, 0.6, peaks)
-    heights = stage.draw.uniform(3, 22, peaks)
+    heights = stage.draw.uniform(3, 30, peaks)
 
     def spectrum(hertz: np.ndarray) -> np.ndarray:
         octaves = np.log2(np.maximum(hertz, 10.0) / 1000)

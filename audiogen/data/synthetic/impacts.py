@@ -102,8 +102,8 @@ def impacts(stage: Stage) -> np.ndarray:
     found = stage.silence()
     for _ in range(stage.integer(1, 2)):
         rate = stage.log_uniform(0.2, 2000)
-        longest = min(2.5, 6 / rate**0.7)
-        sounds = sounds_of(stage, stage.integer(3, 20), longest)
+        longest = min(6.0, 4 / rate**0.7)
+        sounds = sounds_of(stage, stage.integer(2, int(np.clip(12 / longest, 3, 20))), longest)
         times = event_times(stage, rate)
         found += decibels(stage.uniform(-12, 0)) * placed(
             stage, sounds, times, stage.uniform(1, 10), stage.uniform(0, 1)

@@ -17,7 +17,7 @@ def modulated_noise(stage: Stage) -> np.ndarray:
     """
     bands = stage.integer(2, 24)
     centres = np.sort(stage.log_uniforms(60, min(16000, stage.highest), bands))
-    spectrum, parts = random_spectrum(stage), stage.integer(0, 3)
+    spectrum, parts = random_spectrum(stage), int(stage.draw.choice(4, p=[0.25, 0.3, 0.25, 0.2]))
 
     def field(times: np.ndarray, hertz: np.ndarray) -> np.ndarray:
         levels = np.zeros((bands, len(times)), np.float32)
@@ -48,10 +48,10 @@ def _fluctuation(stage: Stage, bands: int, count: int, rate: float) -> np.ndarra
         reach = stage.log_uniform(0.5, 6.0)
         near = np.exp(-0.5 * ((np.arange(bands)[:, None] - np.arange(bands)) / reach) ** 2)
         own = (near / np.sqrt(np.sum(near**2, axis=1, keepdims=True))).astype(np.float32) @ own
-    common = stage.uniform(0.0, 1.0)
+    common = stage.draw.beta(0.6, 0.6)  # often nearly none or nearly all
     mixed = np.sqrt(common) * shared + np.sqrt(1 - common) * own
     mixed += stage.uniform(-0.4, 0.6) * (mixed**2 - 1) / 2  # swells sharper than lulls, or the reverse
-    depth = stage.log_uniform(0.5, 7.0) * stage.draw.uniform(0.3, 1.3, (bands, 1))
+    depth = stage.log_uniform(0.5, 14.0) * stage.draw.uniform(0.3, 1.3, (bands, 1))
     return np.clip(depth * mixed, -40.0, 25.0).astype(np.float32)
 
 

@@ -58,12 +58,12 @@ def recorded(stage: Stage, samples: np.ndarray) -> np.ndarray:
     if stage.chance(0.15):
         drive = stage.log_uniform(0.3, 3)
         found = unit(np.tanh(drive * found))
-    return found + _floor(stage)
+    return found if stage.chance(0.4) else found + _floor(stage)
 
 
 def _equaliser(stage: Stage, hertz: np.ndarray) -> np.ndarray:
     """``[bins]`` dB: a tilt, the edges of the microphone and of the codec."""
-    tilt, low = stage.uniform(-2.5, 2.5), stage.log_uniform(5, 200)
+    tilt, low = stage.uniform(-5, 4), stage.log_uniform(5, 200)
     octaves = np.log2(np.maximum(hertz, 20) / 1000)
     level = tilt * octaves - 10 * np.log10(1 + (low / hertz) ** 4)
     if stage.chance(0.4):
@@ -73,7 +73,7 @@ def _equaliser(stage: Stage, hertz: np.ndarray) -> np.ndarray:
 
 
 def _floor(stage: Stage) -> np.ndarray:
-    """``[channels, time]`` of steady noise, -90 to -20 dB below a sound of unit power."""
+    """``[channels, time]`` of steady noise, 95 to 20 dB below a sound of unit power."""
     length = int(stage.rate * stage.uniform(2.0, 3.0))
     slope = stage.uniform(-6, 1)
     hertz = np.maximum(np.fft.rfftfreq(length, 1 / stage.rate), 20)
@@ -83,5 +83,5 @@ def _floor(stage: Stage) -> np.ndarray:
     piece = unit(fft.irfft(white * decibels(slope * np.log2(hertz / 1000)), length, axis=1))
     starts = stage.draw.integers(0, length)
     return np.take(piece, np.arange(starts, starts + stage.length), axis=1, mode="wrap") * decibels(
-        stage.uniform(-90, -20)
+        stage.uniform(-95, -20)
     )

@@ -11,7 +11,7 @@ from audiogen.audio import Recording, write
 from audiogen.data.synthetic.calls import calls
 from audiogen.data.synthetic.impacts import impacts
 from audiogen.data.synthetic.noises import modulated_noise, swells
-from audiogen.data.synthetic.processes import drift
+from audiogen.data.synthetic.processes import drift, stretched, waves
 from audiogen.data.synthetic.rooms import recorded
 from audiogen.data.synthetic.stage import Stage, decibels, unit
 from audiogen.data.synthetic.tones import engines, hums, notes
@@ -28,7 +28,7 @@ LAYERS: dict[str, Callable[[Stage], np.ndarray]] = {
 }
 """Name -> what makes a layer, ``[channels, time]``."""
 
-SHARES = {"noise": 6, "swells": 3, "impacts": 5, "calls": 3, "hums": 2, "engines": 2, "notes": 3}
+SHARES = {"noise": 6, "swells": 3, "impacts": 5, "calls": 3, "hums": 4, "engines": 2, "notes": 4}
 """How often each is drawn."""
 
 HIGHEST_PEAK = 0.95  # of full scale
@@ -56,22 +56,44 @@ def synthetic_texture(seed: int, seconds: float = 20.0, sample_rate: int = 44100
         raise ValueError("seed >= 0, 0.1 <= seconds < 1e5 and sample_rate >= 8000 must hold")
     draw = np.random.default_rng(seed)
     stage = Stage(draw, sample_rate, round(seconds * sample_rate), 1 if draw.random() < 0.4 else 2)
-    count = stage.draw.choice(4, p=[0.3, 0.35, 0.25, 0.1]) + 1
+    count = stage.draw.choice(4, p=[0.4, 0.3, 0.2, 0.1]) + 1
     chances = np.array(list(SHARES.values()), float)
     mixed = stage.silence()
     for name in draw.choice(list(SHARES), size=count, p=chances / chances.sum()):
         mixed += decibels(-stage.uniform(0, 25)) * _swayed(stage, unit(LAYERS[name](stage)))
-    samples = unit(recorded(stage, mixed)) * decibels(stage.uniform(-45, -12))
+    samples = unit(_faded(stage, recorded(stage, _widened(stage, mixed)))) * decibels(stage.uniform(-45, -12))
     peak = float(np.abs(samples).max())
     samples *= min(1.0, HIGHEST_PEAK / max(peak, 1e-9))
     return Recording(np.ascontiguousarray(samples, np.float32), sample_rate)
 
 
+def _widened(stage: Stage, mixed: np.ndarray) -> np.ndarray:
+    """A stereo mix from almost one channel to almost opposite ones, or as it is."""
+    if stage.channels == 1 or stage.chance(0.4):
+        return mixed
+    side = stage.log_uniform(0.003, 12.0)
+    return np.array([[1 + side, 1 - side], [1 - side, 1 + side]], np.float32) @ mixed / 2
+
+
+def _faded(stage: Stage, samples: np.ndarray) -> np.ndarray:
+    """What dies away and starts again every few seconds, as thunder, struck gongs and passing things do."""
+    if stage.chance(0.8):
+        return samples
+    times = np.arange(0, stage.seconds + 0.02, 0.02)
+    depth = stage.uniform(20, 90)
+    return samples * decibels(stretched(depth * (np.maximum(waves(stage, times), 0.0) - 1), stage.length))
+
+
 def _swayed(stage: Stage, layer: np.ndarray) -> np.ndarray:
-    """A layer that comes and goes a little, or not at all."""
-    if stage.chance(0.6):
+    """A layer that comes and goes a little, is cut off and on, or stays as it is."""
+    kind = stage.integer(0, 5)
+    if kind > 2:
         return layer
-    return layer * decibels(np.clip(stage.log_uniform(0.5, 8) * drift(stage, stage.log_uniform(0.05, 0.5)), -40, 12))
+    level = drift(stage, stage.log_uniform(0.05, 0.5))
+    if kind > 0:
+        return layer * decibels(np.clip(stage.log_uniform(0.5, 10) * level, -50, 12))
+    slope = stage.log_uniform(20, 400)  # dB for each standard deviation of the drift: a gate, soft or hard
+    return layer * decibels(np.clip(slope * (level + stage.uniform(-0.3, 1.5)), -90, 0))
 
 
 def synthetic_textures(
