@@ -35,9 +35,9 @@ def fitted(recording: Recording, sample_rate: int, channels: int) -> Recording:
 class Morph:
     """Tails that begin as the first prompt's continuation and end as the second's texture.
 
-    Both continuations are predicted side by side. What is heard are frames whose bands have a mean and a deviation
-    between those of the two recordings; each recording renders them out of its own material, and one rendering is faded
-    into the other at equal power.
+    Both continuations are predicted side by side. The frames of either are moved, band by band, to a mean and a
+    deviation between those of the two recordings, so that both take on one colour and one liveliness; each recording
+    renders its own out of its own material, and one rendering is faded into the other at equal power.
 
     Args:
         first: continues the prompt.
@@ -100,11 +100,12 @@ class Morph:
         first, second = self.ends
         mean, deviation = (a + way * (b - a) for a, b in zip(first[:2], second[:2], strict=True))
         power = _power(mean, deviation, self.sides[0].spec)
-        angle = 0.5 * torch.pi * way
-        # Equal power: what varies independently keeps its deviation.
-        standard = angle.cos() * first.standardised(one) + angle.sin() * second.standardised(other)
-        frames = mean + deviation * standard
-        return frames + 0.5 * (first.power - power), frames + 0.5 * (second.power - power)
+
+        def moved(end: _Statistics, frames: Tensor) -> Tensor:
+            # Rendered at the side's own level, where its Vocoder finds its own places.
+            return mean + deviation * end.standardised(frames) + 0.5 * (end.power - power)
+
+        return moved(first, one), moved(second, other)
 
 
 class _Statistics(NamedTuple):
