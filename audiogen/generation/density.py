@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from audiogen.generation.calibration import repeated
 from audiogen.models import Model, Sampling, State
 from audiogen.representation.mel_latents import MelLatents
 
@@ -59,6 +58,15 @@ def _rises(frames: Tensor) -> Tensor:
     The half-wave rectified spectral flux (Dixon 2006, "Onset detection revisited", DAFx).
     """
     return frames.diff(dim=0).clamp(min=0).mean(1)
+
+
+def repeated(state: State, count: int) -> State:
+    """A state for ``count`` rollouts from one: every tensor's batch axis repeated."""
+    if isinstance(state, Tensor):
+        return state.repeat_interleave(count, dim=0)
+    if isinstance(state, list | tuple):
+        return type(state)(repeated(item, count) for item in state)
+    return state
 
 
 def only(state: State, row: int) -> State:

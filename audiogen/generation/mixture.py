@@ -40,7 +40,7 @@ class Combination:
 class Mixture:
     """For each patch one of the Runs is drawn, by its weight, and draws; all others read what it has said.
 
-    Runs have latents of their own, so that what one has drawn reaches the others as mel frames, which they encode.
+    Runs have latents of their own, so that what one has drawn reaches all of them as mel frames, which they encode.
 
     Args:
         combination: of Runs.
@@ -59,15 +59,17 @@ class Mixture:
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         limits = torch.tensor(self.weights).cumsum(0)
         states: list[State] = [member.start for member in self.members]
-        details = [member.detail() for member in self.members]
+        selections = [member.selection() for member in self.members]
         candidates = [member.candidates(density) for member in self.members]
         while True:
             chosen = min(int((sampling.uniform(1) >= limits).sum()), len(states) - 1)
-            latent, states[chosen] = candidates[chosen].step(states[chosen], sampling)
-            patch = details[chosen].add(self.members[chosen].calibration(latent[0]))
+            latent, _ = candidates[chosen].step(states[chosen], sampling)
+            place = selections[chosen].choose(latent[0])
+            patch = selections[chosen].frames_at(place)
             for index, member in enumerate(self.members):
+                states[index] = member.read(states[index], patch)
                 if index != chosen:
-                    states[index] = member.read(states[index], patch)
+                    selections[index].used(selections[chosen].last)
                     candidates[index].read(patch)
             yield patch
 

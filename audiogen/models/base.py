@@ -75,3 +75,11 @@ class Model(nn.Module, ABC):
     @abstractmethod
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         """Draw the next frame ``[batch, feature]`` and return it with the state that has read it."""
+
+
+class FrameModel(Model):
+    """A Model of float Frames, which can be told what came next."""
+
+    @abstractmethod
+    def read(self, state: State, frame: Tensor) -> State:
+        """The state that has read ``frame`` ``[batch, feature]`` next, wherever it was drawn."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.base import Model, Sampling, State
+from audiogen.models.base import FrameModel, Sampling, State
 from audiogen.models.heads import HEADS
 from audiogen.models.linear import LinearPrediction
 from audiogen.ranges import Share, Unit, Whole
@@ -38,7 +38,7 @@ class SequenceOptions:
     linear: bool = False
 
 
-class Sequence(Model):
+class Sequence(FrameModel):
     """p(frame | earlier frames): a noised long context through the backbone, a clean short one beside it.
 
     Args:
@@ -128,7 +128,6 @@ class Sequence(Model):
         return frame, self.read(state, frame)
 
     def read(self, state: State, frame: Tensor) -> State:
-        """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""
         _, _, (memory, past) = state
         context, memory = self.context(frame.unsqueeze(1), memory)
         expected, past = self.expect(frame.unsqueeze(1), past)

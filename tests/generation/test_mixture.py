@@ -12,6 +12,7 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.generation.continuation import Continuer
+from audiogen.generation.density import Candidates
 from audiogen.generation.mixture import Combination, Mixture
 from audiogen.models import Sampling
 from audiogen.representation.hearing import hear
@@ -44,7 +45,8 @@ def test_all_the_weight_on_one_run_is_that_run(prompt: Recording, two: tuple[Run
         sampling = Sampling(generator=torch.Generator().manual_seed(0))
         sampling.uniform(1)  # that draws the Run
         latent, _ = alone.model.step(alone.start, sampling)
-        expected = alone.detail().add(alone.calibration(latent[0]))
+        selection = alone.selection()
+        expected = selection.frames_at(selection.choose(latent[0]))
         assert torch.allclose(next(mixture.patches_after(0, 1.0)), expected)
 
 
@@ -54,13 +56,17 @@ def test_each_predicts_as_often_as_it_weighs(
     mixture = Mixture(Combination(two, (1.0, 3.0)), hear(prompt, two[0].representation.options.spec), 1)
     read = [0, 0]
     for index, member in enumerate(mixture.members):
-        own = member.read
 
-        def counted(state: object, patch: Tensor, own: Callable = own, index: int = index) -> object:
-            read[index] += 1
-            return own(state, patch)
+        def counting(density: float, own: Callable = member.candidates, index: int = index) -> Candidates:
+            candidates = own(density)
 
-        monkeypatch.setattr(member, "read", counted)
+            def counted(patch: Tensor) -> None:
+                read[index] += 1
+
+            monkeypatch.setattr(candidates, "read", counted)
+            return candidates
+
+        monkeypatch.setattr(member, "candidates", counting)
     first_of(mixture.patches_after(0, 1.0), 200)
     assert sum(read) == 200
     assert read[0] / 200 == pytest.approx(0.75, abs=0.08)  # the first reads whenever the second has spoken

@@ -1,0 +1,79 @@
+"""Unit selection: each patch that a Model draws is replaced by the patch of the source that is most like it.
+
+What a Model predicts is smoother than what it has heard, and a Model that hears itself wanders off. Here it hears, and
+we hear, patches that were recorded; the Model only says what kind of patch comes next. As in concatenative synthesis
+(Hunt & Black 1996, ICASSP; Schwarz 2006, DAFx), with a learned target cost.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel_latents import MelLatents
+
+MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned to this
+REST_SECONDS = 9.0  # for which a place of the source is not used again
+MOST_RESTING = 1 / 3  # of the source
+LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
+WHITENING = 0.5  # exponent of a latent's deviation over the source, by which differences are divided
+
+
+class Selection:
+    """Patches of the source at all offsets, found by their latents; remembers which it has used.
+
+    Also carries what the Model does not hear at all: the further principal channels of a recording.
+
+    Args:
+        representation: whose latents are drawn.
+        frames: ``[time, channels * n_mels]`` of the source, all of its channels, time at least a patch.
+        centre: ``[feature]`` that latents are relative to.
+    """
+
+    def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor) -> None:
+        self.frames, self.patch = frames, representation.patch
+        heard = frames[:, : len(centre)]
+        stride = max((len(frames) - self.patch) // MOST_PATCHES, 1)
+        self.starts = torch.arange(0, len(frames) - self.patch + 1, stride)
+        index = self.starts[:, None] + torch.arange(self.patch)
+        # Encoded in pieces: all patches side by side would hold each frame `patch` times.
+        self.latents = torch.cat([representation.encode(heard[some], centre).squeeze(1) for some in index.split(4096)])
+        self.weights = self.latents.std(0, correction=0).clamp(min=1e-3).pow(-WHITENING)
+        self.searched = self.latents * self.weights
+        self.squares = self.searched.square().sum(1)
+        most = int(MOST_RESTING * len(frames) / self.patch)
+        self.rest = min(round(REST_SECONDS / representation.step_seconds), most)  # patches
+        self.longest = max(int(LONGEST_RUN / representation.step_seconds), 1)  # patches
+        self.free_from = torch.zeros(len(self.starts), dtype=torch.long)
+        self.drawn, self.last, self.run = 0, -1, 0
+
+    def choose(self, latent: Tensor) -> int:
+        """The place ``0 .. len(starts) - 1`` of the source that ``[latent]`` is replaced by."""
+        distance = self.squares - 2 * (self.searched @ (latent * self.weights))
+        barred = (self.free_from > self.drawn) | self._too_near()
+        if not bool(barred.all()):
+            distance = distance.masked_fill(barred, torch.inf)
+        place = int(distance.argmin())
+        self.used(int(self.starts[place]))
+        return place
+
+    def _too_near(self) -> Tensor:
+        """Places that nearly go on where the last patch ended: to read on, or to be elsewhere."""
+        if self.last < 0:
+            return torch.zeros_like(self.starts, dtype=torch.bool)
+        following = self.starts - (self.last + self.patch)
+        if self.run < self.longest:
+            return (following.abs() <= self.patch // 2) & (following != 0)
+        return following.abs() <= self.patch // 2
+
+    def used(self, start: int) -> None:
+        """What came next begins at frame ``start`` of the source, chosen here or elsewhere."""
+        self.drawn += 1
+        self.run = self.run + 1 if start == self.last + self.patch else 1
+        self.last = start
+        self.free_from[(self.starts - start).abs() < self.patch] = self.drawn + self.rest
+
+    def frames_at(self, place: int) -> Tensor:
+        """``[patch, channels * n_mels]``."""
+        start = int(self.starts[place])
+        return self.frames[start : start + self.patch]

@@ -1,0 +1,60 @@
+"""Each patch that is drawn becomes a patch of the source: the nearest, but neither a copy nor a loop."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.generation.selection import LONGEST_RUN, REST_SECONDS, Selection
+from audiogen.representation.mel_latents import MelLatents, MelOptions
+
+PATCH, BANDS = 4, 128
+
+
+@pytest.fixture
+def frames() -> Tensor:
+    torch.manual_seed(0)
+    return torch.randn(3000, BANDS).cumsum(0) * 0.05 + torch.randn(3000, BANDS)
+
+
+@pytest.fixture
+def representation(frames: Tensor) -> MelLatents:
+    return MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=16), [frames])
+
+
+def test_a_patch_of_the_source_finds_itself(frames: Tensor, representation: MelLatents) -> None:
+    for start in (0, 17, 1203, len(frames) - PATCH):
+        selection = Selection(representation, frames, frames.mean(0))
+        latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
+        assert torch.equal(selection.frames_at(selection.choose(latent)), frames[start : start + PATCH])
+
+
+def test_channels_that_are_not_heard_follow(frames: Tensor, representation: MelLatents) -> None:
+    further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
+    selection = Selection(representation, torch.cat([frames, further], dim=1), frames.mean(0))
+    latent = representation.encode(frames[40 : 40 + PATCH], frames.mean(0))[0]
+    assert selection.frames_at(selection.choose(latent))[:, BANDS].tolist() == [40, 41, 42, 43]
+
+
+def test_no_place_comes_back_soon_and_no_run_is_long(frames: Tensor, representation: MelLatents) -> None:
+    """Asked for the source itself, in order and again and again, it must not give it."""
+    selection = Selection(representation, frames, frames.mean(0))
+    rest = round(REST_SECONDS / representation.step_seconds)
+    asked = representation.encode(frames[: 40 * PATCH], frames.mean(0)).repeat(12, 1)
+    starts = []
+    for latent in asked:
+        selection.choose(latent)
+        starts.append(selection.last)
+    run = longest = 1
+    for index, start in enumerate(starts):
+        earlier = starts[max(0, index - rest) : index]
+        assert all(abs(start - other) >= PATCH for other in earlier)
+        run = run + 1 if index and start == starts[index - 1] + PATCH else 1
+        longest = max(longest, run)
+    assert 2 <= longest <= LONGEST_RUN / representation.step_seconds
+
+
+def test_a_source_of_one_patch_has_no_choice(frames: Tensor, representation: MelLatents) -> None:
+    selection = Selection(representation, frames[:PATCH], frames.mean(0))
+    assert [selection.choose(torch.zeros(16)) for _ in range(3)] == [0, 0, 0]
