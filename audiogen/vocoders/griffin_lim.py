@@ -10,13 +10,8 @@ from torch import Tensor
 from audiogen.ranges import Count, NonNegative, Whole
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.base import Stream, Vocoder
-from audiogen.vocoders.blocks import BlockStream
 from audiogen.vocoders.mel_inversion import invert
-from audiogen.vocoders.phase import integrate
-from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
-from audiogen.vocoders.targets import toward_bands
-
-LOUDEST = 30.0  # dB that a band is raised at most in one iteration
+from audiogen.vocoders.outline import Outline, OutlineStream, Refinement
 
 
 @dataclass(frozen=True)
@@ -36,9 +31,6 @@ class GriffinLimOptions:
 
 class GriffinLim(Vocoder):
     """Magnitudes from the mel frames, phases from the magnitudes; the iterations only ever ask for the mel bands.
-
-    Partials are drawn by their phase gradients, but above a few kHz most sounds are noise, which has no gradients to
-    follow: phases made from them would ring. Noise shaped to the bands has the fluctuations that noise has.
 
     Args:
         source: ``[channels, samples]``, the recording that the frames continue; the long-term spectrum within each mel
@@ -71,45 +63,13 @@ def mean_magnitude(source: Tensor, spec: MelSpec, most: int = 4096) -> Tensor:
     return total / chosen.shape[1] + 1e-7
 
 
-class _GriffinLimStream(BlockStream):
+class _GriffinLimStream(OutlineStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
-        super().__init__(vocoder.spec, channels, past)
-        self.options, self.shape = vocoder.options, vocoder.shape
-        self._noise = torch.Generator().manual_seed(seed)
+        options = vocoder.options
+        how = Refinement(options.iterations, options.momentum, options.noise_above)
+        super().__init__(vocoder.spec, channels, past, seed, how)
+        self.inversion, self.shape = options.inversion, vocoder.shape
 
-    def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
-        spec, options = self.spec, self.options
+    def outline(self, frames: Tensor, final: int) -> Outline:
         shape = None if self.shape is None else self.shape.expand(-1, frames.shape[1], -1)
-        magnitude = invert(frames, spec, options.inversion, shape)
-        start = synthesise(self._start(magnitude, past, guess), past, spec)
-        target = toward_bands(frames, spec, LOUDEST)
-        return iterate(start, target, spec, options.iterations, options.momentum)[:, pinned(spec) :]
-
-    def _start(self, magnitude: Tensor, past: Tensor, guess: Tensor | None) -> Tensor:
-        """Spectra ``[channels, time, bins]`` to set out from."""
-        spec = self.spec
-        known = self._known(past, guess)
-        ready = known.shape[1] - 1
-        split = min(round(self.options.noise_above / spec.sample_rate * spec.n_fft), spec.bins)
-        start = self._shaped_noise(magnitude)
-        if split:
-            lead = torch.cat([known[:, -1:, :split].abs(), magnitude[:, ready:, :split]], dim=1)
-            phases = integrate(lead, known[:, -1, :split].angle(), spec)
-            start[:, ready:, :split] = torch.polar(lead[:, 1:], phases)
-        start[:, :ready] = known[:, 1:]
-        return start
-
-    def _known(self, past: Tensor, guess: Tensor | None) -> Tensor:
-        """Spectra of the last window of the past, then of those that reach no further than the guess."""
-        spec = self.spec
-        ready = 0 if guess is None else max((guess.shape[-1] - pinned(spec)) // spec.hop, 0)
-        samples = past if guess is None else torch.cat([past, guess[:, : ready * spec.hop]], dim=-1)
-        return analyse(samples, spec)[:, -1 - ready :]
-
-    def _shaped_noise(self, magnitude: Tensor) -> Tensor:
-        """White noise with the wanted magnitudes: its phases agree from frame to frame, its level fluctuates."""
-        spec = self.spec
-        channels, frames, _ = magnitude.shape
-        white = torch.randn(channels, pinned(spec) + frames * spec.hop, generator=self._noise).to(magnitude.device)
-        level = float(hann(spec, white.device).square().sum().sqrt())
-        return analyse(white, spec) * (magnitude / level)
+        return Outline(invert(frames, self.spec, self.inversion, shape))

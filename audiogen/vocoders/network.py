@@ -175,6 +175,21 @@ def read_weights(path: Path, sha256: str = "") -> dict[str, Any]:
         raise InputError(path, f"it holds no weights ({type(error).__name__})", "download it again") from error
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a .safetensors file says of itself.
+
+    Raises:
+        InputError: it is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise InputError(path, f"it holds no weights ({type(error).__name__})", "name a .safetensors file") from error
+
+
 def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Load a state dict whole.
 

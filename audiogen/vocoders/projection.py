@@ -88,7 +88,7 @@ def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, mome
     for _ in range(iterations):
         spectrum = analyse(extrapolated, spec)
         square = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-        signal = synthesise(spectrum.mul_(target(square)), past, spec)
+        signal = synthesise(spectrum * target(square), past, spec)
         extrapolated = torch.lerp(previous, signal, 1.0 + momentum)
         previous = signal
     return signal

@@ -12,12 +12,14 @@ from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.bigvgan import BigVGAN
 from audiogen.vocoders.griffin_lim import GriffinLim
 from audiogen.vocoders.network import require_spec
+from audiogen.vocoders.neural import Neural
 from audiogen.vocoders.source import Source
 from audiogen.vocoders.vocos import Vocos
 
 VOCODERS: dict[str, type[Vocoder]] = {
     "griffin_lim": GriffinLim,
     "source": Source,
+    "neural": Neural,
     "bigvgan": BigVGAN,
     "vocos": Vocos,
 }

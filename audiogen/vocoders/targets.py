@@ -53,3 +53,18 @@ def toward_bands(frames: Tensor, spec: MelSpec, largest: float) -> Target:
         return factor.pow_(1.0 / spec.power) if spec.power != 1.0 else factor
 
     return factors
+
+
+def first_toward(magnitude: Tensor, certainty: Tensor, then: Target) -> Target:
+    """Pull each bin part of the way to its expected magnitude before ``then`` does its work.
+
+    Args:
+        magnitude: ``[channels, time, bins]``.
+        certainty: of the same shape, the part in 0..1.
+    """
+
+    def factors(square: Tensor) -> Tensor:
+        factor = torch.lerp(torch.ones_like(square), magnitude * (square + TINY).rsqrt(), certainty)
+        return factor * then(square * factor.square())
+
+    return factors

@@ -1,0 +1,117 @@
+"""Blocks rendered from an outline of their magnitudes: a start, then Griffin-Lim iterations.
+
+Partials are drawn by the phase gradients of the outline, but above a few kHz most sounds are noise, which has no
+gradients to follow: phases made from them would ring. Noise shaped by the outline has the fluctuations that noise has.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel import MelSpec, hann
+from audiogen.vocoders.blocks import BlockStream
+from audiogen.vocoders.phase import integrate
+from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.targets import first_toward, toward_bands
+
+LOUDEST = 30.0  # dB that a band is raised at most in one iteration
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Args:
+    magnitude: ``[channels, time, bins]``, root of the power that is expected in each bin.
+    certainty: of the same shape, 0..1: how far iterations pull each bin to its magnitude; None for nowhere.
+    """
+
+    magnitude: Tensor
+    certainty: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Args:
+    iterations: of Griffin-Lim.
+    momentum: of the fast Griffin-Lim algorithm.
+    noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
+    """
+
+    iterations: int
+    momentum: float
+    noise_above: float
+
+
+def render(
+    outline: Outline, known: Tensor, frames: Tensor, past: Tensor, spec: MelSpec, how: Refinement, noise: Tensor
+) -> Tensor:
+    """One block; it can be differentiated.
+
+    Args:
+        outline: of the block.
+        known: ``[channels, 1 + ready, bins]`` spectra of the window before the block and of the first ones in it.
+        frames: ``[channels, time, n_mels]`` log-mel.
+        past: ``[channels, >= pinned]`` samples just before the block.
+        noise: ``[channels, time, bins]`` spectra of unit power.
+
+    Returns:
+        ``[channels, time * hop]`` samples.
+    """
+    start = synthesise(_start(outline.magnitude, known, noise, spec, how.noise_above), past, spec)
+    target = toward_bands(frames, spec, LOUDEST)
+    if outline.certainty is not None:
+        target = first_toward(outline.magnitude, outline.certainty, target)
+    return iterate(start, target, spec, how.iterations, how.momentum)[:, pinned(spec) :]
+
+
+def _start(magnitude: Tensor, known: Tensor, noise: Tensor, spec: MelSpec, noise_above: float) -> Tensor:
+    """Spectra ``[channels, time, bins]`` to set out from."""
+    ready = known.shape[1] - 1
+    split = min(round(noise_above / spec.sample_rate * spec.n_fft), spec.bins)
+    start = noise[:, ready:] * magnitude[:, ready:]
+    if split:
+        wanted = magnitude[:, ready:, :split]
+        lead = torch.cat([known[:, -1:, :split].abs(), wanted], dim=1).detach()  # winding phases have no gradient
+        phases = integrate(lead, known[:, -1, :split].angle(), spec)
+        start = torch.cat([torch.polar(wanted, phases), start[..., split:]], dim=-1)
+    return torch.cat([known[:, 1:], start], dim=1)
+
+
+def white_noise(shape: torch.Size, spec: MelSpec, generator: torch.Generator | None = None) -> Tensor:
+    """Spectra ``[channels, time, bins]`` of white noise, of unit power: its phases agree from frame to frame."""
+    channels, frames = shape[:2]
+    white = torch.randn(channels, pinned(spec) + frames * spec.hop, generator=generator)
+    return analyse(white, spec) / float(hann(spec, white.device).square().sum().sqrt())
+
+
+class OutlineStream(BlockStream):
+    """A stream of blocks that are rendered so.
+
+    Args:
+        seed: of the noise.
+        how: they are refined.
+    """
+
+    def __init__(self, spec: MelSpec, channels: int, past: Tensor | None, seed: int, how: Refinement) -> None:
+        super().__init__(spec, channels, past)
+        self.how = how
+        self._noise = torch.Generator().manual_seed(seed)
+
+    @abstractmethod
+    def outline(self, frames: Tensor, final: int) -> Outline:
+        """Of a block's ``[channels, time, n_mels]`` frames and those ahead of it, ``final`` of them its own."""
+
+    def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
+        outline = self.outline(frames, final)
+        noise = white_noise(frames.shape, self.spec, self._noise).to(frames.device)
+        return render(outline, self._known(past, guess), frames, past, self.spec, self.how, noise)
+
+    def _known(self, past: Tensor, guess: Tensor | None) -> Tensor:
+        """Spectra of the last window of the past, then of those that reach no further than the guess."""
+        spec = self.spec
+        ready = 0 if guess is None else max((guess.shape[-1] - pinned(spec)) // spec.hop, 0)
+        samples = past if guess is None else torch.cat([past, guess[:, : ready * spec.hop]], dim=-1)
+        return analyse(samples, spec)[:, -1 - ready :]
