@@ -22,6 +22,8 @@ COMMANDS = {
     "render": ("render", "Render many continuations from a table of jobs."),
     "vocode": ("vocode", "Analyse a recording to mel frames and render them back."),
     "evaluate": ("evaluate", "Measure a continuation against real audio."),
+    "infill": ("infill", "Play some bars of a MIDI file anew."),
+    "accompany": ("accompany", "Let further parts play along with a MIDI file."),
     "compare": ("compare", "Compare configurations, of sound and of notes, on the same pieces."),
     "info": ("info", "Describe an audio file or a Run."),
 }

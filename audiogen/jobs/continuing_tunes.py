@@ -201,13 +201,14 @@ def _described(
         "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
         "seed": request.seed,
-        "settings": settings | _learned(run),
+        "settings": settings | learned_from(run),
         "versions": versions(),
         "measures": measured(tune, tail),
     }
 
 
-def _learned(run: Run | None) -> dict[str, Any]:
+def learned_from(run: Run | None) -> dict[str, Any]:
+    """What predicted, for the sidecar."""
     if run is None:
         return {"run": None, "training": None, "model": {"kind": "markov", "order": ORDER}}
     path = str(run.path) if run.path else None

@@ -194,9 +194,13 @@ class Markov(Model):
             likely[level.keys[first:last] % self.size] += level.kept[first:last]
         return likely
 
+    def log_probabilities(self, state: State) -> Tensor:
+        """Of the next token, ``[batch, size]``."""
+        contexts, places = state.unique(dim=0, return_inverse=True)  # many of a batch have drawn the same
+        return torch.stack([self.probabilities(context) for context in contexts]).log()[places]
+
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        likely = torch.stack([self.probabilities(context) for context in state])
-        drawn = draw(likely.log(), sampling)
+        drawn = draw(self.log_probabilities(state), sampling)
         return drawn, torch.cat([state, drawn[:, None]], dim=1)[:, -self.order :] if self.order else state
 
 

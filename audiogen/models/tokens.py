@@ -112,6 +112,10 @@ class Tokens(Model):
         *_, (logits, state) = self._pieces(prompt)
         return logits[:, -1], state
 
+    def log_probabilities(self, state: State) -> Tensor:
+        """Of the next token, ``[batch, size]``."""
+        return state[0].log_softmax(-1)
+
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         logits, memory = state
         token = draw(logits, sampling)

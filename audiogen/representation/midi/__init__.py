@@ -11,7 +11,7 @@ from audiogen.representation.midi.reading import read_midi
 from audiogen.representation.midi.rendering import default_soundfont, render
 from audiogen.representation.midi.table import TOKENIZERS, Midi, tokenizer_of
 from audiogen.representation.midi.tokens import Decoder, Tokenizer
-from audiogen.representation.midi.tune import NOTE, Part, Tune, augmented, joined
+from audiogen.representation.midi.tune import NOTE, Part, Tune, augmented, joined, tidy
 from audiogen.representation.midi.writing import extend_midi, write_midi
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "read_midi",
     "render",
     "split_abc",
+    "tidy",
     "tokenizer_of",
     "tune_of_abc",
     "write_midi",

@@ -19,7 +19,7 @@ import numpy as np
 
 from audiogen.audio import AudioWarning
 from audiogen.representation.midi.events_decoder import EventsDecoder
-from audiogen.representation.midi.tokens import Decoder, Tokenizer
+from audiogen.representation.midi.tokens import Tokenizer
 from audiogen.representation.midi.tune import Tune, bar_ticks, latest, tidy, tidy_pedals
 
 PAGE = 8
@@ -160,7 +160,7 @@ class Events(Tokenizer):
         found = [index for index, name in enumerate(self.vocabulary) if name.startswith(kind + " ")]
         return range(found[0], found[-1] + 1)
 
-    def decoder(self, prompt: Tune | None = None) -> Decoder:
+    def decoder(self, prompt: Tune | None = None) -> EventsDecoder:
         return EventsDecoder(self.vocabulary, self.resolution, self.page, None if prompt is None else prompt.parts)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 
 from audiogen.representation.midi.tokens import Decoder
@@ -54,6 +56,14 @@ class EventsDecoder(Decoder):
         self.last = "start"
         self.reached = (-1, 128)  # last part and pitch struck at this moment: the next lies behind them
         self.pedalled: dict[int, str] = {}
+
+    def branch(self) -> EventsDecoder:
+        """Another decoder that has read the same tokens."""
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, list | dict) and name not in ("meanings", "ids", "values"):
+                setattr(other, name, value.copy())
+        return other
 
     @property
     def bar_length(self) -> int:

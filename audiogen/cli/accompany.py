@@ -1,0 +1,36 @@
+"""audiogen accompany: a melody in, the melody with further parts out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audiogen.cli.filling import drawing_options
+from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite
+
+
+@click.command("accompany")
+@click.argument("melody", type=FILE)
+@click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
+@click.option("--run", "run_folder", type=FILE, required=True, help="Predict by this Run, of tunes of several parts.")
+@click.option("--parts", type=click.IntRange(1, 15), default=3, show_default=True, help="Parts to add.")
+@click.option("--program", type=click.IntRange(0, 127), help="General MIDI program of the new parts.")
+@drawing_options
+@FORCE
+def accompany(
+    melody: Path, out: Path, run_folder: Path, parts: int, program: int | None, force: bool, **asked: Any
+) -> None:
+    """Let further parts play along with MELODY, a MIDI file of any number of parts, which stays as it is.
+
+    The Run decides what it sounds like: one that has learned four-part chorales (audiogen train
+    configs/midi/lstm.yaml --data FOLDER -o RUN) adds alto, tenor and bass. Beside OUT, OUT.json says what was done.
+    """
+    from audiogen.jobs.filling_tunes import Drawing, accompany
+    from audiogen.jobs.naming import sidecar_of
+    from audiogen.run import Run
+
+    refuse_to_overwrite(out, sidecar_of(out), force=force)
+    told = accompany(melody, out, parts, program, Run.open(run_folder), Drawing(**asked))
+    click.echo(f"{out}: {told['added']['notes']} notes in {parts} parts added")

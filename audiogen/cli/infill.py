@@ -1,0 +1,48 @@
+"""audiogen infill: some bars of a MIDI file, played anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from audiogen.cli.filling import drawing_options
+from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite
+
+
+@click.command("infill")
+@click.argument("tune", type=FILE)
+@click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
+@click.option("--bars", required=True, metavar="FIRST-LAST", help="Bars to play anew, from 1 on: 9-12, or 9.")
+@click.option("--run", "run_folder", type=FILE, help="Predict by this Run.")
+@drawing_options
+@FORCE
+def infill(tune: Path, out: Path, bars: str, run_folder: Path | None, force: bool, **asked: Any) -> None:
+    """Play some bars of TUNE, a MIDI file, anew, so that they lead from the bars before them to those behind.
+
+    All other notes stay as they are. Without --run, a Markov chain learns from the other bars. Beside OUT, OUT.json
+    says what was done.
+    """
+    from audiogen.jobs.filling_tunes import Drawing, infill
+    from audiogen.jobs.naming import sidecar_of
+    from audiogen.run import Run
+
+    refuse_to_overwrite(out, sidecar_of(out), force=force)
+    run = Run.open(run_folder) if run_folder is not None else None
+    told = infill(tune, out, bars_of(bars), run, Drawing(**asked))
+    click.echo(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
+
+
+def bars_of(text: str) -> tuple[int, int]:
+    """``"9-12"`` -> (9, 12); ``"9"`` -> (9, 9).
+
+    Raises:
+        InputError: it is neither.
+    """
+    from audiogen.errors import InputError
+
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        raise InputError("--bars", f"{text} names no bars", "write the first and the last one, for example 9-12")
+    return int(first), int(last or first)
