@@ -25,7 +25,7 @@ from audiogen.audio import Recording, read
 from audiogen.evaluation.judge import Judge
 from audiogen.experiment import read_experiment, write_text
 from audiogen.generation.continuation import Continuer
-from audiogen.jobs.continuing import single_recording
+from audiogen.jobs.predicting import single_recording
 from audiogen.models import Sampling
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run

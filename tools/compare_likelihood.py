@@ -24,7 +24,7 @@ import torch
 from audiogen.audio import Recording, read
 from audiogen.evaluation.likelihood import LinearAutoregression, one_step_likelihood
 from audiogen.experiment import read_experiment, write_text
-from audiogen.jobs.continuing import single_recording
+from audiogen.jobs.predicting import single_recording
 from audiogen.representation.hearing import hear
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.training.fit import train
@@ -53,10 +53,11 @@ def compared(path: Path, heads: list[str], overrides: list[str], budget: float |
         stop = len(frames) // representation.patch * representation.patch
         latents = representation.encode(frames[:stop], centre)
         later = stop // representation.patch - cut // representation.patch
-        nats = one_step_likelihood(run.model, latents[None])  # type: ignore[arg-type]
+        nats = one_step_likelihood(run.model, latents[None], later)  # type: ignore[arg-type]
         assert nats is not None, f"head {head} has no density"
-        found[head] = float(nats[0, -later:].mean()) / representation.features
-        found["seconds"][head] = round(time.monotonic() - started, 1)
+        name = experiment.model.options.head.kind
+        found[name] = float(nats.mean()) / representation.features
+        found["seconds"][name] = round(time.monotonic() - started, 1)
         if LINEAR not in found:
             found[LINEAR] = linear(representation, frames[:cut], centre, latents, later)
             found["frames"] = later
@@ -103,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of recordings, 8 s or longer")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--heads", nargs="+", default=["mixture", "flow"])
+    parser.add_argument("--heads", nargs="+", default=["mixture", "lowrank", "flow"], help="kinds, or {kind: ..., ...}")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
     parser.add_argument("--budget", type=float, help="most seconds of each training")
@@ -116,9 +117,10 @@ def main() -> None:
             rows.append(compared(path, asked.heads, asked.set, asked.budget))
             print(rows[-1], file=sys.stderr, flush=True)
             write_text(store, "".join(json.dumps(row) + "\n" for row in rows))
-    settings = ", ".join([*asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])]) or "the defaults"
+    settings = ", ".join([*asked.heads, *asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])])
+    heads = [read_experiment(None, (f"model.head={head}",)).model.options.head.kind for head in asked.heads]
     head = f"# One-step likelihood of held-back frames\n\nSettings: {settings}.\n\n"
-    write_text(asked.output, head + table(rows, asked.heads))
+    write_text(asked.output, head + table(rows, heads))
     print(asked.output.read_text("utf-8"))
 
 

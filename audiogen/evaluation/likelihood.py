@@ -24,20 +24,23 @@ TRIED = 0.2  # share of the frames to fit that decides between them
 
 
 @torch.no_grad()
-def one_step_likelihood(model: Sequence, frames: Tensor) -> Tensor | None:
-    """Nats of each frame but the first.
+def one_step_likelihood(model: Sequence, frames: Tensor, last: int | None = None) -> Tensor | None:
+    """Nats of the last frames given all before them.
 
     Args:
         model: in evaluation mode.
         frames: ``[batch, time, features]``.
+        last: how many; None for all but the first.
 
     Returns:
-        ``[batch, time - 1]``; None where the head has no density.
+        ``[batch, last]``; None where the head has no density.
     """
-    nats = model.log_likelihood(frames)
-    if nats is not None or not isinstance(model.head, Flow):
-        return nats
-    return flow_log_likelihood(model.head, *model.targets(frames)).view(len(frames), -1) - model.log_volume
+    context, target = (part.unflatten(0, (len(frames), -1))[:, -(last or 0) :] for part in model.targets(frames))
+    known, wanted = context.flatten(0, 1), target.flatten(0, 1)
+    nats = model.head.log_likelihood(known, wanted)
+    if nats is None and isinstance(model.head, Flow):
+        nats = flow_log_likelihood(model.head, known, wanted)
+    return None if nats is None else nats.view(len(frames), -1) - model.log_volume
 
 
 def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int = STEPS) -> Tensor:
@@ -64,7 +67,7 @@ def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int =
         slope_there, spread_there = _slope_and_divergence(head, point - step * slope, then)
         point = point - 0.5 * step * (slope + slope_there)
         total = total + 0.5 * step * (spread + spread_there)
-    return -0.5 * (point.square() + math.log(2 * math.pi)).sum(-1) - total
+    return head.log_noise(point) - total
 
 
 def _slope_and_divergence(head: Flow, point: Tensor, modulations: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

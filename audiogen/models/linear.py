@@ -47,7 +47,8 @@ class LinearPrediction(nn.Module):
 
     def left(self, frames: Tensor, expected: Tensor) -> Tensor:
         """What was not expected of frames ``[..., features]``, whitened."""
-        return torch.linalg.solve_triangular(self.root, (frames - expected).unsqueeze(-1), upper=False).squeeze(-1)
+        rest = (frames - expected).flatten(0, -2)
+        return torch.linalg.solve_triangular(self.root.T, rest, upper=True, left=False).view(frames.shape)
 
     def frames(self, expected: Tensor, left: Tensor) -> Tensor:
         """The frames ``[..., features]`` of which `left` was left."""

@@ -87,8 +87,9 @@ def train(
         model.prepare(lessons.sequences())
         fitting = Fitting(model, lessons, experiment)
         held = lessons.validation()
-        trainer = _trainer(fitting, folder, budget, started, where, held is not None)
-        _fit(trainer, fitting, held, checkpoint)
+        trainer = fitting.trainer = _trainer(fitting, folder, budget, started, where, held is not None)
+        if any(weight.requires_grad for weight in model.parameters()):  # some Models are prepared, and done
+            _fit(trainer, fitting, held, checkpoint)
     run = _finished(fitting, lessons, time.monotonic() - started)
     if folder is not None:
         run.save(folder)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 import torch
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, multivariate_t
 from torch import Tensor
 
 from audiogen.evaluation.likelihood import LinearAutoregression, flow_log_likelihood, one_step_likelihood
 from audiogen.experiment import Experiment
+from audiogen.models import Sampling
 from audiogen.models.heads.flow import Flow, FlowOptions
 from audiogen.models.sequence import Sequence
 
@@ -46,6 +47,19 @@ def test_a_flow_between_gaussians_has_their_density() -> None:
     assert rough < 0.1
 
 
+def test_heavy_tails_are_those_of_student() -> None:
+    head = Flow(3, 2, FlowOptions(width=8, tails=5))
+    scale = torch.full((2,), (3 / 5) ** 0.5).diag()  # of unit variance
+    points = 3 * torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    truth = multivariate_t(shape=scale.square().numpy(), df=5).logpdf(points.numpy())
+    with torch.no_grad():
+        found = flow_log_likelihood(head, torch.zeros(40, 3), points)  # untrained: the noise itself
+        drawn = head.sample(torch.zeros(40000, 3), Sampling(generator=torch.Generator().manual_seed(1)))
+    np.testing.assert_allclose(found.numpy(), truth, atol=1e-3)
+    assert float(drawn.std()) == pytest.approx(1, abs=0.03)
+    assert float(drawn.pow(4).mean()) > 5  # 9 in Student's with five degrees, 3 in a Gaussian
+
+
 def test_an_untrained_flow_is_standard_noise(tiny: Callable[..., Experiment]) -> None:
     model = Sequence(5, tiny("model.head={kind: flow, width: 8}").model.options).eval()
     frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
@@ -74,6 +88,7 @@ def test_heads_answer_for_themselves_or_not_at_all(tiny: Callable[..., Experimen
     found = one_step_likelihood(mixture, frames)
     assert found is not None
     torch.testing.assert_close(found, mixture.log_likelihood(frames).detach())
+    torch.testing.assert_close(one_step_likelihood(mixture, frames, last=2), found[:, -2:])
     assert one_step_likelihood(Sequence(5, tiny("model.head=point").model.options).eval(), frames) is None
 
 

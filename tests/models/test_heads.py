@@ -184,6 +184,11 @@ def test_only_mixtures_have_a_density(kind: str):
     assert (found is not None) == (kind in WITH_DENSITY)
 
 
+def test_tails_need_a_variance():
+    with pytest.raises(ValueError, match="must be 0, or 3 or more"):
+        FlowOptions(tails=2)
+
+
 def test_the_flow_learns_two_modes_that_depend_on_the_context():
     """Points at (+-1, c): a flow must split the first coordinate and follow the second."""
     torch.manual_seed(0)

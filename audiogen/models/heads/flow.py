@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.ranges import Count, Share
+from audiogen.ranges import Count, Share, Whole
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,9 @@ class FlowOptions:
     steps: Heun steps from noise to frame when sampling; each costs two passes. After 4 the frames are within
         3 % (rms) of those after 60.
     dropout: share of units dropped in each block, in training.
+    tails: 0 starts from Gaussian noise; 3 and more from Student's t of so many degrees of freedom, of unit variance,
+        which describes sound that is now softer, now louder (Pandey et al. 2024, "Heavy-tailed diffusion models", arXiv
+        2410.14171).
     """
 
     width: Count = 128
@@ -38,6 +41,11 @@ class FlowOptions:
     draws: Count = 2
     steps: Count = 5
     dropout: Share = 0.0
+    tails: Whole = 0
+
+    def __post_init__(self) -> None:
+        if self.tails in (1, 2):
+            raise ValueError(f"tails ({self.tails}) must be 0, or 3 or more: fewer degrees of freedom have no variance")
 
 
 class AdaptiveBlock(nn.Module):
@@ -104,13 +112,13 @@ class Flow(Head):
 
     def __init__(self, context: int, features: int, options: FlowOptions) -> None:
         super().__init__(context, features, options)
-        self.features, self.draws, self.steps = features, options.draws, options.steps
+        self.features, self.draws, self.steps, self.tails = features, options.draws, options.steps, options.tails
         self.velocity = Velocity(context, features, options)
 
     def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
         condition = self.velocity.context(context).repeat(self.draws, 1)
         frame = frame.repeat(self.draws, 1)
-        noise = torch.randn_like(frame)
+        noise = self._tailed(torch.randn(len(frame), self.features + self.tails, device=frame.device))
         # Logit-normal times spend the draws where the velocity is hard to tell (Esser et al. 2024, arXiv
         # 2403.03206).
         time = torch.randn(len(frame), 1, device=frame.device).sigmoid()
@@ -120,7 +128,8 @@ class Flow(Head):
         return {"loss": error, "flow": error.detach()}
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
-        point = math.sqrt(sampling.temperature) * sampling.normal(len(context), self.features, device=context.device)
+        noise = self._tailed(sampling.normal(len(context), self.features + self.tails, device=context.device))
+        point = math.sqrt(sampling.temperature) * noise
         times = torch.linspace(0, 1, self.steps + 1, device=context.device).view(-1, 1, 1)
         modulations = self.velocity.modulations(times, self.velocity.context(context))
         step = 1 / self.steps
@@ -129,3 +138,16 @@ class Flow(Head):
             slope_there = self.velocity(point + step * slope, then)
             point = point + 0.5 * step * (slope + slope_there)
         return point
+
+    def _tailed(self, normal: Tensor) -> Tensor:
+        """Noise ``[n, features]`` from normal draws ``[n, features + tails]``."""
+        noise, others = normal.split([self.features, self.tails], dim=-1)
+        return noise * ((self.tails - 2) / others.square().sum(-1, keepdim=True)).sqrt() if self.tails else noise
+
+    def log_noise(self, point: Tensor) -> Tensor:
+        """``[n]`` nats of noise ``[n, features]``."""
+        power, size, tails = point.square().sum(-1), self.features, self.tails
+        if not tails:
+            return -0.5 * (power + size * math.log(2 * math.pi))
+        height = math.lgamma((tails + size) / 2) - math.lgamma(tails / 2) - size / 2 * math.log((tails - 2) * math.pi)
+        return height - (tails + size) / 2 * torch.log1p(power / (tails - 2))

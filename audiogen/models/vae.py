@@ -1,0 +1,135 @@
+"""Variational recurrent network (Chung et al. 2015, arXiv 1506.02216): a latent a frame, whose prior the past gives.
+
+The recurrence hears frames only, not latents, so that all frames of a window are trained at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audiogen.choice import Choice, choice
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.base import Model, Sampling, State
+from audiogen.ranges import Count, NonNegative, Positive, Share, Whole
+
+PIECE = 1024  # frames of a prompt that are read at once
+
+
+@dataclass(frozen=True)
+class VAEOptions:
+    """Args:
+    backbone: options of one of `BACKBONES`.
+    latents: size of the latent of a frame.
+    width: units of the networks for prior, posterior and frame.
+    dropout: share of the context's units dropped, in training.
+    warmup: training steps over which the Kullback-Leibler term rises to its full weight (Bowman et al. 2016, arXiv
+        1511.06349).
+    free: nats of each latent that cost nothing, so that it is not left unused (Kingma et al. 2016, arXiv 1606.04934).
+    floor: smallest standard deviation of a frame, in units of the (normalised) frame.
+    """
+
+    backbone: Choice = choice(BACKBONES, "lstm")
+    latents: Count = 16
+    width: Count = 128
+    dropout: Share = 0.1
+    warmup: Whole = 100
+    free: NonNegative = 0.05
+    floor: Positive = 0.1
+
+
+class Gaussian(nn.Module):
+    """A network that gives mean and standard deviation of ``size`` values.
+
+    Args:
+        known: size of what they depend on.
+        width: units of the hidden layer.
+        size: number of values.
+        floor: smallest deviation.
+    """
+
+    def __init__(self, known: int, width: int, size: int, floor: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(known, width), nn.SiLU(), nn.Linear(width, 2 * size))
+        self.floor = floor
+
+    def forward(self, *known: Tensor) -> tuple[Tensor, Tensor]:
+        """Tensors ``[..., parts of known]`` -> means and deviations ``[..., size]``."""
+        mean, raw = self.layers(torch.cat(known, dim=-1)).chunk(2, dim=-1)
+        return mean, nn.functional.softplus(raw) + self.floor
+
+
+class VAE(Model):
+    """p(frame | latent, earlier frames) p(latent | earlier frames). Temperature tau multiplies both variances.
+
+    Args:
+        features: size of a frame.
+        options: see `VAEOptions`.
+    """
+
+    Options = VAEOptions
+    step_count: Tensor
+
+    def __init__(self, features: int, options: VAEOptions) -> None:
+        super().__init__()
+        self.features, self.options = features, options
+        self.backbone = BACKBONES[options.backbone.kind](features, options.backbone.options)
+        self.dropout = nn.Dropout(options.dropout)
+        known, latents = self.backbone.width, options.latents
+        self.prior = Gaussian(known, options.width, latents, 1e-3)
+        self.posterior = Gaussian(known + features, options.width, latents, 1e-3)
+        self.decoder = Gaussian(known + latents, options.width, features, options.floor)
+        self.register_buffer("step_count", torch.zeros(()))  # of training so far
+
+    @property
+    def weight(self) -> float:
+        """Of the Kullback-Leibler term at this step of the training; 1 outside of it."""
+        return min(float(self.step_count + 1) / (self.options.warmup + 1), 1.0) if self.training else 1.0
+
+    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
+        context, _ = self.backbone(frames[:, :-1])
+        context, target = self.dropout(context), frames[:, 1:]
+        prior, posterior = self.prior(context), self.posterior(context, target)
+        latent = posterior[0] + posterior[1] * torch.randn_like(posterior[0])
+        nats = -_density(target, *self.decoder(context, latent)).sum(-1).mean()
+        each = _divergence(posterior, prior).mean((0, 1))  # of each latent
+        bound = nats + self.weight * each.clamp(min=self.options.free).sum()
+        if self.training:
+            self.step_count += 1
+        return {"loss": bound / self.features, "nll": nats.detach(), "kl": each.sum().detach()}
+
+    def start(self, prompt: Tensor) -> State:
+        state: State = None
+        for piece in prompt.split(PIECE, dim=1):
+            context, state = self.backbone(piece, state)
+        return context[:, -1], state
+
+    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+        context, _ = state
+        latent = self._drawn(self.prior(context), sampling)
+        frame = self._drawn(self.decoder(context, latent), sampling)
+        return frame, self.read(state, frame)
+
+    def _drawn(self, gaussian: tuple[Tensor, Tensor], sampling: Sampling) -> Tensor:
+        mean, deviation = gaussian
+        return mean + math.sqrt(sampling.temperature) * deviation * sampling.normal(*mean.shape, device=mean.device)
+
+    def read(self, state: State, frame: Tensor) -> State:
+        """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""
+        context, memory = self.backbone(frame.unsqueeze(1), state[1])
+        return context[:, -1], memory
+
+
+def _density(value: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Nats of each value under a Gaussian of its own."""
+    return -0.5 * (((value - mean) / deviation).square() + math.log(2 * math.pi)) - deviation.log()
+
+
+def _divergence(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
+    """Kullback-Leibler divergence of each Gaussian of ``other`` from that of ``one``, in nats."""
+    ratio = one[1] / other[1]
+    return 0.5 * (ratio.square() + ((one[0] - other[0]) / other[1]).square() - 1) - ratio.log()
