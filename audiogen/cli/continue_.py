@@ -49,10 +49,11 @@ def continue_(
 ) -> None:
     """Continue PROMPT, a recording or a MIDI file (as MIDI, or rendered where OUT is a sound file).
 
-    Without --run, a model is trained on the prompt first (a minute or so; a MIDI file is learned at once, by a Markov
-    chain, unless --config, --budget or KEY=VALUE asks for a training), and on the recording that --morph names. Beside
-    OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides
-    the configuration, for example training.steps=200.
+    Without --run, a model is trained on the prompt first (half a minute or so), and the one that ships with audiogen is
+    taken instead where it goes on better; --budget 0 takes that at once; --config or KEY=VALUE train one of your own.
+    A MIDI file is learned at once, by a Markov chain, unless --config, --budget or KEY=VALUE asks for a training.
+    Beside OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE
+    overrides the configuration, for example training.steps=200.
     """
     from audiogen.audio import Writer
     from audiogen.errors import InputError
@@ -75,7 +76,7 @@ def continue_(
             raise InputError("--run", "one Run continues a tune", "name one")
         continue_tune(prompt, outs, next(iter(run_folders), None), config, overrides, budget, device, asked)
         return
-    experiment = None if run_folders else read_experiment(config, overrides)
+    experiment = read_experiment(config, overrides) if config is not None or overrides else None
     continue_sound(prompt, outs, run_folders, experiment, budget, device, without(asked, PLAIN, "a recording"))
 
 

@@ -62,7 +62,7 @@ def continue_tune(
     from audiogen.run import Run
 
     request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
-    trained = config is not None or overrides or budget is not None
+    trained = config is not None or overrides or budget
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder) if run_folder is not None else None
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]

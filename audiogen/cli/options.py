@@ -14,7 +14,10 @@ DEVICE = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
 FORCE = click.option("--force", is_flag=True, help="Overwrite what is there.")
-BUDGET = click.option("--budget", type=click.FloatRange(min=0, min_open=True), help="Most seconds of training.")
+TRAINING_BUDGET = click.option(
+    "--budget", type=click.FloatRange(min=0, min_open=True), help="Most seconds of training."
+)
+BUDGET = click.option("--budget", type=click.FloatRange(min=0), help="Most seconds of training; 0 for none.")
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 FILE = click.Path(path_type=Path)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, Resampler
-from audiogen.generation.guard import LevelGuard, SpectrumGuard
+from audiogen.generation.guard import LevelGuard, PeakGuard, SpectrumGuard
 from audiogen.generation.handles import Gain, Handles, Tilt
 from audiogen.generation.join import join
 from audiogen.generation.mixture import Combination, Mixture
@@ -84,10 +84,11 @@ class Continuer:
         tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
+        within = PeakGuard(self.prompt.samples, self.prompt.sample_rate)
         for block in self.resampled(map(tilt, self.rendered(pieces, seed))):
             held = guard(block)
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
-            yield (self.heard.rotation.T @ held).astype(np.float32)
+            yield within((self.heard.rotation.T @ held).astype(np.float32))
 
     def rendered(self, pieces: Iterable[Tensor], seed: int) -> Iterator[np.ndarray]:
         """``[time, channels * n_mels]`` frames -> principal channels ``[channels, time]`` at the spec's rate."""

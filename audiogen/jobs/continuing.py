@@ -12,13 +12,14 @@ import numpy as np
 from audiogen.audio import Recording, Writer, read, subtype_for
 from audiogen.errors import InputError
 from audiogen.evaluation.measures import measure_continuation
-from audiogen.experiment import Experiment, Shares, dump_json, to_tree, write_text
+from audiogen.experiment import Experiment, dump_json, to_tree, write_text
 from audiogen.generation.continuation import Continuer, silence
 from audiogen.generation.loop import close_loop, loop_on_itself
 from audiogen.generation.mixture import Combination
 from audiogen.generation.morph import Morph, fitted
 from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
 from audiogen.jobs.naming import sidecar_of
+from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.request import LONGEST, Request
 from audiogen.progress import progress
 from audiogen.run import Run
@@ -42,12 +43,6 @@ class Toward:
     run: Runs | None = None
 
 
-def single_recording(experiment: Experiment) -> Experiment:
-    """The experiment as it is used on one prompt: nothing is held back for testing, nothing is logged."""
-    shares = Shares(experiment.training.shares.validation, 0.0)
-    return replace(experiment, training=replace(experiment.training, shares=shares))
-
-
 def continue_recording(
     prompt: Recording,
     out: Path | str,
@@ -64,9 +59,9 @@ def continue_recording(
         prompt: what is continued.
         out: audio file to write; the suffix names the container.
         request: what is asked of the tail.
-        run: what predicts, one Run or a Combination; None trains one on the prompt by ``experiment`` first.
-        experiment: None for the defaults.
-        budget: most wall-clock seconds for that training.
+        run: what predicts, one Run or a Combination; None for `predictor_of` the prompt.
+        experiment: what is trained on the prompt; None for the default, or the base if that goes on better.
+        budget: most wall-clock seconds of training; 0 for the base as it is.
         device: "auto", "cpu" or "cuda".
         toward: what the tail turns into on its way; None for more of the prompt.
 
@@ -115,13 +110,6 @@ def continue_variations(
         sidecar["warnings"] = [*said, *general, *particular]
         write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
-
-
-def predictor_of(recording: Recording, experiment: Experiment | None, budget: float | None, device: str) -> Run:
-    """A Run for one recording."""
-    from audiogen.training.fit import train
-
-    return train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
 
 
 def continuer_of(prompt: Recording, run: Runs, vocoder: str | None, toward: Toward | None) -> Continuer | Morph:

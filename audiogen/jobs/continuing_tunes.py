@@ -19,8 +19,9 @@ from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import SCALARS, melodic
 from audiogen.experiment import Experiment, dump_json, read_experiment, to_tree, write_text
 from audiogen.generation.tunes import TuneContinuer, late, markov_chain
-from audiogen.jobs.continuing import LONGEST, Clock, heard_warnings, single_recording
+from audiogen.jobs.continuing import LONGEST, Clock, heard_warnings
 from audiogen.jobs.naming import sidecar_of
+from audiogen.jobs.predicting import single_recording
 from audiogen.models import Model, Sampling
 from audiogen.representation.midi import (
     TOKENIZERS,

@@ -22,7 +22,8 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.generation.mixture import open_runs
 from audiogen.jobs.bookkeeping import heard_warnings
-from audiogen.jobs.continuing import Runs, Toward, continue_variations, predictor_of, read_prompt
+from audiogen.jobs.continuing import Runs, Toward, continue_variations, read_prompt
+from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.rows import Clip
 from audiogen.run import METRICS, Run
 
@@ -86,7 +87,6 @@ def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs |
     key = hashlib.sha256(f"{source} {task.budget}".encode()).hexdigest()
     folder = task.folder / RUNS / f"{path.stem}-{key[:12]}"
     if not (folder / METRICS).is_file():  # what is written last
-        assert clip.experiment is not None
         predictor_of(recording, clip.experiment, task.budget, task.device).save(folder)
     return Run.open(folder)
 

@@ -60,10 +60,10 @@ class Clip:
         row: where it comes from.
         prompt: what is continued.
         request: what is asked of the tail.
-        runs: folders of the Runs that predict; none to train by ``experiment``.
+        runs: folders of the Runs that predict; none for `predictor_of` the prompt.
         weights: of several Runs; none for equal ones.
         morph: recording that the tail turns into, if any.
-        experiment: None with a Run.
+        experiment: None with a Run, and for the shipped base.
         source: digest of the prompt's content and of the Runs' or the experiment's: which Model it will be.
         target: the same of the morph's recording; empty without one.
     """
@@ -219,8 +219,10 @@ class Checker:
     def _model(self, row: Row, runs: tuple[Path, ...], weights: tuple[float, ...]) -> tuple[Experiment | None, str]:
         """What is trained, unless there are Runs, and a digest of what predicts."""
         config = row.values.get("config")
+        if not runs and config is None:
+            return None, "base"
         if not runs:
-            experiment = self._experiment(None if config is None else row.folder / str(config))
+            experiment = self._experiment(row.folder / str(config))
             return experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
         if config is not None:
             raise InputError("config", "a Run is trained already", "leave out either of the two")

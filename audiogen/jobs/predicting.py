@@ -1,0 +1,91 @@
+"""What predicts a prompt's continuation: a Model trained on it alone, or the shipped base, whichever goes on better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.evaluation.judge import Judge
+from audiogen.experiment import Experiment, Shares
+from audiogen.generation.continuation import Continuer
+from audiogen.pretrained import base as shipped_base
+from audiogen.run import Run
+
+SHORTEST_JUDGED = 1.0  # seconds of a held-back end that can be told from another
+LONGEST_JUDGED = 12.0  # seconds of it that are listened to
+ROLLOUTS = 3  # a candidate
+MARGIN = 0.1  # texture distance by which the base must be closer: so short an end says little more
+COPIES = 0.05  # share of a rollout that may be copied, beyond what the real end has of its own
+
+
+def single_recording(experiment: Experiment) -> Experiment:
+    """The experiment as it is used on one prompt: nothing is held back for testing, nothing is logged."""
+    shares = Shares(experiment.training.shares.validation, 0.0)
+    return replace(experiment, training=replace(experiment.training, shares=shares))
+
+
+def predictor_of(
+    recording: Recording, experiment: Experiment | None = None, budget: float | None = None, device: str = "auto"
+) -> Run:
+    """A Run for one recording.
+
+    Args:
+        recording: what will be continued.
+        experiment: trained on the recording; None for the default one, or for the shipped base where its rollouts are
+            closer to the recording's end, which no training has seen.
+        budget: most wall-clock seconds of training; 0 for the base as it is.
+        device: "auto", "cpu" or "cuda".
+
+    Returns:
+        The Run; where it was chosen, ``metrics["choice"]`` says by what.
+
+    Raises:
+        InputError: a recording too short to learn from, or an experiment without time to train it.
+    """
+    if budget == 0:
+        if experiment is not None:
+            raise InputError("--budget 0", "an experiment of one's own has to be trained", "leave one of them out")
+        return shipped_base()
+    from audiogen.training.fit import train  # here, so that the base alone never waits for the trainer library
+
+    run = train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
+    return run if experiment is not None else chosen(recording, run, shipped_base())
+
+
+def chosen(recording: Recording, trained: Run, base: Run) -> Run:
+    """The base, if its rollouts are closer to the recording's held-back end than the trained Run's; else that."""
+    held = trained.experiment.training.shares.validation * recording.seconds
+    if held < SHORTEST_JUDGED:
+        choice: dict[str, Any] = {"chosen": "trained", "why": "the recording is too short to hold its end back"}
+        return replace(trained, metrics=trained.metrics | {"choice": choice})
+    start = recording.cut(0, recording.length - round(held * recording.sample_rate))
+    end = recording.cut(start.length, start.length + round(min(held, LONGEST_JUDGED) * recording.sample_rate))
+    judge = Judge(start, end)
+    scores = {"trained": score(trained, start, end, judge), "base": score(base, start, end, judge)}
+    better = scores["base"] < scores["trained"] - MARGIN
+    choice = {
+        "chosen": "base" if better else "trained",
+        "held_back_seconds": round(end.seconds, 2),
+        "texture_distance": {name: round(value, 3) for name, value in scores.items()},
+    }
+    run = base if better else trained
+    return replace(run, metrics=run.metrics | {"choice": choice})
+
+
+def score(run: Run, start: Recording, end: Recording, judge: Judge) -> float:
+    """Mean texture distance to the real end of a few rollouts from the start; copying is worth a point a tenth."""
+    continuer = Continuer(run, start)
+    own = judge.copying(end)
+    allowed = COPIES + (own.share if own else 0.0)
+    values = []
+    for seed in range(ROLLOUTS):
+        samples = np.concatenate(list(continuer.tail(end.length, seed)), axis=1)
+        tail = Recording(samples, end.sample_rate)
+        texture, copied = judge.texture(tail), judge.copying(tail)
+        excess = max(0.0, (copied.share if copied else 0.0) - allowed)
+        values.append((texture.overall if texture else 1.0) + 10 * excess)
+    return float(np.mean(values))

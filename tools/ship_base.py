@@ -1,0 +1,76 @@
+"""Make a trained Run the base that ships with the package, with a card of what it was made of.
+
+python tools/ship_base.py RUN --manifest MANIFEST.tsv [--figures FILE.md]
+
+The manifest names the recordings (columns path, source_package, licence, author); files of the training that it does
+not name are synthetic textures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from audiogen.pretrained import BASE
+from audiogen.run import Run
+
+CARD = """# The base
+
+One Model for the mel frames of any recording. `audiogen continue PROMPT -o OUT.wav --budget 0` goes on with it at once;
+without a budget a Model of the prompt's own is trained beside it, and the better of the two is taken.
+
+- {parameters} parameters, {steps} steps ({hours:.1f} hours of one processor core), validation loss {loss:.4f} on
+  {held} recordings held back; kept: the averaged weights of step {best}.
+- Trained by `audiogen train configs/mel/pretrain.yaml --data FOLDER -o RUN` (resumable: `--resume`) on {real}
+  recordings and {synthetic} synthetic textures of `tools/make_synthetic_textures.py`. `config.yaml` says all.
+- A folder of your own sounds makes a better base for your work: the same command, then `audiogen continue --run RUN`.
+{figures}
+## Licence and credits
+
+The weights are available under CC-BY-SA 4.0, which the strictest of the recordings' licences asks for. Made from:
+
+| package | licence | author | recordings |
+| --- | --- | --- | --- |
+{credits}
+
+Recordings: {names}.
+"""
+
+
+def main() -> None:
+    """Copy the Run without what only its maker needs, and write the card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--figures", type=Path, help="Markdown to put into the card")
+    asked = parser.parse_args()
+    run = Run.open(asked.run)
+    with asked.manifest.open(encoding="utf-8", newline="") as file:
+        rows = {Path(row["path"]).name: row for row in csv.DictReader(file, delimiter="\t")}
+    split = run.metrics["split"]
+    used = [rows[name] for name in split if name in rows]
+    credits = Counter((row["source_package"], row["licence"], row["author"]) for row in used)
+    card = CARD.format(
+        parameters=run.metrics["parameters"],
+        steps=run.metrics["steps"],
+        best=run.metrics["best_step"],
+        loss=run.metrics["validation_loss"],
+        hours=run.metrics["seconds"] / 3600,
+        held=sum(part == "validation" for part in split.values()),
+        real=len(used),
+        synthetic=len(split) - len(used),
+        figures="\n" + asked.figures.read_text("utf-8").strip() + "\n" if asked.figures else "",
+        credits="\n".join(f"| {' | '.join(key)} | {count} |" for key, count in sorted(credits.items())),
+        names=", ".join(sorted(Path(row["path"]).stem for row in used)),
+    )
+    kept = ("steps", "best_step", "validation_loss", "parameters")
+    replace(run, metrics={name: run.metrics[name] for name in kept} | {"seconds": 0.0}).save(BASE)
+    (BASE / "CARD.md").write_text(card, encoding="utf-8")
+    print(f"{BASE}: {sum(file.stat().st_size for file in BASE.iterdir()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
