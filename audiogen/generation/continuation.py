@@ -120,7 +120,9 @@ class Continuer:
         configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind
         options = configured.options if kind == configured.kind else VOCODERS[kind].Options()
-        return build_vocoder(kind, self.spec, self.heard.samples, options)
+        # From where the frames begin, so that the frames of the source that were chosen are among the Vocoder's own.
+        source = self.heard.samples[:, self.heard.skipped :]
+        return build_vocoder(kind, self.spec, source, options)
 
     def tail(
         self, length: int, seed: int = 0, temperature: float = 1.0, handles: Handles = AS_IT_IS

@@ -33,6 +33,11 @@ class Heard:
     frames: Tensor
     spec: MelSpec
 
+    @property
+    def skipped(self) -> int:
+        """How many samples lie before the first frame's window."""
+        return max(self.samples.shape[-1] - self.spec.win, 0) % self.spec.hop
+
     def side_by_side(self, channels: int) -> Tensor:
         """``[frames, channels * n_mels]`` of the first principal channels; missing ones are silent."""
         frames = self.frames[:channels]
