@@ -1,10 +1,12 @@
 """How good are the continuations that `audiogen continue` makes by default? A Markdown table, worst first.
 
-    python tools/check_continuations.py FOLDER -o docs/continuations.md [--seeds 3] [--set KEY=VALUE ...]
+    python tools/check_continuations.py TEXTURES MUSIC -o docs/continuations.md [--seeds 3] [--at-once]
 
-The first three quarters of each recording are the prompt, the tail is as long as the rest (30 s at most) and
-is held against it. A seed is that of the training and of what is drawn. Every row that is finished is kept
-in a .jsonl beside the table, with the settings it was made by, and is not made again.
+A section for each folder. The first three quarters of each recording are the prompt, the tail is as long as
+the rest (30 s at most) and is held against it. A seed is that of what is drawn and, with --config or --set,
+of the training. With --at-once each tail is made a second time with a budget of 0 s: by the base as it is.
+Every row that is finished is kept in a .jsonl beside the table, with the settings it was made by, and is not
+made again: remove that file when the code has changed.
 """
 
 from __future__ import annotations
@@ -18,21 +20,21 @@ import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from continuation_tables import AT_ONCE, OUTPUT, Row, summary
 
 from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
 from audiogen.evaluation.baselines import BASELINES
 from audiogen.evaluation.judge import Judge
-from audiogen.evaluation.report import Candidate, judged, judged_real
-from audiogen.experiment import dump_yaml, read_experiment, write_text
+from audiogen.evaluation.report import judged, judged_real
+from audiogen.experiment import Experiment, dump_yaml, read_experiment, write_text
 from audiogen.jobs.continuing import Request, continue_variations
+from audiogen.pretrained import BASE
 from audiogen.run import METRICS, WEIGHTS, Run
 
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
-Row = dict[str, Any]
 
 
 def split(path: Path, seconds: float) -> tuple[Recording, Recording, float]:
@@ -44,13 +46,20 @@ def split(path: Path, seconds: float) -> tuple[Recording, Recording, float]:
     return prompt, rest, min(seconds, rest.seconds)
 
 
-def settings_of(arguments: argparse.Namespace) -> str:
+def settings_of(arguments: argparse.Namespace, budget: float | None) -> str:
     """A digest of everything but the recording and the seed that decides about a tail."""
     if arguments.run is not None:
         said = (arguments.run / WEIGHTS).read_bytes() + (arguments.run / METRICS).read_bytes()
     else:
         said = dump_yaml(read_experiment(arguments.config, tuple(arguments.set))).encode()
-    return hashlib.sha256(said + f"{arguments.seconds} {arguments.budget}".encode()).hexdigest()[:12]
+        if experiment_of(arguments, 0) is None:
+            said += (BASE / WEIGHTS).read_bytes()  # may be chosen instead of what is trained
+    return hashlib.sha256(said + f"{arguments.seconds} {budget}".encode()).hexdigest()[:12]
+
+
+def budget_of(name: str, arguments: argparse.Namespace) -> float | None:
+    """Most seconds of training for the tails of a name."""
+    return 0.0 if name == AT_ONCE else arguments.budget
 
 
 def candidates(path: Path, judge: Judge, seconds: float) -> Iterator[Row]:
@@ -64,28 +73,61 @@ def candidates(path: Path, judge: Judge, seconds: float) -> Iterator[Row]:
             print(f"{path.name}: {name}: {error}", file=sys.stderr)
 
 
-def output(prompt: Recording, judge: Judge, seconds: float, seed: int, arguments: argparse.Namespace) -> Row:
-    """The row of one tail, made as the command line makes it."""
+def experiment_of(arguments: argparse.Namespace, seed: int) -> Experiment | None:
+    """What is trained on a prompt; None for the default, as on the command line."""
+    if arguments.run is not None or not (arguments.config or arguments.set):
+        return None
+    return read_experiment(arguments.config, (*arguments.set, f"training.seed={seed}"))
+
+
+def outputs(
+    prompt: Recording, judge: Judge, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
+) -> Iterator[Row]:
+    """A row for each seed; the default is trained once for all, as for ``--variations``."""
+    own = experiment_of(arguments, 0) is not None
+    for group in [[seed] for seed in seeds] if own else [seeds]:
+        yield from tails(prompt, judge, seconds, group, name, arguments)
+
+
+def tails(
+    prompt: Recording, judge: Judge, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
+) -> Iterator[Row]:
+    """The rows of the tails of one training, made as the command line makes them; the name decides on the budget."""
     run = Run.open(arguments.run) if arguments.run is not None else None
-    overrides = (*arguments.set, f"training.seed={seed}")
-    experiment = None if run is not None else read_experiment(arguments.config, overrides)
-    request = Request(seconds=seconds, seed=seed, tail_only=True)
+    experiment, earlier = experiment_of(arguments, seeds[0]), 0.0
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
-        out = Path(folder) / "tail.wav"
-        sidecar = next(continue_variations(prompt, [(out, request)], run, experiment, arguments.budget))
-        tail = read(out)
-        if arguments.keep:
-            arguments.keep.mkdir(parents=True, exist_ok=True)
-            joined = np.concatenate([prompt.samples, tail.samples], axis=1)
-            stem = prompt.path.stem if prompt.path else "recording"
-            write(arguments.keep / f"{stem}-{seed}.wav", Recording(joined, prompt.sample_rate), "PCM_24")
-    timings = sidecar["timings"]
-    return {
-        **judged("output", tail, judge).row(),
-        "seconds": round(sum(timings.values()), 1),
-        "training": timings.get("training", 0.0),
-        "steps": (sidecar["settings"]["training"] or {}).get("best_step"),
-    }
+        outs = [Path(folder) / f"{seed}.wav" for seed in seeds]
+        wanted = [
+            (out, Request(seconds=seconds, seed=seed, tail_only=True)) for out, seed in zip(outs, seeds, strict=True)
+        ]
+        budget = budget_of(name, arguments)
+        for sidecar, out, seed in zip(
+            continue_variations(prompt, wanted, run, experiment, budget), outs, seeds, strict=True
+        ):
+            tail = read(out)
+            if arguments.keep:
+                keep_audio(prompt, tail, f"{name.replace(' ', '')}-{seed}", arguments.keep)
+            timings, training = sidecar["timings"], sidecar["settings"]["training"] or {}
+            spent = timings["generation"] + timings["measuring"]  # of all tails so far
+            yield {
+                "candidate": name,
+                "seed": seed,
+                "settings": settings_of(arguments, budget),
+                **judged(name, tail, judge).row(),
+                "seconds": round(sum(timings.values()) - earlier, 1),
+                "training": timings.get("training", 0.0),
+                "steps": training.get("best_step"),
+                "chosen": (training.get("choice") or {}).get("chosen"),
+            }
+            earlier = spent
+
+
+def keep_audio(prompt: Recording, tail: Recording, name: str, folder: Path) -> None:
+    """Leave prompt and tail for ears."""
+    folder.mkdir(parents=True, exist_ok=True)
+    joined = np.concatenate([prompt.samples, tail.samples], axis=1)
+    stem = prompt.path.stem if prompt.path else "recording"
+    write(folder / f"{stem}-{name}.wav", Recording(joined, prompt.sample_rate), "PCM_24")
 
 
 def kept_rows(store: Path) -> list[Row]:
@@ -102,11 +144,11 @@ def kept_rows(store: Path) -> list[Row]:
 def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[Row]:
     """All rows that were asked for; those that are missing are made, and kept one by one."""
     store.parent.mkdir(parents=True, exist_ok=True)
-    kept = kept_rows(store)
-    settings, found = settings_of(arguments), []
+    kept, found = kept_rows(store), []
     for path in files:
         prompt, rest, seconds = split(path, arguments.seconds)
-        judge, place = Judge(prompt, rest), {"recording": path.stem, "length": round(seconds, 3)}
+        judge = Judge(prompt, rest)
+        place = {"section": path.parent.name, "recording": path.stem, "length": round(seconds, 3)}
         own = [row for row in kept if row.items() >= place.items()]
 
         def keep(row: Row, place: Row = place) -> Row:
@@ -114,103 +156,41 @@ def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[
                 file.write(json.dumps(row := {**place, **row}, allow_nan=False) + "\n")
             return row
 
-        others = [row for row in own if row["candidate"] != "output"]
+        others = [row for row in own if row["candidate"] not in (OUTPUT, AT_ONCE)]
         if len({row["candidate"] for row in others}) <= 1:
             others = [keep(row) for row in list(candidates(path, judge, seconds))]
         found += others
-        for seed in range(arguments.seeds):
-            made = {"seed": seed, "settings": settings}
-            row = next((row for row in own if row.items() >= made.items()), None)
-            found.append(row or keep({**made, **output(prompt, judge, seconds, seed, arguments)}))
-            print(line_of(found[-1]), file=sys.stderr, flush=True)
+        for name in (OUTPUT, AT_ONCE)[: 1 + arguments.at_once]:
+            settings = settings_of(arguments, budget_of(name, arguments))
+            made = [row for row in own if row["candidate"] == name and row["settings"] == settings]
+            made = [row for row in made if row["seed"] < arguments.seeds]
+            missing = [seed for seed in range(arguments.seeds) if seed not in [row["seed"] for row in made]]
+            for row in outputs(prompt, judge, seconds, missing, name, arguments) if missing else ():
+                made.append(keep(row))
+                print(line_of(made[-1]), file=sys.stderr, flush=True)
+            found += sorted(made, key=lambda row: row["seed"])
     return found
+
+
+def recordings_of(arguments: argparse.Namespace) -> list[Path]:
+    """The files that were asked for, folder by folder; exits when there is none."""
+    files = [path for folder in arguments.folders for path in sorted(folder.iterdir())]
+    files = [path for path in files if path.suffix.lower() in SUFFIXES]
+    files = [path for path in files if arguments.only is None or path.stem in arguments.only]
+    return files or sys.exit(f"{arguments.folders[0]}: there is no recording to continue")
 
 
 def line_of(row: Row) -> str:
     """A finished row for a terminal."""
     shares = f"copied {row['copied']:.0%}, looped {row['looped']:.0%}"
-    return f"{row['recording']} {row['seed']}: {row['overall']:.2f}, {shares}, {row['seconds']:.0f} s"
-
-
-def candidate_of(row: Row) -> Candidate:
-    """A kept row as a candidate."""
-    return Candidate(row["candidate"], row["overall"], {}, row["copied"], row["looped"])
-
-
-def summary(rows: list[Row]) -> tuple[str, list[Row]]:
-    """The Markdown table and lines that sum it up, and one row a recording."""
-    lines = []
-    for name in dict.fromkeys(row["recording"] for row in rows):
-        own = [row for row in rows if row["recording"] == name]
-        tails = [row for row in own if row["candidate"] == "output"]
-        real = candidate_of(next(row for row in own if row["candidate"] == "real"))
-        others = [candidate_of(row) for row in own if row["candidate"] in BASELINES]
-        fair = [other.overall for other in others if other.overall is not None and not other.repeats(real)]
-        lines.append(
-            {
-                "recording": name,
-                "distances": [row["overall"] for row in tails],
-                "median": float(np.median([row["overall"] for row in tails])),
-                "worst class": worst_class(max(tails, key=lambda row: row["overall"])),
-                "copied": max(row["copied"] for row in tails),
-                "looped": max(row["looped"] for row in tails),
-                "original": not any(candidate_of(row).repeats(real) for row in tails),
-                "real": (real.copied, real.looped),
-                "beats": [row["overall"] < min(fair, default=np.inf) for row in tails],
-                "baselines": {
-                    other.name: f"{other.overall:.2f}{'*' if other.repeats(real) else ''}" for other in others
-                },
-                "seconds": max(row["seconds"] for row in tails),
-            }
-        )
-    lines.sort(key=lambda line: -line["median"])
-    return table(lines), lines
-
-
-def worst_class(row: Row) -> str:
-    """The class of the texture distance that reads highest, and what it reads."""
-    from audiogen.evaluation.texture_statistics import RESOLUTION
-
-    value, name = max((row[name], name) for name in RESOLUTION if row.get(name) is not None)
-    return f"{name} {value:.1f}"
-
-
-def table(lines: list[Row]) -> str:
-    """Markdown of `summary`'s rows."""
-    heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped", "beats all"]
-    text = ["| " + " | ".join([*heads, *BASELINES, "s"]) + " |", "|" + " --- |" * (len(heads) + len(BASELINES) + 1)]
-    for line in lines:
-        seeds = " ".join(f"{value:.2f}" for value in line["distances"])
-        real = " / ".join("–" if share is None else f"{share:.0%}" for share in line["real"])
-        shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real]
-        beats = f"{sum(line['beats'])} of {len(line['beats'])}"
-        others = [line["baselines"].get(name, "–") for name in BASELINES]
-        cells = [line["recording"], f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *others]
-        text.append("| " + " | ".join([*cells, f"{line['seconds']:.0f}"]) + " |")
-    every = np.concatenate([line["distances"] for line in lines])
-    won = np.mean(np.concatenate([line["beats"] for line in lines]))
-    middle = np.median([line["median"] for line in lines])
-    text += [
-        "",
-        "Distance: the median over the seeds; copied, looped and s (wall-clock seconds): their largest. An asterisk",
-        "marks a baseline that copies or repeats itself more than the real audio and 5 %: it is not counted in",
-        "“beats all”, which says in how many of the seeds the tail is closer than every other baseline.",
-        "",
-        f"- median over recordings {middle:.2f}, over all {len(every)} tails {np.median(every):.2f}",
-        f"- geometric mean {np.exp(np.log(every).mean()):.2f}, largest {every.max():.2f}",
-        f"- {np.mean(every <= 1.15):.0%} within 1.15, {np.mean(every > 1.8):.0%} above 1.8",
-        f"- closer than every baseline that does not repeat: {won:.0%} of tails",
-        f"- original (copied and looped within the real audio's own and 5 %): {sum(line['original'] for line in lines)}"
-        f" of {len(lines)} recordings",
-        f"- longest {max(line['seconds'] for line in lines):.0f} s",
-    ]
-    return "\n".join(text) + "\n"
+    name = f"{row['recording']} {row['candidate']} {row['seed']}"
+    return f"{name}: {row['overall']:.2f}, {shares}, {row['seconds']:.0f} s"
 
 
 def main() -> None:
     """Make what is missing, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of recordings, 8 s or longer")
+    parser.add_argument("folders", type=Path, nargs="+", help="of recordings, 8 s or longer; a section each")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--rows", type=Path, help="where finished rows are kept [the output's name with .jsonl]")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
@@ -220,17 +200,20 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
     parser.add_argument("--run", type=Path, help="a Run that predicts, instead of a training on each prompt")
     parser.add_argument("--budget", type=float, help="most seconds of training")
+    parser.add_argument("--at-once", action="store_true", help="tails with --budget 0, too, in a column")
     parser.add_argument("--keep", type=Path, help="folder where prompt and tail are left as WAV")
     arguments = parser.parse_args()
-    files = [path for path in sorted(arguments.folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    files = [path for path in files if arguments.only is None or path.stem in arguments.only]
-    if not files:
-        sys.exit(f"{arguments.folder}: there is no recording to continue")
-    rows = work(files, arguments.rows or arguments.output.with_suffix(".jsonl"), arguments)
-    text, _ = summary(rows)
+    if arguments.at_once and arguments.run is not None:
+        parser.error("--at-once is about training on the prompt; a Run is trained already")
+    if arguments.at_once and (arguments.config or arguments.set):
+        parser.error("--at-once is about the base as it is; an experiment of one's own has to be trained")
+    rows = work(recordings_of(arguments), arguments.rows or arguments.output.with_suffix(".jsonl"), arguments)
     said = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
-    head = f"# Continuations, worst first\n\nSettings: {', '.join(said) or 'the defaults'}.\n\n"
-    write_text(arguments.output, head + text)
+    said += [] if arguments.budget is None else [f"a budget of {arguments.budget:g} s"]
+    text = f"# Continuations, worst first\n\nSettings: {', '.join(said) or 'the defaults'}.\n"
+    for section in dict.fromkeys(row["section"] for row in rows):
+        text += f"\n## {section.capitalize()}\n\n{summary([row for row in rows if row['section'] == section])[0]}"
+    write_text(arguments.output, text)
     print(text)
 
 

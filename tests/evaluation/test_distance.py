@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.signal
+import scipy.stats
 
 from audiogen.errors import InputError
 from audiogen.evaluation.distance import crest_factor, crest_ratio, multi_resolution_stft, spectral_tilt
@@ -74,6 +75,16 @@ def test_frechet_is_biased_by_few_samples_and_the_kernel_distance_is_not():
 
     assert mean(frechet, 10) > 5 * mean(frechet, 200)
     assert mean(kernel, 10) == pytest.approx(0, abs=0.03)
+
+
+def test_kernel_distance_of_known_gaussians():
+    """Two unit Gaussians m apart in one dimension, kernel of width w: 2 (1 + 4/w)^-1/2 (1 - exp(-m² / (w + 4)))."""
+    generator = np.random.default_rng(0)
+    first, second = generator.standard_normal((2, 1500, 1))
+    first, second = first - first.mean(), second - second.mean()  # else chance moves them 4 % of what is measured
+    width = 2 * scipy.stats.chi2(1).median()  # of squared distances, whose variance is 2
+    expected = 2 * (1 + 4 / width) ** -0.5 * (1 - np.exp(-(1.5**2) / (width + 4)))
+    assert kernel(first + 1.5, second) == pytest.approx(expected, rel=0.05)
 
 
 def test_kernel_distance_grows_with_the_shift():

@@ -1,0 +1,122 @@
+"""The tables of check_continuations.py: rows of finished tails -> Markdown, worst first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from audiogen.evaluation.baselines import BASELINES
+from audiogen.evaluation.report import Candidate
+
+OUTPUT, AT_ONCE = "output", "budget 0"
+Row = dict[str, Any]
+
+
+def candidate_of(row: Row) -> Candidate:
+    """A kept row as a candidate."""
+    return Candidate(row["candidate"], row["overall"], {}, row["copied"], row["looped"])
+
+
+def summary(rows: list[Row]) -> tuple[str, list[Row]]:
+    """The Markdown table and lines that sum it up, and one row a recording."""
+    lines = []
+    for name in dict.fromkeys(row["recording"] for row in rows):
+        own = [row for row in rows if row["recording"] == name]
+        tails = [row for row in own if row["candidate"] == OUTPUT]
+        real = candidate_of(next(row for row in own if row["candidate"] == "real"))
+        others = [candidate_of(row) for row in own if row["candidate"] in BASELINES]
+        fair = [other.overall for other in others if other.overall is not None and not other.repeats(real)]
+        lines.append(
+            {
+                "recording": name,
+                "distances": [row["overall"] for row in tails],
+                "median": float(np.median([row["overall"] for row in tails])),
+                "worst class": worst_class(max(tails, key=lambda row: row["overall"])),
+                "copied": max(row["copied"] for row in tails),
+                "looped": max(row["looped"] for row in tails),
+                "original": not any(candidate_of(row).repeats(real) for row in tails),
+                "real": (real.copied, real.looped),
+                "beats": [row["overall"] < min(fair, default=np.inf) for row in tails],
+                "baselines": {
+                    other.name: f"{other.overall:.2f}{'*' if other.repeats(real) else ''}" for other in others
+                },
+                "seconds": max(row["seconds"] for row in tails),
+                "base": sum(row.get("chosen") == "base" for row in tails),
+                "at once": [row for row in own if row["candidate"] == AT_ONCE],
+            }
+        )
+    lines.sort(key=lambda line: -line["median"])
+    return table(lines), lines
+
+
+def worst_class(row: Row) -> str:
+    """The class of the texture distance that reads highest, and what it reads."""
+    from audiogen.evaluation.texture_statistics import RESOLUTION
+
+    value, name = max((row[name], name) for name in RESOLUTION if row.get(name) is not None)
+    return f"{name} {value:.1f}"
+
+
+def table(lines: list[Row]) -> str:
+    """Markdown of `summary`'s rows."""
+    hasty = any(line["at once"] for line in lines)
+    heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped", "beats all"]
+    heads += [*BASELINES, "s", *([AT_ONCE] if hasty else [])]
+    text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    for line in lines:
+        seeds = " ".join(f"{value:.2f}" for value in line["distances"])
+        real = " / ".join("–" if share is None else f"{share:.0%}" for share in line["real"])
+        shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real]
+        beats = f"{sum(line['beats'])} of {len(line['beats'])}"
+        others = [line["baselines"].get(name, "–") for name in BASELINES]
+        cells = [line["recording"], f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *others]
+        cells += [f"{line['seconds']:.0f}", *([at_once(line["at once"])] if hasty else [])]
+        text.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*text, "", *legend(hasty), "", *totals(lines)]) + "\n"
+
+
+def at_once(tails: list[Row]) -> str:
+    """The cell of a budget of 0 s: median distance, largest wall-clock time."""
+    if not tails:
+        return "–"
+    distance = np.median([row["overall"] for row in tails])
+    return f"{distance:.2f} ({max(row['seconds'] for row in tails):.0f} s)"
+
+
+def legend(hasty: bool) -> list[str]:
+    """What the columns are."""
+    text = [
+        "Distance: the median over the seeds; copied, looped and s (wall-clock seconds): their largest. An asterisk",
+        "marks a baseline that copies or repeats itself more than the real audio and 5 %: it is not counted in",
+        "“beats all”, which says in how many of the seeds the tail is closer than every other baseline.",
+    ]
+    return text + [f"“{AT_ONCE}”: the same by the shipped base alone, the median, and its longest time."] * hasty
+
+
+def totals(lines: list[Row]) -> list[str]:
+    """What the table comes to."""
+    every = np.concatenate([line["distances"] for line in lines])
+    won = np.mean(np.concatenate([line["beats"] for line in lines]))
+    ahead = sum(all(line["beats"]) for line in lines)
+    middle = np.median([line["median"] for line in lines])
+    text = [
+        f"- median over recordings {middle:.2f}, over all {len(every)} tails {np.median(every):.2f}",
+        f"- geometric mean {np.exp(np.log(every).mean()):.2f}, largest {every.max():.2f}",
+        f"- {np.mean(every <= 1.15):.0%} within 1.15, {np.mean(every > 1.8):.0%} above 1.8",
+        f"- closer than every baseline that does not repeat: {won:.0%} of tails,"
+        f" {ahead} of {len(lines)} recordings with every seed",
+        f"- original (copied and looped within the real audio's own and 5 %): {sum(line['original'] for line in lines)}"
+        f" of {len(lines)} recordings",
+        f"- longest {max(line['seconds'] for line in lines):.0f} s",
+    ]
+    if based := sum(line["base"] for line in lines):
+        text.append(f"- {based} of the tails by the base, which was chosen on the prompt's end")
+    hasty = [row for line in lines for row in line["at once"]]
+    if hasty:
+        distances, longest = [row["overall"] for row in hasty], max(row["seconds"] for row in hasty)
+        text.append(
+            f"- {AT_ONCE}: median over all {len(hasty)} tails {np.median(distances):.2f}, largest {max(distances):.2f},"
+            f" longest {longest:.0f} s"
+        )
+    return text
