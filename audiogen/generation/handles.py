@@ -21,7 +21,7 @@ class Handles:
     Args:
         level: dB above the source's level, -40..40.
         brightness: dB per octave that the spectrum is tilted by, at the source's level, -6..6.
-        density: how much more begins, -4..4; see `density.Candidates`.
+        density: how much more begins, -4..4; see `density.leaning`.
     """
 
     level: float = 0.0

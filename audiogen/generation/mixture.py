@@ -59,18 +59,16 @@ class Mixture:
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         limits = torch.tensor(self.weights).cumsum(0)
         states: list[State] = [member.start for member in self.members]
-        selections = [member.selection() for member in self.members]
-        candidates = [member.candidates(density) for member in self.members]
+        selections = [member.selection(density) for member in self.members]
         while True:
             chosen = min(int((sampling.uniform(1) >= limits).sum()), len(states) - 1)
-            latent, _ = candidates[chosen].step(states[chosen], sampling)
+            latent, _ = self.members[chosen].model.step(states[chosen], sampling)
             place = selections[chosen].choose(latent[0])
             patch = selections[chosen].frames_at(place)
             for index, member in enumerate(self.members):
                 states[index] = member.read(states[index], patch)
                 if index != chosen:
                     selections[index].used(selections[chosen].last)
-                    candidates[index].read(patch)
             yield patch
 
 

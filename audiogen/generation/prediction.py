@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from audiogen.generation.density import Candidates
+from audiogen.generation.density import leaning
 from audiogen.generation.selection import Selection
 from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
@@ -51,13 +51,9 @@ class Prediction:
             frames = self.centre.expand(self.representation.patch, -1)
         return self.model.start(self.representation.encode(frames, self.centre)[None])
 
-    def selection(self) -> Selection:
+    def selection(self, density: float) -> Selection:
         """The source's patches for one tail: it remembers which it has used."""
-        return Selection(self.representation, self.source, self.centre)
-
-    def candidates(self, density: float) -> Candidates:
-        """Next latents among which a density is reached, for one tail."""
-        return Candidates(self.model, self.representation, self.source[:, : len(self.centre)], self.centre, density)
+        return leaning(Selection(self.representation, self.source, self.centre), density)
 
     def read(self, state: State, patch: Tensor) -> State:
         """The state that has read ``[patch, channels * n_mels]`` frames which another has predicted."""
@@ -67,9 +63,9 @@ class Prediction:
     def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Tensor]:
         """See `Predicts`."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
-        state, selection, candidates = self.start, self.selection(), self.candidates(density)
+        state, selection = self.start, self.selection(density)
         while True:
-            latent, _ = candidates.step(state, sampling)
+            latent, _ = self.model.step(state, sampling)
             place = selection.choose(latent[0])
             state = self.model.read(state, selection.latents[place : place + 1])
             yield selection.frames_at(place)

@@ -12,7 +12,6 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.generation.continuation import Continuer
-from audiogen.generation.density import Candidates
 from audiogen.generation.mixture import Combination, Mixture
 from audiogen.models import Sampling
 from audiogen.representation.hearing import hear
@@ -45,7 +44,7 @@ def test_all_the_weight_on_one_run_is_that_run(prompt: Recording, two: tuple[Run
         sampling = Sampling(generator=torch.Generator().manual_seed(0))
         sampling.uniform(1)  # that draws the Run
         latent, _ = alone.model.step(alone.start, sampling)
-        selection = alone.selection()
+        selection = alone.selection(0.0)
         expected = selection.frames_at(selection.choose(latent[0]))
         assert torch.allclose(next(mixture.patches_after(0, 1.0)), expected)
 
@@ -54,22 +53,19 @@ def test_each_predicts_as_often_as_it_weighs(
     prompt: Recording, two: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mixture = Mixture(Combination(two, (1.0, 3.0)), hear(prompt, two[0].representation.options.spec), 1)
-    read = [0, 0]
+    chosen = [0, 0]
     for index, member in enumerate(mixture.members):
+        selection = member.selection(0.0)
 
-        def counting(density: float, own: Callable = member.candidates, index: int = index) -> Candidates:
-            candidates = own(density)
+        def counted(latent: Tensor, own: Callable = selection.choose, index: int = index) -> int:
+            chosen[index] += 1
+            return own(latent)
 
-            def counted(patch: Tensor) -> None:
-                read[index] += 1
-
-            monkeypatch.setattr(candidates, "read", counted)
-            return candidates
-
-        monkeypatch.setattr(member, "candidates", counting)
+        monkeypatch.setattr(selection, "choose", counted)
+        monkeypatch.setattr(member, "selection", lambda density, own=selection: own)
     first_of(mixture.patches_after(0, 1.0), 200)
-    assert sum(read) == 200
-    assert read[0] / 200 == pytest.approx(0.75, abs=0.08)  # the first reads whenever the second has spoken
+    assert sum(chosen) == 200
+    assert chosen[1] / 200 == pytest.approx(0.75, abs=0.08)
 
 
 def test_what_one_says_the_other_hears(prompt: Recording, two: tuple[Run, Run]) -> None:
