@@ -48,9 +48,10 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Training:
-    """How a Model is trained.
+    """How a Model is trained, or a vocoder.
 
     Args:
+        task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
         steps: most optimiser steps.
         horizon: steps over which the schedule runs out; None for ``steps``. A training stopped by a
             wall-clock budget is repeated exactly by the ``steps`` and ``horizon`` that it reports.
@@ -76,6 +77,7 @@ class Training:
         seed: of weights, windows and noise.
     """
 
+    task: Literal["model", "vocoder"] = "model"
     steps: Count = 400
     horizon: Count | None = None
     batch: Count = 16
@@ -97,6 +99,32 @@ class Training:
     seed: Whole = 0
 
 
+@dataclass(frozen=True)
+class VocoderTraining:
+    """What a vocoder's training begins with, what it renders, and the weights of its losses; 0 leaves one out.
+
+    Args:
+        start: weights to go on from: a file or the Run of a training, "shipped", or "" for none.
+        predicted_by: a trained Run: the frames that its Model predicts, one step at a time, are rendered instead of the
+            true ones; "" for the true ones. For a single recording.
+        likelihood: of the true magnitudes under the network's outline (Rice).
+        spectral: multi-resolution STFT distance of the rendered sound.
+        mel: mean distance of its log-mel frames.
+        adversarial: what the discriminators doubt of it.
+        features: its distance in what the discriminators hear.
+        discriminator: channels of the discriminators' first layers.
+    """
+
+    start: str = ""
+    predicted_by: str = ""
+    likelihood: NonNegative = 1.0
+    spectral: NonNegative = 1.0
+    mel: NonNegative = 1.0
+    adversarial: NonNegative = 0.1
+    features: NonNegative = 0.1
+    discriminator: Count = 8
+
+
 def predicted_frames_vocoder() -> Choice:
     """The source vocoder with one iteration: more of them pull the source's own fluctuations towards those that a Model
     predicts, which are smoother; real frames, which `audiogen vocode` renders, gain by more."""
@@ -112,6 +140,7 @@ class Experiment:
     vocoder: Choice = field(default_factory=predicted_frames_vocoder, metadata={"table": VOCODERS})
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    vocoder_training: VocoderTraining = field(default_factory=VocoderTraining)
 
     def __post_init__(self) -> None:
         made, read = REPRESENTATIONS[self.representation.kind].tokens, MODELS[self.model.kind].tokens

@@ -11,6 +11,8 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_json, dump_yaml, read_experiment, write_text
 from audiogen.models import MODELS, Model
 from audiogen.representation import REPRESENTATIONS, Representation
+from audiogen.representation.mel_latents import MelOptions
+from audiogen.vocoders.table import check as check_vocoder
 
 CONFIG, WEIGHTS, STATISTICS, METRICS = (
     "config.yaml",
@@ -59,16 +61,20 @@ class Run:
         """Read a Run.
 
         Raises:
-            InputError: a file is missing or does not fit the configuration.
+            InputError: a file is missing or does not fit the configuration, or its vocoder not its frames.
         """
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         folder = Path(folder)
+        _refuse_vocoders(folder)
         for name in (CONFIG, WEIGHTS, STATISTICS):
             if not (folder / name).is_file():
                 raise InputError(folder, f"it is no Run: {name} is missing", "name a folder that `audiogen train` made")
         experiment = read_experiment(folder / CONFIG)
+        heard = experiment.representation.options
+        if isinstance(heard, MelOptions):
+            check_vocoder(experiment.vocoder.kind, heard.spec, experiment.vocoder.options)
         try:
             statistics, weights = load_file(folder / STATISTICS), load_file(folder / WEIGHTS)
             kind = experiment.representation
@@ -78,6 +84,12 @@ class Run:
         except (SafetensorError, RuntimeError, KeyError, ValueError, ZeroDivisionError) as error:
             raise InputError(folder, f"its weights do not fit its {CONFIG} ({error})", "train it again") from error
         return cls(experiment, representation, model.eval(), _read_metrics(folder / METRICS), folder)
+
+
+def _refuse_vocoders(folder: Path) -> None:
+    """Raise an InputError if ``folder`` is that of a trained vocoder."""
+    if (folder / CONFIG).is_file() and read_experiment(folder / CONFIG).training.task == "vocoder":
+        raise InputError(folder, "it holds a vocoder, no Model", "render with it: vocoder.kind=neural, weights=FOLDER")
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:

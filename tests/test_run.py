@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
@@ -117,3 +118,16 @@ def test_the_metrics_are_written_last(run: Run, tmp_path: Path, monkeypatch: pyt
 def test_metrics_are_plain_json(run: Run, tmp_path: Path):
     run.save(tmp_path)
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"steps": 3}
+
+
+def test_a_vocoder_of_other_frames_is_refused_at_opening(run: Run, tmp_path: Path):
+    run.save(tmp_path)
+    config = tmp_path / "config.yaml"
+    tree = yaml.safe_load(config.read_text("utf-8"))
+    tree["representation"]["spec"]["fmax"] = 20000.0
+    config.write_text(yaml.safe_dump(tree), "utf-8")
+    Run.open(tmp_path)  # the source vocoder renders frames of any spec
+    tree["vocoder"] = {"kind": "neural"}
+    config.write_text(yaml.safe_dump(tree), "utf-8")
+    with pytest.raises(InputError, match=r"vocoder neural: it renders mel frames of fmax 22050.0, not fmax 20000.0"):
+        Run.open(tmp_path)

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from audiogen.audio import Recording
 from audiogen.devices import pick_device
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, checked
+from audiogen.representation import Representation
 from audiogen.representation.midi import Tune
-from audiogen.run import Run, new_model
+from audiogen.run import Run
 from audiogen.training.callbacks import AtomicCheckpoints, Averaging, Budget, Checkpoints, Ending, Progress
 from audiogen.training.lessons import Batch, Lessons
 from audiogen.training.material import decided
@@ -32,12 +34,14 @@ from audiogen.training.mel_lessons import mel_lessons
 from audiogen.training.module import VALIDATION, Batches, Fitting, seed_of
 from audiogen.training.resuming import CHECKPOINT, TENSORBOARD, begin, checkpoint_in, finished, refuse_changes
 from audiogen.training.tune_lessons import tune_lessons
+from audiogen.training.vocoder_lessons import vocoder_lessons
 
-LESSONS: dict[str, Callable[[Experiment, object, Path | None], Lessons]] = {
+LESSONS: dict[str, Callable[[Experiment, object, Path | None, Representation | None], Lessons]] = {
     "mel": mel_lessons,
     "midi": tune_lessons,
+    "vocoder": vocoder_lessons,
 }
-"""What a training learns from, by the kind of its Representation."""
+"""What a training learns from, by the kind of its Representation, or of a vocoder's training (see `taught`)."""
 LOG_EVERY = 5  # steps
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
 TALKATIVE = ("pytorch_lightning", "lightning_fabric", "lightning")
@@ -50,6 +54,7 @@ def train(
     budget: float | None = None,
     resume: bool = False,
     device: str = "auto",
+    base: Run | None = None,
 ) -> Run:
     """Train a Model by the experiment and return the Run.
 
@@ -63,6 +68,7 @@ def train(
         resume: go on from the folder's checkpoint, if there is one; a training that is finished is only
             opened.
         device: "auto", "cpu" or "cuda".
+        base: what to go on from: its Model and its Representation take the place of the experiment's.
 
     Raises:
         InputError: unusable data, a device that is not there, values out of range, a loss that is no number,
@@ -71,20 +77,25 @@ def train(
     """
     started = time.monotonic()
     where = pick_device(device)
+    if base is not None:
+        experiment = replace(experiment, representation=base.experiment.representation, model=base.experiment.model)
     experiment = decided(checked(experiment), data.channels if isinstance(data, Recording) else 1)
     checkpoint = None
     if folder is not None and resume:
         refuse_changes(experiment, folder)
-        if (run := finished(folder)) is not None:
+        if (run := finished(folder, experiment)) is not None:
             return run
         checkpoint = checkpoint_in(folder)
-    lessons = LESSONS[experiment.representation.kind](experiment, data, folder)
+    lessons = LESSONS[taught(experiment)](experiment, data, folder, base.representation if base else None)
     if folder is not None and checkpoint is None:
         begin(experiment, folder)
     with _own_randomness(where), _quiet():
         torch.manual_seed(seed_of(experiment.training.seed, 0))
-        model = new_model(experiment, lessons.representation)
-        model.prepare(lessons.sequences())
+        model = lessons.new_model(experiment)
+        if base is None:
+            model.prepare(lessons.sequences())
+        else:
+            model.load_state_dict(base.model.state_dict())
         fitting = Fitting(model, lessons, experiment)
         held = lessons.validation()
         trainer = fitting.trainer = _trainer(fitting, folder, budget, started, where, held is not None)
@@ -96,6 +107,11 @@ def train(
         run.path = folder
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return run
+
+
+def taught(experiment: Experiment) -> str:
+    """Key of the experiment's `LESSONS`."""
+    return "vocoder" if experiment.training.task == "vocoder" else experiment.representation.kind
 
 
 def _fit(trainer: lightning.Trainer, fitting: Fitting, held: Batch | None, checkpoint: Path | None) -> None:
@@ -171,7 +187,7 @@ def _callbacks(
     return callbacks
 
 
-def _finished(fitting: Fitting, lessons: Lessons, seconds: float) -> Run:
+def _finished(fitting: Fitting, lessons: Lessons, seconds: float) -> Any:
     model, trainer = fitting.model, fitting.trainer
     if fitting.best_weights is not None:
         model.load_state_dict(fitting.best_weights)
@@ -189,7 +205,7 @@ def _finished(fitting: Fitting, lessons: Lessons, seconds: float) -> Run:
         "device": str(fitting.device),
         "split": lessons.split,
     } | lessons.report(model.cpu().eval())
-    return Run(fitting.experiment, fitting.representation, model.cpu().eval(), metrics)
+    return lessons.run(fitting.experiment, model.cpu().eval(), metrics)
 
 
 @contextmanager

@@ -8,8 +8,10 @@ from typing import Any
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from audiogen.experiment import Experiment
 from audiogen.models import Model
 from audiogen.representation import Representation
+from audiogen.run import Run, new_model
 
 Batch = Any
 """Tensors, alone or in a tuple: what the trainer library moves to the device."""
@@ -35,8 +37,16 @@ class Lessons(ABC):
         """The one validation batch, the same each time; None where nothing is held back."""
 
     @abstractmethod
-    def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
-        """The Model's frames of a batch, on the batch's device."""
+    def frames(self, batch: Batch, augmented: bool = False) -> Any:
+        """The Model's frames of a batch, or whatever its loss is of, on the batch's device."""
+
+    def new_model(self, experiment: Experiment) -> Any:
+        """What is to be trained, untrained: it has a loss of the frames."""
+        return new_model(experiment, self.representation)
+
+    def run(self, experiment: Experiment, model: Any, metrics: dict[str, Any]) -> Any:
+        """The Run of a trained Model: it can be saved to a folder."""
+        return Run(experiment, self.representation, model, metrics)
 
     def sequences(self) -> list[Tensor]:
         """The training part as the Model's frames ``[time, feature]``, for `Model.prepare`."""

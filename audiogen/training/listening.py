@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from audiogen.models import Sampling
+from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.vocoders.table import build as build_vocoder
 
@@ -36,7 +37,7 @@ class Listening(Callback):
         loader: Any = trainer.val_dataloaders or trainer.train_dataloader
         frames, centres = next(iter(loader))
         frames, centre = frames[:1].to(module.device), centres[:1].to(module.device)
-        representation = module.representation
+        representation = module.lessons.representation
         latents = module.lessons.frames((frames, centre))
         was_training = module.model.training
         module.model.eval()
@@ -53,7 +54,7 @@ class Listening(Callback):
         spec = representation.options.spec
         for name, version in versions.items():
             version = version.cpu()
-            writer.add_image(f"spectrogram/{name}", picture(version, representation), trainer.global_step)
+            writer.add_image(f"spectrogram/{name}", picture(version, spec), trainer.global_step)
             samples = self._samples(version, representation)
             writer.add_audio(f"audio/{name}", samples, trainer.global_step, spec.sample_rate)
 
@@ -72,10 +73,10 @@ class Listening(Callback):
         return samples / samples.abs().max().clamp(min=1.0)
 
 
-def picture(frames: Tensor, representation: MelLatents) -> np.ndarray:
+def picture(frames: Tensor, spec: MelSpec) -> np.ndarray:
     """``[time, feature]`` log-mel frames -> ``[3, feature, time]`` image in 0..1, low bands at the bottom."""
     from matplotlib import colormaps
 
-    low, high = representation.options.spec.silence, 2.0
+    low, high = spec.silence, 2.0
     shades = ((frames - low) / (high - low)).clamp(0, 1).T.flip(0).numpy()
     return np.asarray(colormaps["magma"](shades)[..., :3]).transpose(2, 0, 1)

@@ -13,6 +13,7 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.representation import Representation
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.training.augmentation import augment, mix
 from audiogen.training.lessons import Batch, Lessons
@@ -36,9 +37,9 @@ class MelLessons(Lessons):
 
     representation: MelLatents
 
-    def __init__(self, material: Material, experiment: Experiment) -> None:
+    def __init__(self, material: Material, experiment: Experiment, representation: MelLatents | None = None) -> None:
         self.material, self.experiment, self.split = material, experiment, material.split
-        self.representation = fit_representation(material, experiment.representation.options)
+        self.representation = representation or fit_representation(material, experiment.representation.options)
         self.windows = windows_of(material.train, self.representation, experiment.training)
 
     def batch(self, step: int, size: int) -> Batch:
@@ -78,13 +79,17 @@ class MelLessons(Lessons):
         return Listening(every)
 
 
-def mel_lessons(experiment: Experiment, data: object, folder: Path | None) -> Lessons:
+def mel_lessons(
+    experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
+) -> Lessons:
     """A Recording (split in time), or a folder of recordings or a cache (split by recording)."""
+    assert representation is None or isinstance(representation, MelLatents)
     options, training = experiment.representation.options, experiment.training
     if isinstance(data, Recording):
-        return MelLessons(of_recording(data, options, training.shares), experiment)
+        return MelLessons(of_recording(data, options, training.shares), experiment, representation)
     if not isinstance(data, Path):
         raise InputError("training data", "a mel Model learns from recordings", "give a Recording or a folder of them")
     if folder is None:
         raise InputError(data, "a folder is trained on into a Run", "name one with -o")
-    return MelLessons(of_folder(data, folder / CACHE, options, training.shares, training.seed), experiment)
+    material = of_folder(data, folder / CACHE, options, training.shares, training.seed)
+    return MelLessons(material, experiment, representation)

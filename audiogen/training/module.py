@@ -47,7 +47,7 @@ class Fitting(lightning.LightningModule):
         super().__init__()
         self.statistics = lessons.fingerprint()
         self.model, self.experiment, self.options = model, experiment, experiment.training
-        self.lessons, self.representation = lessons, lessons.representation
+        self.lessons = lessons
         self.last_step = self.options.steps
         self.horizon = self.options.horizon or self.options.steps
         self.plateau = Plateau()

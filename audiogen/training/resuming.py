@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,7 +14,10 @@ from audiogen.configuration import differences, read_tree
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, write_text
 from audiogen.run import CONFIG, METRICS, STATISTICS, WEIGHTS, Run
+from audiogen.training.vocoder_run import VocoderRun
 
+OPENED: dict[str, Callable[[Path], Any]] = {"model": Run.open, "vocoder": VocoderRun.open}
+"""How a Run is read, by its task."""
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
 
 
@@ -26,9 +31,9 @@ def begin(experiment: Experiment, folder: Path) -> None:
     write_text(folder / CONFIG, dump_yaml(experiment))
 
 
-def finished(folder: Path) -> Run | None:
-    """The Run in ``folder``, if its training came to its end."""
-    return Run.open(folder) if (folder / METRICS).is_file() else None
+def finished(folder: Path, experiment: Experiment) -> Any | None:
+    """The experiment's Run in ``folder``, of a Model or of a vocoder, if its training came to its end."""
+    return OPENED[experiment.training.task](folder) if (folder / METRICS).is_file() else None
 
 
 def refuse_changes(experiment: Experiment, folder: Path) -> None:

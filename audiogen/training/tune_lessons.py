@@ -21,6 +21,7 @@ from audiogen.evaluation.note_likelihood import likelihood_of
 from audiogen.experiment import Experiment
 from audiogen.models import Model
 from audiogen.progress import progress
+from audiogen.representation import Representation
 from audiogen.representation.midi import Midi, Tokenizer, Tune, read_midi
 from audiogen.training.lessons import Batch, Lessons
 from audiogen.training.tune_listening import TuneListening
@@ -94,8 +95,13 @@ class TuneLessons(Lessons):
         return {"held_out": found} if found else {}
 
 
-def tune_lessons(experiment: Experiment, data: object, folder: Path | None) -> Lessons:
-    """One Tune or MIDI file (split in time), or a folder, a data set or an ABC file of tunes (split by tune)."""
+def tune_lessons(
+    experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
+) -> Lessons:
+    """One Tune or MIDI file (split in time), or a folder, a data set or an ABC file of tunes (split by tune).
+
+    The Representation of tunes is not fitted: a given one is that of the experiment.
+    """
     tokenizer = Midi(experiment.representation.options).tokenizer
     training = experiment.training
     if isinstance(data, Path) and data.suffix.lower() in MIDI_SUFFIXES:

@@ -1,0 +1,114 @@
+"""Lessons for a vocoder: excerpts of recordings, and the frames that they are to be rendered from."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from audiogen.audio import Recording, read
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.representation import Representation
+from audiogen.representation.mel import log_mel
+from audiogen.training.lessons import Batch, Lessons
+from audiogen.training.vocoder_learner import Excerpts, VocoderLearner
+from audiogen.training.vocoder_listening import VocoderListening
+from audiogen.training.vocoder_material import Channel, of_folder, of_recording
+from audiogen.training.vocoder_run import VocoderRun
+from audiogen.vocoders.network import require_spec
+from audiogen.vocoders.neural import SHIPPED, Neural, NeuralOptions, OutlineNetwork, load_network, weights_file
+
+VALIDATION_EXCERPTS = 8
+
+
+class VocoderLessons(Lessons):
+    """Excerpts that start at any frame of any channel, all equally likely."""
+
+    def __init__(
+        self, train: list[Channel], held: list[Channel], split: dict[str, str], experiment: Experiment
+    ) -> None:
+        self.experiment, self.split = experiment, split
+        self.spec = experiment.representation.options.spec
+        self.length = max(round(experiment.training.window * self.spec.frame_rate), 1)
+        self.train, self.held = train, held
+
+    def batch(self, step: int, size: int) -> Batch:
+        ends = self._ends(self.train)
+        draws = np.random.Generator(np.random.PCG64([self.experiment.training.seed, step]))
+        return self._at(self.train, ends, draws.integers(ends[-1], size=size))
+
+    def validation(self) -> Batch | None:
+        if not self.held:
+            return None
+        ends = self._ends(self.held)
+        return self._at(self.held, ends, np.linspace(0, ends[-1] - 1, VALIDATION_EXCERPTS).astype(int))
+
+    def frames(self, batch: Batch, augmented: bool = False) -> Excerpts:
+        samples, errors = batch
+        spread = self.experiment.augmentation.gain
+        if augmented and spread > 0:
+            samples = samples * 10.0 ** (spread * torch.randn(len(samples), 1, device=samples.device) / 20.0)
+        true = log_mel(samples[:, self.spec.hop :], self.spec, padded=True)
+        return Excerpts(samples, (true + errors).clamp(min=self.spec.silence))
+
+    def new_model(self, experiment: Experiment) -> VocoderLearner:
+        options, start = experiment.vocoder.options, experiment.vocoder_training.start
+        if start:
+            network = load_network(NeuralOptions(weights="" if start == "shipped" else start))
+            require_spec("neural", network.spec, self.spec)
+        else:
+            network = OutlineNetwork(self.spec, options.size)
+        return VocoderLearner(Neural(network, options), experiment.vocoder_training)
+
+    def run(self, experiment: Experiment, model: VocoderLearner, metrics: dict[str, Any]) -> VocoderRun:
+        return VocoderRun(experiment, model.vocoder.network, metrics)
+
+    def report(self, model: Any) -> dict[str, Any]:
+        return {"parameters": sum(weight.numel() for weight in model.vocoder.network.parameters())}
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(repr(sorted(self.split.items())).encode())
+        for channel in self.train:
+            digest.update(channel.samples.numpy().tobytes())
+            digest.update(channel.errors.numpy().tobytes())
+        start = self.experiment.vocoder_training.start
+        if start:
+            digest.update((SHIPPED if start == "shipped" else weights_file(NeuralOptions(start))).read_bytes())
+        return digest.hexdigest()
+
+    def listening(self, every: int) -> Callback:
+        return VocoderListening(every)
+
+    def _ends(self, channels: list[Channel]) -> np.ndarray:
+        return np.array([max(len(channel) - self.length + 1, 1) for channel in channels]).cumsum()
+
+    def _at(self, channels: list[Channel], ends: np.ndarray, draws: np.ndarray) -> tuple[Tensor, Tensor]:
+        which = np.searchsorted(ends, draws, side="right")
+        starts = draws - np.where(which > 0, ends[which - 1], 0)
+        cut = [channels[index].excerpt(int(start), self.length) for index, start in zip(which, starts, strict=True)]
+        return torch.stack([samples for samples, _ in cut]), torch.stack([errors for _, errors in cut])
+
+
+def vocoder_lessons(
+    experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
+) -> Lessons:
+    """A Recording or its file (split in time), or a folder of recordings (split by recording).
+
+    Raises:
+        InputError: the vocoder is none that learns, or the data are no recordings.
+    """
+    if not isinstance(experiment.vocoder.options, NeuralOptions):
+        raise InputError(f"vocoder {experiment.vocoder.kind}", "it does not learn", "train vocoder.kind=neural")
+    if isinstance(data, Path) and data.is_file():
+        data = read(data)
+    if isinstance(data, Recording):
+        return VocoderLessons(*of_recording(data, experiment), experiment)
+    if not isinstance(data, Path):
+        raise InputError("training data", "a vocoder learns from recordings", "give a Recording or a folder of them")
+    return VocoderLessons(*of_folder(data, experiment), experiment)

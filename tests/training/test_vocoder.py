@@ -1,0 +1,191 @@
+"""A vocoder's training, tiny: losses fall, a killed one is resumed, it starts from weights, and on predicted frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from audiogen.audio import Recording, write
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, VocoderTraining, read_experiment
+from audiogen.representation.hearing import hear
+from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.run import Run
+from audiogen.training.callbacks import Ending
+from audiogen.training.fit import train
+from audiogen.training.vocoder_discriminators import Discriminators, deception, discrimination
+from audiogen.training.vocoder_learner import Excerpts, VocoderLearner
+from audiogen.training.vocoder_losses import likelihood, multi_resolution, rice
+from audiogen.training.vocoder_material import channels_of
+from audiogen.vocoders.neural import NetworkSize, Neural, NeuralOptions, OutlineNetwork, load_network
+from audiogen.vocoders.table import build
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "vocoder"
+SPEC = MelSpec()
+SMALL = (
+    "vocoder.size={channels: 8, hidden: 16, blocks: 1}",
+    "vocoder.iterations=1",
+    "vocoder_training.start=''",
+    "vocoder_training.discriminator=2",
+    "training.batch=2",
+    "training.window=0.2",
+    "training.steps=6",
+    "training.warmup=2",
+    "training.validate_every=2",
+    "training.checkpoint_every=2",
+    "training.listen_every=2",
+)
+Texture = Callable[..., Recording]
+
+
+def small(*overrides: str, config: str = "neural.yaml") -> Experiment:
+    return read_experiment(CONFIGS / config, (*SMALL, *overrides))
+
+
+def weights(run: object) -> dict[str, torch.Tensor]:
+    return run.network.state_dict()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("config", ["likelihood.yaml", "neural.yaml"])
+def test_a_few_steps_lower_the_loss(config: str, texture: Texture):
+    rate = ("training.learning_rate=0.02", "training.average=0", "training.listen_every=0")
+    start = train(small(*rate, "training.steps=1", "training.validate_every=1", config=config), texture(1.5))
+    end = train(small(*rate, "training.steps=8", "training.validate_every=4", config=config), texture(1.5))
+    assert end.metrics["validation_loss"] < start.metrics["validation_loss"] - 0.02
+
+
+def test_a_killed_training_is_resumed_to_the_same_weights(
+    tmp_path: Path, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    few = small("training.steps=4", "training.listen_every=0")
+    whole = train(few, texture(1.0), tmp_path / "whole")
+
+    def kill(self: Ending, trainer: object, module: object, *ignored: object) -> None:
+        if trainer.global_step == 3:  # type: ignore[attr-defined]
+            raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ending, "on_train_batch_end", kill)
+        with pytest.raises(RuntimeError, match="killed"):
+            train(few, texture(1.0), tmp_path / "killed")
+    resumed = train(few, texture(1.0), tmp_path / "killed", resume=True)
+    assert all(torch.equal(weights(resumed)[name], value) for name, value in weights(whole).items())
+    again = train(few, texture(1.0), tmp_path / "killed", resume=True)  # finished: only opened
+    assert again.metrics == resumed.metrics
+
+
+def test_losses_and_sound_are_in_tensorboard_and_the_run_renders(tmp_path: Path, texture: Texture):
+    train(small("training.steps=2"), texture(1.5), tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    names = {f"train/{name}" for name in ("likelihood", "spectral", "mel", "discrimination", "adversarial", "features")}
+    assert names | {"validation/loss"} <= set(events.Tags()["scalars"])
+    assert {"audio/real", "audio/rendered"} <= set(events.Tags()["audio"])
+    assert {"spectrogram/real", "spectrogram/rendered"} <= set(events.Tags()["images"])
+    frames = log_mel(torch.from_numpy(texture(0.5).samples), SPEC)
+    out = build("neural", SPEC, None, NeuralOptions(str(tmp_path))).vocode(frames)
+    assert out.shape == (1, frames.shape[1] * SPEC.hop)
+    with pytest.raises(InputError, match="holds a vocoder, no Model"):
+        Run.open(tmp_path)
+
+
+def test_it_goes_on_from_the_weights_that_ship(texture: Texture):
+    shipped = load_network(NeuralOptions()).state_dict()
+    still = ("training.learning_rate=1e-9", "training.steps=1", "vocoder_training.start=shipped")
+    run = train(small(*still, config="likelihood.yaml"), texture(1.5))
+    assert all(torch.allclose(weights(run)[name], value, atol=1e-6) for name, value in shipped.items())
+
+
+def test_a_folder_is_split_by_recording(tmp_path: Path, texture: Texture):
+    (tmp_path / "data").mkdir()
+    for seed in range(4):
+        write(tmp_path / "data" / f"{seed}.wav", texture(1.0, seed=seed, channels=2))
+    run = train(small("training.steps=2", config="likelihood.yaml"), tmp_path / "data", tmp_path / "run")
+    assert sorted(run.metrics["split"].values()) == ["test", "train", "train", "validation"]
+
+
+def test_predicted_frames_are_those_of_the_run(tmp_path: Path, tiny: Callable[..., Experiment], texture: Texture):
+    recording = texture(4.0, channels=2)
+    train(tiny(), recording, tmp_path / "model")
+    heard = hear(recording, SPEC)
+    true, predicted = channels_of(heard), channels_of(heard, str(tmp_path / "model"))
+    assert all(torch.equal(one.samples, other.samples) for one, other in zip(true, predicted, strict=True))
+    off = torch.stack([channel.errors for channel in predicted])
+    assert off.shape == heard.frames.shape
+    assert 0.1 < float(off[:, 100:].abs().mean()) < 3.0
+    settings = (f"vocoder_training.predicted_by={tmp_path / 'model'}", "training.steps=2")
+    assert np.isfinite(train(small(*settings), recording).metrics["train_loss"])
+
+
+def test_excerpts_are_the_recording_and_what_is_short_is_led_by_silence(texture: Texture):
+    heard = hear(texture(1.0), SPEC)
+    (channel,) = channels_of(heard)
+    samples, errors = channel.excerpt(10, 20)
+    assert samples.shape == (SPEC.win + 20 * SPEC.hop,)
+    assert errors.shape == (1, 1)
+    # Frame 11 is the first to be rendered: the window that ends a hop after the past does.
+    frames = log_mel(samples[None, SPEC.hop :], SPEC, padded=True)
+    assert torch.allclose(frames, heard.frames[:, 11:31], atol=1e-4)
+    late, _ = channel.excerpt(len(channel) - 1, 20)
+    assert late.shape == samples.shape
+    assert float(late[: SPEC.hop].abs().max()) == 0
+
+
+def test_likelihood_is_highest_at_the_truth():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, 20000, generator=generator) * (0.25 * 4 / 2) ** 0.5  # a quarter of a power of 4
+    squared = (3.0**0.5 + noise[0]).square() + noise[1].square()
+    gain, odds = torch.tensor(4.0).log() / 2, torch.tensor(3.0).log()
+    best = rice(squared, gain, odds).mean()
+    for other in ((gain + 0.2, odds), (gain - 0.2, odds), (gain, odds + 1), (gain, odds - 1)):
+        assert best < rice(squared, *other).mean()
+
+
+def test_what_lies_below_silence_is_not_judged():
+    frames = torch.full((1, 4, SPEC.n_mels), SPEC.silence)
+    zeros = torch.zeros(1, 4, SPEC.bins)
+    assert float(likelihood(torch.complex(zeros, zeros), frames, zeros, zeros, SPEC)) == 0
+
+
+def test_discriminators_and_vocoder_have_gradients_of_their_own(texture: Texture):
+    samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
+    frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
+    torch.manual_seed(0)
+    vocoder = Neural(OutlineNetwork(SPEC, NetworkSize(8, 16, 1)), NeuralOptions(iterations=1))
+    learner = VocoderLearner(vocoder, VocoderTraining(discriminator=2)).train()
+    losses = learner.loss(Excerpts(samples, frames))
+    judges = list(learner.discriminators.parameters())  # type: ignore[union-attr]
+    own = list(vocoder.network.parameters())
+    for name in ("adversarial", "features", "spectral"):
+        moved = torch.autograd.grad(losses[name], own + judges, retain_graph=True, allow_unused=True)
+        assert any(one is not None and float(one.abs().max()) > 0 for one in moved[: len(own)]), name
+        assert all(one is None for one in moved[len(own) :]), name
+    moved = torch.autograd.grad(losses["discrimination"], own + judges, allow_unused=True)
+    assert all(one is None for one in moved[: len(own)])
+    assert all(one is not None for one in moved[len(own) :])
+
+
+def test_discriminators_learn_to_tell(texture: Texture):
+    torch.manual_seed(0)
+    judges = Discriminators(2)
+    real = torch.from_numpy(texture(0.5).samples)[:, :4096]
+    output = 0.3 * torch.randn(1, 4096)
+    optimizer = torch.optim.Adam(judges.parameters(), 1e-2)
+    for _ in range(20):
+        optimizer.zero_grad()
+        discrimination(judges(real), judges(output)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        assert float(discrimination(judges(real), judges(output))) < 0.4  # 0.5 is to know nothing
+        assert float(deception(judges(real))) < float(deception(judges(output)))
+
+
+def test_spectral_distance_is_of_pairs(texture: Texture):
+    samples = torch.from_numpy(texture(0.5).samples)
+    assert float(multi_resolution(samples, samples)) == 0
+    assert float(multi_resolution(0.5 * samples, samples)) == pytest.approx(0.5 + np.log(2), abs=0.05)

@@ -1,0 +1,140 @@
+"""The neural vocoder's own: its weights, its gradients, what it takes from a source, what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from audiogen.audio import Recording, read
+from audiogen.errors import InputError
+from audiogen.evaluation.distance import multi_resolution_stft
+from audiogen.representation.mel import MelSpec, log_mel, stft
+from audiogen.vocoders.neural import (
+    SHIPPED,
+    NetworkSize,
+    Neural,
+    NeuralOptions,
+    OutlineNetwork,
+    described,
+    load_network,
+    missed,
+    save_network,
+)
+from audiogen.vocoders.table import build, check
+
+SPEC = MelSpec()
+SMALL = NetworkSize(8, 16, 1)
+Texture = Callable[..., Recording]
+
+
+def rendered(vocoder: Neural, samples: Tensor, start: int = 4096) -> tuple[Recording, Recording]:
+    """What a vocoder makes of the frames from ``start`` on, and what is really there."""
+    frames = log_mel(samples[:, start - SPEC.win + SPEC.hop :], SPEC, padded=True)
+    out = vocoder.vocode(frames, samples[:, :start])
+    real = samples[:, start : start + out.shape[1]]
+    return Recording(out.numpy(), SPEC.sample_rate), Recording(real.numpy(), SPEC.sample_rate)
+
+
+def distance(vocoder: Neural, samples: Tensor) -> float:
+    found = multi_resolution_stft(*rendered(vocoder, samples))
+    return found.convergence + found.log_magnitude / 10
+
+
+def test_the_weights_that_ship_are_small_and_have_a_card():
+    assert SHIPPED.stat().st_size < 25e6
+    card = SHIPPED.with_suffix(".md").read_text("utf-8")
+    assert all(word in card for word in ("Licence", "Data", "Figures", "CC-BY"))
+    assert described(SHIPPED)[0] == SPEC
+
+
+def test_what_was_learned_helps(texture: Texture):
+    samples = torch.from_numpy(texture(2.0, seed=5).samples)
+    torch.manual_seed(0)
+    untrained = Neural(OutlineNetwork(SPEC, described(SHIPPED)[1]))
+    assert distance(Neural(load_network(NeuralOptions())), samples) < distance(untrained, samples)
+
+
+def test_it_is_closer_than_untrained_on_real_sound(shared_data: Path):
+    samples = torch.from_numpy(read(shared_data / "textures" / "waterfall.ogg").resampled(SPEC.sample_rate).samples)
+    samples = samples[:1, : 3 * SPEC.sample_rate]
+    torch.manual_seed(0)
+    untrained = Neural(OutlineNetwork(SPEC, described(SHIPPED)[1]))
+    assert distance(Neural(load_network(NeuralOptions())), samples) < 0.97 * distance(untrained, samples)
+
+
+def test_gradients_reach_every_weight(texture: Texture):
+    samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
+    torch.manual_seed(0)
+    vocoder = Neural(OutlineNetwork(SPEC, SMALL), NeuralOptions(iterations=2))
+    frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
+    out = vocoder.excerpt(frames, samples[:, : SPEC.win])
+    assert out.shape == (1, 16 * SPEC.hop)
+    (out - samples[:, SPEC.win :]).abs().mean().backward()
+    for name, weight in vocoder.network.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.isfinite().all(), name
+        assert float(weight.grad.abs().max()) > 0, name
+
+
+def test_training_sees_the_vocoder_as_it_is(texture: Texture):
+    samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
+    torch.manual_seed(0)
+    # All is pinned to the past and tonal: without noise both ways are the same, but for the frames before.
+    vocoder = Neural(OutlineNetwork(SPEC, SMALL), NeuralOptions(noise_above=SPEC.sample_rate / 2 + 100))
+    frames, past = log_mel(samples[:, SPEC.hop :], SPEC, padded=True), samples[:, : SPEC.win]
+    excerpt = vocoder.excerpt(frames, past).detach()
+    stream = vocoder.vocode(frames, past)
+    middle = slice(0, 8 * SPEC.hop)
+    assert float((excerpt - stream)[:, middle].norm() / stream[:, middle].norm()) < 0.1
+
+
+def test_what_the_network_misses_of_a_source_is_made_up_for(texture: Texture):
+    source = torch.from_numpy(texture(3.0).samples)
+    torch.manual_seed(0)
+    network = OutlineNetwork(SPEC, SMALL).eval()
+    gain = missed(network, source)
+    spectrum = stft(source, SPEC)
+    with torch.no_grad():
+        outline = network(log_mel(source, SPEC, padded=True))
+    corrected = (outline.magnitude * gain).square().mean(dim=1)
+    assert torch.allclose(corrected, spectrum.abs().square().mean(dim=1), rtol=0.02)
+    with pytest.raises(ValueError, match="1 channels, the frames 2"):
+        Neural(network, source=source).open(2)
+
+
+def test_weights_come_back_as_they_were(tmp_path: Path):
+    network = OutlineNetwork(SPEC, SMALL)
+    save_network(network, tmp_path / "model.safetensors")
+    for named in (tmp_path, tmp_path / "model.safetensors"):  # a Run's folder, or the file
+        back = load_network(NeuralOptions(str(named)))
+        assert back.size == SMALL
+        assert all(torch.equal(back.state_dict()[name], value) for name, value in network.state_dict().items())
+
+
+def test_another_spec_is_refused_before_anything_is_made():
+    spec = MelSpec(22050, 1024, 1024, 256, 80, fmax=11025.0)
+    refusal = r"sample_rate 44100, .*not sample_rate 22050"
+    with pytest.raises(InputError, match=refusal):
+        build("neural", spec)
+    with pytest.raises(InputError, match=refusal):
+        check("neural", spec, NeuralOptions())
+
+
+def test_what_is_no_weights_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match="no weights of the vocoder neural"):
+        build("neural", SPEC, None, NeuralOptions(str(tmp_path)))
+    wrong = tmp_path / "wrong.safetensors"
+    wrong.write_bytes(b"RIFF")
+    with pytest.raises(InputError, match="holds no weights"):
+        build("neural", SPEC, None, NeuralOptions(str(wrong)))
+    save_file({"a": torch.zeros(1)}, wrong)
+    with pytest.raises(InputError, match="does not describe a vocoder"):
+        build("neural", SPEC, None, NeuralOptions(str(wrong)))
+    save_file({"a": torch.zeros(1)}, wrong, OutlineNetwork(SPEC, SMALL).metadata())
+    with pytest.raises(InputError, match="layout is another one"):
+        build("neural", SPEC, None, NeuralOptions(str(wrong)))
