@@ -16,7 +16,7 @@ from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.note_likelihood import likelihood_of
 from audiogen.evaluation.note_runs import RunIndex
 from audiogen.experiment import Experiment, dump_json, dump_yaml, read_experiment, write_text
-from audiogen.jobs.comparing_candidates import BASELINES, Candidate, Made, candidate_of, chain_of
+from audiogen.jobs.comparing_candidates import BASELINES, Candidate, Made, candidate_of, chain_of, heard
 from audiogen.jobs.comparing_data import (
     Pieces,
     Prompt,
@@ -158,7 +158,7 @@ class _Work:
             if (name, seed, prompt.name) in done:
                 continue
             started = time.monotonic()
-            made = candidate(prompt, self.settings.seconds, seed)
+            made = heard(candidate(prompt, self.settings.seconds, seed), prompt)
             row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
             row |= measured(made, prompt, self.judges[prompt.name], self._runs_of_notes() if made.tune else None)
             row["seconds"] = round(time.monotonic() - started, 3)

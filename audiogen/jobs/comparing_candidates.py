@@ -11,16 +11,18 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.evaluation import baselines
+from audiogen.evaluation.symbolic import polyphony
 from audiogen.generation.continuation import Continuer
 from audiogen.generation.tunes import TuneContinuer, markov_chain
 from audiogen.jobs.comparing_data import Prompt
 from audiogen.models import Model, Sampling
 from audiogen.models.markov import Markov
-from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune, joined, render
+from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune, joined, render, transcribe
 from audiogen.representation.midi.tune import bar_ticks
 from audiogen.run import Run
 
 ORDER = 5  # of the chain
+ONE_VOICE = 1.05  # pitches at a time, on average
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Made:
 
     Args:
         sound: as long as was asked for.
-        tune: its notes, at ticks after the prompt's; None where sound was predicted.
+        tune: its notes, at ticks after the prompt's, as predicted, or heard in the sound of one voice; None where
+            sound of several voices was predicted.
     """
 
     sound: Recording
@@ -60,6 +63,15 @@ def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, s
     silence = prompt.join - float(prompt.tune.seconds_at(prompt.tune.end))
     tail = TuneContinuer(model, tokenizer, prompt.tune).tail(sampling, seconds=seconds + max(silence, 0.0))
     return Made(_played(prompt, joined(prompt.tune, tail), seconds), tail)
+
+
+def heard(made: Made, prompt: Prompt) -> Made:
+    """The same tail with the notes that are heard in it, where it has none and the piece is one voice."""
+    if made.tune is not None or prompt.tune is None or prompt.rest is None:
+        return made
+    if max(polyphony(prompt.tune), polyphony(prompt.rest)) > ONE_VOICE:
+        return made
+    return replace(made, tune=transcribe(made.sound, prompt.tune, prompt.join))
 
 
 def repeated(prompt: Prompt, seconds: float, seed: int) -> Made:

@@ -18,7 +18,7 @@ from audiogen.errors import InputError
 from audiogen.evaluation.judge import Judge
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs import comparing
-from audiogen.jobs.comparing_candidates import BASELINES
+from audiogen.jobs.comparing_candidates import BASELINES, Made, heard
 from audiogen.jobs.comparing_data import Prompt, prompts_of, read_pieces
 from audiogen.jobs.comparing_results import measured, note_distance, summary
 from audiogen.representation.midi import read_midi, render, write_midi
@@ -141,6 +141,20 @@ def test_the_repetition_repeats_the_second_half_of_the_bars():
     assert made.tune.notes["pitch"].tolist() == [67, 69, 71, 72] * 2
     assert made.tune.notes["start"].tolist() == [24 * index for index in range(8, 16)]
     assert made.sound.seconds == pytest.approx(4.0)
+
+
+def test_notes_are_heard_in_the_sound_of_one_voice_only():
+    line = melody([60, 62, 64, 65])
+    sound = render(line).cut(0, 2 * 44100)
+    found = heard(Made(sound), Prompt("a", sound, sound, line, line))
+    assert found.tune is not None
+    assert set(found.tune.notes["pitch"].tolist()) >= {60, 62, 64}
+    assert found.tune.notes["start"].min() >= line.end - 6  # behind the join
+    both = wandering(0, 10, parts=2)
+    assert heard(Made(sound), Prompt("a", sound, sound, both, both)).tune is None
+    assert heard(Made(sound), Prompt("a", sound, sound)).tune is None
+    predicted = Made(sound, line)
+    assert heard(predicted, Prompt("a", sound, sound, line, line)) is predicted
 
 
 def test_a_loop_is_found_to_loop():

@@ -11,6 +11,7 @@ from audiogen.representation.midi.reading import read_midi
 from audiogen.representation.midi.rendering import default_soundfont, render
 from audiogen.representation.midi.table import TOKENIZERS, Midi, tokenizer_of
 from audiogen.representation.midi.tokens import Decoder, Tokenizer
+from audiogen.representation.midi.transcription import transcribe
 from audiogen.representation.midi.tune import NOTE, Part, Tune, augmented, joined, tidy
 from audiogen.representation.midi.writing import extend_midi, write_midi
 
@@ -34,6 +35,7 @@ __all__ = [
     "split_abc",
     "tidy",
     "tokenizer_of",
+    "transcribe",
     "tune_of_abc",
     "write_midi",
 ]

@@ -1,0 +1,48 @@
+"""One voice, rendered and heard again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audiogen.audio import Recording
+from audiogen.representation.midi import Part, render
+from audiogen.representation.midi.transcription import notes_of, transcribe
+from tests.tunes import TICKS, melody, tune
+
+PITCHES = [60, 64, 67, 67, 72, 71, 67, 62]
+
+
+@pytest.mark.parametrize("program", [0, 73], ids=["piano", "flute"])
+def test_a_melody_is_heard_again(program: int):
+    rows = [(TICKS * place, TICKS * (place + 1), pitch) for place, pitch in enumerate(PITCHES)]
+    given = tune(rows, (Part(program),), tempos=[[0, 400_000]])
+    found = transcribe(render(given, 22050).cut(0, round(given.seconds * 22050)), given, 0.0)
+    assert found.parts[0].program == program
+    missed = 0
+    for row in given.notes:
+        near = np.abs(found.notes["start"] - row["start"]) <= TICKS // 4
+        missed += row["pitch"] not in found.notes["pitch"][near]
+    assert missed <= 1
+    assert len(found.notes) <= len(PITCHES) + 1
+
+
+def test_notes_stand_at_the_clock_of_what_went_before():
+    clock = melody([60, 62], tempos=[[0, 400_000]])
+    sound = render(tune([(0, TICKS, 69)], (Part(73),), tempos=[[0, 400_000]]), 22050).cut(0, 8820)
+    found = transcribe(sound, clock, clock.seconds)
+    assert found.notes["pitch"].tolist() == [69]
+    assert abs(int(found.notes["start"][0]) - clock.end) <= TICKS // 4
+
+
+def test_silence_holds_no_note():
+    silence = Recording(np.zeros((1, 22050), np.float32), 22050)
+    assert len(transcribe(silence, melody([60]), 0.0).notes) == 0
+
+
+def test_notes_end_where_the_pitch_changes_or_is_struck_again_and_bridge_gaps():
+    assert notes_of([60] * 5 + [62] * 5, set()) == [(0, 5, 60), (5, 10, 62)]
+    assert notes_of([60] * 30, {0, 5, 15}) == [(0, 15, 60), (15, 30, 60)]
+    assert notes_of([60] * 4 + [-1] * 2 + [60] * 4, set()) == [(0, 10, 60)]
+    assert notes_of([60] * 4 + [-1] * 9 + [60] * 4, set()) == [(0, 4, 60), (13, 17, 60)]
+    assert notes_of([60] * 2 + [-1] * 9, set()) == []
