@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES
+from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
 
 
 @click.command("train")
@@ -14,7 +14,8 @@ from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES
 @OVERRIDES
 @click.option("--data", type=FILE, required=True, help="A folder of recordings, a cache, or one recording.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the Run.")
-@BUDGET
+@click.option("--base", "base_folder", type=FILE, help="Go on from this Run: its representation and its model.")
+@TRAINING_BUDGET
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the Run's folder.")
 @DEVICE
 @FORCE
@@ -23,6 +24,7 @@ def train(
     overrides: tuple[str, ...],
     data: Path,
     out: Path,
+    base_folder: Path | None,
     budget: float | None,
     resume: bool,
     device: str,
@@ -45,10 +47,12 @@ def train(
         raise InputError(out, "it exists already", "use --resume to go on, --force to train anew")
 
     from audiogen.audio import read
+    from audiogen.run import Run
     from audiogen.training.fit import train as train_run
 
     source = read(data) if data.is_file() else data
-    run = train_run(experiment, source, out, budget, resume, device)
+    base = Run.open(base_folder) if base_folder is not None else None
+    run = train_run(experiment, source, out, budget, resume, device, base)
     click.echo(f"{out}: {run.metrics['steps']} steps, best at {run.metrics['best_step']}")
     if budget is not None:
         steps, horizon = run.metrics["steps"], run.metrics["horizon"]

@@ -70,6 +70,19 @@ def test_a_run_is_overwritten_by_force_only(config: Path, recordings: Path, tmp_
     assert Run.open(tmp_path / "run").metrics["steps"] == 5
 
 
+def test_a_run_goes_on_from_another(config: Path, recordings: Path, tmp_path: Path):
+    base, run = tmp_path / "base", tmp_path / "run"
+    invoke(train, config, "--data", recordings, "-o", base)
+    other = ("training.steps=1", "training.learning_rate=1e-9", "training.average=0", "model.backbone.hidden=24")
+    invoke(train, config, "--data", recordings / "0.wav", "-o", run, "--base", base, *other)
+    before, after = Run.open(base), Run.open(run)
+    assert after.experiment.model == before.experiment.model  # the base's, not that of the command line
+    one, same = before.model.state_dict(), after.model.state_dict()
+    assert all((one[name] - same[name]).abs().max() < 1e-6 for name in one)
+    for name, tensor in before.representation.tensors().items():
+        assert tensor.equal(after.representation.tensors()[name])
+
+
 def test_bad_input_is_named(config: Path, recordings: Path, tmp_path: Path):
     with pytest.raises(InputError, match="there is no such file or folder"):
         invoke(train, config, "--data", tmp_path / "missing", "-o", tmp_path / "run")
