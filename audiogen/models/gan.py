@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.base import Model, Sampling, State
+from audiogen.models.base import FrameModel, Sampling, State
 from audiogen.ranges import Count, NonNegative, Share
 
 PIECE = 1024  # frames of a prompt that are read at once
@@ -67,7 +67,7 @@ class Discriminator(nn.Module):
         return self.verdict(hidden)[:, 0], heard
 
 
-class GAN(Model):
+class GAN(FrameModel):
     """A frame is what a network makes of the context and of noise. Temperature tau multiplies the noise by sqrt(tau).
 
     Args:

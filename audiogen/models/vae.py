@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.base import Model, Sampling, State
+from audiogen.models.base import FrameModel, Sampling, State
 from audiogen.ranges import Count, NonNegative, Positive, Share, Whole
 
 PIECE = 1024  # frames of a prompt that are read at once
@@ -63,7 +63,7 @@ class Gaussian(nn.Module):
         return mean, nn.functional.softplus(raw) + self.floor
 
 
-class VAE(Model):
+class VAE(FrameModel):
     """p(frame | latent, earlier frames) p(latent | earlier frames). Temperature tau multiplies both variances.
 
     Args:
