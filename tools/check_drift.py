@@ -33,7 +33,7 @@ Row = dict[str, Any]
 def made(prompt: Recording, arguments: argparse.Namespace) -> tuple[Track, Row]:
     """The tail's track, and what its sidecar says."""
     run = Run.open(arguments.run) if arguments.run else None
-    experiment = None if run else read_experiment(None, tuple(arguments.set))
+    experiment = read_experiment(None, tuple(arguments.set)) if arguments.set else None
     request = Request(seconds=60 * arguments.minutes, seed=arguments.seed, tail_only=True)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         out = Path(folder) / "tail.wav"
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
     parser.add_argument("--run", type=Path, help="a Run that predicts, instead of a training on each prompt")
-    parser.add_argument("--budget", type=float, help="most seconds of training")
+    parser.add_argument("--budget", type=float, help="most seconds of training; 0 for the base alone")
     arguments = parser.parse_args()
     store = arguments.rows or arguments.output.with_suffix(".jsonl")
     kept = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
@@ -132,6 +132,7 @@ def main() -> None:
         print(f"{row['recording']}: level {row['level']}, centroid {row['centroid']}", file=sys.stderr, flush=True)
         rows.append(row)
     said = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
+    said += [f"--budget {arguments.budget:g}"] if arguments.budget is not None else []
     head = f"# Drift: {arguments.minutes:g} minutes from {PROMPT:g} s\n\n"
     write_text(arguments.output, f"{head}Settings: {', '.join(said) or 'the defaults'}.\n\n{table(rows)}")
     print(table(rows))
