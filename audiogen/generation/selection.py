@@ -7,6 +7,8 @@ we hear, patches that were recorded; the Model only says what kind of patch come
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -16,6 +18,8 @@ MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned 
 REST_SECONDS = 9.0  # for which a place of the source is not used again
 MOST_RESTING = 1 / 3  # of the source
 LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
+STEERING = 2.0  # what is asked for is moved by so much of what the recent choices' mean is off the source's
+STEERING_SECONDS = 6.0  # that count as recent (time constant)
 WHITENING = 0.5  # exponent of a latent's deviation over the source, by which differences are divided
 
 
@@ -46,10 +50,14 @@ class Selection:
         self.longest = max(int(LONGEST_RUN / representation.step_seconds), 1)  # patches
         self.free_from = torch.zeros(len(self.starts), dtype=torch.long)
         self.drawn, self.last, self.run = 0, -1, 0
+        self.mean = self.latents.mean(0)
+        self.recent_mean = self.mean.clone()
+        self.keep = math.exp(-representation.step_seconds / STEERING_SECONDS)
 
     def choose(self, latent: Tensor) -> int:
         """The place ``0 .. len(starts) - 1`` of the source that ``[latent]`` is replaced by."""
-        distance = self.squares - 2 * (self.searched @ (latent * self.weights))
+        asked = latent + STEERING * (self.mean - self.recent_mean)
+        distance = self.squares - 2 * (self.searched @ (asked * self.weights))
         barred = (self.free_from > self.drawn) | self._too_near()
         if not bool(barred.all()):
             distance = distance.masked_fill(barred, torch.inf)
@@ -69,6 +77,8 @@ class Selection:
     def used(self, start: int) -> None:
         """What came next begins at frame ``start`` of the source, chosen here or elsewhere."""
         self.drawn += 1
+        place = min(int(torch.searchsorted(self.starts, start)), len(self.starts) - 1)
+        self.recent_mean = self.keep * self.recent_mean + (1 - self.keep) * self.latents[place]
         self.run = self.run + 1 if start == self.last + self.patch else 1
         self.last = start
         self.free_from[(self.starts - start).abs() < self.patch] = self.drawn + self.rest
