@@ -55,19 +55,20 @@ def test_no_place_comes_back_soon_and_no_run_is_long(frames: Tensor, representat
     assert 2 <= longest <= LONGEST_RUN / representation.step_seconds
 
 
-def test_what_always_leans_to_one_side_is_steered_back(
-    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = representation.encode(frames[: 160 * PATCH], frames.mean(0)) + torch.tensor([2.0] + 15 * [0.0])
+def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(3000, BANDS)
+    representation = MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=2), [noise])
+    asked = representation.encode(noise[: 160 * PATCH], noise.mean(0)) + torch.tensor([1.0, 0.0])
 
     def off(steering: float) -> float:
         monkeypatch.setattr("audiogen.generation.selection.STEERING", steering)
         monkeypatch.setattr("audiogen.generation.selection.STEERING_SECONDS", 1.0)
-        selection = Selection(representation, frames, frames.mean(0))
+        selection = Selection(representation, noise, noise.mean(0))
         chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
         return float((chosen[80:].mean(0) - selection.mean)[0])
 
-    assert off(0.0) > 1
+    assert off(0.0) > 0.7
     assert off(2.0) < 0.5 * off(0.0)
 
 
