@@ -51,7 +51,6 @@ class Training:
     """How a Model is trained, or a vocoder.
 
     Args:
-        task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
         steps: most optimiser steps.
         horizon: steps over which the schedule runs out; None for ``steps``. A training stopped by a
             wall-clock budget is repeated exactly by the ``steps`` and ``horizon`` that it reports.
@@ -75,9 +74,9 @@ class Training:
         compile: compile the model with torch.compile on CUDA.
         shares: of the recordings (or of one recording's time) that validate and test.
         seed: of weights, windows and noise.
+        task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
     """
 
-    task: Literal["model", "vocoder"] = "model"
     steps: Count = 400
     horizon: Count | None = None
     batch: Count = 16
@@ -97,6 +96,7 @@ class Training:
     compile: bool = False
     shares: Shares = field(default_factory=Shares)
     seed: Whole = 0
+    task: Literal["model", "vocoder"] = "model"
 
 
 @dataclass(frozen=True)

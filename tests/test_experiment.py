@@ -57,7 +57,7 @@ def test_there_is_a_config_for_each_backbone_and_head(backbone: str, head: str):
 
 def test_all_configs_build_a_model():
     class Twelve:
-        features = 12
+        features, tokens = 12, False
 
     found = sorted(CONFIGS.rglob("*.yaml"))
     assert found

@@ -170,6 +170,7 @@ class BigVGAN(NetworkVocoder):
     """The published weights, from a folder with ``config.json`` and ``bigvgan_generator.pt``."""
 
     name = "bigvgan"
+    files = ("config.json", "bigvgan_generator.pt")
 
     @classmethod
     def spec_in(cls, folder: Path) -> MelSpec:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders import hub
 from audiogen.vocoders.base import Stream, Vocoder
 
 BLOCK = 64  # frames rendered at a time
@@ -87,8 +88,8 @@ class NetworkStream(Stream):
 @dataclass(frozen=True)
 class WeightsOptions:
     """Args:
-    weights: folder that holds the weights and what describes them.
-    sha256: of the weights file, checked if it is given.
+    weights: folder that holds the weights and what describes them, or ``hub:OWNER/NAME@COMMIT``.
+    sha256: of the weights file, checked if it is given; the hub's must be.
     """
 
     weights: str = ""
@@ -100,6 +101,7 @@ class NetworkVocoder(Vocoder):
 
     Options: ClassVar[type] = WeightsOptions
     name: ClassVar[str]
+    files: ClassVar[tuple[str, ...]]  # as they are published
 
     def __init__(self, network: Network, spec: MelSpec) -> None:
         self.network, self.spec = network.eval(), spec
@@ -120,11 +122,11 @@ class NetworkVocoder(Vocoder):
 
     @classmethod
     def own_spec(cls, options: WeightsOptions) -> MelSpec:
-        return cls.spec_in(folder_of(cls.name, options))
+        return cls.spec_in(folder_of(cls.name, options, cls.files))
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: WeightsOptions) -> Self:
-        folder = folder_of(cls.name, options)
+        folder = folder_of(cls.name, options, cls.files)
         require_spec(cls.name, cls.spec_in(folder), spec)
         return cls.load(folder, options.sha256)
 
@@ -132,14 +134,16 @@ class NetworkVocoder(Vocoder):
         return NetworkStream(self.network, self.spec, channels, past)
 
 
-def folder_of(name: str, options: WeightsOptions) -> Path:
-    """The weights' folder.
+def folder_of(name: str, options: WeightsOptions, files: tuple[str, ...]) -> Path:
+    """The weights' folder, downloaded if need be.
 
     Raises:
         InputError: none is named, or it is not there.
     """
     if not options.weights:
-        raise InputError(f"vocoder {name}", "it needs trained weights", "name their folder: weights=FOLDER")
+        raise InputError(f"vocoder {name}", "it needs trained weights", "name their folder: weights=FOLDER or hub:...")
+    if options.weights.startswith(hub.PREFIX):
+        return hub.download(options.weights, options.sha256, files)
     folder = Path(options.weights).expanduser()
     if not folder.is_dir():
         raise InputError(folder, "there is no such folder", f"name the folder of the weights of {name}")

@@ -30,6 +30,7 @@ from audiogen.vocoders.vocos import Backbone, ConvNeXtSize
 
 SHIPPED = Path(__file__).parent / "weights" / "neural.safetensors"
 MOST_FRAMES, EXCERPTS = 1024, 8  # of a recording that its long-term spectrum is taken from, and in how many pieces
+BLOCK = 128  # frames rendered at a time: the network hears those around them again
 MOST_CERTAIN = 7.0  # log odds
 
 
@@ -41,9 +42,9 @@ class NetworkSize:
     blocks: each looks three frames further either way.
     """
 
-    channels: Count = 160
-    hidden: Count = 400
-    blocks: Count = 4
+    channels: Count = 96
+    hidden: Count = 240
+    blocks: Count = 3
 
 
 class OutlineNetwork(nn.Module):
@@ -77,7 +78,8 @@ class OutlineNetwork(nn.Module):
 
     def corrected(self, frames: Tensor, gain: Tensor, odds: Tensor, trust: float) -> Outline:
         """The outline that corrections ``[batch, time, bins]`` make of frames."""
-        return Outline(invert(frames, self.spec, 0) * gain.exp(), trust * odds.sigmoid())
+        certainty = odds.sigmoid().sqrt()  # of a share of the power, that of the amplitude
+        return Outline(invert(frames, self.spec, 0) * gain.exp(), trust * certainty)
 
     def metadata(self) -> dict[str, str]:
         """What a weights file says of itself."""
@@ -159,7 +161,7 @@ class _NeuralStream(OutlineStream):
     """Each block is heard with the frames before it that the network can see, and with those ahead."""
 
     def __init__(self, vocoder: Neural, channels: int, past: Tensor | None, seed: int) -> None:
-        super().__init__(vocoder.spec, channels, past, seed, vocoder.how)
+        super().__init__(vocoder.spec, channels, past, seed, vocoder.how, block=BLOCK)
         self.network, self.trust = vocoder.network, vocoder.options.trust
         self.missed = None if vocoder.missed is None else vocoder.missed.log()
         self._before = self._context(past)

@@ -93,10 +93,13 @@ class OutlineStream(BlockStream):
     Args:
         seed: of the noise.
         how: they are refined.
+        block: frames rendered at a time.
     """
 
-    def __init__(self, spec: MelSpec, channels: int, past: Tensor | None, seed: int, how: Refinement) -> None:
-        super().__init__(spec, channels, past)
+    def __init__(
+        self, spec: MelSpec, channels: int, past: Tensor | None, seed: int, how: Refinement, block: int = 64
+    ) -> None:
+        super().__init__(spec, channels, past, block)
         self.how = how
         self._noise = torch.Generator().manual_seed(seed)
 

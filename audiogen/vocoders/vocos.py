@@ -119,6 +119,7 @@ class Vocos(NetworkVocoder):
     """The published weights, from a folder with ``config.yaml`` and ``pytorch_model.bin``."""
 
     name = "vocos"
+    files = ("config.yaml", "pytorch_model.bin")
 
     @classmethod
     def spec_in(cls, folder: Path) -> MelSpec:

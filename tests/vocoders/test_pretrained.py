@@ -6,9 +6,12 @@ Weights are waves over the sorted names of the published layout. The expected sa
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -231,3 +234,50 @@ def test_weight_norm_is_multiplied_out():
     plain = multiplied_out({"c.weight_g": parts.original0, "c.weight_v": parts.original1, "c.bias": convolution.bias})
     torch.testing.assert_close(plain["c.weight"], convolution.weight)
     assert set(plain) == {"c.weight", "c.bias"}
+
+
+HUB = f"hub:someone/vocos@{'0123456789' * 4}"
+
+
+def lay_out(folder: Path) -> str:
+    """Lay out small Vocos weights in ``folder`` as the hub has them; their checksum."""
+    size = ConvNeXtSize(16, 32, 1)
+    features = {"sample_rate": 8000, "n_fft": 64, "hop_length": 16, "n_mels": 20, "padding": "same"}
+    backbone = {"dim": 16, "intermediate_dim": 32, "num_layers": 1}
+    config = {"feature_extractor": {"init_args": features}, "backbone": {"init_args": backbone}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), "utf-8")
+    torch.save(VocosNetwork(VOCOS_SPEC, size).state_dict(), folder / "pytorch_model.bin")
+    return hashlib.sha256((folder / "pytorch_model.bin").read_bytes()).hexdigest()
+
+
+def test_weights_come_from_the_hub_at_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    checksum, asked = lay_out(tmp_path), []
+
+    def hf_hub_download(repository: str, file: str, revision: str) -> str:
+        asked.append((repository, file, revision))
+        return str(tmp_path / file)
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=hf_hub_download))
+    vocoder = build("vocos", VOCOS_SPEC, None, WeightsOptions(HUB, checksum))
+    assert vocoder.vocode(FRAMES).shape == (2, 40 * 16)
+    assert set(asked) == {("someone/vocos", name, HUB[-40:]) for name in ("config.yaml", "pytorch_model.bin")}
+    with pytest.raises(InputError, match="its sha256 is"):
+        build("vocos", VOCOS_SPEC, None, WeightsOptions(HUB, "0" * 64))
+
+
+def test_what_keeps_weights_from_coming_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch):
+    def unreachable(repository: str, file: str, revision: str) -> str:
+        raise ConnectionError("no route")
+
+    for address, checksum, message in (
+        ("hub:someone/vocos@main", "0" * 64, "names no commit"),
+        (HUB, "", "need a checksum"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check("vocos", VOCOS_SPEC, WeightsOptions(address, checksum))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=unreachable))
+    with pytest.raises(InputError, match=r"cannot be downloaded \(ConnectionError\); check the network"):
+        check("vocos", VOCOS_SPEC, WeightsOptions(HUB, "0" * 64))
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(InputError, match="huggingface_hub is not installed"):
+        check("vocos", VOCOS_SPEC, WeightsOptions(HUB, "0" * 64))
