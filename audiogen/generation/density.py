@@ -8,6 +8,8 @@ from audiogen.generation.selection import Selection
 
 REACH = 0.05  # of the mean squared distance between patches, that a density of 1 is worth for a deviation of onset
 
+TILT = 0.25  # of the logarithm of a patch's share, that a density of 1 is worth for a deviation of onset
+
 
 def leaning(selection: Selection, density: float) -> Selection:
     """The selection with a cost that falls, or rises, with how much begins in a patch.
@@ -17,8 +19,11 @@ def leaning(selection: Selection, density: float) -> Selection:
         density: 0 leaves it alone, exactly; above, more begins; below, less.
     """
     if density != 0:
+        strengths = onsets(selection)
         unit = REACH * 2 * selection.searched.var(0, correction=0).sum()
-        selection.squares = selection.squares - density * unit * onsets(selection)
+        selection.squares = selection.squares - density * unit * strengths
+        # The selection steers towards a mean: that of patches as they are wanted, lest it undo what is asked.
+        selection.mean = (TILT * density * strengths).softmax(0) @ selection.latents
     return selection
 
 
