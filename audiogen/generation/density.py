@@ -7,7 +7,6 @@ from torch import Tensor
 from audiogen.generation.selection import Selection
 
 REACH = 0.05  # of the mean squared distance between patches, that a density of 1 is worth for a deviation of onset
-
 TILT = 0.25  # of the logarithm of a patch's share, that a density of 1 is worth for a deviation of onset
 
 
