@@ -11,17 +11,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-LAGS = 3
+LAGS = 4
 MEMORIES = (4.0, 16.0, 64.0)  # time constants of the running means, in frames
-REGRESSORS = ((0,), (0, 1, 2), (0, 3, 4, 5), (0, 1, 2, 3, 4, 5))  # tried: of the lags, then the running means
+REGRESSORS = ((0,), (0, 1), (0, 1, 2, 3), (0, 4, 5, 6), (0, 1, 2, 3, 4, 5, 6))  # tried: of lags, then running means
 RIDGES = tuple(10.0 ** (power / 2) for power in range(-8, 7))  # times the mean power of the regressors
-WORTH_REGRESSORS, WORTH_RIDGE = 0.02, 0.005  # nats a feature that more of the one, less of the other must be better by
+WORTH_REGRESSORS, WORTH_RIDGE = 0.01, 0.005  # nats a feature that more of the one, less of the other must be better by
 HELD_BACK = 0.2  # of each sequence, to choose by
 LARGEST_RADIUS = 0.995  # of the recursion's spectrum: what it is fed with dies away
 
 
 class LinearPrediction(nn.Module):
-    """Vector autoregression with running means: frame[t + 1] = W [frame[t], ..., frame[t - 2], means[t]].
+    """Vector autoregression with running means: frame[t + 1] = W [frame[t], ..., frame[t - 3], means[t]].
 
     Args:
         features: size of a frame.
@@ -35,9 +35,7 @@ class LinearPrediction(nn.Module):
         super().__init__()
         self.features = features
         self.register_buffer("weight", torch.zeros((LAGS + len(MEMORIES)) * features, features))
-        self.register_buffer(
-            "root", torch.eye(features)
-        )  # lower triangle whose square is the covariance of what is left
+        self.register_buffer("root", torch.eye(features))  # of the covariance of what is left (Cholesky's)
         self.register_buffer("keep", torch.exp(-1 / torch.tensor(MEMORIES)), persistent=False)
 
     def forward(self, frames: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple]:

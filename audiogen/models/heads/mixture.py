@@ -13,6 +13,7 @@ from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
 from audiogen.ranges import Count, Positive
 
+USUAL = 0.4  # octaves, deviation of the scales at the start
 SMALL = 0.1  # of the usual start of a layer: the context is to be heeded as far as it turns out to matter
 
 
@@ -72,7 +73,9 @@ def apart(layer: nn.Linear, components: int, features: int, floor: float) -> Non
     """
     layer.weight.mul_(SMALL)
     layer.bias.mul_(SMALL)
-    spread = torch.exp(torch.linspace(-1, 1, components) * math.log(2)) if components > 1 else torch.ones(1)
+    octaves = torch.linspace(-1, 1, components) if components > 1 else torch.zeros(1)
+    layer.bias[:components] = -0.5 * (octaves / USUAL).square()
+    spread = torch.exp(octaves * math.log(2))
     each = layer.bias[components:].view(components, -1, features)
     each[:, 1] = torch.log(torch.expm1((spread - floor).clamp(min=floor)))[:, None]  # softplus gives the spread again
 

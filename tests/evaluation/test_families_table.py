@@ -1,0 +1,49 @@
+"""The table of tools/compare_families.py says what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools import compare_families
+
+
+def cell(config: str, recording: str, distance: float, training: float, **others: Any) -> dict[str, Any]:
+    figures = {"copied": 0.0, "looped": 0.0, "steps": 100, "parameters": 250_000, "model": 0.004, "rendering": 0.2}
+    return {"config": config, "recording": recording, "distance": distance, "training": training, **figures, **others}
+
+
+CELLS = [
+    cell("lstm-flow", "river", 1.0, 20.0),
+    cell("lstm-flow", "forest", 1.21, 22.0),
+    cell("gru-flow", "river", 1.1, 9.0, model=0.002),
+    cell("gru-flow", "forest", 1.11, 9.0, model=0.002),
+    cell("gru-point", "river", 4.0, 5.0),
+    cell("gru-point", "forest", 4.0, 5.0),
+    cell("walk", "river", 1.5, 0.1, copied=0.6),
+    cell("walk", "forest", 1.5, 0.1, copied=0.7),
+    cell("var", "river", 0.5, 0.1),
+]
+
+
+def test_the_closest_come_first_and_what_is_incomplete_last() -> None:
+    rows = compare_families.summed(CELLS)
+    assert [row["config"] for row in rows] == ["lstm-flow", "gru-flow", "walk", "gru-point", "var"]
+    page = compare_families.page(CELLS)
+    assert "| lstm-flow | 1.10 | 1.00 | 1.21 | 0% | 21.0 | 100 | 0.25 M | 4.0 | 200 |" in page
+    assert "| var | 0.50 | 0.50 | – |" in page
+
+
+def test_means_are_over_backbones_and_over_heads() -> None:
+    page = compare_families.page(CELLS)
+    assert "| gru | 2.10 | 7.0 | 3.0 |" in page
+    assert "| flow | 1.10 | 15.0 | 3.0 |" in page
+    assert "| lstm | 1.10 | 21.0 | 4.0 |" in page
+
+
+def test_the_advice_is_what_the_table_says() -> None:
+    advice = "\n".join(compare_families.advice(compare_families.summed(CELLS)))
+    assert "**The closest**: `lstm-flow` (1.10)" in advice
+    assert "quickest to train**: `gru-flow` (1.10), 9.0 s" in advice
+    assert "quickest to generate**: `gru-flow` (1.10), 2.0 ms" in advice
+    assert "**No time to train**: `walk` (1.50), 0.1 s" in advice
+    assert "copied): walk." in advice
