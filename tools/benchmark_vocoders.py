@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import librosa
 import numpy as np
@@ -31,6 +32,7 @@ from audiogen.evaluation.distance import crest_ratio, multi_resolution_stft, spe
 from audiogen.evaluation.texture import TextureReference
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders.griffin_lim import GriffinLimOptions
 from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
 from audiogen.vocoders.table import build
 from audiogen.vocoders.targets import fixed
@@ -39,7 +41,7 @@ SPEC = MelSpec()
 LONGEST = 32.0  # seconds of a recording that are used
 SHARE = 0.75
 PAST = 4096
-UNTRAINED = ("griffin_lim", "source")  # the others need weights, which do not ship
+SHIPPED = ("griffin_lim", "source", "neural")  # the others need weights, which do not ship
 Render = Callable[["Split"], Tensor]
 
 
@@ -61,11 +63,11 @@ class Split:
         return Recording(np.ascontiguousarray(self.rotation.T @ principal.numpy(), dtype=np.float32), SPEC.sample_rate)
 
 
-def by(kind: str) -> Render:
+def by(kind: str, options: Any = None) -> Render:
     """A vocoder of the table, ready."""
 
     def render(split: Split) -> Tensor:
-        return build(kind, SPEC, split.source).vocode(split.frames, split.source[:, -PAST:])
+        return build(kind, SPEC, split.source, options).vocode(split.frames, split.source[:, -PAST:])
 
     return render
 
@@ -86,7 +88,8 @@ def by_librosa(split: Split) -> Tensor:
 
 
 RENDERS: dict[str, Render] = {
-    **{kind: by(kind) for kind in UNTRAINED},
+    **{kind: by(kind) for kind in SHIPPED},
+    "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32)),
     "librosa": by_librosa,
     "true magnitudes": true_magnitudes,
 }

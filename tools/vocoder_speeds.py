@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders.griffin_lim import GriffinLimOptions
 from audiogen.vocoders.mel_inversion import invert
 from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
 from audiogen.vocoders.table import build
@@ -123,7 +124,8 @@ def speeds() -> dict[str, Figures]:
     magnitude = analyse(signal, SPEC).abs()
     frames = log_mel(signal, SPEC, padded=True)
     past = signal[:, :4096]
-    whole = {kind: build(kind, SPEC, signal) for kind in ("griffin_lim", "source")}
+    whole = {kind: build(kind, SPEC, signal) for kind in ("griffin_lim", "source", "neural")}
+    whole["griffin_lim, 32"] = build("griffin_lim", SPEC, signal, GriffinLimOptions(iterations=32))
     rendering = {f"{kind}: seconds": cpu_seconds(lambda v=v: v.vocode(frames, past)) for kind, v in whole.items()}
     rendering["librosa: seconds"] = cpu_seconds(lambda: as_librosa(frames[0]), 3)
     return {

@@ -22,6 +22,8 @@ vocoder; the frames of the last quarter, true ones, are rendered back and compar
 - Texture distance: 1.0 is as far as another real stretch of the same recording is; 0 is equal.
 - "true magnitudes" is no vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 numbers) with
   64 Griffin-Lim iterations. What it misses lies in the phases.
+- "griffin_lim, 32" is it with 32 iterations instead of 16.
+- "neural" uses the weights that ship, which heard none of these recordings.
 - "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
 - Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one.
 - Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, against the original's; below 1, transients are
@@ -41,6 +43,7 @@ def page(rows: list[Row]) -> str:
     measured = [row for row in rows if "texture" in row]
     parts = [INTRODUCTION, summary(measured), by_recording(measured, "texture", "Texture distance")]
     parts.append(by_recording(measured, "convergence", "MR-STFT spectral convergence"))
+    parts.append(by_recording(measured, "log_magnitude", "MR-STFT log magnitude (dB)"))
     for row in rows:
         if "speeds" in row:
             parts.append(speed_tables(row["speeds"]))

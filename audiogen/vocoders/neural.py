@@ -98,10 +98,10 @@ class NeuralOptions:
     """
 
     weights: str = ""
-    iterations: Whole = 6
+    iterations: Whole = 8
     momentum: NonNegative = 0.9
     noise_above: NonNegative = 4000.0
-    trust: Unit = 0.5
+    trust: Unit = 0.4
     size: NetworkSize = field(default_factory=NetworkSize)
 
 
