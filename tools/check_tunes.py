@@ -70,7 +70,7 @@ def judged(tails: list[Tune], held: list[Tune], learned: list[Tune]) -> tuple[li
     well = True
     for name, told in distances(tails, held).items():
         ratio = told.ratio
-        well &= ratio is not None and ratio <= FARTHEST
+        well &= told.value == 0 if ratio is None else ratio <= FARTHEST
         mean, reference = ("" if value is None else f"{value:.3f}" for value in (told.mean, told.reference))
         shown = "-" if ratio is None else f"{ratio:.2f}"
         lines.append(f"| {name} | {mean} | {reference} | {told.value:.4f} | {told.floor:.4f} | {shown} |")
