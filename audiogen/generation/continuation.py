@@ -84,7 +84,8 @@ class Continuer:
         tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
-        within = PeakGuard(self.prompt.samples, self.prompt.sample_rate)
+        loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
+        within = PeakGuard(loudest, self.prompt.sample_rate)
         for block in self.resampled(map(tilt, self.rendered(pieces, seed))):
             held = guard(block)
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
