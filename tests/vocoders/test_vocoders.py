@@ -76,14 +76,14 @@ def test_the_same_seed_gives_the_same_samples(vocoder: Vocoder, mono: Tensor):
 
 
 def test_what_comes_later_does_not_change_what_is_final(vocoder: Vocoder, mono: Tensor):
-    frames = heard(mono, 4096)[:, :150]
+    frames = heard(mono, 4096)[:, :170]
     changed = frames.clone()
-    changed[:, 120:] -= 2.0
+    changed[:, 140:] -= 2.0
     first, second = vocoder.open(1, None), vocoder.open(1, None)
-    ready = first.push(frames[:, :120]).shape[1]
+    ready = first.push(frames[:, :140]).shape[1]
     assert ready > 0
     assert torch.equal(vocoder.vocode(frames)[:, :ready], vocoder.vocode(changed)[:, :ready])
-    assert second.push(changed[:, :120]).shape[1] == ready
+    assert second.push(changed[:, :140]).shape[1] == ready
 
 
 def test_silence_stays_silent(vocoder: Vocoder):
@@ -91,12 +91,14 @@ def test_silence_stays_silent(vocoder: Vocoder):
     assert decibels(out) < -95
 
 
-def test_bands_and_level_are_those_of_the_frames(vocoder: Vocoder, mono: Tensor):
+def test_bands_and_level_are_those_of_the_frames(kind: str, vocoder: Vocoder, mono: Tensor):
     past, wanted = mono[:, :4096], heard(mono, 4096)[:, :200]
     out = vocoder.vocode(wanted, past)
     found = heard(torch.cat([past, out], dim=1), 4096)
     assert float((found - wanted).abs().mean()) < 0.12  # nepers: 1 dB
-    assert abs(decibels(out) - decibels(mono[:, 4096 : 4096 + out.shape[1]])) < 0.5
+    # What is pulled to expected magnitudes loses peaks: the bands' sums are the same, but not their energies.
+    limit = 1.0 if kind == "neural" else 0.5
+    assert abs(decibels(out) - decibels(mono[:, 4096 : 4096 + out.shape[1]])) < limit
 
 
 def test_the_waveform_goes_on_where_the_past_ends(kind: str):
