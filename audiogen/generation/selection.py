@@ -18,6 +18,7 @@ MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned 
 REST_SECONDS = 9.0  # for which a place of the source is not used again
 MOST_RESTING = 1 / 3  # of the source
 LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
+STRETCH = 1.4  # of what is asked for about the source's mean: the nearest patch is usually one nearer to it
 STEERING = 2.0  # what is asked for is moved by so much of what the recent choices' mean is off the source's
 STEERING_SECONDS = 6.0  # that count as recent (time constant)
 WHITENING = 0.5  # exponent of a latent's deviation over the source, by which differences are divided
@@ -56,7 +57,7 @@ class Selection:
 
     def choose(self, latent: Tensor) -> int:
         """The place ``0 .. len(starts) - 1`` of the source that ``[latent]`` is replaced by."""
-        asked = latent + STEERING * (self.mean - self.recent_mean)
+        asked = self.mean + STRETCH * (latent - self.mean) + STEERING * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (asked * self.weights))
         barred = (self.free_from > self.drawn) | self._too_near()
         if not bool(barred.all()):

@@ -23,14 +23,20 @@ def representation(frames: Tensor) -> MelLatents:
     return MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=16), [frames])
 
 
-def test_a_patch_of_the_source_finds_itself(frames: Tensor, representation: MelLatents) -> None:
+def test_a_patch_of_the_source_finds_itself(
+    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audiogen.generation.selection.STRETCH", 1.0)
     for start in (0, 17, 1203, len(frames) - PATCH):
         selection = Selection(representation, frames, frames.mean(0))
         latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
         assert torch.equal(selection.frames_at(selection.choose(latent)), frames[start : start + PATCH])
 
 
-def test_channels_that_are_not_heard_follow(frames: Tensor, representation: MelLatents) -> None:
+def test_channels_that_are_not_heard_follow(
+    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audiogen.generation.selection.STRETCH", 1.0)
     further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
     selection = Selection(representation, torch.cat([frames, further], dim=1), frames.mean(0))
     latent = representation.encode(frames[40 : 40 + PATCH], frames.mean(0))[0]
@@ -64,12 +70,23 @@ def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.Monke
     def off(steering: float) -> float:
         monkeypatch.setattr("audiogen.generation.selection.STEERING", steering)
         monkeypatch.setattr("audiogen.generation.selection.STEERING_SECONDS", 1.0)
+        monkeypatch.setattr("audiogen.generation.selection.STRETCH", 1.0)
         selection = Selection(representation, noise, noise.mean(0))
         chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
         return float((chosen[80:].mean(0) - selection.mean)[0])
 
     assert off(0.0) > 0.7
     assert off(2.0) < 0.5 * off(0.0)
+
+
+def test_what_is_chosen_varies_as_the_source_does(frames: Tensor, representation: MelLatents) -> None:
+    """The nearest patches alone are tamer than what was asked for."""
+    torch.manual_seed(1)
+    selection = Selection(representation, frames, frames.mean(0))
+    asked = selection.latents.mean(0) + selection.latents.std(0) * torch.randn(400, 16)
+    chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
+    ratio = float((chosen.std(0) / selection.latents.std(0)).log().mean().exp())
+    assert 0.8 < ratio < 1.2
 
 
 def test_a_source_of_one_patch_has_no_choice(frames: Tensor, representation: MelLatents) -> None:
