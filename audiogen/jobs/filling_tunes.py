@@ -161,7 +161,9 @@ def _filled(kept: Tune, first: int, stop: int, last: int, run: Run | None, drawi
     offset, _ = late(kept.between(0, first))
     heard = kept.between(offset, last).shifted(-offset)
     scheme = _scheme(run)
-    model = run.model if run else markov_chain([kept.between(0, first), kept], scheme, ORDER, keys=(0,))
+    # Before and behind, each by itself: a chain that had heard the gap would expect it.
+    around = [kept.between(0, first), kept.between(stop, kept.end).shifted(-stop)]
+    model = run.model if run else markov_chain([tune for tune in around if len(tune.notes)], scheme, ORDER, keys=(0,))
     spans = [(first - offset, stop - offset)] * len(kept.parts[: scheme.options.parts])
     played = Filler(model, scheme, heard, spans, last - offset).fill(drawing.sampling, drawing.candidates)  # type: ignore[arg-type]
     notes = played.rescaled(kept.ticks_per_quarter).shifted(offset).notes

@@ -115,3 +115,14 @@ def test_what_makes_no_sense_is_refused(tune: Path, run: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"missing\.mid"):
         invoke(accompany, tmp_path / "missing.mid", "-o", out, "--run", run)
     assert not out.exists()
+
+
+def test_a_chain_counted_around_the_gap_does_not_expect_it(tmp_path: Path):
+    write_midi(tmp_path / "tune.mid", melody([67, 69, 71, 72, 74, 71, 69, 66] * 8))
+    found = []
+    for seed in range(3):
+        out = tmp_path / f"{seed}.mid"
+        assert invoke(infill, tmp_path / "tune.mid", "-o", out, "--bars", "4-5", "--seed", seed).exit_code == 0
+        filled = json.loads(out.with_suffix(".json").read_text())["filled"]
+        found.append(filled["notes"] / filled["removed"])
+    assert min(found) > 0.7
