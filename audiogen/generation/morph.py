@@ -14,6 +14,7 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.generation.continuation import AS_IT_IS, Continuer, joined
+from audiogen.generation.guard import PeakGuard
 from audiogen.generation.handles import Gain, Handles
 from audiogen.representation.mel import MelSpec
 
@@ -73,13 +74,16 @@ class Morph:
             side.samples_of(map(itemgetter(index), piece), seed, handles)
             for index, (side, piece) in enumerate(zip(self.sides, pieces, strict=True))
         ]
+        # Resampling may have lifted the second one's peaks over full scale.
+        loudest = np.concatenate([first.prompt.samples.ravel(), second.prompt.samples.ravel().clip(-1, 1)])
+        within = PeakGuard(loudest[None], first.prompt.sample_rate)
         gain, apart, done = Gain(handles.level, first.prompt.sample_rate), second.level - first.level, 0
         for one, other in abreast(*rendered):
             way = share(done + np.arange(one.shape[1]), length)
             done += one.shape[1]
             # Either side sounds at its own level: brought to the one between them, in dB.
             one, other = one * 10 ** (way * apart / 20), other * 10 ** ((way - 1) * apart / 20)
-            yield gain(np.cos(0.5 * np.pi * way) * one + np.sin(0.5 * np.pi * way) * other).astype(np.float32)
+            yield gain(within(np.cos(0.5 * np.pi * way) * one + np.sin(0.5 * np.pi * way) * other)).astype(np.float32)
 
     def _frames(
         self, length: float, seed: int, temperature: float, handles: Handles
