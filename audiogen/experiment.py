@@ -126,8 +126,9 @@ class VocoderTraining:
 
 
 def predicted_frames_vocoder() -> Choice:
-    """The source vocoder with one iteration: more of them pull the source's own fluctuations towards those that a Model
-    predicts, which are smoother; real frames, which `audiogen vocode` renders, gain by more."""
+    """The source vocoder with one iteration: what follows a prompt is made of the source's own frames, found as they
+    are, and only where patches meet is there anything to mend; other frames, which `audiogen vocode` renders, gain by
+    more."""
     return Choice("source", VOCODERS["source"].Options(iterations=1))
 
 

@@ -23,7 +23,7 @@ One Model for the mel frames of any recording. `audiogen continue PROMPT -o OUT.
 without a budget a Model of the prompt's own is trained beside it, and the better of the two is taken.
 
 - {parameters} parameters, {steps} steps ({hours:.1f} hours of one processor core), validation loss {loss:.4f} on
-  {held} recordings held back; kept: the averaged weights of step {best}.
+  the {held} of its files that were held back; kept: the averaged weights of step {best}.
 - Trained by `audiogen train configs/mel/pretrain.yaml --data FOLDER -o RUN` (resumable: `--resume`) on {real}
   recordings and {synthetic} synthetic textures of `tools/make_synthetic_textures.py`. `config.yaml` says all.
 - A folder of your own sounds makes a better base for your work: the same command, then `audiogen continue --run RUN`.

@@ -2,7 +2,8 @@
 
 What a Model predicts is smoother than what it has heard, and a Model that hears itself wanders off. Here it hears, and
 we hear, patches that were recorded; the Model only says what kind of patch comes next. As in concatenative synthesis
-(Hunt & Black 1996, ICASSP; Schwarz 2006, DAFx), with a learned target cost.
+(Hunt & Black 1996, ICASSP; Schwarz 2006, DAFx), with a learned target cost. The mean and the spread of
+what is chosen are kept near the source's, since the nearest patch is a tame one and Models have favourites.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def predictor_of(
     Args:
         recording: what will be continued.
         experiment: trained on the recording; None for the default one, or for the shipped base where its rollouts are
-            closer to the recording's end, which no training has seen.
+            closer to the recording's end, which told the training only when to stop.
         budget: most wall-clock seconds of training; 0 for the base as it is.
         device: "auto", "cpu" or "cuda".
 

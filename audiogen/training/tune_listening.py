@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback
 
 from audiogen.generation.tunes import TuneContinuer
 from audiogen.models import Sampling
 from audiogen.representation.midi import Tokenizer, Tune, joined, render
+from audiogen.training.listening import Listening
 
 BARS = 4  # that are heard, and as many that are added
 STEPS = 12  # pixels a quarter note
@@ -19,7 +19,7 @@ LOWEST, HIGHEST = 21, 108  # the piano's keys
 MOST_SECONDS = 60.0
 
 
-class TuneListening(Callback):
+class TuneListening(Listening):
     """Adds piano rolls and audio every ``every`` steps, from the validation part (or the training part).
 
     Args:
@@ -28,12 +28,8 @@ class TuneListening(Callback):
     """
 
     def __init__(self, every: int, tokenizer: Tokenizer) -> None:
-        self.every, self.tokenizer = every, tokenizer
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
-        if trainer.global_step % self.every == 0:
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                self._listen(trainer, module)
+        super().__init__(every)
+        self.tokenizer = tokenizer
 
     def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
         loader: Any = trainer.val_dataloaders or trainer.train_dataloader

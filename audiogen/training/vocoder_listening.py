@@ -5,25 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytorch_lightning as lightning
-import torch
-from pytorch_lightning.callbacks import Callback
 
 from audiogen.representation.mel import log_mel
-from audiogen.training.listening import picture
+from audiogen.training.listening import Listening, picture
 
 EXCERPTS = 4
 
 
-class VocoderListening(Callback):
+class VocoderListening(Listening):
     """Adds audio and pictures every ``every`` steps, from the validation part (or the training part)."""
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
-        if trainer.global_step % self.every == 0:
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                self._listen(trainer, module)
 
     def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
         loader: Any = trainer.val_dataloaders or trainer.train_dataloader
