@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
+from audiogen.vocoders.hub import Published
 from audiogen.vocoders.network import Network, NetworkVocoder, fill, read_weights
 
 TAPS = 12  # of the filters around an activation
@@ -171,6 +172,10 @@ class BigVGAN(NetworkVocoder):
 
     name = "bigvgan"
     files = ("config.json", "bigvgan_generator.pt")
+    published = Published(
+        "hub:nvidia/bigvgan_v2_44khz_128band_512x@95a9d1dcb12906c03edd938d77b9333d6ded7dfb",
+        "d9fe7ec6bd0b44ed9d66973d5012d8181c1570b01e5c72df51973e241dccd357",
+    )
 
     @classmethod
     def spec_in(cls, folder: Path) -> MelSpec:

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from audiogen.errors import InputError
 
 PREFIX = "hub:"
 ADDRESS = re.compile(r"hub:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights as their authors published them.
+
+    Args:
+        address: ``hub:OWNER/NAME@COMMIT``.
+        sha256: of the weights file at that commit.
+    """
+
+    address: str
+    sha256: str
 
 
 def download(address: str, sha256: str, files: tuple[str, ...]) -> Path:

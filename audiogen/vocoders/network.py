@@ -88,8 +88,9 @@ class NetworkStream(Stream):
 @dataclass(frozen=True)
 class WeightsOptions:
     """Args:
-    weights: folder that holds the weights and what describes them, or ``hub:OWNER/NAME@COMMIT``.
-    sha256: of the weights file, checked if it is given; the hub's must be.
+    weights: folder that holds the weights and what describes them, ``hub`` for those that the authors published, or
+        ``hub:OWNER/NAME@COMMIT`` for others.
+    sha256: of the weights file, checked if it is given; that of others from the hub must be.
     """
 
     weights: str = ""
@@ -102,6 +103,7 @@ class NetworkVocoder(Vocoder):
     Options: ClassVar[type] = WeightsOptions
     name: ClassVar[str]
     files: ClassVar[tuple[str, ...]]  # as they are published
+    published: ClassVar[hub.Published]
 
     def __init__(self, network: Network, spec: MelSpec) -> None:
         self.network, self.spec = network.eval(), spec
@@ -122,10 +124,18 @@ class NetworkVocoder(Vocoder):
 
     @classmethod
     def own_spec(cls, options: WeightsOptions) -> MelSpec:
-        return cls.spec_in(folder_of(cls.name, options, cls.files))
+        return cls.spec_in(folder_of(cls.name, cls.resolved(options), cls.files))
+
+    @classmethod
+    def resolved(cls, options: WeightsOptions) -> WeightsOptions:
+        """The options with the published weights' address and checksum in place of ``hub``."""
+        if options.weights != "hub":
+            return options
+        return WeightsOptions(cls.published.address, options.sha256 or cls.published.sha256)
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: WeightsOptions) -> Self:
+        options = cls.resolved(options)
         folder = folder_of(cls.name, options, cls.files)
         require_spec(cls.name, cls.spec_in(folder), spec)
         return cls.load(folder, options.sha256)
@@ -141,7 +151,7 @@ def folder_of(name: str, options: WeightsOptions, files: tuple[str, ...]) -> Pat
         InputError: none is named, or it is not there.
     """
     if not options.weights:
-        raise InputError(f"vocoder {name}", "it needs trained weights", "name their folder: weights=FOLDER or hub:...")
+        raise InputError(f"vocoder {name}", "it needs trained weights", "name their folder, or weights=hub")
     if options.weights.startswith(hub.PREFIX):
         return hub.download(options.weights, options.sha256, files)
     folder = Path(options.weights).expanduser()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, hann
+from audiogen.vocoders.hub import Published
 from audiogen.vocoders.network import Network, NetworkVocoder, fill, read_weights
 
 LOUDEST = 100.0  # magnitude that the head clips at
@@ -120,6 +121,10 @@ class Vocos(NetworkVocoder):
 
     name = "vocos"
     files = ("config.yaml", "pytorch_model.bin")
+    published = Published(
+        "hub:charactr/vocos-mel-24khz@0feb3fdd929bcd6649e0e7c5a688cf7dd012ef21",
+        "97ec976ad1fd67a33ab2682d29c0ac7df85234fae875aefcc5fb215681a91b2a",
+    )
 
     @classmethod
     def spec_in(cls, folder: Path) -> MelSpec:

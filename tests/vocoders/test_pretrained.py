@@ -265,6 +265,24 @@ def test_weights_come_from_the_hub_at_a_commit(tmp_path: Path, monkeypatch: pyte
         build("vocos", VOCOS_SPEC, None, WeightsOptions(HUB, "0" * 64))
 
 
+@pytest.mark.parametrize(("name", "repository"), [("vocos", "charactr/vocos-mel-24khz"), ("bigvgan", "nvidia/bigvgan")])
+def test_the_published_weights_are_pinned(name: str, repository: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lay_out(tmp_path)
+    asked: list[tuple[str, str]] = []
+
+    def hf_hub_download(repository: str, file: str, revision: str) -> str:
+        asked.append((repository, revision))
+        return str(tmp_path / file)
+
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=hf_hub_download))
+    # What came is not what was published, so its description (bigvgan) or its checksum (vocos) is refused.
+    with pytest.raises(InputError, match=r"its sha256 is|cannot be read"):
+        build(name, VOCOS_SPEC, None, WeightsOptions("hub"))
+    (found, revision), *_ = asked
+    assert found.startswith(repository)
+    assert len(revision) == 40
+
+
 def test_what_keeps_weights_from_coming_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch):
     def unreachable(repository: str, file: str, revision: str) -> str:
         raise ConnectionError("no route")
