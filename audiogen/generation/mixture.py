@@ -62,7 +62,7 @@ class Mixture:
         selections = [member.selection(density) for member in self.members]
         while True:
             chosen = min(int((sampling.uniform(1) >= limits).sum()), len(states) - 1)
-            latent, _ = self.members[chosen].model.step(states[chosen], sampling)
+            latent = self.members[chosen].model.draw(states[chosen], sampling)
             place = selections[chosen].choose(latent[0])
             patch = selections[chosen].frames_at(place)
             for index, member in enumerate(self.members):

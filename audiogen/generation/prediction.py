@@ -65,7 +65,6 @@ class Prediction:
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         state, selection = self.start, self.selection(density)
         while True:
-            latent, _ = self.model.step(state, sampling)
-            place = selection.choose(latent[0])
+            place = selection.choose(self.model.draw(state, sampling)[0])
             state = self.model.read(state, selection.latents[place : place + 1])
             yield selection.frames_at(place)

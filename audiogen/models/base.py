@@ -78,8 +78,16 @@ class Model(nn.Module, ABC):
 
 
 class FrameModel(Model):
-    """A Model of float Frames, which can be told what came next."""
+    """A Model of float Frames, whose draws may be replaced: what came next is what it is told."""
+
+    @abstractmethod
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
+        """The next frame ``[batch, feature]``, not read yet."""
 
     @abstractmethod
     def read(self, state: State, frame: Tensor) -> State:
         """The state that has read ``frame`` ``[batch, feature]`` next, wherever it was drawn."""
+
+    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+        frame = self.draw(state, sampling)
+        return frame, self.read(state, frame)

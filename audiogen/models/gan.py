@@ -150,11 +150,10 @@ class GAN(FrameModel):
             context, state = self.backbone(piece, state)
         return context[:, -1], state
 
-    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, _ = state
         noise = sampling.normal(len(context), self.options.noise, device=context.device)
-        frame = self.made(context, math.sqrt(sampling.temperature) * noise)
-        return frame, self.read(state, frame)
+        return self.made(context, math.sqrt(sampling.temperature) * noise)
 
     def read(self, state: State, frame: Tensor) -> State:
         """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""

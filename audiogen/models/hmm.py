@@ -163,14 +163,13 @@ class HMM(FrameModel):
             state = self.read(state, frame)
         return state
 
-    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
         shares, past = state
         chosen = pick((shares @ self.transition).log(), sampling)
         noise = sampling.normal(len(chosen), self.features, 1, device=shares.device)
         known = self.known(past.new_zeros(len(past), 1, self.features), past)
         mean = (known @ self.weight[chosen])[:, 0]
-        frame = mean + math.sqrt(sampling.temperature) * (self.root[chosen] @ noise).squeeze(-1)
-        return frame, self.read(state, frame)
+        return mean + math.sqrt(sampling.temperature) * (self.root[chosen] @ noise).squeeze(-1)
 
     def read(self, state: State, frame: Tensor) -> State:
         """The state that has read ``frame`` ``[batch, feature]``: how likely each hidden state is now, and the past."""

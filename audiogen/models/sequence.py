@@ -120,12 +120,10 @@ class Sequence(FrameModel):
             state = (memory, past)
         return context[:, -1], expected[:, -1], state
 
-    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, expected, _ = state
         frame = self.head.sample(context, sampling)
-        if self.linear is not None:
-            frame = self.linear.frames(expected, frame)
-        return frame, self.read(state, frame)
+        return frame if self.linear is None else self.linear.frames(expected, frame)
 
     def read(self, state: State, frame: Tensor) -> State:
         _, _, (memory, past) = state

@@ -108,11 +108,10 @@ class VAE(FrameModel):
             context, state = self.backbone(piece, state)
         return context[:, -1], state
 
-    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, _ = state
         latent = self._drawn(self.prior(context), sampling)
-        frame = self._drawn(self.decoder(context, latent), sampling)
-        return frame, self.read(state, frame)
+        return self._drawn(self.decoder(context, latent), sampling)
 
     def _drawn(self, gaussian: tuple[Tensor, Tensor], sampling: Sampling) -> Tensor:
         mean, deviation = gaussian

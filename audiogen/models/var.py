@@ -71,11 +71,10 @@ class VAR(FrameModel):
             expected, state = self.linear(piece, state)
         return expected[:, -1], state
 
-    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
         expected, _ = state
         places = (sampling.uniform(len(expected), device=expected.device) * len(self.residuals)).long()
-        frame = self.linear.frames(expected, math.sqrt(sampling.temperature) * self.residuals[places])
-        return frame, self.read(state, frame)
+        return self.linear.frames(expected, math.sqrt(sampling.temperature) * self.residuals[places])
 
     def read(self, state: State, frame: Tensor) -> State:
         """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""

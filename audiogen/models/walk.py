@@ -84,15 +84,14 @@ class Walk(FrameModel):
     def start(self, prompt: Tensor) -> State:
         return self.nearest(prompt[:, -1], 1)[:, 0]
 
-    def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
         draws = sampling.uniform(2, len(state), device=state.device)
         after = self._next(state)
         held = int((self.time >= 0).sum())
         alike = self.nearest(self.memory[after], min(self.neighbours, held), elsewhere=after)
         chosen = alike.gather(1, (draws[:1].T * alike.shape[1]).long())[:, 0]
         jumps = (draws[1] < self.jump * sampling.temperature) | ~self._goes_on(state)
-        place = torch.where(jumps, chosen, after)
-        return self.memory[place], place
+        return self.memory[torch.where(jumps, chosen, after)]
 
     def read(self, state: State, frame: Tensor) -> State:
         """The place most like ``frame`` ``[batch, feature]``."""

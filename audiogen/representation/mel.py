@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from audiogen.ranges import Count, NonNegative, Positive
+from audiogen.representation.filterbank import triangles
 
 FRAMES_PER_TILE = 128  # keeps the unfolded windows of one tile inside the L2 cache: 2.3 x faster than all at once
 
@@ -89,17 +90,8 @@ class MelSpec:
 
 @lru_cache(maxsize=8)
 def _filterbank(spec: MelSpec) -> np.ndarray:
-    import librosa
-
-    bank = librosa.filters.mel(
-        sr=spec.sample_rate,
-        n_fft=spec.n_fft,
-        n_mels=spec.n_mels,
-        fmin=spec.fmin,
-        fmax=spec.fmax,
-        htk=spec.scale == "htk",
-        norm=None if spec.norm == "none" else "slaney",
-        dtype=np.float32,
+    bank = triangles(
+        spec.sample_rate, spec.n_fft, spec.n_mels, spec.fmin, spec.fmax, spec.scale, equal_area=spec.norm == "slaney"
     )
     bank.setflags(write=False)
     return bank
