@@ -29,6 +29,7 @@ from audiogen.errors import InputError
 from audiogen.evaluation.baselines import BASELINES
 from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.report import judged, judged_real
+from audiogen.evaluation.waveform_repeat import waveform_repeat
 from audiogen.experiment import Experiment, dump_yaml, read_experiment, write_text
 from audiogen.jobs.continuing import Request, continue_variations
 from audiogen.pretrained import BASE
@@ -65,7 +66,8 @@ def budget_of(name: str, arguments: argparse.Namespace) -> float | None:
 def candidates(path: Path, judge: Judge, seconds: float) -> Iterator[Row]:
     """The rows of real audio and of the baselines."""
     assert judge.held_out is not None
-    yield judged_real(judge.held_out, judge, []).row()
+    repeat = waveform_repeat(judge.held_out, judge.prompt)
+    yield {**judged_real(judge.held_out, judge, []).row(), "repeat": repeat.correlation if repeat else 0.0}
     for name, baseline in BASELINES.items():
         try:
             yield judged(name, baseline(judge.prompt, seconds, 0), judge).row()

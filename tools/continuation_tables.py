@@ -8,8 +8,10 @@ import numpy as np
 
 from audiogen.evaluation.baselines import BASELINES
 from audiogen.evaluation.report import Candidate
+from audiogen.evaluation.waveform_repeat import REPEATS
 
 OUTPUT, AT_ONCE = "output", "budget 0"
+AGAIN = "†"  # marks a recording that plays its own samples again
 Row = dict[str, Any]
 
 
@@ -24,7 +26,8 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
     for name in dict.fromkeys(row["recording"] for row in rows):
         own = [row for row in rows if row["recording"] == name]
         tails = [row for row in own if row["candidate"] == OUTPUT]
-        real = candidate_of(next(row for row in own if row["candidate"] == "real"))
+        reference = next(row for row in own if row["candidate"] == "real")
+        real = candidate_of(reference)
         others = [candidate_of(row) for row in own if row["candidate"] in BASELINES]
         fair = [other.overall for other in others if other.overall is not None and not other.repeats(real)]
         lines.append(
@@ -37,6 +40,7 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
                 "looped": max(row["looped"] for row in tails),
                 "original": not any(candidate_of(row).repeats(real) for row in tails),
                 "real": (real.copied, real.looped),
+                "again": reference["repeat"] >= REPEATS,
                 "beats": [row["overall"] < min(fair, default=np.inf) for row in tails],
                 "baselines": {
                     other.name: f"{other.overall:.2f}{'*' if other.repeats(real) else ''}" for other in others
@@ -70,10 +74,14 @@ def table(lines: list[Row]) -> str:
         shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real]
         beats = f"{sum(line['beats'])} of {len(line['beats'])}"
         others = [line["baselines"].get(name, "–") for name in BASELINES]
-        cells = [line["recording"], f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *others]
+        name = line["recording"] + AGAIN * line["again"]
+        cells = [name, f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *others]
         cells += [f"{line['seconds']:.0f}", *([at_once(line["at once"])] if hasty else [])]
         text.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*text, "", *legend(hasty), "", *totals(lines)]) + "\n"
+    text += ["", *legend(hasty), "", *totals(lines)]
+    if (fresh := [line for line in lines if not line["again"]]) and len(fresh) < len(lines):
+        text += ["", f"Without the {len(lines) - len(fresh)} recordings marked {AGAIN}:", "", *totals(fresh)]
+    return "\n".join(text) + "\n"
 
 
 def at_once(tails: list[Row]) -> str:
@@ -90,6 +98,10 @@ def legend(hasty: bool) -> list[str]:
         "Distance: the median over the seeds; copied, looped and s (wall-clock seconds): their largest. An asterisk",
         "marks a baseline that copies or repeats itself more than the real audio and 5 %: it is not counted in",
         "“beats all”, which says in how many of the seeds the tail is closer than every other baseline.",
+    ]
+    text += [
+        f"{AGAIN}: the real last quarter plays earlier samples again (waveform correlation of most seconds {REPEATS}",
+        "and above): another real stretch is a copy there, and what copies nothing cannot be as close as that.",
     ]
     return text + [f"“{AT_ONCE}”: the same by the shipped base alone, the median, and its longest time."] * hasty
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from audiogen.evaluation.judge import Judge, end_of
 from audiogen.evaluation.measures import EXCERPT
 from audiogen.evaluation.populations import DISTANCES, population_distance
 from audiogen.evaluation.sounds import Sounds, gather
+from audiogen.evaluation.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
 
 ALLOWED = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
@@ -75,6 +76,7 @@ class Evaluation:
         marks: ``copied`` and ``looped``: for each repeated half second ``[seconds, seconds of what it
             repeats, similarity]`` (of a tail above a minute: within its first and last half minute, put
             together).
+        repeat: whether the real audio plays the prompt's samples again; None where that cannot be said.
     """
 
     measures: dict[str, Any]
@@ -83,6 +85,7 @@ class Evaluation:
     baselines: list[Candidate]
     distances: dict[str, Any]
     marks: dict[str, list[list[float]]]
+    repeat: WaveformRepeat | None = None
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -103,6 +106,11 @@ class Evaluation:
         """One line for each fault of the output and for each baseline, and one that sums up."""
         real = f"real audio: {_percent(self.real.copied)} copied, {_percent(self.real.looped)} looped"
         lines = [f"{fault}; {real}" for fault in self.repeats(self.output)]
+        if self.repeat is not None and self.repeat.certain:
+            again = f"{self.repeat.seconds:.2f} s later (correlation {self.repeat.correlation:.2f})"
+            lines.append(
+                f"the real audio plays the prompt's samples again, {again}: only a copy can be as close as 1.0"
+            )
         for baseline in self.baselines:
             against = f"{_number(self.output.overall)} against {_number(baseline.overall)}"
             beats, faults = self.beats(baseline), self.repeats(baseline)
@@ -118,6 +126,7 @@ class Evaluation:
         """The whole evaluation in JSON's own types."""
         return {
             "verdicts": self.verdicts(),
+            "real_repeat": asdict(self.repeat) if self.repeat else None,
             "candidates": [candidate.row() for candidate in self.candidates],
             "distances": self.distances,
             "measures": self.measures,
@@ -194,6 +203,7 @@ def evaluate_sounds(sounds: Sounds) -> Evaluation:
         baselines=candidates[1:],
         distances=_distances(excerpt, sounds.real, sounds.source),
         marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
+        repeat=None if sounds.held_out is None else waveform_repeat(sounds.held_out, sounds.source),
     )
 
 

@@ -77,7 +77,7 @@ def _facts(reference: Path, sounds: Sounds, found: Evaluation, seed: int) -> lis
 
 def _verdicts(found: Evaluation) -> list[tuple[str, str]]:
     """Each line but the last, and whether it is good, bad, or does not count."""
-    kinds = {"beats": "good", "not": "aside"}
+    kinds = {"beats": "good", "not": "aside", "the": "aside"}
     return [(kinds.get(line.split()[0], "bad"), line) for line in found.verdicts()[:-1]]
 
 

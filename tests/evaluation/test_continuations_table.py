@@ -24,7 +24,7 @@ def row(recording: str, candidate: str, overall: float, copied: float = 0.0, **m
 def test_worst_first_and_only_what_does_not_repeat_is_held_against_it() -> None:
     rows = []
     for name, overall in (("calm", 1.1), ("wild", 1.9)):
-        rows += [row(name, "real", 1.0), row(name, "loop", 0.9, copied=0.9), row(name, "grains", 1.5)]
+        rows += [row(name, "real", 1.0, repeat=0.1), row(name, "loop", 0.9, copied=0.9), row(name, "grains", 1.5)]
         rows += [row(name, "output", overall + 0.1 * seed, seconds=7.0, seed=seed) for seed in range(3)]
     text, lines = summary(rows)
     assert [line["recording"] for line in lines] == ["wild", "calm"]
@@ -40,8 +40,22 @@ def test_worst_first_and_only_what_does_not_repeat_is_held_against_it() -> None:
     assert AT_ONCE not in text
 
 
+def test_recordings_that_play_their_samples_again_are_told_apart() -> None:
+    rows = []
+    for name, overall, repeat in (("calm", 1.1, 0.05), ("looped", 1.9, 0.98)):
+        rows += [row(name, "real", 1.0, repeat=repeat), row(name, "grains", 1.5)]
+        rows.append(row(name, "output", overall, seconds=7.0, seed=0))
+    text, _ = summary(rows)
+    assert "| looped† | 1.90 |" in text
+    assert "| calm | 1.10 |" in text
+    every, fresh = text.split("Without the 1 recordings marked †")
+    assert "largest 1.90" in every
+    assert "largest 1.10" in fresh
+    assert "100% of tails" in fresh
+
+
 def test_what_there_is_without_training_has_its_column() -> None:
-    rows = [row("calm", "real", 1.0), row("calm", "grains", 1.5), row("calm", "output", 1.1, seconds=70.0)]
+    rows = [row("calm", "real", 1.0, repeat=0.1), row("calm", "grains", 1.5), row("calm", "output", 1.1, seconds=70.0)]
     rows += [row("calm", AT_ONCE, distance, seconds=10 * distance) for distance in (1.2, 1.3, 1.6)]
     text, _ = summary(rows)
     heads, _, cells = (line.split(" | ") for line in text.splitlines()[:3])

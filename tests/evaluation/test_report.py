@@ -69,6 +69,18 @@ def test_worse_than_a_baseline_is_said(audio):
     assert any(line.startswith("does not beat grains: ") for line in found.verdicts())
 
 
+def test_real_audio_that_plays_its_samples_again_is_told_of(audio, good):
+    assert good.repeat is not None
+    assert not good.repeat.certain
+    prompt, _, other = audio
+    again = recording(prompt.samples[:, 2 * RATE : 8 * RATE])
+    found = evaluate(recording(other), again, prompt, baselines=())
+    assert any(
+        "plays the prompt's samples again, 10.00 s later (correlation 1.00)" in line for line in found.verdicts()
+    )
+    assert found.tree()["real_repeat"]["correlation"] == pytest.approx(1, abs=1e-6)
+
+
 def test_copying_and_looping_come_first(audio):
     prompt, held_out, _ = audio
     found = evaluate(BASELINES["loop"](prompt, 12, 0), held_out, prompt, baselines=())
