@@ -1,4 +1,5 @@
-"""What a token Model is told beside the tokens: the `Score`, and what the `Recall` of earlier tokens suggests."""
+"""What a token Model is told beside the tokens: the `Score`, the `Profile` of what was heard, and what the `Recall` of
+earlier tokens suggests."""
 
 from __future__ import annotations
 
@@ -8,12 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from audiogen.models.base import State
+from audiogen.models.profile import CLASSES, Profile
 from audiogen.models.recall import Recall
-from audiogen.models.score import WIDEST, Score
+from audiogen.models.score import ANCHORS, WIDEST, Score
 
 SCALE = 0.25  # of the untrained vectors: many of them are added up
-Told = tuple[Tensor | None, Tensor | None, Tensor | None]
-"""Of each token: the last pitch of the part that speaks (-1: none), the recalled token, and how good the match is."""
+Told = tuple[tuple[Tensor, Tensor] | None, tuple[Tensor, Tensor] | None]
+"""Of each token: the pitches that the next is measured from (-1: none) and the profile; the recalled token, and how
+good the match is."""
 
 
 class Hints(nn.Module):
@@ -23,7 +26,7 @@ class Hints(nn.Module):
         vocabulary: names of the tokens, or as many empty ones.
         embedding: size of the tokens' vectors.
         context: size of the context that the Head is given.
-        voices: parts that the score follows; 0 for no score.
+        voices: parts that the score follows; 0 for neither score nor profile.
         recall: tokens that are recalled; 0 for none.
 
     Raises:
@@ -43,7 +46,8 @@ class Hints(nn.Module):
         self.register_buffer("first", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
         if self.score:
             self.register_buffer("pitches", self.score.pitches, persistent=False)
-            self.intervals = nn.Linear(context, 2 * WIDEST + 1)
+            self.intervals = nn.Linear(context, ANCHORS * (2 * WIDEST + 1))
+            self.profile = Profile(vocabulary, embedding, context)
         if self.recall:
             self.recalled = nn.Embedding(len(vocabulary), embedding)
             nn.init.normal_(self.recalled.weight, std=SCALE)
@@ -57,36 +61,48 @@ class Hints(nn.Module):
         The tokens are followed on the CPU, one by one: the numbers are few, the cases many.
         """
         heard = tokens.cpu()
-        score, recall = (None, None) if state is None else state
+        score, counts, recall = (None, None, None) if state is None else state
         columns: list[Tensor] = []
-        own = recalled = strength = None
+        sung = recalled = None
         if self.score:
-            facts, own, score = self.score.read(heard, self.score.start(len(heard)) if score is None else score)
+            score = self.score.start(len(heard)) if score is None else score
+            counts = self.profile.start(len(heard)) if counts is None else counts
+            facts, anchors, score = self.score.read(heard, score)
             columns.append(facts)
+            profile, counts = self.profile.read(tokens, counts)
+            sung = anchors.to(tokens.device), profile
         if self.recall:
-            recall = self.recall.start(len(heard)) if recall is None else recall
-            recalled, strength, recall = self.recall.read(heard, recall)
+            found, strength, recall = self.recall.read(
+                heard, self.recall.start(len(heard)) if recall is None else recall
+            )
             columns.append(strength[..., None])
+            recalled = found.to(tokens.device), strength.to(tokens.device)
         facts = torch.cat(columns, dim=-1).to(tokens.device) + self.first
         vectors = self.facts(facts.flatten(0, 1)).view(*tokens.shape, -1)
-        own, recalled, strength = (
-            value if value is None else value.to(tokens.device) for value in (own, recalled, strength)
-        )
-        if recalled is not None and strength is not None:
-            vectors = vectors + self.recalled(recalled) * (strength > 0)[..., None]
-        return vectors, (own, recalled, strength), (score, recall)
+        if sung is not None:
+            vectors = vectors + self.profile.seen_from(sung[1], sung[0][..., 0])
+        if recalled is not None:
+            vectors = vectors + self.recalled(recalled[0]) * (recalled[1] > 0)[..., None]
+        return vectors, (sung, recalled), (score, counts, recall)
 
     def logits(self, context: Tensor, told: Told, size: int) -> Tensor:
         """What is added to the Head's logits: ``[batch, time, size]`` from contexts ``[batch, time, context]``."""
-        own, recalled, strength = told
+        sung, recalled = told
         added = context.new_zeros(*context.shape[:-1], size)
-        if own is not None:
-            # A pitch by its interval to the part's last one: what is learned in one key holds in all.
-            steps = torch.arange(len(self.pitches), device=own.device) - own[..., None]
-            near = (steps.abs() <= WIDEST) & (own >= 0)[..., None]
-            wide = self.intervals(context).gather(-1, (steps + WIDEST).clamp(0, 2 * WIDEST))
-            added = added.index_add(-1, self.pitches, wide * near)
-        if recalled is not None and strength is not None:
+        if sung is not None:
+            added = added.index_add(-1, self.pitches, self._of_pitches(context, *sung))
+        if recalled is not None:
+            token, strength = recalled
             trusted = (self.trust(context) + self.match(strength)) * (strength > 0)[..., None]
-            added = added.scatter_add(-1, recalled[..., None], trusted)
+            added = added.scatter_add(-1, token[..., None], trusted)
         return added
+
+    def _of_pitches(self, context: Tensor, anchors: Tensor, profile: Tensor) -> Tensor:
+        """Logits ``[batch, time, 128]`` by a pitch's class, seen from the profile, and by its intervals to the anchors:
+        what is learned in one key holds in all."""
+        pitches = torch.arange(len(self.pitches), device=anchors.device)
+        expected = self.profile.logits(profile, context)[..., pitches % CLASSES]
+        steps = pitches - anchors[..., None]
+        near = (steps.abs() <= WIDEST) & (anchors >= 0)[..., None]
+        wide = self.intervals(context).unflatten(-1, (ANCHORS, -1)).gather(-1, (steps + WIDEST).clamp(0, 2 * WIDEST))
+        return expected + (wide * near).sum(-2)

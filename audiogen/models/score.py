@@ -19,16 +19,20 @@ LONGEST = 192
 PITCHES, WIDEST = 128, 24  # WIDEST interval, semitones each way
 NOW, BAR, PART, REACHED, PITCH, TIES, VOICES = range(7)
 """Columns of the state: steps since the bar began, its length, the part that speaks, the last part that has struck a
-note at this moment, the pitch that waits for its length, its ties; then of each voice its last two pitches and its
-end."""
+note at this moment, the pitch that waits for its length, its ties; then of each voice its `VOICE`."""
+LAST, LOWEST, HIGHEST, BEFORE, END, VOICE = range(6)
+"""Of a voice: its last pitch, its lowest and highest so far, the one before the last, and when the last one ends."""
+ANCHORS = 3
+"""Pitches that the next one is measured from: the last, the lowest and the highest of the part that speaks."""
 
 
 class Score:
     """Follows the tokens of tunes. In each column of its facts, 0 is what is not known or not there.
 
     Columns: the part that speaks; the place in the bar; the place at which the next note ends; the next part
-    whose note has ended; the last interval of the part that speaks; then of each voice its pitch, how long it
-    still sounds, and its interval to the last pitch of the part that speaks.
+    whose note has ended; the last interval of the part that speaks, and those from its last pitch to its lowest
+    and highest; then of each voice its pitch, how long it still sounds, and its interval to the last pitch of the
+    part that speaks.
 
     Args:
         vocabulary: names of the tokens, of the scheme ``events``.
@@ -49,7 +53,7 @@ class Score:
         self.pitches = torch.tensor([index for index, kind in enumerate(self.kinds) if kind == "pitch"])
         intervals = 2 * WIDEST + 2
         each = [PITCHES + 1, LONGEST + 2, intervals]
-        self.sizes = [voices + 2, LONGEST + 2, LONGEST + 2, voices + 1, intervals, *each * voices]
+        self.sizes = [voices + 2, LONGEST + 2, LONGEST + 2, voices + 1, *[intervals] * ANCHORS, *each * voices]
 
     def _value(self, kind: str, value: str) -> int:
         if kind == "meter":
@@ -59,7 +63,7 @@ class Score:
 
     def start(self, batch: int) -> Tensor:
         """The state before the first token, ``[batch, columns]`` int64."""
-        state = torch.full((batch, VOICES + 3 * self.voices), -1)
+        state = torch.full((batch, VOICES + VOICE * self.voices), -1)
         state[:, NOW], state[:, BAR], state[:, TIES] = 0, self.page // 2, 0
         return state
 
@@ -67,13 +71,13 @@ class Score:
         """What is known after each of the tokens ``[batch, time]``.
 
         Returns:
-            Facts ``[batch, time, len(sizes)]`` int64; the last pitch of the part that speaks, ``[batch, time]``,
-            -1 where there is none; the state after the last token.
+            Facts ``[batch, time, len(sizes)]`` int64; the last, lowest and highest pitch of the part that speaks,
+            ``[batch, time, ANCHORS]``, -1 where there is none; the state after the last token.
         """
         rows = state.tolist()
         told = [[self._after(token, row) for token in line] for line, row in zip(tokens.tolist(), rows, strict=True)]
-        facts = torch.tensor(told).view(*tokens.shape, len(self.sizes) + 1)
-        return facts[..., 1:], facts[..., 0], torch.tensor(rows)
+        facts = torch.tensor(told).view(*tokens.shape, len(self.sizes) + ANCHORS)
+        return facts[..., ANCHORS:], facts[..., :ANCHORS], torch.tensor(rows)
 
     def _after(self, token: int, row: list[int]) -> list[int]:
         kind, value = self.kinds[token], self.values[token]
@@ -98,8 +102,10 @@ class Score:
 
     def _strike(self, row: list[int], length: int) -> None:
         if 0 <= row[PART] < self.voices and row[PITCH] >= 0:
-            voice = VOICES + 3 * row[PART]
-            row[voice : voice + 3] = row[PITCH], row[voice], row[NOW] + length
+            voice, pitch = VOICES + VOICE * row[PART], row[PITCH]
+            last, lowest, highest = row[voice : voice + ANCHORS]
+            lowest = pitch if lowest < 0 else min(lowest, pitch)
+            row[voice : voice + VOICE] = pitch, lowest, max(highest, pitch), last, row[NOW] + length
         row[REACHED], row[PITCH] = row[PART], -1
 
     def _move(self, row: list[int], now: int) -> None:
@@ -108,20 +114,21 @@ class Score:
     def _begin(self, row: list[int], steps: int) -> None:
         """A bar begins: from here on, places are counted from ``steps`` after the last bar's beginning."""
         self._move(row, 0)
-        for end in range(VOICES + 2, len(row), 3):
+        for end in range(VOICES + END, len(row), VOICE):
             row[end] = max(row[end] - steps, 0)
 
     def _facts(self, row: list[int]) -> list[int]:
-        pitches, ends = row[VOICES::3], row[VOICES + 2 :: 3]
+        pitches, ends = row[VOICES::VOICE], row[VOICES + END :: VOICE]
         left = [max(end - row[NOW], 0) for end in ends]
         sounding = [length for length in left if length]
         due = (row[NOW] + min(sounding)) % row[BAR] if sounding else -1
         silent = [voice for voice in range(self.voices) if pitches[voice] >= 0 == left[voice]]
         waiting = next((voice for voice in silent if voice > row[REACHED]), -1)
         known = 0 <= row[PART] < self.voices
-        own, before = row[VOICES + 3 * row[PART] :][:2] if known else (-1, -1)
-        facts = [own, min(row[PART], self.voices) + 1, min(row[NOW], LONGEST) + 1]
-        facts += [min(due, LONGEST) + 1, waiting + 1, interval(before, own)]
+        own, lowest, highest, before = row[VOICES + VOICE * row[PART] :][:END] if known else [-1] * END
+        facts = [own, lowest, highest, min(row[PART], self.voices) + 1, min(row[NOW], LONGEST) + 1]
+        facts += [min(due, LONGEST) + 1, waiting + 1, interval(before, own), interval(own, lowest)]
+        facts.append(interval(own, highest))
         for pitch, length in zip(pitches, left, strict=True):
             facts += [pitch + 1, min(length, LONGEST) + 1, interval(own, pitch)]
         return facts

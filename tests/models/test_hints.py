@@ -12,6 +12,7 @@ from audiogen.errors import InputError
 from audiogen.models import Sampling
 from audiogen.models import tokens as module
 from audiogen.models.backbones import BACKBONES
+from audiogen.models.profile import MEMORIES, Profile
 from audiogen.models.recall import BUCKETS, Recall
 from audiogen.models.score import LONGEST, WIDEST, Score
 from audiogen.models.tokens import Tokens, TokensOptions
@@ -35,9 +36,9 @@ def test_the_score_is_what_the_decoder_reads(tune: Tune):
     scheme, voices = events(), 3
     tokens = scheme.encode(tune)
     score, decoder = Score(scheme.vocabulary, voices), scheme.decoder()
-    facts, own, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
+    facts, anchors, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
     compared = 0
-    for token, told, last in zip(tokens.tolist(), facts[0].tolist(), own[0].tolist(), strict=True):
+    for token, told, measured in zip(tokens.tolist(), facts[0].tolist(), anchors[0].tolist(), strict=True):
         decoder.push(token)
         if decoder.bar < 0 or decoder.pitch is not None:
             continue
@@ -45,13 +46,14 @@ def test_the_score_is_what_the_decoder_reads(tune: Tune):
         assert told[1] == min(decoder.tick - decoder.bar_start, LONGEST) + 1
         for voice in range(voices):
             notes = [note for note in decoder.notes if note[4] == voice]
-            pitch, left, step = told[5 + 3 * voice : 8 + 3 * voice]
+            pitch, left, step = told[7 + 3 * voice : 10 + 3 * voice]
             assert pitch == (notes[-1][2] + 1 if notes else 0)
             assert left == (min(max(notes[-1][1] - decoder.tick, 0), LONGEST) + 1 if notes else 1)
             if voice == decoder.part and notes:
-                assert last == notes[-1][2]
-            if notes and last >= 0:
-                assert step == np.clip(notes[-1][2] - last, -WIDEST, WIDEST) + WIDEST + 1
+                sung = [note[2] for note in notes]
+                assert measured == [sung[-1], min(sung), max(sung)]
+            if notes and measured[0] >= 0:
+                assert step == np.clip(notes[-1][2] - measured[0], -WIDEST, WIDEST) + WIDEST + 1
             compared += bool(notes)
     assert compared > 30
 
@@ -65,6 +67,31 @@ def test_the_next_note_to_end_and_the_voice_that_waits():
     facts, _, _ = score.read(torch.tensor([tokens]), score.start(1))
     assert facts[0, -2, 2:4].tolist() == [25, 0]
     assert facts[0, -1, 1:4].tolist() == [25, 49, 1]
+
+
+def test_the_profile_counts_what_was_heard():
+    scheme = events()
+    tokens = scheme.encode(wandering(3, 40, parts=2))
+    profile = Profile(scheme.vocabulary, 8, 8)
+    told, _ = profile.read(torch.from_numpy(tokens)[None], profile.start(1))
+    heard = [int(name.split()[1]) % 12 for name in (scheme.vocabulary[token] for token in tokens) if "pitch" in name]
+    ages = np.arange(len(heard))[::-1]
+    for memory, counts in zip(MEMORIES, told[0, -1].numpy(), strict=True):
+        assert np.allclose(np.expm1(counts), np.bincount(heard, np.exp(-ages / memory), 12), atol=1e-4)
+
+
+@torch.no_grad()
+def test_what_is_expected_moves_with_the_key():
+    """A transposed tune, in the same circumstances: the logits of the pitches are transposed."""
+    scheme, hints, tune = events(), hinted().hints, wandering(1, 60, parts=2)
+    assert hints is not None
+    tokens = torch.from_numpy(np.stack([scheme.encode(tune), scheme.encode(tune.transposed(5))]))
+    _, told, _ = hints.read(tokens)
+    context = torch.randn(1, tokens.shape[1], hints.intervals.in_features).expand(2, -1, -1)
+    assert told[0] is not None
+    here, there = hints._of_pitches(context, *told[0])
+    assert torch.allclose(here[:, 30:90], there[:, 35:95], atol=1e-5)
+    assert here[-1].std() > 0.01
 
 
 def test_other_schemes_have_no_score():
