@@ -1,9 +1,10 @@
 """Many continuations of held-out tunes by one Run: are they sound files, like real tunes, and not copied?
 
-Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--top-p 1]
+Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--min-p 0]
 
-FOLDER holds the tunes that the Run was trained on; those of its validation and test parts are continued from their
-first bars. OUT_DIR gets the MIDI files and report.md.
+FOLDER holds the tunes that the Run was trained on. Those of its validation and test parts that last for long enough are
+continued from their first bars, and the tails held against what really followed there. The column "training tunes" is
+what real tunes get: bars of the training part at the same place. OUT_DIR gets the MIDI files and report.md.
 """
 
 from __future__ import annotations
@@ -64,17 +65,17 @@ def faults(prompt: Path, out: Path, tail: Tune) -> list[str]:
     return wrong
 
 
-def judged(tails: list[Tune], held: list[Tune], learned: list[Tune]) -> tuple[list[str], bool]:
-    """Markdown lines on likeness and copying, and whether all is well."""
-    lines = ["| measure | tails | held-out | distance | between halves | ratio |", "|---|---:|---:|---:|---:|---:|"]
-    well = True
+def judged(tails: list[Tune], held: list[Tune], learned: list[Tune], index: RunIndex) -> tuple[list[str], bool]:
+    """Markdown lines on likeness and copying, and whether all is well; ``learned`` are bars of training tunes."""
+    lines = ["| measure | tails | held-out | distance | between halves | ratio | training tunes |"]
+    lines += ["|---|---:|---:|---:|---:|---:|---:|"]
+    well, real = True, distances(learned, held)
     for name, told in distances(tails, held).items():
         ratio = told.ratio
         well &= told.value == 0 if ratio is None else ratio <= FARTHEST
         mean, reference = ("" if value is None else f"{value:.3f}" for value in (told.mean, told.reference))
-        shown = "-" if ratio is None else f"{ratio:.2f}"
-        lines.append(f"| {name} | {mean} | {reference} | {told.value:.4f} | {told.floor:.4f} | {shown} |")
-    index = RunIndex(learned)
+        shown, theirs = ("-" if value is None else f"{value:.2f}" for value in (ratio, real[name].ratio))
+        lines.append(f"| {name} | {mean} | {reference} | {told.value:.4f} | {told.floor:.4f} | {shown} | {theirs} |")
     ours, chance = index.lengths(tails), index.lengths(held)
     copied = int(ours.max()) <= int(chance.max()) + CHANCE
     lines += [
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=16)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--min-p", type=float, default=0.0)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # pretty_midi's on tempos outside its first track
@@ -103,31 +105,35 @@ def main() -> None:
     tokenizer, split = run.representation.tokenizer, run.metrics["split"]
     items = [item for item in DATASETS[guess(asked.folder)](asked.folder, None, 0) if item.name in split]
     tunes: dict[str, Any] = {item.name: item.tune() for item in items}
-    learned = [tune for name, tune in tunes.items() if split[name] == "train"]
-    other = {name: tokenizer.quantised(tune) for name, tune in tunes.items() if split[name] != "train"}
-    prompts = {name: cut for name, tune in other.items() if (cut := stretch(tune, 0, asked.prompt_bars)) is not None}
-    last = asked.prompt_bars + asked.bars
-    held = [cut for tune in other.values() if (cut := stretch(tune, asked.prompt_bars, last)) is not None]
+    first, last = asked.prompt_bars, asked.prompt_bars + asked.bars
+    cut = {name: stretch(tokenizer.quantised(tune), first, last) for name, tune in tunes.items()}
+    learned, held = (
+        {name: tail for name, tail in cut.items() if tail is not None and (split[name] == "train") == wanted}
+        for wanted in (True, False)
+    )
+    cut = {name: stretch(tokenizer.quantised(tunes[name]), 0, first) for name in sorted(held)}
+    prompts = {name: prompt for name, prompt in cut.items() if prompt is not None}
+    index = RunIndex([tune for name, tune in tunes.items() if split[name] == "train"])
     asked.output.mkdir(parents=True, exist_ok=True)
     wrong: list[str] = []
     tails: list[Tune] = []
     with progress(asked.count, "continuing", "tune") as bar:
         for number in range(asked.count):
-            name = sorted(prompts)[number % len(prompts)]
+            name, prompt = list(prompts.items())[number % len(prompts)]
             source, out = asked.output / f"{name}.prompt.mid", asked.output / f"{number:03d}.mid"
-            write_midi(source, prompts[name])
+            write_midi(source, prompt)
             generator = torch.Generator().manual_seed(number)
-            sampling = Sampling(asked.temperature, top_p=asked.top_p, generator=generator)
+            sampling = Sampling(asked.temperature, top_p=asked.top_p, min_p=asked.min_p, generator=generator)
             tail = TuneContinuer(run.model, tokenizer, read_midi(source)).tail(sampling, bars=asked.bars)
             extend_midi(source, tail, out)
             wrong += [f"{out.name}: {fault}" for fault in faults(source, out, tail)]
             tails.append(tail)
             bar.update()
-    lines, well = judged(tails, held, learned)
+    lines, well = judged(tails, list(held.values()), list(learned.values()), index)
     head = (
         f"{asked.count} continuations of {asked.bars} bars after {asked.prompt_bars} of {len(prompts)} held-out tunes, "
     )
-    head += f"temperature {asked.temperature:g}, top-p {asked.top_p:g}; {len(held)} held-out stretches to compare with."
+    head += f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, min-p {asked.min_p:g}."
     text = "\n".join(
         [head, "", *(wrong or ["Every file parses with mido, symusic and pretty_midi; no fault."]), "", *lines]
     )

@@ -14,9 +14,9 @@ from audiogen.models.recall import Recall
 from audiogen.models.score import ANCHORS, WIDEST, Score
 
 SCALE = 0.25  # of the untrained vectors: many of them are added up
-Told = tuple[tuple[Tensor, Tensor] | None, tuple[Tensor, Tensor] | None]
-"""Of each token: the pitches that the next is measured from (-1: none) and the profile; the recalled token, and how
-good the match is."""
+Told = tuple[tuple[Tensor, Tensor, Tensor] | None, tuple[Tensor, Tensor] | None]
+"""Of each token: the pitches that the next is measured from (-1: none), the profile, and the token on the way to the
+next end (-1: none); the recalled token, and how good the match is."""
 
 
 class Hints(nn.Module):
@@ -48,6 +48,7 @@ class Hints(nn.Module):
             self.register_buffer("pitches", self.score.pitches, persistent=False)
             self.intervals = nn.Linear(context, ANCHORS * (2 * WIDEST + 1))
             self.profile = Profile(vocabulary, embedding, context)
+            self.due = nn.Linear(context, 1)
         if self.recall:
             self.recalled = nn.Embedding(len(vocabulary), embedding)
             nn.init.normal_(self.recalled.weight, std=SCALE)
@@ -67,10 +68,10 @@ class Hints(nn.Module):
         if self.score:
             score = self.score.start(len(heard)) if score is None else score
             counts = self.profile.start(len(heard)) if counts is None else counts
-            facts, anchors, score = self.score.read(heard, score)
+            facts, anchors, due, score = self.score.read(heard, score)
             columns.append(facts)
             profile, counts = self.profile.read(tokens, counts)
-            sung = anchors.to(tokens.device), profile
+            sung = anchors.to(tokens.device), profile, due.to(tokens.device)
         if self.recall:
             found, strength, recall = self.recall.read(
                 heard, self.recall.start(len(heard)) if recall is None else recall
@@ -90,7 +91,9 @@ class Hints(nn.Module):
         sung, recalled = told
         added = context.new_zeros(*context.shape[:-1], size)
         if sung is not None:
-            added = added.index_add(-1, self.pitches, self._of_pitches(context, *sung))
+            anchors, profile, due = sung
+            added = added.index_add(-1, self.pitches, self._of_pitches(context, anchors, profile))
+            added = added.scatter_add(-1, due.clamp(min=0)[..., None], self.due(context) * (due >= 0)[..., None])
         if recalled is not None:
             token, strength = recalled
             trusted = (self.trust(context) + self.match(strength)) * (strength > 0)[..., None]

@@ -24,6 +24,8 @@ LAST, LOWEST, HIGHEST, BEFORE, END, VOICE = range(6)
 """Of a voice: its last pitch, its lowest and highest so far, the one before the last, and when the last one ends."""
 ANCHORS = 3
 """Pitches that the next one is measured from: the last, the lowest and the highest of the part that speaks."""
+TOLD = ANCHORS + 1
+"""Beside the facts: the anchors, and the token that leads to the place at which the next note ends."""
 
 
 class Score:
@@ -50,6 +52,7 @@ class Score:
         self.voices = voices
         self.page = self.kinds.count("duration")
         self.values = [self._value(kind, value) for kind, _, value in meanings]
+        self.tokens = {name: index for index, name in enumerate(vocabulary)}
         self.pitches = torch.tensor([index for index, kind in enumerate(self.kinds) if kind == "pitch"])
         intervals = 2 * WIDEST + 2
         each = [PITCHES + 1, LONGEST + 2, intervals]
@@ -67,17 +70,18 @@ class Score:
         state[:, NOW], state[:, BAR], state[:, TIES] = 0, self.page // 2, 0
         return state
 
-    def read(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def read(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is known after each of the tokens ``[batch, time]``.
 
         Returns:
             Facts ``[batch, time, len(sizes)]`` int64; the last, lowest and highest pitch of the part that speaks,
-            ``[batch, time, ANCHORS]``, -1 where there is none; the state after the last token.
+            ``[batch, time, ANCHORS]``, and the token that leads to where the next note ends, ``[batch, time]``, -1
+            where there is none; the state after the last token.
         """
         rows = state.tolist()
         told = [[self._after(token, row) for token in line] for line, row in zip(tokens.tolist(), rows, strict=True)]
-        facts = torch.tensor(told).view(*tokens.shape, len(self.sizes) + ANCHORS)
-        return facts[..., ANCHORS:], facts[..., :ANCHORS], torch.tensor(rows)
+        facts = torch.tensor(told).view(*tokens.shape, len(self.sizes) + TOLD)
+        return facts[..., TOLD:], facts[..., :ANCHORS], facts[..., ANCHORS], torch.tensor(rows)
 
     def _after(self, token: int, row: list[int]) -> list[int]:
         kind, value = self.kinds[token], self.values[token]
@@ -121,17 +125,32 @@ class Score:
         pitches, ends = row[VOICES::VOICE], row[VOICES + END :: VOICE]
         left = [max(end - row[NOW], 0) for end in ends]
         sounding = [length for length in left if length]
-        due = (row[NOW] + min(sounding)) % row[BAR] if sounding else -1
+        end = row[NOW] + min(sounding) if sounding else -1
+        due = end % row[BAR] if sounding else -1
         silent = [voice for voice in range(self.voices) if pitches[voice] >= 0 == left[voice]]
         waiting = next((voice for voice in silent if voice > row[REACHED]), -1)
         known = 0 <= row[PART] < self.voices
         own, lowest, highest, before = row[VOICES + VOICE * row[PART] :][:END] if known else [-1] * END
-        facts = [own, lowest, highest, min(row[PART], self.voices) + 1, min(row[NOW], LONGEST) + 1]
+        facts = [
+            own,
+            lowest,
+            highest,
+            self._towards(end, row) if sounding else -1,
+            min(row[PART], self.voices) + 1,
+            min(row[NOW], LONGEST) + 1,
+        ]
         facts += [min(due, LONGEST) + 1, waiting + 1, interval(before, own), interval(own, lowest)]
         facts.append(interval(own, highest))
         for pitch, length in zip(pitches, left, strict=True):
             facts += [pitch + 1, min(length, LONGEST) + 1, interval(own, pitch)]
         return facts
+
+    def _towards(self, end: int, row: list[int]) -> int:
+        """The token that comes first on the way to a place after the present one."""
+        if end >= row[BAR]:
+            return self.tokens["bar"]
+        page, step = divmod(end, self.page)
+        return self.tokens["later" if page > row[NOW] // self.page else f"position {step}"]
 
 
 def interval(one: int, other: int) -> int:

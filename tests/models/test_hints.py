@@ -36,7 +36,7 @@ def test_the_score_is_what_the_decoder_reads(tune: Tune):
     scheme, voices = events(), 3
     tokens = scheme.encode(tune)
     score, decoder = Score(scheme.vocabulary, voices), scheme.decoder()
-    facts, anchors, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
+    facts, anchors, _, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
     compared = 0
     for token, told, measured in zip(tokens.tolist(), facts[0].tolist(), anchors[0].tolist(), strict=True):
         decoder.push(token)
@@ -64,7 +64,10 @@ def test_the_next_note_to_end_and_the_voice_that_waits():
     score = Score(scheme.vocabulary, 2)
     names = "part 0,program 0,part 1,program 0,bar,meter 4/4,part 0,pitch 72,duration 24,part 1,pitch 60,duration 48"
     tokens = [scheme.ids[name] for name in ["start", *names.split(","), "position 24"]]  # type: ignore[attr-defined]
-    facts, _, _ = score.read(torch.tensor([tokens]), score.start(1))
+    facts, _, due, _ = score.read(torch.tensor([tokens]), score.start(1))
+    assert [scheme.vocabulary[token] for token in due[0, -2:].tolist()] == ["position 24", "position 48"]
+    tokens += [scheme.ids[name] for name in ("part 0", "pitch 74", "duration 72", "position 48")]  # type: ignore[attr-defined]
+    assert scheme.vocabulary[int(score.read(torch.tensor([tokens]), score.start(1))[2][0, -1])] == "bar"
     assert facts[0, -2, 2:4].tolist() == [25, 0]
     assert facts[0, -1, 1:4].tolist() == [25, 49, 1]
 
@@ -89,7 +92,7 @@ def test_what_is_expected_moves_with_the_key():
     _, told, _ = hints.read(tokens)
     context = torch.randn(1, tokens.shape[1], hints.intervals.in_features).expand(2, -1, -1)
     assert told[0] is not None
-    here, there = hints._of_pitches(context, *told[0])
+    here, there = hints._of_pitches(context, *told[0][:2])
     assert torch.allclose(here[:, 30:90], there[:, 35:95], atol=1e-5)
     assert here[-1].std() > 0.01
 
