@@ -21,8 +21,11 @@ def leaning(selection: Selection, density: float) -> Selection:
         strengths = onsets(selection)
         unit = REACH * 2 * selection.searched.var(0, correction=0).sum()
         selection.squares = selection.squares - density * unit * strengths
-        # The selection steers towards a mean: that of patches as they are wanted, lest it undo what is asked.
-        selection.mean = (TILT * density * strengths).softmax(0) @ selection.latents
+        # The selection holds a mean and a variance: those of patches as they are wanted, lest it undo what is asked.
+        shares = (TILT * density * strengths).softmax(0)
+        selection.mean = shares @ selection.latents
+        apart = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
+        selection.variance *= float(shares @ apart / selection.searched.var(0, correction=0).sum())
     return selection
 
 

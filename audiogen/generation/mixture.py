@@ -59,7 +59,7 @@ class Mixture:
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         limits = torch.tensor(self.weights).cumsum(0)
         states: list[State] = [member.start for member in self.members]
-        selections = [member.selection(density) for member in self.members]
+        selections = [member.selection(density, temperature) for member in self.members]
         while True:
             chosen = min(int((sampling.uniform(1) >= limits).sum()), len(states) - 1)
             latent = self.members[chosen].model.draw(states[chosen], sampling)

@@ -51,9 +51,9 @@ class Prediction:
             frames = self.centre.expand(self.representation.patch, -1)
         return self.model.start(self.representation.encode(frames, self.centre)[None])
 
-    def selection(self, density: float) -> Selection:
+    def selection(self, density: float, temperature: float = 1.0) -> Selection:
         """The source's patches for one tail: it remembers which it has used."""
-        return leaning(Selection(self.representation, self.source, self.centre), density)
+        return leaning(Selection(self.representation, self.source, self.centre, temperature), density)
 
     def read(self, state: State, patch: Tensor) -> State:
         """The state that has read ``[patch, channels * n_mels]`` frames which another has predicted."""
@@ -63,7 +63,7 @@ class Prediction:
     def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Tensor]:
         """See `Predicts`."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
-        state, selection = self.start, self.selection(density)
+        state, selection = self.start, self.selection(density, temperature)
         while True:
             place = selection.choose(self.model.draw(state, sampling)[0])
             state = self.model.read(state, selection.latents[place : place + 1])

@@ -2,8 +2,8 @@
 
 What a Model predicts is smoother than what it has heard, and a Model that hears itself wanders off. Here it hears, and
 we hear, patches that were recorded; the Model only says what kind of patch comes next. As in concatenative synthesis
-(Hunt & Black 1996, ICASSP; Schwarz 2006, DAFx), with a learned target cost. The mean and the spread of
-what is chosen are kept near the source's, since the nearest patch is a tame one and Models have favourites.
+(Hunt & Black 1996, ICASSP; Schwarz 2006, DAFx), with a learned target cost. The mean and the variance of what is chosen
+are kept near the source's, since the nearest patch is a tame one and Models have favourites.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ REST_SECONDS = 9.0  # for which a place of the source is not used again
 MOST_RESTING = 1 / 3  # of the source
 LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
 STRETCH = 1.4  # of what is asked for about the source's mean: the nearest patch is usually one nearer to it
+WIDEST = 2.0  # times, or by so much less, that it is stretched where what was chosen varies too little, or too much
+PACE = 0.03  # a patch, at which the stretch follows what the variance is off
+OUTLIER = 3.0  # variances that one patch counts as at most
 STEERING = 2.0  # what is asked for is moved by so much of what the recent choices' mean is off the source's
 STEERING_SECONDS = 6.0  # that count as recent (time constant)
 WHITENING = 0.5  # exponent of a latent's deviation over the source, by which differences are divided
@@ -34,9 +37,10 @@ class Selection:
         representation: whose latents are drawn.
         frames: ``[time, channels * n_mels]`` of the source, all of its channels, time at least a patch.
         centre: ``[feature]`` that latents are relative to.
+        temperature: variance of what is chosen, in units of the source's own, as far as the source has such patches.
     """
 
-    def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor) -> None:
+    def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor, temperature: float = 1.0) -> None:
         self.frames, self.patch = frames, representation.patch
         heard = frames[:, : len(centre)]
         stride = max((len(frames) - self.patch) // MOST_PATCHES, 1)
@@ -55,10 +59,13 @@ class Selection:
         self.mean = self.latents.mean(0)
         self.recent_mean = self.mean.clone()
         self.keep = math.exp(-representation.step_seconds / STEERING_SECONDS)
+        self.stretch, self.gain = STRETCH * math.sqrt(temperature), 1.0
+        self.variance = temperature * float(self.searched.var(0, correction=0).sum())
 
     def choose(self, latent: Tensor) -> int:
         """The place ``0 .. len(starts) - 1`` of the source that ``[latent]`` is replaced by."""
-        asked = self.mean + STRETCH * (latent - self.mean) + STEERING * (self.mean - self.recent_mean)
+        drawn = self.stretch * self.gain * (latent - self.mean)
+        asked = self.mean + drawn + STEERING * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (asked * self.weights))
         barred = (self.free_from > self.drawn) | self._too_near()
         if not bool(barred.all()):
@@ -81,9 +88,16 @@ class Selection:
         self.drawn += 1
         place = min(int(torch.searchsorted(self.starts, start)), len(self.starts) - 1)
         self.recent_mean = self.keep * self.recent_mean + (1 - self.keep) * self.latents[place]
+        self._widen(float(((self.latents[place] - self.mean) * self.weights).square().sum()))
         self.run = self.run + 1 if start == self.last + self.patch else 1
         self.last = start
         self.free_from[(self.starts - start).abs() < self.patch] = self.drawn + self.rest
+
+    def _widen(self, deviation: float) -> None:
+        """Ask for more, or for less, where the squared deviations of what is chosen are not those that are wanted."""
+        if self.variance > 0:
+            excess = min(deviation / self.variance, OUTLIER) - 1
+            self.gain = min(max(self.gain * math.exp(-PACE * excess), 1 / WIDEST), WIDEST)
 
     def frames_at(self, place: int) -> Tensor:
         """``[patch, channels * n_mels]``."""

@@ -94,7 +94,7 @@ def test_brightness_is_monotone_at_the_source_s_level(texture: Texture, untraine
 
 
 def test_density_is_monotone_in_what_begins(texture: Texture, untrained: Untrained) -> None:
-    prompt = texture(6.0)
+    prompt = texture(12.0)
     prediction = Continuer(untrained(prompt), prompt).prediction
     assert isinstance(prediction, Prediction)
     strengths = onsets(prediction.selection(0.0))
@@ -102,7 +102,7 @@ def test_density_is_monotone_in_what_begins(texture: Texture, untrained: Untrain
     found = []
     for density in (-4.0, -1.5, 0.0, 1.5, 4.0):
         selection = prediction.selection(density)
-        drawn = 0.5 * selection.latents[torch.randperm(len(strengths), generator=torch.Generator().manual_seed(0))[:60]]
+        drawn = selection.latents[torch.randperm(len(strengths), generator=torch.Generator().manual_seed(0))[:200]]
         found.append(float(strengths[[selection.choose(latent) for latent in drawn]].mean()))
     assert found == sorted(found)
     assert found[-1] > found[0] + 0.1

@@ -62,7 +62,7 @@ def test_each_predicts_as_often_as_it_weighs(
             return own(latent)
 
         monkeypatch.setattr(selection, "choose", counted)
-        monkeypatch.setattr(member, "selection", lambda density, own=selection: own)
+        monkeypatch.setattr(member, "selection", lambda *_, own=selection: own)
     first_of(mixture.patches_after(0, 1.0), 200)
     assert sum(chosen) == 200
     assert chosen[1] / 200 == pytest.approx(0.75, abs=0.08)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -79,14 +81,29 @@ def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.Monke
     assert off(2.0) < 0.5 * off(0.0)
 
 
-def test_what_is_chosen_varies_as_the_source_does(frames: Tensor, representation: MelLatents) -> None:
-    """The nearest patches alone are tamer than what was asked for."""
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+@pytest.mark.parametrize("timid", [0.6, 1.0, 1.5])
+def test_what_is_chosen_varies_as_it_is_asked_to(
+    frames: Tensor, representation: MelLatents, temperature: float, timid: float
+) -> None:
+    """The nearest patches alone are tamer than what was drawn, and a Model's draws may vary too little, or too much."""
     torch.manual_seed(1)
-    selection = Selection(representation, frames, frames.mean(0))
-    asked = selection.latents.mean(0) + selection.latents.std(0) * torch.randn(400, 16)
-    chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
-    ratio = float((chosen.std(0) / selection.latents.std(0)).log().mean().exp())
-    assert 0.8 < ratio < 1.2
+    selection = Selection(representation, frames, frames.mean(0), temperature)
+    spread = timid * math.sqrt(temperature) * selection.latents.std(0)
+    drawn = selection.latents.mean(0) + spread * torch.randn(500, 16)
+    chosen = torch.stack([selection.searched[selection.choose(latent)] for latent in drawn])[100:]
+    variance = float((chosen - selection.searched.mean(0)).square().sum(1).mean())
+    assert variance / float(selection.searched.var(0).sum()) == pytest.approx(temperature, rel=0.2)
+
+
+def test_at_a_temperature_of_none_only_the_typical_is_chosen(frames: Tensor, representation: MelLatents) -> None:
+    selection = Selection(representation, frames, frames.mean(0), temperature=0.0)
+    near = selection.searched - selection.searched.mean(0)
+    typical = near.square().sum(1).argsort()
+    drawn = selection.latents.mean(0) + selection.latents.std(0) * torch.randn(5, 16)
+    chosen = [selection.choose(latent) for latent in drawn]
+    assert chosen[0] == int(typical[0])
+    assert near[chosen].square().sum(1).mean() < 0.6 * near.square().sum(1).mean()
 
 
 def test_a_source_of_one_patch_has_no_choice(frames: Tensor, representation: MelLatents) -> None:
