@@ -122,6 +122,23 @@ def test_recall_keeps_its_place_over_a_variation():
     assert strength[0, 32] < BUCKETS <= strength[0, 31]  # the token that differs is known to differ
 
 
+def test_an_echo_without_pitches_is_of_the_rhythm():
+    """Other pitches in the same rhythm: what was so long and came then is recalled, and no pitch is."""
+    scheme, hints = events(), hinted().hints
+    assert hints is not None
+    bar = "bar,pitch {},duration 36,position 36,pitch {},duration 12,position 48,pitch {},duration 48"
+    names = [name for low in (60, 67) for name in bar.format(low, low + 2, low + 9).split(",")]
+    tokens = torch.tensor([[scheme.ids[name] for name in names]])  # type: ignore[attr-defined]
+    plain, rhythm = hints.echoes
+    _, (found, strength), _ = rhythm.read(tokens, None)
+    context = torch.randn(1, len(names), hints.intervals.in_features)
+    spoken = rhythm.logits(context, (found, strength))[0, :, 0] != 0
+    for place in range(9, len(names) - 1):
+        assert bool(spoken[place]) == ("pitch" not in names[place + 1])
+        assert not spoken[place] or int(found[0, place]) == int(tokens[0, place + 1])
+    assert int(plain.read(tokens, None)[1][1][0, 9:].max()) < int(strength[0, 9:].max())
+
+
 def test_recall_forgets_what_lies_too_far_back():
     recall = Recall(8)
     tokens = torch.tensor([[1, 2, *range(20, 29), 1]])
