@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .wav, .flac, .mid, ...")
 @click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
-@click.option("--temperature", type=float, default=1.0, show_default=True, help="0 tame, 1 as learned, above wilder.")
+@click.option(
+    "--temperature",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="0 tame, 1 as varied as the recording, above wilder.",
+)
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
 @click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
