@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Count, NonNegative, Whole
+from audiogen.ranges import Count, NonNegative, Unit, Whole
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.base import Stream, Vocoder
+from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.mel_inversion import invert
 from audiogen.vocoders.outline import Outline, OutlineStream, Refinement
 
@@ -20,12 +21,15 @@ class GriffinLimOptions:
     iterations: of Griffin-Lim, after the start.
     momentum: of the fast Griffin-Lim algorithm.
     inversion: iterations of the mel inversion.
+    trust: how far an iteration pulls a bin to the magnitude that the inversion expects, 0..1: the closer to it, the
+        closer to what the paired measures ask for, and the smoother.
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
     """
 
     iterations: Whole = 16
-    momentum: NonNegative = 0.9
-    inversion: Count = 2
+    momentum: NonNegative = 0.99
+    inversion: Count = 4
+    trust: Unit = 0.3
     noise_above: NonNegative = 4000.0
 
 
@@ -34,14 +38,17 @@ class GriffinLim(Vocoder):
 
     Args:
         source: ``[channels, samples]``, the recording that the frames continue; the long-term spectrum within each mel
-            band is taken from it.
+            band, and the power that goes with it, are taken from it.
     """
 
     Options = GriffinLimOptions
 
     def __init__(self, spec: MelSpec, options: GriffinLimOptions | None = None, source: Tensor | None = None) -> None:
         self.spec, self.options = spec, options or GriffinLimOptions()
-        self.shape = None if source is None or source.shape[-1] < spec.win else mean_magnitude(source, spec)
+        if source is not None and source.shape[-1] < spec.win:
+            source = None
+        self.shape = None if source is None else mean_magnitude(source, spec)
+        self.fullness = None if source is None else fullness(source, spec)
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: GriffinLimOptions) -> GriffinLim:
@@ -67,9 +74,10 @@ class _GriffinLimStream(OutlineStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
         how = Refinement(options.iterations, options.momentum, options.noise_above)
-        super().__init__(vocoder.spec, channels, past, seed, how)
+        super().__init__(vocoder.spec, channels, past, seed, how, fullness=vocoder.fullness)
         self.inversion, self.shape = options.inversion, vocoder.shape
+        self.trust = torch.tensor(options.trust)
 
     def outline(self, frames: Tensor, final: int) -> Outline:
         shape = None if self.shape is None else self.shape.expand(-1, frames.shape[1], -1)
-        return Outline(invert(frames, self.spec, self.inversion, shape))
+        return Outline(invert(frames, self.spec, self.inversion, shape), self.trust.to(frames.device))

@@ -90,7 +90,8 @@ class Path:
         self.options = library.options
         self._last: int | None = None
         self._run = 0
-        self._used = torch.zeros(len(library.features))
+        self._reach = max(1, round(0.05 * library.frame_rate))  # places on either side of a used one that are used too
+        self._used = torch.zeros(len(library.features) + 2 * self._reach)
 
     def extend(self, frames: Tensor, final: int) -> Tensor:
         """Places ``[time]`` for ``[time, channels * n_mels]`` frames, of which the first ``final`` are committed to."""
@@ -98,7 +99,7 @@ class Path:
         features = library.describe(frames)
         places = self._candidates(library.nearest(features))
         target = (library.features[places] - features[:, None]).square().sum(-1) / library.unit
-        target += options.reuse * self._used[places]
+        target += options.reuse * self._used[places + self._reach]
         path, runs = self._search(places, target)
         self._last, self._run = int(path[final - 1]), int(runs[final - 1])
         self._remember(path[:final])
@@ -129,12 +130,12 @@ class Path:
         came, runs = [], []
         for step, on, own in zip(steps, reads_on, target.numpy(), strict=True):
             total = cost[:, None] + step
-            spent = run >= longest
-            if spent.any():
-                total[spent] += FAR * on[spent]
+            if run.max() >= longest:
+                total += FAR * (on & (run >= longest)[:, None])
             best = total.argmin(axis=0)
-            cost = total[best, columns] + own
-            run = np.where(on[best, columns], run[best] + 1, 1)
+            chosen = best * len(columns) + columns  # in the flattened step: taken several times as fast as by pairs
+            cost = total.take(chosen) + own
+            run = run.take(best) * on.take(chosen) + 1
             came.append(best)
             runs.append(run)
         return self._trace(places.numpy(), came, runs, int(cost.argmin()))
@@ -151,6 +152,5 @@ class Path:
 
     def _remember(self, path: np.ndarray) -> None:
         self._used *= float(np.exp(-len(path) / (self.options.forget * self.library.frame_rate)))
-        reach = max(1, round(0.05 * self.library.frame_rate))
-        for place in path:
-            self._used[max(0, place - reach) : place + reach + 1] += 1.0
+        near = torch.from_numpy(path)[:, None] + torch.arange(2 * self._reach + 1)
+        self._used.index_add_(0, near.flatten(), torch.ones(near.numel()))

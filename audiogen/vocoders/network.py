@@ -151,7 +151,8 @@ def folder_of(name: str, options: WeightsOptions, files: tuple[str, ...]) -> Pat
         InputError: none is named, or it is not there.
     """
     if not options.weights:
-        raise InputError(f"vocoder {name}", "it needs trained weights", "name their folder, or weights=hub")
+        cure = "name their folder: weights=FOLDER, or weights=hub"
+        raise InputError(f"vocoder {name}", "it needs trained weights", cure)
     if options.weights.startswith(hub.PREFIX):
         return hub.download(options.weights, options.sha256, files)
     folder = Path(options.weights).expanduser()

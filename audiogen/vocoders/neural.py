@@ -22,6 +22,7 @@ from audiogen.errors import InputError
 from audiogen.ranges import Count, NonNegative, Unit, Whole
 from audiogen.representation.mel import MelSpec, log_mel, log_mel_of_stft, stft
 from audiogen.vocoders.base import Stream, Vocoder
+from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.mel_inversion import invert
 from audiogen.vocoders.network import fill, read_metadata, read_weights, require_spec
 from audiogen.vocoders.outline import Outline, OutlineStream, Refinement, render, white_noise
@@ -94,6 +95,7 @@ class NeuralOptions:
     momentum: of the fast Griffin-Lim algorithm.
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
     trust: how far an iteration pulls a bin to a magnitude that is certain, 0..1.
+    inversion: iterations that lead the network's magnitudes to the mel bands.
     size: of a network to be trained; weights bring their own.
     """
 
@@ -102,6 +104,7 @@ class NeuralOptions:
     momentum: NonNegative = 0.9
     noise_above: NonNegative = 4000.0
     trust: Unit = 0.4
+    inversion: Count = 3
     size: NetworkSize = field(default_factory=NetworkSize)
 
 
@@ -111,7 +114,7 @@ class Neural(Vocoder):
     Args:
         network: of the outline.
         source: ``[channels, samples]``, the recording that the frames continue; what of its long-term spectrum the
-            network misses is measured on it and made up for.
+            network misses is measured on it and made up for, and so is the power that goes with its bands.
     """
 
     Options = NeuralOptions
@@ -120,7 +123,10 @@ class Neural(Vocoder):
         self, network: OutlineNetwork, options: NeuralOptions | None = None, source: Tensor | None = None
     ) -> None:
         self.network, self.spec, self.options = network.eval(), network.spec, options or NeuralOptions()
-        self.missed = None if source is None or source.shape[-1] < self.spec.win else missed(network, source)
+        if source is not None and source.shape[-1] < self.spec.win:
+            source = None
+        self.missed = None if source is None else missed(network, source)
+        self.fullness = None if source is None else fullness(source, self.spec)
 
     @classmethod
     def own_spec(cls, options: NeuralOptions) -> MelSpec:
@@ -147,8 +153,12 @@ class Neural(Vocoder):
             ``[batch, time * hop]`` samples.
         """
         known, noise = analyse(past, self.spec), white_noise(frames.shape, self.spec).to(frames.device)
-        outline = self.network(frames, self.options.trust)
+        outline = self.led(self.network(frames, self.options.trust), frames)
         return render(outline, known, frames, past, self.spec, self.how, noise)
+
+    def led(self, outline: Outline, frames: Tensor) -> Outline:
+        """An outline that has the mel bands asked for."""
+        return Outline(invert(frames, self.spec, self.options.inversion, outline.magnitude), outline.certainty)
 
     @property
     def how(self) -> Refinement:
@@ -161,8 +171,8 @@ class _NeuralStream(OutlineStream):
     """Each block is heard with the frames before it that the network can see, and with those ahead."""
 
     def __init__(self, vocoder: Neural, channels: int, past: Tensor | None, seed: int) -> None:
-        super().__init__(vocoder.spec, channels, past, seed, vocoder.how, block=BLOCK)
-        self.network, self.trust = vocoder.network, vocoder.options.trust
+        super().__init__(vocoder.spec, channels, past, seed, vocoder.how, BLOCK, vocoder.fullness)
+        self.network, self.trust, self.led = vocoder.network, vocoder.options.trust, vocoder.led
         self.missed = None if vocoder.missed is None else vocoder.missed.log()
         self._before = self._context(past)
 
@@ -178,10 +188,10 @@ class _NeuralStream(OutlineStream):
         reach = self.network.reach
         seen = torch.cat([self._before.to(frames.device), frames], dim=1)
         self._before = seen[:, final : final + reach]
-        gain, odds = (said[:, reach:] for said in self.network.to(frames.device).corrections(seen))
+        gain, odds = (half[:, reach:] for half in self.network.to(frames.device).corrections(seen))
         if self.missed is not None:
             gain = gain + self.missed.to(frames.device)
-        return self.network.corrected(frames, gain, odds, self.trust)
+        return self.led(self.network.corrected(frames, gain, odds, self.trust), frames)
 
 
 @torch.no_grad()

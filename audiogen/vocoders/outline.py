@@ -14,22 +14,24 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.blocks import BlockStream
+from audiogen.vocoders.equaliser import Equaliser
 from audiogen.vocoders.phase import integrate
 from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
 from audiogen.vocoders.targets import first_toward, toward_bands
 
 LOUDEST = 30.0  # dB that a band is raised at most in one iteration
+FREE = 0.25  # of the iterations, the last ones, pull no bin: what is drawn to expectations is smoother than sound
 
 
 @dataclass(frozen=True)
 class Outline:
     """Args:
     magnitude: ``[channels, time, bins]``, root of the power that is expected in each bin.
-    certainty: of the same shape, 0..1: how far iterations pull each bin to its magnitude; None for nowhere.
+    certainty: 0..1, to be broadcast with it: how far iterations pull each bin to its magnitude.
     """
 
     magnitude: Tensor
-    certainty: Tensor | None = None
+    certainty: Tensor
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,11 @@ def render(
         ``[channels, time * hop]`` samples.
     """
     start = synthesise(_start(outline.magnitude, known, noise, spec, how.noise_above), past, spec)
-    target = toward_bands(frames, spec, LOUDEST)
-    if outline.certainty is not None:
-        target = first_toward(outline.magnitude, outline.certainty, target)
-    return iterate(start, target, spec, how.iterations, how.momentum)[:, pinned(spec) :]
+    bands = toward_bands(frames, spec, LOUDEST)
+    target = first_toward(outline.magnitude, outline.certainty, bands)
+    free = round(FREE * how.iterations)
+    signal = iterate(start, target, spec, how.iterations - free, how.momentum)
+    return iterate(signal, bands, spec, free, how.momentum)[:, pinned(spec) :]
 
 
 def _start(magnitude: Tensor, known: Tensor, noise: Tensor, spec: MelSpec, noise_above: float) -> Tensor:
@@ -94,13 +97,22 @@ class OutlineStream(BlockStream):
         seed: of the noise.
         how: they are refined.
         block: frames rendered at a time.
+        fullness: of the recording that is continued (see `equaliser`); None to leave the bands' power as it comes.
     """
 
     def __init__(
-        self, spec: MelSpec, channels: int, past: Tensor | None, seed: int, how: Refinement, block: int = 64
+        self,
+        spec: MelSpec,
+        channels: int,
+        past: Tensor | None,
+        seed: int,
+        how: Refinement,
+        block: int = 64,
+        fullness: Tensor | None = None,
     ) -> None:
         super().__init__(spec, channels, past, block)
         self.how = how
+        self._equalise = None if fullness is None else Equaliser(fullness, spec)
         self._noise = torch.Generator().manual_seed(seed)
 
     @abstractmethod
@@ -110,7 +122,8 @@ class OutlineStream(BlockStream):
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
         outline = self.outline(frames, final)
         noise = white_noise(frames.shape, self.spec, self._noise).to(frames.device)
-        return render(outline, self._known(past, guess), frames, past, self.spec, self.how, noise)
+        samples = render(outline, self._known(past, guess), frames, past, self.spec, self.how, noise)
+        return samples if self._equalise is None else self._equalise(samples, past, frames, final)
 
     def _known(self, past: Tensor, guess: Tensor | None) -> Tensor:
         """Spectra of the last window of the past, then of those that reach no further than the guess."""

@@ -30,7 +30,7 @@ class SourceOptions:
     matching: how places of the source are chosen.
     """
 
-    iterations: Whole = 6
+    iterations: Whole = 5
     momentum: NonNegative = 0.9
     largest_gain: NonNegative = 30.0
     matching: MatchingOptions = field(default_factory=MatchingOptions)
@@ -87,6 +87,6 @@ class _SourceStream(BlockStream):
 
     def _windows(self, starts: Tensor) -> Tensor:
         """Spectra ``[channels, time, bins]`` of the source's windows at the given samples."""
-        index = starts[:, None] + torch.arange(self.spec.win)
         source = self.vocoder.source
-        return torch.fft.rfft(source[:, index.to(source.device)] * hann(self.spec, source.device))
+        windows = source.unfold(-1, self.spec.win, 1)[:, starts.to(source.device)]
+        return torch.fft.rfft(windows * hann(self.spec, source.device))

@@ -60,11 +60,11 @@ def first_toward(magnitude: Tensor, certainty: Tensor, then: Target) -> Target:
 
     Args:
         magnitude: ``[channels, time, bins]``.
-        certainty: of the same shape, the part in 0..1.
+        certainty: to be broadcast with it, the part in 0..1.
     """
 
     def factors(square: Tensor) -> Tensor:
-        factor = torch.lerp(torch.ones_like(square), magnitude * (square + TINY).rsqrt(), certainty)
+        factor = torch.lerp(torch.ones_like(certainty), magnitude * (square + TINY).rsqrt(), certainty)
         return factor * then(square * factor.square())
 
     return factors

@@ -56,7 +56,8 @@ def test_a_few_steps_lower_the_loss(config: str, texture: Texture):
     rate = ("training.learning_rate=0.02", "training.average=0", "training.listen_every=0")
     start = train(small(*rate, "training.steps=1", "training.validate_every=1", config=config), texture(1.5))
     end = train(small(*rate, "training.steps=8", "training.validate_every=4", config=config), texture(1.5))
-    assert end.metrics["validation_loss"] < start.metrics["validation_loss"] - 0.02
+    # Magnitudes are led to the mel bands whatever the network says, so there is little left to lose in eight steps.
+    assert end.metrics["validation_loss"] < start.metrics["validation_loss"] - 0.005
 
 
 def test_a_killed_training_is_resumed_to_the_same_weights(

@@ -1,0 +1,49 @@
+"""The power of rendered bands is led to what the recording has, and no further than smoothness can be to blame."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders.equaliser import LARGEST, Equaliser, fullness
+from audiogen.vocoders.projection import pinned
+
+SPEC = MelSpec()
+FRAMES = 72
+
+
+def noise(seed: int, frames: int) -> Tensor:
+    samples = torch.randn(1, pinned(SPEC) + frames * SPEC.hop, generator=torch.Generator().manual_seed(seed))
+    return 0.1 * samples
+
+
+def decibels(samples: Tensor, reference: Tensor) -> float:
+    return 10 * float(torch.log10(samples.square().mean() / reference.square().mean()))
+
+
+@pytest.mark.parametrize(("change", "expected"), [(0.0, 0.0), (-0.6, 0.0), (0.6, 0.0), (-6.0, -6.0 + LARGEST)])
+def test_what_is_too_weak_is_raised_within_limits(change: float, expected: float):
+    sound = noise(1, FRAMES)
+    past, real = sound[:, : pinned(SPEC)], sound[:, pinned(SPEC) :]
+    equalise = Equaliser(fullness(noise(0, 400), SPEC), SPEC)
+    out = equalise(real * 10 ** (change / 20), past, log_mel(sound, SPEC, padded=True), FRAMES)
+    # The first and the last windows reach out of the block.
+    inside = slice(SPEC.win, -SPEC.win)
+    assert abs(decibels(out[:, inside], real[:, inside]) - expected) < 0.15
+
+
+def test_the_less_even_a_band_the_more_power_goes_with_it():
+    seconds = torch.arange(200 * SPEC.hop) / SPEC.sample_rate
+    partial = 0.1 * torch.sin(2 * torch.pi * 5000.0 * seconds)[None]
+    band = int(log_mel(partial, SPEC).mean(dim=1).argmax())
+    steady, noisy = (float(fullness(sound, SPEC)[0, 0, band]) for sound in (partial, noise(0, 200)))
+    assert steady > 2 * noisy  # it stands in four of the band's bins, noise in all of them
+
+
+def test_silence_is_left_alone():
+    equalise = Equaliser(fullness(torch.zeros(1, 8 * SPEC.win), SPEC), SPEC)
+    silence = torch.zeros(1, FRAMES * SPEC.hop)
+    out = equalise(silence, silence, torch.full((1, FRAMES, SPEC.n_mels), SPEC.silence), FRAMES)
+    assert float(out.abs().max()) == 0.0
