@@ -1,4 +1,4 @@
-"""`audiogen info FILE|RUN`: what is in an audio file, or what a Run is and what it scored."""
+"""`audiogen info FILE|RUN`: what is in an audio or MIDI file, or what a Run is and what it scored."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ import click
 @click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def info(path: Path, as_json: bool) -> None:
-    """Say what is in an audio FILE (format, levels, defects), or show a RUN's settings and metrics."""
+    """Say what is in a FILE of audio (format, levels, defects) or MIDI, or show a RUN's settings and metrics."""
     import json
 
-    facts = _run_facts(path) if path.is_dir() else _file_facts(path)
+    from audiogen.data.datasets.folder import is_midi
+
+    facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
     if as_json:
         click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
     elif path.is_dir():
         click.echo((path / "config.yaml").read_text(encoding="utf-8").rstrip())
         _echo_aligned(_flat(facts["metrics"]))
+    elif is_midi(path):
+        _echo_aligned(_flat(facts))
     else:
         _echo_aligned(_readable(facts))
 
@@ -31,6 +35,25 @@ def _file_facts(path: Path) -> dict[str, Any]:
     from audiogen import audio
 
     return {"path": str(path), **asdict(audio.info(path))}
+
+
+def _tune_facts(path: Path) -> dict[str, Any]:
+    """What a MIDI file holds, and the measures of its notes."""
+    from audiogen.evaluation.symbolic import SCALARS, melodic
+    from audiogen.representation.midi import read_midi
+
+    tune = read_midi(path)
+    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(melodic(tune)) else {}
+    return {
+        "path": str(path),
+        "notes": len(tune.notes),
+        "parts": ", ".join(part.name or str(index) for index, part in enumerate(tune.parts)),
+        "seconds": round(tune.seconds, 3),
+        "bars": len(tune.bar_lines()),
+        "tempo": round(6e7 / float(tune.tempos[0, 1]), 2),
+        "meter": "{}/{}".format(*tune.meters[0, 1:].tolist()),
+        **measured,
+    }
 
 
 def _run_facts(path: Path) -> dict[str, Any]:

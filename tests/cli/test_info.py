@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from audiogen.audio import Recording, write
 from audiogen.cli.info import info
 from audiogen.errors import InputError
+from audiogen.representation.midi import write_midi
+from tests.tunes import wandering
 
 
 def invoke(*arguments: str) -> Result:
@@ -48,6 +50,13 @@ def test_a_file_as_json(recording: Path) -> None:
     facts = json.loads(invoke(str(recording), "--json").output)
     assert (facts["sample_rate"], facts["channels"], facts["subtype"]) == (48000, 2, "PCM_16")
     assert facts["dc"] == [0.5, 0.5]
+
+
+def test_a_tune(tmp_path: Path) -> None:
+    write_midi(tmp_path / "tune.mid", wandering(0, 40, parts=2))
+    facts = json.loads(invoke(str(tmp_path / "tune.mid"), "--json").output)
+    assert (facts["notes"], facts["meter"], facts["scale_consistency"]) == (80, "4/4", 1.0)
+    assert "notes:               80" in invoke(str(tmp_path / "tune.mid")).output.splitlines()
 
 
 def test_a_run_shows_its_settings_and_metrics(run: Path) -> None:

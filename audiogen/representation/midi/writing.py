@@ -154,7 +154,8 @@ def _track(events: list[Event]) -> Any:
     track = import_mido().MidiTrack()
     now = 0
     for tick, _, message in sorted(events, key=lambda event: event[:2]):
-        track.append(message.copy(time=tick - now))
+        # Copies cost half of all memory and a third of the time where a prompt has a million notes.
+        track.append(message if message.time == tick - now else message.copy(time=tick - now))
         now = tick
     return track
 
