@@ -1,6 +1,6 @@
 """Many continuations of held-out tunes by one Run: are they sound files, like real tunes, and not copied?
 
-Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--min-p 0]
+Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--min-p 0.02]
 
 FOLDER holds the tunes that the Run was trained on. Those of its validation and test parts that last for long enough are
 continued from their first bars, and the tails held against what really followed there. The column "training tunes" is
@@ -24,6 +24,7 @@ from audiogen.data.datasets import DATASETS, guess
 from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import distances
 from audiogen.generation.tunes import TuneContinuer
+from audiogen.jobs.continuing_tunes import TuneRequest
 from audiogen.models import Sampling
 from audiogen.progress import progress
 from audiogen.representation.midi import Midi, Tune, extend_midi, joined, read_midi, write_midi
@@ -96,7 +97,7 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=16)
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-p", type=float, default=1.0)
-    parser.add_argument("--min-p", type=float, default=0.0)
+    parser.add_argument("--min-p", type=float, default=TuneRequest().min_p)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # pretty_midi's on tempos outside its first track

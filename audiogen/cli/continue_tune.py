@@ -9,13 +9,20 @@ from typing import Any
 
 import click
 
+PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.02}
+"""What is meant where nothing is asked for: as in `audiogen.jobs.continuing_tunes.TuneRequest`."""
 OPTIONS = (
     click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
     click.option("--top-k", type=click.IntRange(min=0), default=0, help="MIDI: draw from this many likeliest tokens."),
     click.option("--top-p", type=click.FloatRange(0, 1), default=1.0, help="MIDI: draw from this likeliest share."),
-    click.option("--min-p", type=click.FloatRange(0, 1), default=0.0, help="MIDI: least likelihood, as a share."),
+    click.option(
+        "--min-p",
+        type=click.FloatRange(0, 1),
+        default=PLAIN["min_p"],
+        show_default=True,
+        help="MIDI: least likelihood, as a share of the likeliest token's.",
+    ),
 )
-PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 SOUND = {"loop": False, "vocoder": None, "level": 0.0, "brightness": 0.0, "density": 0.0, "morph": None, "weight": ()}
 
 

@@ -58,7 +58,8 @@ class TuneRequest:
         temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
         top_k: draw from this many likeliest tokens; 0 for all.
         top_p: draw from the fewest likeliest tokens that hold this share.
-        min_p: draw from tokens at least this share as likely as the likeliest.
+        min_p: draw from tokens at least this share as likely as the likeliest: without the least likely ones, tails
+            have the range and the rhythm of real tunes (docs/symbolic.md).
         tail_only: write the tail without the prompt.
         subtype: how samples are stored where sound is written; None for the file's usual one.
     """
@@ -69,7 +70,7 @@ class TuneRequest:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
-    min_p: float = 0.0
+    min_p: float = 0.02
     tail_only: bool = False
     subtype: str | None = None
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from audiogen.audio import AudioWarning, read, write
 from audiogen.cli.continue_ import continue_
+from audiogen.cli.continue_tune import PLAIN
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
 from audiogen.jobs import continuing_tunes
@@ -48,6 +49,11 @@ def prompt(tmp_path: Path) -> Path:
 
 def messages(path: Path) -> list[list[mido.Message]]:
     return [[message for message in track if message.type != "end_of_track"] for track in mido.MidiFile(path).tracks]
+
+
+def test_the_defaults_of_the_command_are_those_of_the_request():
+    request = continuing_tunes.TuneRequest()
+    assert {name: getattr(request, name) for name in PLAIN} == PLAIN
 
 
 def test_midi_goes_on_as_midi(prompt: Path, run: Path, tmp_path: Path):
