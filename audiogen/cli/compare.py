@@ -13,7 +13,7 @@ from audiogen.cli.options import DEVICE, FILE, FORCE
 @click.argument("configs", nargs=-1, required=True, type=FILE, metavar="CONFIG...")
 @click.option("--data", type=FILE, required=True, help="Tunes or recordings: a folder, MAESTRO, MusicNet, Nottingham.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the report.")
-@click.option("--budget", type=click.FloatRange(1), default=120.0, show_default=True, help="Seconds of each training.")
+@click.option("--budget", type=click.FloatRange(1), default=90.0, show_default=True, help="Seconds of each training.")
 @click.option("--seeds", type=click.IntRange(1, 99), default=2, show_default=True, help="Trainings of each CONFIG.")
 @click.option("--prompts", type=click.IntRange(1), default=4, show_default=True, help="Test pieces to continue.")
 @click.option("--prompt-seconds", type=click.FloatRange(0.5), default=10.0, show_default=True, help="Given of each.")

@@ -46,7 +46,7 @@ class Settings:
     minutes: of sound that audio Models learn from, at most.
     """
 
-    budget: float = 120.0
+    budget: float = 90.0
     seeds: int = 2
     prompts: int = 4
     prompt_seconds: float = 10.0
