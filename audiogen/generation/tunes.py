@@ -60,7 +60,8 @@ class TuneContinuer:
     def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None) -> Tune:
         """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`.
 
-        The end token is never drawn, and only such tokens as make sense at their place are.
+        The end token is never drawn, and only such tokens as make sense at their place are; a part that has sounded
+        one note at a time so far goes on so.
 
         Args:
             sampling: how to draw; its ``allowed`` is not used.
@@ -86,6 +87,7 @@ class TuneContinuer:
         decoder = self.tokenizer.decoder(self.heard)
         for token in self.tokens.tolist():
             decoder.push(token)
+        decoder.keep_lines()
         return decoder
 
     def _stretch(self, decoder: Decoder) -> float:

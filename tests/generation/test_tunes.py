@@ -107,6 +107,16 @@ def test_the_same_seed_gives_the_same_tail(scheme: Tokenizer):
     assert not np.array_equal(first.notes, other.notes)
 
 
+@pytest.mark.parametrize("below", [0, 4], ids=["a line", "chords"])
+def test_a_line_stays_a_line_and_chords_may_go_on(below: int):
+    """Whatever a Model draws: notes of a part that never sounded two at once do not overlap."""
+    scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    rows = [(24 * place, 24 * place + 24, pitch) for place in range(8) for pitch in {72, 72 - below}]
+    notes = np.sort(continuer(scheme, tune(rows)).tail(sampling(), bars=12).notes, order="start")
+    assert len(notes) > 4
+    assert bool((notes["start"][1:] >= notes["end"][:-1]).all()) == (below == 0)
+
+
 def test_a_long_prompt_is_heard_from_a_late_bar_on(scheme: Tokenizer, monkeypatch: pytest.MonkeyPatch):
     given = wandering(2, 120)
     whole = continuer(scheme, given)

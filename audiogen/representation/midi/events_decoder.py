@@ -56,6 +56,8 @@ class EventsDecoder(Decoder):
         self.last = "start"
         self.reached = (-1, 128)  # last part and pitch struck at this moment: the next lies behind them
         self.pedalled: dict[int, str] = {}
+        self.ends: dict[int, int] = {}  # of each part: when its last note ends
+        self.lines: set[int] = set()
 
     def branch(self) -> EventsDecoder:
         """Another decoder that has read the same tokens."""
@@ -64,6 +66,14 @@ class EventsDecoder(Decoder):
             if isinstance(value, list | dict) and name not in ("meanings", "ids", "values"):
                 setattr(other, name, value.copy())
         return other
+
+    def keep_lines(self) -> None:
+        chords = {part for part in self.ends for notes in [self._of(part)] if (notes[1:, 0] < notes[:-1, 1]).any()}
+        self.lines = set(self.ends) - chords
+
+    def _of(self, part: int) -> np.ndarray:
+        """A part's notes so far, in the order of their beginnings."""
+        return np.array(sorted(note for note in self.notes if note[4] == part))
 
     @property
     def bar_length(self) -> int:
@@ -132,6 +142,7 @@ class EventsDecoder(Decoder):
             end = self.tick + self.ties * self.page + steps
             velocity = self.velocities.get(self.part, START_VELOCITY)
             self.notes.append((self.tick, end, self.pitch, velocity, self.part))
+            self.ends[self.part] = max(end, self.ends.get(self.part, 0))
         self.pitch = None
 
     def _pedal(self, state: str) -> None:
@@ -171,7 +182,7 @@ class EventsDecoder(Decoder):
         if self.last != "part":
             self._allow_moves(mask)
             parts = self.ids["part"][: len(self.programs)]
-            mask[parts] = np.arange(len(parts)) > self.reached[0]
+            mask[parts] = [part > self.reached[0] and not self._taken(part) for part in range(len(parts))]
             mask[parts[self.part : self.part + 1]] = False
         if self.reached == (-1, 128) and not self.pedalled and self.last not in ("tempo", "part"):
             mask[self.ids["tempo"]] = True
@@ -187,8 +198,13 @@ class EventsDecoder(Decoder):
     def _allow_pitches(self, mask: np.ndarray) -> bool:
         part, pitch = self.reached
         below = 128 if self.part > part else pitch if self.part == part else 0
+        below = 0 if self._taken(self.part) else below
         mask[self.ids["pitch"][:below]] = True
         return below > 0
+
+    def _taken(self, part: int) -> bool:
+        """Whether a part that sings one note at a time is singing one."""
+        return part in self.lines and self.ends[part] > self.tick
 
     def _allow_moves(self, mask: np.ndarray) -> None:
         place = self.tick - self.bar_start

@@ -36,6 +36,10 @@ class Decoder(ABC):
         """Which tokens `Tokenizer.encode` could put next, ``[size]`` bool; at least one of them. Drawing only
         these wastes nothing, and time never stands still for long."""
 
+    def keep_lines(self) -> None:
+        """From here on, a part that has sounded one note at a time so far is allowed to go on so only."""
+        return
+
     @abstractmethod
     def tune(self) -> Tune:
         """All notes that are complete by now, on the scheme's grid."""
