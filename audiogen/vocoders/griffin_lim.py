@@ -21,8 +21,11 @@ class GriffinLimOptions:
     iterations: of Griffin-Lim, after the start.
     momentum: of the fast Griffin-Lim algorithm.
     inversion: iterations of the mel inversion.
-    trust: how far an iteration pulls a bin to the magnitude that the inversion expects, 0..1: the closer to it, the
-        closer to what the paired measures ask for, and the smoother.
+    trust: how far an iteration pulls a bin to the magnitude that the inversion expects, 0..1.
+    free: share of the iterations, the last ones, that pull no bin: what is drawn to expectations is too smooth.
+    equalise: whether the power of the bands is led to what they had in the recording that is continued. Without, with
+        trust 0.5 and none free, spectra come closest to those of the very sound that the frames came from, as paired
+        measures ask; its texture and its third octaves are better with the defaults.
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
     """
 
@@ -30,6 +33,8 @@ class GriffinLimOptions:
     momentum: NonNegative = 0.99
     inversion: Count = 4
     trust: Unit = 0.3
+    free: Unit = 0.25
+    equalise: bool = True
     noise_above: NonNegative = 4000.0
 
 
@@ -48,7 +53,7 @@ class GriffinLim(Vocoder):
         if source is not None and source.shape[-1] < spec.win:
             source = None
         self.shape = None if source is None else mean_magnitude(source, spec)
-        self.fullness = None if source is None else fullness(source, spec)
+        self.fullness = fullness(source, spec) if source is not None and self.options.equalise else None
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: GriffinLimOptions) -> GriffinLim:
@@ -73,7 +78,7 @@ def mean_magnitude(source: Tensor, spec: MelSpec, most: int = 4096) -> Tensor:
 class _GriffinLimStream(OutlineStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
-        how = Refinement(options.iterations, options.momentum, options.noise_above)
+        how = Refinement(options.iterations, options.momentum, options.noise_above, options.free)
         super().__init__(vocoder.spec, channels, past, seed, how, fullness=vocoder.fullness)
         self.inversion, self.shape = options.inversion, vocoder.shape
         self.trust = torch.tensor(options.trust)

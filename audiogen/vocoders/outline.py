@@ -20,7 +20,6 @@ from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
 from audiogen.vocoders.targets import first_toward, toward_bands
 
 LOUDEST = 30.0  # dB that a band is raised at most in one iteration
-FREE = 0.25  # of the iterations, the last ones, pull no bin: what is drawn to expectations is smoother than sound
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,13 @@ class Refinement:
     iterations: of Griffin-Lim.
     momentum: of the fast Griffin-Lim algorithm.
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
+    free: share of the iterations, the last ones, that pull no bin: what is drawn to expectations is too smooth.
     """
 
     iterations: int
     momentum: float
     noise_above: float
+    free: float = 0.25
 
 
 def render(
@@ -65,7 +66,7 @@ def render(
     start = synthesise(_start(outline.magnitude, known, noise, spec, how.noise_above), past, spec)
     bands = toward_bands(frames, spec, LOUDEST)
     target = first_toward(outline.magnitude, outline.certainty, bands)
-    free = round(FREE * how.iterations)
+    free = round(how.free * how.iterations)
     signal = iterate(start, target, spec, how.iterations - free, how.momentum)
     return iterate(signal, bands, spec, free, how.momentum)[:, pinned(spec) :]
 
