@@ -30,6 +30,7 @@ from audiogen.audio import Recording, read
 from audiogen.evaluation.copying import RepetitionDetector
 from audiogen.evaluation.distance import crest_ratio, multi_resolution_stft, spectral_tilt
 from audiogen.evaluation.texture import TextureReference
+from audiogen.evaluation.waveform_repeat import waveform_repeat
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import GriffinLimOptions
@@ -41,6 +42,7 @@ SPEC = MelSpec()
 LONGEST = 32.0  # seconds of a recording that are used
 SHARE = 0.75
 PAST = 4096
+RESOLVED = 150.0  # Hz from which on third octaves are wider than mel bands are apart
 SHIPPED = ("griffin_lim", "source", "neural")  # the others need weights, which do not ship
 Render = Callable[["Split"], Tensor]
 
@@ -89,6 +91,7 @@ def by_librosa(split: Split) -> Tensor:
 
 RENDERS: dict[str, Render] = {
     **{kind: by(kind) for kind in SHIPPED},
+    "griffin_lim, paired": by("griffin_lim", GriffinLimOptions(inversion=6, trust=0.5, free=0.0, equalise=False)),
     "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32)),
     "librosa": by_librosa,
     "true magnitudes": true_magnitudes,
@@ -109,14 +112,19 @@ def measure(path: Path, done: set[str]) -> list[dict[str, object]]:
         return []
     split = Split(path)
     real, source = split.recording(split.real), split.recording(split.source)
-    texture, detector = TextureReference(real, source), RepetitionDetector(source)
+    texture, detector, repeat = (
+        TextureReference(real, source),
+        RepetitionDetector(source),
+        waveform_repeat(real, source),
+    )
     rows = []
     for name in missing:
         started = time.process_time()
         out = split.recording(RENDERS[name](split))
         took = time.process_time() - started
         tilt, pair = spectral_tilt(out, real), multi_resolution_stft(out, real)
-        inside = (tilt.hertz >= 50) & (tilt.hertz <= 16000)
+        error = np.abs(tilt.difference)[tilt.hertz <= 16000]
+        hertz = tilt.hertz[tilt.hertz <= 16000]
         found = texture.distance(out)
         rows.append(
             {
@@ -126,7 +134,9 @@ def measure(path: Path, done: set[str]) -> list[dict[str, object]]:
                 "classes": found.classes,
                 "convergence": pair.convergence,
                 "log_magnitude": pair.log_magnitude,
-                "tilt": float(np.abs(tilt.difference[inside]).max()),
+                "repeats": repeat is not None and repeat.certain,
+                "tilt": float(error[hertz >= 50].max()),
+                "tilt_resolved": float(error[hertz >= RESOLVED].max()),
                 "crest": crest_ratio(out, real),
                 "copied": detector.copying(out).share,
                 "copied_real": detector.copying(real).share,
