@@ -28,9 +28,9 @@ class TokensOptions:
     head: options of one of `TOKEN_HEADS`.
     embedding: size of a token's vector; 0 feeds the token one-hot.
     dropout: share of the embedding's and of the context's units dropped, in training.
-    voices: parts that are followed through the bar (`audiogen.models.score`), for tokens of the scheme events;
-        0 for none.
-    recall: tokens over which what followed the last time is looked up (`audiogen.models.recall`); 0 for none.
+    voices: parts that are followed through the bar (`audiogen.models.score`), and the key with them
+        (`audiogen.models.profile`), for tokens of the scheme events; 0 for none.
+    recall: tokens over which what followed the last time is looked up (`audiogen.models.echo`); 0 for none.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
