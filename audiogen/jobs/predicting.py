@@ -18,7 +18,7 @@ from audiogen.run import Run
 SHORTEST_JUDGED = 1.0  # seconds of a held-back end that can be told from another
 LONGEST_JUDGED = 12.0  # seconds of it that are listened to
 ROLLOUTS = 3  # a candidate
-MARGIN = 0.1  # texture distance by which the base must be closer: so short an end says little more
+MARGIN = 0.05  # texture distance by which the trained Model must be closer: the base has the better worst case
 COPIES = 0.05  # share of a rollout that may be copied, beyond what the real end has of its own
 
 
@@ -35,8 +35,8 @@ def predictor_of(
 
     Args:
         recording: what will be continued.
-        experiment: trained on the recording; None for the default one, or for the shipped base where its rollouts are
-            closer to the recording's end, which told the training only when to stop.
+        experiment: trained on the recording; None for the default one where its rollouts are closer to the recording's
+            end, which told the training only when to stop, than those of the shipped base; else for the base.
         budget: most wall-clock seconds of training; 0 for the base as it is.
         device: "auto", "cpu" or "cuda".
 
@@ -50,29 +50,35 @@ def predictor_of(
         if experiment is not None:
             raise InputError("--budget 0", "an experiment of one's own has to be trained", "leave one of them out")
         return shipped_base()
+    if experiment is None and held_back(Experiment(), recording) < SHORTEST_JUDGED:
+        base = shipped_base()
+        choice = {"chosen": "base", "why": "the recording is too short to hold its end back, so nothing was trained"}
+        return replace(base, metrics=base.metrics | {"choice": choice})
     from audiogen.training.fit import train  # here, so that the base alone never waits for the trainer library
 
     run = train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
     return run if experiment is not None else chosen(recording, run, shipped_base())
 
 
+def held_back(experiment: Experiment, recording: Recording) -> float:
+    """Seconds of a recording's end that tell a training only when to stop."""
+    return experiment.training.shares.validation * recording.seconds
+
+
 def chosen(recording: Recording, trained: Run, base: Run) -> Run:
-    """The base, if its rollouts are closer to the recording's held-back end than the trained Run's; else that."""
-    held = trained.experiment.training.shares.validation * recording.seconds
-    if held < SHORTEST_JUDGED:
-        choice: dict[str, Any] = {"chosen": "trained", "why": "the recording is too short to hold its end back"}
-        return replace(trained, metrics=trained.metrics | {"choice": choice})
+    """The trained Run, if its rollouts are closer to the recording's held-back end than the base's; else the base."""
+    held = held_back(trained.experiment, recording)
     start = recording.cut(0, recording.length - round(held * recording.sample_rate))
     end = recording.cut(start.length, start.length + round(min(held, LONGEST_JUDGED) * recording.sample_rate))
     judge = Judge(start, end)
     scores = {"trained": score(trained, start, end, judge), "base": score(base, start, end, judge)}
-    better = scores["base"] < scores["trained"] - MARGIN
-    choice = {
-        "chosen": "base" if better else "trained",
+    name = "trained" if scores["trained"] < scores["base"] - MARGIN else "base"
+    choice: dict[str, Any] = {
+        "chosen": name,
         "held_back_seconds": round(end.seconds, 2),
         "texture_distance": {name: round(value, 3) for name, value in scores.items()},
     }
-    run = base if better else trained
+    run = trained if name == "trained" else base
     return replace(run, metrics=run.metrics | {"choice": choice})
 
 
