@@ -9,16 +9,21 @@ are kept near the source's, since the nearest patch is a tame one and Models hav
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import torch
 from torch import Tensor
 
+from audiogen.generation.originality import Course
 from audiogen.representation.mel_latents import MelLatents
 
 MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned to this
 REST_SECONDS = 9.0  # for which a place of the source is not used again
 MOST_RESTING = 1 / 3  # of the source
 LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
+CANDIDATES = 8  # of which the first that makes no copy is taken
+COPY = 0.45  # correlation with half a second of the source from which on the tail would be one
+COURSE_SECONDS = 0.5  # in which no more than that may follow one course of the source, in one piece or in several
 STRETCH = 1.4  # of what is asked for about the source's mean: the nearest patch is usually one nearer to it
 WIDEST = 2.0  # times, or by so much less, that it is stretched where what was chosen varies too little, or too much
 PACE = 0.03  # a patch, at which the stretch follows what the variance is off
@@ -55,48 +60,70 @@ class Selection:
         self.rest = min(round(REST_SECONDS / representation.step_seconds), most)  # patches
         self.longest = max(int(LONGEST_RUN / representation.step_seconds), 1)  # patches
         self.free_from = torch.zeros(len(self.starts), dtype=torch.long)
-        self.drawn, self.last, self.run = 0, -1, 0
+        self.drawn, self.last = 0, -1
+        # Of the last patches: how much later in the source than in the tail they lie. Equal ones follow one course.
+        self.course = Course(heard, self.patch, representation.options.spec.frame_rate)
+        self.shifts: deque[int] = deque(maxlen=max(round(COURSE_SECONDS / representation.step_seconds), 1))
         self.mean = self.latents.mean(0)
         self.recent_mean = self.mean.clone()
         self.keep = math.exp(-representation.step_seconds / STEERING_SECONDS)
         self.stretch, self.gain = STRETCH * math.sqrt(temperature), 1.0
-        self.variance = temperature * float(self.searched.var(0, correction=0).sum())
+        deviations = (self.searched - self.searched.mean(0)).square().sum(1)
+        self.variance = temperature * float(deviations.mean())
+        self.usual = float((deviations / deviations.mean().clamp(min=1e-9)).clamp(max=OUTLIER).mean())
 
     def choose(self, latent: Tensor) -> int:
         """The place ``0 .. len(starts) - 1`` of the source that ``[latent]`` is replaced by."""
         drawn = self.stretch * self.gain * (latent - self.mean)
         asked = self.mean + drawn + STEERING * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (asked * self.weights))
-        barred = (self.free_from > self.drawn) | self._too_near()
+        barred = (self.free_from > self.drawn) | self._on_course()
         if not bool(barred.all()):
             distance = distance.masked_fill(barred, torch.inf)
-        place = int(distance.argmin())
+        place = self._original(distance)
         self.used(int(self.starts[place]))
         return place
 
-    def _too_near(self) -> Tensor:
-        """Places that nearly go on where the last patch ended: to read on, or to be elsewhere."""
-        if self.last < 0:
-            return torch.zeros_like(self.starts, dtype=torch.bool)
-        following = self.starts - (self.last + self.patch)
-        if self.run < self.longest:
-            return (following.abs() <= self.patch // 2) & (following != 0)
-        return following.abs() <= self.patch // 2
+    def _original(self, distance: Tensor) -> int:
+        """The nearest place that does not make a copy of the last half second; of a few, the one that does so least."""
+        likest = 1.0
+        for near in distance.topk(min(CANDIDATES, len(distance)), largest=False).indices.tolist():
+            if distance[near] == torch.inf:
+                break
+            start = int(self.starts[near])
+            now = (self.drawn + 1) * self.patch
+            alike = self.course.similarity(start, {start + self.patch, *(shift + now for shift in self.shifts)})
+            if alike < likest:
+                place, likest = near, alike
+            if alike < COPY:
+                break
+        return place if likest < 1.0 else int(distance.argmin())
+
+    def _on_course(self) -> Tensor:
+        """Places that nearly go on with a recent course of the source, or with one that has lasted long enough."""
+        barred = torch.zeros_like(self.starts, dtype=torch.bool)
+        near = self.patch // 2
+        for shift in set(self.shifts):
+            off = self.starts - self.drawn * self.patch - shift
+            lasted = sum(abs(other - shift) <= near for other in self.shifts)
+            barred |= (off.abs() <= near) & ((off != 0) | (lasted >= self.longest))
+        return barred
 
     def used(self, start: int) -> None:
         """What came next begins at frame ``start`` of the source, chosen here or elsewhere."""
+        self.course.push(start)
+        self.shifts.append(start - self.drawn * self.patch)
         self.drawn += 1
         place = min(int(torch.searchsorted(self.starts, start)), len(self.starts) - 1)
         self.recent_mean = self.keep * self.recent_mean + (1 - self.keep) * self.latents[place]
         self._widen(float(((self.latents[place] - self.mean) * self.weights).square().sum()))
-        self.run = self.run + 1 if start == self.last + self.patch else 1
         self.last = start
         self.free_from[(self.starts - start).abs() < self.patch] = self.drawn + self.rest
 
     def _widen(self, deviation: float) -> None:
         """Ask for more, or for less, where the squared deviations of what is chosen are not those that are wanted."""
         if self.variance > 0:
-            excess = min(deviation / self.variance, OUTLIER) - 1
+            excess = min(deviation / self.variance, OUTLIER) - self.usual
             self.gain = min(max(self.gain * math.exp(-PACE * excess), 1 / WIDEST), WIDEST)
 
     def frames_at(self, place: int) -> Tensor:

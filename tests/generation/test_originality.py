@@ -1,0 +1,43 @@
+"""How like the source's half seconds a tail becomes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from audiogen.generation.originality import Course
+
+PATCH, RATE = 8, 86.0
+
+
+def test_the_source_read_on_is_a_copy_of_itself_and_of_nothing_else() -> None:
+    source = torch.randn(2000, 128, generator=torch.Generator().manual_seed(0))
+    course = Course(source, PATCH, RATE)
+    assert course.similarity(0, {PATCH}) == 0.0  # nothing sounded yet
+    for start in range(400, 448, PATCH):
+        course.push(start)
+    assert course.similarity(448, {456}) == pytest.approx(1, abs=1e-5)
+    assert course.similarity(448, {956, 1500}) < 0.1
+    assert course.similarity(1200, {456}) == pytest.approx(35 / 43, abs=0.1)  # all but the last patch is the same
+    assert course.similarity(448, {20, 5000}) == 0.0  # no half second of the source ends there
+
+
+def test_one_loud_event_in_its_place_is_enough() -> None:
+    generator = torch.Generator().manual_seed(0)
+    source = 0.2 * torch.randn(2000, 128, generator=generator)
+    event = 3 * torch.randn(PATCH, 128, generator=generator)
+    source[600 : 600 + PATCH] += event
+    course = Course(source, PATCH, RATE)
+    for start in (100, 1500, 900, 1200, 300):
+        course.push(start)
+    assert course.similarity(600, {608}) > 0.8
+    assert course.similarity(700, {708}) < 0.5
+
+
+def test_level_and_colour_do_not_hide_a_copy() -> None:
+    source = torch.randn(2000, 128, generator=torch.Generator().manual_seed(0))
+    source[1000:1043] = source[400:443] + torch.linspace(-3, 3, 128)
+    course = Course(source, PATCH, RATE)
+    for start in range(995, 1035, PATCH):
+        course.push(start)
+    assert course.similarity(1035, {443}) > 0.9
