@@ -61,8 +61,8 @@ class Selection:
         self.longest = max(int(LONGEST_RUN / representation.step_seconds), 1)  # patches
         self.free_from = torch.zeros(len(self.starts), dtype=torch.long)
         self.drawn, self.last = 0, -1
-        # Of the last patches: how much later in the source than in the tail they lie. Equal ones follow one course.
         self.course = Course(heard, self.patch, representation.options.spec.frame_rate)
+        # Of the last patches: how much later in the source than in the tail they lie. Equal ones follow one course.
         self.shifts: deque[int] = deque(maxlen=max(round(COURSE_SECONDS / representation.step_seconds), 1))
         self.mean = self.latents.mean(0)
         self.recent_mean = self.mean.clone()
@@ -86,7 +86,7 @@ class Selection:
 
     def _original(self, distance: Tensor) -> int:
         """The nearest place that does not make a copy of the last half second; of a few, the one that does so least."""
-        likest = 1.0
+        place, likest = int(distance.argmin()), 1.0
         for near in distance.topk(min(CANDIDATES, len(distance)), largest=False).indices.tolist():
             if distance[near] == torch.inf:
                 break
@@ -97,7 +97,7 @@ class Selection:
                 place, likest = near, alike
             if alike < COPY:
                 break
-        return place if likest < 1.0 else int(distance.argmin())
+        return place
 
     def _on_course(self) -> Tensor:
         """Places that nearly go on with a recent course of the source, or with one that has lasted long enough."""
