@@ -69,7 +69,8 @@ def inversion_figures(magnitude: Tensor, frames: Tensor) -> Figures:
     }
     for name, way in ways.items():
         found = way()
-        figures[f"{name}: seconds"] = cpu_seconds(way, 3)
+        # Milliseconds need more goes than seconds, on a machine that does other work.
+        figures[f"{name}: seconds"] = cpu_seconds(way, 25 if name == "audiogen" else 3)
         figures[f"{name}: mel error"] = float((found @ bank.T - bands).norm() / bands.norm())
         figures[f"{name}: convergence"] = float((found - magnitude[0]).norm() / magnitude.norm())
     return figures
