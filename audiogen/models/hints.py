@@ -12,12 +12,12 @@ from audiogen.models import echo
 from audiogen.models.base import State
 from audiogen.models.echo import Echo
 from audiogen.models.profile import CLASSES, Profile
-from audiogen.models.score import ANCHORS, WIDEST, Score
+from audiogen.models.score import WAITING, WIDEST, Score
 
 SCALE = 0.25  # of the untrained vectors: many of them are added up
-Sung = tuple[Tensor, Tensor, Tensor]
-"""After each token: the pitches that the next is measured from (-1: none), the profile, and the token on the way to the
-next end (-1: none)."""
+Sung = tuple[Tensor, Tensor, Tensor, Tensor]
+"""After each token: the pitches that the next is measured from (-1: none), the profile, the token on the way to the
+next end (-1: none), and whether a part waits for a note."""
 Told = tuple[Sung | None, list[echo.Told]]
 
 
@@ -37,6 +37,7 @@ class Hints(nn.Module):
 
     first: Tensor
     pitches: Tensor
+    reach: Tensor
 
     def __init__(self, vocabulary: Sequence[str], embedding: int, context: int, voices: int, recall: int) -> None:
         super().__init__()
@@ -48,9 +49,10 @@ class Hints(nn.Module):
             nn.init.normal_(self.facts.weight, std=SCALE)
             self.register_buffer("first", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
             self.register_buffer("pitches", self.score.pitches, persistent=False)
-            self.intervals = nn.Linear(context, ANCHORS * (2 * WIDEST + 1))
+            self.intervals = nn.Linear(context, self.score.anchors * (2 * WIDEST + 1))
             self.profile = Profile(vocabulary, embedding, context)
-            self.due = nn.Linear(context, 1)
+            self.register_buffer("reach", self.score.reach, persistent=False)
+            self.moves = nn.Linear(context, 3)
             pitches = set(self.score.pitches.tolist())
             taken += [[min(pitches) if token in pitches else token for token in row] for row in taken]
         echoes = [Echo(each, recall, embedding, context) for each in taken]
@@ -79,20 +81,21 @@ class Hints(nn.Module):
         assert self.score is not None
         score, counts = (self.score.start(batch), self.profile.start(batch)) if state is None else state
         facts, anchors, due, score = self.score.read(tokens.cpu(), score)
+        waiting = facts[..., WAITING] > 0
         profile, counts = self.profile.read(tokens, counts)
         anchors, rows = anchors.to(device), facts.to(device) + self.first
         vectors = self.facts(rows.flatten(0, 1)).view(*tokens.shape, -1)
         vectors = vectors + self.profile.seen_from(profile, anchors[..., 0])
-        return vectors, (anchors, profile, due.to(device)), (score, counts)
+        return vectors, (anchors, profile, due.to(device), waiting.to(device)), (score, counts)
 
     def logits(self, context: Tensor, told: Told, size: int) -> Tensor:
         """What is added to the Head's logits: ``[batch, time, size]`` from contexts ``[batch, time, context]``."""
         sung, recalled = told
         added = context.new_zeros(*context.shape[:-1], size)
         if sung is not None:
-            anchors, profile, due = sung
+            anchors, profile, due, waiting = sung
             added = added.index_add(-1, self.pitches, self._of_pitches(context, anchors, profile))
-            added = added.scatter_add(-1, due.clamp(min=0)[..., None], self.due(context) * (due >= 0)[..., None])
+            added = added + self._of_moves(context, due, waiting)
         for each, (token, strength) in zip(self.echoes, recalled, strict=True):
             added = added.scatter_add(-1, token[..., None], each.logits(context, (token, strength)))
         return added
@@ -104,5 +107,14 @@ class Hints(nn.Module):
         expected = self.profile.logits(profile, context)[..., pitches % CLASSES]
         steps = pitches - anchors[..., None]
         near = (steps.abs() <= WIDEST) & (anchors >= 0)[..., None]
-        wide = self.intervals(context).unflatten(-1, (ANCHORS, -1)).gather(-1, (steps + WIDEST).clamp(0, 2 * WIDEST))
+        told = self.intervals(context).unflatten(-1, (anchors.shape[-1], -1))
+        wide = told.gather(-1, (steps + WIDEST).clamp(0, 2 * WIDEST))
         return expected + (wide * near).sum(-2)
+
+    def _of_moves(self, context: Tensor, due: Tensor, waiting: Tensor) -> Tensor:
+        """Logits ``[batch, time, size]`` of the token that leads to the next end, of those that lead beyond it, and of
+        all that move on while a part waits for a note: few voices are silent, so each case is learned by itself."""
+        farthest = torch.where(due >= 0, self.reach[due.clamp(min=0)], len(self.reach))[..., None]
+        just, beyond, leaving = self.moves(context).split(1, dim=-1)
+        waits = (self.reach >= 0) & waiting[..., None]
+        return just * (self.reach == farthest) + beyond * (self.reach > farthest) + leaving * waits

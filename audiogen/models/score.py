@@ -22,10 +22,10 @@ NOW, BAR, PART, REACHED, PITCH, TIES, VOICES = range(7)
 note at this moment, the pitch that waits for its length, its ties; then of each voice its `VOICE`."""
 LAST, LOWEST, HIGHEST, BEFORE, END, VOICE = range(6)
 """Of a voice: its last pitch, its lowest and highest so far, the one before the last, and when the last one ends."""
-ANCHORS = 3
-"""Pitches that the next one is measured from: the last, the lowest and the highest of the part that speaks."""
-TOLD = ANCHORS + 1
-"""Beside the facts: the anchors, and the token that leads to the place at which the next note ends."""
+OWN = 3
+"""Pitches of the part that speaks which its next one is measured from: the last, the lowest and the highest."""
+WAITING = 3
+"""Of the facts: the one that says which part's note has ended."""
 
 
 class Score:
@@ -49,20 +49,25 @@ class Score:
         self.kinds = [kind for kind, _, _ in meanings]
         if not {"bar", "position", "part", "pitch", "duration"} <= set(self.kinds):
             raise InputError("model.voices", "voices are followed in tokens of the scheme events only", "set it to 0")
-        self.voices = voices
+        self.voices, self.anchors = voices, OWN + voices
         self.page = self.kinds.count("duration")
         self.values = [self._value(kind, value) for kind, _, value in meanings]
         self.tokens = {name: index for index, name in enumerate(vocabulary)}
         self.pitches = torch.tensor([index for index, kind in enumerate(self.kinds) if kind == "pitch"])
+        self.reach = torch.tensor(list(map(self._reach, self.kinds, self.values)))
         intervals = 2 * WIDEST + 2
         each = [PITCHES + 1, LONGEST + 2, intervals]
-        self.sizes = [voices + 2, LONGEST + 2, LONGEST + 2, voices + 1, *[intervals] * ANCHORS, *each * voices]
+        self.sizes = [voices + 2, LONGEST + 2, LONGEST + 2, voices + 1, *[intervals] * OWN, *each * voices]
 
     def _value(self, kind: str, value: str) -> int:
         if kind == "meter":
             top, bottom = value.split("/")
             return max(1, round(self.page * int(top) / (2 * int(bottom))))  # a page is eight quarter notes
         return int(value) if value.isdigit() else 0
+
+    def _reach(self, kind: str, value: int) -> int:
+        """How far a token moves on among those that can be said at one place, -1 for one that does not move."""
+        return {"position": value, "later": self.page, "bar": self.page + 1}.get(kind, -1)
 
     def start(self, batch: int) -> Tensor:
         """The state before the first token, ``[batch, columns]`` int64."""
@@ -74,14 +79,19 @@ class Score:
         """What is known after each of the tokens ``[batch, time]``.
 
         Returns:
-            Facts ``[batch, time, len(sizes)]`` int64; the last, lowest and highest pitch of the part that speaks,
-            ``[batch, time, ANCHORS]``, and the token that leads to where the next note ends, ``[batch, time]``, -1
-            where there is none; the state after the last token.
+            Facts ``[batch, time, len(sizes)]`` int64; pitches that the next one is measured from, ``[batch, time,
+            anchors]``: the last, lowest and highest of the part that speaks, and what sounds in each other voice; the
+            token that leads to where the next note ends, ``[batch, time]``; -1 where there is none; the state after the
+            last token.
         """
         rows = state.tolist()
         told = [[self._after(token, row) for token in line] for line, row in zip(tokens.tolist(), rows, strict=True)]
-        facts = torch.tensor(told).view(*tokens.shape, len(self.sizes) + TOLD)
-        return facts[..., TOLD:], facts[..., :ANCHORS], facts[..., ANCHORS], torch.tensor(rows)
+        anchors, due, facts = (
+            torch.tensor(told)
+            .view(*tokens.shape, self.anchors + 1 + len(self.sizes))
+            .split([self.anchors, 1, len(self.sizes)], dim=-1)
+        )
+        return facts, anchors, due[..., 0], torch.tensor(rows)
 
     def _after(self, token: int, row: list[int]) -> list[int]:
         kind, value = self.kinds[token], self.values[token]
@@ -107,7 +117,7 @@ class Score:
     def _strike(self, row: list[int], length: int) -> None:
         if 0 <= row[PART] < self.voices and row[PITCH] >= 0:
             voice, pitch = VOICES + VOICE * row[PART], row[PITCH]
-            last, lowest, highest = row[voice : voice + ANCHORS]
+            last, lowest, highest = row[voice : voice + OWN]
             lowest = pitch if lowest < 0 else min(lowest, pitch)
             row[voice : voice + VOICE] = pitch, lowest, max(highest, pitch), last, row[NOW] + length
         row[REACHED], row[PITCH] = row[PART], -1
@@ -131,10 +141,12 @@ class Score:
         waiting = next((voice for voice in silent if voice > row[REACHED]), -1)
         known = 0 <= row[PART] < self.voices
         own, lowest, highest, before = row[VOICES + VOICE * row[PART] :][:END] if known else [-1] * END
+        others = [pitch if left[voice] and voice != row[PART] else -1 for voice, pitch in enumerate(pitches)]
         facts = [
             own,
             lowest,
             highest,
+            *others,
             self._towards(end, row) if sounding else -1,
             min(row[PART], self.voices) + 1,
             min(row[NOW], LONGEST) + 1,

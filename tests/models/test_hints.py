@@ -14,7 +14,7 @@ from audiogen.models import tokens as module
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.profile import MEMORIES, Profile
 from audiogen.models.recall import BUCKETS, Recall
-from audiogen.models.score import LONGEST, WIDEST, Score
+from audiogen.models.score import LONGEST, OWN, WIDEST, Score
 from audiogen.models.tokens import Tokens, TokensOptions
 from audiogen.representation.midi import TOKENIZERS, Tokenizer, Tune
 from tests.models.test_backbones import SMALL
@@ -51,7 +51,9 @@ def test_the_score_is_what_the_decoder_reads(tune: Tune):
             assert left == (min(max(notes[-1][1] - decoder.tick, 0), LONGEST) + 1 if notes else 1)
             if voice == decoder.part and notes:
                 sung = [note[2] for note in notes]
-                assert measured == [sung[-1], min(sung), max(sung)]
+                assert measured[:OWN] == [sung[-1], min(sung), max(sung)]
+            sounds = notes and notes[-1][1] > decoder.tick and voice != decoder.part
+            assert measured[OWN + voice] == (notes[-1][2] if sounds else -1)
             if notes and measured[0] >= 0:
                 assert step == np.clip(notes[-1][2] - measured[0], -WIDEST, WIDEST) + WIDEST + 1
             compared += bool(notes)
@@ -70,6 +72,26 @@ def test_the_next_note_to_end_and_the_voice_that_waits():
     assert scheme.vocabulary[int(score.read(torch.tensor([tokens]), score.start(1))[2][0, -1])] == "bar"
     assert facts[0, -2, 2:4].tolist() == [25, 0]
     assert facts[0, -1, 1:4].tolist() == [25, 49, 1]
+
+
+@torch.no_grad()
+def test_moves_are_weighed_by_where_they_lead():
+    """A quarter against a half at place 0: place 24 is due; there the first voice waits, and place 48 is due."""
+    scheme, hints = events(), hinted().hints
+    assert hints is not None
+    hints.moves.weight.zero_()
+    hints.moves.bias.copy_(torch.tensor([1.0, 10.0, 100.0]))
+    names = "start,part 0,program 0,part 1,program 0,bar,meter 4/4,part 0,pitch 72,duration 24,part 1,pitch 60"
+    names += ",duration 48,position 24"
+    tokens = torch.tensor([[scheme.ids[name] for name in names.split(",")]])  # type: ignore[attr-defined]
+    (sung, _) = hints.read(tokens)[1]
+    assert sung is not None
+    context = torch.zeros(1, tokens.shape[1], hints.moves.in_features)
+    added = hints._of_moves(context, *sung[2:])[0, -2:]
+    asked = ["position 12", "position 24", "position 30", "position 48", "later", "bar", "pitch 72", "part 0", "end"]
+    found = added[:, [scheme.ids[name] for name in asked]].tolist()  # type: ignore[attr-defined]
+    assert found[0] == [0, 1, 10, 10, 10, 10, 0, 0, 0]
+    assert found[1] == [100, 100, 100, 101, 110, 110, 0, 0, 0]
 
 
 def test_the_profile_counts_what_was_heard():
