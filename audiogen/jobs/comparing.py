@@ -69,7 +69,7 @@ def compare(
     """
     experiments = _named(configs)
     _begin(out, experiments, data, settings)
-    pieces = read_pieces(data)
+    pieces = read_pieces(data, settings.prompts)
     prompts = prompts_of(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
     work = _Work(out, pieces, prompts, settings, device)
     total = (len(experiments) + len(BASELINES) + 1) * settings.seeds

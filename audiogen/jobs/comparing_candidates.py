@@ -15,6 +15,7 @@ from audiogen.evaluation.symbolic import polyphony
 from audiogen.generation.continuation import Continuer
 from audiogen.generation.tunes import TuneContinuer, markov_chain
 from audiogen.jobs.comparing_data import Prompt
+from audiogen.jobs.continuing_tunes import TuneRequest
 from audiogen.models import Model, Sampling
 from audiogen.models.markov import Markov
 from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune, joined, render, transcribe
@@ -58,7 +59,7 @@ def _sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> Made:
 
 def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> Made:
     assert prompt.tune is not None
-    sampling = Sampling(generator=torch.Generator().manual_seed(seed))
+    sampling = Sampling(min_p=TuneRequest().min_p, generator=torch.Generator().manual_seed(seed))
     # A prompt that ends with a rest is followed by that rest.
     silence = prompt.join - float(prompt.tune.seconds_at(prompt.tune.end))
     tail = TuneContinuer(model, tokenizer, prompt.tune).tail(sampling, seconds=seconds + max(silence, 0.0))

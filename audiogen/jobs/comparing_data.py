@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audiogen.audio import Recording, read, write
+from audiogen.audio import AudioWarning, Recording, read, write
 from audiogen.data.datasets import DATASETS, Item, guess
 from audiogen.data.recordings import Shares
 from audiogen.errors import InputError
@@ -15,6 +16,8 @@ from audiogen.progress import progress
 from audiogen.representation.midi import Tune, render, write_midi
 
 SAMPLE_RATE = 44100  # Hz, of renderings
+MOST_TESTED = 0.3
+"""Share of the pieces: the rest is learned from."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,19 @@ class Pieces:
     test: list[Item]
 
 
-def read_pieces(folder: Path) -> Pieces:
-    """The pieces of a data set in its split.
+def read_pieces(folder: Path, prompts: int = 1) -> Pieces:
+    """The pieces of a data set in its split; where that is ours to make, enough of a small set are test pieces.
+
+    Args:
+        folder: of the data set.
+        prompts: test pieces that are wanted.
 
     Raises:
         InputError: nothing in it, or no test piece.
     """
-    items = DATASETS[guess(folder)](folder, Shares(), 0)
+    reader = DATASETS[guess(folder)]
+    share = prompts / len(reader(folder, Shares(), 0))
+    items = reader(folder, Shares(test=min(max(Shares().test, share), MOST_TESTED)), 0)
     test = [item for item in items if item.split == "test"]
     learned = [item for item in items if item.split != "test"]
     if not test or not learned:
@@ -121,14 +130,15 @@ def prompts_of(items: Sequence[Item], count: int, prompt_seconds: float, seconds
         InputError: none is.
     """
     found: list[Prompt] = []
+    least = prompt_seconds + seconds
     for item in items:
         if len(found) == count:
             break
         tune = item.tune()
-        if tune is not None and item.audio is None and tune.seconds < prompt_seconds + seconds:
+        if tune is not None and item.audio is None and tune.seconds < least:
             continue
         sound = sound_of(item)
-        if sound.seconds < prompt_seconds + seconds:
+        if sound.seconds < least:
             continue
         join, stop = (round(at * sound.sample_rate) for at in (prompt_seconds, prompt_seconds + seconds))
         begun = rest = None
@@ -139,6 +149,8 @@ def prompts_of(items: Sequence[Item], count: int, prompt_seconds: float, seconds
                 continue
         found.append(Prompt(item.name, sound.cut(0, join), sound.cut(join, stop), begun, rest))
     if not found:
-        least = prompt_seconds + seconds
         raise InputError("--data", f"no test piece lasts {least:g} s", "lower --prompt-seconds and --seconds")
+    if len(found) < count:
+        text = f"{len(found)} prompts instead of {count}: of {len(items)} test pieces no more last {least:g} s"
+        warnings.warn(text, AudioWarning, stacklevel=2)
     return found

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from audiogen.audio import read, write
+from audiogen.audio import AudioWarning, read, write
 from audiogen.cli.compare import compare
 from audiogen.errors import InputError
 from audiogen.evaluation.judge import Judge
@@ -21,7 +21,8 @@ from audiogen.jobs import comparing
 from audiogen.jobs.comparing_candidates import BASELINES, Made, heard
 from audiogen.jobs.comparing_data import Prompt, prompts_of, read_pieces
 from audiogen.jobs.comparing_results import measured, note_distance, summary
-from audiogen.representation.midi import read_midi, render, write_midi
+from audiogen.jobs.piano_rolls import WIDTH, picture, rolls
+from audiogen.representation.midi import Tune, read_midi, render, write_midi
 from tests.conftest import synthetic
 from tests.training.test_tunes import SMALL
 from tests.tunes import melody, wandering
@@ -131,6 +132,29 @@ def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
     assert prompt.rest is not None
     assert float(whole.seconds_at(prompt.tune.end)) <= 3.01
     assert prompt.rest.notes["start"].min() >= prompt.tune.notes["start"].max()
+
+
+def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
+    few, many = read_pieces(tunes, 3), read_pieces(tunes, 9)
+    assert (len(few.test), len(few.learned)) == (3, 7)
+    assert (len(many.test), len(many.learned)) == (3, 7)  # most are learned from
+    with pytest.warns(AudioWarning, match="3 prompts instead of 9"):
+        assert len(prompts_of(many.test, 9, 3.0, 2.0)) == 3
+
+
+def test_piano_rolls_share_their_keys_and_the_clock_of_the_sound():
+    """Quarters at 120 a minute last half a second: each takes an eighth of a picture of 4 s."""
+    given = melody([60, 64], length=24)
+    drawn = picture(given, -1.0, 4.0, 58, 66)
+    assert drawn.shape == (9, WIDTH)
+    begun, end = (np.flatnonzero(drawn[2])[[0, -1]] + [0, 1]).tolist()
+    assert (begun, end) == (WIDTH // 4 + 1, WIDTH // 4 + WIDTH // 8)
+    assert not drawn[[0, 1, 3, 4, 5, 7, 8]].any()
+    both = rolls(
+        {"low": (given, 0.0), "high": (given.transposed(12), 0.0), "none": (Tune(given.notes[:0], (), 24), 0.0)}, 4.0
+    )
+    assert set(both) == {"low", "high"}
+    assert {(told["lowest"], told["highest"]) for told in both.values()} == {("B♭3", "F♯5")}
 
 
 def test_the_repetition_repeats_the_second_half_of_the_bars():
