@@ -18,7 +18,18 @@ from audiogen.jobs.comparing_data import Prompt
 from audiogen.jobs.continuing_tunes import TuneRequest
 from audiogen.models import Model, Sampling
 from audiogen.models.markov import Markov
-from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune, joined, render, transcribe
+from audiogen.representation.midi import (
+    TOKENIZERS,
+    Midi,
+    Tokenizer,
+    Tune,
+    hears_pianos,
+    is_piano,
+    joined,
+    render,
+    transcribe,
+    transcribe_piano,
+)
 from audiogen.representation.midi.tune import bar_ticks
 from audiogen.run import Run
 
@@ -32,8 +43,8 @@ class Made:
 
     Args:
         sound: as long as was asked for.
-        tune: its notes, at ticks after the prompt's, as predicted, or heard in the sound of one voice; None where
-            sound of several voices was predicted.
+        tune: its notes, at ticks after the prompt's, as predicted, or heard in the sound; None where sound was
+            predicted in which they cannot be heard.
     """
 
     sound: Recording
@@ -67,12 +78,15 @@ def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, s
 
 
 def heard(made: Made, prompt: Prompt) -> Made:
-    """The same tail with the notes that are heard in it, where it has none and the piece is one voice."""
+    """The same tail with the notes that are heard in it, where it has none and the piece is one voice, or several
+    of a piano and the library is there that hears those."""
     if made.tune is not None or prompt.tune is None or prompt.rest is None:
         return made
-    if max(polyphony(prompt.tune), polyphony(prompt.rest)) > ONE_VOICE:
-        return made
-    return replace(made, tune=transcribe(made.sound, prompt.tune, prompt.join))
+    if max(polyphony(prompt.tune), polyphony(prompt.rest)) <= ONE_VOICE:
+        return replace(made, tune=transcribe(made.sound, prompt.tune, prompt.join))
+    if is_piano(prompt.tune) and hears_pianos():
+        return replace(made, tune=transcribe_piano(made.sound, prompt.tune, prompt.join))
+    return made
 
 
 def repeated(prompt: Prompt, seconds: float, seed: int) -> Made:

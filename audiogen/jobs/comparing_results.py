@@ -24,7 +24,7 @@ MEASURES = {
     "texture": "Texture distance to what truly follows; 1.0 is as close as another real stretch.",
     "copied": "Share of half seconds that repeat the prompt.",
     "looped": "Share of half seconds that repeat the tail itself.",
-    "longest_run": "Longest run of notes (heard ones, in sound of one voice) of a training tune, in any key.",
+    "longest_run": "Longest run of notes (heard ones, in sound) of a training tune, in any key.",
     "note_distance": "Distance of the notes' statistics to those of real tails; 1.0 is as close as halves of them are.",
     "nats_per_note": "Negative log-likelihood of whole test tunes, nats a note that the tokens hold.",
     "nats_per_second": "The same, nats a second of music.",

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,12 @@ from audiogen.cli.compare import compare
 from audiogen.errors import InputError
 from audiogen.evaluation.judge import Judge
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
-from audiogen.jobs import comparing
+from audiogen.jobs import comparing, comparing_candidates
 from audiogen.jobs.comparing_candidates import BASELINES, Made, heard
 from audiogen.jobs.comparing_data import Prompt, prompts_of, read_pieces
 from audiogen.jobs.comparing_results import measured, note_distance, summary
 from audiogen.jobs.piano_rolls import WIDTH, picture, rolls
-from audiogen.representation.midi import Tune, read_midi, render, write_midi
+from audiogen.representation.midi import Part, Tune, read_midi, render, write_midi
 from tests.conftest import synthetic
 from tests.training.test_tunes import SMALL
 from tests.tunes import melody, wandering
@@ -167,7 +168,7 @@ def test_the_repetition_repeats_the_second_half_of_the_bars():
     assert made.sound.seconds == pytest.approx(4.0)
 
 
-def test_notes_are_heard_in_the_sound_of_one_voice_only():
+def test_notes_are_heard_in_the_sound_of_one_voice_or_a_piano(monkeypatch: pytest.MonkeyPatch):
     line = melody([60, 62, 64, 65])
     sound = render(line).cut(0, 2 * 44100)
     found = heard(Made(sound), Prompt("a", sound, sound, line, line))
@@ -175,7 +176,13 @@ def test_notes_are_heard_in_the_sound_of_one_voice_only():
     assert set(found.tune.notes["pitch"].tolist()) >= {60, 62, 64}
     assert found.tune.notes["start"].min() >= line.end - 6  # behind the join
     both = wandering(0, 10, parts=2)
+    flutes = replace(both, parts=(Part(73), Part(0)))
+    monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: False)
     assert heard(Made(sound), Prompt("a", sound, sound, both, both)).tune is None
+    monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: True)
+    monkeypatch.setattr(comparing_candidates, "transcribe_piano", lambda sound, clock, since: (clock, since))
+    assert heard(Made(sound), Prompt("a", sound, sound, both, both)).tune == (both, 2.0)
+    assert heard(Made(sound), Prompt("a", sound, sound, flutes, both)).tune is None
     assert heard(Made(sound), Prompt("a", sound, sound)).tune is None
     predicted = Made(sound, line)
     assert heard(predicted, Prompt("a", sound, sound, line, line)) is predicted

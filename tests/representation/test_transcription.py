@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording
-from audiogen.representation.midi import Part, render
+from audiogen.errors import InputError
+from audiogen.representation.midi import Part, is_piano, piano_transcription, render, transcribe_piano
 from audiogen.representation.midi.transcription import notes_of, transcribe
 from tests.tunes import TICKS, melody, tune
 
@@ -38,6 +39,35 @@ def test_notes_stand_at_the_clock_of_what_went_before():
 def test_silence_holds_no_note():
     silence = Recording(np.zeros((1, 22050), np.float32), 22050)
     assert len(transcribe(silence, melody([60]), 0.0).notes) == 0
+
+
+def test_chords_of_a_piano_are_heard_again():
+    pytest.importorskip("transkun", reason="the transcribe extra is not installed")
+    chords = [(48, 64, 67, 72), (53, 60, 69, 72), (55, 62, 65, 71), (48, 60, 64, 72)]
+    rows = [
+        (2 * TICKS * place, 2 * TICKS * (place + 1), pitch) for place, chord in enumerate(chords) for pitch in chord
+    ]
+    given = tune(rows, tempos=[[0, 400_000]])
+    clock = melody([60, 62], tempos=[[0, 400_000]])
+    found = transcribe_piano(render(given, 44100), clock, clock.seconds).shifted(-clock.end)
+    near = [
+        int(row["pitch"]) in found.notes["pitch"][np.abs(found.notes["start"] - row["start"]) <= TICKS // 4]
+        for row in given.notes
+    ]
+    assert np.mean(near) >= 0.9
+    assert len(found.notes) <= len(rows) + 2
+
+
+def test_whether_a_piano_can_be_heard(monkeypatch: pytest.MonkeyPatch):
+    assert is_piano(tune([(0, 24, 60)], (Part(0), Part(7))))
+    assert not is_piano(tune([(0, 24, 60)], (Part(0), Part(40))))
+    assert not is_piano(tune([(0, 24, 60)], (Part(0, True),)))
+    silence = Recording(np.zeros((1, 22050), np.float32), 22050)
+    assert len(transcribe_piano(silence, melody([60]), 0.0).notes) == 0
+    monkeypatch.setattr(piano_transcription, "hears_pianos", lambda: False)
+    piano_transcription._model.cache_clear()
+    with pytest.raises(InputError, match="transcribe"):
+        transcribe_piano(render(melody([60]), 22050), melody([60]), 0.0)
 
 
 def test_notes_end_where_the_pitch_changes_or_is_struck_again_and_bridge_gaps():

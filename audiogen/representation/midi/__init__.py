@@ -7,6 +7,7 @@ has them by name. Only this package knows MIDI libraries (the ``midi`` extra).
 from audiogen.representation.midi.abc_notation import abc_title, split_abc, tune_of_abc
 from audiogen.representation.midi.events import Events
 from audiogen.representation.midi.notes import Notes
+from audiogen.representation.midi.piano_transcription import hears_pianos, is_piano, transcribe_piano
 from audiogen.representation.midi.reading import read_midi
 from audiogen.representation.midi.rendering import default_soundfont, render
 from audiogen.representation.midi.table import TOKENIZERS, Midi, tokenizer_of
@@ -29,6 +30,8 @@ __all__ = [
     "augmented",
     "default_soundfont",
     "extend_midi",
+    "hears_pianos",
+    "is_piano",
     "joined",
     "read_midi",
     "render",
@@ -36,6 +39,7 @@ __all__ = [
     "tidy",
     "tokenizer_of",
     "transcribe",
+    "transcribe_piano",
     "tune_of_abc",
     "write_midi",
 ]
