@@ -2,9 +2,10 @@
 
     python tools/benchmark_vocoders.py FOLDER|FILE ... [-o docs/vocoders.md] [--results results.jsonl]
 
-The earlier 75 % of each recording is what a vocoder may know, the rest is analysed to mel frames, rendered back and
-compared with the audio that the frames were taken from. Lines of --results are kept as they are measured: what is
-there already is not measured again. Times are CPU seconds of one thread, so that a busy machine does not matter.
+The earlier 75 % of each recording is what a vocoder may know. The rest is analysed to mel frames, rendered back and
+compared with the audio that the frames were taken from; and so are the frames that the base predicts in its place.
+Lines of --results are kept as they are measured: what is there already is not measured again. Times are CPU seconds of
+one thread, so that a busy machine does not matter.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parent))
+from vocoder_predictions import Predictions
 from vocoder_speeds import as_librosa, speeds
 from vocoder_tables import page
 
@@ -31,10 +34,12 @@ from audiogen.evaluation.copying import RepetitionDetector
 from audiogen.evaluation.distance import crest_ratio, multi_resolution_stft, spectral_tilt
 from audiogen.evaluation.texture import TextureReference
 from audiogen.evaluation.waveform_repeat import waveform_repeat
+from audiogen.jobs import vocoding
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import GriffinLimOptions
 from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.source import SourceOptions
 from audiogen.vocoders.table import build
 from audiogen.vocoders.targets import fixed
 
@@ -44,11 +49,16 @@ SHARE = 0.75
 PAST = 4096
 RESOLVED = 150.0  # Hz from which on third octaves are wider than mel bands are apart
 SHIPPED = ("griffin_lim", "source", "neural")  # the others need weights, which do not ship
+TRUE, KINDS = "true", ("chosen", "drawn")  # frames, and the predicted ones (see vocoder_predictions)
 Render = Callable[["Split"], Tensor]
+Row = dict[str, Any]
 
 
 class Split:
-    """A recording cut in time: what may be known and what is rendered back, both as principal channels."""
+    """A recording cut in time: what may be known and what is rendered back, both as principal channels.
+
+    ``frames`` are ``[channels, time, n_mels]`` of what is rendered: true ones, unless others are put in their place.
+    """
 
     def __init__(self, path: Path) -> None:
         recording = read(path).resampled(SPEC.sample_rate)
@@ -59,6 +69,17 @@ class Split:
         principal = torch.from_numpy((self.rotation @ samples).astype(np.float32))
         self.source, self.real = principal[:, :start], principal[:, start:stop]
         self.frames = log_mel(principal[:, start - SPEC.win + SPEC.hop : stop], SPEC, padded=True)
+
+    def predict(self) -> None:
+        """Have the base go on from the known part, for as long as the rest is."""
+        known = self.recording(self.source)
+        self.predictions = Predictions(known, self.real.shape[1] // SPEC.hop).frames()
+
+    def in_place_of_true(self, kind: str) -> Split:
+        """The same, but for the frames: predicted ones."""
+        other = copy(self)
+        other.frames = self.predictions[kind]
+        return other
 
     def recording(self, principal: Tensor) -> Recording:
         """The channels as they were."""
@@ -98,6 +119,14 @@ RENDERS: dict[str, Render] = {
 }
 
 
+PREDICTED: dict[str, Render] = {
+    **{kind: by(kind) for kind in SHIPPED},
+    "source, as in Runs": by("source", SourceOptions(iterations=1)),
+    "librosa": by_librosa,
+    "earlier audio": lambda split: split.source[:, -split.real.shape[1] :],
+}
+
+
 def correlation(recording: Recording) -> float:
     """Of the first two channels; 0 for mono."""
     if recording.channels < 2:
@@ -105,46 +134,67 @@ def correlation(recording: Recording) -> float:
     return float(np.nan_to_num(np.corrcoef(recording.samples[:2])[0, 1]))
 
 
-def measure(path: Path, done: set[str]) -> list[dict[str, object]]:
-    """All figures of one recording, for each renderer that has none yet."""
-    missing = [name for name in RENDERS if name not in done]
-    if not missing:
-        return []
+def as_vocode(kind: str, split: Split) -> Recording:
+    """The last quarter as ``audiogen vocode --source`` renders it: in its own principal channels, from silence."""
+    real, known = split.recording(split.real), split.recording(split.source)
+    analysis = vocoding.analyse(real, SPEC)
+    source = torch.from_numpy((analysis.rotation @ known.samples).astype(np.float32))
+    blocks = vocoding.render(build(kind, SPEC, source), analysis)
+    return Recording(np.concatenate(list(blocks), axis=1), SPEC.sample_rate)
+
+
+class Judge:
+    """What a rendered last quarter is compared with."""
+
+    def __init__(self, split: Split) -> None:
+        self.real, self.source = split.recording(split.real), split.recording(split.source)
+        self.texture = TextureReference(self.real, self.source)
+        self.detector = RepetitionDetector(self.source)
+        self.copied = self.detector.copying(self.real).share
+
+    def unpaired(self, out: Recording) -> Row:
+        """Measures that hold for any sound that could have come next."""
+        tilt, found = spectral_tilt(out, self.real), self.texture.distance(out)
+        error, hertz = np.abs(tilt.difference)[tilt.hertz <= 16000], tilt.hertz[tilt.hertz <= 16000]
+        return {
+            "texture": found.overall,
+            "classes": found.classes,
+            "tilt": float(error[hertz >= 50].max()),
+            "tilt_resolved": float(error[hertz >= RESOLVED].max()),
+            "crest": crest_ratio(out, self.real),
+            "copied": self.detector.copying(out).share,
+            "copied_real": self.copied,
+            "stereo": abs(correlation(out) - correlation(self.real)),
+        }
+
+    def paired(self, out: Recording) -> Row:
+        """Measures against the very sound that was analysed."""
+        pair = multi_resolution_stft(out, self.real)
+        return {"convergence": pair.convergence, "log_magnitude": pair.log_magnitude}
+
+
+def measure(path: Path, done: set[tuple[str, str]]) -> Iterator[Row]:
+    """All figures of one recording, for each kind of frames and each renderer that has none yet."""
+    missing = [name for name in RENDERS if (TRUE, name) not in done]
+    others = [(kind, name) for kind in KINDS for name in PREDICTED if (kind, name) not in done]
+    if not missing and not others:
+        return
     split = Split(path)
-    real, source = split.recording(split.real), split.recording(split.source)
-    texture, detector, repeat = (
-        TextureReference(real, source),
-        RepetitionDetector(source),
-        waveform_repeat(real, source),
-    )
-    rows = []
+    judge = Judge(split)
+    repeat = waveform_repeat(judge.real, judge.source)
+    about = {"recording": path.stem, "repeats": repeat is not None and repeat.certain}
     for name in missing:
         started = time.process_time()
         out = split.recording(RENDERS[name](split))
-        took = time.process_time() - started
-        tilt, pair = spectral_tilt(out, real), multi_resolution_stft(out, real)
-        error = np.abs(tilt.difference)[tilt.hertz <= 16000]
-        hertz = tilt.hertz[tilt.hertz <= 16000]
-        found = texture.distance(out)
-        rows.append(
-            {
-                "recording": path.stem,
-                "vocoder": name,
-                "texture": found.overall,
-                "classes": found.classes,
-                "convergence": pair.convergence,
-                "log_magnitude": pair.log_magnitude,
-                "repeats": repeat is not None and repeat.certain,
-                "tilt": float(error[hertz >= 50].max()),
-                "tilt_resolved": float(error[hertz >= RESOLVED].max()),
-                "crest": crest_ratio(out, real),
-                "copied": detector.copying(out).share,
-                "copied_real": detector.copying(real).share,
-                "stereo": abs(correlation(out) - correlation(real)),
-                "seconds": took / real.seconds,
-            }
-        )
-    return rows
+        row = about | {"vocoder": name, "seconds": (time.process_time() - started) / judge.real.seconds}
+        if name in SHIPPED:
+            row["stereo_own"] = abs(correlation(as_vocode(name, split)) - correlation(judge.real))
+        yield row | judge.unpaired(out) | judge.paired(out)
+    if others:
+        split.predict()
+    for kind, name in others:
+        out = split.recording(PREDICTED[name](split.in_place_of_true(kind)))
+        yield about | {"frames": kind, "vocoder": name} | judge.unpaired(out)
 
 
 def main() -> None:
@@ -157,18 +207,22 @@ def main() -> None:
     librosa.filters.mel(sr=SPEC.sample_rate, n_fft=SPEC.n_fft)  # its imports are not to be timed
     files = [file for path in arguments.paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     lines = arguments.results.read_text("utf-8").splitlines() if arguments.results.exists() else []
-    rows = [json.loads(line) for line in lines]
+    rows: list[Row] = [json.loads(line) for line in lines]
     with torch.no_grad(), arguments.results.open("a", encoding="utf-8") as results:
-        for file in files:
-            found = measure(file, {row["vocoder"] for row in rows if row.get("recording") == file.stem})
-            if not any("speeds" in row for row in rows) and file is files[-1]:
-                found.append({"speeds": speeds()})
-            for row in found:
-                results.write(json.dumps(row) + "\n")
+
+        def keep(row: Row) -> None:
+            results.write(json.dumps(row) + "\n")
             results.flush()
-            rows += found
-            arguments.output.write_text(page(rows), encoding="utf-8")
-            print(file.stem, *(f"{r['vocoder']} {r['texture']:.2f}" for r in found if "texture" in r), flush=True)
+            rows.append(row)
+
+        for file in files:
+            own = [row for row in rows if row.get("recording") == file.stem]
+            for row in measure(file, {(row.get("frames", TRUE), row["vocoder"]) for row in own}):
+                keep(row)
+                print(file.stem, row.get("frames", TRUE), row["vocoder"], f"{row['texture']:.2f}", flush=True)
+        if not any("speeds" in row for row in rows):
+            keep({"speeds": speeds()})
+    arguments.output.write_text(page(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

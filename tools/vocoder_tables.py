@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -15,12 +16,15 @@ COLUMNS = {
     "tilt_resolved": "from 150 Hz",
     "crest": "crest ratio",
     "copied": "copied share",
-    "stereo": "stereo correlation off by",
+    "stereo_own": "stereo correlation off by",
+    "stereo": "in the known part's channels",
 }
+UNPAIRED = ("texture", "tilt", "tilt_resolved", "crest", "copied", "stereo")
 INTRODUCTION = """# Vocoders
 
 Written by `tools/benchmark_vocoders.py`; do not edit. The earlier three quarters of each recording may be known to the
 vocoder; the frames of the last quarter, true ones, are rendered back and compared with the audio that they came from.
+Further down, so are frames that the base predicts in their place.
 
 - Texture distance: 1.0 is as far as another real stretch of the same recording is; 0 is equal.
 - "true magnitudes" is no vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 numbers) with
@@ -34,8 +38,11 @@ vocoder; the frames of the last quarter, true ones, are rendered back and compar
 - Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, against the original's; below 1, transients are
   smeared.
 - Copied share: half seconds of the output that are found in the known part; in brackets, of the true audio itself.
-- Frames are those of principal channels, taken as uncorrelated. Where the last quarter does not correlate as the known
-  part did (birds), no vocoder can know it from them, and not even the true magnitudes bring it back.
+- Stereo: as `audiogen vocode IN --source KNOWN` renders it, the frames being those of IN's own principal channels,
+  which do not correlate. "In the known part's channels", as a continuation has them, the frames do not say how the last
+  quarter correlates where it does so otherwise than the known part did (birds): true magnitudes do not say it either.
+- Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: what its Ogg file keeps there of the last
+  quarter is so full of holes that the same mel bands have 3 dB more power than in the known part.
 - Speeds are CPU seconds of one thread, medians; a machine that does other work at the time makes all of them slower.
 
 Vocoders of published weights (`bigvgan`, `vocos`) are not measured here: their weights do not ship.
@@ -44,13 +51,23 @@ Vocoders of published weights (`bigvgan`, `vocos`) are not measured here: their 
 REPEATING = """The last quarter of these correlates at 0.8 or more with an earlier stretch, sample by sample (median of
 windows of 1 s), so another real stretch is all but equal to it, and nothing but a copy can be as close: """
 
-REFERENCES = ("librosa", "true magnitudes")
+PREDICTED = {
+    "chosen": """What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base asks
+for. Nothing is paired here, so there is no MR-STFT, and third octaves are those of another moment: "earlier audio", the
+end of the known part as it was recorded, is what real audio reads. "source, as in Runs" has 1 iteration instead of 5.
+""",
+    "drawn": """What the Model drew before each of those patches was chosen, decoded: smoother than any recording. No
+command renders it; it shows how vocoders cope with frames that are far from real ones.
+""",
+}
+REFERENCES = ("source, as in Runs", "librosa", "earlier audio", "true magnitudes")
 Row = dict[str, Any]
 
 
 def page(rows: list[Row]) -> str:
     """The whole document."""
-    measured = [row for row in rows if "texture" in row]
+    predicted = [row for row in rows if row.get("frames", "true") != "true"]
+    measured = [row for row in rows if "texture" in row and row not in predicted]
     count = len({row["recording"] for row in measured})
     fresh = [row for row in measured if not row["repeats"]]
     names = sorted({row["recording"] for row in measured if row["repeats"]})
@@ -62,9 +79,16 @@ def page(rows: list[Row]) -> str:
     for row in rows:
         if "speeds" in row:
             parts.append(asked(measured, row["speeds"]))
+    for kind, explained in PREDICTED.items():
+        own = [row for row in predicted if row["frames"] == kind]
+        if own:
+            parts.append(summary(own, f"Predicted frames, {kind}", UNPAIRED) + "\n" + explained)
     parts.append(by_recording(measured, "texture", "Texture distance"))
     parts.append(by_recording(measured, "convergence", "MR-STFT spectral convergence"))
     parts.append(by_recording(measured, "log_magnitude", "MR-STFT log magnitude (dB)"))
+    for kind in PREDICTED:
+        own = [row for row in predicted if row["frames"] == kind]
+        parts.append(by_recording(own, "texture", f"Texture distance of predicted frames, {kind}"))
     for row in rows:
         if "speeds" in row:
             parts.append(speed_tables(row["speeds"]))
@@ -82,15 +106,15 @@ def _kinds(rows: list[Row]) -> list[str]:
     return sorted(found, key=lambda kind: (*REFERENCES, kind).index(kind) if kind in REFERENCES else -1)
 
 
-def summary(rows: list[Row], title: str) -> str:
+def summary(rows: list[Row], title: str, columns: Sequence[str] = tuple(COLUMNS)) -> str:
     """Median / worst over recordings, a line a vocoder."""
     body = []
     for kind in _kinds(rows):
         own = [row for row in rows if row["vocoder"] == kind]
-        cells = [_cell(name, [row[name] for row in own]) for name in COLUMNS]
-        cells[list(COLUMNS).index("copied")] += f" ({max(row['copied_real'] for row in own):.2f})"
+        cells = [_cell(name, [row[name] for row in own if name in row]) for name in columns]
+        cells[list(columns).index("copied")] += f" ({max(row['copied_real'] for row in own):.2f})"
         body.append([kind, *cells])
-    return f"## {title}: median / worst\n\n" + _table(["vocoder", *COLUMNS.values()], body)
+    return f"## {title}: median / worst\n\n" + _table(["vocoder", *(COLUMNS[name] for name in columns)], body)
 
 
 def asked(rows: list[Row], speeds: dict[str, dict[str, float]]) -> str:
@@ -100,6 +124,8 @@ def asked(rows: list[Row], speeds: dict[str, dict[str, float]]) -> str:
 
 
 def _cell(name: str, values: list[float]) -> str:
+    if not values:
+        return "-"
     worst = max(values, key=lambda value: abs(value - 1)) if name == "crest" else max(values)
     return f"{median(values):.2f} / {worst:.2f}"
 

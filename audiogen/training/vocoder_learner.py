@@ -19,10 +19,12 @@ class Excerpts(NamedTuple):
     """Args:
     samples: ``[batch, win + time * hop]``.
     frames: ``[batch, time, n_mels]`` that all but the first ``win`` samples are to be rendered from.
+        shape: ``[batch, 1, bins]``, long-term spectra of the recordings.
     """
 
     samples: Tensor
     frames: Tensor
+    shape: Tensor
 
 
 class VocoderLearner(nn.Module):
@@ -45,10 +47,10 @@ class VocoderLearner(nn.Module):
         if options.likelihood > 0:
             spectrum = analyse(excerpts.samples[:, spec.hop :], spec)
             corrections = self.network.corrections(excerpts.frames)
-            losses["likelihood"] = likelihood(spectrum, excerpts.frames, *corrections, spec)
+            losses["likelihood"] = likelihood(spectrum, excerpts.frames, excerpts.shape, *corrections, spec)
         if options.spectral > 0 or options.mel > 0 or options.adversarial > 0:
             past, real = excerpts.samples.split([spec.win, excerpts.samples.shape[1] - spec.win], dim=1)
-            output = self.vocoder.excerpt(excerpts.frames, past)
+            output = self.vocoder.excerpt(excerpts.frames, past, excerpts.shape)
             losses["spectral"], losses["mel"] = multi_resolution(output, real), mel_distance(output, real, spec)
             losses |= self._against_discriminators(output, real)
         total = torch.stack([self._weight(name) * value for name, value in losses.items()]).sum()

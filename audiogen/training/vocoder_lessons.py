@@ -25,6 +25,7 @@ from audiogen.vocoders.network import require_spec
 from audiogen.vocoders.neural import SHIPPED, Neural, NeuralOptions, OutlineNetwork, load_network, weights_file
 
 VALIDATION_EXCERPTS = 8
+UNKNOWN = 0.25  # share of excerpts whose recording's spectrum is not told
 
 
 class VocoderLessons(Lessons):
@@ -50,12 +51,15 @@ class VocoderLessons(Lessons):
         return self._at(self.held, ends, np.linspace(0, ends[-1] - 1, VALIDATION_EXCERPTS).astype(int))
 
     def frames(self, batch: Batch, augmented: bool = False) -> Excerpts:
-        samples, errors = batch
+        samples, errors, shapes = batch
         spread = self.experiment.augmentation.gain
         if augmented and spread > 0:
             samples = samples * 10.0 ** (spread * torch.randn(len(samples), 1, device=samples.device) / 20.0)
         true = log_mel(samples[:, self.spec.hop :], self.spec, padded=True)
-        return Excerpts(samples, (true + errors).clamp(min=self.spec.silence))
+        # What a spectrum's level is does not matter. Some excerpts do without: so may who renders frames.
+        known = torch.rand(len(shapes), 1, 1, device=shapes.device) > UNKNOWN if augmented else torch.tensor(True)
+        shapes = torch.where(known, shapes[:, None], torch.ones_like(shapes[:, None]))
+        return Excerpts(samples, (true + errors).clamp(min=self.spec.silence), shapes)
 
     def new_model(self, experiment: Experiment) -> VocoderLearner:
         options, start = experiment.vocoder.options, experiment.vocoder_training.start
@@ -88,11 +92,12 @@ class VocoderLessons(Lessons):
     def _ends(self, channels: list[Channel]) -> np.ndarray:
         return np.array([max(len(channel) - self.length + 1, 1) for channel in channels]).cumsum()
 
-    def _at(self, channels: list[Channel], ends: np.ndarray, draws: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _at(self, channels: list[Channel], ends: np.ndarray, draws: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         which = np.searchsorted(ends, draws, side="right")
         starts = draws - np.where(which > 0, ends[which - 1], 0)
         cut = [channels[index].excerpt(int(start), self.length) for index, start in zip(which, starts, strict=True)]
-        return torch.stack([samples for samples, _ in cut]), torch.stack([errors for _, errors in cut])
+        shapes = torch.stack([channels[index].shape for index in which])
+        return torch.stack([samples for samples, _ in cut]), torch.stack([errors for _, errors in cut]), shapes
 
 
 def vocoder_lessons(

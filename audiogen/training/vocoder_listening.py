@@ -17,11 +17,11 @@ class VocoderListening(Listening):
 
     def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
         loader: Any = trainer.val_dataloaders or trainer.train_dataloader
-        samples, errors = next(iter(loader))
-        excerpts = module.lessons.frames((samples[:EXCERPTS].to(module.device), errors[:EXCERPTS].to(module.device)))
+        batch = tuple(part[:EXCERPTS].to(module.device) for part in next(iter(loader)))
+        excerpts = module.lessons.frames(batch)
         vocoder = module.model.vocoder
         past, real = excerpts.samples.split([vocoder.spec.win, excerpts.samples.shape[1] - vocoder.spec.win], dim=1)
-        output = vocoder.excerpt(excerpts.frames, past)
+        output = vocoder.excerpt(excerpts.frames, past, excerpts.shape)
         writer = trainer.logger.experiment  # type: ignore[union-attr]
         for name, version in {"real": real, "rendered": output}.items():
             whole = version.cpu().flatten()[None]

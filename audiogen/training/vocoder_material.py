@@ -19,6 +19,7 @@ from audiogen.representation.hearing import Heard, hear
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
+from audiogen.vocoders.griffin_lim import mean_magnitude
 
 MOST_CHANNELS = 2  # of a recording
 CONTEXT, BATCH = 16, 64  # of the Model's frames: heard before each prediction, and predicted at a time
@@ -34,11 +35,13 @@ class Channel:
         samples: ``[(frames + overlap) hops]`` about: those that windows of frames 0, 1, ... cover.
         errors: ``[frames, n_mels]``, what is added to the true log-mel frames before they are rendered; ``[1, 1]``, a
             zero, where true ones are.
+        shape: ``[bins]``, long-term spectrum of the recording.
         spec: of the frames.
     """
 
     samples: Tensor
     errors: Tensor
+    shape: Tensor
     spec: MelSpec
 
     def __len__(self) -> int:
@@ -63,7 +66,7 @@ class Channel:
         """Its frames from ``start`` to before ``stop``, with the samples that they cover."""
         end = (stop - 1) * self.spec.hop + self.spec.win
         errors = self.errors if len(self.errors) == 1 else self.errors[start:stop]
-        return Channel(self.samples[start * self.spec.hop : end], errors, self.spec)
+        return Channel(self.samples[start * self.spec.hop : end], errors, self.shape, self.spec)
 
 
 def of_recording(recording: Recording, experiment: Experiment) -> Parts:
@@ -114,7 +117,8 @@ def channels_of(heard: Heard, predicted_by: str = "") -> list[Channel]:
     samples = torch.nn.functional.pad(heard.samples, (max(length - heard.samples.shape[1], 0), 0))[:, -length:]
     none = torch.zeros(len(samples), 1, 1)
     errors = prediction_errors(heard, Path(predicted_by)) if predicted_by else none
-    return [Channel(*channel, spec) for channel in zip(samples[:MOST_CHANNELS], errors, strict=False)]
+    shapes = mean_magnitude(samples, spec)[:, 0]
+    return [Channel(*channel, spec) for channel in zip(samples[:MOST_CHANNELS], errors, shapes, strict=False)]
 
 
 @torch.no_grad()

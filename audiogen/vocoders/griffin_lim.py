@@ -14,11 +14,14 @@ from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.mel_inversion import invert
 from audiogen.vocoders.outline import Outline, OutlineStream, Refinement
 
+BLOCK = 128  # frames rendered at a time
+
 
 @dataclass(frozen=True)
 class GriffinLimOptions:
     """Args:
     iterations: of Griffin-Lim, after the start.
+    coarse: iterations before, on the lowest quarter of the spectrum alone; four of them cost as much as one of those.
     momentum: of the fast Griffin-Lim algorithm.
     inversion: iterations of the mel inversion.
     trust: how far an iteration pulls a bin to the magnitude that the inversion expects, 0..1.
@@ -29,7 +32,8 @@ class GriffinLimOptions:
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
     """
 
-    iterations: Whole = 16
+    iterations: Whole = 20
+    coarse: Whole = 24
     momentum: NonNegative = 0.99
     inversion: Count = 4
     trust: Unit = 0.3
@@ -75,11 +79,19 @@ def mean_magnitude(source: Tensor, spec: MelSpec, most: int = 4096) -> Tensor:
     return total / chosen.shape[1] + 1e-7
 
 
+def _steps(options: GriffinLimOptions) -> list[tuple[float, float]]:
+    """Pull and momentum of each iteration. What is let go starts without the momentum of the pull."""
+    free = round(options.free * options.iterations)
+    pulled = options.iterations - free
+    turn = [(1.0, 0.0)] if pulled else []
+    return [(1.0, options.momentum)] * (pulled - 1) + turn + [(0.0, options.momentum)] * free
+
+
 class _GriffinLimStream(OutlineStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
-        how = Refinement(options.iterations, options.momentum, options.noise_above, options.free)
-        super().__init__(vocoder.spec, channels, past, seed, how, fullness=vocoder.fullness)
+        how = Refinement(_steps(options), options.noise_above, options.coarse)
+        super().__init__(vocoder.spec, channels, past, seed, how, BLOCK, vocoder.fullness)
         self.inversion, self.shape = options.inversion, vocoder.shape
         self.trust = torch.tensor(options.trust)
 

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
 
-GROUPS = 8  # dense blocks that the filterbank is cut into: fewer zeros against fewer calls
+AT_THE_FLOOR = 1e-3  # natural log units
+BINS_A_GROUP = 128  # of the dense blocks that the filterbank is cut into: fewer zeros against fewer calls
 
 
 @lru_cache(maxsize=16)
@@ -23,7 +24,7 @@ def _blocks(spec: MelSpec, device: torch.device) -> tuple[list[tuple[slice, Tens
     """The filterbank cut along its bands (bins -> bands), and its normalised transpose cut along its bins."""
     bank = torch.tensor(spec.filterbank())
     forward = []
-    for rows in torch.arange(spec.n_mels).tensor_split(GROUPS):
+    for rows in torch.arange(spec.n_mels).tensor_split(max(spec.bins // BINS_A_GROUP, 1)):
         used = bank[rows].any(dim=0).nonzero().flatten()
         bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
         forward.append((bins, bank[rows][:, bins].T.contiguous().to(device)))
@@ -40,6 +41,11 @@ def _blocks(spec: MelSpec, device: torch.device) -> tuple[list[tuple[slice, Tens
         bands = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
         backward.append((bands, weight[bands, low:high].contiguous().to(device)))
     return forward, backward
+
+
+def at_the_floor(frames: Tensor, spec: MelSpec) -> Tensor:
+    """Where log-mel frames are their spec's silence: all that is known is that nothing was louder."""
+    return frames <= spec.silence + AT_THE_FLOOR
 
 
 def bands(magnitude: Tensor, spec: MelSpec) -> Tensor:
@@ -63,7 +69,7 @@ def invert(frames: Tensor, spec: MelSpec, iterations: int = 20, start: Tensor | 
     Returns:
         ``[..., bins]`` magnitudes (for a spec of power 2, their square root is taken).
     """
-    wanted = frames.exp().masked_fill(frames <= spec.silence + 1e-3, 0.0)  # at the floor, nothing is as good as any
+    wanted = frames.exp().masked_fill(at_the_floor(frames, spec), 0.0)  # at the floor, nothing is as good as any
     if start is None:
         unit = bands(torch.ones(spec.bins, device=frames.device), spec).clamp(min=1e-12)
         start = spread(wanted / unit, spec)

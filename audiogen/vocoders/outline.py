@@ -7,6 +7,7 @@ gradients to follow: phases made from them would ring. Noise shaped by the outli
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,12 +15,11 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.blocks import BlockStream
+from audiogen.vocoders.coarse import settle
 from audiogen.vocoders.equaliser import Equaliser
 from audiogen.vocoders.phase import integrate
-from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
-from audiogen.vocoders.targets import first_toward, toward_bands
-
-LOUDEST = 30.0  # dB that a band is raised at most in one iteration
+from audiogen.vocoders.projection import analyse, pinned, refine, synthesise
+from audiogen.vocoders.targets import LOUDEST, TowardBands, asked_now_and_then
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,14 @@ class Outline:
 @dataclass(frozen=True)
 class Refinement:
     """Args:
-    iterations: of Griffin-Lim.
-    momentum: of the fast Griffin-Lim algorithm.
+    steps: of Griffin-Lim, each with the part of their certainty by which bins are pulled, and its momentum.
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
-    free: share of the iterations, the last ones, that pull no bin: what is drawn to expectations is too smooth.
+    coarse: iterations on the lowest part of the spectrum alone, before the steps on the whole.
     """
 
-    iterations: int
-    momentum: float
+    steps: Sequence[tuple[float | Tensor, float | Tensor]]
     noise_above: float
-    free: float = 0.25
+    coarse: int
 
 
 def render(
@@ -63,12 +61,12 @@ def render(
     Returns:
         ``[channels, time * hop]`` samples.
     """
-    start = synthesise(_start(outline.magnitude, known, noise, spec, how.noise_above), past, spec)
-    bands = toward_bands(frames, spec, LOUDEST)
-    target = first_toward(outline.magnitude, outline.certainty, bands)
-    free = round(how.free * how.iterations)
-    signal = iterate(start, target, spec, how.iterations - free, how.momentum)
-    return iterate(signal, bands, spec, free, how.momentum)[:, pinned(spec) :]
+    start = _start(outline.magnitude, known, noise, spec, how.noise_above)
+    start = settle(start, outline.magnitude, outline.certainty, frames, past, spec, how.coarse)
+    bands = TowardBands(frames, spec, LOUDEST, outline.magnitude)
+    parts = [None if part == 0.0 else part * outline.certainty for part, _ in how.steps]
+    steps = list(zip(asked_now_and_then(bands, parts), (momentum for _, momentum in how.steps), strict=True))
+    return refine(synthesise(start, past, spec), steps, spec)[:, pinned(spec) :]
 
 
 def _start(magnitude: Tensor, known: Tensor, noise: Tensor, spec: MelSpec, noise_above: float) -> Tensor:
@@ -120,6 +118,7 @@ class OutlineStream(BlockStream):
     def outline(self, frames: Tensor, final: int) -> Outline:
         """Of a block's ``[channels, time, n_mels]`` frames and those ahead of it, ``final`` of them its own."""
 
+    @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
         outline = self.outline(frames, final)
         noise = white_noise(frames.shape, self.spec, self._noise).to(frames.device)

@@ -8,6 +8,7 @@ that continue them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -15,6 +16,9 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.targets import Target
+
+Step = tuple[Target, float | Tensor]
+"""The magnitude projection of an iteration, and the momentum after it."""
 
 
 def chunks(spec: MelSpec) -> int:
@@ -56,20 +60,25 @@ def synthesise(spectrum: Tensor, past: Tensor, spec: MelSpec) -> Tensor:
     Returns:
         ``[channels, pinned + time * hop]``.
     """
-    channels, frames, _ = spectrum.shape
-    count = chunks(spec)
-    window, scale = _synthesis(spec, frames, spectrum.device)
     waves = torch.fft.irfft(spectrum, n=spec.win)
+    flat = _overlap_add(waves, waves.new_empty(len(waves), pinned(spec) + waves.shape[1] * spec.hop), spec)
+    flat[:, : pinned(spec)] = past[:, past.shape[-1] - pinned(spec) :]
+    return flat
+
+
+def _overlap_add(waves: Tensor, signal: Tensor, spec: MelSpec) -> Tensor:
+    """``[channels, time, win]``, windowed once more, added up into ``signal`` ``[channels, pinned + time * hop]``."""
+    channels, frames, _ = waves.shape
+    count = chunks(spec)
+    window, scale = _synthesis(spec, frames, waves.device)
     if count * spec.hop != spec.win:
         waves = torch.nn.functional.pad(waves, (count * spec.hop - spec.win, 0))
     waves = waves.view(channels, frames, count, spec.hop)
-    signal = waves.new_zeros(channels, frames + count - 1, spec.hop)
+    hops = signal.zero_().view(channels, frames + count - 1, spec.hop)
     for chunk in range(count):
-        signal[:, chunk : chunk + frames].addcmul_(waves[:, :, chunk], window[chunk])
-    signal.mul_(scale)
-    flat = signal.view(channels, -1)
-    flat[:, : pinned(spec)] = past[:, past.shape[-1] - pinned(spec) :]
-    return flat
+        hops[:, chunk : chunk + frames].addcmul_(waves[:, :, chunk], window[chunk])
+    hops.mul_(scale)
+    return signal
 
 
 def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, momentum: float = 0.99) -> Tensor:
@@ -83,12 +92,44 @@ def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, mome
     Returns:
         The refined signal, of the same shape.
     """
+    return refine(signal, [(target, momentum)] * iterations, spec)
+
+
+def refine(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
+    """`iterate`, with a target and a momentum of its own for each step."""
+    return _recorded(signal, steps, spec) if torch.is_grad_enabled() else _in_place(signal, steps, spec)
+
+
+def _recorded(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
+    """Leaves everything that gradients are computed from as it was."""
     past = signal[:, : pinned(spec)].clone()
     previous = extrapolated = signal
-    for _ in range(iterations):
+    for target, momentum in steps:
         spectrum = analyse(extrapolated, spec)
         square = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
         signal = synthesise(spectrum * target(square), past, spec)
-        extrapolated = torch.lerp(previous, signal, 1.0 + momentum)
+        extrapolated = signal + momentum * (signal - previous)
         previous = signal
     return signal
+
+
+def _in_place(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
+    """The same in memory that is taken once: taking it anew in every step costs as much as a transform does."""
+    start, before = pinned(spec) - (spec.win - spec.hop), signal[:, : pinned(spec)]
+    previous, extrapolated, turns = signal, signal.clone(), (torch.empty_like(signal), torch.empty_like(signal))
+    windows = extrapolated[:, start:].unfold(-1, spec.win, spec.hop)
+    waves = torch.empty(windows.shape, device=signal.device)
+    spectrum = torch.empty(*windows.shape[:2], spec.bins, dtype=torch.complex64, device=signal.device)
+    square = torch.empty(spectrum.shape, device=signal.device)
+    real, imaginary = spectrum.real, spectrum.imag
+    for index, (target, momentum) in enumerate(steps):
+        torch.mul(windows, hann(spec, signal.device), out=waves)
+        torch.fft.rfft(waves, out=spectrum)
+        torch.mul(real, real, out=square).addcmul_(imaginary, imaginary)
+        spectrum.mul_(target(square))
+        torch.fft.irfft(spectrum, n=spec.win, out=waves)
+        refined = _overlap_add(waves, turns[index % 2], spec)
+        refined[:, : pinned(spec)] = before
+        torch.lerp(previous, refined, 1.0 + float(momentum), out=extrapolated)
+        previous = refined
+    return previous

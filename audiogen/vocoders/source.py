@@ -18,7 +18,7 @@ from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.blocks import BlockStream
 from audiogen.vocoders.matching import Library, MatchingOptions, Path
 from audiogen.vocoders.projection import iterate, pinned, synthesise
-from audiogen.vocoders.targets import toward_bands
+from audiogen.vocoders.targets import TowardBands
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,11 @@ class _SourceStream(BlockStream):
         self.vocoder = vocoder
         self._path = Path(vocoder.library)
 
+    @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
         spec, options = self.spec, self.vocoder.options
         places = self._path.extend(_side_by_side(frames), final)
-        target = toward_bands(frames, spec, options.largest_gain)
+        target = TowardBands(frames, spec, options.largest_gain)
         spectrum = self._windows(places * spec.hop)
         square = spectrum.real.square() + spectrum.imag.square()
         start = synthesise(spectrum * target(square), past, spec)

@@ -22,14 +22,14 @@ from audiogen.training.vocoder_discriminators import Discriminators, deception, 
 from audiogen.training.vocoder_learner import Excerpts, VocoderLearner
 from audiogen.training.vocoder_losses import likelihood, multi_resolution, rice
 from audiogen.training.vocoder_material import channels_of
+from audiogen.vocoders.griffin_lim import mean_magnitude
 from audiogen.vocoders.neural import NetworkSize, Neural, NeuralOptions, OutlineNetwork, load_network
 from audiogen.vocoders.table import build
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "vocoder"
 SPEC = MelSpec()
 SMALL = (
-    "vocoder.size={channels: 8, hidden: 16, blocks: 1}",
-    "vocoder.iterations=1",
+    "vocoder.size={channels: 8, hidden: 16, blocks: 1, iterations: 1}",
     "vocoder_training.start=''",
     "vocoder_training.discriminator=2",
     "training.batch=2",
@@ -132,6 +132,7 @@ def test_excerpts_are_the_recording_and_what_is_short_is_led_by_silence(texture:
     # Frame 11 is the first to be rendered: the window that ends a hop after the past does.
     frames = log_mel(samples[None, SPEC.hop :], SPEC, padded=True)
     assert torch.allclose(frames, heard.frames[:, 11:31], atol=1e-4)
+    assert torch.allclose(channel.shape, mean_magnitude(channel.samples[None], SPEC)[0, 0])
     late, _ = channel.excerpt(len(channel) - 1, 20)
     assert late.shape == samples.shape
     assert float(late[: SPEC.hop].abs().max()) == 0
@@ -150,16 +151,16 @@ def test_likelihood_is_highest_at_the_truth():
 def test_what_lies_below_silence_is_not_judged():
     frames = torch.full((1, 4, SPEC.n_mels), SPEC.silence)
     zeros = torch.zeros(1, 4, SPEC.bins)
-    assert float(likelihood(torch.complex(zeros, zeros), frames, zeros, zeros, SPEC)) == 0
+    assert float(likelihood(torch.complex(zeros, zeros), frames, None, zeros, zeros, SPEC)) == 0
 
 
 def test_discriminators_and_vocoder_have_gradients_of_their_own(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     torch.manual_seed(0)
-    vocoder = Neural(OutlineNetwork(SPEC, NetworkSize(8, 16, 1)), NeuralOptions(iterations=1))
+    vocoder = Neural(OutlineNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1)))
     learner = VocoderLearner(vocoder, VocoderTraining(discriminator=2)).train()
-    losses = learner.loss(Excerpts(samples, frames))
+    losses = learner.loss(Excerpts(samples, frames, torch.ones(1, 1, SPEC.bins)))
     judges = list(learner.discriminators.parameters())  # type: ignore[union-attr]
     own = list(vocoder.network.parameters())
     for name in ("adversarial", "features", "spectral"):

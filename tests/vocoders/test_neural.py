@@ -14,7 +14,10 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel, log_mel_of_stft, stft
 from audiogen.training.vocoder_losses import likelihood
+from audiogen.vocoders.griffin_lim import mean_magnitude
 from audiogen.vocoders.neural import (
+    MOMENTUM,
+    PULL,
     SHIPPED,
     NetworkSize,
     Neural,
@@ -22,13 +25,12 @@ from audiogen.vocoders.neural import (
     OutlineNetwork,
     described,
     load_network,
-    missed,
     save_network,
 )
 from audiogen.vocoders.table import build, check
 
 SPEC = MelSpec()
-SMALL = NetworkSize(8, 16, 1)
+SMALL = NetworkSize(8, 16, 1, iterations=2)
 Texture = Callable[..., Recording]
 
 
@@ -37,7 +39,7 @@ def nats(network: OutlineNetwork, samples: Tensor) -> float:
     spectrum = stft(samples, SPEC)
     frames = log_mel_of_stft(spectrum, SPEC)
     with torch.no_grad():
-        return float(likelihood(spectrum, frames, *network.corrections(frames), SPEC))
+        return float(likelihood(spectrum, frames, None, *network.corrections(frames), SPEC))
 
 
 def untrained() -> OutlineNetwork:
@@ -67,7 +69,7 @@ def test_real_sound_is_likelier_than_to_an_untrained_network(shared_data: Path, 
 def test_gradients_reach_every_weight(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     torch.manual_seed(0)
-    vocoder = Neural(OutlineNetwork(SPEC, SMALL), NeuralOptions(iterations=2))
+    vocoder = Neural(OutlineNetwork(SPEC, SMALL))
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     out = vocoder.excerpt(frames, samples[:, : SPEC.win])
     assert out.shape == (1, 16 * SPEC.hop)
@@ -82,23 +84,41 @@ def test_training_sees_the_vocoder_as_it_is(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     torch.manual_seed(0)
     # Without noise and with a network that looks at no other frame, all that differs is what follows the last one.
-    vocoder = Neural(OutlineNetwork(SPEC, SMALL), NeuralOptions(noise_above=SPEC.sample_rate, iterations=0))
+    vocoder = Neural(OutlineNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1)), NeuralOptions(noise_above=22050.0))
     torch.nn.init.zeros_(vocoder.network.out.weight)
     frames, past = log_mel(samples[:, SPEC.hop :], SPEC, padded=True), samples[:, : SPEC.win]
     excerpt, stream = (out[:, : 8 * SPEC.hop] for out in (vocoder.excerpt(frames, past), vocoder.vocode(frames, past)))
     assert float((excerpt.detach() - stream).norm() / stream.norm()) < 0.1
 
 
-def test_what_the_network_misses_of_a_source_is_made_up_for(texture: Texture):
-    source = torch.from_numpy(texture(3.0).samples)
+def test_the_recording_tells_how_power_lies_within_bands():
+    seconds = torch.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
+    hertz = 5000.0
+    source = 0.1 * torch.sin(2 * torch.pi * hertz * seconds)[None]
     torch.manual_seed(0)
-    network = OutlineNetwork(SPEC, SMALL).eval()
-    gain, wanted = missed(network, source), stft(source, SPEC).abs().square().mean(dim=1)
-    with torch.no_grad():
-        found = (network(log_mel(source, SPEC, padded=True)).magnitude * gain).square().mean(dim=1)
-    assert float((found / wanted).log().abs().mean()) < 0.1  # pieces of it are heard with less around them
+    network, frames = OutlineNetwork(SPEC, SMALL).eval(), log_mel(source, SPEC)[:, 20:40]
+    bins = round(hertz / SPEC.sample_rate * SPEC.n_fft) + torch.arange(-2, 3)
+
+    def share(shape: Tensor | None) -> float:
+        with torch.no_grad():
+            power = network(frames, shape).magnitude.square().mean(dim=1)
+        return float(power[0, bins].sum() / power.sum())
+
+    assert share(mean_magnitude(source, SPEC)) > 0.9
+    assert share(None) < 0.7
     with pytest.raises(ValueError, match="1 channels, the frames 2"):
         Neural(network, source=source).open(2)
+
+
+def test_steps_are_learned(texture: Texture):
+    torch.manual_seed(0)
+    network = OutlineNetwork(SPEC, SMALL)
+    with torch.no_grad():
+        assert torch.tensor(network.steps).flatten().tolist() == pytest.approx([PULL, MOMENTUM] * 2)
+    frames = log_mel(torch.from_numpy(texture(0.5).samples), SPEC)
+    before = Neural(network).vocode(frames)
+    torch.nn.init.constant_(network.schedule, -0.1)
+    assert not torch.equal(Neural(network).vocode(frames), before)
 
 
 def test_weights_come_back_as_they_were(tmp_path: Path):

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording
-from audiogen.representation.mel import MelSpec
+from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.phase import gradients, integrate
-from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
-from audiogen.vocoders.targets import fixed, toward_bands
+from audiogen.vocoders.projection import analyse, iterate, pinned, refine, synthesise
+from audiogen.vocoders.targets import TowardBands, fixed
 
 SPEC = MelSpec()
 
@@ -60,6 +60,33 @@ def test_inconsistency_falls(signal: Tensor):
     assert fast < plain[-1] - 1.0
 
 
+def test_in_place_and_with_gradients_are_the_same(signal: Tensor):
+    magnitude = analyse(signal, SPEC).abs()
+    frames = log_mel(signal[:, pinned(SPEC) - (SPEC.win - SPEC.hop) :], SPEC, padded=True)
+    bands = TowardBands(frames, SPEC, 30.0, magnitude)
+    steps = [(bands.pulling(torch.tensor(0.4)), 0.9), (fixed(magnitude), 1.1), (bands, torch.tensor(0.5))]
+    start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
+    before = start.clone()
+    recorded = refine(start, steps, SPEC)
+    with torch.no_grad():
+        in_place = refine(start, steps, SPEC)
+    torch.testing.assert_close(in_place, recorded, rtol=0.0, atol=1e-5)
+    assert torch.equal(start, before)
+
+
+def test_bins_are_pulled_before_bands_are_met():
+    frames = torch.full((1, 8, SPEC.n_mels), -3.0)
+    square = torch.rand(1, 8, SPEC.bins, generator=torch.Generator().manual_seed(0)).square()
+    expected = 2.0 * torch.rand(square.shape, generator=torch.Generator().manual_seed(1)) + 0.1
+    bands = TowardBands(frames, SPEC, 60.0, expected)
+    untouched, all_the_way = (bands.pulling(torch.tensor(part))(square.clone()) for part in (0.0, 1.0))
+    torch.testing.assert_close(untouched, bands(square.clone()))
+    ratio = (all_the_way * square.sqrt() / expected)[..., 1:-1]  # what is left is the gain of the bands: smooth
+    assert float((ratio[..., 1:] / ratio[..., :-1]).log().abs().mean()) < 0.05
+    with pytest.raises(ValueError, match="nothing to pull to"):
+        TowardBands(frames, SPEC, 60.0).pulling(torch.tensor(0.5))
+
+
 def test_the_true_signal_is_a_fixed_point(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
     out = iterate(signal, fixed(magnitude), SPEC, 3)
@@ -94,12 +121,12 @@ def test_bands_are_met_and_those_at_the_floor_only_lowered(signal: Tensor):
     frames = torch.full((1, 80, SPEC.n_mels), -4.0)
     frames[..., 100:] = SPEC.silence
     square = torch.full((1, 80, SPEC.bins), 1e-4)
-    factors = toward_bands(frames, SPEC, 60.0)(square.clone())
+    factors = TowardBands(frames, SPEC, 60.0)(square.clone())
     bank = torch.tensor(SPEC.filterbank())
     found = (factors * (square + 1e-9).sqrt()) @ bank.T
     torch.testing.assert_close(found[..., 2:98].log(), frames[..., 2:98], rtol=0.0, atol=0.1)
     assert bool((factors[..., -100:] <= 1.0).all())
-    quiet = toward_bands(frames, SPEC, 60.0)(torch.full_like(square, 1e-14))
+    quiet = TowardBands(frames, SPEC, 60.0)(torch.full_like(square, 1e-14))
     assert bool((quiet[..., -100:] <= 1.0).all())
 
 
