@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.02}
+PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01}
 """What is meant where nothing is asked for: as in `audiogen.jobs.continuing_tunes.TuneRequest`."""
 OPTIONS = (
     click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
@@ -23,7 +23,16 @@ OPTIONS = (
         help="MIDI: least likelihood, as a share of the likeliest token's.",
     ),
 )
-SOUND = {"loop": False, "vocoder": None, "level": 0.0, "brightness": 0.0, "density": 0.0, "morph": None, "weight": ()}
+SOUND = {
+    "loop": False,
+    "vocoder": None,
+    "level": 0.0,
+    "brightness": 0.0,
+    "density": 0.0,
+    "morph": None,
+    "weight": (),
+    "takes": None,
+}
 
 
 def note_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,7 +58,7 @@ def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> d
     from audiogen.errors import InputError
 
     for name, plain in foreign.items():
-        if options[name] != plain:
+        if options.get(name, plain) != plain:
             raise InputError("--" + name.replace("_", "-"), f"it means nothing for {subject}", "leave it out")
     return {name: value for name, value in options.items() if name not in foreign}
 

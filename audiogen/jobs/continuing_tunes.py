@@ -70,7 +70,7 @@ class TuneRequest:
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
-    min_p: float = 0.02
+    min_p: float = 0.01
     tail_only: bool = False
     subtype: str | None = None
 
