@@ -113,7 +113,7 @@ def by_librosa(split: Split) -> Tensor:
 RENDERS: dict[str, Render] = {
     **{kind: by(kind) for kind in SHIPPED},
     "griffin_lim, paired": by("griffin_lim", GriffinLimOptions(inversion=6, trust=0.5, free=0.0, equalise=False)),
-    "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32)),
+    "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32, coarse=0)),
     "librosa": by_librosa,
     "true magnitudes": true_magnitudes,
 }
@@ -122,7 +122,6 @@ RENDERS: dict[str, Render] = {
 PREDICTED: dict[str, Render] = {
     **{kind: by(kind) for kind in SHIPPED},
     "source, as in Runs": by("source", SourceOptions(iterations=1)),
-    "librosa": by_librosa,
     "earlier audio": lambda split: split.source[:, -split.real.shape[1] :],
 }
 

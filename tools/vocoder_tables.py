@@ -30,7 +30,8 @@ Further down, so are frames that the base predicts in their place.
 - "true magnitudes" is no vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 numbers) with
   64 Griffin-Lim iterations. What it misses lies in the phases.
 - "griffin_lim, paired" is it with the options `trust=0.5 free=0 equalise=false inversion=6`, which serve the paired
-  measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" is it with 32 iterations instead of 16.
+  measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" is it with 32 iterations on the whole
+  spectrum and none on its lowest quarter alone, instead of 20 and 24.
 - "neural" uses the weights that ship, which heard none of these recordings.
 - "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
 - Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one. Below 150 Hz they are
@@ -41,6 +42,7 @@ Further down, so are frames that the base predicts in their place.
 - Stereo: as `audiogen vocode IN --source KNOWN` renders it, the frames being those of IN's own principal channels,
   which do not correlate. "In the known part's channels", as a continuation has them, the frames do not say how the last
   quarter correlates where it does so otherwise than the known part did (birds): true magnitudes do not say it either.
+  Of vinyl_hiss, more than half of the power lies below 10 Hz, where no mel band reaches: it is guessed.
 - Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: what its Ogg file keeps there of the last
   quarter is so full of holes that the same mel bands have 3 dB more power than in the known part.
 - Speeds are CPU seconds of one thread, medians; a machine that does other work at the time makes all of them slower.

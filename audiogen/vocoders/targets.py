@@ -73,7 +73,7 @@ class TowardBands:
 
     def again(self, square: Tensor) -> Tensor:
         """Toward the magnitudes asked for last: in a third of the time, and asking anew each time gains little."""
-        return square.add_(TINY).rsqrt_() * self._asked
+        return square.add_(FAINTEST).rsqrt_() * self._asked
 
     def _gains(self, magnitude: Tensor) -> Tensor:
         spec = self.spec
