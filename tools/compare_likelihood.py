@@ -1,6 +1,6 @@
 """Do the heads predict held-back frames better than linear autoregression? A Markdown table, worst first.
 
-    python tools/compare_likelihood.py FOLDER -o docs/likelihood.md [--heads mixture flow] [--set KEY=VALUE ...]
+    python tools/compare_likelihood.py FOLDER -o docs/likelihood.md [--heads mixture flow] [--rates 0.002 0.0005]
 
 A model of each head is trained on the first three quarters of each recording (mixed to mono) and asked for
 the likelihood of each later frame given all before it, in nats a latent coordinate. All see the same frames:
@@ -33,14 +33,14 @@ SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
 LINEAR = "linear autoregression"
 
 
-def compared(path: Path, heads: list[str], overrides: list[str], budget: float | None) -> dict[str, Any]:
-    """Nats a coordinate of the held-back frames by each head and by the linear autoregression."""
+def compared(path: Path, heads: dict[str, list[str]], budget: float | None) -> dict[str, Any]:
+    """Nats a coordinate of the held-back frames by each head, with its overrides, and by the linear autoregression."""
     with warnings.catch_warnings(action="ignore"):
         whole = read(path)
     mono = Recording(whole.samples.mean(axis=0, keepdims=True), whole.sample_rate)
     prompt = mono.cut(0, 3 * mono.length // 4)
     found: dict[str, Any] = {"recording": path.stem, "seconds": {}}
-    for head in heads:
+    for head, overrides in heads.items():
         started = time.monotonic()
         experiment = single_recording(read_experiment(None, (f"model.head={head}", *overrides)))
         with warnings.catch_warnings(action="ignore"):
@@ -105,19 +105,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="of recordings, 8 s or longer")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--heads", nargs="+", default=["mixture", "lowrank", "flow"], help="kinds, or {kind: ..., ...}")
+    parser.add_argument("--rates", nargs="+", help="learning rate of each head; the default's if left out")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
     parser.add_argument("--budget", type=float, help="most seconds of each training")
     asked = parser.parse_args()
+    rates = [[f"training.learning_rate={rate}"] for rate in asked.rates] if asked.rates else [[] for _ in asked.heads]
+    overrides = {head: [*asked.set, *rate] for head, rate in zip(asked.heads, rates, strict=True)}
     store = asked.output.with_suffix(".jsonl")
     rows = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
     for path in sorted(asked.folder.iterdir()):
         wanted = path.suffix.lower() in SUFFIXES and (asked.only is None or path.stem in asked.only)
         if wanted and path.stem not in [row["recording"] for row in rows]:
-            rows.append(compared(path, asked.heads, asked.set, asked.budget))
+            rows.append(compared(path, overrides, asked.budget))
             print(rows[-1], file=sys.stderr, flush=True)
             write_text(store, "".join(json.dumps(row) + "\n" for row in rows))
-    settings = ", ".join([*asked.heads, *asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])])
+    named = [" with ".join([head, *rate]) for head, rate in zip(asked.heads, rates, strict=True)]
+    settings = ", ".join([*named, *asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])])
     heads = [read_experiment(None, (f"model.head={head}",)).model.options.head.kind for head in asked.heads]
     head = f"# One-step likelihood of held-back frames\n\nSettings: {settings}.\n\n"
     write_text(asked.output, head + table(rows, heads))

@@ -141,7 +141,6 @@ def _click(past: np.ndarray, future: np.ndarray, reach: int) -> tuple[float, flo
 def _residual(signal: np.ndarray, fitted_on: np.ndarray) -> np.ndarray:
     """Linear-prediction error of a signal, the predictor fitted (autocorrelation method) on a part of it."""
     from scipy import fft, linalg
-    from scipy import signal as filters
 
     size = fft.next_fast_len(2 * len(fitted_on))
     power = np.abs(fft.rfft(fitted_on.astype(np.float64), size)) ** 2
@@ -150,4 +149,4 @@ def _residual(signal: np.ndarray, fitted_on: np.ndarray) -> np.ndarray:
         return np.diff(signal, prepend=signal[:1])
     correlation[0] *= 1 + 1e-6  # keeps the equations solvable for pure tones
     coefficients = linalg.solve_toeplitz(correlation[:-1], correlation[1:])
-    return filters.lfilter(np.concatenate([[1.0], -coefficients]), [1.0], signal)
+    return np.convolve(signal, np.concatenate([[1.0], -coefficients]))[: len(signal)]

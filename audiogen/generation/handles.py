@@ -65,12 +65,12 @@ class Tilt:
     """
 
     def __init__(self, slope: float, past: np.ndarray, sample_rate: int) -> None:
-        from scipy.signal import oaconvolve
-
         self.slope, self.sample_rate, self.done = slope, sample_rate, 0
         self.source = past
         if slope == 0:
             return
+        from scipy.signal import oaconvolve  # a second to import, which most tails do without
+
         response = tilting_filter(slope, sample_rate)
         tilted = oaconvolve(past, response[None], axes=1)[:, : past.shape[1]]
         power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (past, tilted))
@@ -81,10 +81,10 @@ class Tilt:
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """The next ``[channels, time]`` samples."""
-        from scipy.signal import oaconvolve
-
         if self.slope == 0 or block.shape[1] == 0:
             return block
+        from scipy.signal import oaconvolve
+
         heard = np.concatenate([self.past, block], axis=1)
         tilted = oaconvolve(heard, self.response[None], mode="valid", axes=1)
         self.past = heard[:, -(TAPS - 1) :]

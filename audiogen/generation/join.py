@@ -23,8 +23,6 @@ def extrapolate(samples: np.ndarray, length: int, order: int = ORDER) -> tuple[n
         ``[length]`` samples, and ``[length]`` predictability in 0 (of noise) .. 1 (of a tone): the share of the
         signal's power that is left when the error of predicting so far ahead is taken off.
     """
-    import scipy.signal
-
     order = min(order, len(samples) // 3)
     power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     if order < 2 or np.ptp(samples) < 1e-7:
@@ -32,12 +30,21 @@ def extrapolate(samples: np.ndarray, length: int, order: int = ORDER) -> tuple[n
     samples = samples.astype(np.float64)
     coefficients = burg(samples, order)
     # The predictor as a filter that has just heard the samples and is then left to ring.
-    state = scipy.signal.lfiltic([1.0], coefficients, samples[: -order - 1 : -1])
-    ringing, _ = scipy.signal.lfilter([1.0], coefficients, np.zeros(length), zi=state)
-    response = scipy.signal.lfilter([1.0], coefficients, np.eye(1, length)[0])
-    innovation = np.mean(np.square(scipy.signal.lfilter(coefficients, [1.0], samples)[order:]))
+    ringing = _ring(coefficients, samples[-order:], length)
+    response = _ring(coefficients, np.eye(1, order, order - 1)[0], length)
+    response = np.concatenate([[1.0], response[:-1]])
+    innovation = np.mean(np.square(np.convolve(samples, coefficients, mode="valid")))
     error = innovation * np.cumsum(np.square(response))
     return ringing, (1 - error / power).clip(0, 1)
+
+
+def _ring(coefficients: np.ndarray, past: np.ndarray, length: int) -> np.ndarray:
+    """``[length]`` samples that the all-pole filter gives after ``[order]`` past ones, without any input."""
+    ringing = np.concatenate([past, np.zeros(length)])
+    order, backwards = len(past), coefficients[:0:-1]
+    for k in range(order, order + length):  # a few hundred samples: sooner done than scipy.signal is imported
+        ringing[k] = -(backwards @ ringing[k - order : k])
+    return ringing[order:]
 
 
 def burg(samples: np.ndarray, order: int) -> np.ndarray:

@@ -11,12 +11,14 @@ import numpy as np
 
 from audiogen.audio import Recording, Writer, read, subtype_for
 from audiogen.errors import InputError
+from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.measures import measure_continuation
 from audiogen.experiment import Experiment, dump_json, to_tree, write_text
 from audiogen.generation.continuation import Continuer, silence
 from audiogen.generation.loop import close_loop, loop_on_itself
 from audiogen.generation.mixture import Combination
 from audiogen.generation.morph import Morph, fitted
+from audiogen.jobs.audition import TAKES, Audition, audition
 from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import predictor_of
@@ -88,6 +90,7 @@ def continue_variations(
     of its two recordings, half the budget long.
     """
     clock = Clock()
+    usual = TAKES if run is None and budget != 0 else 1  # what is not trained here is asked to be quick
     require_texture(prompt, toward, [request for _, request in wanted])
     with heard_warnings() as general:
         if run is None and prompt.samples.any():
@@ -97,12 +100,18 @@ def continue_variations(
                 if toward is not None and toward.run is None:
                     toward = replace(toward, run=predictor_of(toward.recording, experiment, each, device))
     continuers: dict[str | None, Continuer | Morph] = {}
+    judge = Judge(prompt)
     for out, request in wanted:
         with heard_warnings() as particular:
             if run is not None and request.vocoder not in continuers:
                 with clock("warming"):
                     continuers[request.vocoder] = continuer_of(prompt, run, request.vocoder, toward)
-            sidecar = write_tail(prompt, continuers.get(request.vocoder), out, request, clock)
+            continuer = continuers.get(request.vocoder)
+            heard = Audition(request.seed)
+            if isinstance(continuer, Continuer):
+                with clock("generation"):
+                    heard = audition(continuer, judge, request, request.takes or usual)
+            sidecar = write_tail(prompt, continuer, out, request, clock, heard)
         sidecar["settings"] |= described(run)
         if toward is not None:
             path = toward.recording.path
@@ -133,9 +142,14 @@ def require_texture(prompt: Recording, toward: Toward | None, requests: Sequence
 
 
 def write_tail(
-    prompt: Recording, continuer: Continuer | Morph | None, out: Path, request: Request, clock: Clock
+    prompt: Recording,
+    continuer: Continuer | Morph | None,
+    out: Path,
+    request: Request,
+    clock: Clock,
+    heard: Audition,
 ) -> dict[str, Any]:
-    """Stream prompt and tail to disk, then measure what was written."""
+    """Stream prompt and tail to disk, the take that was chosen where several were heard; measure what was written."""
     length = round(request.seconds * prompt.sample_rate)
     subtype = request.subtype or subtype_for(prompt, out)
     join_sample = 0 if request.tail_only else prompt.length
@@ -146,7 +160,7 @@ def write_tail(
     ):
         if not request.tail_only:
             writer.write(prompt.samples, exact=True)
-        for block in _blocks(prompt, continuer, length, request):
+        for block in _blocks(prompt, continuer, length, request, heard):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
     with clock("measuring"):
@@ -164,16 +178,19 @@ def write_tail(
         "versions": versions(),
         "timings": dict(clock.seconds),
         "measures": measures,
+        "takes": {"seed": heard.seed, "texture_distance": list(heard.distances)},
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
     }
 
 
 def _blocks(
-    prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request
+    prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request, heard: Audition
 ) -> Iterator[np.ndarray]:
     def tail(count: int) -> Iterator[np.ndarray]:
         if continuer is None:  # a prompt of digital silence goes on as digital silence
             return silence(prompt.channels, count)
+        if isinstance(continuer, Continuer):
+            return heard.tail(continuer, count, request)
         return continuer.tail(count, request.seed, request.temperature, request.handles)
 
     if not request.loop or continuer is None:

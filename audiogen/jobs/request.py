@@ -8,6 +8,7 @@ from audiogen.errors import InputError
 from audiogen.generation.handles import Handles
 
 LONGEST = 24 * 3600.0
+MOST_TAKES = 99
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Request:
         level, brightness, density: what the tail is bent towards; see `generation.handles.Handles`.
         tail_only: write the tail without the prompt.
         loop: make the end meet the beginning.
+        takes: of which the one nearest the prompt's texture is kept; None for `audition.TAKES` after a training on the
+            prompt, else for one.
         vocoder: kind, instead of the Run's own.
         subtype: how samples are stored; None decides by the prompt.
     """
@@ -33,6 +36,7 @@ class Request:
     density: float = 0.0
     tail_only: bool = False
     loop: bool = False
+    takes: int | None = None
     vocoder: str | None = None
     subtype: str | None = None
 
@@ -41,6 +45,8 @@ class Request:
             raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose above 0 and up to {LONGEST:g}")
         if not 0 <= self.temperature <= 10:
             raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
+        if self.takes is not None and not 1 <= self.takes <= MOST_TAKES:
+            raise InputError("takes", f"{self.takes} is out of range", f"choose from 1 to {MOST_TAKES}")
         _ = self.handles  # refuses what is out of range
 
     @property
