@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
-from audiogen.vocoders.balance import Balance
 from audiogen.vocoders.blocks import BlockStream
 from audiogen.vocoders.coarse import settle
 from audiogen.vocoders.equaliser import Equaliser
@@ -113,7 +112,6 @@ class OutlineStream(BlockStream):
         super().__init__(spec, channels, past, block)
         self.how = how
         self._equalise = None if fullness is None else Equaliser(fullness, spec)
-        self._balance = Balance(channels, spec)
         self._noise = torch.Generator().manual_seed(seed)
 
     @abstractmethod
@@ -125,8 +123,7 @@ class OutlineStream(BlockStream):
         outline = self.outline(frames, final)
         noise = white_noise(frames.shape, self.spec, self._noise).to(frames.device)
         samples = render(outline, self._known(past, guess), frames, past, self.spec, self.how, noise)
-        samples = samples if self._equalise is None else self._equalise(samples, past, frames, final)
-        return self._balance(samples, final)
+        return samples if self._equalise is None else self._equalise(samples, past, frames, final)
 
     def _known(self, past: Tensor, guess: Tensor | None) -> Tensor:
         """Spectra of the last window of the past, then of those that reach no further than the guess."""

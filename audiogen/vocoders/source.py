@@ -14,7 +14,6 @@ from torch import Tensor
 
 from audiogen.ranges import NonNegative, Whole
 from audiogen.representation.mel import MelSpec, hann, log_mel
-from audiogen.vocoders.balance import Balance
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.blocks import BlockStream
 from audiogen.vocoders.matching import Library, MatchingOptions, Path
@@ -75,7 +74,6 @@ class _SourceStream(BlockStream):
         super().__init__(vocoder.spec, channels, past)
         self.vocoder = vocoder
         self._path = Path(vocoder.library)
-        self._balance = Balance(channels, vocoder.spec)
 
     @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
@@ -86,7 +84,7 @@ class _SourceStream(BlockStream):
         square = spectrum.real.square() + spectrum.imag.square()
         start = synthesise(spectrum * target(square), past, spec)
         signal = iterate(start, target, spec, options.iterations, options.momentum)
-        return self._balance(signal[:, pinned(spec) :], final)
+        return signal[:, pinned(spec) :]
 
     def _windows(self, starts: Tensor) -> Tensor:
         """Spectra ``[channels, time, bins]`` of the source's windows at the given samples."""
