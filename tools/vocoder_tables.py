@@ -42,9 +42,11 @@ Further down, so are frames that the base predicts in their place.
 - Stereo: as `audiogen vocode IN --source KNOWN` renders it, the frames being those of IN's own principal channels,
   which do not correlate. "In the known part's channels", as a continuation has them, the frames do not say how the last
   quarter correlates where it does so otherwise than the known part did (birds): true magnitudes do not say it either.
-  Of vinyl_hiss, more than half of the power lies below 10 Hz, where no mel band reaches: it is guessed.
+  Of vinyl_hiss, more than half of the power lies below 10 Hz, where no mel band reaches: it is guessed. Places that
+  `source` reads bring a correlation of their own.
 - Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: what its Ogg file keeps there of the last
-  quarter is so full of holes that the same mel bands have 3 dB more power than in the known part.
+  quarter is so full of holes that the same mel bands have 3 dB more power than in the known part. Only `source`, which
+  reads such holes along, has that.
 - Speeds are CPU seconds of one thread, medians; a machine that does other work at the time makes all of them slower.
 
 Vocoders of published weights (`bigvgan`, `vocos`) are not measured here: their weights do not ship.
