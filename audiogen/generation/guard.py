@@ -30,6 +30,9 @@ DB = 20 / math.log(10)  # of one unit of a log-mel value
 class SpectrumGuard:
     """Follows generated frames and shifts their bands back towards the source.
 
+    What is held is each band's mean magnitude, which is what brightness is made of: by means of its logarithm, swells
+    with crests a little brighter than the source's kept the centroid of ocean waves 5 % too high.
+
     Args:
         frames: ``[time, channels * n_mels]`` of the source.
         spec: of the frames.
@@ -40,7 +43,7 @@ class SpectrumGuard:
         # A Slaney band is a mean over its bins: its share of the power grows with their number.
         self.widths = torch.from_numpy((spec.filterbank() > 0).sum(1)).float()
         self.keep = math.exp(-1 / (SECONDS * spec.frame_rate))
-        self.mean, self.loudest = frames.mean(0), frames.amax(0)
+        self.mean, self.loudest = frames.exp().mean(0), frames.amax(0)
         self.greatest_power = float(self._powers(frames).max())
         self.running_mean = self.mean.clone()
         self.largest = 0.0
@@ -51,7 +54,7 @@ class SpectrumGuard:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """``[time, channels * n_mels]`` generated frames, in order -> the same, shifted."""
-        for frame in frames:
+        for frame in frames.exp():
             self.running_mean.lerp_(frame, 1 - self.keep)
         bands = self._band_shift()
         self.largest = max(self.largest, float(bands.abs().max()))
@@ -65,7 +68,7 @@ class SpectrumGuard:
 
     def _band_shift(self) -> Tensor:
         """``[channels * n_mels]`` dB: smooth over bands, without the part that is level."""
-        apart = (self.mean - self.running_mean).unflatten(0, (-1, self.n_mels)) * DB
+        apart = (self.mean / self.running_mean).log().unflatten(0, (-1, self.n_mels)) * DB
         apart = apart - apart.mean(1, keepdim=True)
         smooth = torch.nn.functional.avg_pool1d(
             apart.unsqueeze(1), SMOOTHED_BANDS, 1, SMOOTHED_BANDS // 2, count_include_pad=False
