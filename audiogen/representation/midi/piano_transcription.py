@@ -18,7 +18,8 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.representation.midi.tune import NOTE, Part, Tune, tidy
+from audiogen.representation.midi.transcription import tune_of
+from audiogen.representation.midi.tune import Tune
 
 SAMPLE_RATE = 44100  # Hz
 SEGMENT, STEP = 16.0, 8.0  # seconds that are heard at once, and from one segment of a longer sound to the next
@@ -51,12 +52,7 @@ def transcribe_piano(recording: Recording, clock: Tune, since: float) -> Tune:
     Raises:
         InputError: the library is missing.
     """
-    notes = [
-        (*clock.ticks_at(np.array([start, end]) + since).tolist(), pitch, velocity, 0)
-        for start, end, pitch, velocity in _heard(recording)
-    ]
-    rows = np.array([(start, max(end, start + 1), *rest) for start, end, *rest in notes], NOTE)
-    return Tune(tidy(rows), (Part(name="transcribed"),), clock.ticks_per_quarter, clock.tempos, clock.meters)
+    return tune_of(_heard(recording), clock, since)
 
 
 @torch.no_grad()

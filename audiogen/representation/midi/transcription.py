@@ -6,6 +6,8 @@ librosa. Chords are beyond it: transcribe what is known to be one voice.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from audiogen.audio import Recording
@@ -31,13 +33,22 @@ def transcribe(recording: Recording, clock: Tune, since: float) -> Tune:
     Returns:
         A tune of one part, as many notes as are heard, at the clock's ticks and resolution.
     """
-    rows = [
-        (*clock.ticks_at(np.array([first, last]) * HOP / SAMPLE_RATE + since).tolist(), pitch, VELOCITY, 0)
+    notes = [
+        (first * HOP / SAMPLE_RATE, last * HOP / SAMPLE_RATE, pitch, VELOCITY)
         for first, last, pitch in heard(recording)
     ]
-    notes = np.array([(start, max(end, start + 1), *rest) for start, end, *rest in rows], NOTE)
-    parts = (Part(clock.parts[0].program if clock.parts else 0, name="transcribed"),)
-    return Tune(tidy(notes), parts, clock.ticks_per_quarter, clock.tempos, clock.meters)
+    return tune_of(notes, clock, since, clock.parts[0].program if clock.parts else 0)
+
+
+def tune_of(notes: Sequence[tuple[float, float, int, int]], clock: Tune, since: float, program: int = 0) -> Tune:
+    """A tune of one part, on a clock, of (start, end, pitch, velocity), seconds after ``since`` of that clock."""
+    rows = [
+        (*clock.ticks_at(np.array([start, end]) + since).tolist(), pitch, velocity, 0)
+        for start, end, pitch, velocity in notes
+    ]
+    table = np.array([(start, max(end, start + 1), *rest) for start, end, *rest in rows], NOTE)
+    part = Part(program, name="transcribed")
+    return Tune(tidy(table), (part,), clock.ticks_per_quarter, clock.tempos, clock.meters)
 
 
 def heard(recording: Recording) -> list[tuple[int, int, int]]:
