@@ -14,7 +14,7 @@ from audiogen.choice import Choice, choice
 from audiogen.configuration import build, merge, override_tree, read_tree, to_tree
 from audiogen.data.recordings import Shares
 from audiogen.models import MODELS
-from audiogen.ranges import Count, NonNegative, Positive, Share, Unit, Whole
+from audiogen.ranges import Count, NonNegative, Positive, Seed, Share, Unit, Whole
 from audiogen.representation import REPRESENTATIONS
 from audiogen.vocoders.table import VOCODERS
 
@@ -95,7 +95,7 @@ class Training:
     precision: Literal["32", "bf16", "16"] = "32"
     compile: bool = False
     shares: Shares = field(default_factory=Shares)
-    seed: Whole = 0
+    seed: Seed = 0
     task: Literal["model", "vocoder"] = "model"
 
 

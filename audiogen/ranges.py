@@ -14,6 +14,8 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 """1, 2, 3, ..."""
 Whole = Annotated[int, Field(ge=0, strict=True)]
 """0, 1, 2, ..."""
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+"""0 .. 2^63 - 1: what every generator takes, with room above for what is drawn beside."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Above 0."""
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]

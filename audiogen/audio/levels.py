@@ -25,13 +25,20 @@ SURROUND = {4: (1, 1, 1.41, 1.41), 5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.4
 class Info:
     """What is in an audio file. Counts are over all channels.
 
-    Args: format: container, in the decoder's words. subtype: how samples are stored. sample_rate: Hz.
-    channels: number of channels. length: samples per channel. seconds: duration. peak_dbfs: largest
-    magnitude, dB relative to full scale; None for digital silence. rms_dbfs: root mean square over all
-    channels, dB relative to full scale; None for digital silence. loudness_lufs: integrated loudness; None
-    below 0.4 s, when all of it lies below -70 LUFS, or below 4 kHz. dc: mean of each channel. clipped:
-    samples at full scale that repeat the two before them. over_full_scale: samples beyond full scale.
-    nonfinite: samples that are NaN or infinite (interpolated before the levels were measured).
+    Args:
+        format: container, in the decoder's words.
+        subtype: how samples are stored.
+        sample_rate: Hz.
+        channels: number of channels.
+        length: samples per channel.
+        seconds: duration.
+        peak_dbfs: largest magnitude, dB relative to full scale; None for digital silence.
+        rms_dbfs: root mean square over all channels, dB relative to full scale; None for digital silence.
+        loudness_lufs: integrated loudness; None below 0.4 s, below 4 kHz, or when all lies below -70 LUFS.
+        dc: mean of each channel.
+        clipped: samples at full scale that repeat the two before them.
+        over_full_scale: samples beyond full scale.
+        nonfinite: samples that are NaN or infinite (interpolated before the levels were measured).
     """
 
     format: str
@@ -111,19 +118,8 @@ class LoudnessMeter:
     """Integrated loudness of a sound that arrives in blocks of any size.
 
     Args:
-        format: container, in the decoder's words.
-        subtype: how samples are stored.
         sample_rate: Hz.
-        channels: number of channels.
-        length: samples per channel.
-        seconds: duration.
-        peak_dbfs: largest magnitude, dB relative to full scale; None for digital silence.
-        rms_dbfs: root mean square over all channels, dB relative to full scale; None for digital silence.
-        loudness_lufs: integrated loudness; None below 0.4 s, below 4 kHz, or when all lies below -70 LUFS.
-        dc: mean of each channel.
-        clipped: samples at full scale that repeat the two before them.
-        over_full_scale: samples beyond full scale.
-        nonfinite: samples that are NaN or infinite (interpolated before the levels were measured).
+        channels: rows of each block.
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:

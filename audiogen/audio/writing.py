@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -118,6 +119,10 @@ class SoundfileSink:
             raise OSError("writing failed (the end of the file is missing: the disk may be full)")
 
 
+class _Rehearsed(Exception):
+    """Ends a rehearsal: what a `Writer` has begun is taken back on any exception."""
+
+
 class Writer:
     """Writes an audio file in blocks, in bounded memory; under its name it appears complete or not at all.
 
@@ -176,6 +181,11 @@ class Writer:
             reason = getattr(error, "error_string", error)
             raise InputError(self.path, f"cannot write {asked} ({reason})", "write a .wav") from error
         return self
+
+    def rehearse(self) -> None:
+        """Raise what ``with`` would, before any work is done; nothing is written and nothing is left behind."""
+        with suppress(_Rehearsed), self:
+            raise _Rehearsed
 
     def _open(self) -> Sink:
         if self._container == "WAV":

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from audiogen.cli.options import SEED
+
 OPTIONS = (
     click.option(
         "--candidates", type=click.IntRange(1, 1000), default=16, show_default=True, help="Drawn side by side."
     ),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn."),
+    SEED,
     click.option(
         "--temperature", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="Above 1 is wilder."
     ),

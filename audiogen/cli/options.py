@@ -19,6 +19,9 @@ TRAINING_BUDGET = click.option(
 )
 BUDGET = click.option("--budget", type=click.FloatRange(min=0), help="Most seconds of training; 0 for none.")
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+SEED = click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."
+)
 FILE = click.Path(path_type=Path)
 
 HANDLES = (

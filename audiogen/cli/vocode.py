@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, refuse_to_overwrite
+from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, SEED, refuse_to_overwrite
 
 
 @click.command("vocode")
@@ -15,7 +15,7 @@ from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, refuse_to_overw
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
 @click.option("--vocoder", help="Vocoder to render with.  [default: source with --source, else griffin_lim]")
 @click.option("--source", type=FILE, help="Recording to render out of.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
+@SEED
 @click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
 @DEVICE
 @FORCE

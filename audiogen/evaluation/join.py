@@ -93,6 +93,7 @@ def _spectral(past: np.ndarray, future: np.ndarray, size: int) -> tuple[float, f
     hop = size // 4
     # Frames are laid out so that the join falls between two hops; those that hold it see both sides.
     lead = past.shape[1] // hop * hop
+    future = np.pad(future, ((0, 0), (0, max(hop - future.shape[1], 0))))  # at least one frame holds it
     signal = np.concatenate([past[:, past.shape[1] - lead :], future], axis=1)
     if signal.shape[1] < 4 * size:
         signal = np.pad(signal, ((0, 0), (0, 4 * size - signal.shape[1])))

@@ -14,6 +14,7 @@ from collections import deque
 import torch
 from torch import Tensor
 
+from audiogen.errors import InputError
 from audiogen.generation.originality import Course
 from audiogen.representation.mel_latents import MelLatents
 
@@ -43,10 +44,16 @@ class Selection:
         frames: ``[time, channels * n_mels]`` of the source, all of its channels, time at least a patch.
         centre: ``[feature]`` that latents are relative to.
         temperature: variance of what is chosen, in units of the source's own, as far as the source has such patches.
+
+    Raises:
+        InputError: the source is shorter than a patch.
     """
 
     def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor, temperature: float = 1.0) -> None:
         self.frames, self.patch = frames, representation.patch
+        if len(frames) < self.patch:
+            cause = f"its {len(frames)} mel frames are fewer than the {self.patch} of a patch"
+            raise InputError("the prompt", cause, "give a longer one")
         heard = frames[:, : len(centre)]
         stride = max((len(frames) - self.patch) // MOST_PATCHES, 1)
         self.starts = torch.arange(0, len(frames) - self.patch + 1, stride)

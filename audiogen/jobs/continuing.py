@@ -25,6 +25,7 @@ from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.request import LONGEST, Request
 from audiogen.progress import progress
 from audiogen.run import Run
+from audiogen.training.material import SHORTEST
 
 __all__ = ["LONGEST", "Clock", "Request", "Toward", "continue_recording", "continue_variations", "heard_warnings"]
 
@@ -89,11 +90,15 @@ def continue_variations(
     ``said`` are warnings that the sidecars should repeat, such as those of reading the prompt. A morph trains for each
     of its two recordings, half the budget long.
     """
+    require_sound(prompt)
     clock = Clock()
     usual = TAKES if run is None and budget != 0 else 1  # what is not trained here is asked to be quick
     require_texture(prompt, toward, [request for _, request in wanted])
     with heard_warnings() as general:
         if run is None and prompt.samples.any():
+            for out, request in wanted:  # before minutes are spent
+                length_of(prompt, request)
+                Writer(out, prompt.sample_rate, prompt.channels, subtype_of(prompt, out, request)).rehearse()
             with clock("training"):
                 each = budget / 2 if budget and toward else budget
                 run = predictor_of(prompt, experiment, each, device)
@@ -107,11 +112,11 @@ def continue_variations(
                 with clock("warming"):
                     continuers[request.vocoder] = continuer_of(prompt, run, request.vocoder, toward)
             continuer = continuers.get(request.vocoder)
-            heard = Audition(request.seed)
+            heard, spent = Audition(request.seed), Clock(clock.seconds)
             if isinstance(continuer, Continuer):
-                with clock("generation"):
+                with spent("generation"):
                     heard = audition(continuer, judge, request, request.takes or usual)
-            sidecar = write_tail(prompt, continuer, out, request, clock, heard)
+            sidecar = write_tail(prompt, continuer, out, request, spent, heard)
         sidecar["settings"] |= described(run)
         if toward is not None:
             path = toward.recording.path
@@ -128,6 +133,30 @@ def continuer_of(prompt: Recording, run: Runs, vocoder: str | None, toward: Towa
         return first
     target = fitted(toward.recording, prompt.sample_rate, prompt.channels)
     return Morph(first, Continuer(toward.run or run, target, vocoder))
+
+
+def require_sound(prompt: Recording) -> None:
+    """Raise an InputError for a prompt that nothing can follow; silence of any length can be followed."""
+    if prompt.length == 0 or (prompt.seconds < SHORTEST and prompt.samples.any()):
+        cause = f"{prompt.seconds:.3f} s is too short to go on from"
+        raise InputError(prompt.path or "the prompt", cause, f"give at least {SHORTEST:g} s")
+
+
+def length_of(prompt: Recording, request: Request) -> int:
+    """Samples of the tail that is asked for, per channel.
+
+    Raises:
+        InputError: there would be none.
+    """
+    length = round(request.seconds * prompt.sample_rate)
+    if length == 0:
+        raise InputError("seconds", f"{request.seconds:g} is less than a sample", "ask for more")
+    return length
+
+
+def subtype_of(prompt: Recording, out: Path, request: Request) -> str:
+    """How the samples of a tail are stored."""
+    return request.subtype or subtype_for(prompt, out)
 
 
 def require_texture(prompt: Recording, toward: Toward | None, requests: Sequence[Request]) -> None:
@@ -150,8 +179,7 @@ def write_tail(
     heard: Audition,
 ) -> dict[str, Any]:
     """Stream prompt and tail to disk, the take that was chosen where several were heard; measure what was written."""
-    length = round(request.seconds * prompt.sample_rate)
-    subtype = request.subtype or subtype_for(prompt, out)
+    length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
     join_sample = 0 if request.tail_only else prompt.length
     with (
         Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed) as writer,

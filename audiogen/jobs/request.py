@@ -9,6 +9,7 @@ from audiogen.generation.handles import Handles
 
 LONGEST = 24 * 3600.0
 MOST_TAKES = 99
+LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Request:
 
     Args:
         seconds: length of the tail.
-        seed: of everything that is drawn.
+        seed: of everything that is drawn, 0 .. 2^63 - 1.
         temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
         level, brightness, density: what the tail is bent towards; see `generation.handles.Handles`.
         tail_only: write the tail without the prompt.
@@ -43,6 +44,8 @@ class Request:
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= LONGEST:
             raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose above 0 and up to {LONGEST:g}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {LARGEST_SEED}")
         if not 0 <= self.temperature <= 10:
             raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
         if self.takes is not None and not 1 <= self.takes <= MOST_TAKES:

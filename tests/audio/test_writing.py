@@ -248,7 +248,20 @@ def test_what_cannot_be_written_is_said_before_any_sample(
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(InputError, match=message), Writer(tmp_path / name, rate, channels, subtype):
         pytest.fail("the Writer opened")
+    with pytest.raises(InputError, match=message):
+        Writer(tmp_path / name, rate, channels, subtype).rehearse()
     assert [path.name for path in tmp_path.iterdir()] == ["folder.wav"]
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_a_rehearsal_leaves_all_as_it_was(tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out{suffix}"
+    Writer(out, RATE, 2).rehearse()
+    assert list(tmp_path.iterdir()) == []
+    out.write_text("dear")
+    Writer(out, RATE, 2).rehearse()
+    assert out.read_text() == "dear"
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_blocks_of_another_shape_or_outside_with_are_refused(tmp_path: Path) -> None:

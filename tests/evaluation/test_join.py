@@ -94,6 +94,8 @@ def test_short_or_silent_sounds_are_measured_without_complaint():
     silent = seam(recording(np.zeros((2, CUT))), recording(np.zeros((2, RATE))))
     assert silent.level_step_db == 0
     assert silent.click == 0
+    for length in (1, 2, 441):  # less than a hop
+        assert 0 <= seam(recording(noise(2, 1)), recording(noise(length / RATE, 2))).flux_percentile <= 100
 
 
 def test_percentiles_count_ties_by_half():

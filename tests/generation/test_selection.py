@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from audiogen.errors import InputError
 from audiogen.generation.selection import LONGEST_RUN, REST_SECONDS, Selection
 from audiogen.representation.mel_latents import MelLatents, MelOptions
 
@@ -109,3 +110,5 @@ def test_at_a_temperature_of_none_only_the_typical_is_chosen(frames: Tensor, rep
 def test_a_source_of_one_patch_has_no_choice(frames: Tensor, representation: MelLatents) -> None:
     selection = Selection(representation, frames[:PATCH], frames.mean(0))
     assert [selection.choose(torch.zeros(16)) for _ in range(3)] == [0, 0, 0]
+    with pytest.raises(InputError, match="longer"):
+        Selection(representation, frames[: PATCH - 1], frames.mean(0))
