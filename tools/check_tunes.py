@@ -1,6 +1,6 @@
 """Many continuations of held-out tunes by one Run: are they sound files, like real tunes, and not copied?
 
-Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--min-p 0.01]
+Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--takes 4]
 
 FOLDER holds the tunes that the Run was trained on. Those of its validation and test parts that last for long enough are
 continued from their first bars, and the tails held against what really followed there. The column "training tunes" is
@@ -98,6 +98,8 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--min-p", type=float, default=TuneRequest().min_p)
+    parser.add_argument("--takes", type=int, default=TuneRequest().takes)
+    parser.add_argument("--seed", type=int, default=0, help="of the first one; the others have the next ones")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # pretty_midi's on tempos outside its first track
@@ -123,9 +125,11 @@ def main() -> None:
             name, prompt = list(prompts.items())[number % len(prompts)]
             source, out = asked.output / f"{name}.prompt.mid", asked.output / f"{number:03d}.mid"
             write_midi(source, prompt)
-            generator = torch.Generator().manual_seed(number)
+            generator = torch.Generator().manual_seed(asked.seed + number)
             sampling = Sampling(asked.temperature, top_p=asked.top_p, min_p=asked.min_p, generator=generator)
-            tail = TuneContinuer(run.model, tokenizer, read_midi(source)).tail(sampling, bars=asked.bars)
+            tail = TuneContinuer(run.model, tokenizer, read_midi(source)).tail(
+                sampling, bars=asked.bars, takes=asked.takes
+            )
             extend_midi(source, tail, out)
             wrong += [f"{out.name}: {fault}" for fault in faults(source, out, tail)]
             tails.append(tail)
@@ -134,7 +138,7 @@ def main() -> None:
     head = (
         f"{asked.count} continuations of {asked.bars} bars after {asked.prompt_bars} of {len(prompts)} held-out tunes, "
     )
-    head += f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, min-p {asked.min_p:g}."
+    head += f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, min-p {asked.min_p:g}, takes {asked.takes}."
     text = "\n".join(
         [head, "", *(wrong or ["Every file parses with mido, symusic and pretty_midi; no fault."]), "", *lines]
     )

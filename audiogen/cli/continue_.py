@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
 @click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
-@click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from; 4, or 1 with --budget 0 or --run.")
+@click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from; 4, or 1 of sound by a Run.")
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
 @click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
@@ -58,7 +58,8 @@ def continue_(
 
     Without --run, a model is trained on the prompt first (half a minute or so), and the one that ships with audiogen is
     taken instead where it goes on better; --budget 0 takes that at once; --config or KEY=VALUE train one of your own.
-    After a training, of several takes the one is kept whose first 30 s are most like the prompt (--takes).
+    After a training, of several takes the one is kept whose first 30 s are most like the prompt (--takes); of a tune's
+    takes, the one most like it in its pitches, rhythms and harmonies.
     A MIDI file is learned at once, by a Markov chain, unless --config, --budget or KEY=VALUE asks for a training.
     Beside OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE
     overrides the configuration, for example training.steps=200.

@@ -31,7 +31,6 @@ SOUND = {
     "density": 0.0,
     "morph": None,
     "weight": (),
-    "takes": None,
 }
 
 
@@ -74,10 +73,10 @@ def continue_tune(
     asked: dict[str, Any],
 ) -> None:
     """Continue the MIDI file ``prompt`` into each of ``outs``."""
-    from audiogen.jobs.continuing_tunes import TuneRequest, continue_tune, prompt_experiment
+    from audiogen.jobs.continuing_tunes import TAKES, TuneRequest, continue_tune, prompt_experiment
     from audiogen.run import Run
 
-    request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
+    request = TuneRequest(**without(asked, SOUND, "a MIDI prompt") | {"takes": asked["takes"] or TAKES})
     trained = config is not None or overrides or budget
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder) if run_folder is not None else None

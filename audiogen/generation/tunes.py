@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from audiogen.audio import AudioWarning
+from audiogen.generation.filling import mapped
+from audiogen.generation.likeness import histograms, unlikeness
 from audiogen.models import Model, Sampling, State
 from audiogen.models.markov import Markov, MarkovOptions
 from audiogen.representation.midi import Decoder, Tokenizer, Tune
@@ -57,7 +59,7 @@ class TuneContinuer:
         with torch.no_grad():
             self.start = self.model.start(torch.from_numpy(self.tokens)[None])
 
-    def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None) -> Tune:
+    def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None, takes: int = 1) -> Tune:
         """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`.
 
         The end token is never drawn, and only such tokens as make sense at their place are; a part that has sounded
@@ -67,21 +69,32 @@ class TuneContinuer:
             sampling: how to draw; its ``allowed`` is not used.
             seconds: length of the tail; notes that sound at its end are cut there.
             bars: instead, whole bars after the one that the prompt ends in.
+            takes: tails that are drawn side by side, of which the one most like the prompt is kept (`unlikeness`).
         """
-        decoder = self._warmed()
+        decoders = [self._warmed() for _ in range(takes)]
+        first = decoders[0]
         if bars is not None:
-            last = decoder.bar + bars + (decoder.tick > decoder.bar_start)
-            self._draw(decoder, sampling, lambda: decoder.bar >= last)
-            decoded = decoder.tune()
-            lines = decoded.bar_lines(decoder.tick + 1)
-            stop = int(lines[min(last, len(lines) - 1)])
-            return self.tokenizer.tail(_until(decoded, stop), self.heard).shifted(self.offset)
-        wanted = 0.0 if seconds is None else seconds
-        until = decoder.seconds + wanted * self._stretch(decoder)
-        self._draw(decoder, sampling, lambda: decoder.seconds >= until)
+            last = first.bar + bars + (first.tick > first.bar_start)
+            self._draw(decoders, sampling, lambda decoder: decoder.bar >= last)
+            found = [self._in_bars(decoder, last) for decoder in decoders]
+        else:
+            wanted = 0.0 if seconds is None else seconds
+            until = first.seconds + wanted * self._stretch(first)
+            self._draw(decoders, sampling, lambda decoder: decoder.seconds >= until)
+            found = [self._in_seconds(decoder, wanted) for decoder in decoders]
+        if takes > 1:
+            told = histograms(self.heard)
+            found.sort(key=lambda tail: unlikeness(tail, told))
+        return found[0].shifted(self.offset)
+
+    def _in_bars(self, decoder: Decoder, last: int) -> Tune:
+        decoded = decoder.tune()
+        lines = decoded.bar_lines(decoder.tick + 1)
+        return self.tokenizer.tail(_until(decoded, int(lines[min(last, len(lines) - 1)])), self.heard)
+
+    def _in_seconds(self, decoder: Decoder, wanted: float) -> Tune:
         tail = self.tokenizer.tail(decoder.tune(), self.heard)
-        stop = int(tail.ticks_at(float(tail.seconds_at(self.heard.end)) + wanted))
-        return _until(tail, stop).shifted(self.offset)
+        return _until(tail, int(tail.ticks_at(float(tail.seconds_at(self.heard.end)) + wanted)))
 
     def _warmed(self) -> Decoder:
         decoder = self.tokenizer.decoder(self.heard)
@@ -96,16 +109,22 @@ class TuneContinuer:
         return max(tempos[0] / tempos[1], 1.0)
 
     @torch.no_grad()
-    def _draw(self, decoder: Decoder, sampling: Sampling, done: Callable[[], bool]) -> None:
-        state, end = self.start, self.tokenizer.vocabulary.index("end")
+    def _draw(self, decoders: list[Decoder], sampling: Sampling, done: Callable[[Decoder], bool]) -> None:
+        end, going = self.tokenizer.vocabulary.index("end"), decoders
+        state = mapped(lambda value: value.repeat_interleave(len(decoders), dim=0), self.start)
         for _ in range(MOST_TOKENS):
-            if done():
+            left = [row for row, decoder in enumerate(going) if not done(decoder)]
+            if not left:
                 return
-            allowed = decoder.allowed()
-            allowed[end] = False
-            token, state = self.model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
-            decoder.push(int(token))
-        text = f"the tail stops after {MOST_TOKENS} tokens, at {decoder.seconds:.1f} s"
+            if len(left) < len(going):
+                going = [going[row] for row in left]
+                state = mapped(lambda value, rows=left: value[rows], state)
+            allowed = np.stack([decoder.allowed() for decoder in going])
+            allowed[:, end] = False
+            tokens, state = self.model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
+            for decoder, token in zip(going, tokens.tolist(), strict=True):
+                decoder.push(token)
+        text = f"the tail stops after {MOST_TOKENS} tokens, at {going[0].seconds:.1f} s"
         warnings.warn(text, AudioWarning, stacklevel=2)
 
 

@@ -36,9 +36,10 @@ from audiogen.representation.midi import (
 )
 from audiogen.run import Run
 
-MOST_BARS = 10_000
+MOST_BARS, MOST_TAKES = 10_000, 99
 SAMPLE_RATE = 44100  # Hz, of renderings
 ORDER = 8  # tokens, two or three notes, that the chain on a prompt alone goes on from
+TAKES = 4  # by default: see docs/symbolic.md
 ON_THE_PROMPT = (
     "representation=midi",
     "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
@@ -60,6 +61,8 @@ class TuneRequest:
         top_p: draw from the fewest likeliest tokens that hold this share.
         min_p: draw from tokens at least this share as likely as the likeliest: without the least likely ones, tails
             have the range and the rhythm of real tunes (docs/symbolic.md).
+        takes: tails to choose from: the one most like the prompt is kept. At other temperatures than 1 it is the only
+            one: tamer or wilder than the prompt is then what is asked for.
         tail_only: write the tail without the prompt.
         subtype: how samples are stored where sound is written; None for the file's usual one.
     """
@@ -71,6 +74,7 @@ class TuneRequest:
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.01
+    takes: int = TAKES
     tail_only: bool = False
     subtype: str | None = None
 
@@ -83,6 +87,7 @@ class TuneRequest:
             ("top_k", self.top_k, 0, 100_000),
             ("top_p", self.top_p, 0, 1),
             ("min_p", self.min_p, 0, 1),
+            ("takes", self.takes, 1, MOST_TAKES),
         ):
             if not low <= value <= high:
                 raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
@@ -148,8 +153,8 @@ def continue_tune(
     for out, request in wanted:
         with heard_warnings() as particular:
             with clock("generation"):
-                bars = request.bars
-                tail = continuer.tail(request.sampling, None if bars else request.seconds, bars)
+                bars, takes = request.bars, request.takes if request.temperature == 1 else 1
+                tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
             with clock("writing"):
                 _write(prompt, tune, tail, out, request)
         sidecar = _described(prompt, tune, tail, out, request, run) | {

@@ -1,5 +1,5 @@
-"""What a token Model is told beside the tokens: the `Score`, the `Profile` of what was heard, and
-`Echo`es of what followed the last time, with pitches and without."""
+"""What a token Model is told beside the tokens: the `Score`, the `Profile` of what was heard, `Echo`es of what followed
+the last time, with pitches and without, and what `Repeats` of earlier bars would say."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from audiogen.models import echo
+from audiogen.models import echo, repeats
 from audiogen.models.base import State
 from audiogen.models.echo import Echo
 from audiogen.models.profile import CLASSES, Profile
+from audiogen.models.repeats import Repeats
 from audiogen.models.score import WAITING, WIDEST, Score
 
 SCALE = 0.25  # of the untrained vectors: many of them are added up
 Sung = tuple[Tensor, Tensor, Tensor, Tensor]
 """After each token: the pitches that the next is measured from (-1: none), the profile, the token on the way to the
 next end (-1: none), and whether a part waits for a note."""
-Told = tuple[Sung | None, list[echo.Told]]
+Told = tuple[Sung | None, list[echo.Told], repeats.Told | None]
 
 
 class Hints(nn.Module):
@@ -56,6 +57,7 @@ class Hints(nn.Module):
             pitches = set(self.score.pitches.tolist())
             taken += [[min(pitches) if token in pitches else token for token in row] for row in taken]
         echoes = [Echo(each, recall, embedding, context) for each in taken]
+        self.repeats = Repeats(vocabulary, recall, embedding, context) if voices and recall else None
         self.echoes: Sequence[Echo] = nn.ModuleList(echoes)  # type: ignore[assignment]
 
     def read(self, tokens: Tensor, state: State = None) -> tuple[Tensor, Told, State]:
@@ -63,34 +65,39 @@ class Hints(nn.Module):
 
         The tokens are followed on the CPU, one by one: the numbers are few, the cases many.
         """
-        followed, recalled = (None, [None] * len(self.echoes)) if state is None else state
+        followed, recalled, repeated = (None, [None] * len(self.echoes), None) if state is None else state
         read = [each.read(tokens, memory) for each, memory in zip(self.echoes, recalled, strict=True)]
-        vectors, sung = [each for each, _, _ in read], None
+        vectors, sung, ago = [each for each, _, _ in read], None, None
         if self.score:
-            heard, sung, followed = self._follow(tokens, followed)
+            heard, sung, places, followed = self._follow(tokens, followed)
             vectors.append(heard)
+        if self.repeats:
+            repeated = self.repeats.start(len(tokens)) if repeated is None else repeated
+            ago, repeated = self.repeats.read(tokens.cpu(), places, repeated)
+            ago = (ago[0].to(tokens.device), ago[1].to(tokens.device))
+            vectors.append(self.repeats.heard(ago))
         return (
             torch.stack(vectors).sum(0),
-            (sung, [told for _, told, _ in read]),
-            (followed, [kept for *_, kept in read]),
+            (sung, [told for _, told, _ in read], ago),
+            (followed, [kept for *_, kept in read], repeated),
         )
 
-    def _follow(self, tokens: Tensor, state: State) -> tuple[Tensor, Sung, State]:
+    def _follow(self, tokens: Tensor, state: State) -> tuple[Tensor, Sung, Tensor, State]:
         """What `read` returns, of the score and the profile."""
         batch, device = len(tokens), tokens.device
         assert self.score is not None
         score, counts = (self.score.start(batch), self.profile.start(batch)) if state is None else state
-        facts, anchors, due, score = self.score.read(tokens.cpu(), score)
+        facts, anchors, due, places, score = self.score.read(tokens.cpu(), score)
         waiting = facts[..., WAITING] > 0
         profile, counts = self.profile.read(tokens, counts)
         anchors, rows = anchors.to(device), facts.to(device) + self.first
         vectors = self.facts(rows.flatten(0, 1)).view(*tokens.shape, -1)
         vectors = vectors + self.profile.seen_from(profile, anchors[..., 0])
-        return vectors, (anchors, profile, due.to(device), waiting.to(device)), (score, counts)
+        return vectors, (anchors, profile, due.to(device), waiting.to(device)), places, (score, counts)
 
     def logits(self, context: Tensor, told: Told, size: int) -> Tensor:
         """What is added to the Head's logits: ``[batch, time, size]`` from contexts ``[batch, time, context]``."""
-        sung, recalled = told
+        sung, recalled, ago = told
         added = context.new_zeros(*context.shape[:-1], size)
         if sung is not None:
             anchors, profile, due, waiting = sung
@@ -98,6 +105,8 @@ class Hints(nn.Module):
             added = added + self._of_moves(context, due, waiting)
         for each, (token, strength) in zip(self.echoes, recalled, strict=True):
             added = added.scatter_add(-1, token[..., None], each.logits(context, (token, strength)))
+        if self.repeats and ago is not None:
+            added = added.scatter_add(-1, ago[0], self.repeats.logits(context, ago))
         return added
 
     def _of_pitches(self, context: Tensor, anchors: Tensor, profile: Tensor) -> Tensor:

@@ -58,8 +58,12 @@ class Recall:
             agreed[:, step:now] = np.where(same, before + 1, before * FORGETTING)
             best = now - 1 - agreed[:, step:now][:, ::-1].argmax(axis=1)
             strength = agreed[rows, best]
-            bucket = np.minimum(2 * np.log2(np.maximum(strength, 0.75)) + 1, BUCKETS - 1).astype(np.int64)
             fresh = past[rows, best] == past[:, now]
-            found[:, :, step] = np.where(strength >= 1, [past[rows, best + 1], bucket + BUCKETS * fresh], 0)
+            found[:, :, step] = np.where(strength >= 1, [past[rows, best + 1], buckets(strength) + BUCKETS * fresh], 0)
         kept = torch.from_numpy(np.stack([past, agreed], axis=2)[:, time:])
         return torch.from_numpy(found[0]), torch.from_numpy(found[1]), kept
+
+
+def buckets(strength: np.ndarray) -> np.ndarray:
+    """How good matches are, 0 (less than one token) to `BUCKETS` - 1, two for each doubling."""
+    return np.minimum(2 * np.log2(np.maximum(strength, 0.75)) + 1, BUCKETS - 1).astype(np.int64)

@@ -17,15 +17,18 @@ from audiogen.errors import InputError
 LONGEST = 192
 """Steps beyond which places in a bar and remaining lengths are alike."""
 PITCHES, WIDEST = 128, 24  # WIDEST interval, semitones each way
-NOW, BAR, PART, REACHED, PITCH, TIES, VOICES = range(7)
+NOW, BAR, PART, REACHED, PITCH, TIES, BARS, FIRST, VOICES = range(9)
 """Columns of the state: steps since the bar began, its length, the part that speaks, the last part that has struck a
-note at this moment, the pitch that waits for its length, its ties; then of each voice its `VOICE`."""
+note at this moment, the pitch that waits for its length, its ties, the bars begun, those before the first full one;
+then of each voice its `VOICE`."""
 LAST, LOWEST, HIGHEST, BEFORE, END, VOICE = range(6)
 """Of a voice: its last pitch, its lowest and highest so far, the one before the last, and when the last one ends."""
 OWN = 3
 """Pitches of the part that speaks which its next one is measured from: the last, the lowest and the highest."""
 WAITING = 3
 """Of the facts: the one that says which part's note has ended."""
+PHRASE, MOST_PHRASES = 8, 8
+"""Bars, and phrases beyond which they are alike."""
 
 
 class Score:
@@ -34,7 +37,7 @@ class Score:
     Columns: the part that speaks; the place in the bar; the place at which the next note ends; the next part
     whose note has ended; the last interval of the part that speaks, and those from its last pitch to its lowest
     and highest; then of each voice its pitch, how long it still sounds, and its interval to the last pitch of the
-    part that speaks.
+    part that speaks; at last the bar of the phrase, and the phrase, counted from the first bar with a note on its one.
 
     Args:
         vocabulary: names of the tokens, of the scheme ``events``.
@@ -58,6 +61,7 @@ class Score:
         intervals = 2 * WIDEST + 2
         each = [PITCHES + 1, LONGEST + 2, intervals]
         self.sizes = [voices + 2, LONGEST + 2, LONGEST + 2, voices + 1, *[intervals] * OWN, *each * voices]
+        self.sizes += [PHRASE + 1, MOST_PHRASES + 1]
 
     def _value(self, kind: str, value: str) -> int:
         if kind == "meter":
@@ -73,25 +77,26 @@ class Score:
         """The state before the first token, ``[batch, columns]`` int64."""
         state = torch.full((batch, VOICES + VOICE * self.voices), -1)
         state[:, NOW], state[:, BAR], state[:, TIES] = 0, self.page // 2, 0
+        state[:, BARS] = 0
         return state
 
-    def read(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def read(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """What is known after each of the tokens ``[batch, time]``.
 
         Returns:
             Facts ``[batch, time, len(sizes)]`` int64; pitches that the next one is measured from, ``[batch, time,
             anchors]``: the last, lowest and highest of the part that speaks, and what sounds in each other voice; the
-            token that leads to where the next note ends, ``[batch, time]``; -1 where there is none; the state after the
-            last token.
+            token that leads to where the next note ends, ``[batch, time]``, -1 where there is none; the bar, the place
+            in it and the part that speaks, ``[batch, time, 3]``; the state after the last token.
         """
         rows = state.tolist()
         told = [[self._after(token, row) for token in line] for line, row in zip(tokens.tolist(), rows, strict=True)]
-        anchors, due, facts = (
+        anchors, due, places, facts = (
             torch.tensor(told)
-            .view(*tokens.shape, self.anchors + 1 + len(self.sizes))
-            .split([self.anchors, 1, len(self.sizes)], dim=-1)
+            .view(*tokens.shape, self.anchors + 4 + len(self.sizes))
+            .split([self.anchors, 1, 3, len(self.sizes)], dim=-1)
         )
-        return facts, anchors, due[..., 0], torch.tensor(rows)
+        return facts, anchors, due[..., 0], places, torch.tensor(rows)
 
     def _after(self, token: int, row: list[int]) -> list[int]:
         kind, value = self.kinds[token], self.values[token]
@@ -115,6 +120,8 @@ class Score:
         return self._facts(row)
 
     def _strike(self, row: list[int], length: int) -> None:
+        if row[FIRST] < 0 == row[NOW]:
+            row[FIRST] = row[BARS]
         if 0 <= row[PART] < self.voices and row[PITCH] >= 0:
             voice, pitch = VOICES + VOICE * row[PART], row[PITCH]
             last, lowest, highest = row[voice : voice + OWN]
@@ -128,6 +135,7 @@ class Score:
     def _begin(self, row: list[int], steps: int) -> None:
         """A bar begins: from here on, places are counted from ``steps`` after the last bar's beginning."""
         self._move(row, 0)
+        row[BARS] += steps > 0
         for end in range(VOICES + END, len(row), VOICE):
             row[end] = max(row[end] - steps, 0)
 
@@ -148,6 +156,9 @@ class Score:
             highest,
             *others,
             self._towards(end, row) if sounding else -1,
+            row[BARS],
+            row[NOW],
+            row[PART],
             min(row[PART], self.voices) + 1,
             min(row[NOW], LONGEST) + 1,
         ]
@@ -155,7 +166,8 @@ class Score:
         facts.append(interval(own, highest))
         for pitch, length in zip(pitches, left, strict=True):
             facts += [pitch + 1, min(length, LONGEST) + 1, interval(own, pitch)]
-        return facts
+        phrase, bar = divmod(row[BARS] - row[FIRST], PHRASE) if row[FIRST] >= 0 else (-1, -1)
+        return [*facts, bar + 1, min(phrase, MOST_PHRASES - 1) + 1]
 
     def _towards(self, end: int, row: list[int]) -> int:
         """The token that comes first on the way to a place after the present one."""

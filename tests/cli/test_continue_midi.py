@@ -108,6 +108,17 @@ def test_variations_differ_and_repeat(prompt: Path, run: Path, tmp_path: Path):
     assert (tmp_path / "a-2.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
 
 
+def test_takes_are_chosen_from_where_a_tail_like_the_prompt_is_asked_for(prompt: Path, run: Path, tmp_path: Path):
+    made = {}
+    for name, options in {"plain": (), "four": ("--takes", 4), "one": ("--takes", 1)}.items():
+        for temperature in (1, 0.9):
+            out = tmp_path / f"{name}-{temperature}.mid"
+            invoke(prompt, "-o", out, "--run", run, "--bars", 4, "--temperature", temperature, *options)
+            made[name, temperature] = out.read_bytes()
+    assert made["plain", 1] == made["four", 1] != made["one", 1]
+    assert made["plain", 0.9] == made["four", 0.9] == made["one", 0.9]
+
+
 def test_without_a_run_the_prompt_teaches_and_says_so(prompt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(continuing_tunes, "ON_THE_PROMPT", TINY)
     with pytest.warns(AudioWarning, match="prompt's own 80 notes"):

@@ -33,10 +33,11 @@ class Anything(Model):
 
     def start(self, prompt: Tensor) -> State:
         assert prompt.shape[0] == 1
-        return prompt.shape[1]
+        return prompt[:, -1:]
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        return draw(torch.zeros(1, self.size), sampling), state + 1
+        token = draw(torch.zeros(len(state), self.size), sampling)
+        return token, token[:, None]
 
 
 @pytest.fixture(params=sorted(TOKENIZERS))

@@ -36,12 +36,14 @@ def test_the_score_is_what_the_decoder_reads(tune: Tune):
     scheme, voices = events(), 3
     tokens = scheme.encode(tune)
     score, decoder = Score(scheme.vocabulary, voices), scheme.decoder()
-    facts, anchors, _, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
+    facts, anchors, _, places, _ = score.read(torch.from_numpy(tokens)[None], score.start(1))
     compared = 0
-    for token, told, measured in zip(tokens.tolist(), facts[0].tolist(), anchors[0].tolist(), strict=True):
+    read = zip(tokens.tolist(), facts[0].tolist(), anchors[0].tolist(), places[0].tolist(), strict=True)
+    for token, told, measured, place in read:
         decoder.push(token)
         if decoder.bar < 0 or decoder.pitch is not None:
             continue
+        assert place == [decoder.bar + 1, decoder.tick - decoder.bar_start, decoder.part]
         assert told[0] == min(decoder.part, voices) + 1
         assert told[1] == min(decoder.tick - decoder.bar_start, LONGEST) + 1
         for voice in range(voices):
@@ -66,7 +68,7 @@ def test_the_next_note_to_end_and_the_voice_that_waits():
     score = Score(scheme.vocabulary, 2)
     names = "part 0,program 0,part 1,program 0,bar,meter 4/4,part 0,pitch 72,duration 24,part 1,pitch 60,duration 48"
     tokens = [scheme.ids[name] for name in ["start", *names.split(","), "position 24"]]  # type: ignore[attr-defined]
-    facts, _, due, _ = score.read(torch.tensor([tokens]), score.start(1))
+    facts, _, due, _, _ = score.read(torch.tensor([tokens]), score.start(1))
     assert [scheme.vocabulary[token] for token in due[0, -2:].tolist()] == ["position 24", "position 48"]
     tokens += [scheme.ids[name] for name in ("part 0", "pitch 74", "duration 72", "position 48")]  # type: ignore[attr-defined]
     assert scheme.vocabulary[int(score.read(torch.tensor([tokens]), score.start(1))[2][0, -1])] == "bar"
@@ -84,7 +86,7 @@ def test_moves_are_weighed_by_where_they_lead():
     names = "start,part 0,program 0,part 1,program 0,bar,meter 4/4,part 0,pitch 72,duration 24,part 1,pitch 60"
     names += ",duration 48,position 24"
     tokens = torch.tensor([[scheme.ids[name] for name in names.split(",")]])  # type: ignore[attr-defined]
-    (sung, _) = hints.read(tokens)[1]
+    sung = hints.read(tokens)[1][0]
     assert sung is not None
     context = torch.zeros(1, tokens.shape[1], hints.moves.in_features)
     added = hints._of_moves(context, *sung[2:])[0, -2:]
