@@ -11,7 +11,7 @@ from audiogen.errors import InputError
 from audiogen.jobs.engines import ENGINES, RUNS, tasks_of
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.results import FAILED, FINISHED, Results, finished, flaw, former_records
-from audiogen.jobs.rows import Checker, Clip, read_rows
+from audiogen.jobs.rows import READ, Checker, Clip, Row, read_rows
 from audiogen.progress import progress
 
 LEFTOVERS = (".audiogen-*.part", "*.json.part", "results.*.part")
@@ -46,11 +46,13 @@ def render(
         tell: is given a line for each row that failed or is made again.
 
     Raises:
-        InputError: an unusable job file, an unknown engine, or a folder that holds something.
+        InputError: an unusable job file, an unknown engine, a folder that holds something, or a clip that would take
+            the place of a recording.
     """
     rows = read_rows(jobs)
     if engine not in ENGINES:
         raise InputError(f"engine {engine}", "there is none of that name", f"choose from {', '.join(ENGINES)}")
+    _require_apart(rows, folder)
     _make_ready(folder, resume, force)
     former, results = former_records(folder) if resume else {}, Results(folder, rows)
     check, clips = Checker(), dict[str, Clip]()
@@ -82,6 +84,15 @@ def render(
             if found:
                 results.write()
     return results
+
+
+def _require_apart(rows: list[Row], folder: Path) -> None:
+    """Raise an InputError for a clip that would take the place of what a row reads: it would be removed first."""
+    read = {(row.folder / str(row.values[key])).resolve() for row in rows for key in READ if key in row.values}
+    for row in rows:
+        if (folder / row.name).resolve() in read:
+            cause = f"{row.label} would take the place of a recording that is read"
+            raise InputError(folder / row.name, cause, "name the row otherwise, or another folder")
 
 
 def _make_ready(folder: Path, resume: bool, force: bool) -> None:

@@ -28,6 +28,7 @@ from audiogen.vocoders.table import VOCODERS
 
 ASKED = tuple(field.name for field in dataclasses.fields(Request))
 COLUMNS = ("name", "prompt", "run", "weights", "morph", "config", *ASKED)
+READ = ("prompt", "morph")  # columns that name recordings
 BETWEEN = ";"  # several Runs, or weights, in one cell
 
 
@@ -191,7 +192,7 @@ class Checker:
         container_for(Path(row.name), request.subtype)
         runs, weights = self._runs(row)
         experiment, model = self._model(row, runs, weights)
-        prompt, morph = (row.folder / str(values[key]) if key in values else None for key in ("prompt", "morph"))
+        prompt, morph = (row.folder / str(values[key]) if key in values else None for key in READ)
         assert prompt is not None
         if morph is not None and request.loop:
             raise InputError("morph", "it ends elsewhere than it began: it cannot loop", "leave out either of the two")

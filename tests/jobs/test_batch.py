@@ -252,6 +252,14 @@ class TestResuming:
         assert "its prompt, Run or settings were others" in told[0]
         assert audio_in(tmp_path / "out") != before
 
+    @pytest.mark.parametrize("how", [{"resume": True}, {"force": True}])
+    def test_no_clip_takes_the_place_of_a_recording(self, place: Path, tmp_path: Path, how: dict[str, bool]) -> None:
+        (tmp_path / "a.wav").write_bytes((place / "a.wav").read_bytes())
+        jobs = jobs_of(tmp_path, [{"prompt": "a.wav", "seconds": 0.2, "name": "a"}])
+        with pytest.raises(InputError, match=r"row 1 \(a\) would take the place"):
+            render(jobs, tmp_path, **how)
+        assert (tmp_path / "a.wav").read_bytes() == (place / "a.wav").read_bytes()
+
     def test_a_folder_in_use_is_refused(self, grid: Path, tmp_path: Path) -> None:
         (tmp_path / "mine.txt").write_text("x")
         with pytest.raises(InputError, match=r"not empty; --resume.*--force"):
