@@ -25,7 +25,10 @@ def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path 
     from audiogen.errors import InputError
     from audiogen.experiment import read_experiment
 
-    options = read_experiment(config, overrides).representation.options
+    experiment = read_experiment(config, overrides)
+    if experiment.representation.kind != "mel":
+        raise InputError(config or "representation", "tunes need no cache", "train on their folder")
+    options = experiment.representation.options
     if cache.exists() and not is_cache(cache) and not force and (cache.is_file() or any(cache.iterdir())):
         raise InputError(cache, "it exists and is no cache", "use --force to write into it, or name another")
 

@@ -12,7 +12,7 @@ from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
 @click.command("train")
 @click.argument("config", type=FILE)
 @OVERRIDES
-@click.option("--data", type=FILE, required=True, help="A folder of recordings, a cache, or one recording.")
+@click.option("--data", type=FILE, required=True, help="A folder of recordings or tunes, a cache, or one file.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the Run.")
 @click.option("--base", "base_folder", type=FILE, help="Go on from this Run: its representation and its model.")
 @TRAINING_BUDGET
@@ -32,7 +32,7 @@ def train(
 ) -> None:
     """Train a model by the YAML file CONFIG.
 
-    A folder is split by recording, one recording in time. Losses, pictures and audio land in RUN/tensorboard.
+    A folder is split by recording or tune, a single one in time. Losses, pictures and audio land in RUN/tensorboard.
     KEY=VALUE overrides the configuration, for example training.steps=2000.
     """
     from audiogen.errors import InputError
@@ -50,8 +50,9 @@ def train(
     from audiogen.run import Run
     from audiogen.training.fit import train as train_run
 
-    source = read(data) if data.is_file() else data
     base = Run.open(base_folder) if base_folder is not None else None
+    heard = (base.experiment if base else experiment).representation.kind == "mel"
+    source = read(data) if heard and data.is_file() else data
     run = train_run(experiment, source, out, budget, resume, device, base)
     click.echo(f"{out}: {run.metrics['steps']} steps, best at {run.metrics['best_step']}")
     if budget is not None:

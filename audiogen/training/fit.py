@@ -71,13 +71,14 @@ def train(
         base: what to go on from: its Model and its Representation take the place of the experiment's.
 
     Raises:
-        InputError: unusable data, a device that is not there, values out of range, a loss that is no number,
-        or
-            another experiment or other data than that of the training to be resumed.
+        InputError: unusable data, a device that is not there, values out of range, a loss that is no number, a base
+            that is no vocoder's, or another experiment or other data than that of the training to be resumed.
     """
     started = time.monotonic()
     where = pick_device(device)
     if base is not None:
+        if experiment.training.task == "vocoder":
+            raise InputError("--base", "a vocoder goes on from no Model", "name weights: vocoder_training.start=RUN")
         experiment = replace(experiment, representation=base.experiment.representation, model=base.experiment.model)
     experiment = decided(checked(experiment), data.channels if isinstance(data, Recording) else 1)
     checkpoint = None

@@ -70,8 +70,9 @@ class MelLessons(Lessons):
         return found
 
     def fingerprint(self) -> str:
-        digest = hashlib.sha256()
-        for tensor in self.representation.tensors().values():
+        digest = hashlib.sha256(repr(sorted(self.split.items())).encode())
+        # The centres as well: a representation that comes from a base says nothing of these recordings.
+        for tensor in (*self.representation.tensors().values(), self.windows.centres):
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 

@@ -20,6 +20,7 @@ from audiogen.cli.train import train
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.run import Run
+from tests.tunes import wandering
 
 Tiny = Callable[..., Experiment]
 Texture = Callable[..., Recording]
@@ -81,6 +82,30 @@ def test_a_run_goes_on_from_another(config: Path, recordings: Path, tmp_path: Pa
     assert all((one[name] - same[name]).abs().max() < 1e-6 for name in one)
     for name, tensor in before.representation.tensors().items():
         assert tensor.equal(after.representation.tensors()[name])
+
+
+def test_one_tune_is_trained_on(tmp_path: Path):
+    pytest.importorskip("mido")
+    from audiogen.representation.midi import write_midi
+
+    write_midi(tmp_path / "tune.mid", wandering(0))
+    config = Path(__file__).parents[2] / "configs" / "midi" / "rnn.yaml"
+    small = ("training.steps=2", "model.backbone.hidden=8", "training.window=64", "training.listen_every=0")
+    done = invoke(train, config, "--data", tmp_path / "tune.mid", "-o", tmp_path / "run", *small)
+    assert "2 steps" in done.stdout
+    assert Run.open(tmp_path / "run").experiment.representation.kind == "midi"
+
+
+def test_what_a_training_cannot_begin_with_is_named(config: Path, recordings: Path, tmp_path: Path):
+    base, out = tmp_path / "base", tmp_path / "run"
+    invoke(train, config, "--data", recordings / "0.wav", "-o", base, "training.steps=1")
+    vocoder = ("vocoder=neural", "training.task=vocoder")
+    with pytest.raises(InputError, match=r"vocoder_training\.start"):
+        invoke(train, config, "--data", recordings / "0.wav", "-o", out, "--base", base, *vocoder)
+    tunes = Path(__file__).parents[2] / "configs" / "midi" / "lstm.yaml"
+    with pytest.raises(InputError, match="tunes need no cache"):
+        invoke(prepare, recordings, "-o", out, "--config", tunes)
+    assert not out.exists()
 
 
 def test_bad_input_is_named(config: Path, recordings: Path, tmp_path: Path):

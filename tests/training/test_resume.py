@@ -20,6 +20,8 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.training.callbacks import Checkpoints, Ending
 from audiogen.training.fit import train
+from audiogen.training.material import of_recording
+from audiogen.training.mel_lessons import MelLessons
 
 Tiny = Callable[..., Experiment]
 Texture = Callable[..., Recording]
@@ -219,3 +221,12 @@ def test_training_anew_removes_what_was_there(
     # A later --resume must not take the old Run for the new one's end.
     assert not (tmp_path / "metrics.json").exists()
     assert len(list((tmp_path / "tensorboard").glob("events*"))) == 1
+
+
+def test_the_fingerprint_is_of_what_is_trained_on_even_after_a_base(tiny: Tiny, texture: Texture):
+    experiment = tiny("representation.channels=1")
+    options, shares = experiment.representation.options, experiment.training.shares
+    first, other = (of_recording(texture(2.0, seed), options, shares) for seed in range(2))
+    representation = MelLessons(first, experiment).representation
+    same, again, changed = (MelLessons(one, experiment, representation) for one in (first, first, other))
+    assert same.fingerprint() == again.fingerprint() != changed.fingerprint()
