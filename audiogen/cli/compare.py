@@ -6,20 +6,20 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE
+from audiogen.cli.options import DEVICE, FILE, FORCE, Number
 
 
 @click.command("compare")
 @click.argument("configs", nargs=-1, required=True, type=FILE, metavar="CONFIG...")
 @click.option("--data", type=FILE, required=True, help="Tunes or recordings: a folder, MAESTRO, MusicNet, Nottingham.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the report.")
-@click.option("--budget", type=click.FloatRange(1), default=90.0, show_default=True, help="Seconds of each training.")
+@click.option("--budget", type=Number(1), default=90.0, show_default=True, help="Seconds of each training.")
 @click.option("--seeds", type=click.IntRange(1, 99), default=2, show_default=True, help="Trainings of each CONFIG.")
 @click.option("--prompts", type=click.IntRange(1), default=4, show_default=True, help="Test pieces to continue.")
-@click.option("--prompt-seconds", type=click.FloatRange(0.5), default=10.0, show_default=True, help="Given of each.")
-@click.option("--seconds", type=click.FloatRange(0.5), default=10.0, show_default=True, help="Asked for.")
+@click.option("--prompt-seconds", type=Number(0.5), default=10.0, show_default=True, help="Given of each.")
+@click.option("--seconds", type=Number(0.5), default=10.0, show_default=True, help="Asked for.")
 @click.option(
-    "--minutes", type=click.FloatRange(0.05), default=10.0, show_default=True, help="Most sound to learn from."
+    "--minutes", type=Number(0.05), default=10.0, show_default=True, help="Most sound to learn from."
 )
 @DEVICE
 @FORCE
@@ -29,16 +29,12 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
     Tunes are rendered for the configurations of sound; what those of notes write is rendered, too. A loop, a repetition
     and a Markov chain stand beside them. A comparison that was cut off goes on where it was when it is asked for again.
     """
-    import shutil
-
     from audiogen.errors import InputError
     from audiogen.jobs.comparing import SETTINGS, Settings, compare
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is no comparison", "name another folder")
-    if force and (out / SETTINGS).is_file():
-        shutil.rmtree(out)
-    found = compare(configs, data, out, Settings(**asked), device)  # type: ignore[arg-type]
+    found = compare(configs, data, out, Settings(**asked), device, force)  # type: ignore[arg-type]
     for told in found:
         texture, nats = (told[name]["mean"] for name in ("texture", "nats_per_note"))
         parts = [told["candidate"]]

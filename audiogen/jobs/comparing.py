@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from audiogen.audio import read, write
@@ -55,11 +56,12 @@ class Settings:
 
 
 def compare(
-    configs: Sequence[Path], data: Path, out: Path, settings: Settings, device: str = "auto"
+    configs: Sequence[Path], data: Path, out: Path, settings: Settings, device: str = "auto", force: bool = False
 ) -> list[dict[str, Any]]:
     """Train each configuration with each seed, let all continue the same prompts, and report.
 
-    What is there already, from an earlier comparison with the same settings that was cut off, is not done again.
+    What is there already, from an earlier comparison with the same settings that was cut off, is not done again, unless
+    by ``force``, which also takes the place of another comparison.
 
     Returns:
         The summary: for each candidate each measure's mean and standard deviation over seeds.
@@ -68,9 +70,17 @@ def compare(
         InputError: unusable configurations or data, or another comparison in ``out``.
     """
     experiments = _named(configs)
-    _begin(out, experiments, data, settings)
+    said = _said(experiments, data, settings)
+    if not force:
+        _refuse_another(out, said)
     pieces = read_pieces(data, settings.prompts)
     prompts = prompts_of(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
+    _require_notes(experiments, prompts)
+    # Not before it is known that there is something to compare.
+    if force and (out / SETTINGS).is_file():
+        rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / SETTINGS, dump_json(said))
     work = _Work(out, pieces, prompts, settings, device)
     total = (len(experiments) + len(BASELINES) + 1) * settings.seeds
     with progress(total, "comparing", "candidate") as bar:
@@ -110,8 +120,6 @@ class _Work:
         from audiogen.training.fit import train
 
         of_notes = experiment.representation.kind == "midi"
-        if of_notes and not self.noted:
-            raise InputError(name, "the test pieces have no notes", "compare audio configurations only")
         training = replace(experiment.training, seed=seed, shares=Shares(experiment.training.shares.validation, 0.0))
         folder = self.out / "data" / ("tunes" if of_notes else "recordings")
         if of_notes:
@@ -160,7 +168,7 @@ class _Work:
             started = time.monotonic()
             made = heard(candidate(prompt, self.settings.seconds, seed), prompt)
             row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
-            row |= measured(made, prompt, self.judges[prompt.name], self._runs_of_notes() if made.tune else None)
+            row |= measured(made, self.judges[prompt.name], self._runs_of_notes() if made.tune else None)
             row["seconds"] = round(time.monotonic() - started, 3)
             self._keep(row, made)
         self.runs[f"{name}/{seed}"] = told | {"note_distance": self._note_distance(name, seed)}
@@ -221,19 +229,24 @@ def _named(configs: Sequence[Path]) -> dict[str, Experiment]:
     return {name: read_experiment(path) for name, path in zip(named, configs, strict=True)}
 
 
-def _begin(out: Path, experiments: dict[str, Experiment], data: Path, settings: Settings) -> None:
-    """Make ``out`` that of this comparison, or find that it is."""
-    said = asdict(settings) | {
-        "data": str(data.resolve()),
-        "configs": {k: dump_yaml(v) for k, v in experiments.items()},
-    }
+def _said(experiments: dict[str, Experiment], data: Path, settings: Settings) -> dict[str, Any]:
+    """What a comparison is of."""
+    configs = {name: dump_yaml(experiment) for name, experiment in experiments.items()}
+    return asdict(settings) | {"data": str(data.resolve()), "configs": configs}
+
+
+def _refuse_another(out: Path, said: dict[str, Any]) -> None:
+    """Raise an InputError if ``out`` is that of another comparison."""
     told = out / SETTINGS
-    if told.is_file():
-        if json.loads(told.read_text("utf-8")) != said:
-            raise InputError(out, "another comparison began there", "name another folder, or use --force")
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(told, dump_json(said))
+    if told.is_file() and json.loads(told.read_text("utf-8")) != said:
+        raise InputError(out, "another comparison began there", "name another folder, or use --force")
+
+
+def _require_notes(experiments: dict[str, Experiment], prompts: Sequence[Prompt]) -> None:
+    """Raise an InputError if notes are to be predicted and a prompt has none."""
+    for name, experiment in experiments.items():
+        if experiment.representation.kind == "midi" and any(prompt.tune is None for prompt in prompts):
+            raise InputError(name, "the test pieces have no notes", "compare audio configurations only")
 
 
 def _lines(path: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,9 +98,7 @@ def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Pat
                 break
             out = folder / f"{file_name(item)}.wav"
             if not out.exists():
-                part = out.with_suffix(".part.wav")
-                write(part, sound_of(item), "PCM_16")
-                os.replace(part, out)
+                write(out, sound_of(item), "PCM_16")
             length = read(out).seconds
             seconds += length
             bar.update(length)

@@ -15,7 +15,6 @@ from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import distances, melodic
 from audiogen.jobs.comparing_candidates import Made
-from audiogen.jobs.comparing_data import Prompt
 from audiogen.representation.midi import Tune
 
 ROW_MEASURES = ("texture", "copied", "looped", "longest_run")
@@ -34,7 +33,7 @@ MEASURES = {
 """Each measure, in words."""
 
 
-def measured(made: Made, prompt: Prompt, judge: Judge, index: RunIndex | None) -> dict[str, float | None]:
+def measured(made: Made, judge: Judge, index: RunIndex | None) -> dict[str, float | None]:
     """The measures of one tail; None where one cannot be taken."""
     texture, copied, looped = judge.texture(made.sound), judge.copying(made.sound), judge.looping(made.sound)
     notes = made.tune is not None and index is not None and len(melodic(made.tune)) > 0

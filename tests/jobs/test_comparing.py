@@ -109,6 +109,7 @@ def test_recordings_alone_are_compared_as_sound(configs: list[Path], tmp_path: P
     short = (*SHORT[:3], 1, *SHORT[4:])
     with pytest.raises(InputError, match="no notes"):
         invoke(configs[1], "--data", folder, "-o", tmp_path / "a", *short)
+    assert not (tmp_path / "a").exists(), "nothing is trained first, and the folder stays free for a better try"
     invoke(configs[0], "--data", folder, "-o", tmp_path / "b", *short)
     found = json.loads((tmp_path / "b" / "results.json").read_text())
     assert [told["candidate"] for told in found["summary"]] == ["sound", "loop"]
@@ -119,6 +120,13 @@ def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tm
         invoke(configs[0], configs[0], "--data", tunes, "-o", tmp_path / "report")
     with pytest.raises(InputError, match="no test piece lasts"):
         invoke(configs[1], "--data", tunes, "-o", tmp_path / "report", "--seconds", 5000)
+    assert not (tmp_path / "report").exists()
+    earlier = tmp_path / "earlier" / "settings.json"
+    earlier.parent.mkdir()
+    earlier.write_text("{}")
+    with pytest.raises(InputError, match="no test piece lasts"):
+        invoke(configs[1], "--data", tunes, "-o", earlier.parent, "--seconds", 5000, "--force")
+    assert earlier.read_text() == "{}", "what is to be replaced stays until there is something better"
     with pytest.raises(InputError, match="it exists and is no comparison"):
         invoke(configs[1], "--data", tunes, "-o", tunes)
 
@@ -192,7 +200,7 @@ def test_a_loop_is_found_to_loop():
     whole = synthetic(20.0)
     prompt = Prompt("a", whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100))
     judge = Judge(prompt.sound, prompt.real)
-    looped = measured(BASELINES["loop"](prompt, 8.0, 0), prompt, judge, None)
+    looped = measured(BASELINES["loop"](prompt, 8.0, 0), judge, None)
     assert looped["copied"] is not None
     assert looped["copied"] > 0.5
     assert looped["longest_run"] is None
