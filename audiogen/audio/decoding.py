@@ -45,9 +45,12 @@ def open_source(path: Path) -> Source:
     """Open a file by its content.
 
     Raises:
-        InputError: no such file, not readable, empty, or no audio is recognised in it.
+        InputError: no such file, not readable, empty, notes (MIDI), or no audio is recognised in it.
     """
     _require_file(path)
+    with path.open("rb") as file:
+        if file.read(4) == b"MThd":
+            raise InputError(path, "it is a MIDI file: it holds notes, not sound", "name a recording")
     try:
         return SoundfileSource(path)
     except RuntimeError as error:

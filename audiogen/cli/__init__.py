@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import click
@@ -41,6 +43,15 @@ class Lazy(click.Group):
         module = importlib.import_module(f"audiogen.cli.{COMMANDS[name][0]}")
         return getattr(module, COMMANDS[name][0])
 
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise InputError(args[0], "there is no such command", f"{hint}choose from {', '.join(COMMANDS)}")
+        return super().resolve_command(context, args)
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -63,10 +74,10 @@ def main() -> None:
     # and the same seed gives the same bytes whatever the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="audiogen", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
-        _say("error", error.format_message())
+        _say("error", error.format_message().rstrip(".") + _cure(error))
         sys.exit(2)
     except InputError as error:
         _say("error", str(error))
@@ -83,6 +94,15 @@ def main() -> None:
         text = " ".join(str(error).split()) or "no message"
         _say("failed", f"{type(error).__name__}: {text} (AUDIOGEN_TRACEBACK=1 shows where)")
         sys.exit(1)
+
+
+def _cure(error: click.ClickException) -> str:
+    """Where to look after a misused option."""
+    dashed = [argument for argument in sys.argv[1:] if argument.startswith("-") and Path(argument).exists()]
+    if isinstance(error, click.NoSuchOption) and dashed:
+        return f"; write ./{dashed[0]} for the file"
+    context = getattr(error, "ctx", None)
+    return f"; `{context.command_path} --help` lists what there is" if context is not None else ""
 
 
 def _say(kind: str, text: str) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from audiogen.cli.filling import drawing_options
-from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite
+from audiogen.cli.filling import drawing_options, require_suffix
+from audiogen.cli.options import FILE, FORCE, places, require_input
 
 
 @click.command("accompany")
@@ -27,10 +27,12 @@ def accompany(
     The Run decides what it sounds like: one that has learned four-part chorales (audiogen train
     configs/midi/lstm.yaml --data FOLDER -o RUN) adds alto, tenor and bass. Beside OUT, OUT.json says what was done.
     """
+    require_input(melody)
+    places(out, melody, force=force)
+    require_suffix(out)
+
     from audiogen.jobs.filling_tunes import Drawing, accompany
-    from audiogen.jobs.naming import sidecar_of
     from audiogen.run import Run
 
-    refuse_to_overwrite(out, sidecar_of(out), force=force)
     told = accompany(melody, out, parts, program, Run.open(run_folder), Drawing(**asked))
     click.echo(f"{out}: {told['added']['notes']} notes in {parts} parts added")

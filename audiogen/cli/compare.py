@@ -18,9 +18,7 @@ from audiogen.cli.options import DEVICE, FILE, FORCE, Number
 @click.option("--prompts", type=click.IntRange(1), default=4, show_default=True, help="Test pieces to continue.")
 @click.option("--prompt-seconds", type=Number(0.5), default=10.0, show_default=True, help="Given of each.")
 @click.option("--seconds", type=Number(0.5), default=10.0, show_default=True, help="Asked for.")
-@click.option(
-    "--minutes", type=Number(0.05), default=10.0, show_default=True, help="Most sound to learn from."
-)
+@click.option("--minutes", type=Number(0.05), default=10.0, show_default=True, help="Most sound to learn from.")
 @DEVICE
 @FORCE
 def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force: bool, **asked: float | int) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
-from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, handle_options, refuse_to_overwrite
+from audiogen.cli.filling import require_suffix
+from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, handle_options, places, require_input
+from audiogen.jobs.naming import sidecar_of
 
 if TYPE_CHECKING:
     from audiogen.experiment import Experiment
@@ -64,10 +66,15 @@ def continue_(
     Beside OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE
     overrides the configuration, for example training.steps=200.
     """
-    from audiogen.audio import Writer
     from audiogen.errors import InputError
+
+    read = (prompt, config, asked["morph"])
+    require_input(*read)
+    outs = places(out, *read, force=force, variations=variations)
+
+    from audiogen.audio import Writer
+    from audiogen.devices import pick_device
     from audiogen.experiment import read_experiment
-    from audiogen.jobs.naming import sidecar_of, variations_of
     from audiogen.vocoders.table import VOCODERS
 
     if run_folders and (config is not None or overrides or budget is not None):
@@ -76,8 +83,9 @@ def continue_(
         raise InputError(
             f"vocoder {asked['vocoder']}", "there is none of that name", f"choose from {', '.join(VOCODERS)}"
         )
-    outs = variations_of(out, variations)
-    refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
+    pick_device(device)
+    if is_midi(prompt):
+        require_suffix(out)
     if not (is_midi(prompt) and is_midi(out)):
         Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
     if is_midi(prompt):
@@ -115,4 +123,6 @@ def continue_sound(
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     sidecars = continue_variations(recording, wanted, run, experiment, budget, device, said, toward)
     for path, sidecar in zip(outs, sidecars, strict=True):
-        click.echo(f"{path}: {sidecar['length'] / sidecar['sample_rate']:.2f} s")
+        new = sidecar["length"] - sidecar["join_sample"]
+        seconds, added = (length / sidecar["sample_rate"] for length in (sidecar["length"], new))
+        click.echo(f"{path}: {seconds:.2f} s, {added:.2f} s of it new; {sidecar_of(path).name} says more")

@@ -9,15 +9,17 @@ from typing import Any
 
 import click
 
+from audiogen.cli.options import Number
+
 PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01}
 """What is meant where nothing is asked for: as in `audiogen.jobs.continuing_tunes.TuneRequest`."""
 OPTIONS = (
     click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
     click.option("--top-k", type=click.IntRange(min=0), default=0, help="MIDI: draw from this many likeliest tokens."),
-    click.option("--top-p", type=click.FloatRange(0, 1), default=1.0, help="MIDI: draw from this likeliest share."),
+    click.option("--top-p", type=Number(0, 1), default=1.0, help="MIDI: draw from this likeliest share."),
     click.option(
         "--min-p",
-        type=click.FloatRange(0, 1),
+        type=Number(0, 1),
         default=PLAIN["min_p"],
         show_default=True,
         help="MIDI: least likelihood, as a share of the likeliest token's.",

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite
+from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite, require_input
+from audiogen.errors import InputError
 
 if TYPE_CHECKING:
     from audiogen.evaluation.report import Evaluation
@@ -31,6 +32,9 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     Texture distance: 1.00 is as close to the real audio as another real stretch of it. With -o, DIR gets
     report.html, blind.html (a blind listening test), evaluation.json and evaluation.csv.
     """
+    require_input(output, reference, prompt)
+    if folder is not None and folder.is_file():
+        raise InputError(folder, "it is a file", "name a folder for the report")
     if folder is not None:
         refuse_to_overwrite(*(folder / name for name in WRITTEN), force=force)
 
@@ -56,6 +60,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         found.write(folder)
         write_report(folder / "report.html", output, reference, sounds, found, seed)
         write_blind(folder / "blind.html", output.name, sounds, seed)
+        click.echo(f"\nreport: {folder / 'report.html'}\nblind test: {folder / 'blind.html'}")
 
 
 def lines(found: Evaluation) -> Iterator[str]:

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from audiogen.cli.filling import drawing_options
-from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite
+from audiogen.cli.filling import drawing_options, require_suffix
+from audiogen.cli.options import FILE, FORCE, places, require_input
 
 
 @click.command("infill")
@@ -24,13 +24,16 @@ def infill(tune: Path, out: Path, bars: str, run_folder: Path | None, force: boo
     All other notes stay as they are. Without --run, a Markov chain learns from the other bars. Beside OUT, OUT.json
     says what was done.
     """
+    require_input(tune)
+    places(out, tune, force=force)
+    require_suffix(out)
+    chosen = bars_of(bars)
+
     from audiogen.jobs.filling_tunes import Drawing, infill
-    from audiogen.jobs.naming import sidecar_of
     from audiogen.run import Run
 
-    refuse_to_overwrite(out, sidecar_of(out), force=force)
     run = Run.open(run_folder) if run_folder is not None else None
-    told = infill(tune, out, bars_of(bars), run, Drawing(**asked))
+    told = infill(tune, out, chosen, run, Drawing(**asked))
     click.echo(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
 
 
@@ -38,11 +41,16 @@ def bars_of(text: str) -> tuple[int, int]:
     """``"9-12"`` -> (9, 12); ``"9"`` -> (9, 9).
 
     Raises:
-        InputError: it is neither.
+        InputError: it is neither, or ends before it begins.
     """
     from audiogen.errors import InputError
 
+    cure = "write the first and the last one, for example 9-12"
     first, dash, last = text.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()):
-        raise InputError("--bars", f"{text} names no bars", "write the first and the last one, for example 9-12")
+        raise InputError("--bars", f"{text} names no bars", cure)
+    if last and int(last) < int(first):
+        raise InputError(
+            "--bars", f"{text} ends before it begins", "write the first and the last one, for example 9-12"
+        )
     return int(first), int(last or first)

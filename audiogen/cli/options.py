@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,27 @@ from typing import Any
 import click
 
 from audiogen.errors import InputError
+from audiogen.jobs.naming import sidecar_of, variations_of
+
+
+class Number(click.FloatRange):
+    """A number of a range; NaN and infinity, which a range lets pass, are none."""
+
+    name = "number"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        number = float(super().convert(value, parameter, context))
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number.", parameter, context)
+        return number
+
 
 DEVICE = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
 FORCE = click.option("--force", is_flag=True, help="Overwrite what is there.")
-TRAINING_BUDGET = click.option(
-    "--budget", type=click.FloatRange(min=0, min_open=True), help="Most seconds of training."
-)
-BUDGET = click.option("--budget", type=click.FloatRange(min=0), help="Most seconds of training; 0 for none.")
+TRAINING_BUDGET = click.option("--budget", type=Number(min=0, min_open=True), help="Most seconds of training.")
+BUDGET = click.option("--budget", type=Number(min=0), help="Most seconds of training; 0 for none.")
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."
@@ -43,3 +56,32 @@ def refuse_to_overwrite(*paths: Path, force: bool) -> None:
     for path in paths:
         if path.exists() and not force:
             raise InputError(path, "it exists already", "use --force to overwrite it, or name another")
+
+
+def places(out: Path, *read: Path | None, force: bool, variations: int = 1) -> list[Path]:
+    """``out``, or one file for each of its variations, once it is sure that they and their sidecars may be written."""
+    outs = variations_of(out, variations) if out.name else [out]
+    for path in outs:
+        require_output(path, *read)
+    refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
+    return outs
+
+
+def require_input(*paths: Path | None) -> None:
+    """Raise an InputError for the first file that is not there; said before the libraries that would read it load."""
+    for path in paths:
+        if path is not None and not path.exists():
+            raise InputError(path, "there is no such file", "check the name")
+        if path is not None and path.is_dir():
+            raise InputError(path, "it is a folder", "name one file in it")
+
+
+def require_output(out: Path, *read: Path | None) -> None:
+    """Raise an InputError for a file that cannot be written, or that would take the place of one that is ``read``."""
+    if out.is_dir():
+        raise InputError(out, "it is a folder", "name a file in it")
+    if not out.parent.is_dir():
+        raise InputError(out, "its folder does not exist", f"create {out.parent} first")
+    for path in read:
+        if path is not None and out.exists() and path.exists() and out.samefile(path):
+            raise InputError(out, "it is what is read, and would be lost", "name another file")

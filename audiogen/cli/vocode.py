@@ -6,7 +6,16 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, SEED, refuse_to_overwrite
+from audiogen.cli.options import (
+    DEVICE,
+    FILE,
+    FORCE,
+    OVERRIDES,
+    SEED,
+    refuse_to_overwrite,
+    require_input,
+    require_output,
+)
 
 
 @click.command("vocode")
@@ -35,12 +44,15 @@ def vocode(
     The output has the length, rate and channels of IN. IN may also be a .npy file of log-mel frames, [time, 128] or
     [channels, time, 128]. KEY=VALUE sets an option of the vocoder, for example iterations=32 or weights=FOLDER.
     """
+    require_input(path, source)
+    require_output(out, path, source)
+    refuse_to_overwrite(out, force=force)
+
     from audiogen.audio import Writer
     from audiogen.vocoders.table import find
 
     if vocoder is not None:
         find(vocoder)
-    refuse_to_overwrite(out, force=force)
     Writer(out, 44100, 1, subtype)  # refuses an impossible name before any work is done
 
     from audiogen.jobs.vocoding import vocode as vocode_file

@@ -53,9 +53,15 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
         assert label in text
     assert "beats noise: " in text
     assert "not held against loop: " in text
-    assert text.splitlines()[-1].startswith("beats ")
+    told = text.splitlines()[:-3]
+    assert told[-1].startswith("beats ")
+    assert text.splitlines()[-3:] == [
+        "",
+        f"report: {tmp_path / 'report.html'}",
+        f"blind test: {tmp_path / 'blind.html'}",
+    ]
     tree = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
-    assert tree["verdicts"] == text.splitlines()[-len(tree["verdicts"]) :]
+    assert tree["verdicts"] == told[-len(tree["verdicts"]) :]
     with (tmp_path / "evaluation.csv").open(encoding="utf-8") as file:
         assert [row["candidate"] for row in csv.DictReader(file)] == ["output", "real", *BASELINES]
 

@@ -1,0 +1,83 @@
+"""What every command does with a slip of the hand: one line that says file, cause and cure, and nothing is lost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from audiogen.cli import main
+from audiogen.representation.midi import write_midi
+from tests.tunes import wandering
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """``say("continue", "a.wav", ...)`` -> what the command refuses with, in a folder of a few files."""
+    for name in ("a.wav", "-dash.wav"):
+        (tmp_path / name).write_bytes(b"sound")
+    write_midi(tmp_path / "tune.mid", wandering(1, 20, parts=2))
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> str:
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        monkeypatch.setattr(sys, "argv", ["audiogen", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert (ended.value.code, said.out) == (2, "")
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+        (line,) = said.err.splitlines()
+        return line.removeprefix("audiogen: error: ")
+
+    return run
+
+
+OVERWRITING = [
+    ("continue", "a.wav", "-o", "a.wav"),
+    ("continue", "./a.wav", "-o", "folder/../a.wav"),
+    ("continue", "tune.mid", "--morph", "a.wav", "-o", "a.wav"),
+    ("infill", "tune.mid", "--bars", "1", "-o", "tune.mid"),
+    ("accompany", "tune.mid", "--run", "run", "-o", "tune.mid"),
+    ("vocode", "a.wav", "-o", "a.wav"),
+    ("vocode", "tune.mid", "--source", "a.wav", "-o", "a.wav"),
+]
+
+
+@pytest.mark.parametrize("arguments", OVERWRITING, ids=" ".join)
+def test_what_is_read_is_never_overwritten(say, arguments: tuple[str, ...]) -> None:
+    for force in ((), ("--force",)):
+        assert say(*arguments, *force).endswith("it is what is read, and would be lost; name another file")
+
+
+SLIPS = [
+    (("continue", "none.wav", "-o", "b.wav"), "none.wav: there is no such file; check the name"),
+    (("continue", "folder", "-o", "b.wav"), "folder: it is a folder; name one file in it"),
+    (("continue", "a.wav", "-o", "."), ".: it is a folder; name a file in it"),
+    (("continue", "a.wav", "-o", "none/b.wav"), "none/b.wav: its folder does not exist; create none first"),
+    (("infill", "tune.mid", "-o", "none/b.mid", "--bars", "1"), "none/b.mid: its folder does not exist"),
+    (("infill", "tune.mid", "-o", "b.txt", "--bars", "1"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
+    (("infill", "tune.mid", "-o", "b.mid", "--bars", "4-3"), "--bars: 4-3 ends before it begins; write"),
+    (("continue", "tune.mid", "-o", "b.txt"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
+    (("evaluate", "tune.mid", "--reference", "a.wav"), "tune.mid: it is a MIDI file: it holds notes, not sound; name"),
+    (("evaluate", "a.wav", "--reference", "a.wav", "-o", "a.wav"), "a.wav: it is a file; name a folder"),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "nan"), "Invalid value for '--budget': nan is no number; `"),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "inf"), "Invalid value for '--budget': inf is no number; `"),
+    (("continue", "a.wav"), "Missing option '-o' / '--output'; `audiogen continue --help` lists what there is"),
+    (("continue", "-dash.wav", "-o", "b.wav"), "No such option '-d'; write ./-dash.wav for the file"),
+    (("contine", "a.wav"), "contine: there is no such command; did you mean continue? choose from demo, "),
+    (("--frobnicate",), "No such option '--frobnicate'; `audiogen --help` lists what there is"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), SLIPS)
+def test_slips(say, arguments: tuple[str, ...], told: str) -> None:
+    assert say(*arguments).startswith(told)
+
+
+def test_a_device_that_is_not_there(say, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    told = say("continue", "a.wav", "-o", "b.wav", "--budget", "0", "--device", "cuda")
+    assert told == "device cuda: no CUDA device was found; use --device cpu or auto"
