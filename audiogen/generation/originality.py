@@ -1,14 +1,21 @@
-"""Would what sounds next make the last half second a copy? One loud event, laid where it was, is enough for that."""
+"""Would what sounds next make the last half second a copy, or a repetition? One loud event in its place is enough.
+
+A copy is of the source, a repetition of the tail itself: where the loudest gust has a handful of places to come from, it
+comes back with whatever is laid around it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 SECONDS = 0.5  # of the tail that are held against the source, as `evaluation.copying` does
-STEP = 2  # every other band is compared
+STEP = 2  # every other band is compared with the source's
+COARSER = 4  # bands, and their means with the tail's own, which is searched everywhere
+HISTORY_SECONDS = 60.0  # of the tail that are searched
+APART = 1.0  # seconds between a half second and what may be called its repetition, as in `evaluation.copying`
 
 
 class Course:
@@ -24,6 +31,9 @@ class Course:
         self.source, self.patch = frames[:, ::STEP].contiguous(), patch
         self.length = max(round(SECONDS * frame_rate), 2 * patch)
         self.tail = self.source[:0]
+        self.coarse = torch.nn.functional.avg_pool1d(frames, COARSER, ceil_mode=True)
+        self.history = self.coarse[:0]
+        self.longest, self.apart = round(HISTORY_SECONDS * frame_rate), round(APART * frame_rate)
 
     def similarity(self, start: int, ends: Iterable[int]) -> float:
         """Largest correlation of the last half second, if the patch at ``start`` came next, with the source's.
@@ -47,6 +57,33 @@ class Course:
                 found.append(float((window * known).sum() / (norm * known.norm()).clamp(min=1e-6)))
         return max(found)
 
+    def recurrence(self, starts: Sequence[int]) -> list[float]:
+        """Largest correlation of the last half second with any of the tail a second or more before, for each patch.
+
+        Args:
+            starts: frames of the source at which the patches begin that might come next.
+
+        Returns:
+            As `similarity`.
+        """
+        past = self.history[: len(self.history) + self.patch - self.apart]
+        if len(past) < self.length:
+            return [0.0] * len(starts)
+        recent = self.history[self.patch - self.length :]
+        windows = torch.stack([torch.cat([recent, self.coarse[start : start + self.patch]]) for start in starts])
+        windows = windows - windows.mean(1, keepdim=True)
+        found = torch.nn.functional.conv1d(past.T[None], windows.mT)[0]
+        norms = windows.flatten(1).norm(dim=1, keepdim=True) * _deviations(past, self.length)
+        return [float(value) for value in (found / norms.clamp(min=1e-6)).amax(1)]
+
     def push(self, start: int) -> None:
         """The patch at ``start`` came next."""
         self.tail = torch.cat([self.tail, self.source[start : start + self.patch]])[-self.length :]
+        self.history = torch.cat([self.history, self.coarse[start : start + self.patch]])[-self.longest :]
+
+
+def _deviations(frames: Tensor, length: int) -> Tensor:
+    """Root of the summed squares about the mean of each stretch ``[time - length + 1]`` of ``[time, bands]`` frames."""
+    sums, squares = (torch.nn.functional.pad(values.cumsum(0), (0, 0, 1, 0)) for values in (frames, frames.square()))
+    sums, squares = sums[length:] - sums[:-length], squares[length:] - squares[:-length]
+    return (squares - sums.square() / length).sum(1).clamp(min=0.0).sqrt()

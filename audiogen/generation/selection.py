@@ -22,8 +22,9 @@ MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned 
 REST_SECONDS = 9.0  # for which a place of the source is not used again
 MOST_RESTING = 1 / 3  # of the source
 LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
-CANDIDATES = 8  # of which the first that makes no copy is taken
+CANDIDATES = 8  # of which the first that makes no copy and no repetition is taken
 COPY = 0.4  # correlation with half a second of the source from which on the tail would be one
+REPETITION = 0.7  # the same with half a second of the tail itself; searched everywhere, more is found by chance
 COURSE_SECONDS = 0.5  # in which no more than that may follow one course of the source, in one piece or in several
 STRETCH = 1.4  # of what is asked for about the source's mean: the nearest patch is usually one nearer to it
 WIDEST = 2.0  # times, or by so much less, that it is stretched where what was chosen varies too little, or too much
@@ -92,19 +93,18 @@ class Selection:
         return place
 
     def _original(self, distance: Tensor) -> int:
-        """The nearest place that does not make a copy of the last half second; of a few, the one that does so least."""
-        place, likest = int(distance.argmin()), 1.0
-        for near in distance.topk(min(CANDIDATES, len(distance)), largest=False).indices.tolist():
-            if distance[near] == torch.inf:
+        """The nearest place that makes the last half second no copy and no repetition; of a few, the one that does so
+        least."""
+        nearest = distance.topk(min(CANDIDATES, len(distance)), largest=False).indices.tolist()
+        places = [place for place in nearest if distance[place] < torch.inf] or nearest[:1]
+        starts = [int(self.starts[place]) for place in places]
+        now, worst = (self.drawn + 1) * self.patch, []
+        for start, recurring in zip(starts, self.course.recurrence(starts), strict=True):
+            ends = {start + self.patch, *(shift + now for shift in self.shifts)}
+            worst.append(max(self.course.similarity(start, ends) / COPY, recurring / REPETITION))
+            if worst[-1] < 1:
                 break
-            start = int(self.starts[near])
-            now = (self.drawn + 1) * self.patch
-            alike = self.course.similarity(start, {start + self.patch, *(shift + now for shift in self.shifts)})
-            if alike < likest:
-                place, likest = near, alike
-            if alike < COPY:
-                break
-        return place
+        return places[worst.index(min(worst))]
 
     def _on_course(self) -> Tensor:
         """Places that nearly go on with a recent course of the source, or with one that has lasted long enough."""

@@ -41,3 +41,23 @@ def test_level_and_colour_do_not_hide_a_copy() -> None:
     for start in range(995, 1035, PATCH):
         course.push(start)
     assert course.similarity(1035, {443}) > 0.9
+
+
+def test_a_repetition_of_the_tail_is_heard_wherever_it_came_from() -> None:
+    source = torch.randn(2000, 128, generator=torch.Generator().manual_seed(0))
+    source[1000:1043] = source[400:443] + 0.1 * torch.randn(43, 128, generator=torch.Generator().manual_seed(1))
+    course = Course(source, PATCH, RATE)
+    assert course.recurrence([0, 8]) == [0.0, 0.0]  # nothing sounded yet
+    for start in [*range(400, 448, PATCH), *range(1500, 1700, PATCH), *range(995, 1035, PATCH)]:
+        course.push(start)
+    again, another = course.recurrence([1035, 100])
+    assert again > 0.9
+    assert another == pytest.approx(35 / 43 * again, abs=0.1)  # all but the last patch is the same
+
+
+def test_within_a_second_nothing_is_a_repetition() -> None:
+    source = torch.randn(2000, 128, generator=torch.Generator().manual_seed(0))
+    course = Course(source, PATCH, RATE)
+    for start in [*range(1500, 1700, PATCH), *range(400, 448, PATCH), *range(400, 440, PATCH)]:
+        course.push(start)
+    assert course.recurrence([440])[0] < 0.5
