@@ -5,7 +5,7 @@ damaged files 18 crashed the whole process (0.6.0: none), and it keeps no channe
 
 What is decided about difficult files:
 
-- Not a Standard MIDI File, cut short, format 2, no note, over 64 MiB, over 2 million events, over 200 000
+- Not a Standard MIDI File, cut short, format 2, no note, over 16 MiB, over 2 million events, over 200 000
   quarter notes long: `InputError`.
 - SMPTE timing: the ticks are real time; the Tune has them at one steady tempo.
 - A tempo of 0 and a meter of 0/x or beyond 64ths: that change is ignored.
@@ -41,7 +41,7 @@ from audiogen.representation.midi.tune import (
     tidy_pedals,
 )
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 16 * 2**20  # the events are counted when they are in memory, where each takes 500 bytes, and here 3
 MAX_EVENTS = 2_200_000
 MAX_QUARTERS = 200_000
 DRUM_CHANNEL = 9
