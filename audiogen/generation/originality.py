@@ -1,7 +1,7 @@
 """Would what sounds next make the last half second a copy, or a repetition? One loud event in its place is enough.
 
-A copy is of the source, a repetition of the tail itself: where the loudest gust has a handful of places to come from, it
-comes back with whatever is laid around it.
+A copy is of the source, a repetition of the tail itself: where the loudest gust has a handful of places to come from,
+it comes back with whatever is laid around it.
 """
 
 from __future__ import annotations
