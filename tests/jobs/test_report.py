@@ -46,6 +46,18 @@ def test_figures_and_verdicts_are_those_of_the_evaluation(written: Path, judged:
     assert all(0 <= float(left) <= 100 for left in re.findall(r"left: ([-0-9.]+)%", written.read_text("utf-8")))
 
 
+def test_what_is_out_of_order_is_said_at_first_sight(judged: Judged, tmp_path: Path) -> None:
+    sounds, found = judged
+    write_report(tmp_path / "a.html", Path("out.wav"), Path("real.wav"), sounds, found, seed=3)
+    level = found.measures["level"] | {"difference_db": -7.25}
+    worse = replace(found, measures=found.measures | {"level": level})
+    write_report(tmp_path / "b.html", Path("out.wav"), Path("real.wav"), sounds, worse, seed=3)
+    pages = [Page((tmp_path / name).read_text("utf-8")).text for name in ("a.html", "b.html")]
+    before, after = (text.partition("Texture: how far")[0] for text in pages)
+    assert "level (-7.2 dB)" not in before
+    assert re.search(r"Listen to .*\blevel \(-7\.2 dB\)", after)
+
+
 def test_what_is_copied_is_marked_where_it_is(written: Path) -> None:
     (mark,) = [each for each in Page(written.read_text("utf-8")).all("i") if each.get("class") == "copied"]
     start, stop, place = map(
