@@ -1,6 +1,6 @@
 """Many continuations of held-out tunes by one Run: are they sound files, like real tunes, and not copied?
 
-Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--takes 4]
+Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--takes 8]
 
 FOLDER holds the tunes that the Run was trained on. Those of its validation and test parts that last for long enough are
 continued from their first bars, and the tails held against what really followed there. The column "training tunes" is
