@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
 @click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
-@click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from: 4, 1 by --budget 0 or --run, 8 of tunes.")
+@click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from: 4; 1 with --budget 0, --run; MIDI 8.")
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
 @click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
