@@ -98,8 +98,11 @@ def test_bad_input_is_named(texture: Texture, tmp_path: Path):
         with pytest.raises(InputError, match=message):
             invoke(*arguments, "-o", out)
     assert not out.exists()
+    with pytest.raises(InputError, match="it is what is read"):
+        invoke(wav, "-o", wav, "--force")
+    (tmp_path / "made.wav").touch()
     with pytest.raises(InputError, match="it exists already"):
-        invoke(wav, "-o", wav)
+        invoke(wav, "-o", tmp_path / "made.wav")
     with pytest.raises(InputError, match="unknown suffix"):
         invoke(wav, "-o", tmp_path / "out.xyz")
 
