@@ -8,11 +8,12 @@ from pathlib import Path
 from shutil import rmtree
 
 from audiogen.errors import InputError
-from audiogen.jobs.engines import ENGINES, RUNS, tasks_of
+from audiogen.jobs.engines import ENGINES, PART, RUNS, tasks_of
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.results import FAILED, FINISHED, Results, finished, flaw, former_records
 from audiogen.jobs.rows import READ, Checker, Clip, Row, read_rows
 from audiogen.progress import progress
+from audiogen.run import METRICS
 
 LEFTOVERS = (".audiogen-*.part", "*.json.part", "results.*.part")
 
@@ -104,8 +105,9 @@ def _make_ready(folder: Path, resume: bool, force: bool) -> None:
     for pattern in LEFTOVERS:
         for part in folder.glob(pattern):
             part.unlink()
-    if force and not resume:
-        rmtree(folder / RUNS, ignore_errors=True)
+    for run in (folder / RUNS).glob("*"):
+        if (force and not resume) or run.name.startswith(PART) or not (run / METRICS).is_file():
+            rmtree(run)
 
 
 def _kept(results: Results, clip: Clip, out: Path, former: dict[str, object], tell: Callable[[str], None]) -> bool:

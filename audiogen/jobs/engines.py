@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import torch
@@ -25,9 +26,9 @@ from audiogen.jobs.bookkeeping import heard_warnings
 from audiogen.jobs.continuing import Runs, Toward, continue_variations, read_prompt
 from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.rows import Clip
-from audiogen.run import METRICS, Run
+from audiogen.run import Run
 
-RUNS = "runs"
+RUNS, PART = "runs", ".part-"  # folder of the Runs that are trained, and how the names of unfinished ones begin
 TICK = 1.0  # seconds after which an engine lets its caller look at what is on disk
 
 Outcome = tuple[str, str | None]
@@ -77,7 +78,10 @@ def _in_words(error: Exception) -> str:
 
 
 def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs | None:
-    """What predicts a recording for the task's clips. What is trained is kept: nothing is ever trained twice."""
+    """What predicts a recording for the task's clips. What is trained is kept, and not trained again.
+
+    Two workers may come to train the same; the first one's Run stays, whole.
+    """
     clip = task.clips[0]
     if clip.runs:
         return _opened(clip.runs, clip.weights, source)
@@ -86,8 +90,13 @@ def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs |
 
     key = hashlib.sha256(f"{source} {task.budget}".encode()).hexdigest()
     folder = task.folder / RUNS / f"{path.stem}-{key[:12]}"
-    if not (folder / METRICS).is_file():  # what is written last
-        predictor_of(recording, clip.experiment, task.budget, task.device).save(folder)
+    if not folder.is_dir():
+        part = folder.with_name(f"{PART}{folder.name}-{os.getpid()}")
+        predictor_of(recording, clip.experiment, task.budget, task.device).save(part)
+        try:
+            part.rename(folder)
+        except OSError:
+            rmtree(part)
     return Run.open(folder)
 
 

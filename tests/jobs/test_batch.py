@@ -24,7 +24,9 @@ from audiogen.audio import Recording, read, write
 from audiogen.cli.render import render as command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, merge, to_tree
+from audiogen.jobs import engines
 from audiogen.jobs.batch import render
+from audiogen.jobs.rows import Checker, read_rows
 from audiogen.representation.hearing import hear
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run, new_model
@@ -158,8 +160,34 @@ class TestRendering:
         (tmp_path / "out/a-1.wav").unlink()
         assert len(render(jobs, tmp_path / "out", resume=True, budget=9.0).with_status("finished")) == 3
         assert len(trained) == 2  # the Run was on disk
+        runs = tmp_path / "out/runs"
+        for run in list(runs.iterdir()):
+            (run / "metrics.json").unlink()  # as a kill leaves it
+            run.rename(run.with_name(f".part-{run.name}-7"))
+        (tmp_path / "out/a-1.wav").unlink()
+        render(jobs, tmp_path / "out", resume=True, budget=9.0)
+        assert len(trained) == 3
+        assert [run.name[:2] for run in runs.iterdir()] == ["a-"]
         render(jobs, tmp_path / "out", force=True, budget=9.0)
-        assert len(trained) == 4
+        assert len(trained) == 5
+
+    def test_of_two_workers_that_train_the_same_one_run_stays(
+        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (row,) = read_rows(jobs_of(place, [{"prompt": "a.wav"}], "one.yaml"))
+        task, sound = engines.Task((Checker().clip(row),), tmp_path, None, "cpu"), read(place / "a.wav")
+        opened: list[Any] = []
+
+        def predictor(*ignored: object) -> Run:
+            if not opened:  # another worker is quicker
+                opened.append(None)
+                opened.append(engines._run_of(task, sound, place / "a.wav", "same"))
+            return untrained_run()
+
+        monkeypatch.setattr(engines, "predictor_of", predictor)
+        opened.append(engines._run_of(task, sound, place / "a.wav", "same"))
+        assert opened[1].path == opened[2].path
+        assert list((tmp_path / "runs").iterdir()) == [opened[2].path]
 
     def test_morphs_several_runs_and_handles(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
