@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+PIECE = 1024  # frames of a prompt that are read at once: an hour-long prompt passes in bounded memory
 State = Any
 """A nest of lists and tuples of tensors, each batch first; bounded in size, however many steps are taken."""
 
@@ -91,3 +92,21 @@ class FrameModel(Model):
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         frame = self.draw(state, sampling)
         return frame, self.read(state, frame)
+
+
+class ContextModel(FrameModel):
+    """A `FrameModel` that draws by what a causal map knows after the last frame: its state is that, and the map's."""
+
+    @abstractmethod
+    def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """``[batch, time, feature]``, the state before -> what is known by each frame, the state after."""
+
+    def start(self, prompt: Tensor) -> State:
+        state: State = None
+        for piece in prompt.split(PIECE, dim=1):
+            known, state = self.context(piece, state)
+        return known[:, -1], state
+
+    def read(self, state: State, frame: Tensor) -> State:
+        known, memory = self.context(frame.unsqueeze(1), state[1])
+        return known[:, -1], memory

@@ -17,10 +17,8 @@ from torch.func import functional_call
 
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.base import FrameModel, Sampling, State
+from audiogen.models.base import ContextModel, Sampling, State
 from audiogen.ranges import Count, NonNegative, Share
-
-PIECE = 1024  # frames of a prompt that are read at once
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Discriminator(nn.Module):
         return self.verdict(hidden)[:, 0], heard
 
 
-class GAN(FrameModel):
+class GAN(ContextModel):
     """A frame is what a network makes of the context and of noise. Temperature tau multiplies the noise by sqrt(tau).
 
     Args:
@@ -144,21 +142,13 @@ class GAN(FrameModel):
         distances = [(one.mean((0, 2)) - other.mean((0, 2))).abs().mean() for one, other in pairs]
         return -verdict.mean(), torch.stack(distances).mean()
 
-    def start(self, prompt: Tensor) -> State:
-        state: State = None
-        for piece in prompt.split(PIECE, dim=1):
-            context, state = self.backbone(piece, state)
-        return context[:, -1], state
+    def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        return self.backbone(frames, state)
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, _ = state
         noise = sampling.normal(len(context), self.options.noise, device=context.device)
         return self.made(context, math.sqrt(sampling.temperature) * noise)
-
-    def read(self, state: State, frame: Tensor) -> State:
-        """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""
-        context, memory = self.backbone(frame.unsqueeze(1), state[1])
-        return context[:, -1], memory
 
 
 def energy_score(one: Tensor, other: Tensor, real: Tensor) -> Tensor:

@@ -10,12 +10,10 @@ from torch import Tensor, nn
 
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.base import FrameModel, Sampling, State
+from audiogen.models.base import PIECE, FrameModel, Sampling, State
 from audiogen.models.heads import HEADS
 from audiogen.models.linear import LinearPrediction
 from audiogen.ranges import Share, Unit, Whole
-
-PIECE = 1024  # frames of a prompt that are read at once: an hour-long prompt passes in bounded memory
 
 
 @dataclass(frozen=True)

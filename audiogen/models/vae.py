@@ -14,10 +14,8 @@ from torch import Tensor, nn
 
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.base import FrameModel, Sampling, State
+from audiogen.models.base import ContextModel, Sampling, State
 from audiogen.ranges import Count, NonNegative, Positive, Share, Whole
-
-PIECE = 1024  # frames of a prompt that are read at once
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Gaussian(nn.Module):
         return mean, nn.functional.softplus(raw) + self.floor
 
 
-class VAE(FrameModel):
+class VAE(ContextModel):
     """p(frame | latent, earlier frames) p(latent | earlier frames). Temperature tau multiplies both variances.
 
     Args:
@@ -102,11 +100,8 @@ class VAE(FrameModel):
             self.step_count += 1
         return {"loss": bound / self.features, "nll": nats.detach(), "kl": each.sum().detach()}
 
-    def start(self, prompt: Tensor) -> State:
-        state: State = None
-        for piece in prompt.split(PIECE, dim=1):
-            context, state = self.backbone(piece, state)
-        return context[:, -1], state
+    def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        return self.backbone(frames, state)
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, _ = state
@@ -116,11 +111,6 @@ class VAE(FrameModel):
     def _drawn(self, gaussian: tuple[Tensor, Tensor], sampling: Sampling) -> Tensor:
         mean, deviation = gaussian
         return mean + math.sqrt(sampling.temperature) * deviation * sampling.normal(*mean.shape, device=mean.device)
-
-    def read(self, state: State, frame: Tensor) -> State:
-        """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""
-        context, memory = self.backbone(frame.unsqueeze(1), state[1])
-        return context[:, -1], memory
 
 
 def _density(value: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.models.base import FrameModel, Sampling, State
+from audiogen.models.base import ContextModel, Sampling, State
 from audiogen.models.linear import LinearPrediction
 from audiogen.ranges import Count
-
-PIECE = 1024  # frames of a prompt that are read at once
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class VAROptions:
     residuals: Count = 2048
 
 
-class VAR(FrameModel):
+class VAR(ContextModel):
     """A stable `LinearPrediction` and a residual of the source. Temperature tau multiplies it by sqrt(tau).
 
     Args:
@@ -65,18 +63,10 @@ class VAR(FrameModel):
         nats = -self.log_likelihood(frames).mean()
         return {"loss": nats / frames.shape[-1], "nll": nats}
 
-    def start(self, prompt: Tensor) -> State:
-        state: State = None
-        for piece in prompt.split(PIECE, dim=1):
-            expected, state = self.linear(piece, state)
-        return expected[:, -1], state
+    def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        return self.linear(frames, state)
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         expected, _ = state
         places = (sampling.uniform(len(expected), device=expected.device) * len(self.residuals)).long()
         return self.linear.frames(expected, math.sqrt(sampling.temperature) * self.residuals[places])
-
-    def read(self, state: State, frame: Tensor) -> State:
-        """The state that has read ``frame`` ``[batch, feature]``, drawn here or elsewhere."""
-        expected, past = self.linear(frame.unsqueeze(1), state[1])
-        return expected[:, -1], past
