@@ -152,6 +152,11 @@ def stretch(seconds: list[_Second], channels: int) -> Stretch:
     )
 
 
+def covariances(seconds: list[_Second]) -> tuple[np.ndarray, np.ndarray]:
+    """``[channels, channels]`` and ``[bands, channels, channels]`` over a part of `Track.seconds`."""
+    return sum(s.covariance for s in seconds), sum(s.band_covariance for s in seconds)  # type: ignore[return-value]
+
+
 def drift(track: Track, reference: Track | None = None) -> dict[str, float]:
     """How far a sound strays.
 

@@ -13,7 +13,7 @@ import numpy as np
 from audiogen.audio import Recording, open_blocks
 from audiogen.errors import InputError
 from audiogen.evaluation.copying import Matches
-from audiogen.evaluation.drift import Track, drift, stretch
+from audiogen.evaluation.drift import Track, covariances, drift, stretch
 from audiogen.evaluation.join import CONTEXT, seam
 from audiogen.evaluation.judge import TEXTURE, Judge, end_of
 from audiogen.evaluation.stereo import stereo_difference, stereo_measures
@@ -118,7 +118,7 @@ class RunningMeasures:
         own, reference = self._track.seconds(), past.seconds()
         whole, before = stretch(own, prompt.channels), stretch(reference, prompt.channels)
         close = stretch(Track.of(end_of(prompt, LEVEL)).seconds(), prompt.channels)
-        own_stereo, past_stereo = _covariances(own), _covariances(reference)
+        own_stereo, past_stereo = covariances(own), covariances(reference)
         found = {
             "seconds": self._ends.length / rate,
             "join": asdict(seam(end_of(prompt, CONTEXT), Recording(self._ends.first, rate))),
@@ -189,10 +189,6 @@ class _Ends:
         rise = np.linspace(0, 1, fade, dtype=np.float32)
         middle = first[:, -fade:] * np.sqrt(1 - rise) + later[:, :fade] * np.sqrt(rise)
         return np.concatenate([first[:, :-fade], middle, later[:, fade:]], axis=1)
-
-
-def _covariances(seconds: list[Any]) -> tuple[np.ndarray, np.ndarray]:
-    return sum(s.covariance for s in seconds), sum(s.band_covariance for s in seconds)
 
 
 def _repetition(matches: Matches | None) -> dict[str, Any]:

@@ -71,8 +71,8 @@ class Evaluation:
         output: the continuation.
         real: what truly came next, by the same measures (its texture distance is 1 by definition).
         baselines: the others.
-        distances: ``tilt_db_per_octave``, ``tilt_rms_db``, ``crest_ratio``, and ``frechet`` and ``kernel``
-            with their floor and caveat, against the real audio.
+        distances: ``tilt_db_per_octave``, ``tilt_rms_db`` and ``crest_ratio`` against the real audio; ``frechet`` and
+            ``kernel`` against the prompt, which has more windows, with their floor and caveat.
         marks: ``copied`` and ``looped``: for each repeated half second ``[seconds, seconds of what it
             repeats, similarity]`` (of a tail above a minute: within its first and last half minute, put
             together).

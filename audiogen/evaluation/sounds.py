@@ -58,7 +58,8 @@ def gather(
     """Cut, resample and render what an evaluation needs; the arguments are those of `report.evaluate`.
 
     Raises:
-        InputError: channels differ, nothing is left after the join, or there is no such baseline.
+        InputError: channels differ, nothing is left after the join, the prompt is a single sample, or there is no such
+            baseline.
     """
     rate = output.sample_rate
     held_out = None if prompt is None else reference.resampled(rate)
@@ -66,6 +67,8 @@ def gather(
     if held_out is not None:
         held_out = without(held_out, source) or held_out
         _require_channels("the reference", held_out, output)
+    if source.length < 2:
+        raise InputError("the prompt", "is a single sample", "give a longer one")
     start = _join(output, prompt and source) if join_sample is None else join_sample
     if start >= output.length:
         raise InputError("the output", "ends where the continuation should begin", "check the prompt")

@@ -13,8 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from audiogen.audio import Recording
-from audiogen.evaluation.spectra import FAINTEST, frame_size, spectra, third_octaves
+from audiogen.evaluation.spectra import FAINTEST
 
 
 def covariance(samples: np.ndarray) -> np.ndarray:
@@ -91,23 +90,3 @@ def stereo_difference(
         "correlation_difference": float(np.abs(correlations(whole) - correlations(reference)).max()),
         "band_correlation_difference": float(by_band.mean()) if heard.any() else 0.0,
     }
-
-
-def stereo(recording: Recording, reference: Recording | None = None) -> dict[str, float]:
-    """`stereo_measures` of a recording and, with a reference, `stereo_difference` from it."""
-    own = _covariances(recording)
-    found = stereo_measures(*own)
-    return found if reference is None else {**found, **stereo_difference(*own, *_covariances(reference))}
-
-
-def _covariances(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    samples, rate = recording.samples, recording.sample_rate
-    size = frame_size(rate)
-    _, bands = third_octaves(rate, size)
-    by_band = np.zeros((bands.shape[1], len(samples), len(samples)))
-    step = 64 * size
-    for first in range(0, samples.shape[1] - size + 1, step):
-        piece = samples[:, first : first + step + size // 2]
-        if piece.shape[1] >= size:
-            by_band += band_covariance(spectra(piece, size, size // 2), bands)
-    return covariance(samples), by_band

@@ -23,6 +23,7 @@ from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.table import build, find
 
 FRAMES_A_PIECE = 128
+LOUDEST = 20.0  # log-mel value beyond which frames are in another unit: it is 110 dB above full scale
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ def read_frames(path: Path, spec: MelSpec) -> Analysis:
         raise InputError(path, f"its shape {list(array.shape)} is not that of mel frames", wanted)
     if not np.isfinite(array).all():
         raise InputError(path, "some of its values are not finite", wanted)
+    if array.max() > LOUDEST:
+        cause = f"its values reach {array.max():g}: natural logarithms of full-scale sound end at about 7"
+        raise InputError(path, cause, "divide decibels by 8.686")
     frames = torch.from_numpy(array.astype(np.float32).reshape(-1, *array.shape[-2:]))
     return Analysis(frames, np.eye(len(frames), dtype=np.float32), frames.shape[1] * spec.hop, spec.sample_rate, spec)
 

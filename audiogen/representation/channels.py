@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import numpy as np
 
+PIECE = 1 << 24  # samples that are held in double precision at once: six minutes at 44.1 kHz
+
 
 def covariance(samples: np.ndarray) -> np.ndarray:
     """Second moments of ``[channels, time]``: ``[channels, channels]`` float64, summed over time."""
-    samples = samples.astype(np.float64)
-    return samples @ samples.T
+    total = np.zeros((len(samples), len(samples)))
+    for start in range(0, samples.shape[1], PIECE):
+        piece = samples[:, start : start + PIECE].astype(np.float64)
+        total += piece @ piece.T
+    return total
 
 
 def rotation_of(moments: np.ndarray) -> np.ndarray:

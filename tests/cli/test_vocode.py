@@ -80,6 +80,7 @@ def test_bad_input_is_named(texture: Texture, tmp_path: Path):
     write(tmp_path / "stereo.wav", quiet(texture(0.3, channels=2)))
     np.save(tmp_path / "shape.npy", np.zeros((4, 80)))
     np.save(tmp_path / "nan.npy", np.full((4, 128), np.nan))
+    np.save(tmp_path / "decibels.npy", np.full((4, 128), 60.0))
     np.save(tmp_path / "text.npy", np.array(["a"]))
     (tmp_path / "no.npy").write_text("text")
     for arguments, message in (
@@ -92,6 +93,7 @@ def test_bad_input_is_named(texture: Texture, tmp_path: Path):
         ((tmp_path / "missing.wav",), "there is no such file"),
         ((tmp_path / "shape.npy",), r"its shape \[4, 80\] is not that of mel frames"),
         ((tmp_path / "nan.npy",), "not finite"),
+        ((tmp_path / "decibels.npy",), "its values reach 60: natural logarithms"),
         ((tmp_path / "text.npy",), "no array of real numbers"),
         ((tmp_path / "no.npy",), "cannot be read as a .npy array"),
     ):

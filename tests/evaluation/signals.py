@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from audiogen.audio import Recording
+from audiogen.evaluation.drift import Track, covariances
+from audiogen.evaluation.stereo import stereo_difference, stereo_measures
 
 RATE = 16000
 
@@ -36,3 +38,9 @@ def impacts(seconds: float, seed: int, rate: float = 6.0) -> np.ndarray:
         tone = np.sin(2 * np.pi * generator.uniform(200, 6000) * np.arange(length) / RATE)
         samples[start : start + length] += decay * (0.5 * tone + 0.5 * generator.standard_normal(length))
     return samples[None].astype(np.float32)
+
+
+def stereo(sound: Recording, reference: Recording | None = None) -> dict[str, float]:
+    """The relation of the channels and, with a reference, how far it is off, as `measures` takes them."""
+    own, other = (covariances(Track.of(each).seconds()) for each in (sound, reference or sound))
+    return stereo_measures(*own) | (stereo_difference(*own, *other) if reference else {})

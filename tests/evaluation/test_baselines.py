@@ -16,7 +16,6 @@ from audiogen.evaluation.baselines import (
     walk,
 )
 from audiogen.evaluation.copying import RepetitionDetector
-from audiogen.evaluation.stereo import stereo
 from audiogen.evaluation.texture import TextureReference
 from tests.evaluation import signals
 from tests.evaluation.signals import RATE, impacts, modulated, recording
@@ -96,7 +95,7 @@ def test_autoregression_lacks_moments_and_does_not_copy(judged):
 def test_channels_stay_as_related_as_they_were(name, correlation):
     a, b = signals.noise(6, 1, channels=2)
     prompt = recording(np.stack([a, correlation * a + np.sqrt(1 - correlation**2) * b]))
-    found = stereo(BASELINES[name](prompt, 4, 0))["correlation"]
+    found = signals.stereo(BASELINES[name](prompt, 4, 0))["correlation"]
     assert found == pytest.approx(correlation, abs=0.15)
 
 

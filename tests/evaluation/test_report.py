@@ -125,6 +125,12 @@ def test_short_sounds_are_evaluated_as_far_as_they_go():
     json.dumps(found.tree(), allow_nan=False)
 
 
+def test_a_prompt_of_one_sample_is_refused():
+    sound = recording(signals.noise(1, 1))
+    with pytest.raises(InputError, match="single sample"):
+        evaluate(sound, sound, sound.cut(0, 1))
+
+
 def test_it_is_written_as_json_and_csv(good, tmp_path):
     good.write(tmp_path)
     tree = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))

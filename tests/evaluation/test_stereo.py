@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiogen.evaluation.stereo import stereo
-from tests.evaluation.signals import RATE, noise, recording
+from tests.evaluation.signals import RATE, noise, recording, stereo
 
 
 def pair(correlation: float, seed: int = 1) -> np.ndarray:

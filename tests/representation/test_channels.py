@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audiogen.representation import channels as channels_module
 from audiogen.representation.channels import covariance, rotation_of
 
 
@@ -27,6 +28,14 @@ def test_the_rotation_is_orthonormal_and_sorts_by_energy(channels: int):
     assert (np.diff(energies) <= 1e-6 * energies[0]).all()
     off_diagonal = covariance(principal) - np.diag(np.diag(covariance(principal)))
     assert np.abs(off_diagonal).max() < 1e-5 * energies[0]
+
+
+def test_what_is_long_is_summed_in_pieces(monkeypatch: pytest.MonkeyPatch):
+    samples = sources(2)
+    whole = covariance(samples)
+    monkeypatch.setattr(channels_module, "PIECE", 3000)
+    assert np.allclose(covariance(samples), whole, rtol=1e-12)
+    assert covariance(samples[:, :0]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def test_antiphase_keeps_its_energy_in_the_first_channel():
