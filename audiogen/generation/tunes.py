@@ -63,7 +63,7 @@ class TuneContinuer:
         """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`.
 
         The end token is never drawn, and only such tokens as make sense at their place are; a part that has sounded
-        one note at a time so far goes on so.
+        one note at a time so far goes on so, and music without rests goes on without.
 
         Args:
             sampling: how to draw; its ``allowed`` is not used.
@@ -100,7 +100,7 @@ class TuneContinuer:
         decoder = self.tokenizer.decoder(self.heard)
         for token in self.tokens.tolist():
             decoder.push(token)
-        decoder.keep_lines()
+        decoder.keep_texture()
         return decoder
 
     def _stretch(self, decoder: Decoder) -> float:

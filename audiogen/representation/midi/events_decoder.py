@@ -58,6 +58,7 @@ class EventsDecoder(Decoder):
         self.pedalled: dict[int, str] = {}
         self.ends: dict[int, int] = {}  # of each part: when its last note ends
         self.lines: set[int] = set()
+        self.unbroken_from: int | None = None  # when what follows is to go on without rests; None: it may rest
 
     def branch(self) -> EventsDecoder:
         """Another decoder that has read the same tokens."""
@@ -67,7 +68,10 @@ class EventsDecoder(Decoder):
                 setattr(other, name, value.copy())
         return other
 
-    def keep_lines(self) -> None:
+    def keep_texture(self) -> None:
+        notes = np.array(sorted(self.notes)).reshape(-1, 5)
+        rests = notes[1:, 0] > np.maximum.accumulate(notes[:, 1])[:-1]
+        self.unbroken_from = max(self.ends.values()) if len(notes) and not rests.any() else None
         chords = {part for part in self.ends for notes in [self._of(part)] if (notes[1:, 0] < notes[:-1, 1]).any()}
         self.lines = set(self.ends) - chords
 
@@ -207,13 +211,20 @@ class EventsDecoder(Decoder):
         return part in self.lines and self.ends[part] > self.tick
 
     def _allow_moves(self, mask: np.ndarray) -> None:
-        place = self.tick - self.bar_start
-        room = min(self.bar_length - (place - place % self.page), self.page)
-        mask[self.ids["bar"]] = mask[self.ids["end"]] = True
-        mask[self.ids["later"]] = self.bar_length > (place // self.page + 1) * self.page
-        steps = np.array(self.values["position"])
-        mask[self.ids["position"]] = (steps > place % self.page) & (steps < room)
+        place, line = self.tick - self.bar_start, self.bar_start + self.bar_length
+        begun, farthest = self.tick - place % self.page, self._farthest()
+        mask[self.ids["end"]] = True
+        mask[self.ids["bar"]] = line <= farthest
+        mask[self.ids["later"]] = begun + self.page < line and begun + self.page <= farthest
+        places = begun + np.array(self.values["position"])
+        mask[self.ids["position"]] = (places > self.tick) & (places < min(line, begun + self.page))
+        mask[self.ids["position"]] &= places <= farthest
         mask[self.ids["meter"]] = self.last in ("bar", "position", "later")
+
+    def _farthest(self) -> float:
+        """The last moment that can be moved on to: where all notes have ended, if none may rest."""
+        end = max(self.ends.values(), default=0)
+        return np.inf if self.unbroken_from is None or end <= self.unbroken_from else end
 
     def tune(self) -> Tune:
         notes = np.array(self.notes, np.int64).reshape(-1, 5)

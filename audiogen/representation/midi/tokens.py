@@ -36,8 +36,9 @@ class Decoder(ABC):
         """Which tokens `Tokenizer.encode` could put next, ``[size]`` bool; at least one of them. Drawing only
         these wastes nothing, and time never stands still for long."""
 
-    def keep_lines(self) -> None:
-        """From here on, a part that has sounded one note at a time so far is allowed to go on so only."""
+    def keep_texture(self) -> None:
+        """From here on, a part that has sounded one note at a time so far is allowed to go on so only, and where there
+        has been no rest of all parts, there is none after the next note."""
         return
 
     @abstractmethod
