@@ -18,7 +18,7 @@ _HOMES = {
     "read_experiment": "audiogen.experiment",
     "train": "audiogen.training.fit",
     "Run": "audiogen.run",
-    "Request": "audiogen.jobs.continuing",
+    "Request": "audiogen.jobs.request",
     "continue_recording": "audiogen.jobs.continuing",
 }
 

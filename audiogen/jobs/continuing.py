@@ -22,12 +22,10 @@ from audiogen.jobs.audition import TAKES, Audition, audition
 from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import predictor_of
-from audiogen.jobs.request import LONGEST, Request
+from audiogen.jobs.request import Request
 from audiogen.progress import progress
 from audiogen.run import Run
 from audiogen.training.material import SHORTEST
-
-__all__ = ["LONGEST", "Clock", "Request", "Toward", "continue_recording", "continue_variations", "heard_warnings"]
 
 Runs = Run | Combination
 AS_USUAL = Request()
@@ -204,7 +202,7 @@ def write_tail(
         "seed": request.seed,
         "settings": {key: value for key, value in asdict(request).items() if key != "seed"},
         "versions": versions(),
-        "timings": dict(clock.seconds),
+        "timings": clock.seconds,
         "measures": measures,
         "takes": {"seed": heard.seed, "texture_distance": list(heard.distances)},
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,

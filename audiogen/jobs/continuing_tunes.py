@@ -19,9 +19,10 @@ from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import SCALARS, melodic
 from audiogen.experiment import Experiment, dump_json, read_experiment, to_tree, write_text
 from audiogen.generation.tunes import TuneContinuer, late, markov_chain
-from audiogen.jobs.continuing import LONGEST, Clock, heard_warnings
+from audiogen.jobs.bookkeeping import Clock, heard_warnings
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import single_recording
+from audiogen.jobs.request import LARGEST_SEED, LONGEST
 from audiogen.models import Model, Sampling
 from audiogen.representation.midi import (
     TOKENIZERS,
@@ -91,6 +92,8 @@ class TuneRequest:
         ):
             if not low <= value <= high:
                 raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {LARGEST_SEED}")
 
     @property
     def sampling(self) -> Sampling:
@@ -151,14 +154,15 @@ def continue_tune(
             model, tokenizer = _predicting(run, tune)
             continuer = TuneContinuer(model, tokenizer, tune)
     for out, request in wanted:
+        spent = Clock(clock.seconds)
         with heard_warnings() as particular:
-            with clock("generation"):
+            with spent("generation"):
                 bars, takes = request.bars, request.takes if request.temperature == 1 else 1
                 tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
-            with clock("writing"):
+            with spent("writing"):
                 _write(prompt, tune, tail, out, request)
         sidecar = _described(prompt, tune, tail, out, request, run) | {
-            "timings": dict(clock.seconds),
+            "timings": spent.seconds,
             "warnings": [*general, *particular],
         }
         write_text(sidecar_of(out), dump_json(sidecar))

@@ -14,6 +14,7 @@ from audiogen.errors import InputError
 from audiogen.jobs import continuing
 from audiogen.jobs.bookkeeping import Clock
 from audiogen.jobs.continuing import Request, continue_recording, continue_variations
+from audiogen.jobs.continuing_tunes import TuneRequest
 from audiogen.run import Run
 
 Texture = Callable[..., Recording]
@@ -74,11 +75,12 @@ def test_a_tail_of_a_few_samples(
     assert sidecar["measures"]["join"]["flux_percentile"] is not None
 
 
-@pytest.mark.parametrize("seed", [-1, 2**63])
-def test_seeds_that_no_generator_takes_are_refused(seed: int) -> None:
-    with pytest.raises(InputError, match="seed"):
-        Request(seed=seed)
-    assert Request(seed=2**63 - 1).seed == 2**63 - 1
+@pytest.mark.parametrize("request_of", [Request, TuneRequest])
+def test_seeds_that_no_generator_takes_are_refused(request_of: type[Request] | type[TuneRequest]) -> None:
+    for seed in (-1, 2**63):
+        with pytest.raises(InputError, match="seed"):
+            request_of(seed=seed)
+    assert request_of(seed=2**63 - 1).seed == 2**63 - 1
 
 
 def test_each_tail_has_the_seconds_of_its_own(
