@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -73,6 +75,7 @@ def main() -> None:
     # One thread: models this small lose more by waiting for a second core than it gives, most of all on a busy machine,
     # and the same seed gives the same bytes whatever the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    _tidy_when_terminated()
     try:
         code = cli.main(prog_name="audiogen", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -88,12 +91,30 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        place = error.filename if error.filename is not None else "a file"
+        _say("error", f"{place}: {error.strerror}; name another place, or mend its permissions")
+        sys.exit(2)
     except Exception as error:
         if os.environ.get("AUDIOGEN_TRACEBACK"):
             raise
         text = " ".join(str(error).split()) or "no message"
         _say("failed", f"{type(error).__name__}: {text} (AUDIOGEN_TRACEBACK=1 shows where)")
         sys.exit(1)
+
+
+def _tidy_when_terminated() -> None:
+    """A scheduler's SIGTERM ends a command as Ctrl-C does: what is half-written is removed."""
+    mine = os.getpid()
+
+    def end(number: int, frame: object) -> None:
+        if os.getpid() == mine:
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)  # a forked worker that has inherited this
+        os.kill(os.getpid(), number)
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, end)
 
 
 def _cure(error: click.ClickException) -> str:

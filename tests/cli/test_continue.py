@@ -131,6 +131,13 @@ def test_a_missing_prompt_and_one_too_short(shell: Shell, tmp_path: Path) -> Non
     assert "short.wav" in errors
 
 
+def test_a_place_where_nothing_can_be_is_bad_input(shell: Shell, prompt: Path, config: Path) -> None:
+    code, _, errors = shell("train", config, "--data", prompt, "-o", prompt / "run")
+    assert code == 2
+    assert "Not a directory; name another place" in errors
+    assert errors.count("\n") == 1
+
+
 def test_silence_goes_on(shell: Shell, tmp_path: Path) -> None:
     write(tmp_path / "silence.wav", Recording(np.zeros((1, 44100), np.float32), 44100), "PCM_16", exact=True)
     assert shell("continue", tmp_path / "silence.wav", "-o", tmp_path / "out.wav", "--seconds", 2)[0] == 0
