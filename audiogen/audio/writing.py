@@ -180,6 +180,9 @@ class Writer:
             asked = f"{self.channels} channels at {self.sample_rate} Hz as {self._container} {self.subtype}"
             reason = getattr(error, "error_string", error)
             raise InputError(self.path, f"cannot write {asked} ({reason})", "write a .wav") from error
+        except BaseException:  # Ctrl-C just now
+            self._part.unlink(missing_ok=True)
+            raise
         return self
 
     def rehearse(self) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from audiogen.audio import Recording, write
 from audiogen.cli import main
 from audiogen.representation.midi import write_midi
 from tests.tunes import wandering
@@ -81,3 +87,26 @@ def test_a_device_that_is_not_there(say, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     told = say("continue", "a.wav", "-o", "b.wav", "--budget", "0", "--device", "cuda")
     assert told == "device cuda: no CUDA device was found; use --device cpu or auto"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_nothing_half_written_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44100)).astype(np.float32)
+    write(tmp_path / "noise.wav", Recording(noise, 44100), "PCM_16")
+    before = {path.name for path in tmp_path.iterdir()}
+    asked = [str(tmp_path / "noise.wav"), "-o", str(tmp_path / "out.wav"), "--budget", "0", "--seconds", "80000"]
+    command = [sys.executable, "-m", "audiogen", "continue", *asked]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    try:
+        deadline = time.monotonic() + 60
+        while sum(path.stat().st_size for path in tmp_path.glob(".*.part")) < 10**6 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert (process.returncode, errors.decode().strip()) == (
+        130,
+        "audiogen: interrupted: nothing half-written was left behind",
+    )
+    assert {path.name for path in tmp_path.iterdir()} == before
