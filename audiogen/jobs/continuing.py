@@ -29,6 +29,7 @@ from audiogen.training.material import SHORTEST
 
 Runs = Run | Combination
 AS_USUAL = Request()
+LOUDEST = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,10 @@ def require_sound(prompt: Recording) -> None:
     if prompt.length == 0 or (prompt.seconds < SHORTEST and prompt.samples.any()):
         cause = f"{prompt.seconds:.3f} s is too short to go on from"
         raise InputError(prompt.path or "the prompt", cause, f"give at least {SHORTEST:g} s")
+    peak = max(float(prompt.samples.max()), -float(prompt.samples.min()))
+    if not peak <= LOUDEST:  # NaN too, which files are rid of as they are read
+        cause = f"its samples reach {peak:g} times full scale"
+        raise InputError(prompt.path or "the prompt", cause, "bring them to full scale, -1 to 1")
 
 
 def length_of(prompt: Recording, request: Request) -> int:

@@ -56,6 +56,17 @@ def test_a_prompt_below_half_a_second_is_refused_whatever_predicts(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("sample", [np.nan, np.inf, 1e12, -1e12])
+def test_samples_that_no_sound_has_are_refused(
+    texture: Texture, untrained: Untrained, tmp_path: Path, sample: float
+) -> None:
+    run, samples = untrained(texture(2.0)), texture(1.0).samples.copy()
+    samples[0, 77] = sample
+    with pytest.raises(InputError, match="times full scale"):
+        continue_recording(Recording(samples, 44100), tmp_path / "out.wav", Request(seconds=1.0), run)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_sample_of_silence_goes_on(texture: Texture, untrained: Untrained, tmp_path: Path) -> None:
     silence = Recording(np.zeros((1, 1), np.float32), 44100)
     continue_recording(silence, tmp_path / "out.wav", Request(seconds=0.1), untrained(texture(2.0)))
