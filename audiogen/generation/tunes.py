@@ -63,7 +63,8 @@ class TuneContinuer:
         """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`.
 
         The end token is never drawn, and only such tokens as make sense at their place are; a part that has sounded
-        one note at a time so far goes on so, and music without rests goes on without.
+        one note at a time so far goes on so, and music without rests, or without
+        changes of tempo or meter, goes on without.
 
         Args:
             sampling: how to draw; its ``allowed`` is not used.

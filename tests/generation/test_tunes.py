@@ -130,6 +130,17 @@ def test_music_without_rests_goes_on_without(rest: int):
     assert bool(broken.any()) == (rest > 0)
 
 
+@pytest.mark.parametrize("kind", ["tempos", "meters"])
+def test_a_clock_that_has_not_changed_stays(kind: str):
+    scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    rows = [(24 * place, 24 * place + 24, 60) for place in range(12)]
+    changes = {"tempos": [[0, 500_000], [96, 400_000]], "meters": [[0, 4, 4], [96, 3, 4]]}[kind]
+    for clock, may_change in ({kind: changes[:1]}, False), ({kind: changes}, True):
+        tail = continuer(scheme, tune(rows, **clock)).tail(sampling(), bars=6)
+        later = getattr(tail, kind)[:, 0] > 288
+        assert bool(later.any()) == may_change
+
+
 def test_a_long_prompt_is_heard_from_a_late_bar_on(scheme: Tokenizer, monkeypatch: pytest.MonkeyPatch):
     given = wandering(2, 120)
     whole = continuer(scheme, given)
@@ -150,7 +161,7 @@ def test_the_tempo_that_holds_at_the_end_decides_how_many_notes_fit(scheme: Toke
     tail = continuer(scheme, slow).tail(sampling(), seconds=8.0)
     whole = joined(slow, tail)
     assert whole.seconds - float(whole.seconds_at(slow.end)) <= 8 + 1 / 24
-    if scheme.kind == "notes":  # other tokens say tempos, which may change
+    if scheme.kind == "notes":  # other tokens say tempos, which may change again
         assert 4 * 24 < tail.end - slow.end <= 8 * 24 + 1
 
 

@@ -59,6 +59,7 @@ class EventsDecoder(Decoder):
         self.ends: dict[int, int] = {}  # of each part: when its last note ends
         self.lines: set[int] = set()
         self.unbroken_from: int | None = None  # when what follows is to go on without rests; None: it may rest
+        self.steady: set[str] = set()  # "tempo" and "meter", where they are not to change
 
     def branch(self) -> EventsDecoder:
         """Another decoder that has read the same tokens."""
@@ -72,6 +73,8 @@ class EventsDecoder(Decoder):
         notes = np.array(sorted(self.notes)).reshape(-1, 5)
         rests = notes[1:, 0] > np.maximum.accumulate(notes[:, 1])[:-1]
         self.unbroken_from = max(self.ends.values()) if len(notes) and not rests.any() else None
+        clock = {"tempo": self.tempos, "meter": self.meters}
+        self.steady = {kind for kind, changes in clock.items() if all(change[0] == 0 for change in changes)}
         chords = {part for part in self.ends for notes in [self._of(part)] if (notes[1:, 0] < notes[:-1, 1]).any()}
         self.lines = set(self.ends) - chords
 
@@ -189,7 +192,7 @@ class EventsDecoder(Decoder):
             mask[parts] = [part > self.reached[0] and not self._taken(part) for part in range(len(parts))]
             mask[parts[self.part : self.part + 1]] = False
         if self.reached == (-1, 128) and not self.pedalled and self.last not in ("tempo", "part"):
-            mask[self.ids["tempo"]] = True
+            mask[self.ids["tempo"]] = "tempo" not in self.steady
         if self._allow_pitches(mask):
             mask[self.ids["velocity"]] = True
         said = self.pedalled.get(self.part)
@@ -219,7 +222,7 @@ class EventsDecoder(Decoder):
         places = begun + np.array(self.values["position"])
         mask[self.ids["position"]] = (places > self.tick) & (places < min(line, begun + self.page))
         mask[self.ids["position"]] &= places <= farthest
-        mask[self.ids["meter"]] = self.last in ("bar", "position", "later")
+        mask[self.ids["meter"]] = self.last in ("bar", "position", "later") and "meter" not in self.steady
 
     def _farthest(self) -> float:
         """The last moment that can be moved on to: where all notes have ended, if none may rest."""

@@ -37,8 +37,8 @@ class Decoder(ABC):
         these wastes nothing, and time never stands still for long."""
 
     def keep_texture(self) -> None:
-        """From here on, a part that has sounded one note at a time so far is allowed to go on so only, and where there
-        has been no rest of all parts, there is none after the next note."""
+        """From here on, a part that has sounded one note at a time so far is allowed to go on so only; where there has
+        been no rest of all parts, there is none after the next note; a tempo or meter that has not changed stays."""
         return
 
     @abstractmethod
