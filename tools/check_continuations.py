@@ -96,7 +96,7 @@ def tails(
 ) -> Iterator[Row]:
     """The rows of the tails of one training, made as the command line makes them; the name decides on the budget."""
     run = Run.open(arguments.run) if arguments.run is not None else None
-    experiment, earlier = experiment_of(arguments, seeds[0]), 0.0
+    experiment = experiment_of(arguments, seeds[0])
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         outs = [Path(folder) / f"{seed}.wav" for seed in seeds]
         wanted = [
@@ -110,18 +110,16 @@ def tails(
             if arguments.keep:
                 keep_audio(prompt, tail, f"{name.replace(' ', '')}-{seed}", arguments.keep)
             timings, training = sidecar["timings"], sidecar["settings"]["training"] or {}
-            spent = timings["generation"] + timings["measuring"]  # of all tails so far
             yield {
                 "candidate": name,
                 "seed": seed,
                 "settings": settings_of(arguments, budget),
                 **judged(name, tail, judge).row(),
-                "seconds": round(sum(timings.values()) - earlier, 1),
+                "seconds": round(sum(timings.values()), 1),
                 "training": timings.get("training", 0.0),
                 "steps": training.get("best_step"),
                 "chosen": (training.get("choice") or {}).get("chosen"),
             }
-            earlier = spent
 
 
 def keep_audio(prompt: Recording, tail: Recording, name: str, folder: Path) -> None:
