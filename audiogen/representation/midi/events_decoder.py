@@ -73,8 +73,8 @@ class EventsDecoder(Decoder):
         notes = np.array(sorted(self.notes)).reshape(-1, 5)
         rests = notes[1:, 0] > np.maximum.accumulate(notes[:, 1])[:-1]
         self.unbroken_from = max(self.ends.values()) if len(notes) and not rests.any() else None
-        clock = {"tempo": self.tempos, "meter": self.meters}
-        self.steady = {kind for kind, changes in clock.items() if all(change[0] == 0 for change in changes)}
+        changed = {"tempo": self.tempos[-1][0] > 0, "meter": self.meters[-1][0] > 0}
+        self.steady = {kind for kind, has in changed.items() if not has}
         chords = {part for part in self.ends for notes in [self._of(part)] if (notes[1:, 0] < notes[:-1, 1]).any()}
         self.lines = set(self.ends) - chords
 
