@@ -96,6 +96,10 @@ class Filler:
         """
         first = _Candidate(self.scheme.decoder(self.given))
         told = self._forced(first)
+        if first.decoder.notes:
+            first.decoder.keep_texture()
+            if first.decoder.unbroken_from is not None:
+                first.decoder.unbroken_from = 0  # already where the given notes end
         with torch.no_grad():
             first.state = self.model.start(torch.tensor([told]))
             found = self._drawn([first.branch() for _ in range(candidates)], sampling)
@@ -179,6 +183,15 @@ class Filler:
 
     def permitted(self, candidate: _Candidate) -> np.ndarray:
         """The tokens ``[size]`` bool that agree with what is given, and with the grammar; at least one."""
+        decoder = candidate.decoder
+        mask = self._permitted(candidate)
+        if not mask.any():  # nothing may sound here: then it rests, though the rest never does
+            decoder.unbroken_from, unbroken_from = None, decoder.unbroken_from
+            mask = self._permitted(candidate)
+            decoder.unbroken_from = unbroken_from
+        return mask
+
+    def _permitted(self, candidate: _Candidate) -> np.ndarray:
         decoder, due = candidate.decoder, self._due(candidate)
         mask = np.zeros(self.scheme.size, bool)
         if candidate.holding or (due is not None and due[0] in ("tempo", "meter")):
