@@ -32,6 +32,7 @@ from audiogen.run import Run
 from audiogen.training.fit import train
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
+LIBRARY = "pretrain.yaml"  # for hours of sound, not for a prompt
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
 STEPPED = 10.0  # seconds of sound that the Model's own speed is measured over
 CLOSE = 1.05  # times the best distance: as good, as far as few recordings can tell
@@ -192,7 +193,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="of recordings")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--configs", type=Path, nargs="+", default=sorted(CONFIGS.glob("*.yaml")), help="[configs/mel]")
+    usual = sorted(path for path in CONFIGS.glob("*.yaml") if path.name != LIBRARY)
+    parser.add_argument("--configs", type=Path, nargs="+", default=usual, help=f"[configs/mel, without {LIBRARY}]")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
     parser.add_argument("--seconds", type=float, default=10.0, help="longest tail [10]")
     asked = parser.parse_args()
