@@ -6,9 +6,12 @@ checked in the options' own ``__post_init__``.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from audiogen.durations import seconds_of
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 """1, 2, 3, ..."""
@@ -24,3 +27,14 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 """0..1, 1 excluded."""
 Unit = Annotated[float, Field(ge=0, le=1)]
 """0..1."""
+
+
+def _seconds(value: Any) -> Any:
+    try:
+        return seconds_of(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("seconds", "{text}", {"text": str(error)}) from error
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+"""A length of time: a number, or text such as ``4:00``; see `audiogen.durations`."""

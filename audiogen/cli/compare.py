@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, Number
+from audiogen.cli.options import DEVICE, FILE, FORCE, Number, Seconds
 
 
 @click.command("compare")
 @click.argument("configs", nargs=-1, required=True, type=FILE, metavar="CONFIG...")
 @click.option("--data", type=FILE, required=True, help="Tunes or recordings: a folder, MAESTRO, MusicNet, Nottingham.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the report.")
-@click.option("--budget", type=Number(1), default=90.0, show_default=True, help="Seconds of each training.")
+@click.option("--budget", type=Seconds(1), default=90.0, show_default=True, help="Time of each training.")
 @click.option("--seeds", type=click.IntRange(1, 99), default=2, show_default=True, help="Trainings of each CONFIG.")
 @click.option("--prompts", type=click.IntRange(1), default=4, show_default=True, help="Test pieces to continue.")
-@click.option("--prompt-seconds", type=Number(0.5), default=10.0, show_default=True, help="Given of each.")
-@click.option("--seconds", type=Number(0.5), default=10.0, show_default=True, help="Asked for.")
+@click.option("--prompt-seconds", type=Seconds(0.5), default=10.0, show_default=True, help="Given of each.")
+@click.option("--seconds", type=Seconds(0.5), default=10.0, show_default=True, help="Asked for.")
 @click.option("--minutes", type=Number(0.05), default=10.0, show_default=True, help="Most sound to learn from.")
 @DEVICE
 @FORCE

@@ -9,7 +9,18 @@ import click
 
 from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
 from audiogen.cli.filling import require_suffix
-from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE, OVERRIDES, SEED, handle_options, places, require_input
+from audiogen.cli.options import (
+    BUDGET,
+    DEVICE,
+    FILE,
+    FORCE,
+    OVERRIDES,
+    SECONDS,
+    SEED,
+    handle_options,
+    places,
+    require_input,
+)
 from audiogen.jobs.naming import sidecar_of
 
 if TYPE_CHECKING:
@@ -20,7 +31,7 @@ if TYPE_CHECKING:
 @click.argument("prompt", type=FILE)
 @OVERRIDES
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .wav, .flac, .mid, ...")
-@click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
+@SECONDS
 @SEED
 @click.option(
     "--temperature",

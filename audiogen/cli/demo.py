@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, refuse_to_overwrite
+from audiogen.cli.options import DEVICE, FILE, FORCE, SECONDS, refuse_to_overwrite
 
 
 @click.command()
 @click.option("-o", "--output", "folder", type=FILE, default=Path("demo"), show_default=True, help="Folder to write.")
-@click.option("--seconds", type=float, default=30.0, show_default=True, help="Length of what is added.")
+@SECONDS
 @DEVICE
 @FORCE
 def demo(folder: Path, seconds: float, device: str, force: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.jobs.naming import sidecar_of, variations_of
 
@@ -25,12 +26,31 @@ class Number(click.FloatRange):
         return number
 
 
+class Seconds(Number):
+    """A length of time of a range, as `audiogen.durations` reads it."""
+
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
+        try:
+            return super().convert(seconds_of(str(value)), parameter, context)
+        except ValueError as error:
+            self.fail(f"{error}, not {value!r}.", parameter, context)
+
+
 DEVICE = click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
 )
 FORCE = click.option("--force", is_flag=True, help="Overwrite what is there.")
-TRAINING_BUDGET = click.option("--budget", type=Number(min=0, min_open=True), help="Most seconds of training.")
-BUDGET = click.option("--budget", type=Number(min=0), help="Most seconds of training; 0 for none.")
+TRAINING_BUDGET = click.option("--budget", type=Seconds(min=0, min_open=True), help="Most time of training.")
+BUDGET = click.option("--budget", type=Seconds(min=0), help="Most time of training; 0 for none.")
+SECONDS = click.option(
+    "--seconds",
+    type=Seconds(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    help="Length of what is added: 30, 4:00, ...",
+)
 OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 SEED = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from audiogen.errors import InputError
 from audiogen.generation.handles import Handles
+from audiogen.ranges import Seconds
 
 LONGEST = 24 * 3600.0
 MOST_TAKES = 99
@@ -29,7 +30,7 @@ class Request:
         subtype: how samples are stored; None decides by the prompt.
     """
 
-    seconds: float = 30.0
+    seconds: Seconds = 30.0
     seed: int = 0
     temperature: float = 1.0
     level: float = 0.0

@@ -160,7 +160,7 @@ def test_what_makes_no_sense_is_refused(prompt: Path, run: Path, tmp_path: Path)
         ((sound, "-o", tmp_path / "o.wav", "--bars", 3), "--bars: it means nothing for a recording"),
         ((sound, "-o", tmp_path / "o.wav", "--top-p", 0.5), "--top-p: it means nothing for a recording"),
         ((sound, "-o", tmp_path / "o.wav", "--run", run), "it predicts notes, not sound"),
-        ((prompt, "-o", out, "--run", run, "--seconds", -1), "seconds: -1 is out of range"),
+        ((prompt, "-o", out, "--run", run, "--seconds", 1e-4), "seconds: 0.0001 is out of range"),
         ((prompt, "-o", tmp_path / "out.xyz", "--run", run), "xyz"),
         ((sound, "-o", out), "mid"),
     ):

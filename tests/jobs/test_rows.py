@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "none.wav"}, "no such file"),
         ({"prompt": "bad.wav"}, "bad.wav: "),
         ({"prompt": "a.wav", "seconds": "long"}, "seconds.*'long'"),
+        ({"prompt": "a.wav", "seconds": "4:5"}, "seconds: a length of time is written as .*, not '4:5'"),
         ({"prompt": "a.wav", "temperature": -1}, "temperature"),
         ({"prompt": "a.wav", "vocoder": "x"}, "vocoder x.*choose from"),
         ({"prompt": "a.wav", "name": "x.mp3", "subtype": "FLOAT"}, "cannot hold subtype FLOAT"),
@@ -110,6 +112,17 @@ def test_a_wrong_value_is_found_before_anything_starts(place: Path, values: dict
     (row,) = read_rows(jobs_of(place, [values]))
     with pytest.raises(InputError, match=message):
         Checker().clip(row)
+
+
+def test_clock_times_in_every_format(place: Path) -> None:
+    (place / "a.csv").write_text("prompt,seconds\na.wav,4:00\na.wav,1:02:03.5\na.wav,0:30\na.wav,30.5\n")
+    rows = [{"prompt": "a.wav", "seconds": written} for written in ("4:00", "1:02:03.5", "0:30", 30.5)]
+    (place / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    # Unquoted, the first two are numbers of base 60 to YAML already.
+    (place / "a.yaml").write_text("- {prompt: a.wav, seconds: [4:00, 1:02:03.5, 0:30, 30.5]}\n")
+    for name in ("a.csv", "a.jsonl", "a.yaml"):
+        seconds = [Checker().clip(row).request.seconds for row in read_rows(place / name)]
+        assert seconds == [240, 3723.5, 30, 30.5]
 
 
 def test_the_digest_covers_prompt_run_and_request(place: Path, tmp_path: Path) -> None:

@@ -1,0 +1,34 @@
+"""Lengths of time as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from audiogen.durations import seconds_of
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30),
+        (" 30.5 ", 30.5),
+        ("1e3", 1000),
+        ("-3", -3),  # whether it is in range is said elsewhere
+        ("4:00", 240),
+        ("0:07.25", 7.25),
+        ("90:00", 5400),
+        ("1:02:03.5", 3723.5),
+        ("100:00:00", 360_000),
+    ],
+)
+def test_what_is_meant(text: str, seconds: float) -> None:
+    assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "long", "4:5", "4:60", ":30", "4:", "-4:00", "1:60:00", "1:2:03", "1:00:00:00", "4:00:5", "4m", "nan", "inf"],
+)
+def test_what_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=r"written as 30, 30\.5, 4:00 or 1:02:03\.5"):
+        seconds_of(text)
