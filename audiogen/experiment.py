@@ -189,5 +189,9 @@ def dump_json(values: Any) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that it appears whole or not at all."""
     part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except BaseException:  # a full disk, Ctrl-C
+        part.unlink(missing_ok=True)
+        raise

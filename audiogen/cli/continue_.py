@@ -18,6 +18,7 @@ from audiogen.cli.options import (
     SECONDS,
     SEED,
     handle_options,
+    page_place,
     places,
     require_input,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
 @click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
+@click.option("--page", "paged", is_flag=True, help="Write OUT.html, to choose one of the variations by ear.")
 @click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from: 4; 1 with --budget 0, --run; MIDI 8.")
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
@@ -60,6 +62,7 @@ def continue_(
     overrides: tuple[str, ...],
     out: Path,
     variations: int,
+    paged: bool,
     run_folders: tuple[Path, ...],
     config: Path | None,
     budget: float | None,
@@ -82,6 +85,7 @@ def continue_(
     read = (prompt, config, asked["morph"])
     require_input(*read)
     outs = places(out, *read, force=force, variations=variations)
+    page = page_place(out, *read, force=force, variations=variations) if paged else None
 
     from audiogen.audio import Writer
     from audiogen.devices import pick_device
@@ -97,6 +101,8 @@ def continue_(
     pick_device(device)
     if is_midi(prompt):
         require_suffix(out)
+        if page is not None:
+            raise InputError("--page", "there is none of tunes", "leave it out")
     if not (is_midi(prompt) and is_midi(out)):
         Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
     if is_midi(prompt):
@@ -105,19 +111,21 @@ def continue_(
         continue_tune(prompt, outs, next(iter(run_folders), None), config, overrides, budget, device, asked)
         return
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
-    continue_sound(prompt, outs, run_folders, experiment, budget, device, without(asked, PLAIN, "a recording"))
+    asked = without(asked, PLAIN, "a recording")
+    continue_sound(prompt, outs, page, run_folders, experiment, budget, device, asked)
 
 
 def continue_sound(
     prompt: Path,
     outs: list[Path],
+    page: Path | None,
     run_folders: tuple[Path, ...],
     experiment: Experiment | None,
     budget: float | None,
     device: str,
     asked: dict[str, Any],
 ) -> None:
-    """Continue the recording ``prompt`` into each of ``outs``."""
+    """Continue the recording ``prompt`` into each of ``outs``, and write a page about them where one is named."""
     from dataclasses import replace
 
     from audiogen.generation.mixture import open_runs
@@ -132,8 +140,15 @@ def continue_sound(
         target, more = read_prompt(morph)
         toward, said = Toward(target), [*said, *more]
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
-    sidecars = continue_variations(recording, wanted, run, experiment, budget, device, said, toward)
-    for path, sidecar in zip(outs, sidecars, strict=True):
+    sidecars: list[dict[str, Any]] = []
+    for sidecar in continue_variations(recording, wanted, run, experiment, budget, device, said, toward):
+        path = outs[len(sidecars)]
+        sidecars.append(sidecar)
         new = sidecar["length"] - sidecar["join_sample"]
         seconds, added = (length / sidecar["sample_rate"] for length in (sidecar["length"], new))
         click.echo(f"{path}: {seconds:.2f} s, {added:.2f} s of it new; {sidecar_of(path).name} says more")
+    if page is not None:
+        from audiogen.jobs.variations import write_variations
+
+        write_variations(page, recording, outs, sidecars)
+        click.echo(f"page: {page}")

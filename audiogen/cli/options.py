@@ -11,7 +11,7 @@ import click
 
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
-from audiogen.jobs.naming import sidecar_of, variations_of
+from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, sidecar_of, variations_of
 
 
 class Number(click.FloatRange):
@@ -85,6 +85,17 @@ def places(out: Path, *read: Path | None, force: bool, variations: int = 1) -> l
         require_output(path, *read)
     refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
     return outs
+
+
+def page_place(out: Path, *read: Path | None, force: bool, variations: int) -> Path:
+    """Where the page about ``out`` and its variations goes, once it is sure that it may be written."""
+    if variations > MOST_ON_A_PAGE:
+        cause = f"{variations} variations are too many for one page"
+        raise InputError("--page", cause, f"ask for {MOST_ON_A_PAGE} at most")
+    page = page_of(out)
+    require_output(page, *read)
+    refuse_to_overwrite(page, force=force)
+    return page
 
 
 def require_input(*paths: Path | None) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from audiogen.errors import InputError
 
 SHIPPED = "waterfall.ogg"
+MOST_ON_A_PAGE = 40  # variations: more would be heard for less than 15 s each
 
 
 def sidecar_of(out: Path) -> Path:
@@ -20,6 +21,11 @@ def variations_of(out: Path, count: int) -> list[Path]:
     if count == 1:
         return [out]
     return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, count + 1)]
+
+
+def page_of(out: Path) -> Path:
+    """OUT.wav -> OUT.html, of all its variations."""
+    return out.with_suffix(".html")
 
 
 def shipped_recording() -> Path:

@@ -39,9 +39,8 @@ def write_page(path: Path, prompt: Recording, continuation: Path, sidecar: Mappi
         "page.html.j2",
         {
             "title": f"{prompt.path.name if prompt.path else 'A recording'}, continued",
-            "output": continuation.name,
-            "facts": _facts(prompt, sidecar),
-            "note": _note(prompt, excerpt, sidecar),
+            "facts": facts(prompt, sidecar),
+            "note": f"{continuation.name}. {note(prompt, excerpt)}",
             "warnings": sidecar["warnings"],
             "panels": _panels(excerpt),
             "waveform": _waveform(excerpt),
@@ -77,9 +76,15 @@ class Excerpt:
         return self.joined.cut(self.join, self.joined.length)
 
 
-def excerpt_of(prompt: Recording, continuation: Path, join_sample: int) -> Excerpt:
+def excerpt_of(
+    prompt: Recording,
+    continuation: Path,
+    join_sample: int,
+    before: float = PROMPT_SECONDS,
+    after: float = TAIL_SECONDS,
+) -> Excerpt:
     """The prompt's last and the tail's first seconds; ``join_sample`` is the tail's first in the file."""
-    wanted, position = round(TAIL_SECONDS * prompt.sample_rate), 0
+    wanted, position = round(after * prompt.sample_rate), 0
     kept: list[np.ndarray] = []
     with warnings.catch_warnings(), open_blocks(continuation) as blocks:
         warnings.simplefilter("ignore", AudioWarning)  # the sidecar says what there is to be said
@@ -90,12 +95,26 @@ def excerpt_of(prompt: Recording, continuation: Path, join_sample: int) -> Excer
             position += block.shape[1]
     if position <= join_sample:
         raise InputError(continuation, "nothing follows the join", "render it again")
-    past = prompt.samples[:, -round(PROMPT_SECONDS * prompt.sample_rate) :]
+    past = prompt.samples[:, -round(before * prompt.sample_rate) :]
     joined = np.concatenate([past, *kept], axis=1)
     return Excerpt(Recording(joined, prompt.sample_rate), past.shape[1], position - join_sample)
 
 
-def _facts(prompt: Recording, sidecar: Mapping[str, Any]) -> list[tuple[str, str]]:
+def seam_of(loop: Path, before: float, after: float) -> Excerpt:
+    """A loop's last seconds and, after them, its first ones: what is heard where it starts over."""
+    with warnings.catch_warnings(), open_blocks(loop) as blocks:
+        warnings.simplefilter("ignore", AudioWarning)
+        head = last = np.zeros((blocks.channels, 0), np.float32)
+        wanted, kept, length = round(after * blocks.sample_rate), round(before * blocks.sample_rate), 0
+        for block in blocks:
+            head = np.concatenate([head, block[:, : wanted - head.shape[1]]], axis=1)
+            last = np.concatenate([last, block], axis=1)[:, -kept:]
+            length += block.shape[1]
+    return Excerpt(Recording(np.concatenate([last, head], axis=1), blocks.sample_rate), last.shape[1], length)
+
+
+def facts(prompt: Recording, sidecar: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was asked for, and from what."""
     settings = sidecar["settings"]
     layout = LAYOUTS.get(prompt.channels, f"{prompt.channels} channels")
     return [
@@ -111,15 +130,16 @@ def _facts(prompt: Recording, sidecar: Mapping[str, Any]) -> list[tuple[str, str
     ]
 
 
-def _note(prompt: Recording, excerpt: Excerpt, sidecar: Mapping[str, Any]) -> str:
+def note(prompt: Recording, excerpt: Excerpt) -> str:
+    """How what is heard differs from what was written."""
     remarks = []
     if prompt.length > excerpt.join:
-        remarks.append(f"of the prompt the last {PROMPT_SECONDS:g} s")
+        remarks.append(f"of the prompt the last {excerpt.prompt.seconds:.3g} s")
     if excerpt.tail_length > excerpt.tail.length:
-        remarks.append(f"of the continuation the first {TAIL_SECONDS:g} s")
+        remarks.append(f"of the continuation the first {excerpt.tail.seconds:.3g} s")
     shown = f"Heard and shown here: {' and '.join(remarks)}. " if remarks else ""
     mixed = "The players mix its channels to mono. " if prompt.channels > 2 else ""
-    return f"{shown}{mixed}The players are compressed; {sidecar['output']} is not changed by this page."
+    return f"{shown}{mixed}The players are compressed; what was written is not changed by this page."
 
 
 def _panels(excerpt: Excerpt) -> list[dict[str, Any]]:
