@@ -63,8 +63,7 @@ class Mixture:
         while True:
             chosen = min(int((sampling.uniform(1) >= limits).sum()), len(states) - 1)
             latent = self.members[chosen].model.draw(states[chosen], sampling)
-            place = selections[chosen].choose(latent[0])
-            patch = selections[chosen].frames_at(place)
+            _, patch = selections[chosen].answer(latent[0])
             for index, member in enumerate(self.members):
                 states[index] = member.read(states[index], patch)
                 if index != chosen:

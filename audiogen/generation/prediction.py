@@ -8,7 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from audiogen.errors import InputError
 from audiogen.generation.density import leaning
+from audiogen.generation.patches import AsDrawn, Patches
 from audiogen.generation.selection import Selection
 from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
@@ -21,7 +23,7 @@ class Predicts(Protocol):
     """Anything that goes on from a prompt in frames."""
 
     def patches_after(self, seed: int, temperature: float, density: float) -> Iterator[Tensor]:
-        """Endless ``[patch, channels * n_mels]`` mel frames, each patch one of the source's."""
+        """Endless ``[patch, channels * n_mels]`` mel frames, each patch one of the source's, or moved from it."""
         ...
 
 
@@ -51,9 +53,18 @@ class Prediction:
             frames = self.centre.expand(self.representation.patch, -1)
         return self.model.start(self.representation.encode(frames, self.centre)[None])
 
-    def selection(self, density: float, temperature: float = 1.0) -> Selection:
-        """The source's patches for one tail: it remembers which it has used."""
-        return leaning(Selection(self.representation, self.source, self.centre, temperature), density)
+    def selection(self, density: float, temperature: float = 1.0) -> Patches:
+        """The source's patches for one tail.
+
+        Raises:
+            InputError: a density is asked of a Model whose draws are heard as they are.
+        """
+        known = (self.representation, self.source, self.centre)
+        if self.model.selected:
+            return leaning(Selection(*known, temperature), density)
+        if density != 0:
+            raise InputError("density", "a baseline is heard as it draws", "leave it out, or name another Model")
+        return AsDrawn(*known)
 
     def read(self, state: State, patch: Tensor) -> State:
         """The state that has read ``[patch, channels * n_mels]`` frames which another has predicted."""
@@ -65,6 +76,6 @@ class Prediction:
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         state, selection = self.start, self.selection(density, temperature)
         while True:
-            place = selection.choose(self.model.draw(state, sampling)[0])
-            state = self.model.read(state, selection.latents[place : place + 1])
-            yield selection.frames_at(place)
+            heard, patch = selection.answer(self.model.draw(state, sampling)[0])
+            state = self.model.read(state, heard[None])
+            yield patch

@@ -14,11 +14,10 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from audiogen.errors import InputError
 from audiogen.generation.originality import Course
+from audiogen.generation.patches import Patches
 from audiogen.representation.mel_latents import MelLatents
 
-MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned to this
 REST_SECONDS = 9.0  # for which a place of the source is not used again
 MOST_RESTING = 1 / 3  # of the source
 LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
@@ -35,15 +34,11 @@ STEERING_SECONDS = 6.0  # that count as recent (time constant)
 WHITENING = 0.5  # exponent of a latent's deviation over the source, by which differences are divided
 
 
-class Selection:
-    """Patches of the source at all offsets, found by their latents; remembers which it has used.
-
-    Also carries what the Model does not hear at all: the further principal channels of a recording.
+class Selection(Patches):
+    """Patches that are most like what is drawn, under rules; remembers which it has used.
 
     Args:
-        representation: whose latents are drawn.
-        frames: ``[time, channels * n_mels]`` of the source, all of its channels, time at least a patch.
-        centre: ``[feature]`` that latents are relative to.
+        representation, frames, centre: see `Patches`.
         temperature: variance of what is chosen, in units of the source's own, as far as the source has such patches.
 
     Raises:
@@ -51,16 +46,7 @@ class Selection:
     """
 
     def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor, temperature: float = 1.0) -> None:
-        self.frames, self.patch = frames, representation.patch
-        if len(frames) < self.patch:
-            cause = f"its {len(frames)} mel frames are fewer than the {self.patch} of a patch"
-            raise InputError("the prompt", cause, "give a longer one")
-        heard = frames[:, : len(centre)]
-        stride = max((len(frames) - self.patch) // MOST_PATCHES, 1)
-        self.starts = torch.arange(0, len(frames) - self.patch + 1, stride)
-        index = self.starts[:, None] + torch.arange(self.patch)
-        # Encoded in pieces: all patches side by side would hold each frame `patch` times.
-        self.latents = torch.cat([representation.encode(heard[some], centre).squeeze(1) for some in index.split(4096)])
+        super().__init__(representation, frames, centre)
         self.weights = self.latents.std(0, correction=0).clamp(min=1e-3).pow(-WHITENING)
         self.searched = self.latents * self.weights
         self.squares = self.searched.square().sum(1)
@@ -68,8 +54,8 @@ class Selection:
         self.rest = min(round(REST_SECONDS / representation.step_seconds), most)  # patches
         self.longest = max(int(LONGEST_RUN / representation.step_seconds), 1)  # patches
         self.free_from = torch.zeros(len(self.starts), dtype=torch.long)
-        self.drawn, self.last = 0, -1
-        self.course = Course(heard, self.patch, representation.options.spec.frame_rate)
+        self.drawn = 0
+        self.course = Course(self.heard, self.patch, representation.options.spec.frame_rate)
         # Of the last patches: how much later in the source than in the tail they lie. Equal ones follow one course.
         self.shifts: deque[int] = deque(maxlen=max(round(COURSE_SECONDS / representation.step_seconds), 1))
         self.mean = self.latents.mean(0)
@@ -81,7 +67,6 @@ class Selection:
         self.usual = float((deviations / deviations.mean().clamp(min=1e-9)).clamp(max=OUTLIER).mean())
 
     def choose(self, latent: Tensor) -> int:
-        """The place ``0 .. len(starts) - 1`` of the source that ``[latent]`` is replaced by."""
         drawn = self.stretch * self.gain * (latent - self.mean)
         asked = self.mean + drawn + STEERING * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (asked * self.weights))
@@ -117,14 +102,13 @@ class Selection:
         return barred
 
     def used(self, start: int) -> None:
-        """What came next begins at frame ``start`` of the source, chosen here or elsewhere."""
+        super().used(start)
         self.course.push(start)
         self.shifts.append(start - self.drawn * self.patch)
         self.drawn += 1
         place = min(int(torch.searchsorted(self.starts, start)), len(self.starts) - 1)
         self.recent_mean = self.keep * self.recent_mean + (1 - self.keep) * self.latents[place]
         self._widen(float(((self.latents[place] - self.mean) * self.weights).square().sum()))
-        self.last = start
         self.free_from[(self.starts - start).abs() < self.patch] = self.drawn + self.rest
 
     def _widen(self, deviation: float) -> None:
@@ -132,8 +116,3 @@ class Selection:
         if self.variance > 0:
             excess = min(deviation / self.variance, OUTLIER) - self.usual
             self.gain = min(max(self.gain * math.exp(-PACE * excess), 1 / WIDEST), WIDEST)
-
-    def frames_at(self, place: int) -> Tensor:
-        """``[patch, channels * n_mels]``."""
-        start = int(self.starts[place])
-        return self.frames[start : start + self.patch]

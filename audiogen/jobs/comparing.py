@@ -220,10 +220,13 @@ def _notes_of(path: Path) -> Tune | None:
 
 
 def _named(configs: Sequence[Path]) -> dict[str, Experiment]:
-    """The experiments by their files' names; with the folder's where two are alike."""
-    names = [path.stem for path in configs]
-    named = [f"{path.parent.name}-{path.stem}" if names.count(path.stem) > 1 else path.stem for path in configs]
-    taken = next((name for name in named if named.count(name) > 1 or name in (*BASELINES, "markov", REAL)), None)
+    """The experiments by their files' names; with the folder's where two are alike, or one is that of a baseline."""
+    others = (*BASELINES, "markov", REAL)
+    stems = [path.stem for path in configs]
+    shared = [stem in others or stems.count(stem) > 1 for stem in stems]
+    full = [f"{path.absolute().parent.name}-{path.stem}" for path in configs]
+    named = [long if common else stem for stem, long, common in zip(stems, full, shared, strict=True)]
+    taken = next((name for name in named if named.count(name) > 1 or name in others), None)
     if taken is not None:
         raise InputError(taken, "two candidates would have this name", "rename the file")
     return {name: read_experiment(path) for name, path in zip(named, configs, strict=True)}

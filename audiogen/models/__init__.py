@@ -2,7 +2,10 @@
 
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.gan import GAN
+from audiogen.models.grains import Grains
 from audiogen.models.hmm import HMM
+from audiogen.models.loop import Loop
+from audiogen.models.noise import Noise
 from audiogen.models.sequence import Sequence
 from audiogen.models.tokens import Tokens
 from audiogen.models.vae import VAE
@@ -14,7 +17,10 @@ MODELS: dict[str, type[Model]] = {
     "vae": VAE,
     "gan": GAN,
     "var": VAR,
+    "loop": Loop,
+    "grains": Grains,
     "walk": Walk,
+    "noise": Noise,
     "hmm": HMM,
     "tokens": Tokens,
 }

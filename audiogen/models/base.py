@@ -79,7 +79,14 @@ class Model(nn.Module, ABC):
 
 
 class FrameModel(Model):
-    """A Model of float Frames, whose draws may be replaced: what came next is what it is told."""
+    """A Model of float Frames, whose draws may be replaced: what came next is what it is told.
+
+    Attributes:
+        selected: whether a tail is made of patches of the source that are chosen, under rules, by what it draws. Not so
+            a baseline: by those rules a loop would not loop.
+    """
+
+    selected: ClassVar[bool] = True
 
     @abstractmethod
     def draw(self, state: State, sampling: Sampling) -> Tensor:

@@ -35,6 +35,7 @@ class VAR(ContextModel):
     """
 
     Options = VAROptions
+    selected = False
     residuals: Tensor
 
     def __init__(self, features: int, options: VAROptions) -> None:

@@ -4,34 +4,33 @@ textures"). Nothing is trained, and nothing is new: it copies.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from audiogen.models.base import FrameModel, Sampling, State
+from audiogen.models.base import Sampling, State
+from audiogen.models.replay import Memory, Replay
 from audiogen.ranges import Count, Unit
 
-APART = 3  # frames of time that a jump bridges at least
-NEVER = 1e30  # a distance that only places which hold nothing exceed
+APART = 3  # frames that a jump bridges at least
 
 
 @dataclass(frozen=True)
 class WalkOptions:
     """Args:
-    memory: most frames of the source that are kept, the last ones.
+    memory: most frames of the source that are remembered, the last ones.
     jump: share of the frames that are followed by one like their successor instead of it.
     neighbours: among how many such frames a jump chooses.
     """
 
-    memory: Count = 8192
+    memory: Count = 2048
     jump: Unit = 0.5
     neighbours: Count = 8
 
 
-class Walk(FrameModel):
-    """Places in the source, one after the other. Temperature multiplies the share of jumps.
+class Walk(Replay):
+    """Places in what was heard, one after the other. Temperature multiplies the share of jumps.
 
     Args:
         features: size of a frame.
@@ -39,60 +38,39 @@ class Walk(FrameModel):
     """
 
     Options = WalkOptions
-    memory: Tensor
-    time: Tensor
 
     def __init__(self, features: int, options: WalkOptions) -> None:
         super().__init__()
-        self.jump, self.neighbours = options.jump, options.neighbours
-        self.register_buffer("memory", torch.full((options.memory, features), torch.inf))
-        self.register_buffer(
-            "time", torch.full((options.memory + 1,), -1)
-        )  # of each in its sequence; -1: holds nothing
-
-    @torch.no_grad()
-    def prepare(self, sequences: list[Tensor]) -> None:
-        size = len(self.memory)
-        frames = torch.cat(sequences)[-size:]
-        self.memory[: len(frames)] = frames
-        self.time[: len(frames)] = torch.cat([torch.arange(len(piece)) for piece in sequences])[-size:]
-
-    def nearest(self, frames: Tensor, count: int, elsewhere: Tensor | None = None) -> Tensor:
-        """Places ``[n, count]`` of the frames most like ``[n, feature]``, nearest first.
-
-        Not from the time of the places ``elsewhere`` ``[n]``, if there are others: a recording may have been given at
-        several offsets, and what is nearest of all is the same moment, a little shifted.
-        """
-        distance = torch.cdist(frames, self.memory).nan_to_num(torch.inf)
-        if elsewhere is not None:
-            same = (self.time[:-1] - self.time[elsewhere][:, None]).abs() < APART
-            distance = torch.where(same, distance.clamp(min=NEVER), distance)
-        return distance.topk(count, largest=False).indices
-
-    def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
-        """Mean square between each frame and the successor of the place that is most like the one before it."""
-        places = self.nearest(frames[:, :-1].flatten(0, 1), 1)[:, 0]
-        error = (self.memory[self._next(places)] - frames[:, 1:].flatten(0, 1)).square().mean()
-        return {"loss": error, "mse": error}
-
-    def _goes_on(self, places: Tensor) -> Tensor:
-        return self.time[places + 1] == self.time[places] + 1
-
-    def _next(self, places: Tensor) -> Tensor:
-        return torch.where(self._goes_on(places), places + 1, places)
+        self.options = options
 
     def start(self, prompt: Tensor) -> State:
-        return self.nearest(prompt[:, -1], 1)[:, 0]
+        return Memory.of(prompt, self.options.memory)
+
+    def expected(self, state: State) -> Tensor:
+        """The successor of the place; of the newest frame, that of the one most like it."""
+        return state.at(self._after(state))
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
-        draws = sampling.uniform(2, len(state), device=state.device)
-        after = self._next(state)
-        held = int((self.time >= 0).sum())
-        alike = self.nearest(self.memory[after], min(self.neighbours, held), elsewhere=after)
-        chosen = alike.gather(1, (draws[:1].T * alike.shape[1]).long())[:, 0]
-        jumps = (draws[1] < self.jump * sampling.temperature) | ~self._goes_on(state)
-        return self.memory[torch.where(jumps, chosen, after)]
+        jumping, which = sampling.uniform(2, len(state.held), device=state.held.device)
+        after = self._after(state)
+        nearest, count = self._like(state, after)
+        chosen = nearest.gather(1, (which * count).long()[:, None])[:, 0]
+        return state.at(torch.where(jumping < self.options.jump * sampling.temperature, chosen, after))
 
     def read(self, state: State, frame: Tensor) -> State:
-        """The place most like ``frame`` ``[batch, feature]``."""
-        return self.nearest(frame, 1)[:, 0]
+        return state.read(frame)
+
+    def _after(self, state: State) -> Tensor:
+        newest = self.options.memory - 1
+        like = self._like(state, state.place)[0][:, 0]
+        return torch.where(state.place < newest, state.place, like).add(1).clamp(max=newest)
+
+    def _like(self, state: State, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Places elsewhere of the frames most like those at ``[batch]`` places, nearest first, ``[batch, neighbours]``,
+        and how many of them there are, at least one: if there is no other, the same."""
+        distance = (state.frames - state.at(places).unsqueeze(1)).square().sum(-1)
+        apart = (torch.arange(self.options.memory, device=places.device) - places[:, None]).abs()
+        elsewhere = state.holding & (apart >= APART)
+        distance = distance.masked_fill(~elsewhere, torch.inf).masked_fill(apart == 0, torch.finfo().max)
+        count = elsewhere.sum(1).clamp(1, self.options.neighbours)
+        return distance.topk(min(self.options.neighbours, self.options.memory), largest=False).indices, count

@@ -91,7 +91,8 @@ class MelLatents(Representation):
 
     @classmethod
     def from_tensors(cls, options: MelOptions, tensors: dict[str, Tensor]) -> Self:
-        return cls(options, Latents(**{name: torch.as_tensor(tensors[name]) for name in LATENT_TENSORS}))
+        # Copied, since tensors as they lie in a file may be aligned otherwise, and then round otherwise.
+        return cls(options, Latents(**{name: torch.as_tensor(tensors[name]).clone() for name in LATENT_TENSORS}))
 
 
 LATENT_TENSORS = ("mean", "deviation", "basis", "scale")

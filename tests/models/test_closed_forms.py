@@ -1,4 +1,4 @@
-"""Models that are fitted at once: an autoregression, a walk through the source, hidden Markov and mixture models."""
+"""Models of which nothing is trained: baselines, hidden Markov and mixture models."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import torch
 from torch import Tensor
 
 from audiogen.models import MODELS, Model, Sampling
+from audiogen.models.grains import GrainsOptions
 from audiogen.models.hmm import HMM, HMMOptions
+from audiogen.models.loop import LoopOptions
+from audiogen.models.noise import Noise, NoiseOptions
 from audiogen.models.var import VAR, VAROptions
-from audiogen.models.walk import APART, Walk, WalkOptions
+from audiogen.models.walk import WalkOptions
 
 CLOSED = {
+    "loop": LoopOptions(period=16),
+    "grains": GrainsOptions(memory=600),
+    "walk": WalkOptions(memory=600),
+    "noise": NoiseOptions(),
     "var": VAROptions(residuals=256),
-    "walk": WalkOptions(memory=4000),
     "hmm": HMMOptions(states=3, rounds=10),
 }
 TURN = 0.9 * torch.tensor([[0.8, -0.6], [0.6, 0.8]])
@@ -62,13 +68,13 @@ def test_nothing_is_left_to_train_and_all_is_saved(kind: str) -> None:
     assert model.loss(frames[None, :50])["loss"].isfinite()
 
 
-@pytest.mark.parametrize("kind", list(CLOSED))
+@pytest.mark.parametrize("kind", [kind for kind in CLOSED if kind != "loop"])
 def test_rollouts_are_drawn_and_have_the_moments_of_the_source(kind: str) -> None:
     frames = rotating(1500)
     model = prepared(kind, frames)
-    prompt = frames[None, :9].expand(16, -1, -1)
+    prompt = frames[None, -600:].expand(12, -1, -1)
     made = rollout(model, prompt, 200, sampling())[:, 40:].flatten(0, 1)
-    assert made.shape == (16 * 160, 2)
+    assert made.shape == (12 * 160, 2)
     torch.testing.assert_close(made.T.cov(), frames.T.cov(), rtol=0.35, atol=0.03)
     torch.testing.assert_close(made.mean(0), frames.mean(0), rtol=0, atol=0.12)
     assert not torch.equal(rollout(model, prompt, 9, sampling()), rollout(model, prompt, 9, sampling(seed=1)))
@@ -84,6 +90,20 @@ def test_reading_in_steps_equals_reading_at_once(kind: str) -> None:
     whole = model.start(frames[None, :40])
     for one, other in zip(flat(state), flat(whole), strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", list(CLOSED))
+def test_what_stands_beside_it_in_a_batch_changes_nothing(kind: str) -> None:
+    frames = rotating(600)
+    model = prepared(kind, frames)
+    # Of which one repeats itself, so that it holds fewer frames of its own.
+    prompts = [frames[:60], frames[:15].repeat(4, 1), frames[-60:]]
+    together, alone = model.start(torch.stack(prompts)), [model.start(prompt[None]) for prompt in prompts]
+    for tensors in zip(flat(together), *map(flat, alone), strict=True):
+        torch.testing.assert_close(tensors[0], torch.cat(tensors[1:]), atol=1e-5, rtol=1e-5)
+    drawn, _ = model.step(together, sampling(0.0))
+    if kind != "grains":  # which are drawn at any temperature
+        torch.testing.assert_close(drawn, torch.cat([model.step(state, sampling(0.0))[0] for state in alone]))
 
 
 def flat(state: object) -> list[Tensor]:
@@ -117,23 +137,25 @@ def test_the_autoregression_draws_the_sources_own_residuals() -> None:
     assert float(still[-1].norm()) < 0.05  # stable: without residuals it comes to rest
 
 
-def test_a_walk_is_the_source_and_jumps_elsewhere() -> None:
-    frames = rotating(900)
-    shifted = [frames[offset::3] for offset in range(3)]  # the same moments at three offsets
-    model = prepared("walk", *shifted)
-    assert isinstance(model, Walk)
-    made = rollout(model, shifted[0][None, :5], 60, sampling())[0]
-    assert all(bool((frame == frames).all(1).any()) for frame in made)
-    state, source, moved = model.start(shifted[0][None, :5]), sampling(), []
-    for _ in range(250):
-        before = model.time[state]
-        _, state = model.step(state, source)
-        moved.append(int(model.time[state] - before))
-    jumps = [move for move in moved if move != 1]
-    assert 0.35 < len(jumps) / len(moved) < 0.65
-    assert all(abs(jump - 1) >= APART for jump in jumps)
-    straight = rollout(model, shifted[0][None, :5], 50, sampling(0.0))[0]
-    torch.testing.assert_close(straight, shifted[0][5:55])
+def test_noise_is_gaussian_and_hears_nothing() -> None:
+    frames = rotating(1500)
+    model = prepared("noise", frames)
+    assert isinstance(model, Noise)
+    prompts = torch.stack([frames[:50], frames[-50:]]).repeat_interleave(2000, 0)
+    drawn = model.draw(model.start(prompts), sampling(0.25))
+    for half in drawn.chunk(2):
+        torch.testing.assert_close(half.mean(0), frames.mean(0), atol=0.05, rtol=0)
+        torch.testing.assert_close(half.T.cov(), 0.25 * frames.T.cov(), atol=0.01, rtol=0.1)
+    normal = torch.distributions.MultivariateNormal(frames.mean(0), frames.T.cov())
+    nats = model.log_likelihood(frames[None, :40])[0]
+    torch.testing.assert_close(nats, normal.log_prob(frames[1:40]), atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_noise_of_few_frames_has_a_density(count: int) -> None:
+    model = MODELS["noise"](6, NoiseOptions())
+    model.prepare([torch.randn(count, 6, generator=torch.Generator().manual_seed(0))])
+    assert model.loss(torch.zeros(1, 4, 6))["loss"].isfinite()
 
 
 def two_states(steps: int, stay: float = 0.95) -> tuple[Tensor, Tensor]:

@@ -18,7 +18,7 @@ from audiogen.training.fit import train
 from tests.conftest import TINY
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "mel"
-FAMILIES = ("var", "walk", "hmm", "gmm", "vae", "gan")
+FAMILIES = ("loop", "grains", "walk", "noise", "var", "hmm", "gmm", "vae", "gan")
 QUICK = tuple(override for override in TINY if not override.startswith("model."))
 
 
