@@ -11,13 +11,14 @@ from audiogen.generation.join import cross_fade, extrapolate
 
 OVERLAP_SECONDS = 1.5  # over which a tail fades into its own beginning
 FADE_SECONDS = 0.25  # over which a whole file's end takes on what leads into its beginning
+HOLD_SECONDS = 0.005  # before and after a peak that is brought down: longer would be heard as pumping
 
 
 def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sample_rate: int) -> Iterator[np.ndarray]:
     """``length`` samples that repeat without a seam.
 
-    The tail is generated a little too long, and its overhang faded into its beginning at equal power: the last sample
-    is followed by what truly came next.
+    The tail is generated a little too long, and its overhang faded into its beginning: the last sample is followed by
+    what truly came next.
 
     Args:
         tail: makes blocks ``[channels, time]`` of a tail of the given length.
@@ -51,16 +52,15 @@ def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sam
     if start is None:
         return
     after = np.concatenate(overhang, axis=1)[:, :overlap]
-    angle = 0.5 * np.pi * (np.arange(overlap) + 0.5) / overlap
-    yield (np.cos(angle) * after + np.sin(angle) * start).astype(np.float32)
+    yield limited(faded(after, start), peak_of(after, start), sample_rate)
 
 
 def close_loop(tail: Iterable[np.ndarray], length: int, prompt: Recording) -> Iterator[np.ndarray]:
     """A tail of ``length`` samples whose end leads into the prompt's first sample.
 
     Nothing is known of what came before the prompt; its own beginning, played backwards, has the right spectrum and
-    level and meets the first sample exactly. The tail fades into that mirror image, and its last milliseconds into
-    what linear prediction, run backwards, expects before the prompt.
+    level and meets the first sample. The tail fades into that mirror image, and its last milliseconds into what linear
+    prediction, run backwards, expects before the prompt.
     """
     fade = min(round(FADE_SECONDS * prompt.sample_rate), length // 2, prompt.length - 1)
     held = np.zeros((prompt.channels, 0), np.float32)
@@ -74,17 +74,56 @@ def close_loop(tail: Iterable[np.ndarray], length: int, prompt: Recording) -> It
 
 
 def lead_into(prompt: Recording, ending: np.ndarray) -> np.ndarray:
-    """``[channels, time]`` ending, turned so that the prompt's first sample can follow."""
+    """``[channels, time]`` ending, turned so that the prompt's first sample can follow.
+
+    It is nowhere louder than the ending or the prompt's beginning, whichever of them is.
+    """
     length = ending.shape[1]
     if length < 2:
         return ending
-    mirror = 2 * prompt.samples[:, :1] - prompt.samples[:, length:0:-1]
-    mirror = mirror[:, -length:]
-    angle = 0.5 * np.pi * (np.arange(mirror.shape[1]) + 0.5) / mirror.shape[1]
+    # As it is and not turned about its first sample too (odd symmetry), which would go on at the same slope, but stands
+    # twice that sample off zero.
+    mirror = prompt.samples[:, length:0:-1]
     led = ending.copy()
-    led[:, -mirror.shape[1] :] = np.cos(angle) * ending[:, -mirror.shape[1] :] + np.sin(angle) * mirror
+    led[:, -mirror.shape[1] :] = faded(ending[:, -mirror.shape[1] :], mirror)
     short = min(round(0.008 * prompt.sample_rate), length)
     for channel, beginning in enumerate(prompt.samples[:, : max(round(0.1 * prompt.sample_rate), 256)]):
         backwards = cross_fade(*extrapolate(beginning[::-1], short), led[channel, -short:][::-1])
         led[channel, -short:] = backwards[::-1]
-    return led.astype(np.float32)
+    return limited(led, peak_of(ending, prompt.samples[:, : length + 1]), prompt.sample_rate)
+
+
+def faded(ending: np.ndarray, beginning: np.ndarray) -> np.ndarray:
+    """From one to the other, both ``[channels, time]``, at constant power as far as they are correlated.
+
+    Power-complementary for what has nothing to do with one another, amplitude-complementary for the same: a sine fade
+    divided by what it would gain (Fink, Holters & Zölzer 2016, DAFx, "Signal-matched power-complementary
+    cross-fading and dry-wet mixing"). Opposed signals are faded as if they were unrelated.
+    """
+    length = ending.shape[1]
+    power = float(np.sqrt(np.square(ending, dtype=np.float64).sum() * np.square(beginning, dtype=np.float64).sum()))
+    product = float(np.multiply(ending, beginning, dtype=np.float64).sum())
+    correlation = min(max(product / power, 0.0), 1.0) if power > 0 else 0.0
+    angle = 0.5 * np.pi * (np.arange(length) + 0.5) / length
+    return (np.cos(angle) * ending + np.sin(angle) * beginning) / np.sqrt(1 + correlation * np.sin(2 * angle))
+
+
+def peak_of(*pieces: np.ndarray) -> float:
+    """Of all their samples."""
+    return max((max(float(piece.max()), -float(piece.min())) for piece in pieces if piece.size), default=0.0)
+
+
+def limited(samples: np.ndarray, peak: float, sample_rate: int) -> np.ndarray:
+    """``[channels, time]`` with what exceeds ``peak`` brought down to it, smoothly, in all channels at once.
+
+    The gain is the least that is needed within `HOLD_SECONDS` either side, averaged over as long: where it is needed
+    most it is there in full. It ends at 1, since what follows has none; what is left there is cut.
+    """
+    reach = max(round(HOLD_SECONDS * sample_rate), 1)
+    magnitude = np.abs(samples).max(axis=0, initial=0.0)
+    if not (magnitude > peak).any():
+        return samples.astype(np.float32)
+    needed = np.pad(peak / np.maximum(magnitude, max(peak, 1e-30)), 2 * reach, constant_values=1.0)
+    held = np.lib.stride_tricks.sliding_window_view(needed, 2 * reach + 1).min(axis=1)
+    gain = np.convolve(held, np.full(2 * reach + 1, 1 / (2 * reach + 1)), mode="valid")
+    return np.clip(samples * gain, -peak, peak).astype(np.float32)

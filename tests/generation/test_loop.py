@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording
-from audiogen.generation.loop import close_loop, loop_on_itself
+from audiogen.generation.loop import close_loop, faded, limited, loop_on_itself, peak_of
 
 Texture = Callable[..., Recording]
 
@@ -56,3 +56,64 @@ def test_an_end_that_leads_into_the_prompt(texture: Texture, size: int) -> None:
     led = np.concatenate(list(close_loop(blocks(shifted, size), 44100, hum)), axis=1)
     assert bend(led[0], hum.samples[0]) < 2 < bend(shifted[0], hum.samples[0])
     assert cut > 0
+
+
+def tone(hertz: float, seconds: float, phase: float = 0.0) -> np.ndarray:
+    return np.sin(2 * np.pi * hertz * np.arange(round(seconds * 44100)) / 44100 + phase)[None].astype(np.float32)
+
+
+def hard(seed: int) -> tuple[Recording, np.ndarray]:
+    """A prompt that begins far off zero, and a tail, both up to full scale: noise, hum, or a step."""
+    random = np.random.default_rng(seed)
+    noise = random.uniform(-1, 1, (2, 2 * 44100)).astype(np.float32)
+    hum = np.concatenate([tone(90, 2, 1.5), tone(90, 2, 1.5 + seed)])
+    step = np.sign(tone(3, 2, 1.0)).repeat(2, axis=0)
+    choices = (noise, hum, step)
+    return Recording(choices[seed % 3], 44100), choices[seed // 3 % 3][:, ::-1].copy()
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_no_loop_is_louder_than_what_it_joins(seed: int) -> None:
+    prompt, tail = hard(seed)
+    led = np.concatenate(list(close_loop(blocks(tail, 5000), tail.shape[1], prompt)), axis=1)
+    fade = round(0.25 * 44100)
+    assert np.abs(led[:, -fade:]).max() <= peak_of(tail[:, -fade:], prompt.samples[:, : fade + 1]) <= 1
+    whole = np.concatenate([tail, prompt.samples], axis=1)
+    looped = list(loop_on_itself(lambda count: blocks(whole[:, :count], 5000), 2 * 44100, 44100))
+    assert np.abs(np.concatenate(looped, axis=1)).max() <= 1
+
+
+def test_an_end_has_no_offset_that_its_prompt_has_not() -> None:
+    prompt = Recording(0.9 * tone(50, 1, np.pi / 2), 44100)  # begins at its peak
+    led = np.concatenate(list(close_loop(iter([np.zeros((1, 44100), np.float32)]), 44100, prompt)), axis=1)
+    assert abs(led[0, -882 * 3 :].mean()) < 0.05  # three periods
+    assert bend(led[0], prompt.samples[0]) < 2
+
+
+def test_power_stays_where_nothing_is_shared_and_amplitude_where_all_is() -> None:
+    one, other = np.random.default_rng(0).standard_normal((2, 2, 200_000)).astype(np.float32)
+    mixed = faded(one, other)
+    powers = np.square(mixed).reshape(2, 10, -1).mean(axis=(0, 2))
+    assert 10 * np.log10(powers) == pytest.approx(np.zeros(10), abs=0.15)
+    np.testing.assert_allclose(faded(one, one), one, rtol=1e-5, atol=1e-6)
+    half = faded(one, (one + other) / np.sqrt(2))  # a correlation of 0.71
+    assert 10 * np.log10(np.square(half).reshape(2, 10, -1).mean(axis=(0, 2))) == pytest.approx(np.zeros(10), abs=0.15)
+    opposed = faded(one, -one)
+    assert np.isfinite(opposed).all()
+    assert np.abs(opposed).max() <= np.abs(one).max()
+
+
+def test_a_limit_is_kept_and_nothing_else_is_changed() -> None:
+    samples = 0.5 * np.random.default_rng(0).standard_normal((2, 44100)).clip(-1, 1).astype(np.float32)
+    assert np.array_equal(limited(samples, 0.5, 44100), samples)
+    loud = samples.copy()
+    loud[0, 20_000] = 0.7
+    found = limited(loud, 0.5, 44100)
+    assert found[0, 20_000] == pytest.approx(0.5, abs=1e-6)
+    near = slice(20_000 - 441, 20_000 + 442)  # 5 ms of hold and as much of averaging, either side
+    assert np.array_equal(np.delete(found, np.r_[near], axis=1), np.delete(loud, np.r_[near], axis=1))
+    gain = found[1, near] / loud[1, near]  # one gain for all channels
+    assert gain.min() == pytest.approx(0.5 / 0.7, abs=1e-3)
+    assert np.abs(np.diff(gain)).max() < 0.002
+    silence = np.zeros((1, 100), np.float32)
+    assert np.array_equal(limited(silence, 0.0, 44100), silence)
