@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
 from audiogen.cli.filling import require_suffix
@@ -57,7 +58,9 @@ if TYPE_CHECKING:
 @click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
 @DEVICE
 @FORCE
+@click.pass_context
 def continue_(
+    context: click.Context,
     prompt: Path,
     overrides: tuple[str, ...],
     out: Path,
@@ -100,6 +103,8 @@ def continue_(
         )
     pick_device(device)
     if is_midi(prompt):
+        if asked["bars"] is not None and context.get_parameter_source("seconds") is not ParameterSource.DEFAULT:
+            raise InputError("--bars", "--seconds asks for a length too", "leave out either of the two")
         require_suffix(out)
         if page is not None:
             raise InputError("--page", "there is none of tunes", "leave it out")

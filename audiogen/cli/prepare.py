@@ -21,15 +21,21 @@ def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path 
     A cache can be prepared again at any time: only recordings that are new or edited are analysed.
     KEY=VALUE overrides the configuration, for example representation.channels=2.
     """
-    from audiogen.data.cache import is_cache
     from audiogen.errors import InputError
+
+    if folder.is_file():
+        raise InputError(folder, "it is a file", "name its folder; `audiogen train --data` takes one file as it is")
+
+    from audiogen.data.cache import is_cache
     from audiogen.experiment import read_experiment
 
     experiment = read_experiment(config, overrides)
     if experiment.representation.kind != "mel":
         raise InputError(config or "representation", "tunes need no cache", "train on their folder")
     options = experiment.representation.options
-    if cache.exists() and not is_cache(cache) and not force and (cache.is_file() or any(cache.iterdir())):
+    if cache.is_file():
+        raise InputError(cache, "it is a file", "name a folder for the cache")
+    if cache.exists() and not is_cache(cache) and not force and any(cache.iterdir()):
         raise InputError(cache, "it exists and is no cache", "use --force to write into it, or name another")
 
     from audiogen.training.material import prepare_folder

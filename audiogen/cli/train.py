@@ -35,6 +35,9 @@ def train(
     A folder is split by recording or tune, a single one in time. Losses, pictures and audio land in RUN/tensorboard.
     KEY=VALUE overrides the configuration, for example training.steps=2000.
     """
+    if resume and force:
+        raise click.UsageError("--resume goes on and --force trains anew: choose one")
+
     from audiogen.errors import InputError
     from audiogen.experiment import read_experiment
 

@@ -41,6 +41,8 @@ def find_recordings(folder: Path) -> list[Path]:
     Raises:
         InputError: no such folder, or no audio file in it.
     """
+    if folder.is_file():
+        raise InputError(folder, "it is a file", "name the folder that it lies in")
     if not folder.is_dir():
         raise InputError(folder, "there is no such folder", "name a folder of recordings")
     found = sorted(

@@ -77,6 +77,17 @@ SLIPS = [
         "Invalid value for '--seconds': a length of time is written as 30, 30.5, 4:00 or 1:02:03.5, not '4:75'; `",
     ),
     (("compare", "a.yaml", "--data", ".", "-o", "c", "--seconds", "0:00"), "Invalid value for '--seconds': 0.0 is not"),
+    (
+        ("continue", "tune.mid", "-o", "b.mid", "--bars", "4", "--seconds", "30"),
+        "--bars: --seconds asks for a length too; leave out either of the two",
+    ),
+    (
+        ("train", "c.yaml", "--data", "a.wav", "-o", "run", "--resume", "--force"),
+        "--resume goes on and --force trains anew: choose one; `audiogen train --help` lists what there is",
+    ),
+    (("prepare", "a.wav", "-o", "cache"), "a.wav: it is a file; name its folder; `audiogen train --data` takes one"),
+    (("prepare", "none", "-o", "cache"), "none: there is no such folder; name a folder of recordings"),
+    (("prepare", "folder", "-o", "a.wav", "--force"), "a.wav: it is a file; name a folder for the cache"),
     (("continue", "a.wav"), "Missing option '-o' / '--output'; `audiogen continue --help` lists what there is"),
     (("continue", "-dash.wav", "-o", "b.wav"), "No such option '-d'; write ./-dash.wav for the file"),
     (("contine", "a.wav"), "contine: there is no such command; did you mean continue? choose from demo, "),
