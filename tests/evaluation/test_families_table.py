@@ -19,15 +19,19 @@ CELLS = [
     cell("gru-flow", "forest", 1.11, 9.0, model=0.002),
     cell("gru-point", "river", 4.0, 5.0),
     cell("gru-point", "forest", 4.0, 5.0),
-    cell("walk", "river", 1.5, 0.1, copied=0.6),
-    cell("walk", "forest", 1.5, 0.1, copied=0.7),
-    cell("var", "river", 0.5, 0.1),
+    cell("walk", "river", 1.5, 0.1, copied=0.6, steps=0),
+    cell("walk", "forest", 1.5, 0.1, copied=0.7, steps=0),
+    cell("noise", "river", 3.0, 0.1, steps=0),
+    cell("noise", "forest", 3.0, 0.1, steps=0),
+    cell("hmm", "river", 2.0, 0.3, steps=0),
+    cell("hmm", "forest", 2.0, 0.3, steps=0),
+    cell("var", "river", 0.5, 0.1, steps=0),
 ]
 
 
 def test_the_closest_come_first_and_what_is_incomplete_last() -> None:
     rows = compare_families.summed(CELLS)
-    assert [row["config"] for row in rows] == ["lstm-flow", "gru-flow", "walk", "gru-point", "var"]
+    assert [row["config"] for row in rows] == ["lstm-flow", "gru-flow", "walk", "hmm", "noise", "gru-point", "var"]
     page = compare_families.page(CELLS)
     assert "| lstm-flow | 1.10 | 1.00 | 1.21 | 0% | 21.0 | 100 | 0.25 M | 4.0 | 200 |" in page
     assert "| var | 0.50 | 0.50 | – |" in page
@@ -45,5 +49,17 @@ def test_the_advice_is_what_the_table_says() -> None:
     assert "**The closest**: `lstm-flow` (1.10)" in advice
     assert "quickest to train**: `gru-flow` (1.10), 9.0 s" in advice
     assert "quickest to generate**: `gru-flow` (1.10), 2.0 ms" in advice
-    assert "**No time to train**: `walk` (1.50), 0.1 s" in advice
-    assert "copied): walk." in advice
+    assert "**No time to train**: `hmm` (2.00), 0.3 s" in advice
+    assert "more than 5% copied): walk." in advice
+
+
+def test_where_all_are_trained_the_quickest_is_named() -> None:
+    rows = compare_families.summed([cell for cell in CELLS if cell["config"].endswith("flow")])
+    assert "**No time to train**: `gru-flow` (1.10), 9.0 s" in "\n".join(compare_families.advice(rows))
+
+
+def test_what_copies_is_not_recommended() -> None:
+    loop = [cell("loop", recording, 0.9, 0.1, copied=0.9, steps=0) for recording in ("river", "forest")]
+    advice = compare_families.advice(compare_families.summed([*CELLS, *loop]))
+    assert "`loop`" not in "\n".join(advice)
+    assert advice[-1].endswith("copied): loop, walk.")

@@ -110,9 +110,14 @@ def test_recordings_alone_are_compared_as_sound(configs: list[Path], tmp_path: P
     with pytest.raises(InputError, match="no notes"):
         invoke(configs[1], "--data", folder, "-o", tmp_path / "a", *short)
     assert not (tmp_path / "a").exists(), "nothing is trained first, and the folder stays free for a better try"
-    invoke(configs[0], "--data", folder, "-o", tmp_path / "b", *short)
+    baseline = tmp_path / "mel" / "loop.yaml"
+    baseline.parent.mkdir()
+    baseline.write_text("model: {kind: loop}\nrepresentation: {latents: 8, patch: 4}\n")
+    invoke(configs[0], baseline, "--data", folder, "-o", tmp_path / "b", *short)
     found = json.loads((tmp_path / "b" / "results.json").read_text())
-    assert [told["candidate"] for told in found["summary"]] == ["sound", "loop"]
+    assert [told["candidate"] for told in found["summary"]] == ["sound", "mel-loop", "loop"]
+    copied = {row["candidate"]: row["copied"] for row in found["rows"]}
+    assert min(copied["mel-loop"], copied["loop"]) > 0.7 > copied["sound"]  # of its prompt, whatever it was trained on
 
 
 def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tmp_path: Path):
