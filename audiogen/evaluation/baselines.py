@@ -14,7 +14,8 @@ Each is a function of prompt, seconds and seed, and gives a Recording of the pro
 They are strong: hence they are worth beating. Grains: Roads (2001), "Microsound". Walk: Schödl et al.
 (2000), "Video textures", with sound. Noise: the spectrum-matched noise of McDermott & Simoncelli (2011).
 Autoregression: Lütkepohl (2005), "New introduction to multiple time series analysis", chapter 3, with
-bootstrapped residuals.
+bootstrapped residuals. As Models of mel frames, trained, continued and compared like any other, they are
+`loop`, `grains`, `walk`, `noise` and `var` in `audiogen.models`.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ class Loop(Replay):
         self.period, self.fade = options.period, options.fade
 
     def start(self, prompt: Tensor) -> State:
+        prompt = prompt[:, -2 * (self.period + 1) :]  # an hour before tells nothing more
         # What came before the first frame is taken to be like it.
         line = prompt[:, :1].expand(-1, self.period + 1, -1)
         state: State = (line, torch.ones(len(prompt), dtype=torch.long, device=prompt.device))
