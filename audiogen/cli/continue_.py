@@ -106,14 +106,12 @@ def continue_(
         if asked["bars"] is not None and context.get_parameter_source("seconds") is not ParameterSource.DEFAULT:
             raise InputError("--bars", "--seconds asks for a length too", "leave out either of the two")
         require_suffix(out)
-        if page is not None:
-            raise InputError("--page", "there is none of tunes", "leave it out")
     if not (is_midi(prompt) and is_midi(out)):
         Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
     if is_midi(prompt):
         if len(run_folders) > 1:
             raise InputError("--run", "one Run continues a tune", "name one")
-        continue_tune(prompt, outs, next(iter(run_folders), None), config, overrides, budget, device, asked)
+        continue_tune(prompt, outs, page, next(iter(run_folders), None), config, overrides, budget, device, asked)
         return
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
     asked = without(asked, PLAIN, "a recording")

@@ -67,6 +67,7 @@ def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> d
 def continue_tune(
     prompt: Path,
     outs: Sequence[Path],
+    page: Path | None,
     run_folder: Path | None,
     config: Path | None,
     overrides: tuple[str, ...],
@@ -74,7 +75,7 @@ def continue_tune(
     device: str,
     asked: dict[str, Any],
 ) -> None:
-    """Continue the MIDI file ``prompt`` into each of ``outs``."""
+    """Continue the MIDI file ``prompt`` into each of ``outs``, and write a page about them where one is named."""
     from audiogen.jobs.continuing_tunes import TAKES, TuneRequest, continue_tune, prompt_experiment
     from audiogen.run import Run
 
@@ -83,6 +84,14 @@ def continue_tune(
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder) if run_folder is not None else None
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
-    for path, sidecar in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):
-        added = sidecar["added"]
+    made = []
+    for path, each in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):
+        added = each.sidecar["added"]
+        if page is not None:
+            made.append(each)
         click.echo(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")
+    if page is not None:
+        from audiogen.jobs.tune_variations import write_tune_variations
+
+        write_tune_variations(page, prompt, outs, made)
+        click.echo(f"page: {page}")

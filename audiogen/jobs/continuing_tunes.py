@@ -102,6 +102,21 @@ class TuneRequest:
         return Sampling(self.temperature, self.top_k, self.top_p, self.min_p, generator=generator)
 
 
+@dataclass(frozen=True)
+class Continued:
+    """What became of a prompt.
+
+    Args:
+        tune: prompt and tail.
+        join: tick at which the prompt ends.
+        sidecar: its content.
+    """
+
+    tune: Tune
+    join: int
+    sidecar: dict[str, Any]
+
+
 def prompt_experiment(config: Path | None, overrides: tuple[str, ...]) -> Experiment:
     """The experiment of a YAML file, or the one for a prompt alone, with overrides.
 
@@ -122,7 +137,7 @@ def continue_tune(
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Continued]:
     """Continue a MIDI file into each of ``wanted`` and describe what was done in a JSON file beside it.
 
     Args:
@@ -134,7 +149,7 @@ def continue_tune(
         device: "auto", "cpu" or "cuda", for that training.
 
     Yields:
-        The sidecars' content, each as its file is there.
+        What was made, each as its files are there.
 
     Raises:
         InputError: the prompt is not usable, or the Run is not of tunes.
@@ -161,12 +176,13 @@ def continue_tune(
                 tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
             with spent("writing"):
                 _write(prompt, tune, tail, out, request)
-        sidecar = _described(prompt, tune, tail, out, request, run) | {
+        whole = joined(tune, tail)
+        sidecar = _described(prompt, tune, tail, whole, out, request, run) | {
             "timings": spent.seconds,
             "warnings": [*general, *particular],
         }
         write_text(sidecar_of(out), dump_json(sidecar))
-        yield sidecar
+        yield Continued(whole, tune.end, sidecar)
 
 
 def _train_on(tune: Tune, experiment: Experiment, budget: float | None, device: str, clock: Clock) -> Run:
@@ -200,9 +216,8 @@ def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest
 
 
 def _described(
-    prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest, run: Run | None
+    prompt: Path, tune: Tune, tail: Tune, whole: Tune, out: Path, request: TuneRequest, run: Run | None
 ) -> dict[str, Any]:
-    whole = joined(tune, tail)
     begun, ended = float(whole.seconds_at(tune.end)), max(whole.seconds, float(whole.seconds_at(tune.end)))
     settings = {key: value for key, value in asdict(request).items() if key != "seed"}
     return {

@@ -52,6 +52,7 @@ class About:
         note: to be read last.
         warnings: of them all; each is shown once.
         mark: what the dashed line is: "join", or "seam" of a loop.
+        judged: whether their measures say what is good.
     """
 
     prompt: str
@@ -59,6 +60,7 @@ class About:
     note: str
     warnings: Sequence[str]
     mark: str = "join"
+    judged: bool = True
 
 
 def write_variations(
@@ -80,9 +82,8 @@ def write_variations(
     alone = settings["loop"] and settings["tail_only"]  # such a loop is not entered where the prompt ends
     variations = []
     for out, sidecar in zip(outs, sidecars, strict=True):
-        around = (
-            seam_of(out, before, after) if alone else excerpt_of(prompt, out, sidecar["join_sample"], before, after)
-        )
+        join = sidecar["join_sample"]
+        around = seam_of(out, before, after) if alone else excerpt_of(prompt, out, join, before, after)
         measures = {name: value for name, value in sidecar["measures"].items() if not (alone and name == "join")}
         variations.append(Variation(out.name, sidecar["seed"], around, scorecard(measures), _in_words(measures)))
     given = prompt.cut(max(prompt.length - round(before * prompt.sample_rate), 0), prompt.length)
@@ -129,6 +130,7 @@ def write_page_of(path: Path, given: Recording, variations: Sequence[Variation],
             "note": about.note,
             "warnings": list(dict.fromkeys(about.warnings)),
             "mark": about.mark,
+            "judged": about.judged,
             "panels": _panels(given, variations),
             "rows": _rows(variations),
         },

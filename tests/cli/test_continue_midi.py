@@ -102,10 +102,13 @@ def test_the_tail_alone_begins_at_once(prompt: Path, run: Path, tmp_path: Path):
 
 
 def test_variations_differ_and_repeat(prompt: Path, run: Path, tmp_path: Path):
-    invoke(prompt, "-o", tmp_path / "a.mid", "--run", run, "--seconds", 4, "--variations", 2)
+    done = invoke(prompt, "-o", tmp_path / "a.mid", "--run", run, "--seconds", 4, "--variations", 2, "--page")
     invoke(prompt, "-o", tmp_path / "b.mid", "--run", run, "--seconds", 4, "--seed", 1)
     assert (tmp_path / "a-1.mid").read_bytes() != (tmp_path / "a-2.mid").read_bytes()
     assert (tmp_path / "a-2.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+    assert f"page: {tmp_path / 'a.html'}" in done.stdout
+    assert (tmp_path / "a.html").read_text("utf-8").count("<audio") == 3
+    assert json.loads((tmp_path / "a-2.json").read_text())["page"] == "a.html"
 
 
 def test_takes_are_chosen_from_where_a_tail_like_the_prompt_is_asked_for(prompt: Path, run: Path, tmp_path: Path):
