@@ -44,7 +44,13 @@ if TYPE_CHECKING:
 )
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
-@click.option("--variations", type=click.IntRange(1, 999), default=1, show_default=True, help="Tails to make.")
+@click.option(
+    "--variations",
+    type=click.IntRange(1, 999),
+    default=1,
+    show_default=True,
+    help="Tails to make; --page helps to choose.",
+)
 @click.option("--page", "paged", is_flag=True, help="Write OUT.html, to choose one of the variations by ear.")
 @click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from: 4; 1 with --budget 0, --run; MIDI 8.")
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")

@@ -15,6 +15,7 @@ import numpy as np
 from audiogen.audio import Recording, Writer
 from audiogen.experiment import write_text
 from audiogen.jobs.pictures import RANGE, Spectrogram, gradient, time_ticks
+from audiogen.progress import progress
 
 UNCOMPRESSED_SECONDS = 3.0  # up to which the players get WAV
 LAYOUTS = {1: "mono", 2: "stereo"}
@@ -44,8 +45,11 @@ def panels(shown: Sequence[Shown]) -> list[dict[str, Any]]:
     """What the templates need of each; one gain for all, so that they stay comparable."""
     peak = max((float(np.abs(each.sound.samples).max(initial=0)) for each in shown), default=0.0)
     gain = min(1.0, 0.98 / max(peak, 1e-9))
-    with ThreadPoolExecutor() as pool:  # libsndfile encodes outside Python's lock
-        sounds = list(pool.map(lambda each: audio_uri(each.sound, gain), shown))
+    sounds = []
+    with ThreadPoolExecutor() as pool, progress(len(shown), "players") as bar:  # libsndfile needs no Python lock
+        for sound in pool.map(lambda each: audio_uri(each.sound, gain), shown):
+            sounds.append(sound)
+            bar.update()
     return [
         {
             "key": each.key,
