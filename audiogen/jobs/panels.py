@@ -32,6 +32,7 @@ class Shown:
         sound: what is played.
         picture: what is seen.
         ticks: most labels of its time axis.
+        zero: seconds after its beginning from which that axis counts.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Shown:
     sound: Recording
     picture: Spectrogram
     ticks: int = 6
+    zero: float = 0.0
 
 
 def panels(shown: Sequence[Shown]) -> list[dict[str, Any]]:
@@ -58,7 +60,7 @@ def panels(shown: Sequence[Shown]) -> list[dict[str, Any]]:
             "audio": sound,
             "picture": _uri("image/png", each.picture.png()),
             "frequencies": each.picture.ticks(),
-            "times": time_ticks(each.sound.seconds, each.ticks),
+            "times": time_ticks(each.sound.seconds, each.ticks, each.zero),
         }
         for each, sound in zip(shown, sounds, strict=True)
     ]

@@ -103,11 +103,12 @@ def _levels(recording: Recording) -> np.ndarray:
     return 10 * np.log10(np.maximum(columns.T, 1e-12))
 
 
-def time_ticks(seconds: float, most: int = 10) -> list[tuple[float, str]]:
-    """Where (0..1) which second is."""
+def time_ticks(seconds: float, most: int = 10, zero: float = 0.0) -> list[tuple[float, str]]:
+    """Where (0..1) which second is, counted from ``zero`` seconds after the beginning."""
     step = next((step for step in STEPS if seconds / step <= most), 3600)
-    ticks = [(k * step / seconds, f"{k * step:g}") for k in range(int(seconds / step) + 1)]
-    return [(0.0, "0 s"), *ticks[1:]]
+    counts = range(-int(zero / step), int((seconds - zero) / step) + 1)
+    labels = ("0 s" if k == 0 else f"{k * step:g}".replace("-", "−") for k in counts)
+    return [((zero + k * step) / seconds, label) for k, label in zip(counts, labels, strict=True)]
 
 
 def envelope(samples: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,7 @@ def write_tune_variations(path: Path, prompt: Path, outs: Sequence[Path], made: 
         for out, each, piece, sound in zip(outs, made, pieces, sounds, strict=True)
     ]
     given = render(pieces[0].between(0, join), SAMPLE_RATE)
-    write_page_of(path, given, variations, _about(prompt, made, before, after))
+    write_page_of(path, Excerpt(given, variations[0].excerpt.join, 0), variations, _about(prompt, made, before, after))
     note_page(path, outs, [each.sidecar for each in made])
 
 

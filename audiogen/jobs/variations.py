@@ -94,7 +94,7 @@ def write_variations(
         [text for each in sidecars for text in each["warnings"]],
         "seam" if alone else "join",
     )
-    write_page_of(path, given, variations, about)
+    write_page_of(path, Excerpt(given, given.length, 0), variations, about)
     note_page(path, outs, sidecars)
 
 
@@ -111,12 +111,12 @@ def spans(count: int) -> tuple[float, float]:
     return before, min(AFTER, each - before)
 
 
-def write_page_of(path: Path, given: Recording, variations: Sequence[Variation], about: About) -> None:
+def write_page_of(path: Path, given: Excerpt, variations: Sequence[Variation], about: About) -> None:
     """Write the page.
 
     Args:
         path: HTML file to write.
-        given: the prompt's end.
+        given: the prompt's end, alone; past its join, how it dies away.
         variations: one at least.
         about: what is said of them all.
     """
@@ -137,14 +137,16 @@ def write_page_of(path: Path, given: Recording, variations: Sequence[Variation],
     )
 
 
-def _panels(given: Recording, variations: Sequence[Variation]) -> list[dict[str, Any]]:
+def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, Any]]:
     """The prompt's end, then each variation: heard, seen on one colour scale, and in figures."""
-    first, *pictures = spectrograms([given, *(each.excerpt.joined for each in variations)])
+    first, *pictures = spectrograms([given.joined, *(each.excerpt.joined for each in variations)])
     shown = [
-        Shown(f"variation-{number}", each.file, each.excerpt.joined, picture)
+        Shown(f"variation-{number}", each.file, each.excerpt.joined, picture, zero=each.excerpt.prompt.seconds)
         for number, (each, picture) in enumerate(zip(variations, pictures, strict=True), 1)
     ]
-    heard, *others = panels([Shown("prompt", "The prompt's end", given, first, 10), *shown])
+    heard, *others = panels(
+        [Shown("prompt", "The prompt's end", given.joined, first, 10, given.prompt.seconds), *shown]
+    )
     return [
         heard,
         *(

@@ -200,6 +200,7 @@ def test_parts_of_a_spectrogram_keep_its_scale() -> None:
 
 def test_time_ticks_are_round_and_few() -> None:
     assert time_ticks(45, 10)[:3] == [(0.0, "0 s"), (5 / 45, "5"), (10 / 45, "10")]
+    assert time_ticks(20, 6, zero=7.5) == [(0.125, "−5"), (0.375, "0 s"), (0.625, "5"), (0.875, "10")]
     assert all(len(time_ticks(seconds)) <= 11 for seconds in (0.05, 0.7, 13.0, 4000.0))
 
 
