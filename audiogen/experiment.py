@@ -107,7 +107,6 @@ class VocoderTraining:
         start: weights to go on from: a file or the Run of a training, "shipped", or "" for none.
         predicted_by: a trained Run: the frames that its Model predicts, one step at a time, are rendered instead of the
             true ones; "" for the true ones. For a single recording.
-        likelihood: of the true magnitudes under the network's outline (Rice).
         spectral: multi-resolution STFT distance of the rendered sound.
         mel: mean distance of its log-mel frames.
         adversarial: what the discriminators doubt of it.
@@ -117,7 +116,6 @@ class VocoderTraining:
 
     start: str = ""
     predicted_by: str = ""
-    likelihood: NonNegative = 1.0
     spectral: NonNegative = 1.0
     mel: NonNegative = 1.0
     adversarial: NonNegative = 0.1
@@ -153,6 +151,9 @@ class Experiment:
             )
 
 
+RETIRED = (("vocoder_training", "likelihood"),)  # keys that Runs of earlier versions name and that decide nothing now
+
+
 def read_experiment(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Experiment:
     """The experiment of a YAML file (None: the defaults) with ``key.key=value`` overrides.
 
@@ -161,7 +162,11 @@ def read_experiment(path: Path | None = None, overrides: tuple[str, ...] = ()) -
     Raises:
         InputError: an unreadable file, an unknown key or kind (the message lists the choices), a wrong value.
     """
-    tree = merge(to_tree(Experiment()), read_tree(path) if path is not None else {})
+    given = read_tree(path) if path is not None else {}
+    for family, key in RETIRED:
+        if isinstance(given.get(family), dict):
+            given[family].pop(key, None)
+    tree = merge(to_tree(Experiment()), given)
     for override in overrides:
         merge(tree, override_tree(override))
     return build(Experiment, tree, str(path) if path is not None else "configuration")

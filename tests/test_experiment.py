@@ -73,6 +73,12 @@ def test_what_is_written_is_read_again(tmp_path: Path):
     assert checked(experiment) == experiment
 
 
+def test_keys_that_earlier_runs_wrote_are_passed_over(tmp_path: Path):
+    path = tmp_path / "config.yaml"
+    path.write_text("vocoder_training: {likelihood: 1.0, mel: 0.5}\n", "utf-8")
+    assert read_experiment(path).vocoder_training.mel == 0.5
+
+
 def test_an_empty_file_is_the_defaults(tmp_path: Path):
     assert read_experiment(written(tmp_path, "# nothing\n")) == Experiment() == read_experiment()
 

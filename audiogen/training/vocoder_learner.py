@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from audiogen.experiment import VocoderTraining
 from audiogen.training.vocoder_discriminators import Discriminators, deception, discrimination, feature_distance
-from audiogen.training.vocoder_losses import likelihood, mel_distance, multi_resolution
+from audiogen.training.vocoder_losses import mel_distance, multi_resolution
 from audiogen.vocoders.neural import Neural
-from audiogen.vocoders.projection import analyse
 
 
 class Excerpts(NamedTuple):
@@ -42,17 +41,11 @@ class VocoderLearner(nn.Module):
 
     def loss(self, excerpts: Excerpts) -> Mapping[str, Tensor]:
         """Named losses; ``"loss"`` is the one to minimise. What discriminators say is no part of it in evaluation."""
-        options, spec = self.options, self.vocoder.spec
-        losses: dict[str, Tensor] = {}
-        if options.likelihood > 0:
-            spectrum = analyse(excerpts.samples[:, spec.hop :], spec)
-            corrections = self.network.corrections(excerpts.frames)
-            losses["likelihood"] = likelihood(spectrum, excerpts.frames, excerpts.shape, *corrections, spec)
-        if options.spectral > 0 or options.mel > 0 or options.adversarial > 0:
-            past, real = excerpts.samples.split([spec.win, excerpts.samples.shape[1] - spec.win], dim=1)
-            output = self.vocoder.excerpt(excerpts.frames, past, excerpts.shape)
-            losses["spectral"], losses["mel"] = multi_resolution(output, real), mel_distance(output, real, spec)
-            losses |= self._against_discriminators(output, real)
+        spec, losses = self.vocoder.spec, dict[str, Tensor]()
+        past, real = excerpts.samples.split([spec.win, excerpts.samples.shape[1] - spec.win], dim=1)
+        output = self.vocoder.excerpt(excerpts.frames, past, excerpts.shape)
+        losses["spectral"], losses["mel"] = multi_resolution(output, real), mel_distance(output, real, spec)
+        losses |= self._against_discriminators(output, real)
         total = torch.stack([self._weight(name) * value for name, value in losses.items()]).sum()
         return losses | {"loss": total}
 

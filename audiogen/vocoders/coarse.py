@@ -1,8 +1,8 @@
-"""Griffin-Lim on the lowest part of the spectrum alone, at a fraction of the rate: coarse to fine.
+"""Griffin-Lim on the lowest parts of the spectrum alone, at a fraction of the rate: coarse to fine.
 
 Most of what a spectrum's convergence is about lies low, and most of what an iteration costs lies high. Windows of a
-signal at a quarter of the rate have the lowest quarter of the bins, so an iteration there costs a quarter. What comes
-out is the start of the iterations on the whole.
+signal at a quarter of the rate have the lowest quarter of the bins, so an iteration there costs a quarter, and one on
+the lowest sixteenth a sixteenth. What comes out of each is the start of the next, and of the iterations on the whole.
 """
 
 from __future__ import annotations
@@ -20,33 +20,37 @@ from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.projection import analyse, pinned, refine, synthesise
 from audiogen.vocoders.targets import LOUDEST, TowardBands, asked_now_and_then
 
-FACTOR = 4
+FACTORS = (16, 4)  # by which the rate is lowered, the lowest one first
+TURNS = (2, 1)  # iterations at each, in units of those at a quarter: what costs less may take more
+MOMENTUM = 1.06  # what would not converge in hundreds of iterations is ahead in tens
 TOP = 31 / 32  # of the lowered bins that are taken back: the highest ones fold
 
 
 @lru_cache(maxsize=16)
-def lowered(spec: MelSpec) -> MelSpec | None:
-    """The spec of the same bins and mel bands, as far as they reach, at a quarter of the rate.
+def lowered(spec: MelSpec, factor: int) -> MelSpec | None:
+    """The spec of the same bins and mel bands, as far as they reach, at a fraction of the rate.
 
-    None where it divides nothing evenly, or no band is left.
+    None where windows or hops do not divide evenly, or no band is left. The rate is one in whole Hz: bins shift by a
+    ten-thousandth.
     """
-    if spec.sample_rate % FACTOR or spec.n_fft % (2 * FACTOR) or spec.hop % FACTOR:
+    if spec.n_fft % (2 * factor) or spec.hop % factor:
         return None
+    rate = spec.sample_rate // factor
     edges = hertz_of(
         np.linspace(mels_of(spec.fmin, spec.scale), mels_of(spec.fmax, spec.scale), spec.n_mels + 2), spec.scale
     )
-    bands = int((edges <= spec.sample_rate / FACTOR / 2).sum()) - 2
+    bands = int((edges <= rate / 2).sum()) - 2
     if bands < 1:
         return None
     return replace(
         spec,
-        sample_rate=spec.sample_rate // FACTOR,
-        n_fft=spec.n_fft // FACTOR,
-        win=spec.win // FACTOR,
-        hop=spec.hop // FACTOR,
+        sample_rate=rate,
+        n_fft=spec.n_fft // factor,
+        win=spec.win // factor,
+        hop=spec.hop // factor,
         n_mels=bands,
         fmax=float(edges[bands + 1]),
-        floor=spec.floor / FACTOR**spec.power,
+        floor=spec.floor / factor**spec.power,
     )
 
 
@@ -58,9 +62,8 @@ def settle(
     past: Tensor,
     spec: MelSpec,
     steps: int,
-    momentum: float = 0.99,
 ) -> Tensor:
-    """Spectra to set out from, their lowest part refined.
+    """Spectra to set out from, their lowest parts refined.
 
     Args:
         start: ``[channels, time, bins]`` spectra.
@@ -68,21 +71,26 @@ def settle(
         pull: by which part, 0..1; to be broadcast with them.
         frames: ``[channels, time, n_mels]`` log-mel.
         past: ``[channels, >= win]`` samples just before.
-        steps: iterations.
+        steps: iterations on the lowest quarter; twice as many are made before, on the lowest sixteenth.
 
     Returns:
         ``[channels, time, bins]`` spectra.
     """
-    low = lowered(spec)
-    if low is None or steps == 0:
+    if steps == 0:
         return start
-    # A spectrum is a sum over samples: of every fourth one, a quarter.
-    before = analyse(past, spec)[..., : low.bins] / FACTOR
-    silence = torch.zeros(len(before), pinned(low), device=past.device)
-    signal = synthesise(start[..., : low.bins] / FACTOR, synthesise(before, silence, low), low)
-    wanted = frames[..., : low.n_mels] - spec.power * math.log(FACTOR)
-    bands = TowardBands(wanted, low, LOUDEST, expected[..., : low.bins] / FACTOR)
-    targets = asked_now_and_then(bands, [pull[..., : low.bins] if pull.ndim else pull] * steps)
-    settled = analyse(refine(signal, [(target, momentum) for target in targets], low), low) * FACTOR
-    top = int(TOP * low.bins)
-    return torch.cat([settled[..., :top], start[..., top:]], dim=-1)
+    start = start.clone()
+    for factor, turns in zip(FACTORS, TURNS, strict=True):
+        low = lowered(spec, factor)
+        if low is None:
+            continue
+        # A spectrum is a sum over samples: of every fourth one, a quarter.
+        before = analyse(past, spec)[..., : low.bins] / factor
+        silence = torch.zeros(len(before), pinned(low), device=past.device)
+        signal = synthesise(start[..., : low.bins] / factor, synthesise(before, silence, low), low)
+        wanted = frames[..., : low.n_mels] - spec.power * math.log(factor)
+        bands = TowardBands(wanted, low, LOUDEST, expected[..., : low.bins] / factor)
+        targets = asked_now_and_then(bands, [pull[..., : low.bins] if pull.ndim else pull] * (turns * steps))
+        settled = analyse(refine(signal, [(target, MOMENTUM) for target in targets], low), low) * factor
+        top = int(TOP * low.bins)
+        start[..., :top] = settled[..., :top]
+    return start

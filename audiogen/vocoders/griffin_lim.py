@@ -14,7 +14,7 @@ from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.mel_inversion import invert
 from audiogen.vocoders.outline import Outline, OutlineStream, Refinement
 
-BLOCK = 128  # frames rendered at a time
+BLOCK = 256  # frames rendered at a time
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class GriffinLimOptions:
     """Args:
     iterations: of Griffin-Lim, after the start.
     coarse: iterations before, on the lowest quarter of the spectrum alone; four of them cost as much as one of those.
+        Twice as many are made on the lowest sixteenth before.
     momentum: of the fast Griffin-Lim algorithm.
     inversion: iterations of the mel inversion.
     trust: how far an iteration pulls a bin to the magnitude that the inversion expects, 0..1.
@@ -33,7 +34,7 @@ class GriffinLimOptions:
     """
 
     iterations: Whole = 20
-    coarse: Whole = 24
+    coarse: Whole = 16
     momentum: NonNegative = 0.99
     inversion: Count = 4
     trust: Unit = 0.3

@@ -26,17 +26,19 @@ from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.griffin_lim import mean_magnitude
+from audiogen.vocoders.low_noise import low_noise
 from audiogen.vocoders.mel_inversion import invert
 from audiogen.vocoders.network import fill, read_metadata, read_weights, require_spec
-from audiogen.vocoders.outline import Outline, OutlineStream, Refinement, render, white_noise
+from audiogen.vocoders.outline import Outline, OutlineStream, Refinement, render
 from audiogen.vocoders.projection import analyse
 from audiogen.vocoders.vocos import Backbone, ConvNeXtSize
 
 SHIPPED = Path(__file__).parent / "weights" / "neural.safetensors"
-INVERSION = 2  # iterations of mel inversion before the network's corrections, and again after them
-PULL, MOMENTUM = 0.5, 0.9  # of each step, untrained
+INVERSION = 4  # iterations of mel inversion before the network's corrections, and again after them
+PULL, MOMENTUM = 0.9, 0.99  # of each step, untrained
+ODDS = math.log(0.09 / 0.91)  # log odds of certainty, untrained: amplitudes are pulled by 0.3, as `griffin_lim` does
 PACE = 20.0  # times as fast as the network that they learn
-BLOCK = 128  # frames rendered at a time: the network hears those around them again
+BLOCK = 512  # frames rendered at a time: what is paid for each iteration is shared by more of them
 MOST_CERTAIN = 7.0  # log odds
 
 
@@ -47,28 +49,32 @@ class NetworkSize:
     hidden: channels inside each block.
     blocks: each looks three frames further either way.
     iterations: of Griffin-Lim, after it.
+    magnitudes: whether it corrects the inverted magnitudes, too. What it learns of them from half an hour of sound does
+        harm where the recording's own spectrum is known.
     """
 
-    channels: Count = 96
-    hidden: Count = 240
-    blocks: Count = 3
-    iterations: Count = 8
+    channels: Count = 64
+    hidden: Count = 128
+    blocks: Count = 2
+    iterations: Count = 4
+    magnitudes: bool = False
 
 
 class OutlineNetwork(nn.Module):
     """Log-mel frames -> outline, and the steps that lead to it.
 
     Magnitudes are taken for Rice distributed: a part of the power that is known within Gaussian noise that is not. The
-    share of the known part is the certainty. Untrained it keeps the inverted frames and knows half.
+    share of the known part is the certainty. Untrained it keeps the inverted frames and is as certain as `ODDS`.
     """
 
     def __init__(self, spec: MelSpec, size: NetworkSize) -> None:
         super().__init__()
         self.spec, self.size = spec, size
         self.backbone = Backbone(spec.n_mels, ConvNeXtSize(size.channels, size.hidden, size.blocks))
-        self.out = nn.Linear(size.channels, 2 * spec.bins)
+        self.out = nn.Linear(size.channels, (1 + size.magnitudes) * spec.bins)
         nn.init.normal_(self.out.weight, std=0.1 / size.channels**0.5)
         nn.init.zeros_(self.out.bias)
+        nn.init.constant_(self.out.bias[-spec.bins :], ODDS)
         self.schedule = nn.Parameter(torch.zeros(size.iterations, 2))
 
     @property
@@ -85,8 +91,9 @@ class OutlineNetwork(nn.Module):
 
     def corrections(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """``[batch, time, n_mels]`` -> log gain over the inverted frames, and log odds of certainty."""
-        gain, odds = self.out(self.backbone((frames - self.spec.silence) / 4.0)).chunk(2, dim=-1)
-        return gain, odds.clamp(-MOST_CERTAIN, MOST_CERTAIN)
+        said = self.out(self.backbone((frames - self.spec.silence) / 4.0))
+        odds = said[..., -self.spec.bins :].clamp(-MOST_CERTAIN, MOST_CERTAIN)
+        return said[..., : self.spec.bins] if self.size.magnitudes else torch.zeros_like(odds), odds
 
     def forward(self, frames: Tensor, shape: Tensor | None = None) -> Outline:
         """The outline of ``[batch, time, n_mels]`` log-mel frames.
@@ -98,7 +105,9 @@ class OutlineNetwork(nn.Module):
 
     def corrected(self, frames: Tensor, shape: Tensor | None, gain: Tensor, odds: Tensor) -> Outline:
         """The outline that corrections ``[batch, time, bins]`` make of frames, led back to their mel bands."""
-        magnitude = invert(frames, self.spec, INVERSION, inverted(frames, self.spec, shape) * gain.exp())
+        magnitude = inverted(frames, self.spec, shape)
+        if self.size.magnitudes:
+            magnitude = invert(frames, self.spec, INVERSION, magnitude * gain.exp())
         return Outline(magnitude, odds.sigmoid().sqrt())  # of a share of the power, that of the amplitude
 
     def metadata(self) -> dict[str, str]:
@@ -111,14 +120,15 @@ class NeuralOptions:
     """Args:
     weights: a .safetensors file, or the Run of a vocoder's training; none for those that ship.
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
-    coarse: iterations of Griffin-Lim on the lowest quarter of the spectrum alone, before those that are learned.
+    coarse: iterations of Griffin-Lim on the lowest quarter of the spectrum alone, before those that are learned, and
+        twice as many on the lowest sixteenth before.
     equalise: whether the power of the bands is led to what they had in the recording that is continued.
     size: of a network to be trained; weights bring their own.
     """
 
     weights: str = ""
     noise_above: NonNegative = 4000.0
-    coarse: Whole = 8
+    coarse: Whole = 12
     equalise: bool = True
     size: NetworkSize = field(default_factory=NetworkSize)
 
@@ -168,7 +178,7 @@ class Neural(Vocoder):
         Returns:
             ``[batch, time * hop]`` samples.
         """
-        known, noise = analyse(past, self.spec), white_noise(frames.shape, self.spec).to(frames.device)
+        known, noise = analyse(past, self.spec), low_noise(frames.shape, self.spec).to(frames.device)
         return render(self.network(frames, shape), known, frames, past, self.spec, self.how, noise)
 
     @property

@@ -1,7 +1,8 @@
 """Blocks rendered from an outline of their magnitudes: a start, then Griffin-Lim iterations.
 
 Partials are drawn by the phase gradients of the outline, but above a few kHz most sounds are noise, which has no
-gradients to follow: phases made from them would ring. Noise shaped by the outline has the fluctuations that noise has.
+gradients to follow: phases made from them would ring. There, noise is shaped by the outline, which fluctuates as the
+outline does and by itself as little as noise can.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.representation.mel import MelSpec, hann
+from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.blocks import BlockStream
 from audiogen.vocoders.coarse import settle
 from audiogen.vocoders.equaliser import Equaliser
+from audiogen.vocoders.low_noise import low_noise
 from audiogen.vocoders.phase import integrate
 from audiogen.vocoders.projection import analyse, pinned, refine, synthesise
 from audiogen.vocoders.targets import LOUDEST, TowardBands, asked_now_and_then
@@ -82,13 +84,6 @@ def _start(magnitude: Tensor, known: Tensor, noise: Tensor, spec: MelSpec, noise
     return torch.cat([known[:, 1:], start], dim=1)
 
 
-def white_noise(shape: torch.Size, spec: MelSpec, generator: torch.Generator | None = None) -> Tensor:
-    """Spectra ``[channels, time, bins]`` of white noise, of unit power: its phases agree from frame to frame."""
-    channels, frames = shape[:2]
-    white = torch.randn(channels, pinned(spec) + frames * spec.hop, generator=generator)
-    return analyse(white, spec) / float(hann(spec, white.device).square().sum().sqrt())
-
-
 class OutlineStream(BlockStream):
     """A stream of blocks that are rendered so.
 
@@ -121,7 +116,7 @@ class OutlineStream(BlockStream):
     @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
         outline = self.outline(frames, final)
-        noise = white_noise(frames.shape, self.spec, self._noise).to(frames.device)
+        noise = low_noise(frames.shape, self.spec, self._noise).to(frames.device)
         samples = render(outline, self._known(past, guess), frames, past, self.spec, self.how, noise)
         return samples if self._equalise is None else self._equalise(samples, past, frames, final)
 

@@ -77,10 +77,9 @@ def integrate(magnitude: Tensor, first: Tensor, spec: MelSpec) -> Tensor:
     in_time, in_frequency = gradients(log_magnitude, spec)
     roots = _roots(log_magnitude)
     climb = in_frequency[:, 1:].double().cumsum(dim=-1)
-    offset = (climb - climb.gather(-1, roots)).remainder(2.0 * math.pi).float()
-    phase, phases = first, []
-    for step in range(magnitude.shape[1] - 1):
-        advanced = phase + in_time[:, step + 1]
-        phase = (advanced.gather(-1, roots[:, step]) + offset[:, step]).remainder(2.0 * math.pi)
+    steps = in_time[:, 1:].double().gather(-1, roots) + climb - climb.gather(-1, roots)
+    phase, phases = first.double(), []
+    for root, step in zip(roots.unbind(1), steps.unbind(1), strict=True):
+        phase = phase.gather(-1, root) + step
         phases.append(phase)
-    return torch.stack(phases, dim=1)
+    return torch.stack(phases, dim=1).remainder(2.0 * math.pi).float()

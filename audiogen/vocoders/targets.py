@@ -83,7 +83,7 @@ class TowardBands:
 
 
 def asked_now_and_then(bands: TowardBands, parts: Sequence[Tensor | None]) -> list[Target]:
-    """The targets of some iterations, of which each fourth looks at the bands, and the first without a pull.
+    """The targets of some iterations, of which each fourth looks at the bands, the last, and the first without a pull.
 
     Args:
         parts: by which each pulls, to be broadcast with the magnitudes; None for not at all.
@@ -91,7 +91,7 @@ def asked_now_and_then(bands: TowardBands, parts: Sequence[Tensor | None]) -> li
     targets: list[Target] = []
     let_go = False
     for index, part in enumerate(parts):
-        if index % EVERY and let_go == (part is None):
+        if index % EVERY and index < len(parts) - 1 and let_go == (part is None):
             targets.append(bands.again)
         else:
             targets.append(bands if part is None else bands.pulling(part))

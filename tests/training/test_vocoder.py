@@ -20,7 +20,7 @@ from audiogen.training.callbacks import Ending
 from audiogen.training.fit import train
 from audiogen.training.vocoder_discriminators import Discriminators, deception, discrimination
 from audiogen.training.vocoder_learner import Excerpts, VocoderLearner
-from audiogen.training.vocoder_losses import likelihood, multi_resolution, rice
+from audiogen.training.vocoder_losses import multi_resolution
 from audiogen.training.vocoder_material import channels_of
 from audiogen.vocoders.griffin_lim import mean_magnitude
 from audiogen.vocoders.neural import NetworkSize, Neural, NeuralOptions, OutlineNetwork, load_network
@@ -29,7 +29,7 @@ from audiogen.vocoders.table import build
 CONFIGS = Path(__file__).parents[2] / "configs" / "vocoder"
 SPEC = MelSpec()
 SMALL = (
-    "vocoder.size={channels: 8, hidden: 16, blocks: 1, iterations: 1}",
+    "vocoder.size={channels: 8, hidden: 16, blocks: 1, iterations: 1, magnitudes: true}",
     "vocoder_training.start=''",
     "vocoder_training.discriminator=2",
     "training.batch=2",
@@ -43,21 +43,20 @@ SMALL = (
 Texture = Callable[..., Recording]
 
 
-def small(*overrides: str, config: str = "neural.yaml") -> Experiment:
-    return read_experiment(CONFIGS / config, (*SMALL, *overrides))
+def small(*overrides: str) -> Experiment:
+    return read_experiment(CONFIGS / "neural.yaml", (*SMALL, *overrides))
 
 
 def weights(run: object) -> dict[str, torch.Tensor]:
     return run.network.state_dict()  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("config", ["likelihood.yaml", "neural.yaml"])
-def test_a_few_steps_lower_the_loss(config: str, texture: Texture):
-    rate = ("training.learning_rate=0.02", "training.average=0", "training.listen_every=0")
-    start = train(small(*rate, "training.steps=1", "training.validate_every=1", config=config), texture(1.5))
-    end = train(small(*rate, "training.steps=8", "training.validate_every=4", config=config), texture(1.5))
+def test_a_few_steps_lower_the_loss(texture: Texture):
+    rate = ("training.learning_rate=0.002", "training.average=0", "training.listen_every=0")
+    start = train(small(*rate, "training.steps=1", "training.validate_every=1"), texture(1.5))
+    end = train(small(*rate, "training.steps=8", "training.validate_every=4"), texture(1.5))
     # Magnitudes are led to the mel bands whatever the network says, so there is little left to lose in eight steps.
-    assert end.metrics["validation_loss"] < start.metrics["validation_loss"] - 0.005
+    assert end.metrics["validation_loss"] < start.metrics["validation_loss"] - 0.001
 
 
 def test_a_killed_training_is_resumed_to_the_same_weights(
@@ -84,7 +83,7 @@ def test_losses_and_sound_are_in_tensorboard_and_the_run_renders(tmp_path: Path,
     train(small("training.steps=2"), texture(1.5), tmp_path)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
-    names = {f"train/{name}" for name in ("likelihood", "spectral", "mel", "discrimination", "adversarial", "features")}
+    names = {f"train/{name}" for name in ("spectral", "mel", "discrimination", "adversarial", "features")}
     assert names | {"validation/loss"} <= set(events.Tags()["scalars"])
     assert {"audio/real", "audio/rendered"} <= set(events.Tags()["audio"])
     assert {"spectrogram/real", "spectrogram/rendered"} <= set(events.Tags()["images"])
@@ -98,7 +97,7 @@ def test_losses_and_sound_are_in_tensorboard_and_the_run_renders(tmp_path: Path,
 def test_it_goes_on_from_the_weights_that_ship(texture: Texture):
     shipped = load_network(NeuralOptions()).state_dict()
     still = ("training.learning_rate=1e-9", "training.steps=1", "vocoder_training.start=shipped")
-    run = train(small(*still, config="likelihood.yaml"), texture(1.5))
+    run = train(small(*still), texture(1.5))
     assert all(torch.allclose(weights(run)[name], value, atol=1e-6) for name, value in shipped.items())
 
 
@@ -106,7 +105,7 @@ def test_a_folder_is_split_by_recording(tmp_path: Path, texture: Texture):
     (tmp_path / "data").mkdir()
     for seed in range(4):
         write(tmp_path / "data" / f"{seed}.wav", texture(1.0, seed=seed, channels=2))
-    run = train(small("training.steps=2", config="likelihood.yaml"), tmp_path / "data", tmp_path / "run")
+    run = train(small("training.steps=2"), tmp_path / "data", tmp_path / "run")
     assert sorted(run.metrics["split"].values()) == ["test", "train", "train", "validation"]
 
 
@@ -136,22 +135,6 @@ def test_excerpts_are_the_recording_and_what_is_short_is_led_by_silence(texture:
     late, _ = channel.excerpt(len(channel) - 1, 20)
     assert late.shape == samples.shape
     assert float(late[: SPEC.hop].abs().max()) == 0
-
-
-def test_likelihood_is_highest_at_the_truth():
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(2, 20000, generator=generator) * (0.25 * 4 / 2) ** 0.5  # a quarter of a power of 4
-    squared = (3.0**0.5 + noise[0]).square() + noise[1].square()
-    gain, odds = torch.tensor(4.0).log() / 2, torch.tensor(3.0).log()
-    best = rice(squared, gain, odds).mean()
-    for other in ((gain + 0.2, odds), (gain - 0.2, odds), (gain, odds + 1), (gain, odds - 1)):
-        assert best < rice(squared, *other).mean()
-
-
-def test_what_lies_below_silence_is_not_judged():
-    frames = torch.full((1, 4, SPEC.n_mels), SPEC.silence)
-    zeros = torch.zeros(1, 4, SPEC.bins)
-    assert float(likelihood(torch.complex(zeros, zeros), frames, None, zeros, zeros, SPEC)) == 0
 
 
 def test_discriminators_and_vocoder_have_gradients_of_their_own(texture: Texture):
