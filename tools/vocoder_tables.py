@@ -31,7 +31,7 @@ Further down, so are frames that the base predicts in their place.
   64 Griffin-Lim iterations. What it misses lies in the phases.
 - "griffin_lim, paired" is it with the options `trust=0.5 free=0 equalise=false inversion=6`, which serve the paired
   measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" is it with 32 iterations on the whole
-  spectrum and none on its lowest quarter alone, instead of 20 and 24.
+  spectrum and none on its lowest parts alone, instead of 20 after 16 on a quarter and 32 on a sixteenth.
 - "neural" uses the weights that ship, which heard none of these recordings.
 - "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
 - Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one. Below 150 Hz they are
@@ -58,7 +58,7 @@ windows of 1 s), so another real stretch is all but equal to it, and nothing but
 PREDICTED = {
     "chosen": """What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base asks
 for. Nothing is paired here, so there is no MR-STFT, and third octaves are those of another moment: "earlier audio", the
-end of the known part as it was recorded, is what real audio reads. "source, as in Runs" has 1 iteration instead of 5.
+end of the known part as it was recorded, is what real audio reads. "source, as in Runs" has 1 iteration instead of 4.
 """,
     "drawn": """What the Model drew before each of those patches was chosen, decoded: smoother than any recording. No
 command renders it; it shows how vocoders cope with frames that are far from real ones.
