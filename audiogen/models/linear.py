@@ -14,8 +14,8 @@ from torch import Tensor, nn
 LAGS = 4
 MEMORIES = (4.0, 16.0, 64.0)  # time constants of the running means, in frames
 REGRESSORS = ((0,), (0, 1), (0, 1, 2, 3), (0, 4, 5, 6), (0, 1, 2, 3, 4, 5, 6))  # tried: of lags, then running means
-# Times the mean power of the regressors. Three forget most of what they tell: where the end of a recording asks for more,
-# it is the end that differs.
+# Times the mean power of the regressors. Three forget most of what they tell: where the end of a recording asks for
+# more, it is the end that differs.
 RIDGES = tuple(10.0 ** (power / 2) for power in range(-8, 2))
 WORTH_REGRESSORS, WORTH_RIDGE = 0.01, 0.005  # nats a feature that more of the one, less of the other must be better by
 HELD_BACK = 0.2  # of each sequence, to choose by
