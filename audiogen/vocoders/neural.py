@@ -1,8 +1,8 @@
 """A small network says what mel frames leave open; signal processing does the rest.
 
 A ConvNeXt over the frames and a Fourier head, as in Vocos (Siuzdak 2023, arXiv 2306.00814), but the head predicts what
-a convolution over frames can know: the power of each bin, as a correction to the inverted mel frames, and how certain
-that is. It cannot know phases: the frames of a steady tone are all equal, so whatever it said of them would repeat
+a convolution over frames can know: how certain the inverted mel frames are of each bin, and, if asked to, a correction
+of its power. It cannot know phases: the frames of a steady tone are all equal, so whatever it said of them would repeat
 every hop, and so would the tone. They are accumulated along the gradients of the predicted magnitudes, or are those of
 noise (`outline`), and a few Griffin-Lim iterations pull each bin to its magnitude, as far as that is certain, and to
 the mel bands. How far and with what momentum is learned for each iteration, as in other unrolled algorithms (Gregor &

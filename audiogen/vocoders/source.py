@@ -20,7 +20,7 @@ from audiogen.vocoders.matching import Library, MatchingOptions, Path
 from audiogen.vocoders.projection import Step, pinned, refine, synthesise
 from audiogen.vocoders.targets import TowardBands
 
-LOOK_EVERY = 2  # iterations that mel bands are looked at again: a quarter of the time saved, and as good
+LOOK_EVERY = 2  # iterations that mel bands are looked at again: a tenth of the time saved, and as good
 
 
 @dataclass(frozen=True)
