@@ -2,7 +2,7 @@
 
 Most of what a spectrum's convergence is about lies low, and most of what an iteration costs lies high. Windows of a
 signal at a quarter of the rate have the lowest quarter of the bins, so an iteration there costs a quarter, and one on
-the lowest sixteenth a sixteenth. What comes out of each is the start of the next, and of the iterations on the whole.
+the lowest sixteenth a tenth. What comes out of each is the start of the next, and of the iterations on the whole.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def settle(
     """
     if steps == 0:
         return start
-    start = start.clone()
+    start, known = start.clone(), analyse(past, spec)
     for factor, turns in zip(FACTORS, TURNS, strict=True):
         low = lowered(spec, factor)
         if low is None:
             continue
         # A spectrum is a sum over samples: of every fourth one, a quarter.
-        before = analyse(past, spec)[..., : low.bins] / factor
+        before = known[..., : low.bins] / factor
         silence = torch.zeros(len(before), pinned(low), device=past.device)
         signal = synthesise(start[..., : low.bins] / factor, synthesise(before, silence, low), low)
         wanted = frames[..., : low.n_mels] - spec.power * math.log(factor)
