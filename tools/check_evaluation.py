@@ -25,8 +25,8 @@ from audiogen.evaluation.baselines import BASELINES
 from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.report import judged, judged_real
 from audiogen.evaluation.texture import texture_distance
-from audiogen.evaluation.texture_statistics import RESOLUTION
 from audiogen.experiment import write_text
+from audiogen.representation.texture_statistics import RESOLUTION
 
 CLASSES = tuple(RESOLUTION)
 PASTES = (0.0, 0.05, 0.1, 0.25, 0.5)

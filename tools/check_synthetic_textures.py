@@ -2,7 +2,7 @@
 
     python tools/check_synthetic_textures.py FOLDER [-n 60] [--seconds 10] [-o TABLE.md]
 
-The features are summaries of what texture is told apart by (audiogen.evaluation.texture_statistics). A feature
+The features are summaries of what texture is told apart by (audiogen.representation.texture_statistics). A feature
 is covered where the 5th to the 95th percentile of the synthetic textures holds that of the recordings.
 """
 
@@ -18,9 +18,9 @@ import numpy as np
 from audiogen.audio import Recording, read
 from audiogen.data.recordings import find_recordings
 from audiogen.data.synthetic import synthetic_textures
-from audiogen.evaluation.envelopes import FRAME_RATE, band_edges, envelopes
-from audiogen.evaluation.texture_statistics import stretch_statistics
 from audiogen.progress import progress
+from audiogen.representation.cochleagram import FRAME_RATE, band_edges, envelopes
+from audiogen.representation.texture_statistics import stretch_statistics
 
 QUANTILES = (0.05, 0.5, 0.95)
 

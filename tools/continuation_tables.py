@@ -56,7 +56,7 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
 
 def worst_class(row: Row) -> str:
     """The class of the texture distance that reads highest, and what it reads."""
-    from audiogen.evaluation.texture_statistics import RESOLUTION
+    from audiogen.representation.texture_statistics import RESOLUTION
 
     value, name = max((row[name], name) for name in RESOLUTION if row.get(name) is not None)
     return f"{name} {value:.1f}"

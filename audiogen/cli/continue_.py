@@ -52,7 +52,12 @@ if TYPE_CHECKING:
     help="Tails to make; --page helps to choose.",
 )
 @click.option("--page", "paged", is_flag=True, help="Write OUT.html, to choose one of the variations by ear.")
-@click.option("--takes", type=click.IntRange(1, 99), help="Tails to choose from: 4; 1 with --budget 0, --run; MIDI 8.")
+@click.option(
+    "--impose/--no-impose",
+    default=True,
+    show_default=True,
+    help="Give the tail the statistics of the recording's texture; at another temperature or density it has its own.",
+)
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
 @click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
@@ -83,8 +88,7 @@ def continue_(
 
     Without --run, a model is trained on the prompt first (half a minute or so), and the one that ships with audiogen is
     taken instead where it goes on better; --budget 0 takes that at once; --config or KEY=VALUE train one of your own.
-    After a training, of several takes the one is kept whose first 30 s are most like the prompt (--takes); of a tune's
-    takes, the one most like it in its pitches, rhythms and harmonies.
+    Of several takes of a tune's tail, the one is kept that is most like it in its pitches, rhythms and harmonies.
     A MIDI file is learned at once, by a Markov chain, unless --config, --budget or KEY=VALUE asks for a training.
     Beside OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE
     overrides the configuration, for example training.steps=200.

@@ -11,7 +11,7 @@ import click
 
 from audiogen.cli.options import Number
 
-PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01}
+PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01, "takes": 8}
 """What is meant where nothing is asked for: as in `audiogen.jobs.continuing_tunes.TuneRequest`."""
 OPTIONS = (
     click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
@@ -24,9 +24,17 @@ OPTIONS = (
         show_default=True,
         help="MIDI: least likelihood, as a share of the likeliest token's.",
     ),
+    click.option(
+        "--takes",
+        type=click.IntRange(1, 99),
+        default=PLAIN["takes"],
+        show_default=True,
+        help="MIDI: tails to choose from.",
+    ),
 )
 SOUND = {
     "loop": False,
+    "impose": True,
     "vocoder": None,
     "level": 0.0,
     "brightness": 0.0,
@@ -76,10 +84,10 @@ def continue_tune(
     asked: dict[str, Any],
 ) -> None:
     """Continue the MIDI file ``prompt`` into each of ``outs``, and write a page about them where one is named."""
-    from audiogen.jobs.continuing_tunes import TAKES, TuneRequest, continue_tune, prompt_experiment
+    from audiogen.jobs.continuing_tunes import TuneRequest, continue_tune, prompt_experiment
     from audiogen.run import Run
 
-    request = TuneRequest(**without(asked, SOUND, "a MIDI prompt") | {"takes": asked["takes"] or TAKES})
+    request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
     trained = config is not None or overrides or budget
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder) if run_folder is not None else None

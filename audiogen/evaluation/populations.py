@@ -18,8 +18,8 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.evaluation.copying import mel_frames
-from audiogen.evaluation.envelopes import FRAME_RATE, envelopes
-from audiogen.evaluation.texture_statistics import statistics
+from audiogen.representation.cochleagram import FRAME_RATE, envelopes
+from audiogen.representation.texture_statistics import statistics
 
 SECONDS = 1.0  # length of a window; windows overlap by half
 DIMENSIONS = 12  # at most, by principal components of the reference

@@ -33,14 +33,11 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.evaluation.envelopes import FRAME_RATE, band_edges, envelopes
-from audiogen.evaluation.texture_statistics import RESOLUTION, Statistics, statistics
+from audiogen.representation.cochleagram import FRAME_RATE, audible, band_edges, envelopes
+from audiogen.representation.texture_statistics import Statistics, scatter, statistics
 
-INAUDIBLE = 10 ** (-70 / 20)  # of the real recording's RMS: the threshold of hearing, roughly
 SHORTEST = 0.5  # seconds
-SCATTER_SECONDS, SCATTER_PARTS = 2, 12  # the scatter is taken over stretches of 2 s or a twelfth
 SMALLEST = 0.1  # scatters: closer than that is the same
-CAUTION = 4.0  # stretches' worth of trust in the mean scatter of the class
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class TextureReference:
     """`texture_distance` to one real recording, whose analysis is kept for many generated ones."""
 
     def __init__(self, real: Recording, floor_from: Recording | None = None) -> None:
-        self.audible = INAUDIBLE * max(float(np.sqrt(np.mean(np.square(real.samples)))), 1e-5)
+        self.audible = audible(real.samples)
         self.nyquist = real.sample_rate / 2
         self.real = envelopes(real, self.audible)
         other = None if floor_from is None else without(floor_from, real)
@@ -123,8 +120,7 @@ class _Yardstick:
     def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int) -> None:
         self.frames = frames
         pool = real if other is None else other
-        short = min(frames, max(SCATTER_SECONDS * FRAME_RATE, pool.shape[-1] // SCATTER_PARTS))
-        self.scatter = {name: _scatter(name, values) for name, values in statistics(pool, short).items()}
+        self.scatter = scatter(pool, frames)
         self.real = self._scaled(real)
         if other is None:
             apart = {name: _apart(table) for name, table in pairwise(self.real, self.real).items()}
@@ -139,17 +135,7 @@ class _Yardstick:
     def _scaled(self, envelope: np.ndarray) -> Statistics:
         found = statistics(envelope, self.frames)
         channels = np.arange(len(envelope))
-        return {
-            name: values / self.scatter[name][channels % len(self.scatter[name]), None]
-            for name, values in found.items()
-        }
-
-
-def _scatter(name: str, values: np.ndarray) -> np.ndarray:
-    """Standard deviation ``[channels, values]`` over stretches, drawn towards that of the class."""
-    free = values.shape[1] - 1
-    own = values.var(axis=1, ddof=1) if free else np.ones_like(values[:, 0])
-    return np.sqrt((free * own + CAUTION * own.mean()) / (free + CAUTION) + RESOLUTION[name] ** 2)
+        return {name: values / self.scatter[name][channels % len(self.scatter[name])] for name, values in found.items()}
 
 
 def without(whole: Recording, part: Recording) -> Recording | None:

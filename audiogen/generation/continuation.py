@@ -12,9 +12,11 @@ from torch import Tensor
 from audiogen.audio import Recording, Resampler
 from audiogen.generation.guard import LevelGuard, PeakGuard, SpectrumGuard
 from audiogen.generation.handles import Gain, Handles, Tilt
+from audiogen.generation.imposition import Imposition
 from audiogen.generation.join import join
 from audiogen.generation.mixture import Combination, Mixture
 from audiogen.generation.prediction import Prediction, Predicts
+from audiogen.models.base import FrameModel
 from audiogen.representation.hearing import Heard, hear
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
@@ -35,11 +37,14 @@ class Continuer:
         run: what predicts, one Run or several.
         prompt: what is continued.
         vocoder: kind, instead of the (first) Run's own.
+        impose: whether tails are given the prompt's statistics (`Imposition`), where none others are asked for;
+            without, they scatter about them as the Model drew them.
     """
 
     run: Run | Combination
     prompt: Recording
     vocoder: str | None = None
+    impose: bool = True
     heard: Heard = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
 
@@ -77,19 +82,41 @@ class Continuer:
     ) -> Iterator[np.ndarray]:
         """Endless ``[channels, time]`` blocks at the prompt's rate; the first sample follows the prompt's last."""
         gain = Gain(handles.level, self.prompt.sample_rate)
-        return map(gain, self.samples_of(self.frames_after(seed, temperature, handles), seed, handles))
+        pieces = self.frames_after(seed, temperature, handles)
+        return map(gain, self.samples_of(pieces, seed, handles, self._imposes(temperature, handles)))
 
-    def samples_of(self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS) -> Iterator[np.ndarray]:
-        """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``."""
+    def _imposes(self, temperature: float, handles: Handles) -> bool:
+        """Whether a tail is to have its source's statistics: not where others are asked for, nor a baseline's."""
+        runs = [self.run] if isinstance(self.run, Run) else self.run.runs
+        selected = all(isinstance(run.model, FrameModel) and run.model.selected for run in runs)
+        return self.impose and selected and temperature == 1 and handles.density == 0
+
+    def samples_of(
+        self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS, imposed: bool = False
+    ) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``.
+
+        ``imposed`` gives them the source's statistics (`Imposition`), in blocks of a second.
+        """
         tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
+        rendered = map(tilt, self.rendered(pieces, seed))
+        blocks = self._imposed(rendered, tilt.source) if imposed else rendered
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
         loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
         within = PeakGuard(loudest, self.prompt.sample_rate)
-        for block in self.resampled(map(tilt, self.rendered(pieces, seed))):
+        for block in self.resampled(blocks):
             held = guard(block)
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
             yield within((self.heard.rotation.T @ held).astype(np.float32))
+
+    def _imposed(self, blocks: Iterable[np.ndarray], source: np.ndarray) -> Iterator[np.ndarray]:
+        """Principal channels ``[channels, time]``, with the statistics that the source has in the prompt's channels."""
+        turn = self.heard.rotation.astype(np.float32)
+        imposition = Imposition(turn.T @ source, self.spec.sample_rate)
+        for block in imposition(turn.T @ block for block in blocks):
+            self.drift_guard["imposed_rms_db"] = round(imposition.change, 2)
+            yield turn @ block
 
     def rendered(self, pieces: Iterable[Tensor], seed: int) -> Iterator[np.ndarray]:
         """``[time, channels * n_mels]`` frames -> principal channels ``[channels, time]`` at the spec's rate."""

@@ -64,7 +64,7 @@ def candidate_of(run: Run) -> Candidate:
 
 def _sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> Made:
     length = round(seconds * prompt.sound.sample_rate)
-    blocks = list(Continuer(run, prompt.sound).tail(length, seed))
+    blocks = list(Continuer(run, prompt.sound, impose=False).tail(length, seed))
     return Made(Recording(np.concatenate(blocks, axis=1), prompt.sound.sample_rate))
 
 

@@ -11,14 +11,12 @@ import numpy as np
 
 from audiogen.audio import Recording, Writer, read, subtype_for
 from audiogen.errors import InputError
-from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.measures import measure_continuation
 from audiogen.experiment import Experiment, dump_json, to_tree, write_text
 from audiogen.generation.continuation import Continuer, silence
 from audiogen.generation.loop import close_loop, loop_on_itself
 from audiogen.generation.mixture import Combination
 from audiogen.generation.morph import Morph, fitted
-from audiogen.jobs.audition import TAKES, Audition, audition
 from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import predictor_of
@@ -91,7 +89,6 @@ def continue_variations(
     """
     require_sound(prompt)
     clock = Clock()
-    usual = TAKES if run is None and budget != 0 else 1  # what is not trained here is asked to be quick
     require_texture(prompt, toward, [request for _, request in wanted])
     with heard_warnings() as general:
         if run is None and prompt.samples.any():
@@ -103,19 +100,14 @@ def continue_variations(
                 run = predictor_of(prompt, experiment, each, device)
                 if toward is not None and toward.run is None:
                     toward = replace(toward, run=predictor_of(toward.recording, experiment, each, device))
-    continuers: dict[str | None, Continuer | Morph] = {}
-    judge = Judge(prompt)
+    continuers: dict[tuple[str | None, bool], Continuer | Morph] = {}
     for out, request in wanted:
         with heard_warnings() as particular:
-            if run is not None and request.vocoder not in continuers:
+            kind = (request.vocoder, request.impose)
+            if run is not None and kind not in continuers:
                 with clock("warming"):
-                    continuers[request.vocoder] = continuer_of(prompt, run, request.vocoder, toward)
-            continuer = continuers.get(request.vocoder)
-            heard, spent = Audition(request.seed), Clock(clock.seconds)
-            if isinstance(continuer, Continuer):
-                with spent("generation"):
-                    heard = audition(continuer, judge, request, request.takes or usual)
-            sidecar = write_tail(prompt, continuer, out, request, spent, heard)
+                    continuers[kind] = continuer_of(prompt, run, *kind, toward)
+            sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
         sidecar["settings"] |= described(run)
         if toward is not None:
             path = toward.recording.path
@@ -125,9 +117,11 @@ def continue_variations(
         yield sidecar
 
 
-def continuer_of(prompt: Recording, run: Runs, vocoder: str | None, toward: Toward | None) -> Continuer | Morph:
+def continuer_of(
+    prompt: Recording, run: Runs, vocoder: str | None, impose: bool, toward: Toward | None
+) -> Continuer | Morph:
     """What makes tails of a prompt."""
-    first = Continuer(run, prompt, vocoder)
+    first = Continuer(run, prompt, vocoder, impose)
     if toward is None:
         return first
     target = fitted(toward.recording, prompt.sample_rate, prompt.channels)
@@ -179,9 +173,8 @@ def write_tail(
     out: Path,
     request: Request,
     clock: Clock,
-    heard: Audition,
 ) -> dict[str, Any]:
-    """Stream prompt and tail to disk, the take that was chosen where several were heard; measure what was written."""
+    """Stream prompt and tail to disk, and measure what was written."""
     length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
     join_sample = 0 if request.tail_only else prompt.length
     with (
@@ -191,7 +184,7 @@ def write_tail(
     ):
         if not request.tail_only:
             writer.write(prompt.samples, exact=True)
-        for block in _blocks(prompt, continuer, length, request, heard):
+        for block in _blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
     with clock("measuring"):
@@ -209,19 +202,16 @@ def write_tail(
         "versions": versions(),
         "timings": clock.seconds,
         "measures": measures,
-        "takes": {"seed": heard.seed, "texture_distance": list(heard.distances)},
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
     }
 
 
 def _blocks(
-    prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request, heard: Audition
+    prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request
 ) -> Iterator[np.ndarray]:
     def tail(count: int) -> Iterator[np.ndarray]:
         if continuer is None:  # a prompt of digital silence goes on as digital silence
             return silence(prompt.channels, count)
-        if isinstance(continuer, Continuer):
-            return heard.tail(continuer, count, request)
         return continuer.tail(count, request.seed, request.temperature, request.handles)
 
     if not request.loop or continuer is None:

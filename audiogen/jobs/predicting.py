@@ -78,7 +78,7 @@ def chosen(recording: Recording, trained: Run, base: Run) -> Run:
 
 def score(run: Run, start: Recording, end: Recording, judge: Judge) -> float:
     """Mean texture distance to the real end of a few rollouts from the start; copying is worth a point a tenth."""
-    continuer = Continuer(run, start)
+    continuer = Continuer(run, start, impose=False)  # which would make them alike
     own = judge.copying(end)
     allowed = COPIES + (own.share if own else 0.0)
     values = []

@@ -9,7 +9,6 @@ from audiogen.generation.handles import Handles
 from audiogen.ranges import Seconds
 
 LONGEST = 24 * 3600.0
-MOST_TAKES = 99
 LARGEST_SEED = 2**63 - 1
 
 
@@ -24,8 +23,8 @@ class Request:
         level, brightness, density: what the tail is bent towards; see `generation.handles.Handles`.
         tail_only: write the tail without the prompt.
         loop: make the end meet the beginning.
-        takes: of which the one nearest the prompt's texture is kept; None for `audition.TAKES` after a training on the
-            prompt, else for one.
+        impose: give the tail the prompt's own statistics, where none others are asked for; see
+            `generation.imposition`.
         vocoder: kind, instead of the Run's own.
         subtype: how samples are stored; None decides by the prompt.
     """
@@ -38,7 +37,7 @@ class Request:
     density: float = 0.0
     tail_only: bool = False
     loop: bool = False
-    takes: int | None = None
+    impose: bool = True
     vocoder: str | None = None
     subtype: str | None = None
 
@@ -49,8 +48,6 @@ class Request:
             raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {LARGEST_SEED}")
         if not 0 <= self.temperature <= 10:
             raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
-        if self.takes is not None and not 1 <= self.takes <= MOST_TAKES:
-            raise InputError("takes", f"{self.takes} is out of range", f"choose from 1 to {MOST_TAKES}")
         _ = self.handles  # refuses what is out of range
 
     @property

@@ -1,0 +1,185 @@
+"""Imposes a recording's own statistics on its tail, which would scatter about them otherwise.
+
+What is told of a texture by ear are averages over time (McDermott, Schemitsch & Simoncelli 2013, Nature Neuroscience
+16:493), and sounds that are given them are taken for it (McDermott & Simoncelli 2011, Neuron 71:926). There they were
+imposed on noise, by dozens of passes that leave nothing as it was; here, on a tail that has them nearly. So the least
+change is sought that brings them home: bands are turned up and down, by 1 to 2 dB mostly, in one descent along their
+gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import count
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiogen.audio import Recording
+from audiogen.representation.cochleagram import (
+    COMPRESSION,
+    MARGIN,
+    audible,
+    block_envelopes,
+    envelopes,
+    reweighted,
+)
+from audiogen.representation.texture_statistics import scatter, statistics, stretch_statistics
+
+SHORTEST, LONGEST = 2.0, 8.0  # seconds of a stretch that is to have the source's statistics; a third of the source
+SECTION = 11  # seconds of the tail that are changed at a time: three are half a minute and what filters hold back
+FRAMES = 200  # of the envelopes a second: gains do not reach what is faster
+RATE = 50  # times a second that a gain can change its course
+STEPS, STEP_SIZE = 30, 0.03  # of the descent, nepers
+DB = 20 / math.log(10)  # of a neper
+REGRET = 20.0  # of mean square nepers against mean square deviations in units of what real stretches differ by
+
+
+class Imposition:
+    """Gives tails the statistics of their source.
+
+    Args:
+        source: ``[channels, time]`` samples.
+        sample_rate: Hz, of source and tails.
+    """
+
+    def __init__(self, source: np.ndarray, sample_rate: int) -> None:
+        self.source, self.rate = source, sample_rate
+        self.floor = audible(source)
+        self.envelope = envelopes(Recording(source, sample_rate), self.floor, FRAMES)
+        self.change = 0.0  # dB RMS by which bands of the last section were turned up or down
+
+    def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Endless blocks ``[channels, time]`` that follow the source -> the same, a second each.
+
+        A source too short to have statistics changes nothing. Whatever is asked for, sections are the same, so a
+        shorter tail is the beginning of a longer one.
+        """
+        stretch = min(self.envelope.shape[-1] // 3, round(LONGEST * FRAMES))
+        if stretch < SHORTEST * FRAMES:
+            yield from blocks
+            return
+        aim = _Aim(self.envelope, stretch, self.floor)
+        margin, time = MARGIN * self.rate, SECTION * FRAMES
+        supply = _Supply(np.pad(self.source, ((0, 0), (margin, 0)))[:, -margin:], blocks)
+        gains = torch.zeros(*self.envelope.shape[:2], MARGIN * FRAMES)  # of the second before the section
+        past = torch.zeros(*self.envelope.shape[:2], 0)  # what became of the last stretch before it
+        for section in count():
+            heard = supply.first((SECTION + 2 * MARGIN) * self.rate)
+            envelope = torch.from_numpy(block_envelopes(heard, self.rate, self.floor, FRAMES))
+            envelope = envelope[..., MARGIN * FRAMES : MARGIN * FRAMES + time]
+            found = aim.gains(envelope, past, gains[..., -1:])
+            self.change = float(found.square().mean().sqrt()) * DB
+            past = torch.cat([past, aim.turned(envelope, found)], -1)[..., -stretch:]
+            # What comes after is not decided yet; what is heard of it here is dropped.
+            gains = torch.cat([gains, found, found[..., -1:].expand(*found.shape[:2], MARGIN * FRAMES)], -1)
+            shaped = reweighted(heard, self.rate, gains.exp().numpy())
+            begin, end = margin if section == 0 else margin // 2, SECTION * self.rate + margin // 2
+            for place in range(begin, end, self.rate):
+                yield shaped[:, place : min(place + self.rate, end)]
+            gains = gains[..., time : time + MARGIN * FRAMES]
+            supply.drop(SECTION * self.rate)
+
+
+class _Supply:
+    """Samples ``[channels, time]`` of blocks, from any one on that was not dropped."""
+
+    def __init__(self, lead: np.ndarray, blocks: Iterable[np.ndarray]) -> None:
+        self.samples, self.blocks = lead, iter(blocks)
+
+    def first(self, number: int) -> np.ndarray:
+        held, have = [self.samples], self.samples.shape[1]
+        while have < number:
+            held.append(next(self.blocks))
+            have += held[-1].shape[1]
+        self.samples = np.concatenate(held, axis=1)
+        return self.samples[:, :number]
+
+    def drop(self, number: int) -> None:
+        self.samples = self.samples[:, number:]
+
+
+class _Aim:
+    """The statistics that stretches should have, and the way there.
+
+    Args:
+        envelope: ``[channels, bands, time]`` of the source.
+        stretch: frames of a stretch.
+        floor: amplitude below which nothing is heard.
+    """
+
+    def __init__(self, envelope: np.ndarray, stretch: int, floor: float) -> None:
+        self.stretch, self.power_floor = stretch, floor**2
+        self.mean, self.weight = {}, {}
+        spread = scatter(envelope, stretch, FRAMES)
+        for name, values in statistics(envelope, stretch, FRAMES).items():
+            mean = values.mean(axis=1)
+            # In units of scatter, all of a class together, by what real stretches differ: as the distance weighs them.
+            apart = 2 * np.mean(((values - mean[:, None]) / spread[name]) ** 2) + 0.1
+            weight = 1 / (spread[name][:, 0] ** 2 * apart * mean.shape[1])
+            self.mean[name] = torch.from_numpy(mean)
+            self.weight[name] = torch.from_numpy(weight.astype(np.float32))
+
+    def turned(self, envelope: Tensor, gains: Tensor) -> Tensor:
+        """Envelopes of bands that were turned up by ``gains``, nepers; what is inaudible stays so."""
+        return _compressed(_power(envelope, self.power_floor), gains, self.power_floor)
+
+    @torch.enable_grad()
+    def gains(self, envelope: Tensor, past: Tensor, first: Tensor) -> Tensor:
+        """Nepers ``[channels, bands, time]`` by which bands are to be turned up.
+
+        Args:
+            envelope: ``[channels, bands, time]`` of what comes next.
+            past: of what was before it and has been decided.
+            first: ``[channels, bands, 1]`` gains that the new ones go on from.
+        """
+        time = envelope.shape[-1]
+        points = first.new_zeros(*envelope.shape[:2], math.ceil(time * RATE / FRAMES)) + first
+        points.requires_grad_()
+        power = _power(envelope, self.power_floor)
+        optimizer = torch.optim.Adam([points], lr=STEP_SIZE, betas=(0.9, 0.99))
+        # Constant, then down to nothing: a descent that stops at once leaves what its last steps shook.
+        pace = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, 2 - 2 * step / STEPS))
+        chance = np.random.default_rng(0)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            turned = _compressed(power, _drawn(points, first, time), self.power_floor)
+            loss = self._loss(torch.cat([past, turned], -1), chance) + REGRET * points.square().mean((1, 2)).sum()
+            loss.backward()
+            optimizer.step()
+            pace.step()
+        return _drawn(points.detach(), first, time)
+
+    def _loss(self, envelope: Tensor, chance: np.random.Generator) -> Tensor:
+        """Mean square deviation of ``[channels, bands, time]`` from the aim, summed over classes and channels.
+
+        Stretches lie end to end from a place that is drawn anew each time, so that none is favoured.
+        """
+        last = envelope.shape[-1] - self.stretch
+        starts = np.arange(-chance.random(), last / self.stretch + 1) * self.stretch
+        places = np.unique(starts.clip(0, last).round().astype(int))
+        stretches = [envelope[..., start : start + self.stretch] for start in places]
+        found = stretch_statistics(torch.stack(stretches, 1), FRAMES)
+        squares = [
+            ((values - self.mean[name][:, None]).square() * self.weight[name][:, None]).sum(-1).mean(1).sum()
+            for name, values in found.items()
+        ]
+        return torch.stack(squares).sum()
+
+
+def _power(envelope: Tensor, floor: float) -> Tensor:
+    return (envelope ** (2 / COMPRESSION) - floor).clamp(min=0)
+
+
+def _compressed(power: Tensor, gains: Tensor, floor: float) -> Tensor:
+    return (power * (2 * gains).exp() + floor) ** (COMPRESSION / 2)
+
+
+def _drawn(points: Tensor, first: Tensor, time: int) -> Tensor:
+    """A line through ``first`` and the points ``[channels, bands, points]``, at each of ``time`` frames after it."""
+    course = torch.nn.functional.interpolate(
+        torch.cat([first, points], -1), size=time + 1, mode="linear", align_corners=True
+    )
+    return course[..., 1:]

@@ -1,0 +1,75 @@
+"""The auditory front end, there and back, on signals whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from audiogen.representation.cochleagram import FRAME_RATE, band_edges, envelopes, reweighted
+from tests.evaluation.signals import RATE, noise, recording
+
+
+def test_a_tone_lights_the_band_that_holds_it_and_keeps_its_amplitude():
+    edges = band_edges(RATE / 2)
+    band = 12
+    time = np.arange(3 * RATE) / RATE
+    tone = 0.5 * np.sin(2 * np.pi * edges[band, 1] * time)[None]
+    found = envelopes(recording(tone))[0]
+    assert found[band].mean() == pytest.approx(0.5**0.3, rel=0.01)
+    assert found[band].std() < 0.01
+    others = np.abs(np.arange(len(found)) - band) > 1
+    assert found[others].mean(axis=1).max() < 0.02**0.3
+
+
+@pytest.mark.parametrize("hertz", [80, 211, 440.5, 1234, 4321])
+def test_band_energies_sum_to_the_energy_of_the_signal(hertz):
+    """Half-cosine lobes that overlap by half: their squares sum to one wherever the tone lies."""
+    tone = 0.5 * np.sin(2 * np.pi * hertz * np.arange(3 * RATE) / RATE)[None]
+    energy = (envelopes(recording(tone))[0] ** (2 / 0.3)).mean(axis=1)
+    assert energy.sum() == pytest.approx(0.25, rel=0.02)
+
+
+def test_long_recordings_are_analysed_in_segments_without_seams():
+    samples = noise(34, 1, rate=8000)
+    whole = envelopes(recording(samples, 8000))[0]
+    part = envelopes(recording(samples[:, 8000 * 10 : 8000 * 22], 8000))[0]
+    edge = FRAME_RATE // 20
+    start = 10 * FRAME_RATE
+    inside = slice(200, part.shape[1] - 200)
+    aligned = whole[:, start : start + part.shape[1]]
+    assert whole.shape[1] == 34 * FRAME_RATE - 2 * edge
+    difference = np.abs(aligned[:, inside] - part[:, inside])
+    assert difference.mean() < 1e-3
+    assert difference.max() < 0.1  # at the sharp dips of compressed envelopes, whose corners alias a little
+
+
+def test_bands_that_are_left_alone_give_the_sound_back():
+    samples = noise(3, 1, channels=2)
+    gains = np.ones((2, len(band_edges(RATE / 2)), 3 * FRAME_RATE))
+    assert np.array_equal(reweighted(samples, RATE, gains), samples)
+
+
+def test_a_band_is_turned_up_by_itself():
+    centres = band_edges(RATE / 2)[:, 1]
+    near, far = 10, 20
+    time = np.arange(3 * RATE) / RATE
+    tones = [0.2 * np.sin(2 * np.pi * centres[band] * time) for band in (near, far)]
+    gains = np.ones((1, len(centres), 3 * FRAME_RATE))
+    gains[0, near] = 2.0
+    turned = reweighted(sum(tones)[None].astype(np.float32), RATE, gains)[0]
+    inside = slice(RATE // 2, -RATE // 2)  # the ends hear each other
+    np.testing.assert_allclose(turned[inside], (2 * tones[0] + tones[1])[inside], atol=2e-3)
+
+
+@pytest.mark.parametrize("frame_rate", [FRAME_RATE, FRAME_RATE // 2])
+def test_a_course_of_gains_is_heard_in_the_envelopes(frame_rate: int) -> None:
+    samples = noise(4, 2)
+    course = 1 + 0.5 * np.sin(2 * np.pi * 3 * np.arange(4 * frame_rate) / frame_rate)
+    gains = np.broadcast_to(course, (1, len(band_edges(RATE / 2)), len(course)))
+    before, after = (
+        envelopes(recording(each), frame_rate=frame_rate)[0] for each in (samples, reweighted(samples, RATE, gains))
+    )
+    edge = frame_rate // 20
+    high = slice(15, None)  # whose bands follow 3 Hz at once
+    ratio = np.exp(np.log(after[high] / before[high]).mean(axis=0) / 0.3)
+    np.testing.assert_allclose(ratio, course[edge:-edge], atol=0.06)

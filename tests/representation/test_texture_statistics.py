@@ -1,0 +1,95 @@
+"""The statistics of a texture, on envelopes whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.stats
+import torch
+
+from audiogen.representation.cochleagram import FRAME_RATE, envelopes
+from audiogen.representation.texture_statistics import (
+    GROUP,
+    MODULATIONS,
+    OFFSETS,
+    beginnings,
+    statistics,
+    stretch_statistics,
+)
+from tests.evaluation.signals import modulated, noise, recording
+
+
+def found_in(samples: np.ndarray) -> dict[str, np.ndarray]:
+    envelope = torch.from_numpy(envelopes(recording(samples))[0])
+    return {name: values.numpy() for name, values in stretch_statistics(envelope).items()}
+
+
+@pytest.mark.parametrize(("hertz", "name"), [(1.0, "slow modulation"), (16.0, "modulation")])
+def test_a_known_modulation_is_found_at_its_rate(hertz, name):
+    envelope = torch.from_numpy(envelopes(recording(modulated(8, 2, hertz)))[0])
+    values = stretch_statistics(envelope)[name].numpy()
+    rates = [rate for rate in MODULATIONS if (rate < 4) == (hertz < 4)]
+    by_rate = values.reshape(len(rates), -1).mean(axis=1)
+    assert rates[int(np.argmax(by_rate))] == hertz
+
+
+def test_half_the_level_is_six_decibels_in_each_band():
+    loud, quiet = (found_in(gain * noise(4, 5)) for gain in (1.0, 0.5))
+    np.testing.assert_allclose(loud["spectrum"] - quiet["spectrum"], 6.02, atol=0.01)
+    for name in ("moments", "attack", "correlation", "modulation", "slow modulation", "comodulation"):
+        np.testing.assert_allclose(loud[name], quiet[name], atol=0.01)
+
+
+def test_moments_and_correlations_are_those_of_the_envelopes():
+    envelope = envelopes(recording(noise(4, 1)))[0]
+    found = stretch_statistics(torch.from_numpy(envelope))
+    bands = len(envelope)
+    variation, skewness, kurtosis = found["moments"].numpy().reshape(3, bands)
+    np.testing.assert_allclose(np.exp(variation), envelope.std(axis=1) / envelope.mean(axis=1), rtol=0.01)
+    np.testing.assert_allclose(skewness, scipy.stats.skew(envelope, axis=1), rtol=0.01, atol=1e-3)
+    np.testing.assert_allclose(np.exp(kurtosis) - 1, scipy.stats.kurtosis(envelope, axis=1, fisher=False), rtol=0.01)
+    pairs = np.corrcoef(envelope)
+    expected = np.concatenate([np.diagonal(pairs, offset) for offset in OFFSETS])
+    np.testing.assert_allclose(found["correlation"].numpy(), expected, atol=0.01)
+
+
+def test_the_powers_of_all_modulation_bands_are_the_variance():
+    """Of an envelope that swings at 23 Hz alone, which lies between two bands."""
+    time = torch.arange(4 * FRAME_RATE) / FRAME_RATE
+    envelope = (1 + 0.3 * torch.sin(2 * torch.pi * 23 * time)).expand(GROUP, -1)
+    found = stretch_statistics(envelope)
+    fast = found["modulation"].reshape(-1, GROUP)[:, 0]
+    assert float((10 ** (fast / 10)).sum()) == pytest.approx(1.0, abs=0.03)
+    assert fast.argsort()[-2:].sort().values.tolist() == [2, 3], "around 16 and 32 Hz"
+
+
+def test_at_a_lower_frame_rate_the_slower_bands_are_the_same():
+    samples = recording(modulated(6, 3, 8.0))
+    fine, coarse = (envelopes(samples, frame_rate=rate) for rate in (FRAME_RATE, FRAME_RATE // 2))
+    whole = statistics(fine, fine.shape[-1])
+    half = statistics(coarse, coarse.shape[-1], FRAME_RATE // 2)
+    np.testing.assert_allclose(half["spectrum"], whole["spectrum"], atol=0.05)
+    np.testing.assert_allclose(half["slow modulation"], whole["slow modulation"], atol=1.0)
+    bands = fine.shape[1]
+    assert half["modulation"].shape[-1] == whole["modulation"].shape[-1] - bands
+    pulse = MODULATIONS.index(8.0) - MODULATIONS.index(4.0)
+    of_band = slice(pulse * bands, (pulse + 1) * bands)
+    np.testing.assert_allclose(half["modulation"][..., of_band], whole["modulation"][..., of_band], atol=1.5)
+
+
+def test_many_stretches_at_once_are_as_one_by_one():
+    envelope = envelopes(recording(noise(5, 2, channels=2)))
+    together = statistics(envelope, 800)
+    for channel, start in [(0, 0), (1, beginnings(envelope.shape[-1], 800)[2])]:
+        stretch = torch.from_numpy(envelope[channel, :, start : start + 800])
+        alone, place = stretch_statistics(stretch), 0 if start == 0 else 2
+        for name, values in alone.items():
+            np.testing.assert_allclose(together[name][channel, place], values, rtol=1e-4, atol=1e-4)
+
+
+def test_every_statistic_says_how_to_change_it():
+    envelope = torch.from_numpy(envelopes(recording(noise(3, 4)))[0]).requires_grad_()
+    for values in stretch_statistics(envelope).values():
+        (gradient,) = torch.autograd.grad(values.sum(), envelope, retain_graph=True)
+        assert torch.isfinite(gradient).all()
+        assert float(gradient.abs().max()) > 0
