@@ -46,6 +46,7 @@ class Continuer:
     vocoder: str | None = None
     impose: bool = True
     heard: Heard = field(init=False)
+    impositions: dict[float, Imposition] = field(init=False, default_factory=dict)  # of each brightness
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
 
     def __post_init__(self) -> None:
@@ -100,7 +101,7 @@ class Continuer:
         """
         tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
         rendered = map(tilt, self.rendered(pieces, seed))
-        blocks = self._imposed(rendered, tilt.source) if imposed else rendered
+        blocks = self._imposed(rendered, tilt) if imposed else rendered
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
         loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
@@ -110,10 +111,12 @@ class Continuer:
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
             yield within((self.heard.rotation.T @ held).astype(np.float32))
 
-    def _imposed(self, blocks: Iterable[np.ndarray], source: np.ndarray) -> Iterator[np.ndarray]:
-        """Principal channels ``[channels, time]``, with the statistics that the source has in the prompt's channels."""
+    def _imposed(self, blocks: Iterable[np.ndarray], tilt: Tilt) -> Iterator[np.ndarray]:
+        """Principal channels ``[channels, time]``, with the statistics that the tilted source has in the prompt's."""
         turn = self.heard.rotation.astype(np.float32)
-        imposition = Imposition(turn.T @ source, self.spec.sample_rate)
+        if tilt.slope not in self.impositions:
+            self.impositions[tilt.slope] = Imposition(turn.T @ tilt.source, self.spec.sample_rate)
+        imposition = self.impositions[tilt.slope]
         for block in imposition(turn.T @ block for block in blocks):
             self.drift_guard["imposed_rms_db"] = round(imposition.change, 2)
             yield turn @ block

@@ -28,11 +28,11 @@ from audiogen.representation.cochleagram import (
 )
 from audiogen.representation.texture_statistics import scatter, statistics, stretch_statistics
 
-SHORTEST, LONGEST = 2.0, 8.0  # seconds of a stretch that is to have the source's statistics; a third of the source
+SHORTEST, LONGEST = 2.0, 6.0  # seconds of a stretch that is to have the source's statistics; a third of the source
 SECTION = 11  # seconds of the tail that are changed at a time: three are half a minute and what filters hold back
 FRAMES = 200  # of the envelopes a second: gains do not reach what is faster
 RATE = 50  # times a second that a gain can change its course
-STEPS, STEP_SIZE = 30, 0.03  # of the descent, nepers
+STEPS, STEP_SIZE, BETAS = 24, 0.04, (0.9, 0.99)  # of the descent, nepers
 DB = 20 / math.log(10)  # of a neper
 REGRET = 20.0  # of mean square nepers against mean square deviations in units of what real stretches differ by
 
@@ -65,14 +65,14 @@ class Imposition:
         margin, time = MARGIN * self.rate, SECTION * FRAMES
         supply = _Supply(np.pad(self.source, ((0, 0), (margin, 0)))[:, -margin:], blocks)
         gains = torch.zeros(*self.envelope.shape[:2], MARGIN * FRAMES)  # of the second before the section
-        past = torch.zeros(*self.envelope.shape[:2], 0)  # what became of the last stretch before it
+        past = torch.zeros(*self.envelope.shape[:2], 0)  # what became of half a stretch before it
         for section in count():
             heard = supply.first((SECTION + 2 * MARGIN) * self.rate)
             envelope = torch.from_numpy(block_envelopes(heard, self.rate, self.floor, FRAMES))
             envelope = envelope[..., MARGIN * FRAMES : MARGIN * FRAMES + time]
             found = aim.gains(envelope, past, gains[..., -1:])
             self.change = float(found.square().mean().sqrt()) * DB
-            past = torch.cat([past, aim.turned(envelope, found)], -1)[..., -stretch:]
+            past = torch.cat([past, aim.turned(envelope, found)], -1)[..., -(stretch // 2) :]
             # What comes after is not decided yet; what is heard of it here is dropped.
             gains = torch.cat([gains, found, found[..., -1:].expand(*found.shape[:2], MARGIN * FRAMES)], -1)
             shaped = reweighted(heard, self.rate, gains.exp().numpy())
@@ -136,20 +136,21 @@ class _Aim:
             first: ``[channels, bands, 1]`` gains that the new ones go on from.
         """
         time = envelope.shape[-1]
-        points = first.new_zeros(*envelope.shape[:2], math.ceil(time * RATE / FRAMES)) + first
-        points.requires_grad_()
+        points = first.expand(-1, -1, math.ceil(time * RATE / FRAMES)).clone().requires_grad_()
         power = _power(envelope, self.power_floor)
-        optimizer = torch.optim.Adam([points], lr=STEP_SIZE, betas=(0.9, 0.99))
-        # Constant, then down to nothing: a descent that stops at once leaves what its last steps shook.
-        pace = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, 2 - 2 * step / STEPS))
         chance = np.random.default_rng(0)
-        for _ in range(STEPS):
-            optimizer.zero_grad()
+        mean, square = torch.zeros_like(points), torch.zeros_like(points)
+        for step in range(STEPS):
             turned = _compressed(power, _drawn(points, first, time), self.power_floor)
             loss = self._loss(torch.cat([past, turned], -1), chance) + REGRET * points.square().mean((1, 2)).sum()
-            loss.backward()
-            optimizer.step()
-            pace.step()
+            (gradient,) = torch.autograd.grad(loss, points)
+            with torch.no_grad():  # Adam (Kingma & Ba 2015), as torch has it, which takes three seconds to import it
+                mean.lerp_(gradient, 1 - BETAS[0])
+                square.lerp_(gradient.square(), 1 - BETAS[1])
+                bias = [1 - beta ** (step + 1) for beta in BETAS]
+                # Down to nothing in the end, or what the last steps shook would stay.
+                size = STEP_SIZE * min(1.0, 2 - 2 * step / STEPS)
+                points -= size * (mean / bias[0]) / ((square / bias[1]).sqrt() + 1e-8)
         return _drawn(points.detach(), first, time)
 
     def _loss(self, envelope: Tensor, chance: np.random.Generator) -> Tensor:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from audiogen.audio import Recording
 
@@ -72,22 +74,18 @@ def block_envelopes(block: np.ndarray, rate: int, floor: float, frame_rate: int 
 
     The ends hear each other: as much as bands ring, which in the lowest is a tenth of a second, is to be left out.
     """
-    return np.stack([_channel_envelopes(channel, rate, floor, frame_rate) for channel in block])
-
-
-def _channel_envelopes(channel: np.ndarray, rate: int, floor: float, frame_rate: int) -> np.ndarray:
-    from scipy import fft
-
-    time = len(channel)
+    time = block.shape[-1]
     frames = time * frame_rate // rate
-    spectrum = fft.rfft(channel.astype(np.float32))
-    found = np.empty((len(band_edges(rate / 2)), frames), np.float32)
+    spectrum = torch.fft.rfft(torch.from_numpy(block.astype(np.float32)))
+    found = torch.empty(len(block), len(band_edges(rate / 2)), frames)
     for k, (first, response, size) in enumerate(_filters(rate, time)):
-        analytic = _band(spectrum[first : first + len(response)], response * np.float32(2 * size / time), size)
-        envelope = (analytic.real**2 + analytic.imag**2 + np.float32(floor**2 + 1e-20)) ** (COMPRESSION / 2)
-        slow = fft.rfft(envelope)[: frames // 2 + 1] * _roll_off(frames)
-        found[k] = np.maximum(fft.irfft(slow, frames) * np.float32(frames / size), 1e-6)
-    return found
+        analytic = torch.view_as_real(
+            _band(spectrum[:, first : first + len(response)], response * (2 * size / time), size)
+        )
+        envelope = (analytic.square().sum(-1) + (floor**2 + 1e-20)) ** (COMPRESSION / 2)
+        slow = torch.fft.rfft(envelope)[:, : frames // 2 + 1] * _roll_off(frames)
+        found[:, k] = torch.fft.irfft(slow, frames) * (frames / size)
+    return found.clamp(min=1e-6).numpy()
 
 
 def reweighted(block: np.ndarray, rate: int, gains: np.ndarray) -> np.ndarray:
@@ -102,38 +100,34 @@ def reweighted(block: np.ndarray, rate: int, gains: np.ndarray) -> np.ndarray:
     Returns:
         ``[channels, time]`` float32.
     """
-    return np.stack([_channel_reweighted(*pair, rate) for pair in zip(block, gains, strict=True)])
-
-
-def _channel_reweighted(channel: np.ndarray, gains: np.ndarray, rate: int) -> np.ndarray:
-    from scipy import fft
-
-    time = len(channel)
-    spectrum = fft.rfft(channel.astype(np.float32))
-    change = np.zeros_like(spectrum)
-    for (first, response, size), gain in zip(_filters(rate, time), gains, strict=True):
+    time = block.shape[-1]
+    samples = torch.from_numpy(block.astype(np.float32))
+    spectrum = torch.fft.rfft(samples)
+    change = torch.zeros_like(spectrum)
+    courses = torch.from_numpy(np.asarray(gains, np.float32)) - 1
+    for k, (first, response, size) in enumerate(_filters(rate, time)):
         band = slice(first, first + len(response))
-        analytic = _band(spectrum[band], response, size)
-        instants = np.arange(size) * (len(gain) / size)
-        analytic *= (np.interp(instants, np.arange(len(gain)), gain) - 1).astype(np.float32)
-        change[band] += fft.fft(analytic, overwrite_x=True)[: len(response)] * response
-    return (channel + fft.irfft(change, time)).astype(np.float32)
+        analytic = _band(spectrum[:, band], response, size) * _in_between(courses[:, k], size)
+        change[:, band] += torch.fft.fft(analytic)[:, : len(response)] * response
+    return (samples + torch.fft.irfft(change, time)).numpy()
 
 
-def _band(bins: np.ndarray, response: np.ndarray, size: int) -> np.ndarray:
-    """A band alone, moved to zero frequency and so at the low rate that its width needs: same envelope."""
-    from scipy import fft
+def _band(bins: Tensor, response: Tensor, size: int) -> Tensor:
+    """Bands alone, moved to zero frequency and so at the low rate that their width needs: same envelope."""
+    return torch.fft.ifft(bins * response, size)
 
-    band = np.zeros(size, np.complex64)
-    band[: len(response)] = bins * response
-    return np.asarray(fft.ifft(band, overwrite_x=True))
+
+def _in_between(course: Tensor, size: int) -> Tensor:
+    """``[..., time]`` drawn as ``size`` points at equal distances, straight from one to the next, the last one held."""
+    place = torch.arange(size) * (course.shape[-1] / size)
+    before = place.long()
+    after = (before + 1).clamp(max=course.shape[-1] - 1)
+    return torch.lerp(course[..., before], course[..., after], place - before)
 
 
 @lru_cache(maxsize=8)
-def _filters(rate: int, time: int) -> list[tuple[int, np.ndarray, int]]:
+def _filters(rate: int, time: int) -> list[tuple[int, Tensor, int]]:
     """Of each band: first bin, response, length of its inverse transform."""
-    from scipy import fft
-
     frames = time * FRAME_RATE // rate
     filters = []
     for low, centre, high in band_edges(rate / 2):
@@ -142,12 +136,19 @@ def _filters(rate: int, time: int) -> list[tuple[int, np.ndarray, int]]:
         erb = np.log10(1 + 0.00437 * bins * rate / time)
         middle, below, above = (np.log10(1 + 0.00437 * f) for f in (centre, low, high))
         place = np.where(erb < middle, (erb - middle) / (middle - below), (erb - middle) / (above - middle))
-        size = max(2 * frames, fft.next_fast_len(2 * len(bins)))
-        filters.append((int(bins[0]), np.cos(np.pi / 2 * place).astype(np.float32), size))
+        response = torch.from_numpy(np.cos(np.pi / 2 * place).astype(np.float32))
+        filters.append((int(bins[0]), response, max(2 * frames, _quickly_transformed(2 * len(bins)))))
     return filters
 
 
+def _quickly_transformed(length: int) -> int:
+    """The next length that is a power of two times at most 15, whose factors are small."""
+    step = 1 << max(length.bit_length() - 4, 0)
+    return -(-length // step) * step
+
+
 @lru_cache(maxsize=8)
-def _roll_off(frames: int) -> np.ndarray:
+def _roll_off(frames: int) -> Tensor:
     """``[frames // 2 + 1]`` against aliasing: 1 up to four fifths of the highest modulation, then a quarter cosine."""
-    return np.cos(np.pi / 2 * np.clip(np.linspace(0, 5, frames // 2 + 1) - 4, 0, 1)).astype(np.float32)
+    ramp = np.clip(np.linspace(0, 5, frames // 2 + 1) - 4, 0, 1)
+    return torch.from_numpy(np.cos(np.pi / 2 * ramp).astype(np.float32))

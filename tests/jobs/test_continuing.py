@@ -97,7 +97,7 @@ def test_seeds_that_no_generator_takes_are_refused(request_of: type[Request] | t
 def test_each_tail_has_the_seconds_of_its_own(
     texture: Texture, untrained: Untrained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def written(prompt: Recording, continuer: object, out: Path, request: Request, clock: Clock, heard: object) -> dict:
+    def written(prompt: Recording, continuer: object, out: Path, request: Request, clock: Clock) -> dict:
         clock.seconds["generation"] = clock.seconds.get("generation", 0.0) + 5.0
         return {"timings": clock.seconds, "settings": {}}
 
