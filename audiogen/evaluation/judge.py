@@ -7,6 +7,7 @@ from functools import cached_property
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.evaluation.copying import WINDOW, Matches, RepetitionDetector
+from audiogen.evaluation.scattering import ScatteringReference
 from audiogen.evaluation.texture import TextureDistance, TextureReference
 
 MEMORY = 120.0  # seconds of the prompt's end in which copies are sought
@@ -27,8 +28,17 @@ class Judge:
     @cached_property
     def reference(self) -> TextureReference:
         """The real texture and its floor."""
+        return TextureReference(*self._real)
+
+    @cached_property
+    def other_reference(self) -> ScatteringReference:
+        """The same by scattering moments."""
+        return ScatteringReference(*self._real)
+
+    @property
+    def _real(self) -> tuple[Recording, Recording | None]:
         recent = end_of(self.prompt, TEXTURE)
-        return TextureReference(recent) if self.held_out is None else TextureReference(self.held_out, recent)
+        return (recent, None) if self.held_out is None else (self.held_out, recent)
 
     @cached_property
     def detector(self) -> RepetitionDetector:
@@ -39,6 +49,13 @@ class Judge:
         """`TextureReference.distance`; None if something is too short for it."""
         try:
             return self.reference.distance(tail)
+        except InputError:
+            return None
+
+    def scattering(self, tail: Recording) -> TextureDistance | None:
+        """`ScatteringReference.distance`; None if something is too short for it."""
+        try:
+            return self.other_reference.distance(tail)
         except InputError:
             return None
 

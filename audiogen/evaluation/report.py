@@ -39,6 +39,7 @@ class Candidate:
         classes: texture distance by class.
         copied: share of half seconds that repeat the prompt; None if too short.
         looped: share that repeat the candidate itself.
+        scattering: distance by scattering moments, which no tail is made to fit; None if it was too short to say.
     """
 
     name: str
@@ -46,10 +47,11 @@ class Candidate:
     classes: dict[str, float]
     copied: float | None
     looped: float | None
+    scattering: float | None = None
 
     def row(self) -> dict[str, Any]:
-        """One flat row: name, overall, copied, looped and the classes."""
-        shares = {"copied": self.copied, "looped": self.looped}
+        """One flat row: name, overall, scattering, copied, looped and the classes."""
+        shares = {"scattering": self.scattering, "copied": self.copied, "looped": self.looped}
         return {"candidate": self.name, "overall": self.overall, **shares, **self.classes}
 
     def repeats(self, real: Candidate) -> list[str]:
@@ -119,8 +121,15 @@ class Evaluation:
                 lines.append(f"not held against {baseline.name}: {against}, but {reason}")
             else:
                 lines.append(f"{'beats' if beats else 'does not beat'} {baseline.name}: {against}")
-        fair = [self.beats(baseline) for baseline in self.baselines if self.beats(baseline) is not None]
-        return [*lines, f"beats {sum(map(bool, fair))} of the {len(fair)} baselines that do not repeat"]
+        fair = [baseline for baseline in self.baselines if self.beats(baseline) is not None]
+        if self.output.scattering is not None:
+            nearer = [baseline.scattering for baseline in fair if self.output.scattering < (baseline.scattering or 0)]
+            lines.append(
+                f"by scattering moments, which no tail is made to have: {self.output.scattering:.2f},"
+                f" beats {len(nearer)} of the {len(fair)}"
+            )
+        won = sum(map(bool, map(self.beats, fair)))
+        return [*lines, f"beats {won} of the {len(fair)} baselines that do not repeat"]
 
     def tree(self) -> dict[str, Any]:
         """The whole evaluation in JSON's own types."""
@@ -209,13 +218,14 @@ def evaluate_sounds(sounds: Sounds) -> Evaluation:
 
 def judged(name: str, tail: Recording, judge: Judge) -> Candidate:
     """A tail as a candidate."""
-    texture = judge.texture(tail)
+    texture, scattering = judge.texture(tail), judge.scattering(tail)
     return Candidate(
         name,
         texture.overall if texture else None,
         texture.classes if texture else {},
         _share(judge.copying(tail)),
         _share(judge.looping(tail)),
+        scattering.overall if scattering else None,
     )
 
 
@@ -227,7 +237,7 @@ def judged_real(real: Recording, judge: Judge, classes: list[str]) -> Candidate:
     """Real audio is its own measure; against itself as the source, copying would say nothing."""
     piece = end_of(real, 2 * EXCERPT)
     copied = None if judge.held_out is None else _share(judge.copying(piece))
-    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)))
+    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)), 1.0)
 
 
 def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:

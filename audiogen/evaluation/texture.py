@@ -34,7 +34,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.representation.cochleagram import FRAME_RATE, audible, band_edges, envelopes
-from audiogen.representation.texture_statistics import Statistics, scatter, statistics
+from audiogen.representation.texture_statistics import Analysis, Statistics, scatter, statistics
 
 SHORTEST = 0.5  # seconds
 SMALLEST = 0.1  # scatters: closer than that is the same
@@ -78,18 +78,28 @@ def texture_distance(generated: Recording, real: Recording, floor_from: Recordin
 class TextureReference:
     """`texture_distance` to one real recording, whose analysis is kept for many generated ones."""
 
+    of: Analysis | None = None  # what is said of a stretch, if not `stretch_statistics`
+
     def __init__(self, real: Recording, floor_from: Recording | None = None) -> None:
         self.audible = audible(real.samples)
         self.nyquist = real.sample_rate / 2
-        self.real = envelopes(real, self.audible)
+        self.real = self.analysed(real)
         other = None if floor_from is None else without(floor_from, real)
-        self.other = None if other is None else envelopes(other, self.audible)
+        self.other = None if other is None else self.analysed(other)
         self._yardsticks: dict[tuple[int, int], _Yardstick] = {}
+
+    def analysed(self, recording: Recording) -> np.ndarray:
+        """``[channels, bands, time]`` at 400 Hz."""
+        return envelopes(recording, self.audible)
+
+    def bands(self, nyquist: float) -> int:
+        """How many of them lie below ``nyquist``."""
+        return len(band_edges(nyquist))
 
     def distance(self, generated: Recording) -> TextureDistance:
         """The distance of one generated recording: see `texture_distance`."""
-        bands = len(band_edges(min(self.nyquist, generated.sample_rate / 2)))
-        judged = envelopes(generated, self.audible)[:, :bands]
+        bands = self.bands(min(self.nyquist, generated.sample_rate / 2))
+        judged = self.analysed(generated)[:, :bands]
         pool = self.real.shape[-1] // 4 if self.other is None else self.other.shape[-1] // 3
         frames = min(judged.shape[-1], self.real.shape[-1], pool)
         if frames < SHORTEST * FRAME_RATE:
@@ -100,7 +110,7 @@ class TextureReference:
             )
         if (frames, bands) not in self._yardsticks:
             other = None if self.other is None else self.other[:, :bands]
-            self._yardsticks[frames, bands] = _Yardstick(self.real[:, :bands], other, frames)
+            self._yardsticks[frames, bands] = _Yardstick(self.real[:, :bands], other, frames, self.of)
         yardstick = self._yardsticks[frames, bands]
         found, floor = yardstick.distance(judged), yardstick.floor
         ratios = {name: found[name] / floor[name] for name in found}
@@ -115,12 +125,13 @@ class _Yardstick:
         real: ``[channels, bands, time]`` envelopes of the real recording.
         other: those of other real audio, which the floor is taken from; None: ``real`` itself.
         frames: length of a stretch.
+        of: what is said of a stretch, if not `stretch_statistics`.
     """
 
-    def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int) -> None:
-        self.frames = frames
+    def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int, of: Analysis | None) -> None:
+        self.frames, self.of = frames, of
         pool = real if other is None else other
-        self.scatter = scatter(pool, frames)
+        self.scatter = scatter(pool, frames, of=of)
         self.real = self._scaled(real)
         if other is None:
             apart = {name: _apart(table) for name, table in pairwise(self.real, self.real).items()}
@@ -133,7 +144,7 @@ class _Yardstick:
         return _typical(pairwise(self._scaled(judged), self.real))
 
     def _scaled(self, envelope: np.ndarray) -> Statistics:
-        found = statistics(envelope, self.frames)
+        found = statistics(envelope, self.frames, of=self.of)
         channels = np.arange(len(envelope))
         return {name: values / self.scatter[name][channels % len(self.scatter[name])] for name, values in found.items()}
 

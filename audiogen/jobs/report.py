@@ -16,6 +16,7 @@ from audiogen.jobs.pictures import spectrograms
 from audiogen.jobs.scorecard import scorecard
 
 REPEATED = ("copying", "looping", "texture")  # measures that are shown beside those of the other candidates
+WHOLE = ("overall", "scattering")  # distances that are no class of texture
 NEAREST, FARTHEST = 0.5, 4.0  # texture distances that the bars reach at least
 FAULTS = {
     "loop": "the prompt's end over and over",
@@ -78,13 +79,13 @@ def _facts(reference: Path, sounds: Sounds, found: Evaluation, seed: int) -> lis
 
 def _verdicts(found: Evaluation) -> list[tuple[str, str]]:
     """Each line but the last, and whether it is good, bad, or does not count."""
-    kinds = {"beats": "good", "not": "aside", "the": "aside"}
+    kinds = {"beats": "good", "not": "aside", "the": "aside", "by": "aside"}
     return [(kinds.get(line.split()[0], "bad"), line) for line in found.verdicts()[:-1]]
 
 
 def _bars(found: Evaluation) -> dict[str, Any]:
     """A bar for each class, from 1.0 to the output's distance on a logarithmic scale, and dots for the baselines."""
-    names = ["overall", *found.output.classes]
+    names = [*WHOLE, *found.output.classes]
     values = [value for candidate in found.candidates for name in names if (value := _value(candidate, name))]
     low, high = log2(min([NEAREST, *values])), log2(max([FARTHEST, *values]))
 
@@ -104,13 +105,13 @@ def _bars(found: Evaluation) -> dict[str, Any]:
 
 
 def _value(candidate: Candidate, name: str) -> float | None:
-    return candidate.overall if name == "overall" else candidate.classes.get(name)
+    return getattr(candidate, name) if name in WHOLE else candidate.classes.get(name)
 
 
 def _rows(found: Evaluation) -> list[tuple[str, list[str]]]:
     """The table behind the bars: a row for each measure, a cell for each candidate."""
     shares = [(name, [_share(row[name]) for row in found.rows()]) for name in ("copied", "looped")]
-    names = ["overall", *found.output.classes]
+    names = [*WHOLE, *found.output.classes]
     return [*((name, [_number(_value(each, name)) for each in found.candidates]) for name in names), *shares]
 
 

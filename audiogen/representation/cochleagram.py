@@ -7,6 +7,7 @@ lobes sum to one, so bands that are filtered once more add up to the sound that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +21,8 @@ COMPRESSION = 0.3
 BANDS = 32
 LOWEST, HIGHEST = 50.0, 16000.0  # centres of the outermost bands, Hz
 SEGMENT, MARGIN = 16, 1  # seconds analysed at once, and seconds of context on either side of them
+Analysis = Callable[[np.ndarray, int], np.ndarray]
+"""``[channels, time]`` samples of whole seconds, and their rate -> ``[channels, bands, seconds * frame_rate]``."""
 INAUDIBLE = 10 ** (-70 / 20)  # of a recording's RMS: the threshold of hearing, roughly
 
 
@@ -52,6 +55,11 @@ def envelopes(recording: Recording, floor: float = 0.0, frame_rate: int = FRAME_
     Returns:
         ``[channels, bands, time]`` float32 at ``frame_rate``.
     """
+    return in_segments(recording, lambda block, rate: block_envelopes(block, rate, floor, frame_rate), frame_rate)
+
+
+def in_segments(recording: Recording, analyse: Analysis, frame_rate: int = FRAME_RATE) -> np.ndarray:
+    """What ``analyse`` makes of a recording, its first and last 50 ms left out: ``[channels, bands, time]``."""
     rate, samples = recording.sample_rate, recording.samples
     seconds = samples.shape[-1] / rate
     pieces = []
@@ -62,8 +70,7 @@ def envelopes(recording: Recording, floor: float = 0.0, frame_rate: int = FRAME_
         block = samples[:, max(0, first) : last]
         before = max(0, -first)
         block = np.pad(block, ((0, 0), (before, last - first - before - block.shape[-1])))
-        found = block_envelopes(block, rate, floor, frame_rate)
-        pieces.append(found[..., MARGIN * frame_rate : (MARGIN + SEGMENT) * frame_rate])
+        pieces.append(analyse(block, rate)[..., MARGIN * frame_rate : (MARGIN + SEGMENT) * frame_rate])
     whole = np.concatenate(pieces, axis=-1)[..., : int(seconds * frame_rate)]
     edge = frame_rate // 20
     return whole[..., edge:-edge] if whole.shape[-1] > 4 * edge else whole

@@ -18,6 +18,7 @@ They are differentiable: what measures a texture also tells how to reach it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -44,25 +45,32 @@ RESOLUTION = {
     "comodulation": 0.002,
 }
 """What each class cannot resolve, in its own unit: smaller scatter of real audio counts as this much."""
+FINEST = 0.005  # of other classes
 
+Analysis = Callable[[Tensor, int], dict[str, Tensor]]
+"""Envelopes ``[..., bands, time]`` and their rate in Hz -> class -> ``[..., values]``."""
 Statistics = dict[str, np.ndarray]
 """Class name -> ``[channels, stretches, values]``."""
 
 
 @torch.no_grad()
-def statistics(envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE) -> Statistics:
+def statistics(
+    envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, of: Analysis | None = None
+) -> Statistics:
     """Statistics of each stretch of a recording.
 
     Args:
         envelope: ``[channels, bands, time]`` compressed envelopes.
         frames: length of a stretch.
         frame_rate: Hz, of the envelopes.
+        of: what is said of a stretch; `stretch_statistics` unless named.
 
     Returns:
         class -> ``[channels, stretches, values]``, of the stretches that `beginnings` names.
     """
     starts = beginnings(envelope.shape[-1], frames)
-    stretches = [stretch_statistics(torch.from_numpy(envelope[..., s : s + frames]), frame_rate) for s in starts]
+    analyse = of or stretch_statistics
+    stretches = [analyse(torch.from_numpy(envelope[..., s : s + frames]), frame_rate) for s in starts]
     return {name: torch.stack([each[name] for each in stretches], 1).numpy() for name in stretches[0]}
 
 
@@ -72,7 +80,7 @@ def beginnings(time: int, frames: int) -> np.ndarray:
     return np.linspace(0, last, 1 + int(np.ceil(last / (frames / 2)))).round().astype(int)
 
 
-def scatter(envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE) -> Statistics:
+def scatter(envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, of: Analysis | None = None) -> Statistics:
     """How far each statistic scatters from one short stretch of a recording to the next.
 
     Taken over stretches of a twelfth of the recording, `SCATTER_SECONDS` at least, and drawn towards the mean of its
@@ -82,19 +90,22 @@ def scatter(envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE) -> 
         envelope: ``[channels, bands, time]`` compressed envelopes.
         frames: the most that a stretch is long.
         frame_rate: Hz, of the envelopes.
+        of: as in `statistics`.
 
     Returns:
         class -> standard deviations ``[channels, 1, values]``.
     """
     short = min(frames, max(SCATTER_SECONDS * frame_rate, envelope.shape[-1] // SCATTER_PARTS))
-    return {name: _scatter(name, values)[:, None] for name, values in statistics(envelope, short, frame_rate).items()}
+    return {
+        name: _scatter(name, values)[:, None] for name, values in statistics(envelope, short, frame_rate, of).items()
+    }
 
 
 def _scatter(name: str, values: np.ndarray) -> np.ndarray:
     """Standard deviation ``[channels, values]`` over stretches, drawn towards that of the class."""
     free = values.shape[1] - 1
     own = values.var(axis=1, ddof=1) if free else np.ones_like(values[:, 0])
-    return np.sqrt((free * own + CAUTION * own.mean()) / (free + CAUTION) + RESOLUTION[name] ** 2)
+    return np.sqrt((free * own + CAUTION * own.mean()) / (free + CAUTION) + RESOLUTION.get(name, FINEST) ** 2)
 
 
 def stretch_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[str, Tensor]:

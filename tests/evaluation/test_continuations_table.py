@@ -17,7 +17,7 @@ from tools.continuation_tables import AT_ONCE, summary
 
 def row(recording: str, candidate: str, overall: float, copied: float = 0.0, **more: Any) -> dict[str, Any]:
     classes = {"moments": overall + 0.5, "spectrum": 0.1}
-    shares = {"overall": overall, "copied": copied, "looped": 0.0}
+    shares = {"overall": overall, "scattering": 0.5 * overall, "copied": copied, "looped": 0.0}
     return {"recording": recording, "candidate": candidate, **shares, **classes, **more}
 
 
@@ -34,6 +34,8 @@ def test_worst_first_and_only_what_does_not_repeat_is_held_against_it() -> None:
     assert "0.90*" in text
     assert "closer than every baseline that does not repeat: 50% of tails" in text
     assert "median over recordings 1.60" in text
+    assert "by scattering moments: median 0.80" in text
+    assert "closer than every such baseline: 50% of tails" in text
     assert "33% within 1.15" not in text  # 1 of 6
     assert "17% within 1.15, 50% above 1.8" in text
     assert "50% of tails, 1 of 2 recordings with every seed" in text

@@ -72,7 +72,7 @@ def test_what_is_copied_is_marked_where_it_is(written: Path) -> None:
 
 def test_a_sound_too_short_to_say_much_still_has_a_report(judged: Judged, tmp_path: Path) -> None:
     sounds, found = judged
-    nothing = {"overall": None, "classes": {}, "copied": None, "looped": None}
+    nothing = {"overall": None, "classes": {}, "copied": None, "looped": None, "scattering": None}
     candidates = {"output": replace(found.output, **nothing), "real": replace(found.real, **nothing)}
     short = replace(found, **candidates, baselines=[], marks={"copied": [], "looped": []})
     short.distances.update(frechet=None, kernel=None)
