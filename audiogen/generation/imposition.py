@@ -28,7 +28,7 @@ from audiogen.representation.cochleagram import (
 )
 from audiogen.representation.texture_statistics import scatter, statistics, stretch_statistics
 
-SHORTEST, LONGEST = 2.0, 6.0  # seconds of a stretch that is to have the source's statistics; a third of the source
+SHORTEST, LONGEST = 1.8, 6.0  # seconds of a stretch that is to have the source's statistics; a third of the source
 RECENT = 120.0  # seconds of the source's end that are listened to
 SECTION = 11  # seconds of the tail that are changed at a time: three are half a minute and what filters hold back
 FRAMES = 200  # of the envelopes a second: gains do not reach what is faster

@@ -101,6 +101,7 @@ def test_channels_are_given_each_their_own() -> None:
 def test_a_source_too_short_to_have_statistics_changes_nothing() -> None:
     tail = noise(2, 2)
     assert np.array_equal(imposed(noise(5, 1), tail, 2.0), tail)
+    assert not np.array_equal(imposed(noise(6, 1), tail, 2.0), tail)
 
 
 def test_silence_stays_silent() -> None:
