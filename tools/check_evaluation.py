@@ -24,6 +24,7 @@ from audiogen.errors import InputError
 from audiogen.evaluation.baselines import BASELINES
 from audiogen.evaluation.judge import Judge
 from audiogen.evaluation.report import judged, judged_real
+from audiogen.evaluation.scattering import ScatteringReference
 from audiogen.evaluation.texture import texture_distance
 from audiogen.experiment import write_text
 from audiogen.representation.texture_statistics import RESOLUTION
@@ -53,12 +54,11 @@ def real_against_real(recording: Recording) -> list[dict[str, float]]:
     """Each quarter against the next, the floor from the other two: never from what is compared."""
     found = []
     for first, second, rest in ((2, 3, (0, 2)), (0, 1, (2, 4))):
-        distance = texture_distance(
-            quarter(recording, first, first + 1),
-            quarter(recording, second, second + 1),
-            quarter(recording, *rest),
-        )
-        found.append({"overall": distance.overall, **distance.classes})
+        judged = quarter(recording, first, first + 1)
+        real, other = quarter(recording, second, second + 1), quarter(recording, *rest)
+        distance = texture_distance(judged, real, other)
+        scattering = ScatteringReference(real, other).distance(judged).overall
+        found.append({"overall": distance.overall, "scattering": scattering, **distance.classes})
     return found
 
 
@@ -109,6 +109,7 @@ def real_section(found: dict[str, Row]) -> str:
         rows.append([name, f"{row['seconds']:.0f}", later["overall"], earlier["overall"], *both])
     rows.sort(key=lambda row: -abs(np.log(row[2])) - abs(np.log(row[3])))
     pooled = np.array([[row[2], row[3]] for row in rows])
+    second = np.array([[pair["scattering"] for pair in found[row[0]]["real"]] for row in rows])
     middle = f"mean {pooled.mean():.2f}, median {np.median(pooled):.2f}"
     near = np.abs(pooled - 1) <= TOLERANCE
     far = ", ".join(row[0] for row, both in zip(rows, near, strict=True) if not both.all()) or "none"
@@ -123,6 +124,9 @@ It should read 1.0 ± 0.2 on average.
 
 Over all pairs: {middle}, geometric mean {np.exp(np.log(pooled).mean()):.2f}; {near.mean():.0%} lie within 0.8 to 1.2;
 recordings with a pair outside: {far}. Is the mean within 1.0 ± 0.2? {verdict}; without the first row it is {rest:.2f}.
+
+By scattering moments, the second opinion: mean {second.mean():.2f}, median {np.median(second):.2f}; without the first
+row the mean is {(second[1:] if len(rows) > 1 else second).mean():.2f}.
 """
 
 
@@ -136,7 +140,7 @@ def baseline_section(found: dict[str, Row], seconds: float) -> str:
         rows.append(cells)
     rows.sort(key=lambda cells: -max(cells[2::2]))
     head = [title for kind in BASELINES for title in (kind, "copied / looped")]
-    measures = ("overall", "copied", "looped", *CLASSES)
+    measures = ("overall", "scattering", "copied", "looped", *CLASSES)
     medians = {kind: medians_of([row["baselines"][kind] for row in found.values()], measures) for kind in BASELINES}
     return f"""## Baselines
 

@@ -25,8 +25,8 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
     """Train each CONFIG on the same pieces, let all continue the same prompts, and write a page, JSON and CSV.
 
     Tunes are rendered for the configurations of sound; what those of notes write is rendered, too. Sound is left as
-    Models draw it (`continue --no-impose`). A loop, a repetition and a Markov chain stand beside them. A comparison that
-    was cut off goes on where it was when it is asked for again.
+    Models draw it (`continue --no-impose`). A loop, a repetition and a Markov chain stand beside them. A comparison
+    that was cut off goes on where it was when it is asked for again.
     """
     from audiogen.errors import InputError
     from audiogen.jobs.comparing import SETTINGS, Settings, compare

@@ -21,12 +21,13 @@ def test_what_is_pasted_is_the_share_that_is_asked_for() -> None:
 def test_whether_real_audio_reads_one_is_said() -> None:
     def rows(*pairs: tuple[float, float]) -> dict[str, Any]:
         classes = dict.fromkeys(check_evaluation.CLASSES, 1.0)
-        both = [[{"overall": value, **classes} for value in pair] for pair in pairs]
+        both = [[{"overall": value, "scattering": 2 * value, **classes} for value in pair] for pair in pairs]
         return {f"r{number}": {"seconds": 20.0, "real": pair} for number, pair in enumerate(both)}
 
     good = check_evaluation.real_section(rows((1.1, 0.9), (0.5, 1.9)))
     assert "mean 1.10, median 1.00" in good
     assert "50% lie within 0.8 to 1.2" in good
+    assert "By scattering moments, the second opinion: mean 2.20, median 2.00" in good
     assert "outside: r1. Is the mean within 1.0 ± 0.2? Yes; without the first row it is 1.00." in good
     assert "outside: none" in check_evaluation.real_section(rows((1.0, 1.1)))
     assert "1.0 ± 0.2? No" in check_evaluation.real_section(rows((1.6, 1.1), (1.0, 1.4)))
