@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=float,
     default=1.0,
     show_default=True,
-    help="0 tame, 1 as varied as the recording, above wilder.",
+    help="0 tame, 1 as varied as the recording, 1.5 about as wild as its sounds allow.",
 )
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")

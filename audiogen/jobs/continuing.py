@@ -189,6 +189,8 @@ def write_tail(
             bar.update(block.shape[1] / prompt.sample_rate)
     with clock("measuring"):
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
+        if request.loop and request.tail_only:
+            measures["join"] = None  # such a loop is not entered where the prompt ends
     return {
         "prompt": str(prompt.path) if prompt.path else None,
         "output": out.name,

@@ -84,7 +84,7 @@ def write_variations(
     for out, sidecar in zip(outs, sidecars, strict=True):
         join = sidecar["join_sample"]
         around = seam_of(out, before, after) if alone else excerpt_of(prompt, out, join, before, after)
-        measures = {name: value for name, value in sidecar["measures"].items() if not (alone and name == "join")}
+        measures = sidecar["measures"]
         variations.append(Variation(out.name, sidecar["seed"], around, scorecard(measures), _in_words(measures)))
     given = prompt.cut(max(prompt.length - round(before * prompt.sample_rate), 0), prompt.length)
     about = About(

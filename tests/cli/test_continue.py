@@ -85,6 +85,7 @@ def test_tail_only_loop_and_flac(shell: Shell, prompt: Path, tmp_path: Path, tin
     sidecar = json.loads(out.with_suffix(".json").read_text())
     assert sidecar["join_sample"] == 0
     assert sidecar["measures"]["loop_seam"]["flux_percentile"] <= 100
+    assert sidecar["measures"]["join"] is None, "it is not entered where the prompt ends"
 
 
 @pytest.mark.parametrize(
