@@ -32,6 +32,8 @@ def written(folder: Path, tails: Sequence[Recording], names: Sequence[str], **se
         facts = sidecar(0 if alone else PROMPT.length, output=out.name, seed=7 + number)
         facts["settings"] |= {"loop": False, "tail_only": False, **settings}
         facts["measures"] = MEASURES | {"copying": {"share": 0.4 * (number == 1)}}
+        if alone:
+            facts["measures"] |= {"join": None}  # as in the sidecar of a loop alone
         sidecars.append(facts)
     write_variations(folder / "page.html", PROMPT, outs, sidecars)
     return folder / "page.html"
