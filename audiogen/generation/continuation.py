@@ -25,6 +25,7 @@ from audiogen.vocoders.table import VOCODERS
 from audiogen.vocoders.table import build as build_vocoder
 
 PATCHES_A_PIECE = 8
+RECENT = 120.0  # seconds of the prompt's end whose statistics tails are given
 WARM_PAST = 8192  # samples of the prompt that the resampler hears before the tail
 AS_IT_IS = Handles()
 
@@ -115,7 +116,8 @@ class Continuer:
         """Principal channels ``[channels, time]``, with the statistics that the tilted source has in the prompt's."""
         turn = self.heard.rotation.astype(np.float32)
         if tilt.slope not in self.impositions:
-            self.impositions[tilt.slope] = Imposition(turn.T @ tilt.source, self.spec.sample_rate)
+            recent = tilt.source[:, -round(RECENT * self.spec.sample_rate) :]  # of an hour, no copy
+            self.impositions[tilt.slope] = Imposition(turn.T @ recent, self.spec.sample_rate)
         imposition = self.impositions[tilt.slope]
         for block in imposition(turn.T @ block for block in blocks):
             self.drift_guard["imposed_rms_db"] = round(imposition.change, 2)

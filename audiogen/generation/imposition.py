@@ -29,7 +29,6 @@ from audiogen.representation.cochleagram import (
 from audiogen.representation.texture_statistics import scatter, statistics, stretch_statistics
 
 SHORTEST, LONGEST = 1.8, 6.0  # seconds of a stretch that is to have the source's statistics; a third of the source
-RECENT = 120.0  # seconds of the source's end that are listened to
 SECTION = 11  # seconds of the tail that are changed at a time: three are half a minute and what filters hold back
 FRAMES = 200  # of the envelopes a second: gains do not reach what is faster
 RATE = 50  # times a second that a gain can change its course
@@ -47,9 +46,9 @@ class Imposition:
     """
 
     def __init__(self, source: np.ndarray, sample_rate: int) -> None:
-        self.source, self.rate = source[:, -round(RECENT * sample_rate) :], sample_rate
-        self.floor = audible(self.source)
-        self.envelope = envelopes(Recording(self.source, sample_rate), self.floor, FRAMES)
+        self.source, self.rate = source, sample_rate
+        self.floor = audible(source)
+        self.envelope = envelopes(Recording(source, sample_rate), self.floor, FRAMES)
         self.change = 0.0  # dB RMS by which bands of the last section were turned up or down
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
