@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from audiogen.audio import Recording, read
 from audiogen.data.recordings import find_recordings
@@ -28,7 +29,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 def features(recording: Recording) -> dict[str, float]:
     """Summaries of one recording of a second or more; its first channel, and how alike its channels are."""
     envelope = envelopes(recording, floor=1e-5)[0]
-    found = stretch_statistics(envelope)
+    found = {name: values.numpy() for name, values in stretch_statistics(torch.from_numpy(envelope)).items()}
     bands = len(envelope)
     level = found["spectrum"]
     octaves = np.log2(band_edges(recording.sample_rate / 2)[:, 1])

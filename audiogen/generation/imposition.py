@@ -3,7 +3,7 @@
 What is told of a texture by ear are averages over time (McDermott, Schemitsch & Simoncelli 2013, Nature Neuroscience
 16:493), and sounds that are given them are taken for it (McDermott & Simoncelli 2011, Neuron 71:926). There they were
 imposed on noise, by dozens of passes that leave nothing as it was; here, on a tail that has them nearly. So the least
-change is sought that brings them home: bands are turned up and down, by 1 to 2 dB mostly, in one descent along their
+change is sought that brings them home: bands are turned up and down, by 1 to 1.5 dB RMS, in one descent along their
 gradients.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from itertools import count
 
 import numpy as np
 import torch
@@ -66,7 +65,8 @@ class Imposition:
         supply = _Supply(np.pad(self.source, ((0, 0), (margin, 0)))[:, -margin:], blocks)
         gains = torch.zeros(*self.envelope.shape[:2], MARGIN * FRAMES)  # of the second before the section
         past = torch.zeros(*self.envelope.shape[:2], 0)  # what became of half a stretch before it
-        for section in count():
+        begin, end = margin, SECTION * self.rate + margin // 2
+        while True:
             heard = supply.first((SECTION + 2 * MARGIN) * self.rate)
             envelope = torch.from_numpy(block_envelopes(heard, self.rate, self.floor, FRAMES))
             envelope = envelope[..., MARGIN * FRAMES : MARGIN * FRAMES + time]
@@ -76,11 +76,11 @@ class Imposition:
             # What comes after is not decided yet; what is heard of it here is dropped.
             gains = torch.cat([gains, found, found[..., -1:].expand(*found.shape[:2], MARGIN * FRAMES)], -1)
             shaped = reweighted(heard, self.rate, gains.exp().numpy())
-            begin, end = margin if section == 0 else margin // 2, SECTION * self.rate + margin // 2
             for place in range(begin, end, self.rate):
                 yield shaped[:, place : min(place + self.rate, end)]
             gains = gains[..., time : time + MARGIN * FRAMES]
             supply.drop(SECTION * self.rate)
+            begin = margin // 2
 
 
 class _Supply:

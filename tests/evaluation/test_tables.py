@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from audiogen.evaluation.baselines import BASELINES
-from tests.evaluation.signals import noise, recording
-from tools import check_evaluation, compare_likelihood
+from tests.evaluation.signals import modulated, noise, recording
+from tools import check_evaluation, check_synthetic_textures, compare_likelihood
 
 
 def test_what_is_pasted_is_the_share_that_is_asked_for() -> None:
@@ -55,3 +55,11 @@ def test_what_does_not_beat_the_linear_autoregression_is_marked_and_comes_first(
     assert lines[2] == "| bad | 9 | -1.200 | -1.300 * | -1.150 |"
     assert lines[3] == "| good | 9 | -1.200 | -1.000 | -1.100 |"
     assert "mixture 50%, flow 100% of 2 recordings" in lines[-1] + lines[-2]
+
+
+def test_the_features_of_a_texture_are_told_in_numbers() -> None:
+    found, pulsing = (
+        check_synthetic_textures.features(recording(samples)) for samples in (noise(4, 1), modulated(4, 1, 4.0))
+    )
+    assert all(np.isfinite(value) for name, value in found.items() if name != "correlation of channels")
+    assert pulsing["modulation at 4 Hz (dB)"] > found["modulation at 4 Hz (dB)"] + 6
