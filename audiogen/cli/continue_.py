@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=float,
     default=1.0,
     show_default=True,
-    help="0 tame, 1 as varied as the recording, 1.5 about as wild as its sounds allow.",
+    help="Variance, in units of the recording's: 0 steady, 1 like it, 2 swells 1.4 times as far in dB.",
 )
 @handle_options
 @click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     "--impose/--no-impose",
     default=True,
     show_default=True,
-    help="Give the tail the statistics of the recording's texture; at another temperature or density it has its own.",
+    help="Give the tail the recording's own texture statistics; without, or at another density, it is as drawn.",
 )
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")

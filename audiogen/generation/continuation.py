@@ -47,7 +47,7 @@ class Continuer:
     vocoder: str | None = None
     impose: bool = True
     heard: Heard = field(init=False)
-    impositions: dict[float, Imposition] = field(init=False, default_factory=dict)  # of each brightness
+    imposition: tuple[tuple[float, float], Imposition] | None = field(init=False, default=None)  # the last, and of what
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
 
     def __post_init__(self) -> None:
@@ -84,25 +84,29 @@ class Continuer:
     ) -> Iterator[np.ndarray]:
         """Endless ``[channels, time]`` blocks at the prompt's rate; the first sample follows the prompt's last."""
         gain = Gain(handles.level, self.prompt.sample_rate)
-        pieces = self.frames_after(seed, temperature, handles)
-        return map(gain, self.samples_of(pieces, seed, handles, self._imposes(temperature, handles)))
+        if self._imposes(handles):
+            # The same is drawn at all temperatures. What is imposed makes its swells larger or smaller; wilder patches
+            # than the source usually has would be the odd, not the loud ones.
+            pieces = self.frames_after(seed, 1.0, handles)
+            return map(gain, self.samples_of(pieces, seed, handles, imposed=temperature))
+        return map(gain, self.samples_of(self.frames_after(seed, temperature, handles), seed, handles))
 
-    def _imposes(self, temperature: float, handles: Handles) -> bool:
+    def _imposes(self, handles: Handles) -> bool:
         """Whether a tail is to have its source's statistics: not where others are asked for, nor a baseline's."""
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         selected = all(isinstance(run.model, FrameModel) and run.model.selected for run in runs)
-        return self.impose and selected and temperature == 1 and handles.density == 0
+        return self.impose and selected and handles.density == 0
 
     def samples_of(
-        self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS, imposed: bool = False
+        self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS, imposed: float | None = None
     ) -> Iterator[np.ndarray]:
         """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``.
 
-        ``imposed`` gives them the source's statistics (`Imposition`), in blocks of a second.
+        ``imposed``, a temperature, gives them the source's statistics (`Imposition`), in blocks of a second.
         """
         tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
         rendered = map(tilt, self.rendered(pieces, seed))
-        blocks = self._imposed(rendered, tilt) if imposed else rendered
+        blocks = rendered if imposed is None else self._imposed(rendered, tilt, imposed)
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
         loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
@@ -112,13 +116,14 @@ class Continuer:
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
             yield within((self.heard.rotation.T @ held).astype(np.float32))
 
-    def _imposed(self, blocks: Iterable[np.ndarray], tilt: Tilt) -> Iterator[np.ndarray]:
+    def _imposed(self, blocks: Iterable[np.ndarray], tilt: Tilt, temperature: float) -> Iterator[np.ndarray]:
         """Principal channels ``[channels, time]``, with the statistics that the tilted source has in the prompt's."""
         turn = self.heard.rotation.astype(np.float32)
-        if tilt.slope not in self.impositions:
+        asked = (tilt.slope, temperature)
+        if self.imposition is None or self.imposition[0] != asked:
             recent = tilt.source[:, -round(RECENT * self.spec.sample_rate) :]  # of an hour, no copy
-            self.impositions[tilt.slope] = Imposition(turn.T @ recent, self.spec.sample_rate)
-        imposition = self.impositions[tilt.slope]
+            self.imposition = asked, Imposition(turn.T @ recent, self.spec.sample_rate, temperature)
+        imposition = self.imposition[1]
         for block in imposition(turn.T @ block for block in blocks):
             self.drift_guard["imposed_rms_db"] = round(imposition.change, 2)
             yield turn @ block

@@ -4,7 +4,8 @@ What is told of a texture by ear are averages over time (McDermott, Schemitsch &
 16:493), and sounds that are given them are taken for it (McDermott & Simoncelli 2011, Neuron 71:926). There they were
 imposed on noise, by dozens of passes that leave nothing as it was; here, on a tail that has them nearly. So the least
 change is sought that brings them home: bands are turned up and down, by 1 to 1.5 dB RMS, in one descent along their
-gradients.
+gradients. At another temperature than 1 they are the statistics that the source would have with larger or smaller
+swells (`generation.swells`), and the descent sets out from a tail whose own have been made so.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording
+from audiogen.generation.swells import swell_gains
 from audiogen.representation.cochleagram import (
-    COMPRESSION,
     MARGIN,
     audible,
     block_envelopes,
+    compressed,
     envelopes,
+    power,
     reweighted,
 )
 from audiogen.representation.texture_statistics import scatter, statistics, stretch_statistics
@@ -33,6 +36,7 @@ FRAMES = 200  # of the envelopes a second: gains do not reach what is faster
 RATE = 50  # times a second that a gain can change its course
 STEPS, STEP_SIZE, BETAS = 24, 0.04, (0.9, 0.99)  # of the descent, nepers
 DB = 20 / math.log(10)  # of a neper
+GLIDE = 1.0  # seconds, from what the prompt has to the swells of the first section, and so on to the next
 REGRET = 20.0  # of mean square nepers against mean square deviations in units of what real stretches differ by
 
 
@@ -42,45 +46,62 @@ class Imposition:
     Args:
         source: ``[channels, time]`` samples.
         sample_rate: Hz, of source and tails.
+        temperature: variance of the levels of bands, in units of the source's; from 0 on.
     """
 
-    def __init__(self, source: np.ndarray, sample_rate: int) -> None:
+    def __init__(self, source: np.ndarray, sample_rate: int, temperature: float = 1.0) -> None:
         self.source, self.rate = source, sample_rate
         self.floor = audible(source)
-        self.envelope = envelopes(Recording(source, sample_rate), self.floor, FRAMES)
+        self.temperature = temperature
+        envelope = torch.from_numpy(envelopes(Recording(source, sample_rate), self.floor, FRAMES))
+        self.envelope = self._turned(envelope, self._swell(envelope)).numpy()
         self.change = 0.0  # dB RMS by which bands of the last section were turned up or down
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Endless blocks ``[channels, time]`` that follow the source -> the same, a second each.
 
-        A source too short to have statistics changes nothing. Whatever is asked for, sections are the same, so a
-        shorter tail is the beginning of a longer one.
+        A source too short to have statistics gives none, only its swells. Whatever is asked for, sections are the same,
+        so a shorter tail is the beginning of a longer one.
         """
         stretch = min(self.envelope.shape[-1] // 3, round(LONGEST * FRAMES))
-        if stretch < SHORTEST * FRAMES:
+        aim = _Aim(self.envelope, stretch, self.floor) if stretch >= SHORTEST * FRAMES else None
+        if aim is None and self.temperature == 1:
             yield from blocks
             return
-        aim = _Aim(self.envelope, stretch, self.floor)
         margin, time = MARGIN * self.rate, SECTION * FRAMES
         supply = _Supply(np.pad(self.source, ((0, 0), (margin, 0)))[:, -margin:], blocks)
         gains = torch.zeros(*self.envelope.shape[:2], MARGIN * FRAMES)  # of the second before the section
+        swell = found = gains[..., -1:]  # what they are made up of
         past = torch.zeros(*self.envelope.shape[:2], 0)  # what became of half a stretch before it
         begin, end = margin, SECTION * self.rate + margin // 2
         while True:
             heard = supply.first((SECTION + 2 * MARGIN) * self.rate)
             envelope = torch.from_numpy(block_envelopes(heard, self.rate, self.floor, FRAMES))
             envelope = envelope[..., MARGIN * FRAMES : MARGIN * FRAMES + time]
-            found = aim.gains(envelope, past, gains[..., -1:])
-            self.change = float(found.square().mean().sqrt()) * DB
-            past = torch.cat([past, aim.turned(envelope, found)], -1)[..., -(stretch // 2) :]
+            swell = _glide(swell[..., -1:], self._swell(envelope))
+            total = swell
+            if aim is not None:
+                swollen = self._turned(envelope, swell)
+                found = aim.gains(swollen, past, found[..., -1:])
+                past = torch.cat([past, self._turned(swollen, found)], -1)[..., -(stretch // 2) :]
+                total = swell + found
+            self.change = float(total.square().mean().sqrt()) * DB
             # What comes after is not decided yet; what is heard of it here is dropped.
-            gains = torch.cat([gains, found, found[..., -1:].expand(*found.shape[:2], MARGIN * FRAMES)], -1)
+            gains = torch.cat([gains, total, total[..., -1:].expand(*total.shape[:2], MARGIN * FRAMES)], -1)
             shaped = reweighted(heard, self.rate, gains.exp().numpy())
             for place in range(begin, end, self.rate):
                 yield shaped[:, place : min(place + self.rate, end)]
             gains = gains[..., time : time + MARGIN * FRAMES]
             supply.drop(SECTION * self.rate)
             begin = margin // 2
+
+    def _swell(self, envelope: Tensor) -> Tensor:
+        """Nepers ``[channels, bands, time]`` that the temperature asks for."""
+        return torch.from_numpy(swell_gains(envelope.numpy(), FRAMES, self.floor, self.temperature))
+
+    def _turned(self, envelope: Tensor, gains: Tensor) -> Tensor:
+        """Envelopes of bands that were turned up by ``gains``, nepers; what is inaudible stays so."""
+        return compressed(power(envelope, self.floor) * (2 * gains).exp(), self.floor)
 
 
 class _Supply:
@@ -111,7 +132,7 @@ class _Aim:
     """
 
     def __init__(self, envelope: np.ndarray, stretch: int, floor: float) -> None:
-        self.stretch, self.power_floor = stretch, floor**2
+        self.stretch, self.floor = stretch, floor
         self.mean, self.weight = {}, {}
         spread = scatter(envelope, stretch, FRAMES)
         for name, values in statistics(envelope, stretch, FRAMES).items():
@@ -121,10 +142,6 @@ class _Aim:
             weight = 1 / (spread[name][:, 0] ** 2 * apart * mean.shape[1])
             self.mean[name] = torch.from_numpy(mean)
             self.weight[name] = torch.from_numpy(weight.astype(np.float32))
-
-    def turned(self, envelope: Tensor, gains: Tensor) -> Tensor:
-        """Envelopes of bands that were turned up by ``gains``, nepers; what is inaudible stays so."""
-        return _compressed(_power(envelope, self.power_floor), gains, self.power_floor)
 
     @torch.enable_grad()
     def gains(self, envelope: Tensor, past: Tensor, first: Tensor) -> Tensor:
@@ -137,11 +154,11 @@ class _Aim:
         """
         time = envelope.shape[-1]
         points = first.expand(-1, -1, math.ceil(time * RATE / FRAMES)).clone().requires_grad_()
-        power = _power(envelope, self.power_floor)
+        given = power(envelope, self.floor)
         chance = np.random.default_rng(0)
         mean, square = torch.zeros_like(points), torch.zeros_like(points)
         for step in range(STEPS):
-            turned = _compressed(power, _drawn(points, first, time), self.power_floor)
+            turned = compressed(given * (2 * _drawn(points, first, time)).exp(), self.floor)
             loss = self._loss(torch.cat([past, turned], -1), chance) + REGRET * points.square().mean((1, 2)).sum()
             (gradient,) = torch.autograd.grad(loss, points)
             with torch.no_grad():  # Adam (Kingma & Ba 2015), as torch has it, which takes three seconds to import it
@@ -170,12 +187,10 @@ class _Aim:
         return torch.stack(squares).sum()
 
 
-def _power(envelope: Tensor, floor: float) -> Tensor:
-    return (envelope ** (2 / COMPRESSION) - floor).clamp(min=0)
-
-
-def _compressed(power: Tensor, gains: Tensor, floor: float) -> Tensor:
-    return (power * (2 * gains).exp() + floor) ** (COMPRESSION / 2)
+def _glide(last: Tensor, gains: Tensor) -> Tensor:
+    """To gains ``[channels, bands, time]`` from the ``last`` that were before them."""
+    fade = (-torch.arange(gains.shape[-1]) / (GLIDE * FRAMES)).exp()
+    return gains + (last - gains[..., :1]) * fade
 
 
 def _drawn(points: Tensor, first: Tensor, time: int) -> Tensor:

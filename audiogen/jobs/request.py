@@ -19,7 +19,8 @@ class Request:
     Args:
         seconds: length of the tail.
         seed: of everything that is drawn, 0 .. 2^63 - 1.
-        temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
+        temperature: variance of the levels of a tail's bands, 1 as they are (`generation.swells`); of a tune, and
+            without ``impose``, that of what is drawn: 0 the likeliest, 1 the learned distribution, above is wilder.
         level, brightness, density: what the tail is bent towards; see `generation.handles.Handles`.
         tail_only: write the tail without the prompt.
         loop: make the end meet the beginning.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ COMPRESSION = 0.3
 BANDS = 32
 LOWEST, HIGHEST = 50.0, 16000.0  # centres of the outermost bands, Hz
 SEGMENT, MARGIN = 16, 1  # seconds analysed at once, and seconds of context on either side of them
+Either = TypeVar("Either", np.ndarray, Tensor)
 Analysis = Callable[[np.ndarray, int], np.ndarray]
 """``[channels, time]`` samples of whole seconds, and their rate -> ``[channels, bands, seconds * frame_rate]``."""
 INAUDIBLE = 10 ** (-70 / 20)  # of a recording's RMS: the threshold of hearing, roughly
@@ -93,6 +95,16 @@ def block_envelopes(block: np.ndarray, rate: int, floor: float, frame_rate: int 
         slow = torch.fft.rfft(envelope)[:, : frames // 2 + 1] * _roll_off(frames)
         found[:, k] = torch.fft.irfft(slow, frames) * (frames / size)
     return found.clamp(min=1e-6).numpy()
+
+
+def power(envelope: Either, floor: float) -> Either:
+    """What compressed envelopes are of, without the energy of the floor."""
+    return (envelope ** (2 / COMPRESSION) - floor**2).clip(min=0)
+
+
+def compressed(power: Either, floor: float) -> Either:
+    """The compressed envelopes of bands of such a power."""
+    return (power + floor**2) ** (COMPRESSION / 2)
 
 
 def reweighted(block: np.ndarray, rate: int, gains: np.ndarray) -> np.ndarray:

@@ -16,9 +16,11 @@ from audiogen.generation.imposition import SECTION, Imposition
 from tests.evaluation.signals import RATE, impacts, modulated, noise, recording
 
 
-def imposed(source: np.ndarray, tail: np.ndarray, seconds: float, block: int = 5000) -> np.ndarray:
+def imposed(
+    source: np.ndarray, tail: np.ndarray, seconds: float, block: int = 5000, temperature: float = 1.0
+) -> np.ndarray:
     """``seconds`` of a tail ``[channels, time]``, which goes on as silence."""
-    return next_samples(Imposition(source, RATE)(blocks_of(tail, block)), round(seconds * RATE))
+    return next_samples(Imposition(source, RATE, temperature)(blocks_of(tail, block)), round(seconds * RATE))
 
 
 def blocks_of(tail: np.ndarray, block: int) -> Iterator[np.ndarray]:
@@ -61,17 +63,51 @@ def test_more_of_the_same_is_hardly_changed_and_scatters_less() -> None:
     assert now["overall"] < 0.95 * was["overall"]
 
 
-def test_it_begins_at_the_join_without_a_step() -> None:
+def level_variance(samples: np.ndarray) -> float:
+    """dB2, of tenths of a second, below 6 kHz: the highest bands, of which half is missing, are left alone."""
+    spectrum = np.fft.rfft(samples[0, : samples.shape[1] // 1600 * 1600])
+    spectrum[round(0.75 * len(spectrum)) :] = 0
+    power = np.square(np.fft.irfft(spectrum).reshape(-1, 1600)).mean(1)
+    return float(np.var(10 * np.log10(power)))
+
+
+@pytest.mark.parametrize("seconds", [18, 4])
+def test_temperature_is_the_variance_of_levels(seconds: int) -> None:
+    """Also after a source too short to have other statistics."""
+    source, tail = modulated(seconds, 1, 0.5, 0.5), modulated(SECTION + 1, 2, 0.5, 0.5)
+    found = [level_variance(imposed(source, tail, SECTION - 1, temperature=t)) for t in (0.0, 0.5, 1.0, 2.0)]
+    wanted = level_variance(source)
+    assert found[0] < 0.1 * wanted
+    assert found[1] == pytest.approx(0.5 * wanted, rel=0.2)
+    assert found[2] == pytest.approx(wanted, rel=0.2)
+    assert found[3] == pytest.approx(2 * wanted, rel=0.2)
+
+
+def test_at_another_temperature_the_same_is_heard_otherwise(texture, untrained) -> None:
+    """So that a temperature can be tried without losing what is liked about a seed."""
+    prompt: Recording = texture(7.0)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain, wild, other = (
+        np.concatenate(list(continuer.tail(40_000, seed, temperature)), axis=1)[0]
+        for seed, temperature in ((0, 1.0), (0, 2.0), (1, 1.0))
+    )
+    assert np.corrcoef(plain, wild)[0, 1] > 0.8 > 0.3 > np.corrcoef(plain, other)[0, 1]
+    assert not np.array_equal(plain, wild)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
+def test_it_begins_at_the_join_without_a_step(temperature: float) -> None:
     source, tail = modulated(18, 1, 5.0), noise(SECTION + 1, 2)
-    after = imposed(source, tail, 1.0)
+    after = imposed(source, tail, 1.0, temperature=temperature)
     change = np.abs(after - tail[:, :RATE])[0]
-    assert change[: RATE // 1000].max() < 0.1 * change.max()
+    assert change[: RATE // 1000].max() < 0.15 * change.max()
 
 
-def test_blocks_and_lengths_make_no_difference_and_sections_no_seam() -> None:
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
+def test_blocks_and_lengths_make_no_difference_and_sections_no_seam(temperature: float) -> None:
     source, tail = modulated(18, 1, 5.0), noise(2 * SECTION + 2, 2)
-    whole = imposed(source, tail, 2 * SECTION - 1, block=7001)
-    assert np.array_equal(whole[:, : 3 * RATE], imposed(source, tail, 3.0, block=RATE))
+    whole = imposed(source, tail, 2 * SECTION - 1, 7001, temperature)
+    assert np.array_equal(whole[:, : 3 * RATE], imposed(source, tail, 3.0, RATE, temperature))
     change = whole[0] - tail[0, : whole.shape[1]]
     steps = np.abs(np.diff(change, 2))  # of what was added, which would jump where sections disagree
     for seam in (round((SECTION - 0.5) * RATE), SECTION * RATE):
@@ -122,7 +158,8 @@ def test_statistics_of_their_own_are_left_to_tails_that_ask_for_them(texture, un
     assert not np.array_equal(first(heard), first(plain))
     assert "imposed_rms_db" in heard.drift_guard
     assert "imposed_rms_db" not in plain.drift_guard
-    for asked in [(1.5, Handles()), (1.0, Handles(density=1.0))]:
-        assert np.array_equal(first(heard, *asked), first(plain, *asked))
+    dense = (1.0, Handles(density=1.0))
+    assert np.array_equal(first(heard, *dense), first(plain, *dense))
+    assert not np.array_equal(first(heard, 1.5), first(plain, 1.5)), "which is imposed, too"
     bright = Handles(brightness=2.0)
     assert not np.array_equal(first(heard, 1.0, bright), first(plain, 1.0, bright)), "which the aim follows"
