@@ -47,7 +47,7 @@ class Continuer:
     vocoder: str | None = None
     impose: bool = True
     heard: Heard = field(init=False)
-    imposition: tuple[tuple[float, float], Imposition] | None = field(init=False, default=None)  # the last, and of what
+    imposition: tuple[tuple[float, ...], Imposition] | None = field(init=False, default=None)  # the last, and of what
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
 
     def __post_init__(self) -> None:
@@ -84,29 +84,29 @@ class Continuer:
     ) -> Iterator[np.ndarray]:
         """Endless ``[channels, time]`` blocks at the prompt's rate; the first sample follows the prompt's last."""
         gain = Gain(handles.level, self.prompt.sample_rate)
-        if self._imposes(handles):
+        if self._imposes():
             # The same is drawn at all temperatures. What is imposed makes its swells larger or smaller; wilder patches
             # than the source usually has would be the odd, not the loud ones.
             pieces = self.frames_after(seed, 1.0, handles)
-            return map(gain, self.samples_of(pieces, seed, handles, imposed=temperature))
+            return map(gain, self.samples_of(pieces, seed, handles, temperature))
         return map(gain, self.samples_of(self.frames_after(seed, temperature, handles), seed, handles))
 
-    def _imposes(self, handles: Handles) -> bool:
-        """Whether a tail is to have its source's statistics: not where others are asked for, nor a baseline's."""
+    def _imposes(self) -> bool:
+        """Whether a tail is to have its source's statistics, and swells by the temperature: not a baseline's."""
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         selected = all(isinstance(run.model, FrameModel) and run.model.selected for run in runs)
-        return self.impose and selected and handles.density == 0
+        return self.impose and selected
 
     def samples_of(
-        self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS, imposed: float | None = None
+        self, pieces: Iterable[Tensor], seed: int, handles: Handles = AS_IT_IS, temperature: float | None = None
     ) -> Iterator[np.ndarray]:
         """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``.
 
-        ``imposed``, a temperature, gives them the source's statistics (`Imposition`), in blocks of a second.
+        A temperature gives them its swells and, unless others are asked for, the source's statistics (`Imposition`).
         """
         tilt = Tilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
         rendered = map(tilt, self.rendered(pieces, seed))
-        blocks = rendered if imposed is None else self._imposed(rendered, tilt, imposed)
+        blocks = rendered if temperature is None else self._imposed(rendered, tilt, temperature, handles.density == 0)
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
         loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
@@ -116,13 +116,15 @@ class Continuer:
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
             yield within((self.heard.rotation.T @ held).astype(np.float32))
 
-    def _imposed(self, blocks: Iterable[np.ndarray], tilt: Tilt, temperature: float) -> Iterator[np.ndarray]:
+    def _imposed(
+        self, blocks: Iterable[np.ndarray], tilt: Tilt, temperature: float, statistics: bool
+    ) -> Iterator[np.ndarray]:
         """Principal channels ``[channels, time]``, with the statistics that the tilted source has in the prompt's."""
         turn = self.heard.rotation.astype(np.float32)
-        asked = (tilt.slope, temperature)
+        asked = (tilt.slope, temperature, statistics)
         if self.imposition is None or self.imposition[0] != asked:
             recent = tilt.source[:, -round(RECENT * self.spec.sample_rate) :]  # of an hour, no copy
-            self.imposition = asked, Imposition(turn.T @ recent, self.spec.sample_rate, temperature)
+            self.imposition = asked, Imposition(turn.T @ recent, self.spec.sample_rate, temperature, statistics)
         imposition = self.imposition[1]
         for block in imposition(turn.T @ block for block in blocks):
             self.drift_guard["imposed_rms_db"] = round(imposition.change, 2)

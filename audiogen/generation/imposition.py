@@ -47,10 +47,11 @@ class Imposition:
         source: ``[channels, time]`` samples.
         sample_rate: Hz, of source and tails.
         temperature: variance of the levels of bands, in units of the source's; from 0 on.
+        statistics: without, tails get the swells of that temperature and keep all else.
     """
 
-    def __init__(self, source: np.ndarray, sample_rate: int, temperature: float = 1.0) -> None:
-        self.source, self.rate = source, sample_rate
+    def __init__(self, source: np.ndarray, sample_rate: int, temperature: float = 1.0, statistics: bool = True) -> None:
+        self.source, self.rate, self.statistics = source, sample_rate, statistics
         self.floor = audible(source)
         self.temperature = temperature
         envelope = torch.from_numpy(envelopes(Recording(source, sample_rate), self.floor, FRAMES))
@@ -64,7 +65,8 @@ class Imposition:
         so a shorter tail is the beginning of a longer one.
         """
         stretch = min(self.envelope.shape[-1] // 3, round(LONGEST * FRAMES))
-        aim = _Aim(self.envelope, stretch, self.floor) if stretch >= SHORTEST * FRAMES else None
+        known = self.statistics and stretch >= SHORTEST * FRAMES
+        aim = _Aim(self.envelope, stretch, self.floor) if known else None
         if aim is None and self.temperature == 1:
             yield from blocks
             return

@@ -71,11 +71,14 @@ def level_variance(samples: np.ndarray) -> float:
     return float(np.var(10 * np.log10(power)))
 
 
-@pytest.mark.parametrize("seconds", [18, 4])
-def test_temperature_is_the_variance_of_levels(seconds: int) -> None:
-    """Also after a source too short to have other statistics."""
+@pytest.mark.parametrize(("seconds", "statistics"), [(18, True), (18, False), (4, True)])
+def test_temperature_is_the_variance_of_levels(seconds: int, statistics: bool) -> None:
+    """Also where no other statistics are wanted, and after a source too short to have any."""
     source, tail = modulated(seconds, 1, 0.5, 0.5), modulated(SECTION + 1, 2, 0.5, 0.5)
-    found = [level_variance(imposed(source, tail, SECTION - 1, temperature=t)) for t in (0.0, 0.5, 1.0, 2.0)]
+    found = []
+    for temperature in (0.0, 0.5, 1.0, 2.0):
+        imposition = Imposition(source, RATE, temperature, statistics)
+        found.append(level_variance(next_samples(imposition(blocks_of(tail, 5000)), (SECTION - 1) * RATE)))
     wanted = level_variance(source)
     assert found[0] < 0.1 * wanted
     assert found[1] == pytest.approx(0.5 * wanted, rel=0.2)
@@ -160,6 +163,7 @@ def test_statistics_of_their_own_are_left_to_tails_that_ask_for_them(texture, un
     assert "imposed_rms_db" not in plain.drift_guard
     dense = (1.0, Handles(density=1.0))
     assert np.array_equal(first(heard, *dense), first(plain, *dense))
-    assert not np.array_equal(first(heard, 1.5), first(plain, 1.5)), "which is imposed, too"
+    for temperature, handles in [(1.5, Handles()), (1.5, Handles(density=1.0))]:
+        assert not np.array_equal(first(heard, temperature, handles), first(plain, temperature, handles))
     bright = Handles(brightness=2.0)
     assert not np.array_equal(first(heard, 1.0, bright), first(plain, 1.0, bright)), "which the aim follows"
