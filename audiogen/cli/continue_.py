@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     "--impose/--no-impose",
     default=True,
     show_default=True,
-    help="Give the tail the recording's own texture statistics; without, or at another density, it is as drawn.",
+    help="Give the tail the recording's texture statistics (not at another density), or leave it as drawn.",
 )
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")

@@ -119,7 +119,7 @@ class Continuer:
     def _imposed(
         self, blocks: Iterable[np.ndarray], tilt: Tilt, temperature: float, statistics: bool
     ) -> Iterator[np.ndarray]:
-        """Principal channels ``[channels, time]``, with the statistics that the tilted source has in the prompt's."""
+        """Principal channels ``[channels, time]``, with what the tilted source has in the prompt's (`Imposition`)."""
         turn = self.heard.rotation.astype(np.float32)
         asked = (tilt.slope, temperature, statistics)
         if self.imposition is None or self.imposition[0] != asked:

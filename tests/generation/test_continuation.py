@@ -12,6 +12,7 @@ from audiogen.audio import Recording
 from audiogen.experiment import Experiment
 from audiogen.generation.continuation import Continuer
 from audiogen.generation.guard import PeakGuard
+from audiogen.generation.handles import Handles
 from audiogen.run import Run
 from audiogen.training.fit import train
 
@@ -117,7 +118,23 @@ def test_no_step_at_the_join(texture: Texture, tiny: Tiny, trained: Callable, vo
     assert steps[7990:8010].max() <= 1.5 * steps[:7900].max()
 
 
-def test_temperature_widens_what_is_heard(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+def test_a_rendered_tail_swells_further_at_each_temperature(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+    """Whether it has the prompt's other statistics, too, or a density of its own."""
+    swell = 1 + 0.6 * np.sin(2 * np.pi * np.arange(6 * 44100) / 44100)
+    prompt = Recording((texture(6.0).samples * swell).astype(np.float32), 44100)
+    continuer = Continuer(trained(prompt, tiny("training.steps=60")), prompt)
+    for handles in (Handles(), Handles(density=1.0)):
+        found = []
+        for temperature in (0.0, 0.5, 1.0, 2.0):
+            tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, handles)), axis=1)
+            power = np.square(tail[0, 44100:]).reshape(-1, 4410).mean(1)  # once it has glided there
+            found.append(float(np.var(10 * np.log10(power))))
+        assert found == sorted(found)
+        assert found[-1] > 3 * found[0]
+
+
+def test_temperature_widens_what_is_drawn(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+    """Which is heard in morphs, and where nothing is imposed."""
     prompt = texture(6.0)
     continuer = Continuer(trained(prompt, tiny("training.steps=60", "model.head={kind: mixture}")), prompt)
     heard = []
