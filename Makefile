@@ -32,7 +32,7 @@ format: $(VENV)/.ready-dev
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e .
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python tools/import_all.py
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python tools/import_all.py
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready

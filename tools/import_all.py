@@ -2,7 +2,7 @@
 
     python tools/import_all.py
 
-`make` does so with PYTHONDONTWRITEBYTECODE unset, since pip was told not to compile all of torch: where that variable
+`make` does so with PYTHONDONTWRITEBYTECODE empty, since pip was told not to compile all of torch: where that variable
 is set, two seconds of every command would be spent on it.
 """
 
