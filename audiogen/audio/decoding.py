@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from audiogen.errors import InputError
+from audiogen.extras import install_command
 
 PIECE = 1 << 16
 """Samples per channel of one piece: what is decoded, examined and repaired at a time."""
@@ -58,7 +59,7 @@ def open_source(path: Path) -> Source:
     try:
         import av  # noqa: F401
     except ImportError as error:
-        cure = "if it is audio (AAC, M4A, a bad WAV), `pip install 'audiogen[decode]'` adds FFmpeg to read it"
+        cure = f"if it is audio (AAC, M4A, a bad WAV), `{install_command('decode')}` adds FFmpeg to read it"
         raise InputError(path, f"libsndfile cannot read it ({reason})", cure) from error
     return FFmpegSource(path, reason)
 

@@ -9,13 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 
+from audiogen import __version__
 from audiogen.audio import AudioWarning
 
 
 def versions() -> dict[str, str]:
     """Of audiogen and of what its output depends on."""
-    names = ("audiogen", "torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
+    names = ("torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
+    own = {"python": platform.python_version(), "audiogen": __version__}
+    return own | {name: version(name) for name in names}
 
 
 class Clock:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from audiogen import __version__
 from audiogen.audio import AudioWarning, Writer, subtype_for
 from audiogen.data.datasets.folder import is_midi
 from audiogen.errors import InputError
@@ -255,5 +256,6 @@ def measured(prompt: Tune, tail: Tune) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Of audiogen and of what its notes depend on."""
-    names = ("audiogen", "torch", "numpy", "mido", "midirenderer", "pretty_midi")
-    return {"python": platform.python_version()} | {name: version(name) for name in names}
+    names = ("torch", "numpy", "mido", "midirenderer", "pretty_midi")
+    own = {"python": platform.python_version(), "audiogen": __version__}
+    return own | {name: version(name) for name in names}

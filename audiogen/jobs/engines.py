@@ -21,6 +21,7 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
+from audiogen.extras import install_command
 from audiogen.generation.mixture import open_runs
 from audiogen.jobs.bookkeeping import heard_warnings
 from audiogen.jobs.continuing import Runs, Toward, continue_variations, read_prompt
@@ -172,7 +173,7 @@ def ray(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]
     try:
         import ray as cluster
     except ImportError as error:
-        raise InputError("--engine ray", "Ray is not installed", "pip install 'audiogen[ray]'") from error
+        raise InputError("--engine ray", "Ray is not installed", install_command("ray")) from error
     cluster.init(ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
     remote = cluster.remote(num_cpus=1, max_retries=0)(_work_alone)
     try:

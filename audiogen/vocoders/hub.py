@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audiogen.errors import InputError
+from audiogen.extras import install_command
 
 PREFIX = "hub:"
 ADDRESS = re.compile(r"hub:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]{40})")
@@ -44,7 +45,7 @@ def download(address: str, sha256: str, files: tuple[str, ...]) -> Path:
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
-        raise InputError(address, "huggingface_hub is not installed", "run: pip install 'audiogen[hub]'") from error
+        raise InputError(address, "huggingface_hub is not installed", install_command("hub")) from error
     try:
         paths = [hf_hub_download(found["repository"], file, revision=found["revision"]) for file in files]
     except Exception as error:  # the library's own, the HTTP library's and the system's

@@ -85,7 +85,6 @@ def test_a_run_goes_on_from_another(config: Path, recordings: Path, tmp_path: Pa
 
 
 def test_one_tune_is_trained_on(tmp_path: Path):
-    pytest.importorskip("mido")
     from audiogen.representation.midi import write_midi
 
     write_midi(tmp_path / "tune.mid", wandering(0))

@@ -1,7 +1,7 @@
 """The ``midi`` Representation: MIDI file <-> Tune <-> tokens, and Tune -> Recording.
 
 A `Tune` is a file's notes and clock as arrays. A `Tokenizer` turns it into integers and back; `TOKENIZERS`
-has them by name. Only this package knows MIDI libraries (the ``midi`` extra).
+has them by name. Only this package knows MIDI libraries.
 """
 
 from audiogen.representation.midi.abc_notation import abc_title, split_abc, tune_of_abc

@@ -43,7 +43,7 @@ def tune_of_abc(abc: str, subject: object) -> Tune:
     folders = [str(Path(folder) / "bin") for folder in (spec.submodule_search_locations or [])] if spec else []
     program = next((found for folder in folders if (found := shutil.which("abc2midi", path=folder))), None)
     if program is None:
-        raise InputError("ABC", "the MIDI libraries are missing", "pip install 'audiogen[midi]'")
+        raise InputError("ABC", "the MIDI libraries are missing", "install audiogen again")
     with tempfile.TemporaryDirectory() as folder:
         source, made = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
         source.write_text(abc, encoding="utf-8")

@@ -18,6 +18,7 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
+from audiogen.extras import install_command
 from audiogen.representation.midi.transcription import tune_of
 from audiogen.representation.midi.tune import Tune
 
@@ -77,7 +78,7 @@ def _heard(recording: Recording) -> list[tuple[float, float, int, int]]:
 def _model() -> Any:
     """The published network with the weights that its package holds."""
     if not hears_pianos():
-        raise InputError("transcription", "its library is missing", "pip install 'audiogen[transcribe]'")
+        raise InputError("transcription", "its library is missing", install_command("transcribe"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries that it imports for its training
         folder = Path(str(importlib.import_module("transkun").__file__)).parent / "pretrained"

@@ -100,7 +100,7 @@ def import_mido() -> Any:
     try:
         return importlib.import_module("mido")
     except ImportError as error:
-        raise InputError("MIDI", "the MIDI libraries are missing", "pip install 'audiogen[midi]'") from error
+        raise InputError("MIDI", "the MIDI libraries are missing", "install audiogen again") from error
 
 
 def tune_of(midi: Any, subject: object) -> Tune:

@@ -28,14 +28,14 @@ SILENCE = 1e-4  # -80 dBFS: where the tail is cut
 
 
 def default_soundfont() -> Path:
-    """The SoundFont that comes with the ``midi`` extra. Raises an `InputError` where that is not
+    """The SoundFont that comes with pretty_midi. Raises an `InputError` where that is not
     installed.
     """
     spec = importlib.util.find_spec("pretty_midi")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (found := Path(folder) / "TimGM6mb.sf2").is_file():
             return found
-    raise InputError("SoundFont", "there is none installed", "pip install 'audiogen[midi]' or name an .sf2 file")
+    raise InputError("SoundFont", "there is none installed", "install audiogen again, or name an .sf2 file")
 
 
 def render(tune: Tune, sample_rate: int = 44100, soundfont: Path | None = None) -> Recording:
@@ -57,7 +57,7 @@ def render(tune: Tune, sample_rate: int = 44100, soundfont: Path | None = None) 
     try:
         from midirenderer import render_wave_from
     except ImportError as error:
-        raise InputError("MIDI", "the MIDI libraries are missing", "pip install 'audiogen[midi]'") from error
+        raise InputError("MIDI", "the MIDI libraries are missing", "install audiogen again") from error
     path = default_soundfont() if soundfont is None else soundfont
     try:
         played = render_wave_from(_soundfont_bytes(path), _midi_bytes(tune))
