@@ -6,7 +6,18 @@ The public names are loaded when they are first used, so that ``import audiogen`
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from audiogen.audio import Recording as Recording
+    from audiogen.audio import read as read
+    from audiogen.audio import write as write
+    from audiogen.experiment import Experiment as Experiment
+    from audiogen.experiment import read_experiment as read_experiment
+    from audiogen.jobs.continuing import continue_recording as continue_recording
+    from audiogen.jobs.request import Request as Request
+    from audiogen.run import Run as Run
+    from audiogen.training.fit import train as train
 
 __version__ = "0.1.0"
 
@@ -28,7 +39,7 @@ __all__ = [  # noqa: PLE0604 - the names of _HOMES are strings
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'audiogen' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -48,6 +50,15 @@ def synthetic(seconds: float, seed: int = 0, channels: int = 1, rate: int = RATE
         tail += np.exp(-np.arange(len(tail)) / (rate / 200)) * generator.uniform(0.1, 0.5)
     samples = 0.05 * swell * noise + clicks * generator.standard_normal(length)
     return Recording(np.clip(samples, -1, 1).astype(np.float32), rate)
+
+
+@pytest.fixture(scope="session")
+def torchaudio() -> ModuleType:
+    """torchaudio, to compare with. Its binaries load beside builds of torch of their own kind only."""
+    try:
+        return importlib.import_module("torchaudio")
+    except (ImportError, OSError) as error:
+        pytest.skip(f"torchaudio does not load beside torch {torch.__version__}: {error}")
 
 
 @pytest.fixture
