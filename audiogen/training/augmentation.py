@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
+from audiogen.errors import InputError
 from audiogen.experiment import Augmentation
 
 NEPERS_PER_DB = math.log(10) / 20  # log-mel values are natural logarithms of magnitudes
@@ -48,8 +51,7 @@ def mix(windows: Tensor, centres: Tensor, share: float) -> tuple[Tensor, Tensor]
 
 def mask(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
     """SpecAugment (Park et al. 2019, arXiv 1904.08779): stretches become the mean frame."""
-    import torchaudio.functional as audio
-
+    audio = torchaudio_functional()
     spectrograms = windows.unflatten(-1, (-1, n_mels)).permute(0, 2, 3, 1)  # [batch, channel, band, time]
     mean = spectrograms.mean(dim=3, keepdim=True)
     centred = spectrograms - mean
@@ -58,3 +60,17 @@ def mask(windows: Tensor, options: Augmentation, n_mels: int) -> Tensor:
         if width > 0:
             centred = audio.mask_along_axis_iid(centred, width, 0.0, axis)
     return (centred + mean).permute(0, 3, 1, 2).flatten(2)
+
+
+def torchaudio_functional() -> ModuleType:
+    """torchaudio's functions, on which masks rest.
+
+    Raises:
+        InputError: it is not there, or its binaries do not fit the installed torch, which its metadata does not tell.
+    """
+    try:
+        return importlib.import_module("torchaudio.functional")
+    except (ImportError, OSError) as error:
+        cause = f"torchaudio does not load beside torch {torch.__version__} ({error})"
+        cure = "install both from one index, or set augmentation.frequency_mask=0 and augmentation.time_mask=0"
+        raise InputError("augmentation", cause, cure) from error

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from audiogen.errors import InputError
 from audiogen.experiment import Augmentation
 from audiogen.training.augmentation import augment, mix
 
@@ -34,6 +35,7 @@ def test_zero_changes_nothing():
     assert torch.equal(augment(given, OFF, BANDS), given)
 
 
+@pytest.mark.usefixtures("torchaudio")
 @pytest.mark.parametrize("options", [{"gain": 3.0}, {"tilt": 3.0}, {"frequency_mask": 0.5}, {"time_mask": 0.5}])
 def test_what_is_given_stays_as_it_was(options: dict[str, float]):
     given = windows()
@@ -75,6 +77,7 @@ def masked(options: Augmentation) -> tuple[Tensor, Tensor]:
     return where.unflatten(-1, (CHANNELS, BANDS)).permute(0, 2, 3, 1), changed
 
 
+@pytest.mark.usefixtures("torchaudio")
 def test_a_frequency_mask_holds_a_stretch_of_bands_at_their_means():
     where, _ = masked(only(frequency_mask=0.5))
     rows = where.float().mean(-1) > 0.9  # whole rows
@@ -85,6 +88,7 @@ def test_a_frequency_mask_holds_a_stretch_of_bands_at_their_means():
     assert (rows.float().diff(dim=-1).abs().sum(-1) <= 2).all()  # one stretch
 
 
+@pytest.mark.usefixtures("torchaudio")
 def test_a_time_mask_holds_a_stretch_of_frames_at_the_mean():
     where, _ = masked(only(time_mask=0.4))
     columns = where.float().mean(2) > 0.9
@@ -94,6 +98,7 @@ def test_a_time_mask_holds_a_stretch_of_frames_at_the_mean():
     assert (columns.float().diff(dim=-1).abs().sum(-1) <= 2).all()
 
 
+@pytest.mark.usefixtures("torchaudio")
 def test_each_window_is_drawn_for_itself():
     for options in (only(gain=3.0), only(tilt=3.0), only(time_mask=0.5)):
         given = windows(1).expand(2, -1, -1)
@@ -119,3 +124,12 @@ def test_mixing_adds_power_and_keeps_the_centre_near_the_mean():
 def test_without_mixing_all_stays():
     given = windows(4)
     assert mix(given, given[:, :1], 0.0)[0] is given
+
+
+def test_masks_say_what_is_wrong_where_torchaudio_does_not_load(monkeypatch: pytest.MonkeyPatch):
+    def broken(name: str):
+        raise OSError("undefined symbol: torch_exception")
+
+    monkeypatch.setattr("audiogen.training.augmentation.importlib.import_module", broken)
+    with pytest.raises(InputError, match=r"does not load beside torch .*undefined symbol.*time_mask=0"):
+        augment(windows(2), only(time_mask=0.5), BANDS)

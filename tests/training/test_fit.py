@@ -34,6 +34,7 @@ def equal(one: Run, other: Run) -> bool:
     return all(torch.equal(weights(one)[name], weights(other)[name]) for name in weights(one))
 
 
+@pytest.mark.usefixtures("torchaudio")
 def test_the_seed_decides(tiny: Tiny, texture: Texture):
     options = ("augmentation.gain=2", "augmentation.time_mask=0.3", "model.dropout=0.2")
     torch.manual_seed(1)
