@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def test_the_snippet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texture, c
     quick = snippets[0].replace("training.steps=300", "training.steps=4").replace("seconds=30", "seconds=2")
     assert quick != snippets[0]
     exec(compile(quick, "README.md", "exec"), {})
-    assert read(tmp_path / "longer.wav").length == 5 * 44100
+    assert read(tmp_path / "from-python.wav").length == 5 * 44100
     assert "difference_db" in capsys.readouterr().out
     assert (tmp_path / "runs" / "rain" / "model.safetensors").is_file()
 
@@ -36,3 +37,24 @@ def test_files_and_commands_it_names_exist() -> None:
     named = set(re.findall(r"^    audiogen (\w+)", README, re.MULTILINE))
     assert named <= COMMANDS.keys()
     assert README.splitlines()[2].startswith("    make demo")
+
+
+def commands() -> list[list[str]]:
+    """The audiogen commands that the README shows, each as its arguments."""
+    lines = re.findall(r"^    (audiogen \w.*)$", README, re.MULTILINE)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+def test_commands_run_one_after_the_other_in_one_folder() -> None:
+    """No two write the same file, nor the JSON beside it, and what one reads is given or written by an earlier one."""
+    given = {"rain.wav", "crowd.flac", "what-came-next.wav", "tune.mid", "melody.mid", "jobs.csv"}
+    given |= {"recordings/", "library/", "tunes/"}
+    written: set[str] = set()
+    for words in commands():
+        out = words[words.index("-o") + 1] if "-o" in words else None
+        named = [word for word in words[2:] if re.search(r"\.(wav|flac|mid|csv)$|/$|^runs/", word) and word != out]
+        assert set(named) <= given | written, words
+        if out is not None:
+            stem = re.sub(r"\.\w+$", "", out)
+            assert stem not in written, f"{words} would collide"
+            written |= {out, stem}
