@@ -244,7 +244,10 @@ class JoinedSource:
             what = ", ".join(f"{count} of them: {kind}" for kind, count in others.items())
             kept = f"the first: {self.channels} channels at {self.sample_rate} Hz"
             cure = "split the file to use them"
-            remarks = (*remarks, f"of {len(parts)} recordings joined in it, some were left out ({what}; {kept}); {cure}")
+            remarks = (
+                *remarks,
+                f"of {len(parts)} recordings joined in it, some were left out ({what}; {kept}); {cure}",
+            )
         self.remarks = remarks
 
     def pieces(self) -> Iterator[np.ndarray]:
@@ -314,7 +317,7 @@ class FFmpegSource:
         self.remarks: tuple[str, ...] = ()
 
     def _promised_length(self) -> int | None:
-        if self._stream.duration is None or self._stream.time_base is None:
+        if self._stream.duration is None or self._stream.time_base is None or self.format in ESTIMATED:
             return None
         return round(self._stream.duration * self._stream.time_base * self.sample_rate)
 
@@ -342,6 +345,9 @@ class FFmpegSource:
         if self._container is not None:
             self._container.close()
 
+
+ESTIMATED = ("aac", "ac3", "amr", "dts", "eac3", "loas", "mp3", "truehd")
+"""Containers that are no more than frames: FFmpeg guesses their length by the bit rate."""
 
 LOSSLESS = ("FLAC", "ALAC", "WAVPACK", "TTA", "TAK", "APE", "MP4ALS")
 """Subtypes of FFmpeg's codecs that may have 32 bits; the FLAC of libsndfile is called by its bits."""

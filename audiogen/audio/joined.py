@@ -43,7 +43,8 @@ class Contents:
     def whole(self) -> bool:
         """Whether the decoder may have the file as it is."""
         return len(self.parts) < 2 and all(
-            len(part.pieces) == 1 and isinstance(part.pieces[0], tuple) and part.pieces[0][0] == 0 for part in self.parts
+            len(part.pieces) == 1 and isinstance(part.pieces[0], tuple) and part.pieces[0][0] == 0
+            for part in self.parts
         )
 
 

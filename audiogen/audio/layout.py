@@ -20,10 +20,17 @@ AMBISONIC_GUID = bytes.fromhex("00002107d3118644c8c1ca000000")
 USUAL = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
 """Channel masks that are meant where none is stated: mono, stereo, 3.0, quad, 5.0, 5.1, 6.1, 7.1."""
 
-NAMES = "FL FR FC LFE BL BR FLC FRC BC SL SR TC TFL TFC TFR TBL TBC TBR".split()
+NAMES = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC")
+NAMES += ("SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR")
 """FFmpeg's names of the loudspeakers, in the order of the bits of a channel mask."""
 
-VORBIS_ORDER = {3: (0, 2, 1), 5: (0, 2, 1, 3, 4), 6: (0, 2, 1, 5, 3, 4), 7: (0, 2, 1, 6, 5, 3, 4), 8: (0, 2, 1, 7, 5, 6, 3, 4)}
+VORBIS_ORDER = {
+    3: (0, 2, 1),
+    5: (0, 2, 1, 3, 4),
+    6: (0, 2, 1, 5, 3, 4),
+    7: (0, 2, 1, 6, 5, 3, 4),
+    8: (0, 2, 1, 7, 5, 6, 3, 4),
+}
 """For each channel in the order of a WAV, its place in Vorbis (I specification, 4.3.9) and Opus (RFC 7845, 5.1.1.2)."""
 
 SIDE_6_1 = 0x70F  # what seven channels are in FLAC (RFC 9639, 9.1.3), Vorbis and Opus
@@ -48,6 +55,10 @@ class ChannelLayout:
     def usual(self, channels: int) -> bool:
         """Whether it is what a file without any statement is taken for."""
         return not self.ambisonic and self.mask == USUAL.get(channels, 0)
+
+    def implied(self, container: str, channels: int) -> bool:
+        """Whether a FLAC, OGG or MP3 file is taken for it, which has no place to state it."""
+        return self == ChannelLayout(SIDE_6_1) if channels == 7 and container != "MP3" else self.usual(channels)
 
 
 def layout_in(scanner: Scanner, channels: int) -> ChannelLayout | None:
@@ -74,7 +85,9 @@ def _of_flac(scanner: Scanner) -> ChannelLayout | None:
         head = scanner.at(place, 4)
         last, kind, size = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if kind == 4:
-            found = re.search(rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x([0-9a-f]{1,8})", scanner.at(place + 4, size), re.I)
+            found = re.search(
+                rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x([0-9a-f]{1,8})", scanner.at(place + 4, size), re.I
+            )
             return ChannelLayout(int(found[1], 16)) if found else None
         place += 4 + size
     return None
@@ -85,6 +98,13 @@ def layout_of_names(names: Sequence[str]) -> ChannelLayout | None:
     if not all(name in NAMES for name in names):
         return None
     return _unless_usual(sum(1 << NAMES.index(name) for name in names), len(names))
+
+
+def vorbis_order(channels: int, layout: ChannelLayout | None) -> tuple[int, ...] | None:
+    """For each channel, its place in Vorbis and Opus; None where nothing is to be moved."""
+    if channels == 7 and (layout is None or layout.usual(7)):
+        return (0, 2, 1, 6, 3, 4, 5)  # back left, right and centre, where others have back centre, side left and right
+    return VORBIS_ORDER.get(channels)
 
 
 def layout_of_vorbis(channels: int) -> ChannelLayout | None:

@@ -211,10 +211,8 @@ def _counting_frame(head: bytes, kind: Kind, frames: int) -> bytes:
     """A header frame for so many frames that begin with ``head``."""
     for bitrate in range(1, 15):
         own = bytes([0xFF, head[1] | 1, bitrate << 4 | head[2] & 0x0C, head[3]])
-        frame = frame_of(own)
-        assert frame is not None
-        place = _header_place(kind)
-        if frame[1] >= place + 12:
-            break
-    name = struct.pack(">4sII", b"Xing", 1, frames)
-    return (own + bytes(place - 4) + name).ljust(frame[1], b"\0")
+        frame, place = frame_of(own), _header_place(kind)
+        if frame is not None and frame[1] >= place + 12:
+            name = struct.pack(">4sII", b"Xing", 1, frames)
+            return (own + bytes(place - 4) + name).ljust(frame[1], b"\0")
+    raise AssertionError("no frame of any bit rate holds a header")

@@ -1,4 +1,4 @@
-"""Keeps what C libraries print out of the terminal: libmpg123's notes on damaged files, which soundfile cannot turn off."""
+"""Keeps out of the terminal what C libraries print: libmpg123's notes on damaged files, which nothing turns off."""
 
 from __future__ import annotations
 

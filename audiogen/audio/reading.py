@@ -91,9 +91,9 @@ def _bridged(piece: np.ndarray, good: np.ndarray, before: np.ndarray) -> np.ndar
 class BlockReader:
     """An audio file as an iterator of ``[channels, time]`` float32 blocks, in bounded memory.
 
-    Use with ``with``, once. All blocks but the last have ``block_seconds``, or `LARGEST_BLOCK` where that is less. What is wrong with the file as a
-    whole is known at its end only: the last step warns (`AudioWarning`) or raises `InputError`, as `read`
-    does.
+    Use with ``with``, once. All blocks but the last have ``block_seconds``, or `LARGEST_BLOCK` where that is less.
+    What is wrong with the file as a whole is known at its end only: the last step warns (`AudioWarning`) or raises
+    `InputError`, as `read` does.
 
     Attributes:
         path, sample_rate (Hz), channels, format and subtype (libsndfile's words), layout (of the channels).

@@ -64,6 +64,11 @@ class Recording:
         """Duration in seconds."""
         return self.length / self.sample_rate
 
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Channels of digital silence."""
+        return tuple(index for index, samples in enumerate(self.samples) if not samples.any())
+
     def cut(self, start: int, stop: int) -> Recording:
         """Samples ``start`` to ``stop`` (exclusive) as a view.
 
