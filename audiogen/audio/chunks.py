@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from audiogen.audio.scanning import Scanner
 
 FORMS = (b"RIFF", b"RF64", b"BW64", b"RIFX", b"FORM")
+OGG, FLAC, W64, AU, CAF = OTHERS = (b"OggS", b"fLaC", b"riff", b".snd", b"caff")
+"""What files of other formats begin with."""
+
 STREAMED = 0x7FFF0000
 """A WAV data size from here on was left by a writer that streams and does not know its length."""
 
@@ -39,7 +42,7 @@ def chunks(scanner: Scanner, start: int) -> Iterator[Chunk]:
     while place + 8 <= scanner.size:
         head = scanner.at(place, 8)
         name, size = head[:4], struct.unpack(integer, head[4:])[0]
-        if name in FORMS or not all(32 <= byte < 127 for byte in name):
+        if name in (*FORMS, *OTHERS) or not is_name(name):
             return
         if name == b"ds64":
             data_size = struct.unpack("<Q", scanner.at(place + 16, 8).ljust(8, b"\0"))[0]
@@ -53,10 +56,15 @@ def chunks(scanner: Scanner, start: int) -> Iterator[Chunk]:
         place += size % 2 and scanner.at(place, 1) in (b"\0", b"")
 
 
+def is_name(name: bytes) -> bool:
+    """Whether four bytes may name a chunk."""
+    return all(32 <= byte < 127 for byte in name)
+
+
 def _is_last(scanner: Scanner, place: int) -> bool:
     """Whether no chunk follows: a data chunk of size 0 was left open, unless one does."""
     name = scanner.at(place, 4)
-    return len(name) == 4 and not all(32 <= byte < 127 for byte in name)
+    return len(name) == 4 and not is_name(name)
 
 
 def end_of_form(scanner: Scanner, start: int) -> int:
@@ -64,13 +72,14 @@ def end_of_form(scanner: Scanner, start: int) -> int:
     end = start + 12
     for chunk in chunks(scanner, start):
         if chunk.open_ended:
-            return _next_wave(scanner, chunk.place)
+            return next_wave(scanner, chunk.place)
         end = chunk.place + chunk.size
         end += chunk.size % 2 and scanner.at(end, 1) == b"\0"
     return min(end, scanner.size)
 
 
-def _next_wave(scanner: Scanner, place: int) -> int:
+def next_wave(scanner: Scanner, place: int) -> int:
+    """Where the next WAV begins, from ``place`` on; the end of the file when nowhere."""
     while (place := scanner.find(b"WAVEfmt ", place)) >= 0:
         if scanner.at(place - 8, 4) in FORMS:
             return place - 8

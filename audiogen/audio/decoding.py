@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from audiogen.audio.chunks import STREAMED
-from audiogen.audio.joined import Contents, Part, contents_of, hidden_mpeg
+from audiogen.audio.joined import AUDIBLE, Contents, Part, contents_of, hidden_mpeg
 from audiogen.audio.layout import VORBIS_ORDER, ChannelLayout, layout_in, layout_of_names, layout_of_vorbis
 from audiogen.audio.quiet import quiet
 from audiogen.audio.scanning import Scanner
@@ -164,8 +164,10 @@ class SoundfileSource:
         done = 0
         while not self.trouble:
             try:
+                # What follows the end of a FLAC would be an error of the same call.
+                left = self.length - done if self.format == "FLAC" and self.length else len(buffer)
                 with quiet():
-                    count = len(self._file.read(out=buffer))
+                    count = len(self._file.read(out=buffer[:left]))
             except RuntimeError as error:
                 self.trouble = _last_sentence(error)
                 count = self._decoded_before_error(done, len(buffer))
@@ -174,6 +176,15 @@ class SoundfileSource:
             done += count
             piece = buffer[:count].T if self._order is None else buffer[:count].T[list(self._order)]
             yield piece.copy()  # a mono view of the buffer would be overwritten
+            if self.format == "FLAC" and done == self.length:
+                self._look_behind_flac()
+                return
+
+    def _look_behind_flac(self) -> None:
+        """Remark on what follows the last frame; libFLAC has read a few kilobytes of it by now."""
+        rest = os.fstat(self._descriptor).st_size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        if rest >= AUDIBLE and os.read(self._descriptor, 1 << 20).strip(b"\0"):
+            self.remarks += (f"more than {rest} bytes after the end of the audio were left out",)
 
     def _decoded_before_error(self, done: int, most: int) -> int:
         """How much of the buffer was filled before the decoder gave up (a FLAC that was cut short)."""
@@ -259,6 +270,7 @@ class JoinedSource:
                 finally:
                     source.close()
                 self.trouble = self.trouble or source.trouble
+                self.remarks += source.remarks
 
     def close(self) -> None:
         """Nothing is kept open."""

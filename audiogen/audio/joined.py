@@ -8,12 +8,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from audiogen.audio.chunks import FORMS, end_of_form
+from audiogen.audio.chunks import AU, CAF, FLAC, FORMS, OGG, OTHERS, W64, end_of_form, is_name, next_wave
 from audiogen.audio.mpeg import Range, find_stream, is_stream, streams_at, tag_end
 from audiogen.audio.scanning import Scanner
 
-OGG, FLAC, W64, AU, CAF = b"OggS", b"fLaC", b"riff", b".snd", b"caff"
 FLAC_HEADS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # with the head of the first metadata block
+OGG_HEAD = b"OggS\x00\x02" + bytes(8)  # of the first page of a stream
 W64_GUID = bytes.fromhex("2e91cf11a5d628db04c10000")  # what follows ``riff``
 AUDIBLE = 1024  # bytes; what is left over and smaller than this holds no audio
 MPEG_SHARE = 0.9  # of what follows garbage, that is frames where the file is to be MPEG audio
@@ -77,7 +77,7 @@ def _contents(scanner: Scanner, place: int) -> Contents:
         elif head == OGG:
             ends = _ends_of_ogg(scanner, place)
         elif head == FLAC:
-            ends = [_next_flac(scanner, place + 4)]
+            ends = [_end_of_flac(scanner, place)]
         elif head == W64 and scanner.at(place + 4, 12) == W64_GUID:
             ends = [_end_of_w64(scanner, place)]
         elif head == AU:
@@ -106,7 +106,7 @@ def _contents(scanner: Scanner, place: int) -> Contents:
 
 def _begins(scanner: Scanner, place: int) -> bool:
     """Whether a recording in another format than MPEG begins here."""
-    return scanner.at(place, 4) in (*FORMS, OGG, FLAC, W64, AU, CAF)
+    return scanner.at(place, 4) in (*FORMS, *OTHERS)
 
 
 def _ends_of_ogg(scanner: Scanner, place: int) -> list[int]:
@@ -128,13 +128,15 @@ def _ends_of_ogg(scanner: Scanner, place: int) -> list[int]:
     return [*ends, min(place, scanner.size)]
 
 
-def _next_flac(scanner: Scanner, place: int) -> int:
-    found = [scanner.find(head, place) for head in FLAC_HEADS]
-    return min((place for place in found if place >= 0), default=scanner.size)
+def _end_of_flac(scanner: Scanner, place: int) -> int:
+    """Where the next recording begins: no FLAC says where it ends."""
+    ends = [scanner.find(head, place + 4) for head in (*FLAC_HEADS, OGG_HEAD)]
+    return min((end for end in [*ends, next_wave(scanner, place)] if end >= 0), default=scanner.size)
 
 
 def _end_of_w64(scanner: Scanner, place: int) -> int:
-    return _end(scanner, place + struct.unpack("<Q", scanner.at(place + 16, 8).ljust(8, b"\xff"))[0])
+    end = place + struct.unpack("<Q", scanner.at(place + 16, 8).ljust(8, b"\xff"))[0]
+    return end if end < scanner.size and _begins(scanner, end) else scanner.size  # libsndfile reads on, too
 
 
 def _end_of_au(scanner: Scanner, place: int) -> int:
@@ -144,7 +146,7 @@ def _end_of_au(scanner: Scanner, place: int) -> int:
 
 def _end_of_caf(scanner: Scanner, place: int) -> int:
     end = place + 8
-    while end + 12 <= scanner.size and scanner.at(end, 4) != CAF:
+    while end + 12 <= scanner.size and is_name(scanner.at(end, 4)) and not _begins(scanner, end):
         size = struct.unpack(">q", scanner.at(end + 4, 8))[0]
         if size < 0:
             return scanner.size

@@ -20,7 +20,7 @@ AMBISONIC_GUID = bytes.fromhex("00002107d3118644c8c1ca000000")
 USUAL = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
 """Channel masks that are meant where none is stated: mono, stereo, 3.0, quad, 5.0, 5.1, 6.1, 7.1."""
 
-NAMES = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC")
+NAMES: tuple[str, ...] = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC")
 NAMES += ("SL", "SR", "TC", "TFL", "TFC", "TFR", "TBL", "TBC", "TBR")
 """FFmpeg's names of the loudspeakers, in the order of the bits of a channel mask."""
 
