@@ -113,7 +113,13 @@ def test_a_file_that_has_changed_meanwhile_is_warned_of(tmp_path: Path, change: 
 @pytest.mark.parametrize(
     ("samples", "subtype", "name", "asked", "warned"),
     [
-        (integers(), "PCM_32", "out.flac", None, "PCM_24 and were rounded; keep them with --subtype PCM_32 into a .wav"),
+        (
+            integers(),
+            "PCM_32",
+            "out.flac",
+            None,
+            "PCM_24 and were rounded; keep them with --subtype PCM_32 into a .wav",
+        ),
         (integers(), "PCM_32", "out.wav", "PCM_24", "PCM_24 and were rounded; keep them with --subtype PCM_32"),
         (integers(), "PCM_32", "out.wav", "FLOAT", "FLOAT and were rounded; keep them with --subtype PCM_32"),
         (doubles(), "DOUBLE", "out.flac", None, "keep them with --subtype DOUBLE"),
@@ -143,9 +149,10 @@ def test_bits_that_the_target_does_not_have_are_warned_of_once(
 
 def test_only_what_was_appended_is_counted(tmp_path: Path) -> None:
     prompt = read(saved(tmp_path / "prompt", integers(), "PCM_32"))
-    with pytest.warns(AudioWarning, match=rf"of {6 * LENGTH} samples have more bits"), Writer(
-        tmp_path / "out.flac", RATE, 2
-    ) as writer:
+    with (
+        pytest.warns(AudioWarning, match=rf"of {6 * LENGTH} samples have more bits"),
+        Writer(tmp_path / "out.flac", RATE, 2) as writer,
+    ):
         writer.append(prompt)
         before = writer.rounded
         writer.write(prompt.samples / 3)

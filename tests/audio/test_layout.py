@@ -206,8 +206,9 @@ def test_seven_channels_change_places_by_their_layout(tmp_path: Path) -> None:
     with Writer(tmp_path / "a.ogg", RATE, 7) as writer:
         writer.write(tones(7))
     assert numbers(read(tmp_path / "a.ogg").samples) == [1, 2, 3, 4, 7, 5, 6]
-    with pytest.warns(AudioWarning, match="0x3"), Writer(
-        tmp_path / "a.ogg", RATE, 7, layout=ChannelLayout(0x3)
-    ) as writer:
+    with (
+        pytest.warns(AudioWarning, match="0x3"),
+        Writer(tmp_path / "a.ogg", RATE, 7, layout=ChannelLayout(0x3)) as writer,
+    ):
         writer.write(tones(7))
     assert numbers(read(tmp_path / "a.ogg").samples) == [1, 2, 3, 4, 5, 6, 7]
