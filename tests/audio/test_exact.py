@@ -149,15 +149,15 @@ def test_bits_that_the_target_does_not_have_are_warned_of_once(
 
 def test_only_what_was_appended_is_counted(tmp_path: Path) -> None:
     prompt = read(saved(tmp_path / "prompt", integers(), "PCM_32"))
-    with (
-        pytest.warns(AudioWarning, match=rf"of {6 * LENGTH} samples have more bits"),
-        Writer(tmp_path / "out.flac", RATE, 2) as writer,
-    ):
-        writer.append(prompt)
-        before = writer.rounded
-        writer.write(prompt.samples / 3)
-        writer.write(prompt.samples / 3, exact=True)
-        assert writer.rounded == before > LENGTH
+    writer = Writer(tmp_path / "out.flac", RATE, 2)
+    writer.__enter__()
+    writer.append(prompt)
+    before = writer.rounded
+    writer.write(prompt.samples / 3)
+    writer.write(prompt.samples / 3, exact=True)
+    assert writer.rounded == before > LENGTH
+    with pytest.warns(AudioWarning, match=rf"of {6 * LENGTH} samples have more bits"):
+        writer.__exit__(None, None, None)
 
 
 def test_a_recording_of_no_file_is_written_as_it_is(tmp_path: Path) -> None:
