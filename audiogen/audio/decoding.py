@@ -326,7 +326,10 @@ class FFmpegSource:
         self.layout = layout_of_names([channel.name for channel in self._stream.layout.channels])
         self.length = self._promised_length()
         self.trouble = ""
+        count = len(self._container.streams.audio)
         self.remarks: tuple[str, ...] = ()
+        if count > 1:
+            self.remarks = (f"it holds {count} audio streams, of which the first was read",)
 
     def _promised_length(self) -> int | None:
         if self._stream.duration is None or self._stream.time_base is None or self.format in ESTIMATED:

@@ -86,6 +86,8 @@ def _contents(scanner: Scanner, place: int) -> Contents:
             ends = [_end_of_caf(scanner, place)]
         elif is_stream(scanner, place):
             streams = streams_at(scanner, begin, lambda place: _begins(scanner, place))
+            if not streams:  # cut inside its first frame
+                break
             parts += [Part(tuple(stream.pieces(scanner))) for stream in streams]
             skipped += sum(stream.skipped for stream in streams)
             place = streams[-1].end

@@ -72,21 +72,24 @@ class MpegStream:
         whole = len(self.runs) <= 1 and not self.skipped and (self.header is None or self.header[1] == first)
         if self.header is None:
             return whole and (len(self.bitrates) <= 1 or self.kind[1] != 3)
-        return whole and (self.promised is None or self.promised >= self.frames)
+        return whole and self._counted(self.promised)
+
+    def _counted(self, promised: int | None) -> bool:
+        """Whether a header's count is of use: there, and of all frames or more (of a file that is cut short).
+
+        Some encoders count one less.
+        """
+        return promised is not None and promised >= self.frames - 1
 
     def pieces(self, scanner: Scanner) -> list[Range | bytes]:
         """What makes a file of this stream alone: ranges of bytes, and a header that counts its frames."""
         if self.plain:
             return [(self.begin, self.end)]
-        head: list[Range | bytes] = []
-        if self.header is not None and self.promised is not None:
-            content = bytearray(scanner.at(self.header[0], self.header[1] - self.header[0]))
-            place = _header_place(self.kind) + 8
-            content[place : place + 4] = struct.pack(">I", max(self.promised, self.frames))
-            head = [bytes(content)]
-        elif self.kind[1] == 3 and self.runs:
-            head = [_counting_frame(scanner.at(self.runs[0][0], 4), self.kind, self.frames)]
-        return [*head, *self.runs]
+        if self.header is not None and self._counted(self.promised):
+            return [self.header, *self.runs]
+        if self.kind[1] != 3 or not self.runs:
+            return list(self.runs)
+        return [_counting_frame(scanner.at(self.runs[0][0], 4), self.kind, self.frames), *self.runs]
 
 
 @lru_cache(maxsize=1024)
@@ -139,10 +142,9 @@ def is_stream(scanner: Scanner, place: int) -> bool:
     return first is not None and frame is not None and frame[0][:3] == first[0][:3]
 
 
-def find_stream(scanner: Scanner, place: int, stop: int | None = None) -> int:
-    """Where frames begin next, from ``place`` on and before ``stop``; -1 when nowhere."""
-    stop = scanner.size if stop is None else stop
-    while 0 <= (place := scanner.find(b"\xff", place)) < stop:
+def find_stream(scanner: Scanner, place: int) -> int:
+    """Where frames begin next, from ``place`` on; -1 when nowhere."""
+    while (place := scanner.find(b"\xff", place)) >= 0:
         if is_stream(scanner, place):
             return place
         place += 1

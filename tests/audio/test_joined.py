@@ -16,6 +16,7 @@ import soundfile
 from audiogen.audio import AudioWarning, info, open_blocks, read
 from audiogen.audio.mpeg import frame_of
 from audiogen.audio.scanning import Scanner
+from audiogen.errors import InputError
 
 RATE = 48000
 FORMATS = [
@@ -214,6 +215,38 @@ def test_a_constant_bit_rate_without_a_header_is_read_to_its_end(tmp_path: Path)
     assert 0 <= 2 * 1152 * len(bare) - joined.shape[1] < 1152
 
 
+@pytest.mark.parametrize("change", ["no count", "small count"])
+def test_a_header_that_counts_too_little_is_not_believed(tmp_path: Path, mp3: bytes, change: str) -> None:
+    head, *bare = frames(mp3)
+    place = head.index(b"Xing") + 4
+    new = bytes(4) + head[place + 4 : place + 8] if change == "no count" else struct.pack(">II", 1, 20)
+    found = silently(saved(tmp_path, head[:place] + new + head[place + 8 :], *bare))
+    assert 0 <= 1152 * len(bare) - found.shape[1] < 1152
+
+
+def test_a_single_frame_that_is_cut_is_one_line(tmp_path: Path, mp3: bytes) -> None:
+    for size in (10, 100, 500):
+        with pytest.raises(InputError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read(saved(tmp_path, mp3[:size]))
+
+
+def test_several_audio_streams_are_warned_of(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / "a.mka"
+    with av.open(str(path), "w", format="matroska") as container:
+        streams = [container.add_stream("flac", rate=RATE, layout="mono") for _ in range(2)]
+        for stream in streams:
+            stream.format = "s16"
+        for stream in streams:
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), "i2"), "s16", "mono")
+            frame.sample_rate, frame.pts = RATE, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    with pytest.warns(AudioWarning, match="2 audio streams, of which the first was read"):
+        read(path)
+
+
 def test_frames_after_a_damaged_place_are_read(tmp_path: Path, mp3: bytes) -> None:
     garbage = np.random.default_rng(3).bytes(3000).replace(b"\xff", b"\0")
     middle = len(mp3) // 2
@@ -299,8 +332,6 @@ def test_what_is_no_frame(head: str) -> None:
 
 @pytest.mark.parametrize("start", [b".snd" + bytes(8), b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000") + bytes(8)])
 def test_sizes_that_cannot_be_are_no_endless_search(tmp_path: Path, start: bytes) -> None:
-    from audiogen.errors import InputError
-
     with pytest.raises(InputError):
         read(saved(tmp_path, start, bytes(100)))
 
