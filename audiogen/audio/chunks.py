@@ -78,6 +78,14 @@ def end_of_form(scanner: Scanner, start: int) -> int:
     return min(end, scanner.size)
 
 
+def unfilled_size(scanner: Scanner, start: int) -> int | None:
+    """Where the size of the samples is stated as 0 although samples follow; None where all is well."""
+    if scanner.at(start, 4) != b"RIFF":
+        return None
+    places = (chunk.place for chunk in chunks(scanner, start) if chunk.name == b"data" and chunk.open_ended)
+    return next((place - 4 for place in places if not any(scanner.at(place - 4, 4))), None)
+
+
 def next_wave(scanner: Scanner, place: int) -> int:
     """Where the next WAV begins, from ``place`` on; the end of the file when nowhere."""
     while (place := scanner.find(b"WAVEfmt ", place)) >= 0:

@@ -97,6 +97,8 @@ def _soundfile_source(path: Path, scanner: Scanner, contents: Contents, dtype: A
 
 def _remarks_on(contents: Contents) -> tuple[str, ...]:
     said = []
+    if contents.sizeless:
+        said.append("its header states no size of its samples; all that follows it was read")
     if contents.skipped:
         said.append(f"{contents.skipped} bytes that are not MPEG frames were left out")
     if contents.rest:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from audiogen.audio.chunks import AU, CAF, FLAC, FORMS, OGG, OTHERS, W64, end_of_form, is_name, next_wave
+from audiogen.audio.chunks import AU, CAF, FLAC, FORMS, OGG, OTHERS, W64, end_of_form, is_name, next_wave, unfilled_size
 from audiogen.audio.mpeg import Range, find_stream, is_stream, streams_at, tag_end
 from audiogen.audio.scanning import Scanner
 
 FLAC_HEADS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")  # with the head of the first metadata block
 OGG_HEAD = b"OggS\x00\x02" + bytes(8)  # of the first page of a stream
 W64_GUID = bytes.fromhex("2e91cf11a5d628db04c10000")  # what follows ``riff``
+OPEN_SIZE = b"\xff\xff\xff\xff"  # in the place of a size that is not known
 AUDIBLE = 1024  # bytes; what is left over and smaller than this holds no audio
 MPEG_SHARE = 0.9  # of what follows garbage, that is frames where the file is to be MPEG audio
 
@@ -34,11 +35,13 @@ class Contents:
         parts: its recordings, in order; empty when its format is not among those that are searched.
         skipped: bytes between MPEG frames that are not.
         rest: bytes after the end that are not recognised and are not zeros.
+        sizeless: how many of them state a size of 0, as recorders leave it that lose their power.
     """
 
     parts: tuple[Part, ...] = ()
     skipped: int = 0
     rest: int = 0
+    sizeless: int = 0
 
     def whole(self) -> bool:
         """Whether the decoder may have the file as it is."""
@@ -67,7 +70,8 @@ def hidden_mpeg(scanner: Scanner) -> Contents:
 
 def _contents(scanner: Scanner, place: int) -> Contents:
     parts: list[Part] = []
-    skipped = 0
+    pieces: tuple[Range | bytes, ...]
+    skipped = sizeless = 0
     while place < scanner.size:
         begin, place = place, tag_end(scanner, place)
         begin = place if parts else begin
@@ -97,13 +101,16 @@ def _contents(scanner: Scanner, place: int) -> Contents:
         if ends[-1] <= place:  # a size that cannot be
             break
         for end in ends:
-            parts.append(Part(((begin, end),)))
+            unfilled = unfilled_size(scanner, place)
+            pieces = ((begin, end),) if unfilled is None else ((begin, unfilled), OPEN_SIZE, (unfilled + 4, end))
+            parts.append(Part(pieces))
+            sizeless += unfilled is not None
             begin = place = end
     if not parts:
         return Contents()
     place = tag_end(scanner, place)
     rest = scanner.size - place
-    return Contents(tuple(parts), skipped, rest if rest >= AUDIBLE and scanner.sounds(place) else 0)
+    return Contents(tuple(parts), skipped, rest if rest >= AUDIBLE and scanner.sounds(place) else 0, sizeless)
 
 
 def _begins(scanner: Scanner, place: int) -> bool:

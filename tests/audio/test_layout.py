@@ -192,11 +192,10 @@ def test_other_decoders_find_channels_of_vorbis_and_opus_where_they_belong(
     with Writer(tmp_path / name, RATE, channels) as writer:
         writer.write(tones(channels))
     with av.open(str(tmp_path / name)) as container:
-        frames = list(container.decode(audio=0))
+        planar = av.AudioResampler(format="fltp")
+        blocks = [part.to_ndarray() for frame in container.decode(audio=0) for part in planar.resample(frame)]
         names = [channel.name for channel in container.streams.audio[0].layout.channels]
-    samples = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
-    if not frames[0].format.is_planar:
-        samples = samples.reshape(-1, channels).T
+    samples = np.concatenate(blocks, axis=1)
     assert names[:3] == ["FL", "FR", "FC"] or channels == 4
     assert numbers(samples) == list(range(1, channels + 1))
 
