@@ -15,9 +15,16 @@ What is decided about difficult files (each decision has its test):
 - Clipping (samples at full scale that repeat the two before them; from one in 10 000 on) warns; kept as they
   are.
 - Floats beyond full scale are kept, with a warning. Lossy decoders overshoot by nature: kept, no warning.
+- Recordings that lie end to end in one file (``cat a.ogg b.ogg``) are one; those of another rate or number of
+  channels than the first are left out, with a warning. So are bytes that are no audio, unless they are zeros or few.
+- Samples with more than 24 bits (32-bit integers, doubles) are float32 in a Recording, and are read from its file
+  again where they are to be written as they were.
+- Channel masks are kept; Vorbis and Opus order their channels otherwise, and are brought into the order of a WAV.
+- What takes more memory than there is to spare is refused by its header, before it is read.
 - Output never clips silently, never dithers samples that are declared exact, and never appears half-written.
 """
 
+from audiogen.audio.layout import ChannelLayout
 from audiogen.audio.levels import Info, LoudnessMeter, info
 from audiogen.audio.reading import BlockReader, open_blocks, read
 from audiogen.audio.recording import AudioWarning, Recording
@@ -28,6 +35,7 @@ __all__ = [
     "CONTAINERS",
     "AudioWarning",
     "BlockReader",
+    "ChannelLayout",
     "Info",
     "LoudnessMeter",
     "Recording",

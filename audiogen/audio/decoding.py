@@ -9,20 +9,28 @@ from __future__ import annotations
 import os
 import re
 import stat
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from audiogen.audio.chunks import STREAMED
+from audiogen.audio.joined import AUDIBLE, Contents, Part, contents_of, hidden_mpeg
+from audiogen.audio.layout import VORBIS_ORDER, ChannelLayout, layout_in, layout_of_names, layout_of_vorbis
+from audiogen.audio.quiet import quiet
+from audiogen.audio.scanning import Scanner
 from audiogen.errors import InputError
 from audiogen.extras import install_command
 
 PIECE = 1 << 16
 """Samples per channel of one piece: what is decoded, examined and repaired at a time."""
 
-STREAMED = 0x7FFF0000
-"""A WAV data size from here on was left by a writer that streams and does not know its length."""
+MOST_IN_A_PIECE = 16 * PIECE
+"""Samples over all channels of one piece: those of many channels are shorter."""
 
 
 class Source(Protocol):
@@ -32,36 +40,70 @@ class Source(Protocol):
     channels: int
     format: str
     subtype: str
+    layout: ChannelLayout | None  # what the channels are for, where the file states it and it is not the usual
     length: int | None  # samples per channel that the header promises, where it does
     trouble: str  # why decoding stopped before the end; empty while all is well
+    remarks: tuple[str, ...]  # what else there is to be said about the file
 
     def pieces(self) -> Iterator[np.ndarray]:
-        """``[channels, time]`` float32, in order, each of `PIECE` samples or fewer."""
+        """``[channels, time]`` float32 (or float64, as opened), in order, each of `PIECE` samples or fewer."""
 
     def close(self) -> None:
         """Let go of the file."""
 
 
-def open_source(path: Path) -> Source:
-    """Open a file by its content.
+def open_source(path: Path, dtype: type[np.float32] | type[np.float64] = np.float32) -> Source:
+    """Open a file by its content. Recordings that lie end to end in it follow one another.
 
     Raises:
         InputError: no such file, not readable, empty, notes (MIDI), or no audio is recognised in it.
     """
     _require_file(path)
-    with path.open("rb") as file:
-        if file.read(4) == b"MThd":
+    with Scanner(path) as scanner:
+        if scanner.at(0, 4) == b"MThd":
             raise InputError(path, "it is a MIDI file: it holds notes, not sound", "name a recording")
+        contents = contents_of(scanner)
+        try:
+            return _soundfile_source(path, scanner, contents, dtype)
+        except RuntimeError as error:
+            reason = _last_sentence(error)
+        if not contents.parts and (contents := hidden_mpeg(scanner)).parts:
+            with suppress(RuntimeError):
+                return _soundfile_source(path, scanner, contents, dtype)
+        try:
+            import av  # noqa: F401
+        except ImportError as error:
+            cure = f"if it is audio (AAC, M4A, a bad WAV), `{install_command('decode')}` adds FFmpeg to read it"
+            raise InputError(path, f"libsndfile cannot read it ({reason})", cure) from error
+        source = FFmpegSource(path, reason, dtype)
+        source.layout = layout_in(scanner, source.channels) or source.layout
+        return source
+
+
+def _soundfile_source(path: Path, scanner: Scanner, contents: Contents, dtype: Any) -> Source:
+    remarks = _remarks_on(contents)
+    if not contents.whole():
+        return JoinedSource(path, scanner, contents.parts, remarks, dtype)
+    # A descriptor rather than a Python file: no callback, in which a Ctrl-C would be lost.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
     try:
-        return SoundfileSource(path)
-    except RuntimeError as error:
-        reason = _last_sentence(error)
-    try:
-        import av  # noqa: F401
-    except ImportError as error:
-        cure = f"if it is audio (AAC, M4A, a bad WAV), `{install_command('decode')}` adds FFmpeg to read it"
-        raise InputError(path, f"libsndfile cannot read it ({reason})", cure) from error
-    return FFmpegSource(path, reason)
+        source = SoundfileSource(descriptor, dtype)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    source.layout, source.remarks = layout_in(scanner, source.channels) or source.layout, remarks
+    return source
+
+
+def _remarks_on(contents: Contents) -> tuple[str, ...]:
+    said = []
+    if contents.sizeless:
+        said.append("its header states no size of its samples; all that follows it was read")
+    if contents.skipped:
+        said.append(f"{contents.skipped} bytes that are not MPEG frames were left out")
+    if contents.rest:
+        said.append(f"{contents.rest} bytes after the end of the audio are of no known format and were left out")
+    return tuple(said)
 
 
 def _require_file(path: Path) -> None:
@@ -87,41 +129,69 @@ def _last_sentence(error: Exception) -> str:
 
 
 class SoundfileSource:
-    """WAV (PCM, float, mu-law, ADPCM, RF64), FLAC, OGG, Opus, MP3, AIFF, CAF... by libsndfile."""
+    """WAV (PCM, float, mu-law, ADPCM, RF64), FLAC, OGG, Opus, MP3, AIFF, CAF... by libsndfile.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        descriptor: of the open file; closed by `close`, but not when it cannot be decoded.
+        dtype: of the pieces.
+    """
+
+    def __init__(self, descriptor: int, dtype: Any = np.float32) -> None:
         import soundfile
 
-        # A descriptor rather than a Python file: no callback, in which a Ctrl-C would be lost.
-        self._descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        try:
-            self._file = soundfile.SoundFile(self._descriptor, closefd=False)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
+        self._descriptor, self._dtype = descriptor, dtype
+        with quiet():
+            self._file = soundfile.SoundFile(descriptor, closefd=False)
         self.sample_rate, self.channels = self._file.samplerate, self._file.channels
         self.format, self.subtype = self._file.format, self._file.subtype
         self.length: int | None = _promised_length(self._file)
         self.trouble = ""
+        self.remarks: tuple[str, ...] = ()
+        self._order = self._order_of_channels()
+        self.layout = None if self._order is None else layout_of_vorbis(self.channels)
+
+    def _order_of_channels(self) -> tuple[int, ...] | None:
+        """Where the channels of a WAV are found in Vorbis and Opus, which order them otherwise."""
+        if self.format != "OGG" or self.subtype not in ("VORBIS", "OPUS"):
+            return None
+        if self.subtype == "OPUS":
+            head = os.pread(self._descriptor, 4096, 0) if hasattr(os, "pread") else b""
+            place = head.find(b"OpusHead")
+            if place >= 0 and head[place + 18 : place + 19] not in (b"\0", b"\1"):  # mapping family (RFC 7845, 5.1)
+                return None
+        return VORBIS_ORDER.get(self.channels)
 
     def pieces(self) -> Iterator[np.ndarray]:
-        buffer = np.empty((PIECE, self.channels), np.float32)
+        buffer = np.empty((max(min(PIECE, MOST_IN_A_PIECE // self.channels), 1), self.channels), self._dtype)
         done = 0
         while not self.trouble:
             try:
-                count = len(self._file.read(out=buffer))
+                # What follows the end of a FLAC would be an error of the same call.
+                left = self.length - done if self.format == "FLAC" and self.length else len(buffer)
+                with quiet():
+                    count = len(self._file.read(out=buffer[:left]))
             except RuntimeError as error:
                 self.trouble = _last_sentence(error)
-                count = self._decoded_before_error(done)
+                count = self._decoded_before_error(done, len(buffer))
             if count == 0:
                 return
             done += count
-            yield buffer[:count].T.copy()  # a mono view of the buffer would be overwritten
+            piece = buffer[:count].T if self._order is None else buffer[:count].T[list(self._order)]
+            yield piece.copy()  # a mono view of the buffer would be overwritten
+            if self.format == "FLAC" and done == self.length:
+                self._look_behind_flac()
+                return
 
-    def _decoded_before_error(self, done: int) -> int:
+    def _look_behind_flac(self) -> None:
+        """Remark on what follows the last frame; libFLAC has read a few kilobytes of it by now."""
+        rest = os.fstat(self._descriptor).st_size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        if rest >= AUDIBLE and os.read(self._descriptor, 1 << 20).strip(b"\0"):
+            self.remarks += (f"more than {rest} bytes after the end of the audio were left out",)
+
+    def _decoded_before_error(self, done: int, most: int) -> int:
         """How much of the buffer was filled before the decoder gave up (a FLAC that was cut short)."""
         try:
-            return min(max(self._file.tell() - done, 0), PIECE)
+            return min(max(self._file.tell() - done, 0), most)
         except RuntimeError:
             return 0
 
@@ -145,13 +215,99 @@ def _promised_length(file: Any) -> int | None:
     return round(file.frames * promised / there) if there else None
 
 
+class JoinedSource:
+    """Recordings that lie end to end in one file, each decoded from a temporary file of its own.
+
+    Those that have another sample rate or number of channels than the first are left out, with a remark.
+
+    Raises:
+        RuntimeError: libsndfile reads none of them.
+    """
+
+    def __init__(
+        self, path: Path, scanner: Scanner, parts: tuple[Part, ...], remarks: tuple[str, ...], dtype: Any
+    ) -> None:
+        self._path, self._dtype = path, dtype
+        self.trouble = ""
+        self._parts: list[Part] = []
+        first: SoundfileSource | None = None
+        self.length: int | None = 0
+        others: Counter[str] = Counter()
+        trouble: RuntimeError | None = None
+        for part in parts:
+            try:
+                source = _extracted(scanner, part, dtype)
+            except RuntimeError as error:
+                trouble = error
+                others["cannot be decoded"] += 1
+                continue
+            source.close()
+            first = first or source
+            if (source.sample_rate, source.channels) != (first.sample_rate, first.channels):
+                others[f"{source.channels} channels at {source.sample_rate} Hz"] += 1
+                continue
+            self._parts.append(part)
+            self.length = None if self.length is None or source.length is None else self.length + source.length
+        if first is None:
+            raise trouble or RuntimeError("no audio")
+        self.sample_rate, self.channels = first.sample_rate, first.channels
+        self.format, self.subtype = first.format, first.subtype
+        self.layout = layout_in(scanner, self.channels) or first.layout
+        if others:
+            what = ", ".join(f"{count} of them: {kind}" for kind, count in others.items())
+            kept = f"the first: {self.channels} channels at {self.sample_rate} Hz"
+            cure = "split the file to use them"
+            remarks = (
+                *remarks,
+                f"of {len(parts)} recordings joined in it, some were left out ({what}; {kept}); {cure}",
+            )
+        self.remarks = remarks
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        with Scanner(self._path) as scanner:
+            for part in self._parts:
+                source = _extracted(scanner, part, self._dtype)
+                try:
+                    yield from source.pieces()
+                finally:
+                    source.close()
+                self.trouble = self.trouble or source.trouble
+                self.remarks += source.remarks
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def _extracted(scanner: Scanner, part: Part, dtype: Any) -> SoundfileSource:
+    with tempfile.TemporaryFile() as file:
+        _copy(scanner, part, file)
+        descriptor = os.dup(file.fileno())
+    try:
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return SoundfileSource(descriptor, dtype)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _copy(scanner: Scanner, part: Part, file: BinaryIO) -> None:
+    for piece in part.pieces:
+        if isinstance(piece, bytes):
+            file.write(piece)
+            continue
+        for place in range(*piece, PIECE):
+            file.write(scanner.at(place, min(PIECE, piece[1] - place)))
+    file.flush()
+
+
 class FFmpegSource:
     """AAC, M4A, WMA, damaged headers... by FFmpeg, through PyAV."""
 
-    def __init__(self, path: Path, refusal: str) -> None:
+    def __init__(self, path: Path, refusal: str, dtype: Any = np.float32) -> None:
         import av
 
         self._container: Any = None
+        self._format = "fltp" if dtype == np.float32 else "dblp"
         try:
             # No network: to FFmpeg a text file may be a playlist of addresses.
             self._container = av.open(os.fspath(path), options={"protocol_whitelist": "file"})
@@ -163,13 +319,22 @@ class FFmpegSource:
             self.close()
             raise InputError(path, "there is no audio in it", "name an audio file")
         self._stream = self._container.streams.audio[0]
+        if self._stream.codec_context is None or not self._stream.codec_context.sample_rate:
+            self.close()
+            cause = f"its codec is not known (libsndfile: {refusal}; FFmpeg has no decoder for it either)"
+            raise InputError(path, cause, "export it as WAV or FLAC with the program that made it")
         self.sample_rate, self.channels = self._stream.rate, self._stream.channels
         self.format, self.subtype = self._container.format.name, _subtype_of(self._stream)
+        self.layout = layout_of_names([channel.name for channel in self._stream.layout.channels])
         self.length = self._promised_length()
         self.trouble = ""
+        count = len(self._container.streams.audio)
+        self.remarks: tuple[str, ...] = ()
+        if count > 1:
+            self.remarks = (f"it holds {count} audio streams, of which the first was read",)
 
     def _promised_length(self) -> int | None:
-        if self._stream.duration is None or self._stream.time_base is None:
+        if self._stream.duration is None or self._stream.time_base is None or self.format in ESTIMATED:
             return None
         return round(self._stream.duration * self._stream.time_base * self.sample_rate)
 
@@ -185,7 +350,7 @@ class FFmpegSource:
     def _decoded(self) -> Iterator[np.ndarray]:
         import av
 
-        planar_float = av.AudioResampler(format="fltp")
+        planar_float = av.AudioResampler(format=self._format)
         try:
             for frame in self._container.decode(self._stream):
                 for part in planar_float.resample(frame):
@@ -197,6 +362,12 @@ class FFmpegSource:
         if self._container is not None:
             self._container.close()
 
+
+ESTIMATED = ("aac", "ac3", "amr", "dts", "eac3", "loas", "mp3", "truehd")
+"""Containers that are no more than frames: FFmpeg guesses their length by the bit rate."""
+
+LOSSLESS = ("FLAC", "ALAC", "WAVPACK", "TTA", "TAK", "APE", "MP4ALS")
+"""Subtypes of FFmpeg's codecs that may have 32 bits; the FLAC of libsndfile is called by its bits."""
 
 SUBTYPES = {
     "pcm_u8": "PCM_U8",
@@ -216,4 +387,6 @@ SUBTYPES = {
 def _subtype_of(stream: Any) -> str:
     """FFmpeg's codec in libsndfile's words; the codec's own name for what libsndfile has none for."""
     name = stream.codec_context.name
+    if name.upper() in LOSSLESS and stream.format is not None and stream.format.name.startswith("flt"):
+        return "FLOAT"
     return SUBTYPES.get(name, name.upper())

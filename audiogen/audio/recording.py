@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from audiogen.audio.layout import ChannelLayout
 from audiogen.audio.resampling import resample
 
 
@@ -24,6 +25,8 @@ class Recording:
         subtype: how its file stored the samples, in libsndfile's words: "PCM_16", "FLOAT", "VORBIS"...;
             None for samples that came from no file.
         path: the file.
+        layout: what its channels are for; None for the usual.
+        start: sample of the file that is the first here; None when these are no longer the samples of the file.
 
     Raises:
         ValueError: for samples of another shape or type, or a rate that is not a positive integer.
@@ -33,6 +36,8 @@ class Recording:
     sample_rate: int
     subtype: str | None = None
     path: Path | None = None
+    layout: ChannelLayout | None = None
+    start: int | None = None
 
     def __post_init__(self) -> None:
         samples = self.samples
@@ -59,6 +64,11 @@ class Recording:
         """Duration in seconds."""
         return self.length / self.sample_rate
 
+    @property
+    def silent(self) -> tuple[int, ...]:
+        """Channels of digital silence."""
+        return tuple(index for index, samples in enumerate(self.samples) if not samples.any())
+
     def cut(self, start: int, stop: int) -> Recording:
         """Samples ``start`` to ``stop`` (exclusive) as a view.
 
@@ -67,10 +77,12 @@ class Recording:
         """
         if not 0 <= start <= stop <= self.length:
             raise ValueError(f"0 <= start ({start}) <= stop ({stop}) <= length ({self.length}) must hold")
-        return replace(self, samples=self.samples[:, start:stop])
+        first = None if self.start is None else self.start + start
+        return replace(self, samples=self.samples[:, start:stop], start=first)
 
     def resampled(self, rate: int) -> Recording:
         """The same sound at another rate in Hz; itself when the rate is its own."""
         if rate == self.sample_rate:
             return self
-        return replace(self, samples=resample(self.samples, self.sample_rate, rate), sample_rate=rate)
+        samples = resample(self.samples, self.sample_rate, rate)
+        return replace(self, samples=samples, sample_rate=rate, start=None)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from audiogen.audio.layout import AMBISONIC_GUID, EXTENSIBLE, PLAIN_GUID, USUAL, ChannelLayout
+
 BYTES = {"PCM_24": 3, "PCM_16": 2, "PCM_32": 4, "PCM_U8": 1, "FLOAT": 4, "DOUBLE": 8}
 """Bytes per sample of each subtype; the first is the default."""
 
-PCM, IEEE_FLOAT, EXTENSIBLE = 0x0001, 0x0003, 0xFFFE
-SUBFORMAT_TAIL = bytes.fromhex("000000001000800000aa00389b71")  # of the GUID that names the format
-SPEAKERS = {3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}  # 3.0, quad, 5.0, 5.1, 6.1, 7.1
+PCM, IEEE_FLOAT = 0x0001, 0x0003
 RIFF_LIMIT = 0xFFFFFFFF  # bytes after the first eight
 IN_DS64 = 0xFFFFFFFF  # a size that is to be found in the ds64 chunk
 
@@ -30,13 +30,16 @@ class WavFile:
         sample_rate: Hz.
         channels: samples per frame.
         subtype: a key of `BYTES`.
+        layout: what the channels are for; None for the usual.
     """
 
-    def __init__(self, path: Path, sample_rate: int, channels: int, subtype: str) -> None:
+    def __init__(
+        self, path: Path, sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None = None
+    ) -> None:
         self._width, self._channels = BYTES[subtype], channels
         self._subtype = subtype
         self._size = 0
-        self._format = _format_chunk(sample_rate, channels, subtype)
+        self._format = _format_chunk(sample_rate, channels, subtype, layout)
         self._file = path.open("wb")
         self._file.write(self._header())
 
@@ -71,18 +74,18 @@ class WavFile:
         return head + self._format + fact + data
 
 
-def _format_chunk(sample_rate: int, channels: int, subtype: str) -> bytes:
-    """Plain ``fmt`` for mono and stereo, which each reader knows; extensible, with a speaker mask, beyond."""
+def _format_chunk(sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None) -> bytes:
+    """Plain ``fmt`` for usual mono and stereo, which each reader knows; extensible, with a channel mask, beyond."""
     width = BYTES[subtype]
     tag = PCM if subtype.startswith("PCM") else IEEE_FLOAT
     frame = width * channels
     fields = struct.pack("<HIIHH", channels, sample_rate, sample_rate * frame, frame, 8 * width)
-    if channels <= 2:
+    layout = layout or ChannelLayout(USUAL.get(channels, 0))
+    if channels <= 2 and layout.usual(channels):
         body = struct.pack("<H", tag) + fields
     else:
-        mask = SPEAKERS.get(channels, 0)
-        extension = struct.pack("<HHIH", 22, 8 * width, mask, tag) + SUBFORMAT_TAIL
-        body = struct.pack("<H", EXTENSIBLE) + fields + extension
+        guid = struct.pack("<H", tag) + (AMBISONIC_GUID if layout.ambisonic else PLAIN_GUID)
+        body = struct.pack("<H", EXTENSIBLE) + fields + struct.pack("<HHI", 22, 8 * width, layout.mask) + guid
     return struct.pack("<4sI", b"fmt ", len(body)) + body
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
+from audiogen.audio.decoding import LOSSLESS
+from audiogen.audio.layout import ChannelLayout, vorbis_order
+from audiogen.audio.reading import exact_blocks
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.wav import BYTES, WavFile
 from audiogen.errors import InputError
@@ -28,7 +32,12 @@ CONTAINERS: dict[str, tuple[str, tuple[str, ...]]] = {
 BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 DITHERED = ("PCM_U8", "PCM_16", "PCM_24")  # float32 samples have 24 bits: 32 lose nothing that is worth noise
 UNLIMITED = ("FLOAT", "DOUBLE")  # hold samples beyond full scale
-WIDE = ("FLOAT", "DOUBLE", "PCM_32", "ALAC_32")  # may hold what 24 bits cannot
+WIDE = ("FLOAT", *LOSSLESS)  # may hold what 24 bits cannot
+KEPT_AS = {"PCM_32": "PCM_32", "ALAC_32": "PCM_32", "DOUBLE": "DOUBLE", "PCM_S64LE": "DOUBLE", "PCM_S64BE": "DOUBLE"}
+"""Subtypes of files with more bits than a float32 has -> the subtype of a WAV that keeps them."""
+
+MEANT = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "FLOAT", *KEPT_AS, *LOSSLESS)
+"""Subtypes whose samples are as they were meant to the last bit; what lossy codecs decode to is not."""
 CHUNK = 1 << 16  # samples per channel that are quantised at a time
 
 
@@ -50,14 +59,23 @@ def container_for(path: Path, subtype: str | None = None) -> tuple[str, str]:
 def subtype_for(recording: Recording, path: str | os.PathLike[str] = "out.wav") -> str:
     """The subtype that keeps a prompt's samples, for a file with the suffix of ``path``.
 
-    It is the container's default (24 bits for WAV and FLAC), except "FLOAT", where the container has it, for
-    samples beyond full scale, and for those of a float or 32-bit file that do not lie on the 24-bit grid.
+    It is the container's default (24 bits for WAV and FLAC), except, where the container has it, the file's own for
+    32-bit integers and doubles, and "FLOAT" for samples beyond full scale and for those of a float file that do not
+    lie on the 24-bit grid.
     """
     path = Path(path)
-    subtype = container_for(path)[1]
-    if "FLOAT" in CONTAINERS[path.suffix.lower()][1] and not _fits_24_bits(recording):
-        return "FLOAT"
-    return subtype
+    subtype, held = container_for(path)[1], CONTAINERS[path.suffix.lower()][1]
+    own = _kept_as(recording) or "FLOAT"
+    if own not in held or (recording.subtype not in KEPT_AS and _fits_24_bits(recording)):
+        return subtype
+    return own if own in UNLIMITED or float(np.abs(recording.samples).max(initial=0.0)) <= 1.0 else "FLOAT"
+
+
+def _kept_as(recording: Recording) -> str | None:
+    """The subtype of a WAV that keeps what 24 bits may not, where the recording's file has that."""
+    if recording.subtype in LOSSLESS:
+        return "PCM_32"
+    return "FLOAT" if recording.subtype == "FLOAT" else KEPT_AS.get(recording.subtype or "")
 
 
 def _fits_24_bits(recording: Recording) -> bool:
@@ -82,7 +100,15 @@ class Sink(Protocol):
 class SoundfileSink:
     """FLAC, OGG, Opus and MP3 by libsndfile. Integer codes of the subtype's width, or floats."""
 
-    def __init__(self, path: Path, sample_rate: int, channels: int, container: str, subtype: str) -> None:
+    def __init__(
+        self,
+        path: Path,
+        sample_rate: int,
+        channels: int,
+        container: str,
+        subtype: str,
+        layout: ChannelLayout | None = None,
+    ) -> None:
         import soundfile
 
         self._path, self._length = path, 0
@@ -90,9 +116,13 @@ class SoundfileSink:
             os.fspath(path), "w", samplerate=sample_rate, channels=channels, format=container, subtype=subtype
         )
         self._shift = 32 - BITS.get(subtype, 32)  # libsndfile takes the topmost bits of an int32
+        # Vorbis and Opus order their channels otherwise than all else, which libsndfile leaves to its caller.
+        order = vorbis_order(channels, layout) if container == "OGG" else None
+        self._order = None if order is None else np.argsort(order)
 
     def write(self, values: np.ndarray) -> None:
         integral = np.issubdtype(values.dtype, np.integer)
+        values = values if self._order is None else np.ascontiguousarray(values[:, self._order])
         try:
             self._file.write(np.left_shift(values, self._shift) if integral else values)
         except (RuntimeError, AssertionError) as error:  # soundfile asserts that all was written
@@ -141,6 +171,8 @@ class Writer:
         channels: rows of each block.
         subtype: how samples are stored; None is the container's default, PCM_24 for WAV and FLAC.
         dither_seed: seed of the dither.
+        layout: what the channels are for; None for the usual.
+        silent: channels of digital silence, which dither does not fill.
 
     Raises:
         InputError: unknown suffix or subtype, no such folder, a rate or channels that the container refuses.
@@ -154,6 +186,8 @@ class Writer:
         channels: int,
         subtype: str | None = None,
         dither_seed: int = 0,
+        layout: ChannelLayout | None = None,
+        silent: Sequence[int] = (),
     ) -> None:
         self.path = Path(path)
         self._container, self.subtype = container_for(self.path, subtype)
@@ -164,6 +198,9 @@ class Writer:
         self.sample_rate, self.channels = sample_rate, channels
         self.length = 0  # samples per channel written so far
         self.clipped = 0  # samples, over all channels, that were clipped
+        self.rounded = 0  # samples of recordings, over all channels, that the subtype cannot hold
+        self._layout, self._silent = layout, list(silent)
+        self._kept_as, self._counts = "", False  # what would hold them; whether they are counted just now
         self._peak = 0.0
         self._noise = np.random.Generator(np.random.PCG64(dither_seed))
         self._part = self.path.with_name(f".audiogen-{secrets.token_hex(6)}.part")
@@ -192,8 +229,21 @@ class Writer:
 
     def _open(self) -> Sink:
         if self._container == "WAV":
-            return WavFile(self._part, self.sample_rate, self.channels, self.subtype)
-        return SoundfileSink(self._part, self.sample_rate, self.channels, self._container, self.subtype)
+            return WavFile(self._part, self.sample_rate, self.channels, self.subtype, self._layout)
+        return SoundfileSink(self._part, self.sample_rate, self.channels, self._container, self.subtype, self._layout)
+
+    def append(self, recording: Recording) -> None:
+        """Append a Recording without dither, with all the bits of its file, where the subtype has them.
+
+        What is rounded although its file meant it to the last bit is counted, and warned of at the end.
+        """
+        self._kept_as = _kept_as(recording) or "PCM_24"
+        self._counts = recording.subtype in MEANT
+        try:
+            for block in exact_blocks(recording):
+                self.write(block, exact=True)
+        finally:
+            self._counts = False
 
     def write(self, block: np.ndarray, exact: bool = False) -> None:
         """Append ``[channels, time]`` float samples.
@@ -227,6 +277,8 @@ class Writer:
     def _stored(self, chunk: np.ndarray, exact: bool) -> np.ndarray:
         """``[time, channels]`` floats -> what the sink stores."""
         if self.subtype in UNLIMITED:
+            if self._counts and chunk.dtype == np.float64 and self.subtype == "FLOAT":
+                self.rounded += int(np.count_nonzero(chunk.astype(np.float32) != chunk))
             return chunk
         if self.subtype not in BITS:  # a lossy codec takes floats
             return np.clip(chunk, -1.0, 1.0).astype(np.float32)
@@ -234,8 +286,13 @@ class Writer:
         steps = chunk.astype(np.float64) * full_scale
         if self.subtype in DITHERED and not exact:
             draws = self._noise.random((*steps.shape, 2), dtype=np.float32)
-            steps += draws[..., 0] - draws[..., 1]
-        return np.clip(np.rint(steps), -full_scale, full_scale - 1).astype(np.int32)
+            noise = draws[..., 0] - draws[..., 1]
+            noise[:, self._silent] = 0
+            steps += noise
+        codes = np.clip(np.rint(steps), -full_scale, full_scale - 1)
+        if self._counts:
+            self.rounded += int(np.count_nonzero((codes != steps) & (np.abs(steps) <= full_scale)))
+        return codes.astype(np.int32)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -249,15 +306,25 @@ class Writer:
                 os.replace(self._part, self.path)
         finally:
             self._part.unlink(missing_ok=True)
-        if kind is None and self.clipped:
-            self._warn_of_clipping()
+        if kind is None:
+            for text in self._remarks():
+                warnings.warn(f"{self.path}: {text}", AudioWarning, stacklevel=2)
 
-    def _warn_of_clipping(self) -> None:
-        share = f"{self.clipped} of {self.length * self.channels} samples"
-        level = f"peak {20 * np.log10(self._peak):+.1f} dBFS"
-        cure = "keep them with --subtype FLOAT into a .wav, or lower the level"
-        text = f"{self.path}: {share} exceeded full scale ({level}) and were clipped; {cure}"
-        warnings.warn(text, AudioWarning, stacklevel=3)
+    def _remarks(self) -> Iterator[str]:
+        total = self.length * self.channels
+        if self.clipped:
+            level = f"peak {20 * np.log10(self._peak):+.1f} dBFS"
+            cure = "keep them with --subtype FLOAT into a .wav, or lower the level"
+            yield f"{self.clipped} of {total} samples exceeded full scale ({level}) and were clipped; {cure}"
+        if self.rounded:
+            cure = f"keep them with --subtype {self._kept_as} into a .wav"
+            yield f"{self.rounded} of {total} samples have more bits than {self.subtype} and were rounded; {cure}"
+        if (
+            self._layout is not None
+            and self._container != "WAV"
+            and not self._layout.implied(self._container, self.channels)
+        ):
+            yield f"a {self.path.suffix} file does not keep the {self._layout} of its channels; write a .wav"
 
 
 def write(
@@ -269,5 +336,9 @@ def write(
 ) -> None:
     """Write a whole Recording; see `Writer`, which does it. Without a subtype, that of `subtype_for`."""
     subtype = subtype or subtype_for(recording, path)
-    with Writer(path, recording.sample_rate, recording.channels, subtype, dither_seed) as writer:
-        writer.write(recording.samples, exact=exact)
+    rate, channels = recording.sample_rate, recording.channels
+    with Writer(path, rate, channels, subtype, dither_seed, recording.layout) as writer:
+        if exact:
+            writer.append(recording)
+        else:
+            writer.write(recording.samples)

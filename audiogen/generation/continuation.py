@@ -175,10 +175,17 @@ class Continuer:
 
 
 def joined(prompt: Recording, blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """The first ``length`` samples of what follows a prompt, joined to its end."""
-    left = length
+    """The first ``length`` samples of what follows a prompt, joined to its end.
+
+    What is digital silence in a channel of the prompt stays so: turned into principal channels and back, it would be
+    rounding errors of the others.
+    """
+    left, silent = length, list(prompt.silent)
     for index, block in enumerate(blocks):
         block = join(prompt, block) if index == 0 else block
+        if silent:
+            block = block.copy()
+            block[silent] = 0
         yield block[:, :left]
         left -= min(left, block.shape[1])
         if left == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from audiogen.audio import Recording, Writer, read, subtype_for
+from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for
 from audiogen.errors import InputError
 from audiogen.evaluation.measures import measure_continuation
 from audiogen.experiment import Experiment, dump_json, to_tree, write_text
@@ -91,10 +92,11 @@ def continue_variations(
     clock = Clock()
     require_texture(prompt, toward, [request for _, request in wanted])
     with heard_warnings() as general:
+        _warn_of_silent_channels(prompt, toward)
         if run is None and prompt.samples.any():
             for out, request in wanted:  # before minutes are spent
                 length_of(prompt, request)
-                Writer(out, prompt.sample_rate, prompt.channels, subtype_of(prompt, out, request)).rehearse()
+                writer_of(prompt, out, request).rehearse()
             with clock("training"):
                 each = budget / 2 if budget and toward else budget
                 run = predictor_of(prompt, experiment, each, device)
@@ -156,6 +158,12 @@ def subtype_of(prompt: Recording, out: Path, request: Request) -> str:
     return request.subtype or subtype_for(prompt, out)
 
 
+def writer_of(prompt: Recording, out: Path, request: Request) -> Writer:
+    """Writes a tail, after the prompt or alone."""
+    subtype, silent = subtype_of(prompt, out, request), prompt.silent
+    return Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed, prompt.layout, silent)
+
+
 def require_texture(prompt: Recording, toward: Toward | None, requests: Sequence[Request]) -> None:
     """Raise an InputError for a morph that cannot be."""
     if toward is None:
@@ -165,6 +173,17 @@ def require_texture(prompt: Recording, toward: Toward | None, requests: Sequence
             raise InputError(recording.path or "morph", f"{name} of a morph is silent", "name a sounding one")
     if any(request.loop for request in requests):
         raise InputError("morph", "it ends elsewhere than it began: it cannot loop", "leave out --loop or --morph")
+
+
+def _warn_of_silent_channels(prompt: Recording, toward: Toward | None) -> None:
+    if toward is None:
+        return
+    target = toward.recording
+    silent = [channel for channel in prompt.silent if target.samples[channel % target.channels].any()]
+    if silent:
+        numbers = ", ".join(str(channel + 1) for channel in silent)
+        text = f"channel {numbers} is digital silence in the prompt and stays so, though not in the morph's target"
+        warnings.warn(f"{target.path or 'morph'}: {text}", AudioWarning, stacklevel=3)
 
 
 def write_tail(
@@ -178,12 +197,12 @@ def write_tail(
     length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
     join_sample = 0 if request.tail_only else prompt.length
     with (
-        Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed) as writer,
+        writer_of(prompt, out, request) as writer,
         clock("generation"),
         progress(request.seconds, f"continuing {out.name}", "s") as bar,
     ):
         if not request.tail_only:
-            writer.write(prompt.samples, exact=True)
+            writer.append(prompt)
         for block in _blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)

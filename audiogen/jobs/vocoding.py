@@ -136,19 +136,22 @@ def vocode(
     kind = kind or ("griffin_lim" if source is None else "source")
     options = _options(kind, overrides)
     spec = find(kind).own_spec(options) or MelSpec()
+    layout, silent = None, list[int]()
     if path.suffix.lower() == ".npy":
         analysis = read_frames(path, spec)
     else:
         recording = read(path)
+        layout, silent = recording.layout, list(recording.silent)
         analysis, subtype = analyse(recording, spec), subtype or subtype_for(recording, out)
     material = None if source is None else _material(source, analysis).to(pick_device(device))
     vocoder = build(kind, spec, material, options)
     seconds = analysis.length / analysis.sample_rate
     with (
-        Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed) as writer,
+        Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed, layout, silent) as writer,
         progress(seconds, f"vocoding {path.name}", "s") as bar,
     ):
         for block in render(vocoder, analysis, seed, device):
+            block[silent] = 0
             writer.write(block)
             bar.update(block.shape[1] / analysis.sample_rate)
     return seconds

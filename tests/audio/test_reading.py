@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
 import sys
 import tracemalloc
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from audiogen.audio import AudioWarning, Recording, open_blocks, read
+from audiogen.audio import AudioWarning, BlockReader, Recording, info, open_blocks, read
 from audiogen.errors import InputError
 
 RATE = 48000
@@ -140,7 +142,130 @@ def test_reading_in_blocks_takes_bounded_memory(tmp_path: Path) -> None:
     assert peak < 4e6  # the whole would be 19 MB
 
 
+PEAK = """
+import re, sys
+from pathlib import Path
+from audiogen.audio import read
+def peak():  # not ru_maxrss, which begins with that of the process that forked this one
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+read(sys.argv[1])
+before = peak()
+size = read(sys.argv[2]).samples.nbytes
+print((peak() - before) / size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
+@pytest.mark.parametrize(("format", "subtype"), [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III")])
+def test_reading_a_whole_file_takes_little_more_than_its_samples(tmp_path: Path, format: str, subtype: str) -> None:
+    samples = np.random.default_rng(0).uniform(-0.1, 0.1, (2, 120 * RATE)).astype("f4")
+    path, short = (
+        saved(tmp_path / "a", samples, subtype, format),
+        saved(tmp_path / "b", samples[:, :9999], subtype, format),
+    )
+    code = [sys.executable, "-c", PEAK, str(short), str(path)]
+    ratio = float(subprocess.run(code, capture_output=True, text=True, check=True, timeout=100).stdout)
+    assert 0.9 < ratio < 1.5
+
+
+def test_a_length_beyond_the_memory_is_refused_by_its_header(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.flac", np.zeros((2, 3 * RATE), "f4"), "PCM_16", "FLAC")
+    content = bytearray(path.read_bytes())
+    content[21] = content[21] & 0xF0 | 0xF  # 36 bits of samples, of which these are the first four
+    path.write_bytes(content)
+    tracemalloc.start()
+    with pytest.raises(
+        InputError, match=r"its 372\.8 h take 515\.4 GB of samples, and no more than .* GB are read"
+    ) as caught:
+        read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+    assert peak < 3e6
+
+
+def test_info_measures_what_is_too_long_to_be_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audiogen.audio.reading.MOST_BYTES", 1e6)
+    path = saved(tmp_path / "a.ogg", tone(4.0, channels=1), "VORBIS", "OGG")
+    assert read(path).length == 4 * RATE
+    path = saved(tmp_path / "a.flac", tone(3.0), "PCM_16", "FLAC")
+    assert info(path).length == 3 * RATE
+    with pytest.raises(InputError, match="cut out the part that is needed"):
+        read(path)
+
+
+class Endless:
+    """A file whose header does not say how long it is."""
+
+    sample_rate, channels, format, subtype, layout, length, trouble = RATE, 2, "WAV", "PCM_16", None, None, ""
+    remarks = ()
+
+    def __init__(self, most: int) -> None:
+        self.most, self.given = most, 0
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        for number in range(self.most):
+            self.given += 1
+            yield np.full((2, 1000 + number % 2), number / 1000, np.float32)
+
+    def close(self) -> None:
+        pass
+
+
+def test_without_a_length_as_much_is_read_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = BlockReader(Path("a"), Endless(500), 1.0).whole()
+    assert whole.shape == (2, 500_250)
+    assert whole[0, -1] == np.float32(0.499)
+    monkeypatch.setattr("audiogen.audio.reading.MOST_BYTES", 1e6)
+    source = Endless(10**9)
+    with pytest.raises(InputError, match="GB are read at once"):
+        BlockReader(Path("a"), source, 1.0).whole()
+    assert source.given < 140
+
+
+def test_blocks_of_many_channels_are_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audiogen.audio.reading.LARGEST_BLOCK", 10_000)
+    path = saved(tmp_path / "a.wav", tone(1.0, 8000, 4), "PCM_16", "WAV", 8000)
+    with open_blocks(path) as blocks:
+        assert [block.shape for block in blocks] == [(4, 2500)] * 3 + [(4, 500)]
+    many = np.arange(300, dtype="f4")[:, None] / 512 + np.zeros((1, 9000), "f4")
+    np.testing.assert_array_equal(read(saved(tmp_path / "b.wav", many, "FLOAT", "WAV")).samples, many)
+
+
 # Damaged files
+
+
+@pytest.mark.parametrize("decoder", [True, False])
+@pytest.mark.parametrize("kind", ["tag", "45 bits", "AIFF"])
+def test_a_codec_that_no_decoder_knows_is_an_error_of_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: bool, kind: str
+) -> None:
+    if decoder:
+        pytest.importorskip("av")
+    else:
+        monkeypatch.setitem(sys.modules, "av", None)
+    sound = bytearray(wav_bytes(tone()))
+    if kind == "tag":
+        sound[20:22] = struct.pack("<H", 0x1234)
+    elif kind == "45 bits":
+        sound[32:36] = struct.pack("<HH", 12, 45)
+    else:
+        sound = bytearray(b"FORM" + struct.pack(">I", 8000) + b"AIFC" + b"COMM" + struct.pack(">IhIh", 24, 2, 1000, 16))
+        sound += (
+            bytes.fromhex("400ebb80000000000000")
+            + b"zzzz\0\0"
+            + b"SSND"
+            + struct.pack(">III", 4008, 0, 0)
+            + bytes(4000)
+        )
+    path = tmp_path / "a.wav"
+    path.write_bytes(sound)
+    with pytest.raises(InputError) as caught:
+        read(path)
+    assert caught.value.cause
+    assert caught.value.cure
+    assert "\n" not in str(caught.value)
+    assert ("codec is not known" in caught.value.cause) == (decoder and kind != "AIFF")
 
 
 def test_size_left_open_by_a_streaming_writer_is_no_fault(tmp_path: Path) -> None:
