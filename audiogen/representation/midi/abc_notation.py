@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 
 from audiogen.errors import InputError
-from audiogen.representation.midi.reading import parse_midi, tune_of
+from audiogen.representation.midi.parsing import parse
+from audiogen.representation.midi.reading import tune_of
 from audiogen.representation.midi.tune import Tune
 
 GRID = 24
@@ -57,4 +58,4 @@ def tune_of_abc(abc: str, subject: object) -> Tune:
             data = made.read_bytes()
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InputError(subject, "it cannot be read as ABC notation", "mend or remove that tune") from error
-    return tune_of(parse_midi(data, subject), subject).rescaled(GRID)
+    return tune_of(parse(data, subject).midi, subject).rescaled(GRID)
