@@ -152,13 +152,27 @@ def accompany(prompt: Path, out: Path, parts: int, program: int | None, run: Run
             played = Filler(run.model, scheme, whole, spans, tune.end).fill(drawing.sampling, drawing.candidates)  # type: ignore[arg-type]
         notes = played.rescaled(tune.ticks_per_quarter).notes
         new = replace(whole, notes=notes[notes["part"] >= given], pedals=tune.pedals[:0])
+        _warn_of_rests(run, parts, given, new)
         if is_midi(out):
-            extend_midi(prompt, replace(new, tempos=tune.tempos[:1], meters=tune.meters[:1]), out)
+            tempos, meters = tune.tempos[:1], tune.meters[:1]
+            extend_midi(prompt, replace(new, tempos=tempos, meters=meters, controllers=tune.controllers[:0]), out)
         else:
             both = replace(new, notes=tidy(np.concatenate([tune.notes, new.notes])), pedals=tune.pedals)
             _sound(out, both, drawing.seed)
     said = {"parts": {"given": given, "added": parts}, "added": {"notes": len(new.notes)}}
     return _told(prompt, out, drawing, run, said, measured(tune, new), clock, told)
+
+
+def _warn_of_rests(run: Run, parts: int, given: int, new: Tune) -> None:
+    """Say so where parts that were to be added are empty."""
+    empty = parts - len(np.unique(new.notes["part"]))
+    if empty:
+        found = "no note was added" if empty == parts else f"{empty} of the {parts} parts stay empty"
+        text = (
+            f"{run.path or 'the Run'}: {found}, since this Run plays nothing in so many parts, like one that has "
+            f"learned from tunes of fewer; name a Run that was trained on tunes of {given + parts} parts"
+        )
+        warnings.warn(text, AudioWarning, stacklevel=3)
 
 
 def _places(prompt: Path, tune: Tune, bars: tuple[int, int]) -> tuple[int, int, int]:

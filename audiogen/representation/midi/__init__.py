@@ -4,7 +4,7 @@ A `Tune` is a file's notes and clock as arrays. A `Tokenizer` turns it into inte
 has them by name. Only this package knows MIDI libraries.
 """
 
-from audiogen.representation.midi.abc_notation import abc_title, split_abc, tune_of_abc
+from audiogen.representation.midi.abc_notation import abc_title, decode_abc, split_abc, tune_of_abc
 from audiogen.representation.midi.channel_state import Reset, reset_rows, resets
 from audiogen.representation.midi.events import Events
 from audiogen.representation.midi.notes import Notes
@@ -30,6 +30,7 @@ __all__ = [
     "Tune",
     "abc_title",
     "augmented",
+    "decode_abc",
     "default_soundfont",
     "extend_midi",
     "hears_pianos",

@@ -269,13 +269,15 @@ def joined(prompt: Tune, tail: Tune) -> Tune:
     """
     pedals = prompt.pedals[prompt.pedals[:, 0] < prompt.end].copy()
     pedals[:, 1] = np.minimum(pedals[:, 1], prompt.end)
-    controllers = prompt.controllers[prompt.controllers[:, 0] <= prompt.end]
+    tempos, meters, controllers = (
+        changes[changes[:, 0] <= prompt.end] for changes in (prompt.tempos, prompt.meters, prompt.controllers)
+    )
     return Tune(
         np.concatenate([prompt.notes, tail.notes]),
         tail.parts,
         prompt.ticks_per_quarter,
-        np.concatenate([prompt.tempos, tail.tempos[1:]]),
-        np.concatenate([prompt.meters, tail.meters[1:]]),
+        np.concatenate([tempos, tail.tempos[1:]]),
+        np.concatenate([meters, tail.meters[1:]]),
         np.concatenate([pedals, tail.pedals]),
         in_order(np.concatenate([controllers, tail.controllers])),
     )

@@ -175,7 +175,7 @@ def replace_bars(prompt: Path, new: Tune, path: Path, span: tuple[int, int], lef
     lines = {(part.track, part.channel) for part in new.parts if part.track is not None}
     changes = set(map(tuple, left_out.tolist()))
     for index, track in enumerate(midi.tracks):
-        channels = {channel for number, channel in lines if number == index}
+        channels = {channel for number, channel in lines if number == index and channel is not None}
         midi.tracks[index] = _without_notes(track, span, channels, changes)
     _add(midi, new, [], _Channels(midi, heed_hanging=False), keep_end=True, restore_at=span[1])
     _save(midi, path, parsed.chunks)
@@ -187,6 +187,7 @@ class _Channels:
     Attributes:
         used: those with notes.
         set: those that controllers are sent to.
+        last: for (channel, controller), the last track that sends it: of one tick, its events count.
         hanging: the (track, channel) pairs in which more notes begin than end.
         state: what channels are set to at the join, ``[rows, 4]`` as ``Tune.controllers``.
     """
@@ -194,6 +195,7 @@ class _Channels:
     def __init__(self, midi: Any, heed_hanging: bool = True) -> None:
         self.used: set[int] = set()
         self.set: set[int] = set()
+        self.last: dict[tuple[int, int], int] = {}
         self.state = np.zeros((0, 4), np.int64)
         balance: Counter[tuple[int, int, int]] = Counter()
         for index, track in enumerate(midi.tracks):
@@ -205,6 +207,7 @@ class _Channels:
                     self.used.add(message.channel)
                 elif (change := controller_of(message)) is not None:
                     self.set.add(change[0])
+                    self.last[change[:2]] = index
         pairs = {(index, channel) for (index, channel, _), count in balance.items() if count}
         self.hanging = pairs if heed_hanging else set()
 
@@ -243,9 +246,10 @@ def _add(
     mido = import_mido()
     added: dict[int, list[Event]] = {0: clock}
     homes = _homes(tune.parts)
-    for channel in np.unique(tune.controllers[:, 1]).tolist():
-        events = _rows(tune.controllers[tune.controllers[:, 1] == channel], END)
-        added.setdefault(homes.get(channel, 0), []).extend(events)
+    for row in tune.controllers:
+        channel, controller = row[1:3].tolist()
+        home = channels.last.get((channel, controller), homes.get(channel, 0))
+        added.setdefault(home, []).extend(_rows(row[None], END))
     for index, part in enumerate(tune.parts):
         starts = tune.notes["start"][tune.notes["part"] == index]
         if not len(starts):
@@ -268,7 +272,7 @@ def _add(
         added.setdefault(track, []).extend(setup + _part_events(tune, index, channel, program))
     for track, events in added.items():
         if events:
-            midi.tracks[track] = _merged(midi.tracks[track], events, keep_end)
+            midi.tracks[track] = _merged(midi.tracks[track], events, keep_end, restore_at is not None)
 
 
 def _program_at(midi: Any, channel: int, tick: int) -> Any:
@@ -423,9 +427,11 @@ def _track(events: list[Event]) -> Any:
     return track
 
 
-def _merged(track: Any, events: list[Event], keep_end: bool) -> Any:
-    """A track with further events: its own keep their order and stand before the others of one tick."""
-    everything = [(now, END - 1, message) for now, message in _timed(track)] + events
+def _merged(track: Any, events: list[Event], keep_end: bool, between: bool) -> Any:
+    """A track with further events. Its own keep their order, and stand before the others of one tick, or, where those
+    come ``between`` them, behind the ends of notes that are added."""
+    own = [(now, END if between else END - 1, message) for now, message in _timed(track)]
+    everything = events + own
     end = sum(message.time for message in track)
     if keep_end and end > max(event[0] for event in everything):
         everything.append((end, BEGIN, import_mido().MetaMessage("end_of_track")))
