@@ -119,7 +119,8 @@ def _changes(tune: Tune, channel: int, controller: int) -> np.ndarray:
 def value_at(tune: Tune, channel: int, controller: int, tick: int) -> int:
     """What a controller is set to once all of a tick has been said."""
     changes = _changes(tune, channel, controller)
-    return int(changes[max(np.searchsorted(changes[:, 0], tick, side="right") - 1, 0), 1])
+    said = int(np.searchsorted(changes[:, 0], tick, side="right"))
+    return int(changes[max(said - 1, 0), 1])
 
 
 def typical(tune: Tune, channel: int, controller: int) -> int:

@@ -278,11 +278,9 @@ def _message(delta: int, status: int, kind: int, data: bytes) -> tuple[Any, bool
 
 def _meta(delta: int, kind: int, data: bytes) -> tuple[Any, bool]:
     mido = import_mido()
-    from mido.midifiles.meta import build_meta_message
-
     plain = mido.UnknownMetaMessage(kind, data, delta)
     try:
-        message = build_meta_message(kind, list(data), delta)
+        message = mido.midifiles.meta.build_meta_message(kind, list(data), delta)
         binary = kind == 0 or kind >= FIRST_BINARY_META
         lossless = kind in (SET_TEMPO, TIME_SIGNATURE) or not binary or message.bytes() == plain.bytes()
     except Exception:  # mido lets out whatever the bytes provoke
