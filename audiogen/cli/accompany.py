@@ -35,4 +35,6 @@ def accompany(
     from audiogen.run import Run
 
     told = accompany(melody, out, parts, program, Run.open(run_folder), Drawing(**asked))
-    click.echo(f"{out}: {told['added']['notes']} notes in {parts} parts added")
+    count = told["added"]["notes"]
+    nothing = "no note added: the Run plays nothing beside what is given"
+    click.echo(f"{out}: {count} notes in {parts} parts added" if count else f"{out}: {nothing}")

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.models import Sampling, State
+from audiogen.progress import progress
 from audiogen.representation.midi import Events, Tune
 from audiogen.representation.midi.events_decoder import EventsDecoder
 
@@ -136,15 +137,17 @@ class Filler:
 
     def _drawn(self, candidates: list[_Candidate], sampling: Sampling) -> list[_Candidate]:
         """All candidates at the end; those that are ahead wait at each bar line for the others."""
-        for _ in range(MOST_TOKENS):
-            going = [one for one in candidates if not self._done(one)]
-            if not going:
-                return candidates
-            line = min(one.decoder.bar for one in going)
-            for alike in grouped([one for one in going if one.decoder.bar == line]):
-                self._step(alike, sampling)
-            if all(self._done(one) or one.decoder.bar > line for one in candidates):
-                candidates = resampled(candidates, sampling.generator)
+        with progress(self.end, "filling", "steps") as shown:
+            for _ in range(MOST_TOKENS):
+                shown.update(min(min(one.decoder.tick for one in candidates), self.end) - shown.n)
+                going = [one for one in candidates if not self._done(one)]
+                if not going:
+                    return candidates
+                line = min(one.decoder.bar for one in going)
+                for alike in grouped([one for one in going if one.decoder.bar == line]):
+                    self._step(alike, sampling)
+                if all(self._done(one) or one.decoder.bar > line for one in candidates):
+                    candidates = resampled(candidates, sampling.generator)
         raise InputError("the tune", f"it is not filled after {MOST_TOKENS} tokens", "fill less of it")
 
     def _step(self, candidates: list[_Candidate], sampling: Sampling) -> None:

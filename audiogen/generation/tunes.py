@@ -14,7 +14,7 @@ from audiogen.generation.filling import mapped
 from audiogen.generation.likeness import histograms, unlikeness
 from audiogen.models import Model, Sampling, State
 from audiogen.models.markov import Markov, MarkovOptions
-from audiogen.representation.midi import Decoder, Tokenizer, Tune
+from audiogen.representation.midi import Decoder, Tokenizer, Tune, reset_rows
 
 MOST_NOTES = 4000
 """Of a prompt that are read, from a bar line on: its last ones."""
@@ -55,12 +55,14 @@ class TuneContinuer:
 
     def __post_init__(self) -> None:
         self.offset, self.heard = late(self.prompt)
+        self.resets = reset_rows(self.prompt)
         self.tokens = self.tokenizer.encode(self.heard, ended=False)
         with torch.no_grad():
             self.start = self.model.start(torch.from_numpy(self.tokens)[None])
 
     def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None, takes: int = 1) -> Tune:
-        """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`.
+        """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`; with the
+        controllers that go back to what they are in most of the prompt (`resets`).
 
         The end token is never drawn, and only such tokens as make sense at their place are; a part that has sounded
         one note at a time so far goes on so, and music without rests, or without
@@ -86,7 +88,7 @@ class TuneContinuer:
         if takes > 1:
             told = histograms(self.heard)
             found.sort(key=lambda tail: unlikeness(tail, told))
-        return found[0].shifted(self.offset)
+        return replace(found[0].shifted(self.offset), controllers=self.resets)
 
     def _in_bars(self, decoder: Decoder, last: int) -> Tune:
         decoded = decoder.tune()

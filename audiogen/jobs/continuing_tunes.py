@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,15 @@ from audiogen.models import Model, Sampling
 from audiogen.representation.midi import (
     TOKENIZERS,
     Midi,
+    Reset,
     Tokenizer,
     Tune,
     extend_midi,
     joined,
     read_midi,
     render,
-    write_midi,
+    resets,
+    tail_midi,
 )
 from audiogen.run import Run
 
@@ -158,6 +160,7 @@ def continue_tune(
     clock = Clock()
     with heard_warnings() as general:
         tune = read_midi(prompt)
+        _warn_of_resets(prompt, tune)
         if run is None:
             text = (
                 f"without --run, all that is learned from are the prompt's own {len(tune.notes)} notes: a Run trained "
@@ -203,15 +206,31 @@ def _predicting(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
     return run.model, run.representation.tokenizer
 
 
+def _warn_of_resets(prompt: Path, tune: Tune) -> None:
+    """Say what the tail does not inherit."""
+    by_name: dict[str, list[Reset]] = {}
+    for each in resets(tune):
+        by_name.setdefault(each.name, []).append(each)
+    said = []
+    for name, changes in by_name.items():
+        values = sorted({(each.held, each.value) for each in changes})
+        said.append(f"{name} {', '.join(f'{held} to {value}' for held, value in values[:3])}")
+        channels = sorted(each.channel + 1 for each in changes if each.channel >= 0)
+        if channels:
+            said[-1] += f" (channel {', '.join(map(str, channels))})"
+    if said:
+        text = f"{prompt}: it ends with settings that most of it does not have; at the join they go back: "
+        warnings.warn(text + "; ".join(said), AudioWarning, stacklevel=3)
+
+
 def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest) -> None:
-    alone = tail.shifted(-tune.end) if request.tail_only else None
     if is_midi(out):
-        if alone is not None:
-            write_midi(out, alone)
-        else:
-            extend_midi(prompt, tail, out)
+        write = tail_midi if request.tail_only else extend_midi
+        write(prompt, tail, out, tune)
         return
-    sound = render(joined(tune, tail) if alone is None else alone, SAMPLE_RATE)
+    whole = joined(tune, tail)
+    alone = replace(tail.shifted(-tune.end), controllers=whole.shifted(-tune.end).controllers)
+    sound = render(alone if request.tail_only else whole, SAMPLE_RATE)
     with Writer(out, sound.sample_rate, sound.channels, request.subtype or subtype_for(sound, out), request.seed) as to:
         to.write(sound.samples)
 
@@ -227,6 +246,7 @@ def _described(
         "join": {"tick": tune.end, "seconds": round(begun, 4), "bar": len(tune.bar_lines()) + 1},
         "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
+        "reset_at_join": [each._asdict() | {"controller": each.name} for each in resets(tune)],
         "seed": request.seed,
         "settings": settings | learned_from(run),
         "versions": versions(),

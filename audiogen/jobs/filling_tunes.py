@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from audiogen.audio import Writer, subtype_for
+from audiogen.audio import AudioWarning, Writer, subtype_for
 from audiogen.data.datasets.folder import is_midi
 from audiogen.errors import InputError
 from audiogen.experiment import dump_json, write_text
@@ -28,13 +29,25 @@ from audiogen.representation.midi import (
     extend_midi,
     read_midi,
     render,
+    replace_bars,
     tidy,
-    write_midi,
 )
+from audiogen.representation.midi.channel_state import (
+    CHANNEL_PRESSURE,
+    DOWN,
+    KEY_PRESSURE,
+    PITCH_BEND,
+    SUSTAIN,
+    typical,
+    value_at,
+)
+from audiogen.representation.midi.tune import in_order
 from audiogen.run import Run
 
 BARS_AHEAD = 4
 """Bars behind the filled ones that they are to lead to."""
+GESTURES = (SUSTAIN, PITCH_BEND, CHANNEL_PRESSURE)
+"""Controllers that belong to single notes, with the pressure of keys."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,8 @@ def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, draw
     """Play some bars of a MIDI file anew, so that they lead from what stands before them to what stands behind.
 
     Args:
-        prompt: MIDI file. Notes that begin in other bars stay as they are.
+        prompt: MIDI file. All of its events stay as they are, but for the notes that begin in those bars, and the
+            pitch bends, pressures and presses of the pedal there.
         out: file to write, MIDI or sound by its suffix.
         bars: the first and the last one, from 1 on.
         run: what predicts; None counts a Markov chain on the other bars.
@@ -84,14 +98,23 @@ def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, draw
     with heard_warnings() as told:
         tune = read_midi(prompt)
         first, stop, last = _places(prompt, tune, bars)
-        kept = _without(tune, first, stop)
+        most = _scheme(run).options.parts
+        if len(tune.parts) > most:
+            text = f"{prompt}: of its {len(tune.parts)} parts, the first {most} are played anew; the others stay"
+            warnings.warn(text, AudioWarning, stacklevel=2)
+        kept = _without(tune, first, stop, most)
         with clock("generation"):
-            new = _filled(kept, first, stop, last, run, drawing)
-        whole = replace(kept, notes=tidy(np.concatenate([kept.notes, new])))
+            new = _filled(_played_by(kept, most), first, stop, last, run, drawing)
+        gone, added = _gestures(tune, first, stop, most)
         if is_midi(out):
-            write_midi(out, whole)
+            played = replace(_played_by(tune, most), notes=new, pedals=tune.pedals[:0], controllers=added)
+            replace_bars(prompt, played, out, (first, stop), gone)
         else:
-            _sound(out, whole, drawing.seed)
+            rows = set(map(tuple, gone.tolist()))
+            stay = [row for row in tune.controllers.tolist() if tuple(row) not in rows]
+            controllers = in_order(np.concatenate([np.array(stay, np.int64).reshape(-1, 4), added]))
+            notes = tidy(np.concatenate([kept.notes, new]))
+            _sound(out, replace(kept, notes=notes, controllers=controllers), drawing.seed)
     filled = replace(tune, notes=new)
     said = {"bars": list(bars), "filled": {"notes": len(new), "removed": len(tune.notes) - len(kept.notes)}}
     return _told(prompt, out, drawing, run, said, measured(kept, filled), clock, told)
@@ -129,13 +152,27 @@ def accompany(prompt: Path, out: Path, parts: int, program: int | None, run: Run
             played = Filler(run.model, scheme, whole, spans, tune.end).fill(drawing.sampling, drawing.candidates)  # type: ignore[arg-type]
         notes = played.rescaled(tune.ticks_per_quarter).notes
         new = replace(whole, notes=notes[notes["part"] >= given], pedals=tune.pedals[:0])
+        _warn_of_rests(run, parts, given, new)
         if is_midi(out):
-            extend_midi(prompt, replace(new, tempos=tune.tempos[:1], meters=tune.meters[:1]), out)
+            tempos, meters = tune.tempos[:1], tune.meters[:1]
+            extend_midi(prompt, replace(new, tempos=tempos, meters=meters, controllers=tune.controllers[:0]), out)
         else:
             both = replace(new, notes=tidy(np.concatenate([tune.notes, new.notes])), pedals=tune.pedals)
             _sound(out, both, drawing.seed)
     said = {"parts": {"given": given, "added": parts}, "added": {"notes": len(new.notes)}}
     return _told(prompt, out, drawing, run, said, measured(tune, new), clock, told)
+
+
+def _warn_of_rests(run: Run, parts: int, given: int, new: Tune) -> None:
+    """Say so where parts that were to be added are empty."""
+    empty = parts - len(np.unique(new.notes["part"]))
+    if empty:
+        found = "no note was added" if empty == parts else f"{empty} of the {parts} parts stay empty"
+        text = (
+            f"{run.path or 'the Run'}: {found}, since this Run plays nothing in so many parts, like one that has "
+            f"learned from tunes of fewer; name a Run that was trained on tunes of {given + parts} parts"
+        )
+        warnings.warn(text, AudioWarning, stacklevel=3)
 
 
 def _places(prompt: Path, tune: Tune, bars: tuple[int, int]) -> tuple[int, int, int]:
@@ -147,13 +184,54 @@ def _places(prompt: Path, tune: Tune, bars: tuple[int, int]) -> tuple[int, int, 
     return int(lines[first - 1]), int(lines[last]), int(lines[min(last + BARS_AHEAD, len(lines) - 1)])
 
 
-def _without(tune: Tune, first: int, stop: int) -> Tune:
-    notes, pedals = tune.notes, tune.pedals
+def _without(tune: Tune, first: int, stop: int, most: int) -> Tune:
+    """The tune without the notes of its first so many parts that begin in some bars, and without the pedal there;
+    one that is held beyond them is pressed behind them."""
+    notes, pedals = tune.notes, tune.pedals.copy()
+    begun = (pedals[:, 0] >= first) & (pedals[:, 0] < stop) & (pedals[:, 2] < most)
+    pedals[begun, 0] = stop
     return replace(
         tune,
-        notes=notes[(notes["start"] < first) | (notes["start"] >= stop)],
-        pedals=pedals[(pedals[:, 0] < first) | (pedals[:, 0] >= stop)],
+        notes=notes[(notes["start"] < first) | (notes["start"] >= stop) | (notes["part"] >= most)],
+        pedals=pedals[pedals[:, 1] > pedals[:, 0]],
     )
+
+
+def _gestures(tune: Tune, first: int, stop: int, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """What belongs to the notes in some bars beside them: pitch bend, pressure and pedal of their channels.
+
+    Returns:
+        The rows of ``Tune.controllers`` that go with the notes, and those by which the bars begin as most of the tune
+        is, and what follows them is set as it was.
+    """
+    parts = tune.parts[:most]
+    channels = [part.channel for part in parts if part.channel is not None]
+    rows = tune.controllers[np.isin(tune.controllers[:, 1], channels)]
+    rows = rows[np.isin(rows[:, 2], GESTURES) | (rows[:, 2] >= KEY_PRESSURE)]
+    gone, added = [rows[:0]], []
+    for channel, controller in np.unique(rows[:, 1:3], axis=0).tolist():
+        own = (rows[:, 1] == channel) & (rows[:, 2] == controller)
+        inside = rows[own & (rows[:, 0] >= first) & (rows[:, 0] < stop)]
+        held, later = (value_at(tune, channel, controller, tick - 1) for tick in (first, stop))
+        plain = typical(tune, channel, controller)
+        if controller == SUSTAIN:  # a press from before the bars is kept up to its own release
+            plain = held
+            if held >= DOWN:
+                lifts = np.flatnonzero(inside[:, 3] < DOWN)
+                plain, inside = (0, inside[lifts[0] + 1 :]) if len(lifts) else (held, inside[:0])
+            later = later if later >= DOWN else plain
+        elif held != plain:
+            added.append((first, channel, controller, plain))
+        if later != plain and stop < tune.end:
+            added.append((stop, channel, controller, later))
+        gone.append(inside)
+    return np.concatenate(gone), np.array(added, np.int64).reshape(-1, 4)
+
+
+def _played_by(tune: Tune, most: int) -> Tune:
+    """The first so many parts alone."""
+    notes, pedals = tune.notes, tune.pedals
+    return replace(tune, parts=tune.parts[:most], notes=notes[notes["part"] < most], pedals=pedals[pedals[:, 2] < most])
 
 
 def _filled(kept: Tune, first: int, stop: int, last: int, run: Run | None, drawing: Drawing) -> np.ndarray:
@@ -202,11 +280,11 @@ def _told(
     said: dict[str, Any],
     measures: dict[str, Any],
     clock: Clock,
-    warnings: list[str],
+    texts: list[str],
 ) -> dict[str, Any]:
     settings = {key: value for key, value in asdict(drawing).items() if key != "seed"}
     sidecar = {"prompt": str(prompt), "output": out.name, **said, "seed": drawing.seed}
     sidecar |= {"settings": settings | learned_from(run), "versions": versions(), "measures": measures}
-    sidecar |= {"timings": dict(clock.seconds), "warnings": warnings}
+    sidecar |= {"timings": dict(clock.seconds), "warnings": texts}
     write_text(sidecar_of(out), dump_json(sidecar))
     return sidecar

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from audiogen.audio import read
+from audiogen.audio import AudioWarning, read
 from audiogen.cli.accompany import accompany
 from audiogen.cli.infill import bars_of, infill
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
+from audiogen.generation import filling
+from audiogen.generation.filling import Filler
 from audiogen.representation.midi import read_midi, write_midi
 from audiogen.training.fit import train
 from tests.tunes import melody, overlaps, wandering
@@ -126,3 +128,147 @@ def test_a_chain_counted_around_the_gap_does_not_expect_it(tmp_path: Path):
         filled = json.loads(out.with_suffix(".json").read_text())["filled"]
         found.append(filled["notes"] / filled["removed"])
     assert min(found) > 0.7
+
+
+def dressed(path: Path, kind: int = 1) -> Path:
+    """Eight bars of quarter notes with everything that a file holds beside notes, on two channels."""
+    lead: list[mido.Message | mido.MetaMessage] = [
+        mido.MetaMessage("track_name", name="Café 歌".encode().decode("latin1")),
+        mido.MetaMessage("key_signature", key="D"),
+        mido.Message("sysex", data=(0x7E, 0x7F, 9, 1)),
+        mido.Message("control_change", control=0, value=1),
+        mido.Message("control_change", control=7, value=60),
+        mido.Message("program_change", program=48),
+    ]
+    for index in range(32):
+        if index % 4 == 0:
+            lead.append(mido.MetaMessage("marker", text=f"bar {index // 4 + 1}"))
+            lead.append(mido.Message("control_change", control=64, value=127))
+        lead.append(mido.MetaMessage("lyrics", text="la"))
+        lead.append(mido.Message("control_change", control=11, value=90 + index))
+        lead.append(mido.Message("pitchwheel", pitch=100 * (31 - index)))
+        pitch = (60, 62, 64, 65, 67, 65, 64, 62)[index % 8]
+        lead.append(mido.Message("note_on", note=pitch, velocity=80))
+        lead.append(mido.Message("note_off", note=pitch, velocity=3, time=24))
+        if index % 4 == 2:
+            lead.append(mido.Message("control_change", control=64, value=0))
+    lead.append(mido.MetaMessage("end_of_track", time=500))
+    clock = [mido.MetaMessage("set_tempo", tempo=400_000), mido.MetaMessage("copyright", text="by me")]
+    tracks = [mido.MidiTrack([*clock, *lead])] if kind == 0 else [mido.MidiTrack(clock), mido.MidiTrack(lead)]
+    mido.MidiFile(type=kind, ticks_per_beat=24, tracks=tracks).save(path)
+    return path
+
+
+def events(path: Path) -> list[tuple[int, int, mido.Message | mido.MetaMessage]]:
+    """(track, tick, message) of a file."""
+    found = []
+    for index, track in enumerate(mido.MidiFile(path).tracks):
+        now = 0
+        for message in track:
+            now += message.time
+            found.append((index, now, message.copy(time=0)))
+    return found
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_all_that_is_not_in_the_bars_or_not_of_their_notes_stays(kind: int, tmp_path: Path):
+    prompt, out, first, stop = dressed(tmp_path / "tune.mid", kind), tmp_path / "out.mid", 2 * BAR, 4 * BAR
+    invoke(infill, prompt, "-o", out, "--bars", "3-4", *FEW)
+    of_notes = {"note_on", "note_off", "pitchwheel"}
+
+    def stays(event: tuple[int, int, mido.Message | mido.MetaMessage]) -> bool:
+        _, tick, message = event
+        gesture = message.type in of_notes or message.is_cc(64)
+        ends_in_time = message.type == "note_off" and tick == first
+        ends_later = message.type == "note_off" and tick == stop
+        return not gesture or (not first <= tick < stop and not ends_later) or ends_in_time
+
+    given, found = events(prompt), events(out)
+    kept = [event for event in given if stays(event)]
+    rest = list(found)
+    for event in kept:  # each is there, once
+        rest.remove(event)
+    assert {message.type for _, _, message in rest} <= {"note_on", "note_off", "pitchwheel", "control_change"}
+    assert all(first <= tick <= stop for _, tick, _ in rest)
+    order = [event for event in found if event in kept and event[1] >= stop]
+    assert order == [event for event in kept if event[1] >= stop]
+    # Inside, the bend is as in most of the tune, the pedal up; behind, both are as they were.
+    anew = {(tick, message.type): message for _, tick, message in rest if message.type in ("pitchwheel",)}
+    assert anew[first, "pitchwheel"].pitch == 1500
+    assert anew[stop, "pitchwheel"].pitch == 1600
+    assert not [message for _, _, message in rest if message.is_cc(64)]
+    new = [tick for _, tick, message in rest if message.type == "note_on"]
+    assert new
+    tunes = [read_midi(path) for path in (prompt, out)]
+    outside = [tune.notes[(tune.notes["start"] < first) | (tune.notes["start"] >= stop)] for tune in tunes]
+    assert np.array_equal(*outside)
+    assert overlaps(tunes[1]) == 0
+
+
+def test_filled_bars_sound_with_the_tune_s_controllers(tmp_path: Path):
+    prompt = dressed(tmp_path / "tune.mid")
+    levels = []
+    for volume in (60, 1):
+        data = prompt.read_bytes().replace(b"\xb0\x00\x01\x00\x07\x3c", bytes((0xB0, 0, 1, 0, 7, volume)))
+        (tmp_path / "other.mid").write_bytes(data)
+        invoke(infill, tmp_path / "other.mid", "-o", tmp_path / "out.wav", "--bars", "3-4", *FEW, "--force")
+        levels.append(float(np.abs(read(tmp_path / "out.wav").samples).max()))
+    assert levels[1] < 0.05 * levels[0]
+
+
+def test_everything_given_is_kept_by_accompany_and_new_parts_get_a_channel_nobody_set(run: Path, tmp_path: Path):
+    prompt, out = dressed(tmp_path / "tune.mid"), tmp_path / "out.mid"
+    midi = mido.MidiFile(prompt)
+    midi.tracks[1][:0] = [mido.Message("control_change", channel=channel, control=7, value=0) for channel in (1, 2)]
+    midi.save(prompt)
+    invoke(accompany, prompt, "-o", out, "--run", run, "--parts", 1, *FEW)
+    given, found = events(prompt), events(out)
+    assert [event for event in found if event[0] < 2] == given
+    assert {message.channel for track, _, message in found if track == 2 and message.type == "note_on"} == {3}
+
+
+def test_a_run_that_adds_nothing_says_so(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_midi(tmp_path / "melody.mid", wandering(2, 12))
+    monkeypatch.setattr(Filler, "_plays", lambda self, tick: np.zeros(len(self.free), bool))
+    with pytest.warns(AudioWarning, match="no note was added, since this Run plays nothing in so many parts"):
+        done = invoke(accompany, tmp_path / "melody.mid", "-o", tmp_path / "out.mid", "--run", run, *FEW)
+    assert done.stdout.endswith("no note added: the Run plays nothing beside what is given\n")
+    assert "tunes of 4 parts" in json.loads((tmp_path / "out.json").read_text())["warnings"][0]
+
+
+def test_progress_reaches_its_end(run: Path, tune: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shown = []
+
+    class Bar:
+        n = 0.0
+
+        def __enter__(self) -> Bar:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def update(self, more: float) -> None:
+            assert more >= 0
+            self.n += more
+            shown.append(self.n)
+
+    def progress(total: float, label: str, unit: str) -> Bar:
+        shown.append(-total)
+        return Bar()
+
+    monkeypatch.setattr(filling, "progress", progress)
+    invoke(infill, tune, "-o", tmp_path / "out.mid", "--run", run, "--bars", "2-3", *FEW)
+    assert shown[-1] == -shown[0] > 0
+    assert len(set(shown)) > 5
+
+
+def test_more_parts_than_can_be_told_apart_stay_and_this_is_said(tmp_path: Path):
+    write_midi(tmp_path / "many.mid", wandering(3, 16, parts=20))
+    with pytest.warns(AudioWarning, match="of its 20 parts, the first 16 are played anew"):
+        invoke(infill, tmp_path / "many.mid", "-o", tmp_path / "out.mid", "--bars", "2", *FEW)
+    given, found = (read_midi(path) for path in (tmp_path / "many.mid", tmp_path / "out.mid"))
+    later = [
+        [tuple(note)[:4] for note in tune.notes.tolist() if tune.parts[note[4]].track >= 17] for tune in (given, found)
+    ]
+    assert later[0] == later[1]

@@ -182,7 +182,7 @@ GOOD = content([on(60), off(60, 100)])
         (GOOD[:16], "cut short"),
         (content(), "no note"),
         (content([mido.MetaMessage("set_tempo", tempo=9)]), "no note"),
-        (content([on(60), off(60, 100)], kind=2), "format 2"),
+        (content([on(60), off(60, 100)], [on(60), off(60, 100)], kind=2), "format 2"),
         (GOOD[:12] + b"\0\0" + GOOD[14:], "0 ticks"),
         (content([on(60, 2**28 - 1), off(60, 1)], ticks=1), "268435456 quarter notes"),
     ],

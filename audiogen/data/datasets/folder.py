@@ -9,8 +9,9 @@ from pathlib import Path
 from audiogen.data.datasets.base import Item
 from audiogen.data.recordings import SUFFIXES, Shares, Split, split_recordings
 from audiogen.errors import InputError
-from audiogen.representation.midi import abc_title, split_abc
+from audiogen.representation.midi import abc_title, decode_abc, split_abc
 
+MAX_ABC_BYTES = 256 * 2**20
 MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
 
 
@@ -50,7 +51,11 @@ def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int
     found: dict[str, str] = {}
     for path in paths:
         try:
-            text = path.read_bytes().decode("utf-8", errors="replace")
+            size = path.stat().st_size
+            if size > MAX_ABC_BYTES:
+                limit = f"cut it below {MAX_ABC_BYTES >> 20} MiB"
+                raise InputError(path, f"{size >> 20} MiB of ABC notation are too many", limit)
+            text = decode_abc(path.read_bytes())
         except OSError as error:
             raise InputError(path, f"it cannot be read ({error.strerror})", "check its permissions") from error
         place = path.relative_to(root).with_suffix("").as_posix()

@@ -4,7 +4,8 @@ A `Tune` is a file's notes and clock as arrays. A `Tokenizer` turns it into inte
 has them by name. Only this package knows MIDI libraries.
 """
 
-from audiogen.representation.midi.abc_notation import abc_title, split_abc, tune_of_abc
+from audiogen.representation.midi.abc_notation import abc_title, decode_abc, split_abc, tune_of_abc
+from audiogen.representation.midi.channel_state import Reset, reset_rows, resets
 from audiogen.representation.midi.events import Events
 from audiogen.representation.midi.notes import Notes
 from audiogen.representation.midi.piano_transcription import hears_pianos, is_piano, transcribe_piano
@@ -14,7 +15,7 @@ from audiogen.representation.midi.table import TOKENIZERS, Midi, tokenizer_of
 from audiogen.representation.midi.tokens import Decoder, Tokenizer
 from audiogen.representation.midi.transcription import transcribe
 from audiogen.representation.midi.tune import NOTE, Part, Tune, augmented, joined, tidy
-from audiogen.representation.midi.writing import extend_midi, write_midi
+from audiogen.representation.midi.writing import extend_midi, replace_bars, tail_midi, write_midi
 
 __all__ = [
     "NOTE",
@@ -24,10 +25,12 @@ __all__ = [
     "Midi",
     "Notes",
     "Part",
+    "Reset",
     "Tokenizer",
     "Tune",
     "abc_title",
     "augmented",
+    "decode_abc",
     "default_soundfont",
     "extend_midi",
     "hears_pianos",
@@ -35,7 +38,11 @@ __all__ = [
     "joined",
     "read_midi",
     "render",
+    "replace_bars",
+    "reset_rows",
+    "resets",
     "split_abc",
+    "tail_midi",
     "tidy",
     "tokenizer_of",
     "transcribe",

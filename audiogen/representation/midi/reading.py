@@ -1,12 +1,13 @@
 """A MIDI file -> Tune, whatever state the file is in.
 
-mido reads (pure Python: a damaged file can only raise). symusic 0.5.9 is 50 times faster, but of 20 000
+mido's messages, read in pure Python: a damaged file can only raise. symusic 0.5.9 is 50 times faster, but of 20 000
 damaged files 18 crashed the whole process (0.6.0: none), and it keeps no channels.
 
 What is decided about difficult files:
 
-- Not a Standard MIDI File, cut short, format 2, no note, over 16 MiB, over 2 million events, over 200 000
-  quarter notes long: `InputError`.
+- Not a Standard MIDI File, cut short, of format 2 with several tracks, no note, over 16 MiB, over 2 million events,
+  over 200 000 quarter notes long: `InputError`.
+- What players overlook (see `audiogen.representation.midi.parsing`): read, with a warning.
 - SMPTE timing: the ticks are real time; the Tune has them at one steady tempo.
 - A tempo of 0 and a meter of 0/x or beyond 64ths: that change is ignored.
 - A note without length (also one whose "off" comes before its "on" on one tick, as some writers' grace notes
@@ -17,9 +18,6 @@ What is decided about difficult files:
 
 from __future__ import annotations
 
-import importlib
-import io
-import struct
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
@@ -30,22 +28,31 @@ import numpy as np
 
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
+from audiogen.representation.midi.channel_state import (
+    ALL_CHANNELS,
+    CHANNEL_PRESSURE,
+    KEY_PRESSURE,
+    MASTER_VOLUME,
+    PITCH_BEND,
+    SUSTAIN,
+)
+from audiogen.representation.midi.parsing import Parsed, parse
 from audiogen.representation.midi.tune import (
     DEFAULT_METER,
     DEFAULT_TEMPO,
     NOTE,
     Part,
     Tune,
+    in_order,
     latest,
     tidy,
     tidy_pedals,
 )
 
-MAX_BYTES = 16 * 2**20  # the events are counted when they are in memory, where each takes 500 bytes, and here 3
-MAX_EVENTS = 2_200_000
+MAX_BYTES = 16 * 2**20
 MAX_QUARTERS = 200_000
 DRUM_CHANNEL = 9
-SUSTAIN = 64
+MASTER_VOLUME_HEAD = (0x7F, 0x7F, 4, 1)
 
 
 def read_midi(path: Path) -> Tune:
@@ -54,11 +61,15 @@ def read_midi(path: Path) -> Tune:
     Raises:
         InputError: it is unreadable, damaged, too large, or holds no note.
     """
-    return tune_of(open_midi(path), path)
+    parsed = open_midi(path)
+    if parsed.faults:
+        text = f"{path}: it does not follow the MIDI file standard: {'; '.join(parsed.faults)}"
+        warnings.warn(text, AudioWarning, stacklevel=2)
+    return tune_of(parsed.midi, path)
 
 
-def open_midi(path: Path) -> Any:
-    """The file's events as a `mido.MidiFile`, with ``ticks_per_beat`` as stored (negative for SMPTE timing).
+def open_midi(path: Path) -> Parsed:
+    """The file's events.
 
     Raises:
         InputError: as `read_midi`, the absence of notes aside.
@@ -70,37 +81,7 @@ def open_midi(path: Path) -> Any:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"it cannot be read ({error.strerror})", "name an existing MIDI file") from error
-    return parse_midi(data, path)
-
-
-def parse_midi(data: bytes, subject: object) -> Any:
-    """As `open_midi`, of a file's content; ``subject`` is what an error names."""
-    mido = import_mido()
-    if data[:4] == b"RIFF" and data[8:12] == b"RMID":
-        data = data[20:]
-    if data[:4] != b"MThd" or len(data) < 14:
-        raise InputError(subject, "it is not a Standard MIDI File", "export it as .mid again")
-    if struct.unpack(">h", data[8:10])[0] == 2:
-        raise InputError(subject, "its tracks are independent patterns (format 2)", "save it as format 0 or 1")
-    try:
-        midi = mido.MidiFile(file=io.BytesIO(data), clip=True)
-    except Exception as error:  # mido lets out whatever the bytes provoke
-        cause = "cut short" if isinstance(error, EOFError) else f"damaged ({type(error).__name__}: {error})"
-        raise InputError(subject, f"the file is {cause}", "export it again") from error
-    if midi.ticks_per_beat == 0:
-        raise InputError(subject, "its header says 0 ticks a quarter note", "export it again")
-    events = sum(len(track) for track in midi.tracks)
-    if events > MAX_EVENTS:
-        raise InputError(subject, f"{events} events are too many", f"cut it below {MAX_EVENTS}")
-    return midi
-
-
-def import_mido() -> Any:
-    """The MIDI library, or an `InputError` that says how to get it."""
-    try:
-        return importlib.import_module("mido")
-    except ImportError as error:
-        raise InputError("MIDI", "the MIDI libraries are missing", "install audiogen again") from error
+    return parse(data, path)
 
 
 def tune_of(midi: Any, subject: object) -> Tune:
@@ -127,7 +108,32 @@ def tune_of(midi: Any, subject: object) -> Tune:
         tempos=latest(np.array(tempos, np.int64)),
         meters=meters[~(repeated & _on_bar_lines(meters, resolution))],
         pedals=tidy_pedals(scan.pedals(parts, int(notes["end"].max()))),
+        controllers=in_order(np.array(scan.controllers, np.int64).reshape(-1, 4)),
     )
+
+
+def controller_of(message: Any) -> tuple[int, int, int] | None:
+    """(channel, controller, value) of a message that sets one, as in ``Tune.controllers``."""
+    kind = message.type
+    if kind == "control_change":
+        return message.channel, message.control, message.value
+    if kind == "pitchwheel":
+        return message.channel, PITCH_BEND, message.pitch
+    if kind == "aftertouch":
+        return message.channel, CHANNEL_PRESSURE, message.value
+    if kind == "polytouch":
+        return message.channel, KEY_PRESSURE + message.note, message.value
+    if kind == "sysex" and len(message.data) == 6 and tuple(message.data[:4]) == MASTER_VOLUME_HEAD:
+        return ALL_CHANNELS, MASTER_VOLUME, message.data[4] + 128 * message.data[5]
+    return None
+
+
+def decoded(text: str) -> str:
+    """The text of a file in which mido has taken each byte for a character: UTF-8 where it is that, else Latin-1."""
+    try:
+        return text.encode("latin1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def _resolution(division: int) -> tuple[int, int]:
@@ -162,6 +168,7 @@ class _Scan:
         self.names: dict[int, str] = {}
         self.tempos: list[tuple[int, int]] = []
         self.meters: list[tuple[int, int, int]] = []
+        self.controllers: list[tuple[int, int, int, int]] = []  # tick, channel, controller, value
         self.endless = 0
 
     def read(self, index: int, track: Iterable[Any]) -> None:
@@ -194,8 +201,10 @@ class _Scan:
 
     def _other(self, index: int, tick: int, message: Any) -> None:
         kind = message.type
-        if kind == "control_change" and message.control == SUSTAIN:
-            self.presses[message.channel].append((tick, message.value))
+        if (change := controller_of(message)) is not None:
+            self.controllers.append((tick, *change))
+            if change[1] == SUSTAIN:
+                self.presses[message.channel].append((tick, message.value))
         elif kind == "program_change":
             self.programs[index, message.channel].append((tick, message.program))
         elif kind == "set_tempo" and message.tempo > 0:
@@ -203,7 +212,7 @@ class _Scan:
         elif kind == "time_signature" and message.numerator > 0 and message.denominator <= 64:
             self.meters.append((tick, message.numerator, message.denominator))
         elif kind == "track_name":
-            self.names.setdefault(index, message.name.strip())
+            self.names.setdefault(index, decoded(message.name).strip())
 
     def collect(self, resolution: int) -> tuple[np.ndarray, tuple[Part, ...]]:
         """``[notes]`` of dtype `NOTE`, untidied, and the parts: one for each track, channel and program in

@@ -16,7 +16,7 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.representation.midi.reading import import_mido
+from audiogen.representation.midi.parsing import import_mido
 from audiogen.representation.midi.tune import Tune
 from audiogen.representation.midi.writing import to_mido
 

@@ -52,6 +52,9 @@ class Tune:
         meters: ``[changes, 3]`` of (tick, numerator, denominator), rising ticks, the first at 0. Each begins
             a bar.
         pedals: ``[presses, 3]`` of (start, end, part): the sustain pedal is down.
+        controllers: ``[changes, 4]`` of (tick, channel, controller, value), rising ticks: what the file that the tune
+            comes from sets its channels to, as `audiogen.representation.midi.channel_state` numbers it. It is played
+            and written for the parts of that channel; tokens do not hold it.
     """
 
     notes: np.ndarray
@@ -60,6 +63,7 @@ class Tune:
     tempos: np.ndarray = field(default_factory=lambda: np.array([[0, DEFAULT_TEMPO]]))
     meters: np.ndarray = field(default_factory=lambda: np.array([[0, *DEFAULT_METER]]))
     pedals: np.ndarray = field(default_factory=lambda: _table(3))
+    controllers: np.ndarray = field(default_factory=lambda: _table(4))
 
     @cached_property
     def end(self) -> int:
@@ -125,6 +129,7 @@ class Tune:
             tempos=latest(tempos),
             meters=latest(meters),
             pedals=tidy_pedals(pedals),
+            controllers=_at_ticks(self.controllers, scaled(self.controllers[:, 0])),
         )
 
     def transposed(self, semitones: int) -> Tune:
@@ -163,26 +168,34 @@ class Tune:
         notes["end"] = np.maximum(notes["end"], notes["start"] + 1)
         pedals[:, :2] = plain.ticks_at(self.seconds_at(pedals[:, :2]))
         meters[:, 0] = plain.ticks_at(self.seconds_at(meters[:, 0]))
-        return replace(plain, notes=tidy(notes), meters=latest(meters), pedals=tidy_pedals(pedals))
+        controllers = _at_ticks(self.controllers, plain.ticks_at(self.seconds_at(self.controllers[:, 0])))
+        return replace(
+            plain, notes=tidy(notes), meters=latest(meters), pedals=tidy_pedals(pedals), controllers=controllers
+        )
 
     def shifted(self, ticks: int) -> Tune:
         """The same music later, or earlier by as much as lies before its first note.
 
-        The tempo and the meter that hold where the shifted tune begins are set at tick 0.
+        The tempo, the meter and the controllers that hold where the shifted tune begins are set at tick 0.
         """
         notes, pedals = self.notes.copy(), self.pedals.copy()
         notes["start"] += ticks
         notes["end"] += ticks
         pedals[:, :2] += ticks
         return replace(
-            self, notes=notes, pedals=pedals, tempos=_moved(self.tempos, ticks), meters=_moved(self.meters, ticks)
+            self,
+            notes=notes,
+            pedals=pedals,
+            tempos=_moved(self.tempos, ticks),
+            meters=_moved(self.meters, ticks),
+            controllers=_at_ticks(self.controllers, np.maximum(self.controllers[:, 0] + ticks, 0)),
         )
 
     def between(self, start: int, stop: int) -> Tune:
         """The notes that begin within ``start`` (inclusive) to ``stop`` (exclusive), at their own ticks, cut
         at ``stop``.
 
-        Tempos and meters are kept as they are.
+        Tempos, meters and controllers are kept as they are.
         """
         notes = self.notes[(self.notes["start"] >= start) & (self.notes["start"] < stop)].copy()
         notes["end"] = np.minimum(notes["end"], stop)
@@ -232,6 +245,15 @@ def latest(changes: np.ndarray) -> np.ndarray:
     return changes[np.append(np.diff(changes[:, 0]) > 0, True)]
 
 
+def in_order(changes: np.ndarray) -> np.ndarray:
+    """Changes in order of ticks (first column); those of one tick keep theirs."""
+    return changes[np.argsort(changes[:, 0], kind="stable")]
+
+
+def _at_ticks(changes: np.ndarray, ticks: np.ndarray) -> np.ndarray:
+    return np.column_stack([ticks, changes[:, 1:]])
+
+
 def _moved(changes: np.ndarray, ticks: int) -> np.ndarray:
     moved = changes.copy()
     moved[:, 0] = np.maximum(moved[:, 0] + ticks, 0)
@@ -240,18 +262,24 @@ def _moved(changes: np.ndarray, ticks: int) -> np.ndarray:
 
 
 def joined(prompt: Tune, tail: Tune) -> Tune:
-    """A prompt and what follows it as one tune.
+    """A prompt and what follows it as one tune. What the prompt sets after its last note is left out.
 
     Args:
         tail: as `Tokenizer.tail` gives it: on the prompt's resolution, all after its end, with its parts first.
     """
+    pedals = prompt.pedals[prompt.pedals[:, 0] < prompt.end].copy()
+    pedals[:, 1] = np.minimum(pedals[:, 1], prompt.end)
+    tempos, meters, controllers = (
+        changes[changes[:, 0] <= prompt.end] for changes in (prompt.tempos, prompt.meters, prompt.controllers)
+    )
     return Tune(
         np.concatenate([prompt.notes, tail.notes]),
         tail.parts,
         prompt.ticks_per_quarter,
-        np.concatenate([prompt.tempos, tail.tempos[1:]]),
-        np.concatenate([prompt.meters, tail.meters[1:]]),
-        np.concatenate([prompt.pedals, tail.pedals]),
+        np.concatenate([tempos, tail.tempos[1:]]),
+        np.concatenate([meters, tail.meters[1:]]),
+        np.concatenate([pedals, tail.pedals]),
+        in_order(np.concatenate([controllers, tail.controllers])),
     )
 
 

@@ -1,0 +1,306 @@
+"""The bytes of a Standard MIDI File -> its events as mido's messages, also where mido's own reader gives up.
+
+Players open files with a wrong number of tracks, wrong track lengths, unknown chunks or impossible key signatures; so
+does this module, and lists what is wrong. Events that mido has no message for are kept as their bytes, and are saved
+as those.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+from audiogen.errors import InputError
+
+MAX_EVENTS = 2_200_000  # each takes 500 bytes in memory
+MAX_TRACKS = 65_535  # what the header can say
+MIN_EVENT_BYTES = 2
+MAX_LEADING_BYTES = 4096  # of a wrapper in front of the header
+END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
+FIRST_BINARY_META = 0x20  # those below are text, but for the sequence number 0
+DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
+SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+
+Event = tuple[int, int, int, int, int]
+"""Ticks since the last event, status, meta type (or -1), and where its data begin and end."""
+
+
+class Parsed(NamedTuple):
+    """A file's content.
+
+    Args:
+        midi: `mido.MidiFile`, with ``ticks_per_beat`` as stored (negative for SMPTE timing).
+        chunks: those of unknown types, as they are.
+        faults: what is wrong with the file, in half sentences.
+    """
+
+    midi: Any
+    chunks: bytes
+    faults: tuple[str, ...]
+
+
+class _DamagedError(Exception):
+    """An event that cannot be one."""
+
+
+def import_mido() -> Any:
+    """The MIDI library, or an `InputError` that says how to get it."""
+    try:
+        return importlib.import_module("mido")
+    except ImportError as error:
+        raise InputError("MIDI", "the MIDI libraries are missing", "install audiogen again") from error
+
+
+def parse(data: bytes, subject: object) -> Parsed:
+    """Read a file's content.
+
+    Args:
+        data: of the file, also wrapped in RIFF.
+        subject: what an error names.
+
+    Raises:
+        InputError: it is no MIDI file, cut short, damaged beyond the faults that players overlook, of format 2 with
+            several tracks, or has more than `MAX_EVENTS` events. Memory is not spent before they are counted.
+    """
+    mido = import_mido()
+    faults: list[str] = []
+    data = _unwrapped(data, faults)
+    if data[:4] != b"MThd" or len(data) < 14:
+        raise InputError(subject, "it is not a Standard MIDI File", "export it as .mid again")
+    length, form, announced, division = struct.unpack(">IHHh", data[4:14])
+    if division == 0:
+        raise InputError(subject, "its header says 0 ticks a quarter note", "export it again")
+    bodies, chunks = _chunks(data, 8 + max(length, 6), subject, faults)
+    if announced and not bodies:
+        raise InputError(subject, "the file is cut short", "export it again")
+    if announced != len(bodies):
+        faults.append(f"its header announces {announced} tracks and it has {len(bodies)}")
+    if form == 2 and len(bodies) > 1:
+        raise InputError(subject, "its tracks are independent patterns (format 2)", "save it as format 0 or 1")
+    _require_few_events(data, bodies, subject)
+    midi = mido.MidiFile(type=_form(form, len(bodies), faults), ticks_per_beat=division)
+    for number, body in enumerate(bodies, 1):
+        midi.tracks.append(_track(body, number, subject, faults))
+    return Parsed(midi, chunks, tuple(faults))
+
+
+class _Body(NamedTuple):
+    """Of one track's chunk.
+
+    Args:
+        data: from its first event to where it must end at the latest.
+        declared: its length by its header.
+        trusted: whether that length can be right: a chunk or the end of the file follows.
+        cut: whether that length leads beyond the end of the file.
+    """
+
+    data: bytes
+    declared: int
+    trusted: bool
+    cut: bool
+
+
+def _unwrapped(data: bytes, faults: list[str]) -> bytes:
+    """The file from its ``MThd`` on."""
+    riff = data[:4] == b"RIFF" and data[8:12] == b"RMID"
+    start = data.find(b"MThd") if riff else data.find(b"MThd", 0, MAX_LEADING_BYTES)
+    if start < 0 or (start == 0 and not riff):
+        return data
+    if not riff:
+        faults.append(f"{start} bytes stand before its header")
+        return data[start:]
+    size = int.from_bytes(data[start - 4 : start], "little")
+    if start > 20 or len(data) - start - size > 1:
+        faults.append("of its RIFF chunks, only the MIDI data are read")
+    return data[start : start + size] if 14 <= size <= len(data) - start else data[start:]
+
+
+def _chunks(data: bytes, place: int, subject: object, faults: list[str]) -> tuple[list[_Body], bytes]:
+    """The tracks, and the chunks of unknown types."""
+    bodies: list[_Body] = []
+    others: list[bytes] = []
+    stray = 0
+    while place + 8 <= len(data):
+        start, end = place + 8, place + 8 + int.from_bytes(data[place + 4 : place + 8], "big")
+        following = data.find(b"MTrk", start)
+        if data[place : place + 4] == b"MTrk":
+            trusted = _is_boundary(data, end)
+            stop = end if trusted else following if following >= 0 else len(data)
+            bodies.append(_Body(data[start:stop], end - start, trusted, end > len(data)))
+            if len(bodies) > MAX_TRACKS:
+                raise InputError(subject, f"more than {MAX_TRACKS} tracks are too many", "cut it")
+        elif _is_tag(data[place : place + 4]) and end <= len(data):
+            others.append(data[place:end])
+            stop = end
+        else:
+            stop = data.find(b"MTrk", place)
+            stop = stop if stop >= 0 else len(data)
+            stray += stop - place
+        place = stop
+    stray += max(len(data) - place, 0) if bodies else 0
+    if stray:
+        faults.append(f"{stray} bytes outside its tracks are left out")
+    if others:
+        names = ", ".join(sorted({chunk[:4].decode("ascii").strip() for chunk in others}))
+        faults.append(f"it has chunks of unknown types ({names}), which are kept in MIDI output only")
+    return bodies, b"".join(others)
+
+
+def _is_boundary(data: bytes, place: int) -> bool:
+    """Whether a chunk can end at ``place``: another one, which ends in time, or the end of the file is there."""
+    size = int.from_bytes(data[place + 4 : place + 8], "big")
+    known = data[place : place + 4] == b"MTrk"
+    return place == len(data) or known or (_is_tag(data[place : place + 4]) and place + 8 + size <= len(data))
+
+
+def _is_tag(tag: bytes) -> bool:
+    return len(tag) == 4 and all(48 <= byte < 123 or byte in b" _-" for byte in tag)
+
+
+def _form(form: int, tracks: int, faults: list[str]) -> int:
+    """The format that the file is saved in: 0 or 1."""
+    if form == 1 or (form == 0 and tracks == 1):
+        return form
+    if tracks:
+        faults.append(f"its header says format {form} for {tracks} tracks")
+    return 1
+
+
+def _require_few_events(data: bytes, bodies: list[_Body], subject: object) -> None:
+    """Raise an `InputError` where there are more events than memory is meant for, before any is kept."""
+    if len(data) < MIN_EVENT_BYTES * MAX_EVENTS:
+        return
+    count = 0
+    for body in bodies:
+        try:
+            for _ in _events(body.data):
+                count += 1
+                if count > MAX_EVENTS:
+                    raise InputError(subject, f"more than {MAX_EVENTS} events are too many", "cut it into pieces")
+        except (IndexError, _DamagedError):
+            continue  # of this, the reading itself speaks
+
+
+def _events(data: bytes) -> Iterator[Event]:
+    """One track's events up to its end.
+
+    Raises:
+        IndexError: the data end within an event.
+        _DamagedError: an event cannot be one.
+    """
+    place, running, length = 0, 0, len(data)
+    while place < length:
+        byte = data[place]
+        delta, place = byte & 0x7F, place + 1
+        if byte & 0x80:
+            delta, place = _number(data, place - 1)
+        status = data[place]
+        if status < 0x80:
+            if not running:
+                raise _DamagedError("data without a status")
+            status, first = running, place
+        else:
+            first = place + 1
+        kind = -1
+        if status < 0xF0:
+            running = status
+            place = first + DATA_BYTES[status & 0xF0]
+        elif status == 0xFF:
+            kind = data[first]
+            size, first = _number(data, first + 1)
+            place = first + size
+        elif status in (0xF0, 0xF7):
+            size, first = _number(data, first)
+            place = first + size
+        else:
+            place = first + SYSTEM_DATA_BYTES.get(status, 0)
+        if place > length:
+            raise IndexError
+        yield delta, status, kind, first, place
+        if kind == END_OF_TRACK:
+            return
+
+
+def _number(data: bytes, place: int) -> tuple[int, int]:
+    """A number of variable length, and the place behind it."""
+    value = 0
+    for index in range(place, place + 5):
+        byte = data[index]
+        value = value << 7 | byte & 0x7F
+        if byte < 0x80:
+            return value, index + 1
+    raise _DamagedError("a number of more than five bytes")
+
+
+def _track(body: _Body, number: int, subject: object, faults: list[str]) -> Any:
+    """One track's messages; faults that players overlook are added to ``faults``."""
+    track = import_mido().MidiTrack()
+    reached, ended, whole, odd = 0, False, True, 0
+    try:
+        for delta, status, kind, first, last in _events(body.data):
+            message, known = _message(delta, status, kind, body.data[first:last])
+            track.append(message)
+            odd += not known
+            reached, ended = last, kind == END_OF_TRACK
+    except IndexError:
+        whole = False
+    except _DamagedError as error:
+        raise InputError(subject, f"track {number} is damaged ({error})", "export it again") from error
+    if not ended and (body.cut or (not whole and not body.trusted)):
+        raise InputError(subject, "the file is cut short", "export it again")
+    if not ended:
+        faults.append(f"track {number} " + ("lacks its end" if whole else "ends within an event, which is left out"))
+    elif reached != body.declared:
+        faults.append(f"the length of track {number} is wrong")
+    if ended and reached < len(body.data):
+        faults.append(f"{len(body.data) - reached} bytes behind the end of track {number} are left out")
+    if odd:
+        faults.append(f"track {number} has {odd} malformed events, which are kept as they are")
+    return track
+
+
+def _message(delta: int, status: int, kind: int, data: bytes) -> tuple[Any, bool]:
+    """A message, and whether it is one of the standard's."""
+    mido = import_mido()
+    if status < 0xF0:
+        values = [byte if byte < 127 else 127 for byte in data]
+        return mido.Message.from_bytes([status, *values], time=delta), True
+    if status == 0xFF:
+        return _meta(delta, kind, data)
+    if status == 0xF0 and data[-1:] == b"\xf7" and max(data[:-1], default=0) < 0x80:
+        return mido.Message("sysex", data=data[:-1], time=delta), True
+    size = _variable(len(data)) if status in (0xF0, 0xF7) else b""
+    return _verbatim()(0, bytes([status]) + size + data, delta), status in (0xF0, 0xF7)
+
+
+def _meta(delta: int, kind: int, data: bytes) -> tuple[Any, bool]:
+    mido = import_mido()
+    plain = mido.UnknownMetaMessage(kind, data, delta)
+    try:
+        message = mido.midifiles.meta.build_meta_message(kind, list(data), delta)
+        binary = kind == 0 or kind >= FIRST_BINARY_META
+        lossless = kind in (SET_TEMPO, TIME_SIGNATURE) or not binary or message.bytes() == plain.bytes()
+    except Exception:  # mido lets out whatever the bytes provoke
+        return plain, False
+    return (message if lossless else plain), True
+
+
+@cache
+def _verbatim() -> Any:
+    class Verbatim(import_mido().UnknownMetaMessage):  # type: ignore[misc]
+        """An event that mido has no message for; it is saved as its bytes, from the status on."""
+
+        def bytes(self) -> list[int]:
+            return list(self.data)
+
+    return Verbatim
+
+
+def _variable(value: int) -> bytes:
+    groups = [value & 0x7F]
+    while value := value >> 7:
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))
