@@ -13,10 +13,9 @@ UNITY = 1 << 30  # a gain of 1: gains are integers, whose running sums are exact
 class LookaheadLimiter:
     """Keeps samples that arrive in blocks within a ceiling, all channels by one gain.
 
-    The gain is the least that is needed within `HOLD_SECONDS` either side, averaged over as long either side (Giannoulis,
-    Massberg & Reiss 2012, J. Audio Eng. Soc. 60(6)): it is continuous, and full where the peak is. It is 1, to the bit,
-    more than twice `HOLD_SECONDS` from what exceeds the ceiling. The output lags as long behind; the sizes of the
-    blocks change no sample of it.
+    The gain is the least that is needed within `HOLD_SECONDS` either side, averaged over as long either side: it is
+    continuous, and full where the peak is. It is 1, to the bit, more than twice `HOLD_SECONDS` from what exceeds the
+    ceiling. The output lags as long behind; the sizes of the blocks change no sample of it.
 
     Args:
         ceiling: largest magnitude that is let through, at least 0.
