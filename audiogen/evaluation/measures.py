@@ -87,11 +87,12 @@ class RunningMeasures:
     Args:
         prompt: what is continued.
         held_out: what truly came next, if it is known.
+        judge: of texture and repetitions; None for `Judge` of the two.
     """
 
-    def __init__(self, prompt: Recording, held_out: Recording | None = None) -> None:
+    def __init__(self, prompt: Recording, held_out: Recording | None = None, judge: Judge | None = None) -> None:
         self.prompt, self.held_out = prompt, held_out
-        self.judge = Judge(prompt, held_out)
+        self.judge = judge or Judge(prompt, held_out)
         self._track = Track(prompt.sample_rate, prompt.channels)
         self._ends = _Ends(prompt.channels, round(EXCERPT * prompt.sample_rate))
 

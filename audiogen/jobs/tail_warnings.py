@@ -13,6 +13,7 @@ from audiogen.jobs.request import Request
 from audiogen.jobs.scorecard import flatten
 
 MOST_WARNINGS = 3  # a tail
+SHORTEST = 1.0  # seconds of a tail that enough can be said of
 TEXTURE = 1.5  # times the distance between real stretches
 SHARE = 0.1  # of half seconds that repeat something
 TONES, TONAL = 5.0, -3.0  # dB beyond the segments' range; dB of tones over the rest from which they matter
@@ -38,6 +39,8 @@ def tail_warnings(measures: Mapping[str, Any], request: Request, morphs: bool = 
         morphs: whether the tail was to become another texture.
     """
     flat = flatten(measures)
+    if flat.get("seconds", SHORTEST) < SHORTEST:
+        return []
     asked = {
         "level": request.level != 0,
         "brightness": request.brightness != 0,

@@ -169,6 +169,8 @@ def test_the_limits_of_the_other_measures() -> None:
     assert "a click at the join: 7 times" in lines(join=usual | {"click": 7.0, "flux": 2.1})[0]
     step = {"level_step_db": -3.1, "level_step_percentile": 100}
     assert "the level steps by -3.1 dB where the loop starts over" in lines(loop_seam=usual | step)[0]
+    assert lines(seconds=1.0, copying={"share": 0.5}) != []
+    assert lines(seconds=0.99, copying={"share": 0.5}) == []
     assert lines(join=None, segments=None, texture=None, dips=None, copying=None, looping=None) == []
 
 
