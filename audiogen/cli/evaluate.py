@@ -35,6 +35,9 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     require_input(output, reference, prompt)
     if folder is not None and folder.is_file():
         raise InputError(folder, "it is a file", "name a folder for the report")
+    for other, name in ((reference, "the reference"), (prompt, "the prompt")):
+        if other is not None and output.samefile(other):
+            raise InputError(output, f"it is {name} too", "name the continuation and real audio, two files")
     if folder is not None:
         refuse_to_overwrite(*(folder / name for name in WRITTEN), force=force)
 
@@ -67,7 +70,8 @@ def lines(found: Evaluation) -> Iterator[str]:
     """The evaluation for a terminal: the candidates side by side, the other measures, the verdicts."""
     from audiogen.jobs.scorecard import scorecard
 
-    yield "\ntexture distance (1.00: as close as another real stretch), copied and looped shares\n"
+    unit = "as close as another real stretch" if found.mismatch is None else "as close as another stretch of REFERENCE"
+    yield f"\ntexture distance (1.00: {unit}), copied and looped shares\n"
     yield from side_by_side(found)
     yield ""
     others = scorecard({name: value for name, value in found.measures.items() if name not in TABLED})

@@ -14,6 +14,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.evaluation.spectra import FAINTEST, decibels, frame_size, spectra, third_octaves
 from audiogen.evaluation.stereo import band_covariance, covariance
+from audiogen.evaluation.tonality import line_energy, tonal_to_noise
 
 SILENT = 1e-8  # mean square of a silent frame: -80 dBFS
 STILL = 0.1  # dB, RMS over bands: a frame that changes less than this stands still
@@ -36,6 +37,8 @@ class _Second:
     silent: int
     still: int
     clipped: int
+    tenths: np.ndarray  # mean square of each whole tenth of it
+    lines: tuple[float, float]  # energy of spectral lines, and of the rest
     covariance: np.ndarray  # [channels, channels]
     band_covariance: np.ndarray  # [bands, channels, channels]
 
@@ -85,6 +88,7 @@ class Track:
     def _measure(self, samples: np.ndarray) -> _Second:
         clipped = int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         energy, between = float(np.mean(samples.astype(np.float64) ** 2)), covariance(samples)
+        tenths, lines = _tenths(samples, self.sample_rate), line_energy(samples, self.sample_rate)
         if samples.shape[1] < self.size:
             samples = np.pad(samples, ((0, 0), (0, self.size - samples.shape[1])))
         spectrum = spectra(samples, self.size, self.size // 2)
@@ -106,9 +110,18 @@ class Track:
             silent=int(np.count_nonzero(power.sum(axis=1) < SILENT)),
             still=int(np.count_nonzero(change < STILL)),
             clipped=clipped,
+            tenths=tenths,
+            lines=lines,
             covariance=between,
             band_covariance=band_covariance(spectrum, self._bands) if self.channels > 1 else np.zeros((0, 1, 1)),
         )
+
+
+def _tenths(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Mean square of each whole tenth of a second."""
+    size = max(rate // 10, 1)
+    whole = samples[:, : samples.shape[1] // size * size].reshape(len(samples), -1, size)
+    return np.square(whole, dtype=np.float64).mean(axis=(0, 2))
 
 
 @dataclass(frozen=True)
@@ -123,6 +136,7 @@ class Stretch:
         silent: share of frames below -80 dBFS.
         still: share of frames that change by less than 0.1 dB.
         clipped: share of samples at full scale.
+        tonality: dB of its spectral lines over the rest; NaN for silence.
     """
 
     level: float
@@ -132,6 +146,7 @@ class Stretch:
     silent: float
     still: float
     clipped: float
+    tonality: float
 
 
 def stretch(seconds: list[_Second], channels: int) -> Stretch:
@@ -149,6 +164,7 @@ def stretch(seconds: list[_Second], channels: int) -> Stretch:
         silent=sum(s.silent for s in seconds) / frames,
         still=sum(s.still for s in seconds) / frames,
         clipped=sum(s.clipped for s in seconds) / (channels * weights.sum()),
+        tonality=tonal_to_noise(*(sum(s.lines[k] for s in seconds) for k in (0, 1))),
     )
 
 

@@ -20,25 +20,36 @@ class Judge:
     Args:
         prompt: what was continued.
         held_out: what truly came next; None holds the texture against the prompt itself.
+        alone: whether distances are measured in those within ``held_out``, not in its distance from the prompt: right
+            where the two have nothing to do with one another.
+        nyquist: Hz, up to which textures are compared; None is half the sample rate.
     """
 
-    def __init__(self, prompt: Recording, held_out: Recording | None = None) -> None:
-        self.prompt, self.held_out = prompt, held_out
+    def __init__(
+        self,
+        prompt: Recording,
+        held_out: Recording | None = None,
+        alone: bool = False,
+        nyquist: float | None = None,
+    ) -> None:
+        self.prompt, self.held_out, self.alone, self.nyquist = prompt, held_out, alone, nyquist
 
     @cached_property
     def reference(self) -> TextureReference:
         """The real texture and its floor."""
-        return TextureReference(*self._real)
+        return TextureReference(*self._real, self.nyquist)
 
     @cached_property
     def other_reference(self) -> ScatteringReference:
         """The same by scattering moments."""
-        return ScatteringReference(*self._real)
+        return ScatteringReference(*self._real, self.nyquist)
 
     @property
     def _real(self) -> tuple[Recording, Recording | None]:
         recent = end_of(self.prompt, TEXTURE)
-        return (recent, None) if self.held_out is None else (self.held_out, recent)
+        if self.held_out is None:
+            return recent, None
+        return self.held_out, None if self.alone else recent
 
     @cached_property
     def detector(self) -> RepetitionDetector:

@@ -16,6 +16,7 @@ from audiogen.evaluation.copying import Matches
 from audiogen.evaluation.drift import Track, covariances, drift, stretch
 from audiogen.evaluation.join import CONTEXT, seam
 from audiogen.evaluation.judge import TEXTURE, Judge, end_of
+from audiogen.evaluation.segments import dips, segment_ranges
 from audiogen.evaluation.stereo import stereo_difference, stereo_measures
 
 EXCERPT = 30.0  # seconds at either end of the tail in which texture and repetitions are judged
@@ -40,9 +41,10 @@ def measure_continuation(
         loop: measure also how the end of ``tail`` meets its very beginning.
 
     Returns:
-        ``seconds``; ``join`` (and ``loop_seam``): see `join.Seam`; ``level``; ``drift``: see `drift.drift`,
-        against the prompt's last minute; ``stereo``; ``clipping`` and ``silence`` shares; ``copying`` and
-        ``looping``; see `copying`; ``texture``: see `texture`, against ``held_out`` or else the prompt.
+        ``seconds``; ``join`` (and ``loop_seam``): see `join.Seam`; ``level``; ``dips`` and ``segments``: see
+        `segments`; ``drift``: see `drift.drift`, against the prompt's last minute; ``stereo``; ``clipping`` and
+        ``silence`` shares; ``copying`` and ``looping``; see `copying`; ``texture``: see `texture`, against
+        ``held_out`` or else the prompt.
         JSON-ready: what cannot be said (of less than half a second, say) is None.
 
     Raises:
@@ -85,11 +87,12 @@ class RunningMeasures:
     Args:
         prompt: what is continued.
         held_out: what truly came next, if it is known.
+        judge: of texture and repetitions; None for `Judge` of the two.
     """
 
-    def __init__(self, prompt: Recording, held_out: Recording | None = None) -> None:
+    def __init__(self, prompt: Recording, held_out: Recording | None = None, judge: Judge | None = None) -> None:
         self.prompt, self.held_out = prompt, held_out
-        self.judge = Judge(prompt, held_out)
+        self.judge = judge or Judge(prompt, held_out)
         self._track = Track(prompt.sample_rate, prompt.channels)
         self._ends = _Ends(prompt.channels, round(EXCERPT * prompt.sample_rate))
 
@@ -128,7 +131,9 @@ class RunningMeasures:
                 "prompt_end_db": close.level,
                 "difference_db": whole.level - close.level,
             },
+            "dips": dips(self._track, past),
             "drift": drift(self._track, past),
+            "segments": segment_ranges(self._track, past),
             "stereo": {
                 **stereo_measures(*own_stereo),
                 **stereo_difference(*own_stereo, *past_stereo),

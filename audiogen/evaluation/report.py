@@ -79,6 +79,7 @@ class Evaluation:
             repeats, similarity]`` (of a tail above a minute: within its first and last half minute, put
             together).
         repeat: whether the real audio plays the prompt's samples again; None where that cannot be said.
+        mismatch: why the real audio is not the prompt's kind of sound, in words; None where it is, or nobody can say.
     """
 
     measures: dict[str, Any]
@@ -88,6 +89,7 @@ class Evaluation:
     distances: dict[str, Any]
     marks: dict[str, list[list[float]]]
     repeat: WaveformRepeat | None = None
+    mismatch: str | None = None
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -100,6 +102,8 @@ class Evaluation:
 
     def beats(self, baseline: Candidate) -> bool | None:
         """Whether the output is closer to real audio; None if that cannot be said or the baseline repeats."""
+        if self.mismatch is not None:
+            return None
         if self.output.overall is None or baseline.overall is None or self.repeats(baseline):
             return None
         return self.output.overall < baseline.overall
@@ -108,6 +112,8 @@ class Evaluation:
         """One line for each fault of the output and for each baseline, and one that sums up."""
         real = f"real audio: {_percent(self.real.copied)} copied, {_percent(self.real.looped)} looped"
         lines = [f"{fault}; {real}" for fault in self.repeats(self.output)]
+        if self.mismatch is not None:
+            return [*lines, f"says nothing about the baselines: of the real audio, {self.mismatch}"]
         if self.repeat is not None and self.repeat.certain:
             again = f"{self.repeat.seconds:.2f} s later (correlation {self.repeat.correlation:.2f})"
             lines.append(
@@ -136,6 +142,7 @@ class Evaluation:
         return {
             "verdicts": self.verdicts(),
             "real_repeat": asdict(self.repeat) if self.repeat else None,
+            "real_mismatch": self.mismatch,
             "candidates": [candidate.row() for candidate in self.candidates],
             "distances": self.distances,
             "measures": self.measures,
@@ -188,7 +195,7 @@ def evaluate(
         seed: of the baselines.
 
     Raises:
-        InputError: channels differ, nothing is left after the join, or there is no such baseline.
+        InputError: see `sounds.gather`.
     """
     return evaluate_sounds(gather(output, reference, prompt, join_sample, baselines, seed))
 
@@ -213,6 +220,7 @@ def evaluate_sounds(sounds: Sounds) -> Evaluation:
         distances=_distances(excerpt, sounds.real, sounds.source),
         marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
         repeat=None if sounds.held_out is None else waveform_repeat(sounds.held_out, sounds.source),
+        mismatch=sounds.mismatch,
     )
 
 

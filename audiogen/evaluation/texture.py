@@ -80,9 +80,9 @@ class TextureReference:
 
     of: Analysis | None = None  # what is said of a stretch, if not `stretch_statistics`
 
-    def __init__(self, real: Recording, floor_from: Recording | None = None) -> None:
+    def __init__(self, real: Recording, floor_from: Recording | None = None, nyquist: float | None = None) -> None:
         self.audible = audible(real.samples)
-        self.nyquist = real.sample_rate / 2
+        self.nyquist = nyquist or real.sample_rate / 2  # Hz, up to which bands are compared
         self.real = self.analysed(real)
         other = None if floor_from is None else without(floor_from, real)
         self.other = None if other is None else self.analysed(other)
@@ -116,6 +116,33 @@ class TextureReference:
         ratios = {name: found[name] / floor[name] for name in found}
         overall = float(np.exp(np.mean(np.log(list(ratios.values())))))
         return TextureDistance(ratios, overall, found, floor, frames / FRAME_RATE)
+
+    def relation(self) -> dict[str, float]:
+        """Class -> distance between the real recording and the other one, over the mean of that within each of the two.
+
+        About 1 where both are one kind of sound, of which one has no more to do with itself than with the other (the
+        energy statistic of Székely & Rizzo 2013, J. Stat. Plan. Inference 143:1249, as a ratio). Empty without another,
+        or where either is too short for three stretches.
+        """
+        if self.other is None:
+            return {}
+        bands = self.bands(self.nyquist)
+        frames = min(self.real.shape[-1], self.other.shape[-1]) // 3
+        if frames < SHORTEST * FRAME_RATE:
+            return {}
+        spread = scatter(self.other[:, :bands], frames, of=self.of)
+        channels = np.arange(max(len(self.real), len(self.other)))
+
+        def scaled(envelope: np.ndarray) -> Statistics:
+            found = statistics(envelope[channels % len(envelope), :bands], frames, of=self.of)
+            return {name: values / spread[name][channels % len(spread[name])] for name, values in found.items()}
+
+        def within(recording: Statistics) -> dict[str, float]:
+            return _median({name: _apart(table) for name, table in pairwise(recording, recording).items()})
+
+        real, other = scaled(self.real), scaled(self.other)
+        between, first, second = _median(pairwise(real, other)), within(real), within(other)
+        return {name: 2 * between[name] / (first[name] + second[name]) for name in between}
 
 
 class _Yardstick:
@@ -173,6 +200,11 @@ def _typical(distances: dict[str, np.ndarray]) -> dict[str, float]:
     """
     typical = {name: float(np.mean(np.nanmedian(table, axis=1))) for name, table in distances.items()}
     return {name: max(value, SMALLEST) for name, value in typical.items()}
+
+
+def _median(distances: dict[str, np.ndarray]) -> dict[str, float]:
+    """Median over all pairs of stretches, at least what the class resolves."""
+    return {name: max(float(np.nanmedian(table)), SMALLEST) for name, table in distances.items()}
 
 
 def pairwise(judged: Statistics, real: Statistics) -> dict[str, np.ndarray]:

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, Resampler
-from audiogen.generation.guard import LevelGuard, PeakGuard, SpectrumGuard
+from audiogen.generation.guard import LevelGuard, SpectrumGuard
 from audiogen.generation.handles import Gain, Handles, Tilt
 from audiogen.generation.imposition import Imposition
 from audiogen.generation.join import join
+from audiogen.generation.limiter import LookaheadLimiter, peak_of
 from audiogen.generation.mixture import Combination, Mixture
 from audiogen.generation.prediction import Prediction, Predicts
 from audiogen.models.base import FrameModel
@@ -110,11 +111,16 @@ class Continuer:
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
         loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
-        within = PeakGuard(loudest, self.prompt.sample_rate)
-        for block in self.resampled(blocks):
+        # Pieces of a loud recording can add up to more than it has anywhere.
+        limiter = LookaheadLimiter(peak_of(loudest), self.prompt.sample_rate)
+        return limiter(self._held(self.resampled(blocks), guard))
+
+    def _held(self, blocks: Iterable[np.ndarray], guard: LevelGuard) -> Iterator[np.ndarray]:
+        """Principal channels ``[channels, time]`` -> the prompt's channels, at its level and stereo image."""
+        for block in blocks:
             held = guard(block)
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
-            yield within((self.heard.rotation.T @ held).astype(np.float32))
+            yield (self.heard.rotation.T @ held).astype(np.float32)
 
     def _imposed(
         self, blocks: Iterable[np.ndarray], tilt: Tilt, temperature: float, statistics: bool

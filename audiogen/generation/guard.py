@@ -23,7 +23,6 @@ END_SECONDS = 5.0  # of the prompt, whose level is where the tail sets out
 END_MARGIN = 1.0  # dB that the target may lie off the level of the prompt's end
 TRUST_SECONDS = 4.0  # of generated sound that it takes to doubt the level as much as to believe it
 RELATIVE_FLOOR = 1e-6  # of the power, below which a principal channel is left alone
-LIMITER = 0.0015  # seconds around a peak over which it is turned down
 DB = 20 / math.log(10)  # of one unit of a log-mel value
 
 
@@ -109,8 +108,9 @@ class LevelGuard:
         self.weight = keep * self.weight + seconds
         wanted = self._transport(self.covariance / self.weight)
         # Turning up must not make a peak that the source never had.
-        mixed = np.abs(wanted @ block).max()
-        wanted *= min(1.0, max(self.peak, float(np.abs(block).max())) / max(mixed, 1e-20))
+        mixed, most = float(np.abs(wanted @ block).max()), max(self.peak, float(np.abs(block).max()))
+        if mixed > most:
+            wanted *= most / mixed
         glide = (np.arange(block.shape[1]) + 1) / block.shape[1]
         held = self.mixing @ block * (1 - glide) + wanted @ block * glide
         self.mixing = wanted
@@ -123,33 +123,6 @@ class LevelGuard:
         values, vectors = np.linalg.eigh(mixing)
         most = 10 ** (LARGEST_LEVEL / 20)
         return (vectors * values.clip(1 / most, most)) @ vectors.T
-
-
-class PeakGuard:
-    """Keeps samples within the largest that the source has: pieces of a loud recording can add up to more.
-
-    A limiter that looks ahead: the gain is the smallest that is needed nearby, averaged, so that it neither jumps nor
-    lets a sample through.
-
-    Args:
-        samples: ``[channels, time]`` of the source.
-        sample_rate: Hz.
-    """
-
-    def __init__(self, samples: np.ndarray, sample_rate: int) -> None:
-        self.peak = float(np.abs(samples).max(initial=0))
-        self.width = 2 * round(LIMITER * sample_rate / 2) + 1
-
-    def __call__(self, block: np.ndarray) -> np.ndarray:
-        """``[channels, time]`` -> the same, within the peak."""
-        from scipy import ndimage
-
-        loudest = np.abs(block).max(0)
-        if loudest.max(initial=0) <= self.peak:
-            return block
-        needed = np.minimum(1.0, self.peak / np.maximum(loudest, 1e-20))
-        gain = ndimage.uniform_filter1d(ndimage.minimum_filter1d(needed, self.width), self.width)
-        return (block * gain).astype(block.dtype)
 
 
 def _covariance(samples: np.ndarray) -> np.ndarray:

@@ -8,10 +8,10 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.generation.join import cross_fade, extrapolate
+from audiogen.generation.limiter import limit_peaks, peak_of
 
 OVERLAP_SECONDS = 1.5  # over which a tail fades into its own beginning
 FADE_SECONDS = 0.25  # over which a whole file's end takes on what leads into its beginning
-HOLD_SECONDS = 0.005  # before and after a peak that is brought down: longer would be heard as pumping
 
 
 def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sample_rate: int) -> Iterator[np.ndarray]:
@@ -52,7 +52,7 @@ def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sam
     if start is None:
         return
     after = np.concatenate(overhang, axis=1)[:, :overlap]
-    yield limited(faded(after, start), peak_of(after, start), sample_rate)
+    yield limit_peaks(faded(after, start).astype(np.float32), peak_of(after, start), sample_rate)
 
 
 def close_loop(tail: Iterable[np.ndarray], length: int, prompt: Recording) -> Iterator[np.ndarray]:
@@ -90,7 +90,7 @@ def lead_into(prompt: Recording, ending: np.ndarray) -> np.ndarray:
     for channel, beginning in enumerate(prompt.samples[:, : max(round(0.1 * prompt.sample_rate), 256)]):
         backwards = cross_fade(*extrapolate(beginning[::-1], short), led[channel, -short:][::-1])
         led[channel, -short:] = backwards[::-1]
-    return limited(led, peak_of(ending, prompt.samples[:, : length + 1]), prompt.sample_rate)
+    return limit_peaks(led, peak_of(ending, prompt.samples[:, : length + 1]), prompt.sample_rate)
 
 
 def faded(ending: np.ndarray, beginning: np.ndarray) -> np.ndarray:
@@ -106,24 +106,3 @@ def faded(ending: np.ndarray, beginning: np.ndarray) -> np.ndarray:
     correlation = min(max(product / power, 0.0), 1.0) if power > 0 else 0.0
     angle = 0.5 * np.pi * (np.arange(length) + 0.5) / length
     return (np.cos(angle) * ending + np.sin(angle) * beginning) / np.sqrt(1 + correlation * np.sin(2 * angle))
-
-
-def peak_of(*pieces: np.ndarray) -> float:
-    """Of all their samples."""
-    return max((max(float(piece.max()), -float(piece.min())) for piece in pieces if piece.size), default=0.0)
-
-
-def limited(samples: np.ndarray, peak: float, sample_rate: int) -> np.ndarray:
-    """``[channels, time]`` with what exceeds ``peak`` brought down to it, smoothly, in all channels at once.
-
-    The gain is the least that is needed within `HOLD_SECONDS` either side, averaged over as long: where it is needed
-    most it is there in full. It ends at 1, since what follows has none; what is left there is cut.
-    """
-    reach = max(round(HOLD_SECONDS * sample_rate), 1)
-    magnitude = np.abs(samples).max(axis=0, initial=0.0)
-    if not (magnitude > peak).any():
-        return samples.astype(np.float32)
-    needed = np.pad(peak / np.maximum(magnitude, max(peak, 1e-30)), 2 * reach, constant_values=1.0)
-    held = np.lib.stride_tricks.sliding_window_view(needed, 2 * reach + 1).min(axis=1)
-    gain = np.convolve(held, np.full(2 * reach + 1, 1 / (2 * reach + 1)), mode="valid")
-    return np.clip(samples * gain, -peak, peak).astype(np.float32)

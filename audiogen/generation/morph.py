@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import tee
 from operator import itemgetter
 from typing import NamedTuple
@@ -14,8 +14,8 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.generation.continuation import AS_IT_IS, Continuer, joined
-from audiogen.generation.guard import PeakGuard
 from audiogen.generation.handles import Gain, Handles
+from audiogen.generation.limiter import LookaheadLimiter, peak_of
 from audiogen.representation.mel import MelSpec
 
 HELD = 0.1  # of the tail, at either end, that is one recording's alone
@@ -75,15 +75,21 @@ class Morph:
             for index, (side, piece) in enumerate(zip(self.sides, pieces, strict=True))
         ]
         # Resampling may have lifted the second one's peaks over full scale.
-        loudest = np.concatenate([first.prompt.samples.ravel(), second.prompt.samples.ravel().clip(-1, 1)])
-        within = PeakGuard(loudest[None], first.prompt.sample_rate)
-        gain, apart, done = Gain(handles.level, first.prompt.sample_rate), second.level - first.level, 0
+        ceiling = peak_of(first.prompt.samples, second.prompt.samples.clip(-1, 1))
+        limiter = LookaheadLimiter(ceiling, first.prompt.sample_rate)
+        gain = Gain(handles.level, first.prompt.sample_rate)
+        for block in limiter(self._faded(rendered, length)):
+            yield gain(block).astype(np.float32)
+
+    def _faded(self, rendered: Sequence[Iterable[np.ndarray]], length: int) -> Iterator[np.ndarray]:
+        """One side's samples ``[channels, time]`` into the other's."""
+        apart, done = self.sides[1].level - self.sides[0].level, 0
         for one, other in abreast(*rendered):
             way = share(done + np.arange(one.shape[1]), length)
             done += one.shape[1]
             # Either side sounds at its own level: brought to the one between them, in dB.
             one, other = one * 10 ** (way * apart / 20), other * 10 ** ((way - 1) * apart / 20)
-            yield gain(within(np.cos(0.5 * np.pi * way) * one + np.sin(0.5 * np.pi * way) * other)).astype(np.float32)
+            yield np.cos(0.5 * np.pi * way) * one + np.sin(0.5 * np.pi * way) * other
 
     def _frames(
         self, length: float, seed: int, temperature: float, handles: Handles

@@ -22,6 +22,7 @@ from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.request import Request
+from audiogen.jobs.tail_warnings import tail_warnings
 from audiogen.progress import progress
 from audiogen.run import Run
 from audiogen.training.material import SHORTEST
@@ -193,7 +194,11 @@ def write_tail(
     request: Request,
     clock: Clock,
 ) -> dict[str, Any]:
-    """Stream prompt and tail to disk, and measure what was written."""
+    """Stream prompt and tail to disk, and measure what was written.
+
+    Warns:
+        AudioWarning: of measures that lie far from what the prompt's own segments have; see `tail_warnings`.
+    """
     length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
     join_sample = 0 if request.tail_only else prompt.length
     with (
@@ -210,6 +215,8 @@ def write_tail(
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
         if request.loop and request.tail_only:
             measures["join"] = None  # such a loop is not entered where the prompt ends
+    for text in tail_warnings(measures, request, isinstance(continuer, Morph)):
+        warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
         "prompt": str(prompt.path) if prompt.path else None,
         "output": out.name,

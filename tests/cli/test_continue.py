@@ -14,6 +14,7 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, info, read, write
 from audiogen.cli import main
 from audiogen.experiment import Experiment
+from audiogen.run import Run
 from audiogen.training.fit import train
 
 Tiny = Callable[..., Experiment]
@@ -146,10 +147,19 @@ def test_silence_goes_on(shell: Shell, tmp_path: Path) -> None:
     assert read(tmp_path / "out.wav").seconds == 3
 
 
-def test_demo(shell: Shell, tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny) -> None:
-    monkeypatch.setattr("audiogen.jobs.continuing.Experiment", tiny)  # a model that is learned in a second
+def test_demo(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Callable[..., Run], texture: Texture
+) -> None:
+    asked = []
+
+    def at_once(recording: Recording, *options: object) -> Run:
+        asked.append((recording.path, options))
+        return untrained(texture(2.0))
+
+    monkeypatch.setattr("audiogen.jobs.continuing.predictor_of", at_once)  # which would train for a minute
     code, said, _ = shell("demo", "-o", tmp_path / "demo", "--seconds", 1)
     assert code == 0
+    assert [(path.name, options) for path, options in asked] == [("waterfall.ogg", (None, None, "auto"))]
     wav, page = (Path(line.split(": ", 1)[1].strip()) for line in said.splitlines()[-2:])
     prompt = quietly_read(Path(__file__).parents[2] / "data" / "waterfall.ogg")
     assert quietly_read(wav).length == prompt.length + prompt.sample_rate

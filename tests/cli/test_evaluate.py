@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from audiogen.__main__ import main
-from audiogen.audio import Recording, write
+from audiogen.audio import AudioWarning, Recording, write
 from audiogen.cli.evaluate import evaluate
 from audiogen.errors import InputError
 from audiogen.evaluation.baselines import BASELINES, noise
@@ -113,3 +113,35 @@ def test_an_error_is_one_line_and_exit_code_2(
         assert said.out == ""
         assert said.err.count("\n") == 1
         assert said.err.startswith("audiogen: error: ")
+
+
+@pytest.mark.parametrize("name", ["real", "prompt"])
+def test_a_file_held_against_itself_is_refused(folder: Path, name: str) -> None:
+    path = folder / f"{name}.wav"
+    with pytest.raises(
+        InputError, match=rf"{name}\.wav: it is the {'reference' if name == 'real' else 'prompt'} too; "
+    ):
+        invoke(path, "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
+
+
+def test_a_copy_of_the_reference_and_too_short_an_output_are_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy.wav").write_bytes((folder / "real.wav").read_bytes())
+    with pytest.raises(InputError, match=r"real\.wav: it is what is judged; "):
+        invoke(tmp_path / "copy.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
+    write(tmp_path / "short.wav", recording(modulated(0.7, 5, 1.5)), "FLOAT")
+    with pytest.raises(
+        InputError, match=r"short\.wav: 0\.70 s of continuation are too short to judge; give 1 s or more"
+    ):
+        invoke(tmp_path / "short.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
+
+
+def test_a_wrong_reference_gets_no_verdict(folder: Path, tmp_path: Path) -> None:
+    write(tmp_path / "hiss.wav", recording(np.random.default_rng(1).standard_normal((1, 6 * RATE)) * 0.05), "FLOAT")
+    with pytest.warns(AudioWarning, match=r"hiss\.wav: it is not the prompt's kind of sound: "):
+        text = invoke(folder / "good.wav", "--reference", tmp_path / "hiss.wav", "--prompt", folder / "prompt.wav")
+    assert "as close as another real stretch" not in text
+    assert "beats " not in text
+    assert text.splitlines()[-1].startswith(
+        "says nothing about the baselines: of the real audio, it is not the prompt's"
+    )
+    assert float(cells(text, "overall")[0]) > 1.5

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording
-from audiogen.generation.loop import close_loop, faded, limited, loop_on_itself, peak_of
+from audiogen.generation.limiter import peak_of
+from audiogen.generation.loop import close_loop, faded, loop_on_itself
 
 Texture = Callable[..., Recording]
 
@@ -101,19 +102,3 @@ def test_power_stays_where_nothing_is_shared_and_amplitude_where_all_is() -> Non
     opposed = faded(one, -one)
     assert np.isfinite(opposed).all()
     assert np.abs(opposed).max() <= np.abs(one).max()
-
-
-def test_a_limit_is_kept_and_nothing_else_is_changed() -> None:
-    samples = 0.5 * np.random.default_rng(0).standard_normal((2, 44100)).clip(-1, 1).astype(np.float32)
-    assert np.array_equal(limited(samples, 0.5, 44100), samples)
-    loud = samples.copy()
-    loud[0, 20_000] = 0.7
-    found = limited(loud, 0.5, 44100)
-    assert found[0, 20_000] == pytest.approx(0.5, abs=1e-6)
-    near = slice(20_000 - 441, 20_000 + 442)  # 5 ms of hold and as much of averaging, either side
-    assert np.array_equal(np.delete(found, np.r_[near], axis=1), np.delete(loud, np.r_[near], axis=1))
-    gain = found[1, near] / loud[1, near]  # one gain for all channels
-    assert gain.min() == pytest.approx(0.5 / 0.7, abs=1e-3)
-    assert np.abs(np.diff(gain)).max() < 0.002
-    silence = np.zeros((1, 100), np.float32)
-    assert np.array_equal(limited(silence, 0.0, 44100), silence)
