@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import yaml
 from audiogen.choice import Choice, choice
 from audiogen.configuration import build, merge, override_tree, read_tree, to_tree
 from audiogen.data.recordings import Shares
+from audiogen.file_names import representable
 from audiogen.models import MODELS
 from audiogen.ranges import Count, NonNegative, Positive, Seed, Share, Unit, Whole
 from audiogen.representation import REPRESENTATIONS
@@ -154,15 +156,22 @@ class Experiment:
 RETIRED = (("vocoder_training", "likelihood"),)  # keys that Runs of earlier versions name and that decide nothing now
 
 
-def read_experiment(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Experiment:
+def read_experiment(
+    path: Path | None = None, overrides: tuple[str, ...] = (), inside: Path | None = None
+) -> Experiment:
     """The experiment of a YAML file (None: the defaults) with ``key.key=value`` overrides.
 
     A file may name another with ``base:``, relative to itself, and then says only what differs.
 
+    Args:
+        path: the YAML file.
+        overrides: values that take the place of the file's.
+        inside: folder that the file and its bases must lie in; None for anywhere.
+
     Raises:
         InputError: an unreadable file, an unknown key or kind (the message lists the choices), a wrong value.
     """
-    given = read_tree(path) if path is not None else {}
+    given = read_tree(path, inside=inside) if path is not None else {}
     for family, key in RETIRED:
         if isinstance(given.get(family), dict):
             given[family].pop(key, None)
@@ -186,16 +195,17 @@ def dump_yaml(experiment: Experiment) -> str:
     return yaml.safe_dump(to_tree(experiment), sort_keys=False, allow_unicode=True)
 
 
-def dump_json(values: Any) -> str:
-    """JSON with a final newline."""
-    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def dump_json(values: Any, indent: int | None = 2) -> str:
+    """JSON with a final newline; undecodable bytes of file names are written as text, ``\\xfc``."""
+    text = json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+    return representable(text, "\\\\") + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that it appears whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(representable(text), encoding="utf-8")
         os.replace(part, path)
     except BaseException:  # a full disk, Ctrl-C
         part.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE
+from audiogen.file_names import printable
 
 
 @click.command()
@@ -47,7 +48,7 @@ def render(
     from audiogen.jobs.results import FAILED, FINISHED, TABLE
 
     def tell(line: str) -> None:
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
 
     results = render_jobs(jobs, folder, workers, engine, resume, force, budget, device, tell)
     failed, made = len(results.with_status(FAILED)), len(results.with_status(FINISHED))

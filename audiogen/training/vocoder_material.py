@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import AudioWarning, Recording, read
-from audiogen.data.recordings import find_recordings, split_recordings
+from audiogen.data.recordings import find_recordings, reading, split_recordings
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.models import Sampling
@@ -102,7 +102,8 @@ def of_folder(folder: Path, experiment: Experiment) -> Parts:
         for name in names:
             bar.update()
             try:
-                parts[split[name]] += channels_of(hear(read(folder / name), spec))
+                with reading(folder / name):
+                    parts[split[name]] += channels_of(hear(read(folder / name), spec))
             except InputError as error:
                 warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
     if not parts["train"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -186,7 +187,7 @@ def _channels(midi: Any) -> tuple[set[int], set[tuple[int, int]]]:
 
 
 def _save(midi: Any, path: Path) -> None:
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
     try:
         with part.open("wb") as file:
             midi.save(file=file)
