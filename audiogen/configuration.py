@@ -20,7 +20,6 @@ from pydantic import TypeAdapter, ValidationError
 from audiogen.choice import Choice
 from audiogen.errors import InputError
 
-
 MOST_BYTES = 1 << 18  # of a configuration; those that ship have 3,000
 MOST_NODES = 50_000  # keys and values of a YAML document, aliases counted as what they stand for
 DEEPEST = 64  # levels of nesting

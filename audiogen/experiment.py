@@ -16,7 +16,7 @@ from audiogen.configuration import build, merge, override_tree, read_tree, to_tr
 from audiogen.data.recordings import Shares
 from audiogen.file_names import representable
 from audiogen.models import MODELS
-from audiogen.ranges import Count, NonNegative, Positive, Seed, Share, Unit, Whole
+from audiogen.ranges import Layers, NonNegative, Positive, Seed, Share, Steps, Unit, Whole, WholeSteps, Width
 from audiogen.representation import REPRESENTATIONS
 from audiogen.vocoders.table import VOCODERS
 
@@ -79,21 +79,21 @@ class Training:
         task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
     """
 
-    steps: Count = 400
-    horizon: Count | None = None
-    batch: Count = 16
+    steps: Steps = 400
+    horizon: Steps | None = None
+    batch: Width = 16
     window: Positive = 3.0
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: Positive = 2e-3
     weight_decay: NonNegative = 0.01
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
-    warmup: Whole = 20
+    warmup: WholeSteps = 20
     clip: NonNegative = 1.0
     average: Share = 0.98
-    validate_every: Count = 25
-    patience: Whole = 3
-    checkpoint_every: Count = 200
-    listen_every: Whole = 200
+    validate_every: Steps = 25
+    patience: WholeSteps = 3
+    checkpoint_every: Steps = 200
+    listen_every: WholeSteps = 200
     precision: Literal["32", "bf16", "16"] = "32"
     compile: bool = False
     shares: Shares = field(default_factory=Shares)
@@ -122,7 +122,7 @@ class VocoderTraining:
     mel: NonNegative = 1.0
     adversarial: NonNegative = 0.1
     features: NonNegative = 0.1
-    discriminator: Count = 8
+    discriminator: Layers = 8
 
 
 def predicted_frames_vocoder() -> Choice:

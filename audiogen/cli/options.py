@@ -57,6 +57,11 @@ SEED = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."
 )
 FILE = click.Path(path_type=Path)
+EXTERNAL = click.option(
+    "--allow-external-weights",
+    is_flag=True,
+    help="Let a Run read, or download, weights that lie outside its folder.",
+)
 
 HANDLES = (
     click.option("--level", type=float, default=0.0, help="dB above the prompt's level, reached in 3 s."),

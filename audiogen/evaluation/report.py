@@ -6,7 +6,6 @@ The data of a report: as a nest for JSON, as rows for CSV, as lines to print.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path

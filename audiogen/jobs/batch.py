@@ -30,6 +30,7 @@ def render(
     budget: float | None = None,
     device: str = "auto",
     tell: Callable[[str], None] = lambda line: None,
+    allow_external_weights: bool = False,
 ) -> Results:
     """Make every clip of a job file; a row that cannot be made fails alone.
 
@@ -47,6 +48,8 @@ def render(
         budget: most wall-clock seconds of each training.
         device: "auto", "cpu" or "cuda".
         tell: is given a line for each row that failed or is made again.
+        allow_external_weights: whether Runs and configurations that the job file names may name weights elsewhere; as
+            of `Run.open`.
 
     Raises:
         InputError: an unusable job file, an unknown engine, a folder that holds something, or a clip that would take
@@ -58,7 +61,7 @@ def render(
     _require_apart(rows, folder)
     _make_ready(folder, resume, force)
     former, results = former_records(folder) if resume else {}, Results(folder, rows)
-    check, clips = Checker(), dict[str, Clip]()
+    check, clips = Checker(allow_external_weights), dict[str, Clip]()
     for row in rows:
         try:
             clip = check.clip(row)
@@ -68,7 +71,7 @@ def render(
         if not _kept(results, clip, folder / row.name, former.get(representable(row.name), {}), tell):
             clips[row.name] = clip
     results.write()
-    tasks = tasks_of(clips.values(), folder, workers, budget, device)
+    tasks = tasks_of(clips.values(), folder, workers, budget, device, allow_external_weights)
     with (
         progress(len(clips), "rendering", "clips") as bar,
         closing(ENGINES[engine](tasks, workers)) as outcomes,

@@ -47,12 +47,14 @@ class Task:
         folder: where their files go, and the Runs that are trained for them.
         budget: most seconds of training.
         device: "auto", "cpu" or "cuda".
+        allow_external_weights: as of `Run.open`.
     """
 
     clips: tuple[Clip, ...]
     folder: Path
     budget: float | None
     device: str
+    allow_external_weights: bool = False
 
 
 def perform(task: Task) -> Iterator[Outcome]:
@@ -88,7 +90,7 @@ def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs |
     """
     clip = task.clips[0]
     if clip.runs:
-        return _opened(clip.runs, clip.weights, source)
+        return _opened(clip.runs, clip.weights, source, task.allow_external_weights)
     if not recording.samples.any():  # silence goes on as silence, without a Model
         return None
 
@@ -101,7 +103,7 @@ def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs |
             part.rename(folder)
         except OSError:
             rmtree(part)
-    return Run.open(folder)
+    return Run.open(folder, task.allow_external_weights)
 
 
 def _toward(task: Task) -> Toward | None:
@@ -114,8 +116,8 @@ def _toward(task: Task) -> Toward | None:
 
 
 @lru_cache(maxsize=2)
-def _opened(folders: tuple[Path, ...], weights: tuple[float, ...], source: str) -> Runs | None:
-    return open_runs(folders, weights)
+def _opened(folders: tuple[Path, ...], weights: tuple[float, ...], source: str, external: bool) -> Runs | None:
+    return open_runs(folders, weights, external)
 
 
 def work(task: Task) -> list[Outcome]:
@@ -212,7 +214,14 @@ ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, No
 }
 
 
-def tasks_of(clips: Iterable[Clip], folder: Path, workers: int, budget: float | None, device: str) -> list[Task]:
+def tasks_of(
+    clips: Iterable[Clip],
+    folder: Path,
+    workers: int,
+    budget: float | None,
+    device: str,
+    allow_external_weights: bool = False,
+) -> list[Task]:
     """Clips grouped so that each Model is trained once; those of a trained Run are spread over workers."""
     groups: dict[tuple[Path, str, Path | None, str], list[Clip]] = {}
     for clip in clips:
@@ -221,5 +230,6 @@ def tasks_of(clips: Iterable[Clip], folder: Path, workers: int, budget: float | 
     for group in groups.values():
         size = -(-len(group) // workers) if group[0].runs else len(group)
         for first in range(0, len(group), size):
-            tasks.append(Task(tuple(group[first : first + size]), folder, budget, device))
+            some = tuple(group[first : first + size])
+            tasks.append(Task(some, folder, budget, device, allow_external_weights))
     return tasks

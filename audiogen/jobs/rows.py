@@ -22,7 +22,7 @@ from audiogen.generation.mixture import shares
 from audiogen.jobs.naming import require_names
 from audiogen.jobs.request import Request
 from audiogen.jobs.tables import ASKED, BETWEEN, COLUMNS, TEXTS, read_table
-from audiogen.run import CONFIG, STATISTICS, WEIGHTS
+from audiogen.run import CONFIG, STATISTICS, WEIGHTS, own_vocoder
 from audiogen.vocoders.table import VOCODERS
 
 READ = ("prompt", "morph")  # columns that name recordings
@@ -153,9 +153,14 @@ def _require_distinct(path: Path, rows: list[Row]) -> None:
 
 
 class Checker:
-    """Rows -> Clips. It reads each file that rows share once."""
+    """Rows -> Clips. It reads each file that rows share once.
 
-    def __init__(self) -> None:
+    Args:
+        allow_external_weights: whether a configuration may name weights of a vocoder.
+    """
+
+    def __init__(self, allow_external_weights: bool = False) -> None:
+        self._external = allow_external_weights
         self._experiment, self._digest = cache(read_experiment), cache(file_digest)
         self._run_digest = cache(run_digest)
 
@@ -211,6 +216,8 @@ class Checker:
             return None, "base"
         if not runs:
             experiment = self._experiment(row.folder / str(config))
+            # A job file may be another's: the Run that is trained by it gets no other rights than a Run that it names.
+            own_vocoder(experiment.vocoder, row.folder / str(config), self._external)
             return experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
         if config is not None:
             raise InputError("config", "a Run is trained already", "leave out either of the two")

@@ -129,7 +129,7 @@ def prediction_errors(heard: Heard, folder: Path) -> Tensor:
     Raises:
         InputError: the Run reads no mel frames, or of another spec.
     """
-    run = Run.open(folder)
+    run = Run.open(folder, with_vocoder=False)
     representation = run.representation
     if not isinstance(representation, MelLatents) or representation.options.spec != heard.spec:
         raise InputError(folder, "it predicts other frames than are to be rendered", "name a Run on mel frames")
