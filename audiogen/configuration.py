@@ -38,19 +38,17 @@ class BoundedLoader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.depth == DEEPEST:
             raise yaml.YAMLError(f"it is nested more than {DEEPEST} levels deep")
+        repeated = self.check_event(yaml.AliasEvent)
         self.depth += 1
         node = super().compose_node(parent, index)
         self.depth -= 1
-        if node is not None and id(node) not in self.sizes:
-            self.sizes[id(node)] = size = 1 + sum(self._size(inner) for inner in _children(node))
+        if repeated and id(node) not in self.sizes:
+            raise yaml.YAMLError("an alias stands for what it is part of")
+        if node is not None and not repeated:
+            self.sizes[id(node)] = size = 1 + sum(self.sizes[id(inner)] for inner in _children(node))
             if size > self.most_nodes:
                 raise yaml.YAMLError(f"it has more than {self.most_nodes:,} values, aliases expanded")
         return node
-
-    def _size(self, node: yaml.Node) -> int:
-        if id(node) not in self.sizes:
-            raise yaml.YAMLError("an alias stands for what it is part of")
-        return self.sizes[id(node)]
 
 
 def _children(node: yaml.Node) -> Iterator[yaml.Node]:

@@ -205,7 +205,7 @@ def open_cache(folder: Path, spec: MelSpec, channels: int) -> list[CachedRecordi
     if made_for != (FORMAT, asdict(spec), channels):
         raise InputError(folder, "it was prepared for another MelSpec or number of channels", again)
     for name, file in named:
-        if not is_inside(name) or not FRAMES_FILE.fullmatch(file) or (folder / file).is_symlink():
+        if not is_inside(name.replace(":", "_")) or not FRAMES_FILE.fullmatch(file) or (folder / file).is_symlink():
             raise InputError(folder / INDEX, f"it names a file outside of its folder ({name}: {file})", again)
     cached = [CachedRecording(name, folder / file) for name, file in named]
     whole = [item for item in cached if item.intact(channels * spec.n_mels)]
