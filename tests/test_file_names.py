@@ -44,7 +44,9 @@ def test_a_text_of_the_longest_name_is_written(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["a" * 250 + ".json"]
 
 
-@pytest.mark.parametrize("name", ["con.wav", "NUL", "com1.flac", "lpt².wav", "a:b.wav", "a?.wav", "a.", "a ", "a\x01.wav"])
+@pytest.mark.parametrize(
+    "name", ["con.wav", "NUL", "com1.flac", "lpt².wav", "a:b.wav", "a?.wav", "a.", "a ", "a\x01.wav"]
+)
 def test_what_windows_keeps_for_itself_is_refused_there(name: str):
     require_name(Path(name), windows=False)
     with pytest.raises(InputError, match=r"(Windows|windows)"):

@@ -77,9 +77,7 @@ def test_nothing_is_downloaded_without_the_users_word(folder: Path, offline: lis
 
 
 @pytest.mark.parametrize("how", ["absolute", "parent", "link", "linked folder"])
-def test_weights_elsewhere_need_the_users_word(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
-):
+def test_weights_elsewhere_need_the_users_word(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str):
     (tmp_path / "elsewhere").mkdir()
     outside = tmp_path / "elsewhere" / "model.safetensors"
     shutil.copy(SHIPPED, outside)

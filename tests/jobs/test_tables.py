@@ -86,7 +86,7 @@ def test_columns_may_be_spelled_with_blanks_hyphens_and_capitals(tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "prompt,seconds\na.wav,1\nb.wav,\"1,500\"\n", r"row 2: seconds: 1,500 is 1\.5 or 1500"),
+        ("a.csv", 'prompt,seconds\na.wav,1\nb.wav,"1,500"\n', r"row 2: seconds: 1,500 is 1\.5 or 1500"),
         ("a.csv", "prompt;seconds\na.wav;1.500\n", r"row 1: seconds: 1\.500 is 1\.5 or 1500"),
         ("a.csv", "prompt;seconds\na.wav;1.234,5\n", "row 1: seconds: .* mark of thousands"),
         ("a.csv", 'prompt,seconds\na.wav,"1,234,567"\n', "row 1: seconds: .* mark of thousands"),
@@ -102,7 +102,9 @@ def test_columns_may_be_spelled_with_blanks_hyphens_and_capitals(tmp_path: Path)
         ("a.yaml", "[" * 1000, "it is not YAML .*nested more than"),
     ],
 )
-def test_what_can_be_meant_in_two_ways_is_refused_in_one_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+def test_what_can_be_meant_in_two_ways_is_refused_in_one_line(
+    tmp_path: Path, name: str, text: str, message: str
+) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         read_rows(tmp_path / name)

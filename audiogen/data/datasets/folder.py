@@ -40,7 +40,13 @@ def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -
     content = {name: content_of(midi[name], name) if name in midi else name_bytes(name) for name in names}
     splits = split_by_content(content, shares or Shares(), seed)
     items = [Item(name, splits[name], midi=midi.get(name), audio=audio.get(name)) for name in names]
-    return items + (read_abc(abc, folder, shares, seed) if abc else [])
+    try:
+        return items + (read_abc(abc, folder, shares, seed) if abc else [])
+    except InputError as error:
+        if not items:
+            raise
+        warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
+        return items
 
 
 def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int) -> list[Item]:
