@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,25 +20,101 @@ from pydantic import TypeAdapter, ValidationError
 from audiogen.choice import Choice
 from audiogen.errors import InputError
 
+MOST_BYTES = 1 << 18  # of a configuration; those that ship have 3,000
+MOST_NODES = 50_000  # keys and values of a YAML document, aliases counted as what they stand for
+DEEPEST = 64  # levels of nesting
 
-def read_tree(path: Path, based_on_by: tuple[Path, ...] = ()) -> dict[str, Any]:
+
+class BoundedLoader(yaml.SafeLoader):
+    """`yaml.SafeLoader`, which executes nothing, of documents that cannot expand without bound."""
+
+    most_nodes = MOST_NODES
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+        self.sizes: dict[int, int] = {}  # of each node that is complete, by its identity
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.depth == DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST} levels deep")
+        repeated = self.check_event(yaml.AliasEvent)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        if repeated and id(node) not in self.sizes:
+            raise yaml.YAMLError("an alias stands for what it is part of")
+        if node is not None and not repeated:
+            self.sizes[id(node)] = size = 1 + sum(self.sizes[id(inner)] for inner in _children(node))
+            if size > self.most_nodes:
+                raise yaml.YAMLError(f"it has more than {self.most_nodes:,} values, aliases expanded")
+        return node
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def load_yaml(text: str, loader: type[BoundedLoader] = BoundedLoader) -> Any:
+    """The content of one YAML document that neither executes anything nor expands without bound.
+
+    Raises:
+        ValueError: it is no YAML, is nested more than `DEEPEST` levels deep, or has more than `MOST_NODES` values.
+    """
+    try:
+        return yaml.load(text, loader)  # a SafeLoader
+    except (yaml.YAMLError, RecursionError, OverflowError) as error:
+        raise ValueError(str(error)) from error
+
+
+def read_bounded(path: Path, most: int, cure: str) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        InputError: it cannot be read, is no regular file, or has more than ``most`` bytes.
+    """
+    try:
+        if path.exists() and not path.is_file() and not path.is_dir():  # a pipe would be waited for
+            raise InputError(path, "it is not a regular file", cure)
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(path, f"it cannot be read ({reason})", cure) from error
+    if len(content) > most:
+        raise InputError(path, f"it has more than {most:,} bytes", cure)
+    return content
+
+
+def read_tree(path: Path, based_on_by: tuple[Path, ...] = (), inside: Path | None = None) -> dict[str, Any]:
     """The nested mapping of a YAML file, laid over that of its ``base:`` (a path relative to itself).
 
     Args:
         path: the YAML file.
         based_on_by: the files whose bases led here.
+        inside: folder that the file and all of its bases must lie in, links followed; None for anywhere.
 
     Raises:
-        InputError: an unreadable file, something else than a mapping, or files that are based on one another.
+        InputError: an unreadable file, one outside of ``inside``, something else than a mapping, or files that are
+            based on one another.
     """
     if path.resolve() in based_on_by:
         files = " -> ".join(file.name for file in (*based_on_by, path))
         raise InputError(path, f"it is based on itself ({files})", "remove one `base:`")
+    if inside is not None and not path.resolve().is_relative_to(inside.resolve()):
+        cause = f"its settings are read from outside of it ({path.resolve()}, {size_of(path)})"
+        raise InputError(inside, cause, "copy them into it, or allow it: --allow-external-weights")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(path, f"it cannot be read ({error.strerror})", "name an existing YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        tree = load_yaml(read_bounded(path, MOST_BYTES, "name an existing YAML file").decode("utf-8"))
+    except InputError:
+        raise
+    except ValueError as error:
         raise InputError(path, f"it is not YAML ({error})", "mend the line it names") from error
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
@@ -48,7 +124,16 @@ def read_tree(path: Path, based_on_by: tuple[Path, ...] = ()) -> dict[str, Any]:
         return tree
     if not isinstance(base, str):
         raise InputError(f"{path}: base", f"a file name is needed, not {base!r}", "for example `base: base.yaml`")
-    return merge(read_tree(path.parent / base, (*based_on_by, path.resolve())), tree)
+    return merge(read_tree(path.parent / base, (*based_on_by, path.resolve()), inside), tree)
+
+
+def size_of(path: Path) -> str:
+    """A file's size, or that of a folder's files, in words; it is not opened."""
+    try:
+        files = [file for file in path.iterdir() if file.is_file()] if path.is_dir() else [path]
+        return f"{sum(file.stat().st_size for file in files) / 1e6:,.1f} MB"
+    except OSError:
+        return "which is not there"
 
 
 def merge(base: dict[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,8 +163,8 @@ def override_tree(text: str) -> dict[str, Any]:
     if not equals or not all(key.split(".")):
         raise InputError(text, "an override reads key=value", "for example training.steps=200")
     try:
-        tree: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        tree: Any = load_yaml(value)
+    except ValueError as error:
         raise InputError(text, "its value is not YAML", "quote it") from error
     for name in reversed(key.split(".")):
         tree = {name: tree}

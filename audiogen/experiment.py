@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -13,8 +14,9 @@ import yaml
 from audiogen.choice import Choice, choice
 from audiogen.configuration import build, merge, override_tree, read_tree, to_tree
 from audiogen.data.recordings import Shares
+from audiogen.file_names import representable
 from audiogen.models import MODELS
-from audiogen.ranges import Count, NonNegative, Positive, Seed, Share, Unit, Whole
+from audiogen.ranges import Layers, NonNegative, Positive, Seed, Share, Steps, Unit, Whole, WholeSteps, Width
 from audiogen.representation import REPRESENTATIONS
 from audiogen.vocoders.table import VOCODERS
 
@@ -77,21 +79,21 @@ class Training:
         task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
     """
 
-    steps: Count = 400
-    horizon: Count | None = None
-    batch: Count = 16
+    steps: Steps = 400
+    horizon: Steps | None = None
+    batch: Width = 16
     window: Positive = 3.0
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: Positive = 2e-3
     weight_decay: NonNegative = 0.01
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
-    warmup: Whole = 20
+    warmup: WholeSteps = 20
     clip: NonNegative = 1.0
     average: Share = 0.98
-    validate_every: Count = 25
-    patience: Whole = 3
-    checkpoint_every: Count = 200
-    listen_every: Whole = 200
+    validate_every: Steps = 25
+    patience: WholeSteps = 3
+    checkpoint_every: Steps = 200
+    listen_every: WholeSteps = 200
     precision: Literal["32", "bf16", "16"] = "32"
     compile: bool = False
     shares: Shares = field(default_factory=Shares)
@@ -120,7 +122,7 @@ class VocoderTraining:
     mel: NonNegative = 1.0
     adversarial: NonNegative = 0.1
     features: NonNegative = 0.1
-    discriminator: Count = 8
+    discriminator: Layers = 8
 
 
 def predicted_frames_vocoder() -> Choice:
@@ -154,15 +156,22 @@ class Experiment:
 RETIRED = (("vocoder_training", "likelihood"),)  # keys that Runs of earlier versions name and that decide nothing now
 
 
-def read_experiment(path: Path | None = None, overrides: tuple[str, ...] = ()) -> Experiment:
+def read_experiment(
+    path: Path | None = None, overrides: tuple[str, ...] = (), inside: Path | None = None
+) -> Experiment:
     """The experiment of a YAML file (None: the defaults) with ``key.key=value`` overrides.
 
     A file may name another with ``base:``, relative to itself, and then says only what differs.
 
+    Args:
+        path: the YAML file.
+        overrides: values that take the place of the file's.
+        inside: folder that the file and its bases must lie in; None for anywhere.
+
     Raises:
         InputError: an unreadable file, an unknown key or kind (the message lists the choices), a wrong value.
     """
-    given = read_tree(path) if path is not None else {}
+    given = read_tree(path, inside=inside) if path is not None else {}
     for family, key in RETIRED:
         if isinstance(given.get(family), dict):
             given[family].pop(key, None)
@@ -186,16 +195,17 @@ def dump_yaml(experiment: Experiment) -> str:
     return yaml.safe_dump(to_tree(experiment), sort_keys=False, allow_unicode=True)
 
 
-def dump_json(values: Any) -> str:
-    """JSON with a final newline."""
-    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def dump_json(values: Any, indent: int | None = 2) -> str:
+    """JSON with a final newline; undecodable bytes of file names are written as text, ``\\xfc``."""
+    text = json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
+    return representable(text, "\\\\") + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that it appears whole or not at all."""
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_text(representable(text), encoding="utf-8")
         os.replace(part, path)
     except BaseException:  # a full disk, Ctrl-C
         part.unlink(missing_ok=True)

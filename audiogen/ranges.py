@@ -13,10 +13,24 @@ from pydantic_core import PydanticCustomError
 
 from audiogen.durations import seconds_of
 
-Count = Annotated[int, Field(ge=1, strict=True)]
-"""1, 2, 3, ..."""
-Whole = Annotated[int, Field(ge=0, strict=True)]
-"""0, 1, 2, ..."""
+Count = Annotated[int, Field(ge=1, le=2**20, strict=True)]
+"""1, 2, 3, ... up to a million: no configuration asks for terabytes."""
+Whole = Annotated[int, Field(ge=0, le=2**20, strict=True)]
+"""0, 1, 2, ... up to a million."""
+Steps = Annotated[int, Field(ge=1, le=10**9, strict=True)]
+"""1 .. 10^9: of optimisers, which take time but no memory."""
+WholeSteps = Annotated[int, Field(ge=0, le=10**9, strict=True)]
+"""0 .. 10^9."""
+Width = Annotated[int, Field(ge=1, le=2**16, strict=True)]
+"""1 .. 65,536: units of a layer, windows of a batch, samples of a frame."""
+Layers = Annotated[int, Field(ge=1, le=1024, strict=True)]
+"""1 .. 1,024: of what a module is made for each."""
+Iterations = Annotated[int, Field(ge=0, le=10_000, strict=True)]
+"""0 .. 10,000: of an iteration."""
+Bands = Annotated[int, Field(ge=1, le=2048, strict=True)]
+"""1 .. 2,048: of a mel frame."""
+SampleRate = Annotated[int, Field(ge=1, le=768_000, strict=True)]
+"""Hz."""
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 """0 .. 2^63 - 1: what every generator takes, with room above for what is drawn beside."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing
 from pathlib import Path
 from typing import Any
@@ -273,11 +274,17 @@ def test_differences_are_dotted_keys():
     assert {"training.steps", "training.shares.test", "model.head.kind"} <= set(found)
 
 
-def test_texts_appear_whole_or_not_at_all(tmp_path: Path):
+def test_texts_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def failing(*ignored: object) -> None:
+        raise OSError("the disk is full")
+
     target = tmp_path / "a.txt"
     write_text(target, "first")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(target, "\ud800")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", failing)
+        with pytest.raises(OSError, match="full"):
+            write_text(target, "second")
     assert target.read_text() == "first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
     with pytest.raises(ValueError, match="JSON"):
         dump_json({"loss": float("nan")})

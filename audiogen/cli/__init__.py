@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
+import io
 import os
 import signal
 import sys
@@ -16,6 +18,7 @@ import click
 
 from audiogen import __version__
 from audiogen.errors import InputError
+from audiogen.file_names import printable
 
 COMMANDS = {
     # name: (module of audiogen.cli, what it does)
@@ -76,6 +79,7 @@ def main() -> None:
     # and the same seed gives the same bytes whatever the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     _tidy_when_terminated()
+    _print_any_name()
     try:
         code = cli.main(prog_name="audiogen", standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -96,11 +100,21 @@ def main() -> None:
         _say("error", f"{place}: {error.strerror}; name another place, or mend its permissions")
         sys.exit(2)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
+            _say("error", f"{error.filename}: {error.strerror}; choose another name")
+            sys.exit(2)
         if os.environ.get("AUDIOGEN_TRACEBACK"):
             raise
         text = " ".join(str(error).split()) or "no message"
         _say("failed", f"{type(error).__name__}: {text} (AUDIOGEN_TRACEBACK=1 shows where)")
         sys.exit(1)
+
+
+def _print_any_name() -> None:
+    """Names that the terminal's encoding does not have are printed with escapes, not refused."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _tidy_when_terminated() -> None:
@@ -127,7 +141,7 @@ def _cure(error: click.ClickException) -> str:
 
 
 def _say(kind: str, text: str) -> None:
-    click.echo(f"audiogen: {kind}: {text}", err=True)
+    click.echo(f"audiogen: {kind}: {printable(text)}", err=True)
 
 
 def _show_warning(message: Any, category: type[Warning], *ignored: Any, **ignored_too: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from audiogen.cli.filling import drawing_options, require_suffix
-from audiogen.cli.options import FILE, FORCE, places, require_input
+from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
 
 
 @click.command("accompany")
@@ -17,10 +17,18 @@ from audiogen.cli.options import FILE, FORCE, places, require_input
 @click.option("--run", "run_folder", type=FILE, required=True, help="Predict by this Run, of tunes of several parts.")
 @click.option("--parts", type=click.IntRange(1, 15), default=3, show_default=True, help="Parts to add.")
 @click.option("--program", type=click.IntRange(0, 127), help="General MIDI program of the new parts.")
+@EXTERNAL
 @drawing_options
 @FORCE
 def accompany(
-    melody: Path, out: Path, run_folder: Path, parts: int, program: int | None, force: bool, **asked: Any
+    melody: Path,
+    out: Path,
+    run_folder: Path,
+    parts: int,
+    program: int | None,
+    allow_external_weights: bool,
+    force: bool,
+    **asked: Any,
 ) -> None:
     """Let further parts play along with MELODY, a MIDI file of any number of parts, which stays as it is.
 
@@ -34,7 +42,8 @@ def accompany(
     from audiogen.jobs.filling_tunes import Drawing, accompany
     from audiogen.run import Run
 
-    told = accompany(melody, out, parts, program, Run.open(run_folder), Drawing(**asked))
+    run = Run.open(run_folder, allow_external_weights)
+    told = accompany(melody, out, parts, program, run, Drawing(**asked))
     count = told["added"]["notes"]
     nothing = "no note added: the Run plays nothing beside what is given"
     click.echo(f"{out}: {count} notes in {parts} parts added" if count else f"{out}: {nothing}")

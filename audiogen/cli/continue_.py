@@ -13,6 +13,7 @@ from audiogen.cli.filling import require_suffix
 from audiogen.cli.options import (
     BUDGET,
     DEVICE,
+    EXTERNAL,
     FILE,
     FORCE,
     OVERRIDES,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 @click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
 @click.option("--weight", type=float, multiple=True, help="How often the --run of the same place predicts.")
 @click.option("--config", type=FILE, help="Train by this YAML file.")
+@EXTERNAL
 @BUDGET
 @note_options
 @click.option("--vocoder", help="Vocoder to render with.")
@@ -79,6 +81,7 @@ def continue_(
     paged: bool,
     run_folders: tuple[Path, ...],
     config: Path | None,
+    allow_external_weights: bool,
     budget: float | None,
     device: str,
     force: bool,
@@ -121,11 +124,13 @@ def continue_(
     if is_midi(prompt):
         if len(run_folders) > 1:
             raise InputError("--run", "one Run continues a tune", "name one")
-        continue_tune(prompt, outs, page, next(iter(run_folders), None), config, overrides, budget, device, asked)
+        run_folder = next(iter(run_folders), None)
+        external = allow_external_weights
+        continue_tune(prompt, outs, page, run_folder, external, config, overrides, budget, device, asked)
         return
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
     asked = without(asked, PLAIN, "a recording")
-    continue_sound(prompt, outs, page, run_folders, experiment, budget, device, asked)
+    continue_sound(prompt, outs, page, run_folders, allow_external_weights, experiment, budget, device, asked)
 
 
 def continue_sound(
@@ -133,6 +138,7 @@ def continue_sound(
     outs: list[Path],
     page: Path | None,
     run_folders: tuple[Path, ...],
+    allow_external_weights: bool,
     experiment: Experiment | None,
     budget: float | None,
     device: str,
@@ -147,7 +153,7 @@ def continue_sound(
     weights, morph = asked.pop("weight"), asked.pop("morph")
     request = Request(**asked)
     recording, said = read_prompt(prompt)
-    run = open_runs(run_folders, weights)
+    run = open_runs(run_folders, weights, allow_external_weights)
     toward = None
     if morph is not None:
         target, more = read_prompt(morph)

@@ -77,6 +77,7 @@ def continue_tune(
     outs: Sequence[Path],
     page: Path | None,
     run_folder: Path | None,
+    allow_external_weights: bool,
     config: Path | None,
     overrides: tuple[str, ...],
     budget: float | None,
@@ -90,7 +91,7 @@ def continue_tune(
     request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
     trained = config is not None or overrides or budget
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
-    run = Run.open(run_folder) if run_folder is not None else None
+    run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     made = []
     for path, each in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):

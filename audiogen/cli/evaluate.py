@@ -10,6 +10,7 @@ import click
 
 from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite, require_input
 from audiogen.errors import InputError
+from audiogen.file_names import require_name
 
 if TYPE_CHECKING:
     from audiogen.evaluation.report import Evaluation
@@ -33,6 +34,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     report.html, blind.html (a blind listening test), evaluation.json and evaluation.csv.
     """
     require_input(output, reference, prompt)
+    if folder is not None:
+        require_name(folder)
     if folder is not None and folder.is_file():
         raise InputError(folder, "it is a file", "name a folder for the report")
     for other, name in ((reference, "the reference"), (prompt, "the prompt")):

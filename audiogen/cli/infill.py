@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from audiogen.cli.filling import drawing_options, require_suffix
-from audiogen.cli.options import FILE, FORCE, places, require_input
+from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
 
 
 @click.command("infill")
@@ -16,9 +16,18 @@ from audiogen.cli.options import FILE, FORCE, places, require_input
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
 @click.option("--bars", required=True, metavar="FIRST-LAST", help="Bars to play anew, from 1 on: 9-12, or 9.")
 @click.option("--run", "run_folder", type=FILE, help="Predict by this Run.")
+@EXTERNAL
 @drawing_options
 @FORCE
-def infill(tune: Path, out: Path, bars: str, run_folder: Path | None, force: bool, **asked: Any) -> None:
+def infill(
+    tune: Path,
+    out: Path,
+    bars: str,
+    run_folder: Path | None,
+    allow_external_weights: bool,
+    force: bool,
+    **asked: Any,
+) -> None:
     """Play some bars of TUNE, a MIDI file, anew, so that they lead from the bars before them to those behind.
 
     All other notes stay as they are. Without --run, a Markov chain learns from the other bars. Beside OUT, OUT.json
@@ -32,7 +41,7 @@ def infill(tune: Path, out: Path, bars: str, run_folder: Path | None, force: boo
     from audiogen.jobs.filling_tunes import Drawing, infill
     from audiogen.run import Run
 
-    run = Run.open(run_folder) if run_folder is not None else None
+    run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
     told = infill(tune, out, chosen, run, Drawing(**asked))
     click.echo(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from audiogen.file_names import printable, representable
+
 
 @click.command()
 @click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
@@ -19,9 +21,10 @@ def info(path: Path, as_json: bool) -> None:
 
     facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
     if as_json:
-        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        click.echo(representable(json.dumps(facts, indent=2, ensure_ascii=False), "\\\\"))
     elif path.is_dir():
-        click.echo((path / "config.yaml").read_text(encoding="utf-8").rstrip())
+        for line in (path / "config.yaml").read_text(encoding="utf-8").rstrip().splitlines():
+            click.echo(printable(line))
         _echo_aligned(_flat(facts["metrics"]))
     elif is_midi(path):
         _echo_aligned(_flat(facts))
@@ -60,17 +63,18 @@ def _run_facts(path: Path) -> dict[str, Any]:
     """``config.yaml`` and ``metrics.json`` of a Run; a Run in training has no metrics yet."""
     import json
 
-    import yaml
-
+    from audiogen.configuration import MOST_BYTES, load_yaml, read_bounded
     from audiogen.errors import InputError
 
     config, metrics = path / "config.yaml", path / "metrics.json"
     if not config.is_file():
         raise InputError(path, "it is a folder, but not a Run (no config.yaml)", "name an audio file or a Run")
     try:
-        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+        settings = load_yaml(read_bounded(config, MOST_BYTES, "train it again").decode("utf-8"))
         scores = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {}
-    except (yaml.YAMLError, ValueError) as error:
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:
         raise InputError(path, f"its config.yaml or metrics.json is damaged ({error})", "train it again") from error
     return {"path": str(path), "config": settings, "metrics": scores}
 
@@ -110,4 +114,4 @@ def _flat(nest: Any, prefix: str = "") -> dict[str, str]:
 def _echo_aligned(lines: dict[str, str]) -> None:
     width = max((len(key) for key in lines), default=0) + 1
     for key, value in lines.items():
-        click.echo(f"{key + ':':<{width}} {value}")
+        click.echo(printable(f"{key + ':':<{width}} {value}"))

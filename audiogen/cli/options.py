@@ -11,7 +11,8 @@ import click
 
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
-from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, sidecar_of, variations_of
+from audiogen.file_names import require_name
+from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, require_names, sidecar_of, variations_of
 
 
 class Number(click.FloatRange):
@@ -56,6 +57,11 @@ SEED = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."
 )
 FILE = click.Path(path_type=Path)
+EXTERNAL = click.option(
+    "--allow-external-weights",
+    is_flag=True,
+    help="Let a Run read, or download, weights that lie outside its folder.",
+)
 
 HANDLES = (
     click.option("--level", type=float, default=0.0, help="dB above the prompt's level, reached in 3 s."),
@@ -81,6 +87,7 @@ def refuse_to_overwrite(*paths: Path, force: bool) -> None:
 def places(out: Path, *read: Path | None, force: bool, variations: int = 1) -> list[Path]:
     """``out``, or one file for each of its variations, once it is sure that they and their sidecars may be written."""
     outs = variations_of(out, variations) if out.name else [out]
+    require_names(*(path for path in outs if path.name))
     for path in outs:
         require_output(path, *read)
     refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
@@ -93,6 +100,7 @@ def page_place(out: Path, *read: Path | None, force: bool, variations: int) -> P
         cause = f"{variations} variations are too many for one page"
         raise InputError("--page", cause, f"ask for {MOST_ON_A_PAGE} at most")
     page = page_of(out)
+    require_name(page)
     require_output(page, *read)
     refuse_to_overwrite(page, force=force)
     return page
@@ -109,6 +117,8 @@ def require_input(*paths: Path | None) -> None:
 
 def require_output(out: Path, *read: Path | None) -> None:
     """Raise an InputError for a file that cannot be written, or that would take the place of one that is ``read``."""
+    if out.name:
+        require_name(out)
     if out.is_dir():
         raise InputError(out, "it is a folder", "name a file in it")
     if not out.parent.is_dir():

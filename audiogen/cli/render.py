@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE
+from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE
+from audiogen.file_names import printable
 
 
 @click.command()
@@ -15,6 +16,7 @@ from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
 @click.option("--engine", default="local", show_default=True, help="Who hands out the work: local or ray.")
 @click.option("--resume", is_flag=True, help="Go on in DIR: check what is finished, make the rest.")
+@EXTERNAL
 @BUDGET
 @DEVICE
 @FORCE
@@ -26,6 +28,7 @@ def render(
     workers: int,
     engine: str,
     resume: bool,
+    allow_external_weights: bool,
     budget: float | None,
     device: str,
     force: bool,
@@ -47,9 +50,10 @@ def render(
     from audiogen.jobs.results import FAILED, FINISHED, TABLE
 
     def tell(line: str) -> None:
-        click.echo(line, err=True)
+        click.echo(printable(line), err=True)
 
-    results = render_jobs(jobs, folder, workers, engine, resume, force, budget, device, tell)
+    external = allow_external_weights
+    results = render_jobs(jobs, folder, workers, engine, resume, force, budget, device, tell, external)
     failed, made = len(results.with_status(FAILED)), len(results.with_status(FINISHED))
     click.echo(f"{folder / TABLE}: {made} finished, {failed} failed")
     if failed:

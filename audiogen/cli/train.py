@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
+from audiogen.cli.options import DEVICE, EXTERNAL, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
 
 
 @click.command("train")
@@ -15,6 +15,7 @@ from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
 @click.option("--data", type=FILE, required=True, help="A folder of recordings or tunes, a cache, or one file.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the Run.")
 @click.option("--base", "base_folder", type=FILE, help="Go on from this Run: its representation and its model.")
+@EXTERNAL
 @TRAINING_BUDGET
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the Run's folder.")
 @DEVICE
@@ -25,6 +26,7 @@ def train(
     data: Path,
     out: Path,
     base_folder: Path | None,
+    allow_external_weights: bool,
     budget: float | None,
     resume: bool,
     device: str,
@@ -53,7 +55,7 @@ def train(
     from audiogen.run import Run
     from audiogen.training.fit import train as train_run
 
-    base = Run.open(base_folder) if base_folder is not None else None
+    base = Run.open(base_folder, allow_external_weights, with_vocoder=False) if base_folder is not None else None
     heard = (base.experiment if base else experiment).representation.kind == "mel"
     source = read(data) if heard and data.is_file() else data
     run = train_run(experiment, source, out, budget, resume, device, base)

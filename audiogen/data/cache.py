@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,13 +21,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audiogen.audio import Resampler, open_blocks
+from audiogen.audio import AudioWarning, Resampler, open_blocks
+from audiogen.data.recordings import reading
 from audiogen.errors import InputError
+from audiogen.file_names import is_inside
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel_stream
 
 FORMAT = 1
 INDEX = "index.json"
+FRAMES_FILE = re.compile(r"[0-9a-f]{32}-[0-9a-f]{8}\.npy")
 
 
 @dataclass(frozen=True)
@@ -40,13 +45,18 @@ class CachedRecording:
 
     def frames(self) -> np.ndarray:
         """Memory-mapped ``[time, channels * n_mels]`` log-mel frames."""
-        return np.load(self.path, mmap_mode="r")
+        return np.lib.format.open_memmap(self.path, mode="r")
 
-    def intact(self) -> bool:
-        """Whether the frames are those that were written."""
+    def intact(self, features: int | None = None) -> bool:
+        """Whether the frames are those that were written, finite, and have so many features where that is named."""
         try:
-            return self.path.stem.endswith(f"-{_checksum(np.ascontiguousarray(self.frames())):08x}")
-        except (OSError, ValueError, EOFError):
+            frames = self.frames()
+            if frames.dtype != "<f4" or frames.ndim != 2 or features not in (None, frames.shape[1]):
+                return False
+            if not self.path.stem.endswith(f"-{_checksum(np.ascontiguousarray(frames)):08x}"):
+                return False
+            return bool(np.isfinite(frames).all())
+        except (OSError, ValueError, EOFError, TypeError, OverflowError):
             return False
 
 
@@ -59,6 +69,8 @@ def content_key(path: Path, spec: MelSpec, channels: int) -> str:
     # 0 and 0.0 make equal specs, so they must make the same key.
     fields = {name: float(value) if isinstance(value, int) else value for name, value in asdict(spec).items()}
     digest = hashlib.sha256(json.dumps([FORMAT, fields, channels], sort_keys=True).encode())
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(path, "it is not a regular file", "save the audio to a file first")
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
@@ -70,7 +82,15 @@ def principal_blocks(path: Path, spec: MelSpec, channels: int) -> Iterator[torch
 
     Two passes: the channels' covariance first, then the turned and resampled samples. Channels that the
     recording does not have are silent.
+
+    Raises:
+        InputError: it cannot be read, for whatever reason.
     """
+    with reading(path):
+        yield from _principal_blocks(path, spec, channels)
+
+
+def _principal_blocks(path: Path, spec: MelSpec, channels: int) -> Iterator[torch.Tensor]:
     with open_blocks(path) as blocks:
         rate, count = blocks.sample_rate, blocks.channels
         moments = np.zeros((count, count))
@@ -89,7 +109,8 @@ def principal_blocks(path: Path, spec: MelSpec, channels: int) -> Iterator[torch
 
 def cache_recording(path: Path, folder: Path, spec: MelSpec, channels: int) -> Path:
     """Analyse one recording into ``folder`` unless its frames are there, intact; returns their path."""
-    key = content_key(path, spec, channels)
+    with reading(path):
+        key = content_key(path, spec, channels)
     for known in folder.glob(f"{key}-*.npy"):
         if CachedRecording("", known).intact():
             return known
@@ -137,7 +158,11 @@ def prepare(
     channels: int,
     skip: Callable[[Path, Exception], None],
 ) -> Iterator[CachedRecording]:
-    """Analyse recordings one by one; ``skip(file, error)`` is told of those that cannot be read."""
+    """Analyse recordings one by one; ``skip(file, error)`` is told of those that cannot be read.
+
+    Raises:
+        InputError: none of them can.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ready = []
     for file in files:
@@ -157,29 +182,40 @@ def prepare(
         "recordings": {item.name: item.path.name for item in ready},
     }
     part = folder / (INDEX + ".part")
-    part.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
+    # A name that is not UTF-8 is kept: its odd bytes stand as JSON's own escapes of lone surrogates.
+    part.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
     os.replace(part, folder / INDEX)
 
 
 def open_cache(folder: Path, spec: MelSpec, channels: int) -> list[CachedRecording]:
-    """The recordings of a prepared folder.
+    """The recordings of a prepared folder, wherever it was moved to; of those whose frames are damaged or missing, a
+    warning says that they are left out.
 
     Raises:
-        InputError: it is no cache, was prepared for another spec or number of channels, or is damaged.
+        InputError: it is no cache, was prepared for another spec or number of channels, names a file outside of it, or
+            all of its frames are damaged.
     """
     again = "run `audiogen prepare` again"
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         made_for = (index["format"], index["spec"], index["channels"])
-        cached = [CachedRecording(name, folder / file) for name, file in index["recordings"].items()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        named = [(name, str(file)) for name, file in index["recordings"].items()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(folder, f"its {INDEX} cannot be read ({error})", again) from error
     if made_for != (FORMAT, asdict(spec), channels):
         raise InputError(folder, "it was prepared for another MelSpec or number of channels", again)
+    for name, file in named:
+        if not is_inside(name.replace(":", "_")) or not FRAMES_FILE.fullmatch(file) or (folder / file).is_symlink():
+            raise InputError(folder / INDEX, f"it names a file outside of its folder ({name}: {file})", again)
+    cached = [CachedRecording(name, folder / file) for name, file in named]
+    whole = [item for item in cached if item.intact(channels * spec.n_mels)]
+    if not whole:
+        raise InputError(folder, "the frames of all of its recordings are damaged or missing", again)
     for item in cached:
-        if not item.intact():
-            raise InputError(item.path, f"the frames of {item.name} are damaged or missing", again)
-    return cached
+        if item not in whole:
+            text = f"left out: {item.path}: the frames of {item.name} are damaged or missing; {again}"
+            warnings.warn(text, AudioWarning, stacklevel=2)
+    return whole
 
 
 def is_cache(folder: Path) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,6 +57,19 @@ def find_recordings(folder: Path) -> list[Path]:
     return found
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever is raised while a file is read, by the system or by a decoder, as an InputError that names the file: one
+    bad file must not end a job on many."""
+    try:
+        yield
+    except (InputError, MemoryError, Warning):
+        raise
+    except Exception as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise InputError(path, f"it cannot be read ({reason})", "export it again, or remove it") from error
+
+
 @dataclass(frozen=True)
 class Shares:
     """Args:
@@ -76,7 +91,7 @@ def split_recordings(names: list[str], shares: Shares, seed: int = 0) -> dict[st
     The order is that of a hash of seed and name, so adding a recording moves few others. With two recordings
     or more, each part with a share gets at least one as long as one is left to train on.
     """
-    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())
+    ranked = sorted(names, key=lambda name: _digest(f"{seed}/{name}"))
     parts: dict[str, Split] = {}
     wanted: list[tuple[Split, float]] = [("validation", shares.validation), ("test", shares.test)]
     for part, share in wanted:
@@ -85,3 +100,8 @@ def split_recordings(names: list[str], shares: Shares, seed: int = 0) -> dict[st
             parts[name] = part
         ranked = [name for name in ranked if name not in parts]
     return {name: parts.get(name, "train") for name in names}
+
+
+def _digest(text: str) -> bytes:
+    # A name that is not UTF-8 holds lone surrogates.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

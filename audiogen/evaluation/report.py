@@ -6,7 +6,6 @@ The data of a report: as a nest for JSON, as rows for CSV, as lines to print.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from audiogen.evaluation.measures import EXCERPT
 from audiogen.evaluation.populations import DISTANCES, population_distance
 from audiogen.evaluation.sounds import Sounds, gather
 from audiogen.evaluation.waveform_repeat import WaveformRepeat, waveform_repeat
+from audiogen.experiment import dump_json, write_text
 from audiogen.progress import progress
 
 ALLOWED = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
@@ -165,8 +165,7 @@ class Evaluation:
 
     def write(self, folder: Path) -> None:
         """Write ``evaluation.json`` and ``evaluation.csv`` into a folder that exists."""
-        text = json.dumps(self.tree(), indent=2, allow_nan=False, ensure_ascii=False)
-        (folder / "evaluation.json").write_text(text + "\n", encoding="utf-8")
+        write_text(folder / "evaluation.json", dump_json(self.tree()))
         rows = self.rows()
         with (folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))

@@ -71,13 +71,20 @@ class Mixture:
             yield patch
 
 
-def open_runs(folders: Sequence[Path], weights: Sequence[float] = ()) -> Run | Combination | None:
+def open_runs(
+    folders: Sequence[Path], weights: Sequence[float] = (), allow_external_weights: bool = False
+) -> Run | Combination | None:
     """The Run of a folder, or the Combination of several; None for none.
+
+    Args:
+        folders: of the Runs.
+        weights: of each; none for equal ones.
+        allow_external_weights: as of `Run.open`.
 
     Raises:
         InputError: one of them cannot be opened, predicts notes, or does not fit the others.
     """
-    runs = tuple(Run.open(folder) for folder in folders)
+    runs = tuple(Run.open(folder, allow_external_weights) for folder in folders)
     for run in runs:
         _mel(run)
     if len(runs) > 1:

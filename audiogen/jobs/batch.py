@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from shutil import rmtree
 
 from audiogen.errors import InputError
-from audiogen.jobs.engines import ENGINES, PART, RUNS, tasks_of
+from audiogen.file_names import representable
+from audiogen.jobs.engines import ENGINES, PART, RUNS, in_words, tasks_of
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.results import FAILED, FINISHED, Results, finished, flaw, former_records
-from audiogen.jobs.rows import READ, Checker, Clip, Row, read_rows
+from audiogen.jobs.rows import READ, Checker, Clip, Row, is_plain, read_rows
 from audiogen.progress import progress
 from audiogen.run import METRICS
 
@@ -28,6 +30,7 @@ def render(
     budget: float | None = None,
     device: str = "auto",
     tell: Callable[[str], None] = lambda line: None,
+    allow_external_weights: bool = False,
 ) -> Results:
     """Make every clip of a job file; a row that cannot be made fails alone.
 
@@ -45,6 +48,8 @@ def render(
         budget: most wall-clock seconds of each training.
         device: "auto", "cpu" or "cuda".
         tell: is given a line for each row that failed or is made again.
+        allow_external_weights: whether Runs and configurations that the job file names may name weights elsewhere; as
+            of `Run.open`.
 
     Raises:
         InputError: an unusable job file, an unknown engine, a folder that holds something, or a clip that would take
@@ -56,17 +61,17 @@ def render(
     _require_apart(rows, folder)
     _make_ready(folder, resume, force)
     former, results = former_records(folder) if resume else {}, Results(folder, rows)
-    check, clips = Checker(), dict[str, Clip]()
+    check, clips = Checker(allow_external_weights), dict[str, Clip]()
     for row in rows:
         try:
             clip = check.clip(row)
-        except InputError as error:
-            _fail(results, folder, row.name, str(error), tell)
+        except Exception as error:  # one prompt that a decoder stumbles over must not keep the others from being made
+            _fail(results, folder, row.name, in_words(error), tell)
             continue
-        if not _kept(results, clip, folder / row.name, former.get(row.name, {}), tell):
+        if not _kept(results, clip, folder / row.name, former.get(representable(row.name), {}), tell):
             clips[row.name] = clip
     results.write()
-    tasks = tasks_of(clips.values(), folder, workers, budget, device)
+    tasks = tasks_of(clips.values(), folder, workers, budget, device, allow_external_weights)
     with (
         progress(len(clips), "rendering", "clips") as bar,
         closing(ENGINES[engine](tasks, workers)) as outcomes,
@@ -89,11 +94,18 @@ def render(
 
 def _require_apart(rows: list[Row], folder: Path) -> None:
     """Raise an InputError for a clip that would take the place of what a row reads: it would be removed first."""
-    read = {(row.folder / str(row.values[key])).resolve() for row in rows for key in READ if key in row.values}
+    read = {_resolved(row.folder / str(row.values[key])) for row in rows for key in READ if key in row.values}
     for row in rows:
-        if (folder / row.name).resolve() in read:
+        if _resolved(folder / row.name) in read:
             cause = f"{row.label} would take the place of a recording that is read"
             raise InputError(folder / row.name, cause, "name the row otherwise, or another folder")
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, ValueError, RuntimeError):  # no name of a file, which is said when it is read
+        return path
 
 
 def _make_ready(folder: Path, resume: bool, force: bool) -> None:
@@ -128,11 +140,17 @@ def _fail(results: Results, folder: Path, name: str, error: str, tell: Callable[
     record = results.records[name]
     record.update(status=FAILED, error=error)
     tell(f"row {record['row']} ({Path(name).stem}): {error}")
-    if name == Path(name).name:
+    if is_plain(name):
         _discard(folder / name)
 
 
 def _discard(out: Path) -> None:
     # The sidecar first: without it, no file counts as finished.
-    sidecar_of(out).unlink(missing_ok=True)
-    out.unlink(missing_ok=True)
+    try:
+        sidecar_of(out).unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
+    except ValueError:  # a name that no file can have
+        return
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 from audiogen import __version__
 from audiogen.audio import AudioWarning
@@ -37,6 +38,16 @@ class Clock:
             yield
         finally:
             self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 3)
+
+
+@contextmanager
+def with_its_sidecar(out: Path) -> Iterator[None]:
+    """An output that was just written does not stay if its sidecar is not written, too."""
+    try:
+        yield
+    except BaseException:  # a full disk, Ctrl-C
+        out.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from audiogen.audio import AudioWarning, Recording, read, write
 from audiogen.data.datasets import DATASETS, Item, guess
-from audiogen.data.recordings import Shares
+from audiogen.data.recordings import Shares, reading
 from audiogen.errors import InputError
+from audiogen.file_names import shortened
 from audiogen.progress import progress
 from audiogen.representation.midi import Tune, render, write_midi
 
 SAMPLE_RATE = 44100  # Hz, of renderings
+T = TypeVar("T")
+LONGEST_STEM = 100  # bytes
 MOST_TESTED = 0.3
 """Share of the pieces: the rest is learned from."""
 
@@ -81,7 +86,7 @@ def write_tunes(items: Sequence[Item], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for item in items:
         out = folder / f"{file_name(item)}.mid"
-        if not out.exists() and (tune := item.tune()) is not None:
+        if not out.exists() and (tune := _readable(item, Item.tune)) is not None:
             write_midi(out, tune)
     if not any(folder.iterdir()):
         raise InputError(folder, "the data set holds no notes", "compare audio configurations only")
@@ -98,11 +103,26 @@ def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Pat
                 break
             out = folder / f"{file_name(item)}.wav"
             if not out.exists():
-                write(out, sound_of(item), "PCM_16")
+                sound = _readable(item, sound_of)
+                if sound is None:
+                    continue
+                write(out, sound, "PCM_16")
             length = read(out).seconds
             seconds += length
             bar.update(length)
+    if seconds == 0:
+        raise InputError(folder, "none of the data set's pieces can be read", "see the warnings above")
     return folder
+
+
+def _readable(item: Item, read_item: Callable[[Item], T | None]) -> T | None:
+    """What is read of an item; None, with a warning, where it cannot be read."""
+    try:
+        with reading(item.audio or item.labels or item.midi or Path(item.name)):
+            return read_item(item)
+    except InputError as error:
+        warnings.warn(f"left out: {error}", AudioWarning, stacklevel=3)
+        return None
 
 
 def sound_of(item: Item) -> Recording:
@@ -116,8 +136,11 @@ def sound_of(item: Item) -> Recording:
 
 
 def file_name(item: Item) -> str:
-    """An item's name as that of a file."""
-    return item.name.replace("/", "_")
+    """An item's name as that of a file, 100 bytes at most."""
+    name = item.name.replace("/", "_")
+    if len(name.encode("utf-8", "surrogatepass")) <= LONGEST_STEM:
+        return name
+    return f"{shortened(name, LONGEST_STEM - 9)}-{hashlib.sha256(repr(name).encode()).hexdigest()[:8]}"
 
 
 def prompts_of(items: Sequence[Item], count: int, prompt_seconds: float, seconds: float) -> list[Prompt]:
@@ -131,11 +154,11 @@ def prompts_of(items: Sequence[Item], count: int, prompt_seconds: float, seconds
     for item in items:
         if len(found) == count:
             break
-        tune = item.tune()
+        tune = _readable(item, Item.tune)
         if tune is not None and item.audio is None and tune.seconds < least:
             continue
-        sound = sound_of(item)
-        if sound.seconds < least:
+        sound = _readable(item, sound_of)
+        if sound is None or sound.seconds < least:
             continue
         join, stop = (round(at * sound.sample_rate) for at in (prompt_seconds, prompt_seconds + seconds))
         begun = rest = None

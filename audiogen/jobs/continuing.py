@@ -18,7 +18,7 @@ from audiogen.generation.continuation import Continuer, silence
 from audiogen.generation.loop import close_loop, loop_on_itself
 from audiogen.generation.mixture import Combination
 from audiogen.generation.morph import Morph, fitted
-from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions
+from audiogen.jobs.bookkeeping import Clock, heard_warnings, versions, with_its_sidecar
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.request import Request
@@ -111,12 +111,14 @@ def continue_variations(
                 with clock("warming"):
                     continuers[kind] = continuer_of(prompt, run, *kind, toward)
             sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
-        sidecar["settings"] |= described(run)
-        if toward is not None:
-            path = toward.recording.path
-            sidecar["settings"]["morph"] = {"recording": str(path) if path else None, **described(toward.run or run)}
-        sidecar["warnings"] = [*said, *general, *particular]
-        write_text(sidecar_of(out), dump_json(sidecar))
+        with with_its_sidecar(out):
+            sidecar["settings"] |= described(run)
+            if toward is not None:
+                path = toward.recording.path
+                morph = {"recording": str(path) if path else None, **described(toward.run or run)}
+                sidecar["settings"]["morph"] = morph
+            sidecar["warnings"] = [*said, *general, *particular]
+            write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
 
 
@@ -211,7 +213,7 @@ def write_tail(
         for block in _blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
-    with clock("measuring"):
+    with with_its_sidecar(out), clock("measuring"):
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
         if request.loop and request.tail_only:
             measures["join"] = None  # such a loop is not entered where the prompt ends

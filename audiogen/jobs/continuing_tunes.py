@@ -20,7 +20,7 @@ from audiogen.evaluation.note_runs import RunIndex
 from audiogen.evaluation.symbolic import SCALARS, melodic
 from audiogen.experiment import Experiment, dump_json, read_experiment, to_tree, write_text
 from audiogen.generation.tunes import TuneContinuer, late, markov_chain
-from audiogen.jobs.bookkeeping import Clock, heard_warnings
+from audiogen.jobs.bookkeeping import Clock, heard_warnings, with_its_sidecar
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import single_recording
 from audiogen.jobs.request import LARGEST_SEED, LONGEST
@@ -180,12 +180,13 @@ def continue_tune(
                 tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
             with spent("writing"):
                 _write(prompt, tune, tail, out, request)
-        whole = joined(tune, tail)
-        sidecar = _described(prompt, tune, tail, whole, out, request, run) | {
-            "timings": spent.seconds,
-            "warnings": [*general, *particular],
-        }
-        write_text(sidecar_of(out), dump_json(sidecar))
+        with with_its_sidecar(out):
+            whole = joined(tune, tail)
+            sidecar = _described(prompt, tune, tail, whole, out, request, run) | {
+                "timings": spent.seconds,
+                "warnings": [*general, *particular],
+            }
+            write_text(sidecar_of(out), dump_json(sidecar))
         yield Continued(whole, tune.end, sidecar)
 
 

@@ -22,6 +22,7 @@ import torch
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.extras import install_command
+from audiogen.file_names import shortened
 from audiogen.generation.mixture import open_runs
 from audiogen.jobs.bookkeeping import heard_warnings
 from audiogen.jobs.continuing import Runs, Toward, continue_variations, read_prompt
@@ -30,6 +31,7 @@ from audiogen.jobs.rows import Clip
 from audiogen.run import Run
 
 RUNS, PART = "runs", ".part-"  # folder of the Runs that are trained, and how the names of unfinished ones begin
+LONGEST_STEM = 100  # bytes of a prompt's name in the name of a Run's folder
 TICK = 1.0  # seconds after which an engine lets its caller look at what is on disk
 
 Outcome = tuple[str, str | None]
@@ -45,12 +47,14 @@ class Task:
         folder: where their files go, and the Runs that are trained for them.
         budget: most seconds of training.
         device: "auto", "cpu" or "cuda".
+        allow_external_weights: as of `Run.open`.
     """
 
     clips: tuple[Clip, ...]
     folder: Path
     budget: float | None
     device: str
+    allow_external_weights: bool = False
 
 
 def perform(task: Task) -> Iterator[Outcome]:
@@ -63,7 +67,7 @@ def perform(task: Task) -> Iterator[Outcome]:
             run = _run_of(task, prompt, clip.prompt, clip.source)
             toward = _toward(task)
     except Exception as error:
-        yield from [(clip.row.name, _in_words(error)) for clip in left]
+        yield from [(clip.row.name, in_words(error)) for clip in left]
         return
     while left:
         wanted = [(task.folder / clip.row.name, clip.request) for clip in left]
@@ -71,10 +75,11 @@ def perform(task: Task) -> Iterator[Outcome]:
             for _ in continue_variations(prompt, wanted, run, device=task.device, said=said, toward=toward):
                 yield left.pop(0).row.name, None
         except Exception as error:
-            yield left.pop(0).row.name, _in_words(error)
+            yield left.pop(0).row.name, in_words(error)
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """An error on one line, for the results."""
     return str(error) if isinstance(error, InputError) else " ".join(f"{type(error).__name__}: {error}".split())
 
 
@@ -85,12 +90,12 @@ def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs |
     """
     clip = task.clips[0]
     if clip.runs:
-        return _opened(clip.runs, clip.weights, source)
+        return _opened(clip.runs, clip.weights, source, task.allow_external_weights)
     if not recording.samples.any():  # silence goes on as silence, without a Model
         return None
 
     key = hashlib.sha256(f"{source} {task.budget}".encode()).hexdigest()
-    folder = task.folder / RUNS / f"{path.stem}-{key[:12]}"
+    folder = task.folder / RUNS / f"{shortened(path.stem, LONGEST_STEM)}-{key[:12]}"
     if not folder.is_dir():
         part = folder.with_name(f"{PART}{folder.name}-{os.getpid()}")
         predictor_of(recording, clip.experiment, task.budget, task.device).save(part)
@@ -98,7 +103,7 @@ def _run_of(task: Task, recording: Recording, path: Path, source: str) -> Runs |
             part.rename(folder)
         except OSError:
             rmtree(part)
-    return Run.open(folder)
+    return Run.open(folder, task.allow_external_weights)
 
 
 def _toward(task: Task) -> Toward | None:
@@ -111,8 +116,8 @@ def _toward(task: Task) -> Toward | None:
 
 
 @lru_cache(maxsize=2)
-def _opened(folders: tuple[Path, ...], weights: tuple[float, ...], source: str) -> Runs | None:
-    return open_runs(folders, weights)
+def _opened(folders: tuple[Path, ...], weights: tuple[float, ...], source: str, external: bool) -> Runs | None:
+    return open_runs(folders, weights, external)
 
 
 def work(task: Task) -> list[Outcome]:
@@ -200,7 +205,7 @@ def _ray_result(cluster: Any, reference: Any, task: Task) -> list[Outcome]:
     try:
         return cluster.get(reference)
     except Exception as error:  # a machine that was lost, say
-        return [(clip.row.name, _in_words(error)) for clip in task.clips]
+        return [(clip.row.name, in_words(error)) for clip in task.clips]
 
 
 ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, None]]] = {
@@ -209,7 +214,14 @@ ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, No
 }
 
 
-def tasks_of(clips: Iterable[Clip], folder: Path, workers: int, budget: float | None, device: str) -> list[Task]:
+def tasks_of(
+    clips: Iterable[Clip],
+    folder: Path,
+    workers: int,
+    budget: float | None,
+    device: str,
+    allow_external_weights: bool = False,
+) -> list[Task]:
     """Clips grouped so that each Model is trained once; those of a trained Run are spread over workers."""
     groups: dict[tuple[Path, str, Path | None, str], list[Clip]] = {}
     for clip in clips:
@@ -218,5 +230,6 @@ def tasks_of(clips: Iterable[Clip], folder: Path, workers: int, budget: float | 
     for group in groups.values():
         size = -(-len(group) // workers) if group[0].runs else len(group)
         for first in range(0, len(group), size):
-            tasks.append(Task(tuple(group[first : first + size]), folder, budget, device))
+            some = tuple(group[first : first + size])
+            tasks.append(Task(some, folder, budget, device, allow_external_weights))
     return tasks

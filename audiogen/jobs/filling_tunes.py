@@ -16,7 +16,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import dump_json, write_text
 from audiogen.generation.filling import Filler
 from audiogen.generation.tunes import MOST_NOTES, late, markov_chain
-from audiogen.jobs.bookkeeping import Clock, heard_warnings
+from audiogen.jobs.bookkeeping import Clock, heard_warnings, with_its_sidecar
 from audiogen.jobs.continuing_tunes import ORDER, SAMPLE_RATE, learned_from, measured, versions
 from audiogen.jobs.naming import sidecar_of
 from audiogen.models import Sampling
@@ -117,7 +117,8 @@ def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, draw
             _sound(out, replace(kept, notes=notes, controllers=controllers), drawing.seed)
     filled = replace(tune, notes=new)
     said = {"bars": list(bars), "filled": {"notes": len(new), "removed": len(tune.notes) - len(kept.notes)}}
-    return _told(prompt, out, drawing, run, said, measured(kept, filled), clock, told)
+    with with_its_sidecar(out):
+        return _told(prompt, out, drawing, run, said, measured(kept, filled), clock, told)
 
 
 def accompany(prompt: Path, out: Path, parts: int, program: int | None, run: Run, drawing: Drawing) -> dict[str, Any]:
@@ -160,7 +161,8 @@ def accompany(prompt: Path, out: Path, parts: int, program: int | None, run: Run
             both = replace(new, notes=tidy(np.concatenate([tune.notes, new.notes])), pedals=tune.pedals)
             _sound(out, both, drawing.seed)
     said = {"parts": {"given": given, "added": parts}, "added": {"notes": len(new.notes)}}
-    return _told(prompt, out, drawing, run, said, measured(tune, new), clock, told)
+    with with_its_sidecar(out):
+        return _told(prompt, out, drawing, run, said, measured(tune, new), clock, told)
 
 
 def _warn_of_rests(run: Run, parts: int, given: int, new: Tune) -> None:

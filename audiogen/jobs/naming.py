@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from audiogen.errors import InputError
+from audiogen.file_names import require_name
 
 SHIPPED = "waterfall.ogg"
 MOST_ON_A_PAGE = 40  # variations: more would be heard for less than 15 s each
@@ -14,6 +15,13 @@ MOST_ON_A_PAGE = 40  # variations: more would be heard for less than 15 s each
 def sidecar_of(out: Path) -> Path:
     """OUT.wav -> OUT.json."""
     return out.with_suffix(".json")
+
+
+def require_names(*outs: Path) -> None:
+    """Raise an InputError for the first output that cannot be created under its name, or whose sidecar cannot: before
+    minutes are spent on what goes into it."""
+    for out in outs:
+        require_name(out, ".json")
 
 
 def variations_of(out: Path, count: int) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from audiogen.audio import AudioWarning, open_blocks
 from audiogen.errors import InputError
-from audiogen.experiment import write_text
+from audiogen.experiment import dump_json, write_text
 from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.rows import ASKED, Clip, Row, file_digest
 from audiogen.jobs.scorecard import MEASURES, flatten
@@ -53,8 +53,7 @@ class Results:
         writer.writeheader()
         writer.writerows(records)
         write_text(self.folder / TABLE, table.getvalue())
-        lines = [json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records]
-        write_text(self.folder / LINES, "".join(lines))
+        write_text(self.folder / LINES, "".join(dump_json(record, indent=None) for record in records))
 
 
 def former_records(folder: Path) -> dict[str, dict[str, Any]]:
@@ -114,6 +113,8 @@ def flaw(clip: Clip, out: Path, former: dict[str, Any]) -> str | None:
         return _flaw_of_audio(out, facts, former.get("sha256"))
     except InputError as error:
         return error.cause
+    except Exception as error:  # a decoder's own
+        return f"it cannot be read ({type(error).__name__})"
 
 
 def _flaw_of_audio(out: Path, facts: tuple[int, int, int], digest: str | None) -> str | None:

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 import difflib
 import hashlib
-import io
 import itertools
-import json
-from collections.abc import Callable, Iterable
+import math
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
-
-import yaml
 
 from audiogen.audio import CONTAINERS, open_blocks
 from audiogen.audio.writing import container_for
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, dump_yaml, read_experiment
+from audiogen.file_names import is_inside, printable
 from audiogen.generation.mixture import shares
+from audiogen.jobs.naming import require_names
 from audiogen.jobs.request import Request
-from audiogen.run import CONFIG, STATISTICS, WEIGHTS
+from audiogen.jobs.tables import ASKED, BETWEEN, COLUMNS, TEXTS, read_table
+from audiogen.run import CONFIG, STATISTICS, WEIGHTS, own_vocoder
 from audiogen.vocoders.table import VOCODERS
 
-ASKED = tuple(field.name for field in dataclasses.fields(Request))
-COLUMNS = ("name", "prompt", "run", "weights", "morph", "config", *ASKED)
 READ = ("prompt", "morph")  # columns that name recordings
-BETWEEN = ";"  # several Runs, or weights, in one cell
+MOST_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -89,17 +86,13 @@ def read_rows(path: Path) -> list[Row]:
     """The rows of a job file. A list instead of a value (JSON lines, YAML) stands for a row of each.
 
     Raises:
-        InputError: unreadable or empty, an unknown column, or two rows of one name.
+        InputError: unreadable or empty, an unknown column, two rows of one name, or more than `MOST_ROWS`.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(path, f"unknown suffix {path.suffix!r}", f"choose from {', '.join(FORMATS)}")
-    try:
-        found = FORMATS[path.suffix.lower()](path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(path, f"it cannot be read ({error.strerror})", "name an existing job file") from error
-    except (ValueError, csv.Error, yaml.YAMLError) as error:
-        raise InputError(path, f"it is not {path.suffix[1:].upper()} ({error})", "mend it") from error
-    expanded = [one for values in found for one in _product(_checked(path, values))]
+    found = [_checked(path, values, number) for number, values in enumerate(read_table(path), 1)]
+    total = sum(_product(values) for values in found)
+    if total > MOST_ROWS:
+        raise InputError(path, f"its lists make {total:,} rows", f"ask for {MOST_ROWS:,} at most at a time")
+    expanded = [one for values in found for one in _expanded(values)]
     if not expanded:
         raise InputError(path, "it holds no rows", f"columns: {', '.join(COLUMNS)}")
     rows = [Row(number, _name(values, number), values, path.parent) for number, values in enumerate(expanded, 1)]
@@ -107,33 +100,8 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def _csv(text: str) -> Iterable[Any]:
-    return csv.DictReader(io.StringIO(text), restkey="(beyond the last)", skipinitialspace=True, strict=True)
-
-
-def _jsonl(text: str) -> Iterable[Any]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
-
-
-def _yaml(text: str) -> Iterable[Any]:
-    rows = yaml.safe_load(text) or []
-    if not isinstance(rows, list):
-        raise ValueError("a list of rows is needed")
-    return rows
-
-
-FORMATS: dict[str, Callable[[str], Iterable[Any]]] = {
-    ".csv": _csv,
-    ".jsonl": _jsonl,
-    ".yaml": _yaml,
-    ".yml": _yaml,
-}
-
-
-def _checked(path: Path, values: Any) -> dict[str, Any]:
-    if not isinstance(values, dict):
-        raise InputError(path, f"a row must name its values, not {values!r}", f"columns: {', '.join(COLUMNS)}")
-    for column in values:
+def _checked(path: Path, values: dict[str, Any], number: int) -> dict[str, Any]:
+    for column, value in values.items():
         if column not in COLUMNS:
             close = difflib.get_close_matches(str(column), COLUMNS, 1)
             hint = f"did you mean {close[0]}? " if close else ""
@@ -142,25 +110,42 @@ def _checked(path: Path, values: Any) -> dict[str, Any]:
                 "there is none of that name",
                 f"{hint}choose from {', '.join(COLUMNS)}",
             )
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, list | dict) or (column in TEXTS and isinstance(one, bool)):
+                raise InputError(f"{path}: row {number}: {column}", f"{one!r} is no value of it", "write a text")
     return {column: value for column, value in values.items() if value not in (None, "", [])}
 
 
-def _product(values: dict[str, Any]) -> Iterable[dict[str, Any]]:
+def _product(values: dict[str, Any]) -> int:
+    """How many rows a row with lists stands for."""
+    return math.prod(len(value) for value in values.values() if isinstance(value, list))
+
+
+def _expanded(values: dict[str, Any]) -> Iterable[dict[str, Any]]:
     """``{"seed": [0, 1]}`` -> ``{"seed": 0}``, ``{"seed": 1}``."""
     choices = [value if isinstance(value, list) else [value] for value in values.values()]
     return (dict(zip(values, combination, strict=True)) for combination in itertools.product(*choices))
 
 
 def _name(values: dict[str, Any], number: int) -> str:
-    name = str(values.get("name") or f"{Path(str(values.get('prompt', 'row'))).stem}-{number}")
+    prompt = str(values.get("prompt", "row"))
+    stem = PureWindowsPath(prompt).stem if "\\" in prompt else Path(prompt).stem  # of a table written on Windows
+    name = str(values.get("name", f"{stem}-{number}"))
     return name if Path(name).suffix.lower() in CONTAINERS else f"{name}.wav"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a file of this name lies in the folder that it is put into, on every system, in plain sight."""
+    whole = name == Path(name).name and is_inside(name) and not name.startswith(".")
+    return whole and "\\" not in name and not any(unicodedata.category(letter) == "Cc" for letter in name)
 
 
 def _require_distinct(path: Path, rows: list[Row]) -> None:
     # Stems and not names, since OUT.wav and OUT.flac would share OUT.json; some file systems ignore case.
     numbers: dict[str, list[str]] = {}
     for row in rows:
-        numbers.setdefault(Path(row.name).stem.casefold(), []).append(str(row.number))
+        stem = unicodedata.normalize("NFC", Path(row.name).stem)
+        numbers.setdefault(stem.casefold(), []).append(str(row.number))
     for stem, same in numbers.items():
         if len(same) > 1:
             cause = f"rows {', '.join(same)} share the name {stem}"
@@ -168,9 +153,14 @@ def _require_distinct(path: Path, rows: list[Row]) -> None:
 
 
 class Checker:
-    """Rows -> Clips. It reads each file that rows share once."""
+    """Rows -> Clips. It reads each file that rows share once.
 
-    def __init__(self) -> None:
+    Args:
+        allow_external_weights: whether a configuration may name weights of a vocoder.
+    """
+
+    def __init__(self, allow_external_weights: bool = False) -> None:
+        self._external = allow_external_weights
         self._experiment, self._digest = cache(read_experiment), cache(file_digest)
         self._run_digest = cache(run_digest)
 
@@ -181,8 +171,10 @@ class Checker:
             InputError: a wrong value, a file that is missing or no audio, an unusable Run or configuration.
         """
         values = row.values
-        if row.name != Path(row.name).name or row.name.startswith("."):
-            raise InputError(row.name, "a name has no folders and begins with no dot", "choose a plain one")
+        if not is_plain(row.name):
+            cause = "a name has no folders, drives or control characters, and begins with no dot"
+            raise InputError(printable(row.name), cause, "choose a plain one")
+        require_names(Path(row.name))
         if "prompt" not in values:
             raise InputError("prompt", "none is named", "fill the column")
         request = build(Request, {name: values[name] for name in ASKED if name in values}, "row")
@@ -224,6 +216,8 @@ class Checker:
             return None, "base"
         if not runs:
             experiment = self._experiment(row.folder / str(config))
+            # A job file may be another's: the Run that is trained by it gets no other rights than a Run that it names.
+            own_vocoder(experiment.vocoder, row.folder / str(config), self._external)
             return experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
         if config is not None:
             raise InputError("config", "a Run is trained already", "leave out either of the two")

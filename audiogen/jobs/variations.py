@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -152,7 +153,7 @@ def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, A
         *(
             panel
             | {
-                "file": quote(each.file),
+                "file": quote(os.fsencode(each.file)),
                 "join": each.excerpt.prompt.seconds,
                 "figures": f"seed {each.seed}" + (f", {each.figures}" if each.figures else ""),
                 "remarkable": [line for line in each.lines if not line.good],

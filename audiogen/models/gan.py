@@ -18,7 +18,7 @@ from torch.func import functional_call
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
-from audiogen.ranges import Count, NonNegative, Share
+from audiogen.ranges import Layers, NonNegative, Share, Width
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class GANOptions:
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
-    noise: Count = 32
-    width: Count = 128
-    rollout: Count = 8
+    noise: Width = 32
+    width: Width = 128
+    rollout: Layers = 8
     matching: NonNegative = 5.0
     penalty: NonNegative = 1.0
     dropout: Share = 0.1

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from audiogen.models.base import FrameModel, Sampling, State
 from audiogen.models.heads.mixture import pick
-from audiogen.ranges import Count, Positive, Whole
+from audiogen.ranges import Iterations, Positive, Steps, Width
 
 LENGTH = 64  # frames of the pieces that states are inferred in, many at a time
 MOST = 512  # such pieces, evenly chosen: more than these parameters need
@@ -37,10 +37,10 @@ class HMMOptions:
     prior: frames that a state's covariance is drawn towards that of all states by.
     """
 
-    states: Count = 12
-    order: Whole = 1
+    states: Width = 12
+    order: Iterations = 1
     independent: bool = False
-    rounds: Count = 40
+    rounds: Steps = 40
     prior: Positive = 50.0
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from audiogen.choice import Choice, choice
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
-from audiogen.ranges import Count, NonNegative, Positive, Share, Whole
+from audiogen.ranges import NonNegative, Positive, Share, WholeSteps, Width
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class VAEOptions:
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
-    latents: Count = 16
-    width: Count = 128
+    latents: Width = 16
+    width: Width = 128
     dropout: Share = 0.1
-    warmup: Whole = 100
+    warmup: WholeSteps = 100
     free: NonNegative = 0.05
     floor: Positive = 0.1
 

@@ -11,4 +11,4 @@ BASE = Path(__file__).parent / "base"
 
 def base() -> Run:
     """The Model of any recording's mel frames that a continuation sets out from; its card is ``base/CARD.md``."""
-    return Run.open(BASE)
+    return Run.open(BASE, allow_external_weights=True)

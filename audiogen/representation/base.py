@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Self
 
 from torch import Tensor
 
+from audiogen.tensors import Layout, require_layout
+
 
 class Representation(ABC):
     """A code fitted on the training part and saved with the Run as plain tensors.
@@ -28,6 +30,11 @@ class Representation(ABC):
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """What was fitted, for ``statistics.safetensors``."""
+
+    @classmethod
+    def require_layout(cls, options: Any, layout: Layout) -> None:
+        """Raise a ValueError unless the tensors announced by a file's header can be those of `tensors`."""
+        require_layout(layout, {})
 
     @classmethod
     @abstractmethod

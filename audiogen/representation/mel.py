@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Count, NonNegative, Positive
+from audiogen.ranges import Bands, NonNegative, Positive, SampleRate, Width
 from audiogen.representation.filterbank import triangles
 
 FRAMES_PER_TILE = 128  # keeps the unfolded windows of one tile inside the L2 cache: 2.3 x faster than all at once
@@ -42,11 +42,11 @@ class MelSpec:
         floor: smallest band value, before the natural logarithm.
     """
 
-    sample_rate: Count = 44100
-    n_fft: Count = 2048
-    win: Count = 2048
-    hop: Count = 512
-    n_mels: Count = 128
+    sample_rate: SampleRate = 44100
+    n_fft: Width = 2048
+    win: Width = 2048
+    hop: Width = 512
+    n_mels: Bands = 128
     fmin: NonNegative = 0.0
     fmax: Positive = 22050.0
     scale: Literal["slaney", "htk"] = "slaney"

@@ -8,10 +8,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Count, Unit, Whole
+from audiogen.ranges import Layers, Unit, Whole, Width
 from audiogen.representation.base import Representation
 from audiogen.representation.latents import Latents, fit_latents
 from audiogen.representation.mel import MelSpec
+from audiogen.tensors import Layout, require_layout
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,16 @@ class MelOptions:
     """
 
     spec: MelSpec = field(default_factory=MelSpec)
-    channels: Count | None = None
-    patch: Count = 8
+    channels: Layers | None = None
+    patch: Width = 8
     latents: Whole = 32
     whitening: Unit = 0.5
     centred: bool = True
+
+    def __post_init__(self) -> None:
+        values = self.patch * self.spec.n_mels * (self.channels or 1)
+        if values > MOST_VALUES:
+            raise ValueError(f"a patch of {values:,} values is too large: their covariance takes memory; lower patch")
 
 
 class MelLatents(Representation):
@@ -90,9 +96,29 @@ class MelLatents(Representation):
         return self.latents.tensors()
 
     @classmethod
+    def require_layout(cls, options: MelOptions, layout: Layout) -> None:
+        for name in LATENT_TENSORS:
+            if name not in layout:
+                raise ValueError(f"{name} is missing")
+        shapes = {name: layout[name][1] for name in LATENT_TENSORS}
+        bands = shapes["mean"][0] if shapes["mean"] else 0
+        size = shapes["scale"][0] if shapes["scale"] else 0
+        values = options.patch * bands
+        fitting = bands == options.spec.n_mels * (options.channels or max(bands // options.spec.n_mels, 1))
+        if not fitting or not 1 <= size <= min(options.latents or values, values):
+            raise ValueError(f"{bands} bands and {size} latents are not those of the representation")
+        wanted = {"mean": (bands,), "deviation": (bands,), "basis": (values, size), "scale": (size,)}
+        require_layout(
+            {name: layout[name] for name in wanted}, {name: ("F32", shape) for name, shape in wanted.items()}
+        )
+
+    @classmethod
     def from_tensors(cls, options: MelOptions, tensors: dict[str, Tensor]) -> Self:
+        if not (bool((tensors["deviation"] > 0).all()) and bool((tensors["scale"] > 0).all())):
+            raise ValueError("a deviation or scale is not above 0")
         # Copied, since tensors as they lie in a file may be aligned otherwise, and then round otherwise.
         return cls(options, Latents(**{name: torch.as_tensor(tensors[name]).clone() for name in LATENT_TENSORS}))
 
 
+MOST_VALUES = 1 << 15  # of a patch: their covariance takes 4 GiB
 LATENT_TENSORS = ("mean", "deviation", "basis", "scale")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from audiogen.experiment import Experiment, dump_yaml, write_text
 from audiogen.run import CONFIG, METRICS, STATISTICS, WEIGHTS, Run
 from audiogen.training.vocoder_run import VocoderRun
 
-OPENED: dict[str, Callable[[Path], Any]] = {"model": Run.open, "vocoder": VocoderRun.open}
+OPENED: dict[str, Callable[[Path], Any]] = {
+    "model": partial(Run.open, allow_external_weights=True),  # the command line has named what its configuration names
+    "vocoder": VocoderRun.open,
+}
 """How a Run is read, by its task."""
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from audiogen.audio import AudioWarning
 from audiogen.data.datasets import DATASETS, Item, guess
 from audiogen.data.datasets.folder import MIDI_SUFFIXES, read_abc
-from audiogen.data.recordings import Shares
+from audiogen.data.recordings import Shares, reading
 from audiogen.data.tunes import SHORTEST, Piece, TuneWindows, padded, piece_of
 from audiogen.errors import InputError
 from audiogen.evaluation.note_likelihood import likelihood_of
@@ -166,7 +166,8 @@ def readable(items: Sequence[Item]) -> Iterable[tuple[Item, Tune]]:
     with progress(len(items), "reading tunes", "tune") as bar:
         for item in items:
             try:
-                tune = item.tune()
+                with reading(item.labels or item.midi or Path(item.name)):
+                    tune = item.tune()
             except InputError as error:
                 warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
                 tune = None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import AudioWarning, Recording, read
-from audiogen.data.recordings import find_recordings, split_recordings
+from audiogen.data.recordings import find_recordings, reading, split_recordings
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.models import Sampling
@@ -102,7 +102,8 @@ def of_folder(folder: Path, experiment: Experiment) -> Parts:
         for name in names:
             bar.update()
             try:
-                parts[split[name]] += channels_of(hear(read(folder / name), spec))
+                with reading(folder / name):
+                    parts[split[name]] += channels_of(hear(read(folder / name), spec))
             except InputError as error:
                 warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
     if not parts["train"]:
@@ -128,7 +129,7 @@ def prediction_errors(heard: Heard, folder: Path) -> Tensor:
     Raises:
         InputError: the Run reads no mel frames, or of another spec.
     """
-    run = Run.open(folder)
+    run = Run.open(folder, with_vocoder=False)
     representation = run.representation
     if not isinstance(representation, MelLatents) or representation.options.spec != heard.spec:
         raise InputError(folder, "it predicts other frames than are to be rendered", "name a Run on mel frames")

@@ -12,6 +12,7 @@ is the first one to be rendered and ``overlap = win - hop``. So frame 0 adds the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
@@ -56,6 +57,16 @@ class Vocoder(ABC):
         Raises:
             InputError: it renders frames of another spec only.
         """
+
+    @classmethod
+    def address(cls, options: Any) -> str:
+        """Where its weights are downloaded from; empty where they are files on this machine."""
+        return ""
+
+    @classmethod
+    def files_at(cls, path: Path) -> list[Path]:
+        """The files that are read of weights at ``path``, a file or a folder."""
+        return [path]
 
     @classmethod
     def own_spec(cls, options: Any) -> MelSpec | None:

@@ -16,10 +16,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from audiogen.configuration import build, read_bounded
 from audiogen.errors import InputError
+from audiogen.ranges import Layers, Width
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.hub import Published
-from audiogen.vocoders.network import Network, NetworkVocoder, fill, read_weights
+from audiogen.vocoders.network import MOST_DESCRIPTION, Network, NetworkVocoder, fill, read_weights, require_weights
 
 TAPS = 12  # of the filters around an activation
 
@@ -28,12 +30,12 @@ TAPS = 12  # of the filters around an activation
 class BigVGANSize:
     """The keys of ``config.json`` that shape the network, by their names there."""
 
-    num_mels: int
-    upsample_initial_channel: int
-    upsample_rates: tuple[int, ...]
-    upsample_kernel_sizes: tuple[int, ...]
-    resblock_kernel_sizes: tuple[int, ...]
-    resblock_dilation_sizes: tuple[tuple[int, ...], ...]
+    num_mels: Width
+    upsample_initial_channel: Width
+    upsample_rates: tuple[Layers, ...]
+    upsample_kernel_sizes: tuple[Layers, ...]
+    resblock_kernel_sizes: tuple[Layers, ...]
+    resblock_dilation_sizes: tuple[tuple[Layers, ...], ...]
     resblock: str = "1"
     activation: str = "snakebeta"
     snake_logscale: bool = True
@@ -194,8 +196,11 @@ class BigVGAN(NetworkVocoder):
         spec, h, path = cls.spec_in(folder), _config(folder), folder / "bigvgan_generator.pt"
         try:
             names = BigVGANSize.__dataclass_fields__
-            size = BigVGANSize(**{key: _frozen(value) for key, value in h.items() if key in names})
+            size = build(BigVGANSize, {key: _frozen(value) for key, value in h.items() if key in names}, "config.json")
+            require_weights(path, lambda: BigVGANNetwork(spec, size))
             network = BigVGANNetwork(spec, size)
+        except InputError:
+            raise
         except (TypeError, ValueError) as error:
             cause = f"it describes no BigVGAN ({error})"
             raise InputError(folder / "config.json", cause, "use BigVGAN's own") from error
@@ -223,8 +228,8 @@ def _frozen(value: Any) -> Any:
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(read_bounded(path, MOST_DESCRIPTION, "use BigVGAN's own").decode("utf-8"))
+    except (ValueError, RecursionError) as error:
         raise InputError(path, "it cannot be read", "download it beside the weights") from error
     if not isinstance(found, dict):
         raise InputError(path, "it is no mapping", "download it again")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Count, NonNegative, Unit, Whole
+from audiogen.ranges import Iterations, Layers, NonNegative, Unit
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.equaliser import fullness
@@ -33,10 +33,10 @@ class GriffinLimOptions:
     noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
     """
 
-    iterations: Whole = 20
-    coarse: Whole = 16
+    iterations: Iterations = 20
+    coarse: Iterations = 16
     momentum: NonNegative = 0.99
-    inversion: Count = 4
+    inversion: Layers = 4
     trust: Unit = 0.3
     free: Unit = 0.25
     equalise: bool = True

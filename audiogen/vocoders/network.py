@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -13,9 +15,12 @@ from torch import Tensor, nn
 
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.tensors import layout_in, layout_of, require_finite, require_layout
 from audiogen.vocoders import hub
 from audiogen.vocoders.base import Stream, Vocoder
 
+MOST_DESCRIPTION = 1 << 20  # bytes of what lies beside weights and describes them
+SMALL = 1 << 24  # weights that may be made without a look at the size of their file
 BLOCK = 64  # frames rendered at a time
 
 
@@ -123,6 +128,15 @@ class NetworkVocoder(Vocoder):
         """The spec of the frames that the weights in a folder render; the weights themselves are not read."""
 
     @classmethod
+    def address(cls, options: WeightsOptions) -> str:
+        weights = cls.resolved(options).weights
+        return weights if weights.startswith(hub.PREFIX) else ""
+
+    @classmethod
+    def files_at(cls, path: Path) -> list[Path]:
+        return [path / name for name in cls.files]
+
+    @classmethod
     def own_spec(cls, options: WeightsOptions) -> MelSpec:
         return cls.spec_in(folder_of(cls.name, cls.resolved(options), cls.files))
 
@@ -190,6 +204,27 @@ def read_weights(path: Path, sha256: str = "") -> dict[str, Any]:
         raise InputError(path, f"it holds no weights ({type(error).__name__})", "download it again") from error
 
 
+def require_weights(path: Path, make: Callable[[], nn.Module]) -> None:
+    """Raise an InputError unless a weights file holds what a network would, before memory is taken for either.
+
+    Of a PyTorch file only the size is known beforehand: the network must not be larger.
+    """
+    from safetensors import SafetensorError
+
+    if not path.is_file():
+        return  # which whoever reads it will say
+    try:
+        wanted = layout_of(make)
+        if path.suffix == ".safetensors":
+            require_layout(layout_in(path), wanted)
+        elif (count := sum(math.prod(shape) for _, shape in wanted.values())) > max(path.stat().st_size / 2, SMALL):
+            raise ValueError(f"its description asks for {count:,} weights, more than a file of its size holds")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            path, f"its layout is another one: {error}", "use weights that fit their description"
+        ) from error
+
+
 def read_metadata(path: Path) -> dict[str, str]:
     """What a .safetensors file says of itself.
 
@@ -215,6 +250,10 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
         missing, extra = network.load_state_dict(tensors, strict=False)
     except RuntimeError as error:
         raise InputError(path, str(error).splitlines()[-1].strip(), "use weights that fit their description") from error
+    try:
+        require_finite(network.state_dict())
+    except ValueError as error:
+        raise InputError(path, str(error), "download it again, or train it again") from error
     if missing or extra:
         what = f"{missing[0]} is missing" if missing else f"{extra[0]} has no place"
         raise InputError(path, f"its layout is another one: {what}", "use weights that fit their description")

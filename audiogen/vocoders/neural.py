@@ -20,15 +20,16 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from audiogen.configuration import build
 from audiogen.errors import InputError
-from audiogen.ranges import Count, NonNegative, Whole
+from audiogen.ranges import Iterations, Layers, NonNegative, Width
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.griffin_lim import mean_magnitude
 from audiogen.vocoders.low_noise import low_noise
 from audiogen.vocoders.mel_inversion import invert
-from audiogen.vocoders.network import fill, read_metadata, read_weights, require_spec
+from audiogen.vocoders.network import fill, read_metadata, read_weights, require_spec, require_weights
 from audiogen.vocoders.outline import Outline, OutlineStream, Refinement, render
 from audiogen.vocoders.projection import analyse
 from audiogen.vocoders.vocos import Backbone, ConvNeXtSize
@@ -53,10 +54,10 @@ class NetworkSize:
         harm where the recording's own spectrum is known.
     """
 
-    channels: Count = 64
-    hidden: Count = 128
-    blocks: Count = 2
-    iterations: Count = 4
+    channels: Width = 64
+    hidden: Width = 128
+    blocks: Layers = 2
+    iterations: Layers = 4
     magnitudes: bool = False
 
 
@@ -128,7 +129,7 @@ class NeuralOptions:
 
     weights: str = ""
     noise_above: NonNegative = 4000.0
-    coarse: Whole = 12
+    coarse: Iterations = 12
     equalise: bool = True
     size: NetworkSize = field(default_factory=NetworkSize)
 
@@ -152,6 +153,10 @@ class Neural(Vocoder):
             source = None
         self.shape = None if source is None else mean_magnitude(source, self.spec)
         self.fullness = fullness(source, self.spec) if source is not None and self.options.equalise else None
+
+    @classmethod
+    def files_at(cls, path: Path) -> list[Path]:
+        return [path / "model.safetensors" if path.is_dir() else path]
 
     @classmethod
     def own_spec(cls, options: NeuralOptions) -> MelSpec:
@@ -237,15 +242,18 @@ def described(path: Path) -> tuple[MelSpec, NetworkSize]:
     """
     found = read_metadata(path)
     try:
-        return MelSpec(**json.loads(found["spec"])), NetworkSize(**json.loads(found["size"]))
-    except (KeyError, TypeError, ValueError) as error:
+        spec, size = json.loads(found["spec"]), json.loads(found["size"])
+        return build(MelSpec, spec, str(path)), build(NetworkSize, size, str(path))
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(path, f"it does not describe a vocoder ({error!r})", "name weights of neural") from error
 
 
 def load_network(options: NeuralOptions) -> OutlineNetwork:
     """The network of a weights file."""
     path = weights_file(options)
-    network = OutlineNetwork(*described(path))
+    spec, size = described(path)
+    require_weights(path, lambda: OutlineNetwork(spec, size))
+    network = OutlineNetwork(spec, size)
     fill(network, read_weights(path), path)
     return network
 

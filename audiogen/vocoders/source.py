@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from audiogen.ranges import NonNegative, Whole
+from audiogen.ranges import Iterations, NonNegative
 from audiogen.representation.mel import MelSpec, hann, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.blocks import BlockStream
@@ -32,7 +32,7 @@ class SourceOptions:
     matching: how places of the source are chosen.
     """
 
-    iterations: Whole = 4
+    iterations: Iterations = 4
     momentum: NonNegative = 0.9
     largest_gain: NonNegative = 30.0
     matching: MatchingOptions = field(default_factory=MatchingOptions)

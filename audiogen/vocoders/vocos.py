@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-import yaml
 from torch import Tensor, nn
 
+from audiogen.configuration import build, load_yaml, read_bounded
 from audiogen.errors import InputError
+from audiogen.ranges import Layers, Width
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.hub import Published
-from audiogen.vocoders.network import Network, NetworkVocoder, fill, read_weights
+from audiogen.vocoders.network import MOST_DESCRIPTION, Network, NetworkVocoder, fill, read_weights, require_weights
 
 LOUDEST = 100.0  # magnitude that the head clips at
 
@@ -31,9 +32,9 @@ class ConvNeXtSize:
     num_layers: blocks.
     """
 
-    dim: int = 512
-    intermediate_dim: int = 1536
-    num_layers: int = 8
+    dim: Width = 512
+    intermediate_dim: Width = 1536
+    num_layers: Layers = 8
 
 
 class ConvNeXtBlock(nn.Module):
@@ -145,7 +146,11 @@ class Vocos(NetworkVocoder):
         spec, path = cls.spec_in(folder), folder / "pytorch_model.bin"
         try:
             described = _config(folder)["backbone"]["init_args"]
-            size = ConvNeXtSize(*(int(described[key]) for key in ("dim", "intermediate_dim", "num_layers")))
+            named = {key: int(described[key]) for key in ("dim", "intermediate_dim", "num_layers")}
+            size = build(ConvNeXtSize, named, "config.yaml")
+            require_weights(path, lambda: VocosNetwork(spec, size))
+        except InputError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 folder / "config.yaml", f"it describes no ConvNeXt ({error})", "use vocos-mel-*"
@@ -160,6 +165,6 @@ class Vocos(NetworkVocoder):
 def _config(folder: Path) -> Any:
     path = folder / "config.yaml"
     try:
-        return yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return load_yaml(read_bounded(path, MOST_DESCRIPTION, "use vocos-mel-*").decode("utf-8"))
+    except ValueError as error:
         raise InputError(path, "it cannot be read", "download it beside the weights") from error

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from audiogen.audio import Recording, Writer, read, write
+from audiogen.audio import AudioWarning, Recording, Writer, read, write
 from audiogen.data import cache as module
 from audiogen.data.cache import CachedRecording, cache_recording, content_key, is_cache, open_cache, prepare
-from audiogen.data.recordings import find_recordings
+from audiogen.data.recordings import Shares, find_recordings, split_recordings
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 
@@ -113,8 +113,8 @@ def test_a_damaged_file_is_noticed_and_made_again(folder: Path, tmp_path: Path, 
         "garbled": b"not an array" * 9,
     }[damage]
     first.path.write_bytes(damaged)
-    with pytest.raises(InputError, match=r"frames of a\.wav are damaged.*audiogen prepare"):
-        open_cache(cache, SPEC, 1)
+    with pytest.warns(AudioWarning, match=r"left out: .*frames of a\.wav are damaged.*audiogen prepare"):
+        assert [item.name for item in open_cache(cache, SPEC, 1)] == ["b.wav", "sub/c.wav"]
     assert prepared(folder, cache)[0].path.read_bytes() == whole
     assert len(open_cache(cache, SPEC, 1)) == 3
 
@@ -230,3 +230,120 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path):
     (short, _), (long, written) = (map(int, line.split()) for line in done.stdout.splitlines())
     assert written > 5 * 60 * 250 * 128 * 4
     assert long - short < 0.2 * written
+
+
+class TestBadFiles:
+    """One bad file is left out with a word; it never ends the preparation of the others."""
+
+    @pytest.mark.parametrize("error", [AttributeError("x"), OSError(5, "Input/output error"), RuntimeError("decoder")])
+    def test_whatever_a_decoder_raises(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ):
+        opened = module.open_blocks
+
+        def failing(path: Path) -> object:
+            if path.name == "b.wav":
+                raise error
+            return opened(path)
+
+        monkeypatch.setattr(module, "open_blocks", failing)
+        said: list[str] = []
+        files = find_recordings(folder)
+        found = list(prepare(files, folder, tmp_path / "c", SPEC, 1, lambda _, error: said.append(str(error))))
+        assert [item.name for item in found] == ["a.wav", "sub/c.wav"]
+        assert len(said) == 1
+        assert "b.wav: it cannot be read" in said[0]
+        assert not list((tmp_path / "c").glob("*.part"))
+
+    def test_files_that_vanish_are_pipes_or_empty(self, folder: Path, tmp_path: Path):
+        os.mkfifo(folder / "pipe.wav")
+        (folder / "empty.wav").write_bytes(b"")
+        (folder / "folder.wav").mkdir()
+        (folder / "dangling.wav").symlink_to("nowhere")
+        files = find_recordings(folder)
+        (folder / "a.wav").unlink()
+        said: list[str] = []
+        found = list(prepare(files, folder, tmp_path / "c", SPEC, 1, lambda file, _: said.append(file.name)))
+        assert [item.name for item in found] == ["b.wav", "sub/c.wav"]
+        assert sorted(said) == ["a.wav", "dangling.wav", "empty.wav", "folder.wav", "pipe.wav"]
+
+    def test_a_full_disk_is_no_bad_file(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        def full(*ignored: object) -> int:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(module, "write_frames", full)
+        with pytest.raises(OSError, match="No space"):
+            prepared(folder, tmp_path / "cache")
+
+    def test_all_frames_damaged_is_an_error(self, folder: Path, tmp_path: Path):
+        for item in prepared(folder, tmp_path / "cache"):
+            item.path.unlink()
+        with pytest.raises(InputError, match="all of its recordings are damaged or missing; run `audiogen prepare`"):
+            open_cache(tmp_path / "cache", SPEC, 1)
+
+    @pytest.mark.parametrize("kind", ["wide", "double", "nan", "pickle", "zip"])
+    def test_frames_that_are_none_are_left_out(self, folder: Path, tmp_path: Path, kind: str):
+        cache = tmp_path / "cache"
+        first = prepared(folder, cache)[0]
+        frames = np.array(first.frames())
+        if kind == "nan":
+            frames[0, 0] = np.nan
+        bad = {"wide": frames[:, :8], "double": frames.astype("f8"), "nan": frames}.get(kind, frames)
+        if kind == "pickle":
+            np.save(first.path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+        elif kind == "zip":
+            with first.path.open("wb") as file:
+                np.savez(file, a=frames)
+        else:
+            np.save(first.path, bad)
+        checksum = module._checksum(np.ascontiguousarray(bad))
+        name = f"{first.path.stem[:32]}-{checksum:08x}.npy"
+        first.path.rename(cache / name)
+        index = (cache / "index.json").read_text().replace(first.path.name, name)
+        (cache / "index.json").write_text(index)
+        with pytest.warns(AudioWarning, match="left out"):
+            assert len(open_cache(cache, SPEC, 1)) == 2
+
+
+def test_a_cache_can_be_moved(folder: Path, tmp_path: Path):
+    names = [item.name for item in prepared(folder, tmp_path / "cache")]
+    assert str(tmp_path) not in (tmp_path / "cache/index.json").read_text()
+    (tmp_path / "cache").rename(tmp_path / "moved")
+    opened = open_cache(tmp_path / "moved", SPEC, 1)
+    assert [item.name for item in opened] == names
+    assert all(item.path.parent == tmp_path / "moved" for item in opened)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../x.npy", "..\\x.npy", "C:\\x.npy", "sub/x.npy", "x.npy", "link"])
+def test_an_index_that_leads_out_of_its_folder(folder: Path, tmp_path: Path, file: str):
+    cache = tmp_path / "cache"
+    first = prepared(folder, cache)[0]
+    if file == "link":
+        first.path.rename(tmp_path / first.path.name)
+        first.path.symlink_to(tmp_path / first.path.name)
+    index = json.loads((cache / "index.json").read_text())
+    index["recordings"]["a.wav"] = first.path.name if file == "link" else file
+    (cache / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="names a file outside of its folder"):
+        open_cache(cache, SPEC, 1)
+
+
+@pytest.mark.parametrize("name", ["../a.wav", "/a.wav", "sub\\..\\..\\a.wav"])
+def test_a_recording_that_is_named_outside_of_the_folder(folder: Path, tmp_path: Path, name: str):
+    cache = tmp_path / "cache"
+    prepared(folder, cache)
+    index = json.loads((cache / "index.json").read_text())
+    index["recordings"][name] = index["recordings"].pop("a.wav")
+    (cache / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match="names a file outside of its folder"):
+        open_cache(cache, SPEC, 1)
+
+
+def test_names_that_are_not_utf8(folder: Path, tmp_path: Path):
+    odd = os.fsdecode(b"M\xfcnchen: 1.wav")
+    (folder / "a.wav").rename(folder / odd)
+    made = prepared(folder, tmp_path / "cache")
+    assert odd in [item.name for item in made]
+    json.loads((tmp_path / "cache/index.json").read_bytes().decode("utf-8"))
+    assert open_cache(tmp_path / "cache", SPEC, 1) == made
+    assert set(split_recordings([item.name for item in made], Shares())) == {item.name for item in made}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -12,11 +13,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from audiogen.audio import AudioWarning
 from audiogen.data.datasets import DATASETS, guess, maestro, musicnet, nottingham, verify
 from audiogen.data.datasets import folder_of_files as plain
 from audiogen.data.datasets.checksums import KNOWN
 from audiogen.data.recordings import Shares
 from audiogen.errors import InputError
+from audiogen.representation.midi import write_midi
+from audiogen.training.tune_lessons import readable
+from tests.tunes import wandering
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = REPOSITORY.parent / "shared" / "data" / "midi"
@@ -197,3 +202,39 @@ def test_the_shared_tunes_split_by_tune() -> None:
     assert not parts[0] & parts[1]
     lengths = [len(item.tune().notes) for item in items[::40]]
     assert np.min(lengths) > 10
+
+
+@pytest.mark.parametrize("named", ["../x.midi", "/etc/passwd", "C:\\x.midi", "a\\..\\..\\x.midi", "link/x.midi"])
+def test_maestro_stays_in_its_folder(make: ModuleType, tmp_path: Path, named: str) -> None:
+    root = make.make_maestro(tmp_path)
+    (tmp_path / "x.midi").write_bytes(b"MThd")
+    (root / "link").symlink_to(tmp_path)
+    table = root / "maestro-v3.0.0.csv"
+    midi = next(root.rglob("*.midi")).relative_to(root).as_posix()
+    table.write_text(table.read_text().replace(midi, named, 1))
+    with pytest.raises(InputError, match="names a file outside of its folder"):
+        maestro(tmp_path)
+
+
+def test_tunes_that_cannot_be_read_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a folder of tunes, whatever is wrong with one: the others are learned from."""
+    for number in range(3):
+        write_midi(tmp_path / f"{number}.mid", wandering(number, 20))
+    (tmp_path / os.fsdecode(b"M\xfc.mid")).write_bytes((tmp_path / "0.mid").read_bytes())
+    (tmp_path / "bad.mid").write_bytes(b"MThd" + bytes(40))
+    (tmp_path / "loose.abc").write_text("X:1\nT:a\nK:C\nCDEF|\n")
+    os.mkfifo(tmp_path / "pipe.mid")
+    read_bytes = Path.read_bytes
+
+    def denied(path: Path) -> bytes:
+        if path.suffix == ".abc" or path.name == "1.mid":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    with pytest.warns(AudioWarning) as said:
+        found = [item.name for item, _ in readable(plain(tmp_path))]
+    assert sorted(found) == ["0", "2", os.fsdecode(b"M\xfc")]
+    texts = [str(warning.message) for warning in said]
+    assert all(text.startswith("left out: ") for text in texts)
+    assert [sum(name in text for text in texts) for name in ("loose.abc", "bad.mid", "1.mid")] == [1, 1, 1]

@@ -25,6 +25,7 @@ from audiogen.cli.render import render as command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, merge, to_tree
 from audiogen.jobs import engines
+from audiogen.jobs import rows as rows_module
 from audiogen.jobs.batch import render
 from audiogen.jobs.rows import Checker, read_rows
 from audiogen.representation.hearing import hear
@@ -295,6 +296,79 @@ class TestResuming:
         with pytest.raises(InputError, match="not a folder"):
             invoke(grid, "-o", tmp_path / "mine.txt")
         assert invoke(grid, "-o", tmp_path, "--resume", "--force").exit_code == 2
+
+
+class TestOddFiles:
+    """Rows whose files or names are odd fail alone, or are made whole, sidecar and all."""
+
+    def test_whatever_a_decoder_raises_fails_its_row_alone(
+        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        opened = rows_module.open_blocks
+
+        def failing(path: Path) -> Any:
+            if path.name == "odd.wav":
+                raise AttributeError("'NoneType' object has no attribute 'name'")
+            return opened(path)
+
+        monkeypatch.setattr(rows_module, "open_blocks", failing)
+        (tmp_path / "odd.wav").write_bytes(b"RIFF")
+        rows: list[dict[str, Any]] = [
+            {"prompt": str(tmp_path / "odd.wav")},
+            {"prompt": str(tmp_path / "odd\0.wav"), "name": "x"},
+            {"prompt": "p" * 300},
+            {"prompt": "a.wav", "run": "run", "seconds": 0.1},
+        ]
+        result = invoke(jobs_of(place, rows, "odd.yaml"), "-o", tmp_path / "out")
+        assert "1 finished, 3 failed" in result.stdout
+        assert len(result.stderr.strip().splitlines()) == 3
+        assert sorted(audio_in(tmp_path / "out")) == ["a-4.wav"]
+
+    @pytest.mark.parametrize("name", ["../x", "/x", "..\\x", "C:x", "C:\\x", "sub/x", "a\u001b[2J", "n" * 251, ".x"])
+    def test_names_that_leave_the_folder_or_cannot_be(self, place: Path, tmp_path: Path, name: str) -> None:
+        rows = [{"prompt": "a.wav", "run": "run", "seconds": 0.1, "name": name.replace("\\", "\\")}]
+        path = place / "names.jsonl"
+        path.write_text(json.dumps(rows[0]) + "\n")
+        result = invoke(path, "-o", tmp_path / "in" / "out")
+        assert "0 finished, 1 failed" in result.stdout
+        assert "\x1b" not in result.stderr
+        assert sorted(file.name for file in tmp_path.rglob("*")) == ["in", "out", "results.csv", "results.jsonl"]
+
+    def test_a_prompt_whose_name_is_not_utf8_and_long(self, place: Path, tmp_path: Path) -> None:
+        odd = os.fsdecode(b"M\xfcnchen" + b"n" * 200)
+        (place / f"{odd}.wav").write_bytes((place / "a.wav").read_bytes())
+        path = place / "latin.jsonl"
+        path.write_text(json.dumps({"prompt": f"{odd}.wav", "seconds": 0.1}) + "\n")  # trains nothing: --budget 0
+        assert invoke(path, "-o", tmp_path / "out", "--budget", 0).exit_code == 0
+        sidecar = json.loads((tmp_path / "out" / f"{odd}-1.json").read_text("utf-8"))
+        assert sidecar["output"].startswith("M\\xfcnchen")
+        assert "M\\xfcnchen" in (tmp_path / "out" / "results.csv").read_text("utf-8")
+        made = (tmp_path / "out" / f"{odd}-1.wav").stat().st_mtime_ns
+        assert len(render(path, tmp_path / "out", resume=True, budget=0).with_status("finished")) == 1
+        assert (tmp_path / "out" / f"{odd}-1.wav").stat().st_mtime_ns == made
+
+    def test_runs_and_configurations_of_a_job_file_get_no_weights_from_elsewhere(
+        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def download(address: str, *ignored: object) -> Path:
+            asked.append(address)
+            raise InputError(address, "asked for")
+
+        monkeypatch.setattr("audiogen.vocoders.hub.download", download)
+        untrained_run().save(tmp_path / "run")
+        tree = yaml.safe_load((tmp_path / "run/config.yaml").read_text())
+        tree["vocoder"] = {"kind": "bigvgan", "weights": "hub"}
+        (tmp_path / "run/config.yaml").write_text(yaml.safe_dump(tree))
+        (tmp_path / "own.yaml").write_text("vocoder: {kind: bigvgan, weights: hub}")
+        prompt = str(place / "a.wav")
+        jobs = jobs_of(tmp_path, [{"prompt": prompt, "run": "run"}, {"prompt": prompt, "config": "own.yaml"}])
+        result = invoke(jobs, "-o", tmp_path / "out")
+        assert asked == []
+        assert result.stderr.count("--allow-external-weights") == 2
+        invoke(jobs_of(tmp_path, [{"prompt": prompt, "run": "run"}]), "-o", tmp_path / "b", "--allow-external-weights")
+        assert len(asked) == 1
 
 
 class TestInterruption:

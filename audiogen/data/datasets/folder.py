@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from audiogen.audio import AudioWarning
 from audiogen.data.datasets.base import Item
 from audiogen.data.recordings import SUFFIXES, Shares, Split, split_recordings
 from audiogen.errors import InputError
@@ -29,24 +31,32 @@ def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -
     """
     if not folder.is_dir():
         raise InputError(folder, "there is no such folder", "name a folder of MIDI files or recordings")
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _hidden(path, folder)]
+    paths = [path for path in sorted(folder.rglob("*")) if not _hidden(path, folder) and _is_file(path)]
     midi = _named([path for path in paths if path.suffix.lower() in MIDI_SUFFIXES], folder)
     audio = _named([path for path in paths if path.suffix.lower() in SUFFIXES], folder)
     abc = [path for path in paths if path.suffix.lower() == ".abc"]
     if not midi and not audio and not abc:
         raise InputError(folder, "there is neither MIDI, ABC notation nor audio in it", "put such files there")
     names = sorted({*midi, *audio})
-    content = {name: midi[name].read_bytes() if name in midi else name.encode() for name in names}
+    content = {name: content_of(midi[name], name) if name in midi else name_bytes(name) for name in names}
     splits = split_by_content(content, shares or Shares(), seed)
     items = [Item(name, splits[name], midi=midi.get(name), audio=audio.get(name)) for name in names]
-    return items + (read_abc(abc, folder, shares, seed) if abc else [])
+    try:
+        return items + (read_abc(abc, folder, shares, seed) if abc else [])
+    except InputError as error:
+        if not items:
+            raise
+        warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
+        return items
 
 
 def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int) -> list[Item]:
     """The tunes of ABC files, split by tune. A name is the file's, the tune's ``X:`` number and its title.
 
+    A file that cannot be read is warned of and left out.
+
     Raises:
-        InputError: a file cannot be read, or there is no tune in any of them.
+        InputError: there is no tune in any of them.
     """
     found: dict[str, str] = {}
     for path in paths:
@@ -57,7 +67,8 @@ def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int
                 raise InputError(path, f"{size >> 20} MiB of ABC notation are too many", limit)
             text = decode_abc(path.read_bytes())
         except OSError as error:
-            raise InputError(path, f"it cannot be read ({error.strerror})", "check its permissions") from error
+            warnings.warn(f"left out: {path}: it cannot be read ({error.strerror})", AudioWarning, stacklevel=2)
+            continue
         place = path.relative_to(root).with_suffix("").as_posix()
         for count, abc in enumerate(split_abc(text), 1):
             number = abc[2:].split("\n", 1)[0].strip()
@@ -78,6 +89,26 @@ def split_by_content(content: Mapping[str, bytes], shares: Shares, seed: int) ->
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
     splits = split_recordings(sorted(set(digests.values())), shares, seed)
     return {name: splits[digest] for name, digest in digests.items()}
+
+
+def content_of(path: Path, name: str) -> bytes:
+    """What a file holds; its name where it cannot be read, which whoever reads it will say."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return name_bytes(name)
+
+
+def name_bytes(name: str) -> bytes:
+    """A name as bytes; one that is not UTF-8 holds lone surrogates."""
+    return name.encode("utf-8", "surrogatepass")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # it may not be looked at; whoever reads it will say so
+        return True
 
 
 def _named(paths: Sequence[Path], folder: Path) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from audiogen.errors import InputError
+from audiogen.file_names import is_inside
 
 NAMED = 3  # missing files that an error names
 
@@ -46,6 +47,13 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
     if short is not None:
         raise InputError(path, f"line {short} is cut short", "unpack the archive again")
     return rows
+
+
+def require_inside(table: Path, names: Iterable[str]) -> None:
+    """Raise an `InputError` for a name in a table that leads out of the table's folder."""
+    for name in names:
+        if not is_inside(name) or not (table.parent / name).resolve().is_relative_to(table.parent.resolve()):
+            raise InputError(table, f"it names a file outside of its folder ({name})", "unpack the archive again")
 
 
 def require(root: Path, paths: Sequence[Path]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from audiogen.data.datasets.base import Item
-from audiogen.data.datasets.layout import find_root, read_rows, require
+from audiogen.data.datasets.layout import find_root, read_rows, require, require_inside
 from audiogen.data.recordings import Shares, Split
 from audiogen.errors import InputError
 
@@ -36,6 +36,7 @@ def maestro(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[I
     strange = next((row["split"] for row in rows if row["split"] not in SPLITS), None)
     if strange is not None:
         raise InputError(table, f"there is no split {strange!r}", "unpack the archive again")
+    require_inside(table, [row[column] for row in rows for column in ("midi_filename", "audio_filename")])
     require(root, [root / row["midi_filename"] for row in rows])
     audio = [root / row["audio_filename"] for row in rows]
     heard = any(path.is_file() for path in audio)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from audiogen.data.datasets.base import Item
-from audiogen.data.datasets.folder import read_abc, split_by_content
+from audiogen.data.datasets.folder import content_of, read_abc, split_by_content
 from audiogen.data.datasets.layout import find_root
 from audiogen.data.recordings import Shares, Split
 from audiogen.errors import InputError
@@ -32,7 +32,7 @@ def nottingham(folder: Path, shares: Shares | None = None, seed: int = 0) -> lis
         return _official(root)
     midi = sorted(root.glob("MIDI/*.mid")) or sorted(root.glob("*.mid"))
     if midi:
-        content = {path.stem: path.read_bytes() for path in midi}
+        content = {path.stem: content_of(path, path.stem) for path in midi}
         splits = split_by_content(content, shares or Shares(), seed)
         return [Item(path.stem, splits[path.stem], midi=path) for path in midi]
     return read_abc(sorted(root.glob("ABC_cleaned/*.abc")) or sorted(root.glob("*.abc")), root, shares, seed)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
-from audiogen.ranges import Count, Share
+from audiogen.ranges import Layers, Share, Width
 
 
 @dataclass(frozen=True)
@@ -21,9 +23,9 @@ class ConvOptions:
     dropout: share of units dropped after each layer, in training.
     """
 
-    channels: Count = 160
-    kernel: Count = 2
-    dilations: tuple[Count, ...] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
+    channels: Width = 160
+    kernel: Layers = 2
+    dilations: Annotated[tuple[Width, ...], Field(max_length=1024)] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
     dropout: Share = 0.1
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
-from audiogen.ranges import Count, Share
+from audiogen.ranges import Layers, Share, Width
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class RecurrentOptions:
     dropout: share of units dropped between layers, and after the last one, in training.
     """
 
-    hidden: Count = 160
-    layers: Count = 2
+    hidden: Width = 160
+    layers: Layers = 2
     dropout: Share = 0.1
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
-from audiogen.ranges import Count, Share
+from audiogen.ranges import Count, Layers, Share, Width
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class TransformerOptions:
     dropout: share of units dropped after attention and feed-forward, in training.
     """
 
-    width: Count = 160
-    heads: Count = 4
-    layers: Count = 4
+    width: Width = 160
+    heads: Layers = 4
+    layers: Layers = 4
     window: Count = 256
     dropout: Share = 0.1
 

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.ranges import Count, Share, Whole
+from audiogen.ranges import Layers, Share, Whole, Width
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class FlowOptions:
         2410.14171).
     """
 
-    width: Count = 128
-    blocks: Count = 3
-    draws: Count = 2
-    steps: Count = 3
+    width: Width = 128
+    blocks: Layers = 3
+    draws: Layers = 2
+    steps: Layers = 3
     dropout: Share = 0.0
     tails: Whole = 0
 

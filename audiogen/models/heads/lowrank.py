@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
 from audiogen.models.heads.mixture import SMALL, apart, pick
-from audiogen.ranges import Count, Positive
+from audiogen.ranges import Positive, Width
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class LowRankOptions:
     floor: smallest standard deviation, in units of the (normalised) frame.
     """
 
-    components: Count = 4
-    rank: Count = 4
+    components: Width = 4
+    rank: Width = 4
     floor: Positive = 0.02
 
 

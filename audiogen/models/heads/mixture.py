@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.ranges import Count, Positive
+from audiogen.ranges import Positive, Width
 
 USUAL = 0.4  # octaves, deviation of the scales at the start
 SMALL = 0.1  # of the usual start of a layer: the context is to be heeded as far as it turns out to matter
@@ -24,7 +24,7 @@ class MixtureOptions:
     floor: smallest standard deviation, in units of the (normalised) frame.
     """
 
-    components: Count = 8
+    components: Width = 8
     floor: Positive = 0.02
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -439,7 +440,7 @@ def _merged(track: Any, events: list[Event], keep_end: bool, between: bool) -> A
 
 
 def _save(midi: Any, path: Path, chunks: bytes = b"") -> None:
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
     stream = io.BytesIO()
     midi.save(file=stream)
     try:
