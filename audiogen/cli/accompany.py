@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from audiogen.cli.command import Command, report, say
 from audiogen.cli.filling import drawing_options, require_suffix
 from audiogen.cli.options import FILE, FORCE, places, require_input
+from audiogen.jobs.naming import sidecar_of
 
 
-@click.command("accompany")
+@click.command("accompany", cls=Command)
 @click.argument("melody", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
 @click.option("--run", "run_folder", type=FILE, required=True, help="Predict by this Run, of tunes of several parts.")
@@ -35,4 +37,5 @@ def accompany(
     from audiogen.run import Run
 
     told = accompany(melody, out, parts, program, Run.open(run_folder), Drawing(**asked))
-    click.echo(f"{out}: {told['added']['notes']} notes in {parts} parts added")
+    report({**told, "output": out, "sidecar": sidecar_of(out)})
+    say(f"{out}: {told['added']['notes']} notes in {parts} parts added")

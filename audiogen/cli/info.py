@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
 def info(path: Path, as_json: bool) -> None:
     """Say what is in a FILE of audio (format, levels, defects) or MIDI, or show a RUN's settings and metrics."""
     import json

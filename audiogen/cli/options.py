@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, sidecar_of, variations_of
+from audiogen.shipped_configs import find_config, shipped_configs
 
 
 class Number(click.FloatRange):
@@ -56,6 +58,30 @@ SEED = click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."
 )
 FILE = click.Path(path_type=Path)
+
+
+class ConfigName(click.ParamType):
+    """A shipped configuration's name, or a YAML file, as text; the shell completes both."""
+
+    name = "name"
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        files = [CompletionItem(incomplete, type="file")]
+        return files + [CompletionItem(name) for name in shipped_configs() if name.startswith(incomplete)]
+
+
+class ConfigFile(ConfigName):
+    """A YAML file: the one of that path, or the shipped configuration of that name."""
+
+    name = "file"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        return find_config(value)
+
+
+CONFIG_NAME, CONFIG = ConfigName(), ConfigFile()
 
 HANDLES = (
     click.option("--level", type=float, default=0.0, help="dB above the prompt's level, reached in 3 s."),

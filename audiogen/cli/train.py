@@ -9,7 +9,7 @@ import click
 from audiogen.cli.options import DEVICE, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
 
 
-@click.command("train")
+@click.command("train", cls=Command)
 @click.argument("config", type=FILE)
 @OVERRIDES
 @click.option("--data", type=FILE, required=True, help="A folder of recordings or tunes, a cache, or one file.")
