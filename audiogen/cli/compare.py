@@ -24,8 +24,9 @@ from audiogen.progress import stage
 @DEVICE
 @FORCE
 def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force: bool, **asked: float | int) -> None:
-    """Train each CONFIG, a shipped configuration's name (see `audiogen configs`) or a YAML file, on the same pieces, let all continue the same prompts, and write a page, JSON and CSV.
+    """Train each CONFIG on the same pieces, let all continue the same prompts, and write a page, JSON and CSV.
 
+    CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file.
     Tunes are rendered for the configurations of sound; what those of notes write is rendered, too. Sound is left as
     Models draw it (`continue --no-impose`). A loop, a repetition and a Markov chain stand beside them. A comparison
     that was cut off goes on where it was when it is asked for again.

@@ -117,12 +117,11 @@ def _reason(choice: Mapping[str, Any]) -> str:
     ours, base = (f"{choice['texture_distance'][name]:.2f}" for name in ("trained", "base"))
     if choice["chosen"] == "trained":
         return f"{trained} (texture distance {ours} against {base} of the shipped base)"
-    return f"the shipped base (texture distance {base} against {ours} of {trained})"
+    margin = "" if float(ours) >= float(base) else f", which has to be closer by {MARGIN:g}"
+    return f"the shipped base (texture distance {base} against {ours} of {trained}{margin})"
 
 
-def score(
-    run: Run, start: Recording, end: Recording, judge: Judge, done: Callable[[], object] = lambda: None
-) -> float:
+def score(run: Run, start: Recording, end: Recording, judge: Judge, done: Callable[[], object] = lambda: None) -> float:
     """Mean texture distance to the real end of a few rollouts from the start; copying is worth a point a tenth.
 
     Args:
