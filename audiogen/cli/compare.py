@@ -32,7 +32,10 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
     that was cut off goes on where it was when it is asked for again.
     """
     from audiogen.errors import InputError
+    from audiogen.known_keys import require_known_keys
 
+    for config in configs:
+        require_known_keys(config, ())
     with stage("loading libraries"):
         from audiogen.jobs.comparing import SETTINGS, Settings, compare
 

@@ -97,6 +97,7 @@ def continue_(
     overrides the configuration, for example training.steps=200.
     """
     from audiogen.errors import InputError
+    from audiogen.known_keys import require_known_keys
 
     read = (prompt, config, asked["morph"])
     require_input(*read)
@@ -106,6 +107,7 @@ def continue_(
     if run_folders and (config is not None or overrides or budget is not None):
         raise InputError("--run", "a Run is trained already", "leave out --config, --budget and KEY=VALUE")
 
+    require_known_keys(config, overrides)
     with stage("loading libraries"):
         from audiogen.audio import Writer
         from audiogen.devices import pick_device

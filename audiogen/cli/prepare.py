@@ -24,10 +24,12 @@ def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path 
     KEY=VALUE overrides the configuration, for example representation.channels=2.
     """
     from audiogen.errors import InputError
+    from audiogen.known_keys import require_known_keys
 
     if folder.is_file():
         raise InputError(folder, "it is a file", "name its folder; `audiogen train --data` takes one file as it is")
 
+    require_known_keys(config, overrides)
     with stage("loading libraries"):
         from audiogen.data.cache import is_cache
         from audiogen.experiment import read_experiment

@@ -48,7 +48,9 @@ def train(
         raise click.UsageError("--resume goes on and --force trains anew: choose one")
 
     from audiogen.errors import InputError
+    from audiogen.known_keys import require_known_keys
 
+    require_known_keys(config, overrides)
     with stage("loading libraries"):
         from audiogen.experiment import read_experiment
 

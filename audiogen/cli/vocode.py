@@ -50,6 +50,9 @@ def vocode(
     require_output(out, path, source)
     refuse_to_overwrite(out, force=force)
 
+    from audiogen.known_keys import require_vocoder_keys
+
+    require_vocoder_keys(vocoder or ("griffin_lim" if source is None else "source"), overrides)
     with stage("loading libraries"):
         from audiogen.audio import Writer
         from audiogen.vocoders.table import find
