@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -65,10 +66,25 @@ def progress(total: float, label: str, unit: str = "it") -> tqdm | LoggedBar:
     """A progress bar to use with ``with``; ``update(n)`` moves it."""
     if verbosity.verbose and not _is_terminal():
         return LoggedBar(total, label)
+    return _bar(total, label, unit, BAR, DELAY)
+
+
+def _bar(total: float | None, label: str, unit: str, form: str, delay: float = 0.0) -> tqdm:
     from tqdm import tqdm
 
-    disable = True if verbosity.quiet else None  # None: where stderr is no terminal
-    return tqdm(total=total, desc=label, unit=unit, disable=disable, delay=DELAY, leave=False, bar_format=BAR)
+    # Asked here, since tqdm shows nothing on terminals that do not know their size, as those of some containers.
+    columns, rows = shutil.get_terminal_size()
+    return tqdm(
+        total=total,
+        desc=label,
+        unit=unit,
+        disable=True if verbosity.quiet else None,  # None: where stderr is no terminal
+        delay=delay,
+        leave=False,
+        bar_format=form,
+        ncols=max(columns - 1, 20),
+        nrows=max(rows, 3),
+    )
 
 
 class LoggedBar:
@@ -139,9 +155,7 @@ class _RunningClock(threading.Thread):
     def run(self) -> None:
         if self.ended.wait(DELAY):
             return
-        from tqdm import tqdm
-
-        with tqdm(desc=self.label, disable=None, leave=False, bar_format=STAGE) as bar:
+        with _bar(None, self.label, "it", STAGE) as bar:
             bar.start_t -= DELAY
             while not self.ended.wait(REFRESH):
                 bar.refresh()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +43,8 @@ def find_config(given: Path | str) -> Path:
     name = path.as_posix().removesuffix(".yaml").removeprefix("configs/")
     if name in known:
         return known[name]
+    import difflib
+
     cause = "there is no such file, and no shipped configuration of that name"
     close = difflib.get_close_matches(name, known, 3) or [each for each in known if each.endswith(f"/{name}")]
     hint = f"did you mean {' or '.join(close)}? " if close else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import difflib
 import importlib
 import os
 import signal
@@ -57,6 +56,8 @@ class Lazy(click.Group):
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-") and not context.resilient_parsing:
+            import difflib  # costs a tenth of what --help may take
+
             close = difflib.get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean {close[0]}? " if close else ""
             raise InputError(args[0], "there is no such command", f"{hint}choose from {', '.join(COMMANDS)}")
@@ -93,24 +94,24 @@ def main() -> None:
     # One thread: models this small lose more by waiting for a second core than it gives, most of all on a busy machine,
     # and the same seed gives the same bytes whatever the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    interruption = _Interruption()
-    try:
-        code = cli.main(prog_name="audiogen", standalone_mode=False)
-        interruption.ignore()  # done: there is nothing left to interrupt but the interpreter's own end
-        sys.exit(code if isinstance(code, int) else 0)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-    except (Exception, KeyboardInterrupt) as error:
-        interrupted = isinstance(error, (KeyboardInterrupt, click.Abort)) or interruption.arrived
-        interruption.ignore()  # a second one would only spoil the message
-        if not interrupted and os.environ.get("AUDIOGEN_TRACEBACK") and _failure(error).code == 1:
-            raise
-        failure = INTERRUPTED if interrupted else _failure(error)
-        _say(failure.kind, failure.text)
-        if wants_json(sys.argv[1:]):
-            print_json({"error": {"subject": failure.subject, "cause": failure.cause, "cure": failure.cure}})
-        sys.exit(failure.code)
+    with _Interruption() as interruption:
+        try:
+            code = cli.main(prog_name="audiogen", standalone_mode=False)
+            interruption.ignore()  # done: there is nothing left to interrupt
+            sys.exit(code if isinstance(code, int) else 0)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        except (Exception, KeyboardInterrupt) as error:
+            interrupted = isinstance(error, (KeyboardInterrupt, click.Abort)) or interruption.arrived
+            interruption.ignore()  # a second one would only spoil the message
+            failure = INTERRUPTED if interrupted else _failure(error)
+            if failure.code == 1 and os.environ.get("AUDIOGEN_TRACEBACK"):
+                raise
+            _say(failure.kind, failure.text)
+            if wants_json(sys.argv[1:]):
+                print_json({"error": {"subject": failure.subject, "cause": failure.cause, "cure": failure.cure}})
+            sys.exit(failure.code)
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,21 @@ class _Interruption:
 
     def __init__(self) -> None:
         self.arrived, self._process = False, os.getpid()
-        if threading.current_thread() is not threading.main_thread():
-            return
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._end)
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            signal.signal(signal.SIGTERM, self._end)
-        sys.unraisablehook = self._raise_again
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> _Interruption:
+        self._hook = sys.unraisablehook
+        if threading.current_thread() is threading.main_thread():
+            sys.unraisablehook = self._raise_again
+            for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+                if signal.getsignal(number) is usual:
+                    self._before[number] = signal.signal(number, self._end)
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        sys.unraisablehook = self._hook
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _end(self, number: int, frame: object) -> None:
         if os.getpid() != self._process:  # a forked worker that has inherited this
@@ -176,14 +185,12 @@ class _Interruption:
         if isinstance(lost.exc_value, KeyboardInterrupt):
             _thread.interrupt_main()
         else:
-            sys.__unraisablehook__(lost)
+            self._hook(lost)
 
     def ignore(self) -> None:
         """From now on."""
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                if signal.getsignal(number) == self._end:
-                    signal.signal(number, signal.SIG_IGN)
+        for number in self._before:
+            signal.signal(number, lambda *ignored: None)
 
 
 def _cure(error: click.ClickException) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, sidecar_of, variations_of
 from audiogen.shipped_configs import find_config, shipped_configs
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Number(click.FloatRange):
@@ -68,6 +70,8 @@ class ConfigName(click.ParamType):
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         files = [CompletionItem(incomplete, type="file")]
         return files + [CompletionItem(name) for name in shipped_configs() if name.startswith(incomplete)]
 
