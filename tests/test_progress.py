@@ -27,8 +27,8 @@ def usual() -> Iterator[None]:
     set_verbosity()
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def as_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Make stderr a terminal; not in a fixture, since pytest puts its own stderr back between set-up and test."""
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(module, "DELAY", 0.05)
@@ -62,7 +62,8 @@ def test_a_verbose_log_has_one_line_a_tenth_and_no_carriage_returns(capsys: pyte
     assert texts[-1].endswith("loss=999")
 
 
-def test_a_stage_shows_a_running_clock_after_a_while_and_leaves_nothing(terminal: Terminal) -> None:
+def test_a_stage_shows_a_running_clock_after_a_while_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_terminal(monkeypatch)
     with stage("reading long.wav"):
         deadline = time.monotonic() + 20
         while not terminal.getvalue() and time.monotonic() < deadline:
@@ -73,19 +74,22 @@ def test_a_stage_shows_a_running_clock_after_a_while_and_leaves_nothing(terminal
     assert "\n" not in shown
 
 
-def test_a_short_stage_shows_nothing(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_stage_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_terminal(monkeypatch)
     monkeypatch.setattr(module, "DELAY", 60)
     with stage("reading short.wav"):
         pass
     assert terminal.getvalue() == ""
 
 
-def test_a_stage_ends_with_what_it_raised(terminal: Terminal) -> None:
+def test_a_stage_ends_with_what_it_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    as_terminal(monkeypatch)
     with pytest.raises(KeyboardInterrupt), stage("reading"):
         raise KeyboardInterrupt
 
 
-def test_quiet_is_quiet_on_a_terminal_too(terminal: Terminal) -> None:
+def test_quiet_is_quiet_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_terminal(monkeypatch)
     set_verbosity(quiet=True)
     with stage("reading"):
         time.sleep(0.15)
@@ -95,7 +99,8 @@ def test_quiet_is_quiet_on_a_terminal_too(terminal: Terminal) -> None:
     assert terminal.getvalue() == ""
 
 
-def test_a_line_does_not_tear_a_bar(terminal: Terminal) -> None:
+def test_a_line_does_not_tear_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_terminal(monkeypatch)
     with progress(10, "training") as bar:
         time.sleep(0.1)
         bar.update(5)

@@ -111,7 +111,7 @@ def continue_(
     with stage("loading libraries"):
         from audiogen.audio import Writer
         from audiogen.devices import pick_device
-        from audiogen.experiment import read_experiment
+        from audiogen.experiment import Experiment, read_experiment
         from audiogen.vocoders.table import VOCODERS
 
     if asked["vocoder"] not in (None, *VOCODERS):
@@ -131,8 +131,27 @@ def continue_(
         continue_tune(prompt, outs, page, next(iter(run_folders), None), config, overrides, budget, device, asked)
         return
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
+    if not run_folders:  # a Run's own vocoder is checked as the Run is opened
+        check_vocoder(experiment or Experiment(), asked["vocoder"])
     asked = without(asked, PLAIN, "a recording")
     continue_sound(prompt, outs, page, run_folders, experiment, budget, device, asked)
+
+
+def check_vocoder(experiment: Experiment, kind: str | None) -> None:
+    """Raise an InputError if what will render cannot: weights that are missing, a library that would download them.
+
+    Args:
+        experiment: that will predict.
+        kind: of the vocoder; None for the experiment's own.
+    """
+    from audiogen.vocoders.table import VOCODERS, check
+
+    if experiment.representation.kind != "mel":
+        return  # it is refused as such
+    own = experiment.vocoder
+    chosen = own.kind if kind is None else kind
+    spec = experiment.representation.options.spec
+    check(chosen, spec, own.options if chosen == own.kind else VOCODERS[chosen].Options())
 
 
 def continue_sound(

@@ -8,6 +8,7 @@ import click
 
 from audiogen.cli.command import Command, report, say
 from audiogen.cli.options import BUDGET, DEVICE, FILE, FORCE
+from audiogen.extras import require_extra
 from audiogen.progress import stage, write_line
 
 
@@ -44,6 +45,9 @@ def render(
     """
     if resume and force:
         raise click.UsageError("--resume goes on and --force starts over: choose one")
+
+    if engine == "ray":
+        require_extra("ray", "--engine ray")
 
     with stage("loading libraries"):
         from audiogen.jobs.batch import render as render_jobs
