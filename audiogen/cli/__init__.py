@@ -106,8 +106,14 @@ def main() -> None:
             interrupted = isinstance(error, (KeyboardInterrupt, click.Abort)) or interruption.arrived
             interruption.ignore()  # a second one would only spoil the message
             failure = INTERRUPTED if interrupted else _failure(error)
+            if interrupted:
+                # Where it hit an `exec` (dataclasses are made by one), CPython would still kill itself by SIGINT at the
+                # end, as for an error that nobody caught, unless another one runs.
+                exec("")
             if failure.code == 1 and os.environ.get("AUDIOGEN_TRACEBACK"):
                 raise
+            if interrupted and sys.stderr.isatty():
+                click.echo(err=True)  # after ^C
             _say(failure.kind, failure.text)
             if wants_json(sys.argv[1:]):
                 print_json({"error": {"subject": failure.subject, "cause": failure.cause, "cure": failure.cure}})

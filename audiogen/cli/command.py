@@ -49,6 +49,8 @@ class Command(click.Command):
             raise ended
         except (click.ClickException, InputError):
             raise
+        except KeyboardInterrupt:
+            raise click.Abort from None  # click would print an empty line
         except Exception:
             if verbose:
                 traceback.print_exc()
