@@ -1,20 +1,11 @@
 """The command line: `audiogen COMMAND` or `python -m audiogen COMMAND`."""
 
-import signal
-
 try:
-    from audiogen import cli
+    from audiogen.cli import main
 except KeyboardInterrupt:  # before there is anyone to say it
     raise SystemExit(130) from None
 
-
-def main() -> None:
-    """`audiogen.cli.main`, with nothing more to interrupt once it is through."""
-    try:
-        cli.main()
-    finally:
-        signal.signal(signal.SIGINT, lambda *ignored: None)
-
+__all__ = ["main"]
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import atexit
 import importlib
 import os
 import signal
@@ -94,6 +95,8 @@ def main() -> None:
     # One thread: models this small lose more by waiting for a second core than it gives, most of all on a busy machine,
     # and the same seed gives the same bytes whatever the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # The command is through by then. A handler of one's own would be taken away while the interpreter ends.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     with _Interruption() as interruption:
         try:
             code = cli.main(prog_name="audiogen", standalone_mode=False)
