@@ -1,6 +1,9 @@
 """The command line: `audiogen COMMAND` or `python -m audiogen COMMAND`."""
 
-from audiogen.cli import main
+try:
+    from audiogen.cli import main
+except KeyboardInterrupt:  # before there is anyone to say it
+    raise SystemExit(130) from None
 
 __all__ = ["main"]
 

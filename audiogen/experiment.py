@@ -15,6 +15,7 @@ from audiogen.choice import Choice, choice
 from audiogen.configuration import build, merge, override_tree, read_tree, to_tree
 from audiogen.data.recordings import Shares
 from audiogen.file_names import representable
+from audiogen.known_keys import without_retired
 from audiogen.models import MODELS
 from audiogen.ranges import Layers, NonNegative, Positive, Seed, Share, Steps, Unit, Whole, WholeSteps, Width
 from audiogen.representation import REPRESENTATIONS
@@ -172,10 +173,7 @@ def read_experiment(
         InputError: an unreadable file, an unknown key or kind (the message lists the choices), a wrong value.
     """
     given = read_tree(path, inside=inside) if path is not None else {}
-    for family, key in RETIRED:
-        if isinstance(given.get(family), dict):
-            given[family].pop(key, None)
-    tree = merge(to_tree(Experiment()), given)
+    tree = merge(to_tree(Experiment()), without_retired(given, RETIRED))
     for override in overrides:
         merge(tree, override_tree(override))
     return build(Experiment, tree, str(path) if path is not None else "configuration")

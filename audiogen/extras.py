@@ -3,9 +3,27 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
+
+from audiogen.errors import InputError
 
 DISTRIBUTION = "audiogen-continue"
 """The name to install by. `audiogen`, the name of the package and of the command, is another project's on PyPI."""
+
+
+MODULES = {"ray": "ray", "hub": "huggingface_hub", "decode": "av", "transcribe": "transkun"}
+"""What is imported of each extra, by its key."""
+
+
+def require_extra(extra: str, subject: object) -> None:
+    """Raise an InputError if an extra is not installed: to be said before any work is done that would then be lost.
+
+    Args:
+        extra: a key of `MODULES`.
+        subject: what needs it.
+    """
+    if find_spec(MODULES[extra]) is None:
+        raise InputError(subject, f"{MODULES[extra]} is not installed", install_command(extra))
 
 
 def install_command(extra: str) -> str:

@@ -1,11 +1,173 @@
-"""Progress with time left, on anything over two seconds; silent when stderr is not a terminal."""
+"""What is being done, on stderr: bars with time left on a terminal, plain lines with --verbose, silence otherwise."""
 
 from __future__ import annotations
 
-from tqdm import tqdm
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TextIO
+
+from audiogen.file_names import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+DELAY = 2.0  # seconds of work before anything is shown of it
+REFRESH = 0.5  # seconds between two looks at the clock of a stage
+LOG_EVERY = 0.1  # share of the work between two lines of a bar that is no terminal's
+BAR = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
+STAGE = "{desc} ... {elapsed}"
 
 
-def progress(total: float, label: str, unit: str = "it") -> tqdm:
+@dataclass
+class Verbosity:
+    """How much is said on stderr, for the whole process.
+
+    Args:
+        quiet: no progress.
+        verbose: each step in a line with its time, on top of the bars.
+        started: `time.monotonic` that the times of lines count from.
+    """
+
+    quiet: bool = False
+    verbose: bool = False
+    started: float = field(default_factory=time.monotonic)
+
+
+verbosity = Verbosity()
+
+
+def set_verbosity(quiet: bool = False, verbose: bool = False) -> None:
+    """Choose how much is said from now on, and start the clock of verbose lines."""
+    verbosity.quiet, verbosity.verbose, verbosity.started = quiet, verbose, time.monotonic()
+
+
+def write_line(text: str, file: TextIO | None = None) -> None:
+    """Write a line to ``file`` (None: stderr) without tearing a bar apart."""
+    file = sys.stderr if file is None else file
+    text = "\n".join(map(printable, text.split("\n")))  # a file's name may hold anything
+    bars = sys.modules.get("tqdm")  # where it is not loaded, there is no bar
+    if bars is None:
+        file.write(text + "\n")
+        file.flush()
+    else:
+        bars.tqdm.write(text, file=file)
+        file.flush()
+
+
+def log(text: str) -> None:
+    """A line for --verbose, with the seconds since the command began."""
+    if verbosity.verbose:
+        write_line(f"audiogen: {time.monotonic() - verbosity.started:7.2f} s  {text}")
+
+
+def progress(total: float, label: str, unit: str = "it") -> tqdm | LoggedBar:
     """A progress bar to use with ``with``; ``update(n)`` moves it."""
-    form = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
-    return tqdm(total=total, desc=label, unit=unit, disable=None, delay=2, leave=False, bar_format=form)
+    if verbosity.verbose and not _is_terminal():
+        return LoggedBar(total, label)
+    return _bar(total, label, unit, BAR, DELAY)
+
+
+def _bar(total: float | None, label: str, unit: str, form: str, delay: float = 0.0) -> tqdm:
+    from tqdm import tqdm
+
+    # Asked here, since tqdm shows nothing on terminals that do not know their size, as those of some containers.
+    columns, rows = shutil.get_terminal_size()
+    return tqdm(
+        total=total,
+        desc=label,
+        unit=unit,
+        disable=True if verbosity.quiet else None,  # None: where stderr is no terminal
+        delay=delay,
+        leave=False,
+        bar_format=form,
+        ncols=max(columns - 1, 20),
+        nrows=max(rows, 3),
+    )
+
+
+class LoggedBar:
+    """What of a `tqdm` bar is used here, as one line a tenth of the work: for a verbose command's log file.
+
+    Args:
+        total: updates that are expected.
+        label: what is being done.
+    """
+
+    disable = False
+
+    def __init__(self, total: float, label: str) -> None:
+        self.total, self.label, self.n = total, label, 0.0
+        self._started, self._logged, self._postfix = time.monotonic(), 0.0, ""
+        log(f"{label} ...")
+
+    def update(self, n: float = 1) -> None:
+        """Note that ``n`` more are done."""
+        self.n += n
+        done = self.n / self.total if self.total else 1.0
+        if done - self._logged < LOG_EVERY - 1e-9 or done >= 1:
+            return
+        self._logged = done
+        left = (time.monotonic() - self._started) * (1 - done) / done
+        log(f"{self.label}: {done:.0%}, {left:.0f} s left{self._postfix}")
+
+    def set_postfix(self, values: dict[str, Any], refresh: bool = True) -> None:
+        """Values that the next line names."""
+        self._postfix = "".join(f", {name}={value}" for name, value in values.items())
+
+    def close(self) -> None:
+        """The last line."""
+        if self.label:
+            log(f"{self.label}: {time.monotonic() - self._started:.2f} s{self._postfix}")
+        self.label = ""
+
+    def __enter__(self) -> LoggedBar:
+        return self
+
+    def __exit__(self, *ignored: object) -> None:
+        self.close()
+
+
+@contextmanager
+def stage(label: str) -> Iterator[None]:
+    """Say what is being done where no share of it is known: a running clock from the third second on."""
+    started = time.monotonic()
+    log(f"{label} ...")
+    clock = None if verbosity.quiet or not _is_terminal() else _RunningClock(label)
+    try:
+        if clock is not None:
+            clock.start()
+        yield
+    finally:
+        if clock is not None:
+            clock.end()
+    log(f"{label}: {time.monotonic() - started:.2f} s")
+
+
+class _RunningClock(threading.Thread):
+    """Keeps the line of a stage up to date while its work blocks the main thread."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(daemon=True, name="progress")
+        self.label, self.ended = label, threading.Event()
+
+    def run(self) -> None:
+        if self.ended.wait(DELAY):
+            return
+        with _bar(None, self.label, "it", STAGE) as bar:
+            bar.start_t -= DELAY
+            while not self.ended.wait(REFRESH):
+                bar.refresh()
+
+    def end(self) -> None:
+        self.ended.set()
+        if self.is_alive():
+            self.join()
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

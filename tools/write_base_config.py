@@ -1,11 +1,13 @@
-"""Write configs/base.yaml: every key, with the default that the code has for it.
+"""Write configs/base.yaml, every key with the default that the code has for it, and audiogen/known_keys.json, which
+says the types of their values without importing the Models.
 
 Usage: python tools/write_base_config.py
 """
 
 from pathlib import Path
 
-from audiogen.experiment import Experiment, dump_yaml
+from audiogen.experiment import RETIRED, Experiment, dump_json, dump_yaml
+from audiogen.known_keys import FILE, schema_of
 
 HEADING = """\
 # Every key and its default. Written by tools/write_base_config.py; the docstrings of the classes called
@@ -18,5 +20,11 @@ def base_config() -> str:
     return HEADING + dump_yaml(Experiment())
 
 
+def known_keys() -> str:
+    """The text of audiogen/known_keys.json."""
+    return dump_json({"retired": RETIRED, "experiment": schema_of(Experiment)})
+
+
 if __name__ == "__main__":
     Path(__file__).parents[1].joinpath("configs", "base.yaml").write_text(base_config(), encoding="utf-8")
+    FILE.write_text(known_keys(), encoding="utf-8")

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from audiogen.cli.command import Command, report, say
 from audiogen.cli.filling import drawing_options, require_suffix
 from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
+from audiogen.jobs.naming import sidecar_of
 
 
-@click.command("accompany")
+@click.command("accompany", cls=Command)
 @click.argument("melody", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
 @click.option("--run", "run_folder", type=FILE, required=True, help="Predict by this Run, of tunes of several parts.")
@@ -46,4 +48,5 @@ def accompany(
     told = accompany(melody, out, parts, program, run, Drawing(**asked))
     count = told["added"]["notes"]
     nothing = "no note added: the Run plays nothing beside what is given"
-    click.echo(f"{out}: {count} notes in {parts} parts added" if count else f"{out}: {nothing}")
+    report({**told, "output": out, "sidecar": sidecar_of(out)})
+    say(f"{out}: {count} notes in {parts} parts added" if count else f"{out}: {nothing}")

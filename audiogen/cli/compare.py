@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.options import DEVICE, FILE, FORCE, Number, Seconds
+from audiogen.cli.command import Command, report, say
+from audiogen.cli.options import CONFIG, DEVICE, FILE, FORCE, Number, Seconds
+from audiogen.progress import stage
 
 
-@click.command("compare")
-@click.argument("configs", nargs=-1, required=True, type=FILE, metavar="CONFIG...")
+@click.command("compare", cls=Command)
+@click.argument("configs", nargs=-1, required=True, type=CONFIG, metavar="CONFIG...")
 @click.option("--data", type=FILE, required=True, help="Tunes or recordings: a folder, MAESTRO, MusicNet, Nottingham.")
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the report.")
 @click.option("--budget", type=Seconds(1), default=90.0, show_default=True, help="Time of each training.")
@@ -24,12 +26,18 @@ from audiogen.cli.options import DEVICE, FILE, FORCE, Number, Seconds
 def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force: bool, **asked: float | int) -> None:
     """Train each CONFIG on the same pieces, let all continue the same prompts, and write a page, JSON and CSV.
 
+    CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file.
     Tunes are rendered for the configurations of sound; what those of notes write is rendered, too. Sound is left as
     Models draw it (`continue --no-impose`). A loop, a repetition and a Markov chain stand beside them. A comparison
     that was cut off goes on where it was when it is asked for again.
     """
     from audiogen.errors import InputError
-    from audiogen.jobs.comparing import SETTINGS, Settings, compare
+    from audiogen.known_keys import require_known_keys
+
+    for config in configs:
+        require_known_keys(config, ())
+    with stage("loading libraries"):
+        from audiogen.jobs.comparing import SETTINGS, Settings, compare
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is no comparison", "name another folder")
@@ -39,5 +47,6 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         parts = [told["candidate"]]
         parts += [] if texture is None else [f"texture {texture:.2f}"]
         parts += [] if nats is None else [f"{nats:.2f} nats a note"]
-        click.echo(", ".join(parts))
-    click.echo(f"{out / 'index.html'}")
+        say(", ".join(parts))
+    report({"page": out / "index.html", "summary": found})
+    say(f"{out / 'index.html'}")

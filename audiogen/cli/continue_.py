@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from audiogen.cli.command import Command, report, say
 from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
 from audiogen.cli.filling import require_suffix
 from audiogen.cli.options import (
     BUDGET,
+    CONFIG,
     DEVICE,
     EXTERNAL,
     FILE,
@@ -25,12 +27,13 @@ from audiogen.cli.options import (
     require_input,
 )
 from audiogen.jobs.naming import sidecar_of
+from audiogen.progress import stage
 
 if TYPE_CHECKING:
     from audiogen.experiment import Experiment
 
 
-@click.command("continue")
+@click.command("continue", cls=Command)
 @click.argument("prompt", type=FILE)
 @OVERRIDES
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .wav, .flac, .mid, ...")
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
 @click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
 @click.option("--weight", type=float, multiple=True, help="How often the --run of the same place predicts.")
-@click.option("--config", type=FILE, help="Train by this YAML file.")
+@click.option("--config", type=CONFIG, help="Train by this configuration: a shipped one's name, or a YAML file.")
 @EXTERNAL
 @BUDGET
 @note_options
@@ -97,19 +100,23 @@ def continue_(
     overrides the configuration, for example training.steps=200.
     """
     from audiogen.errors import InputError
+    from audiogen.known_keys import require_known_keys
 
     read = (prompt, config, asked["morph"])
     require_input(*read)
     outs = places(out, *read, force=force, variations=variations)
     page = page_place(out, *read, force=force, variations=variations) if paged else None
 
-    from audiogen.audio import Writer
-    from audiogen.devices import pick_device
-    from audiogen.experiment import read_experiment
-    from audiogen.vocoders.table import VOCODERS
-
     if run_folders and (config is not None or overrides or budget is not None):
         raise InputError("--run", "a Run is trained already", "leave out --config, --budget and KEY=VALUE")
+
+    require_known_keys(config, overrides)
+    with stage("loading libraries"):
+        from audiogen.audio import Writer
+        from audiogen.devices import pick_device
+        from audiogen.experiment import Experiment, read_experiment
+        from audiogen.vocoders.table import VOCODERS
+
     if asked["vocoder"] not in (None, *VOCODERS):
         raise InputError(
             f"vocoder {asked['vocoder']}", "there is none of that name", f"choose from {', '.join(VOCODERS)}"
@@ -129,8 +136,27 @@ def continue_(
         continue_tune(prompt, outs, page, run_folder, external, config, overrides, budget, device, asked)
         return
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
+    if not run_folders:  # a Run's own vocoder is checked as the Run is opened
+        check_vocoder(experiment or Experiment(), asked["vocoder"])
     asked = without(asked, PLAIN, "a recording")
     continue_sound(prompt, outs, page, run_folders, allow_external_weights, experiment, budget, device, asked)
+
+
+def check_vocoder(experiment: Experiment, kind: str | None) -> None:
+    """Raise an InputError if what will render cannot: weights that are missing, a library that would download them.
+
+    Args:
+        experiment: that will predict.
+        kind: of the vocoder; None for the experiment's own.
+    """
+    from audiogen.vocoders.table import VOCODERS, check
+
+    if experiment.representation.kind != "mel":
+        return  # it is refused as such
+    own = experiment.vocoder
+    chosen = own.kind if kind is None else kind
+    spec = experiment.representation.options.spec
+    check(chosen, spec, own.options if chosen == own.kind else VOCODERS[chosen].Options())
 
 
 def continue_sound(
@@ -147,8 +173,10 @@ def continue_sound(
     """Continue the recording ``prompt`` into each of ``outs``, and write a page about them where one is named."""
     from dataclasses import replace
 
-    from audiogen.generation.mixture import open_runs
-    from audiogen.jobs.continuing import Request, Toward, continue_variations, read_prompt
+    with stage("loading libraries"):
+        from audiogen.generation.mixture import open_runs
+        from audiogen.jobs.continuing import Request, Toward, continue_variations, read_prompt
+        from audiogen.jobs.predicting import predicted_by
 
     weights, morph = asked.pop("weight"), asked.pop("morph")
     request = Request(**asked)
@@ -165,9 +193,26 @@ def continue_sound(
         sidecars.append(sidecar)
         new = sidecar["length"] - sidecar["join_sample"]
         seconds, added = (length / sidecar["sample_rate"] for length in (sidecar["length"], new))
-        click.echo(f"{path}: {seconds:.2f} s, {added:.2f} s of it new; {sidecar_of(path).name} says more")
+        say(f"{path}: {seconds:.2f} s, {added:.2f} s of it new; {sidecar_of(path).name} says more")
     if page is not None:
         from audiogen.jobs.variations import write_variations
 
-        write_variations(page, recording, outs, sidecars)
-        click.echo(f"page: {page}")
+        with stage("writing the page"):
+            write_variations(page, recording, outs, sidecars)
+        say(f"page: {page}")
+    said_last = predicted_by(sidecars[0]["settings"])
+    if morph is not None:
+        said_last += f"; {morph.name} by: {predicted_by(sidecars[0]['settings']['morph'])}"
+    say(f"predicted by: {said_last}")
+    report({"outputs": [outcome(path, each) for path, each in zip(outs, sidecars, strict=True)], "page": page})
+
+
+def outcome(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:
+    """A continuation for --json: where it is and its sidecar, less the whole experiment, and what predicted it."""
+    from audiogen.jobs.predicting import predicted_by
+
+    left_out = ("experiment", "training", "runs")
+    settings = {name: value for name, value in sidecar["settings"].items() if name not in left_out}
+    predictor = {"text": predicted_by(sidecar["settings"]), "run": sidecar["settings"].get("run")}
+    predictor |= {"choice": (sidecar["settings"]["training"] or {}).get("choice")}
+    return {**sidecar, "output": out, "sidecar": sidecar_of(out), "predicted_by": predictor, "settings": settings}

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from audiogen.cli.command import report, say
 from audiogen.cli.options import Number
+from audiogen.jobs.naming import sidecar_of
+from audiogen.progress import stage
+
+if TYPE_CHECKING:
+    from audiogen.jobs.continuing_tunes import Continued
 
 PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01, "takes": 8}
 """What is meant where nothing is asked for: as in `audiogen.jobs.continuing_tunes.TuneRequest`."""
@@ -85,22 +91,34 @@ def continue_tune(
     asked: dict[str, Any],
 ) -> None:
     """Continue the MIDI file ``prompt`` into each of ``outs``, and write a page about them where one is named."""
-    from audiogen.jobs.continuing_tunes import TuneRequest, continue_tune, prompt_experiment
-    from audiogen.run import Run
+    with stage("loading libraries"):
+        from audiogen.jobs.continuing_tunes import TuneRequest, continue_tune, prompt_experiment
+        from audiogen.jobs.predicting import predicted_by
+        from audiogen.run import Run
 
     request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
     trained = config is not None or overrides or budget
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
-    made = []
+    made: list[Continued] = []
+    sidecars: list[dict[str, Any]] = []
     for path, each in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):
         added = each.sidecar["added"]
         if page is not None:
             made.append(each)
-        click.echo(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")
+        sidecars.append(each.sidecar)
+        say(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")
     if page is not None:
         from audiogen.jobs.tune_variations import write_tune_variations
 
-        write_tune_variations(page, prompt, outs, made)
-        click.echo(f"page: {page}")
+        with stage("writing the page"):
+            write_tune_variations(page, prompt, outs, made)
+        say(f"page: {page}")
+    said = predicted_by(sidecars[0]["settings"])
+    say(f"predicted by: {said}")
+    outputs = [
+        {**sidecar, "output": path, "sidecar": sidecar_of(path), "predicted_by": {"text": said}}
+        for path, sidecar in zip(outs, sidecars, strict=True)
+    ]
+    report({"outputs": outputs, "page": page})

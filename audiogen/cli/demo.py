@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from audiogen.cli.command import Command, report, say
+from audiogen.cli.continue_ import outcome
 from audiogen.cli.options import DEVICE, FILE, FORCE, SECONDS, refuse_to_overwrite
+from audiogen.progress import stage
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-o", "--output", "folder", type=FILE, default=Path("demo"), show_default=True, help="Folder to write.")
 @SECONDS
 @DEVICE
@@ -21,14 +24,20 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     out, page = folder / "waterfall-continued.wav", folder / "waterfall-continued.html"
     refuse_to_overwrite(out, sidecar_of(out), page, force=force)
     source = shipped_recording()
-    click.echo(f"continuing {source.name}: a model is trained on it first, which takes about a minute")
+    say(f"continuing {source.name}: a model is trained on it first, which takes about a minute")
 
-    from audiogen.jobs.continuing import Request, continue_recording, read_prompt
-    from audiogen.jobs.page import write_page
+    with stage("loading libraries"):
+        from audiogen.jobs.continuing import Request, continue_recording, read_prompt
+        from audiogen.jobs.page import write_page
+        from audiogen.jobs.predicting import predicted_by
 
     folder.mkdir(parents=True, exist_ok=True)
     prompt, _ = read_prompt(source)
     sidecar = continue_recording(prompt, out, Request(seconds=seconds), device=device)
-    write_page(page, prompt, out, sidecar)
-    click.echo(f"WAV:  {out}")
-    click.echo(f"page: {page}")
+    with stage("writing the page"):
+        write_page(page, prompt, out, sidecar)
+    said = predicted_by(sidecar["settings"])
+    report({"outputs": [outcome(out, sidecar)], "page": page})
+    say(f"WAV:  {out}")
+    say(f"page: {page}")
+    say(f"predicted by: {said}")

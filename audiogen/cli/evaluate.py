@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from audiogen.cli.command import Command, report, say, show
 from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite, require_input
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
+from audiogen.progress import stage
 
 if TYPE_CHECKING:
     from audiogen.evaluation.report import Evaluation
@@ -19,7 +21,7 @@ WRITTEN = ("report.html", "blind.html", "evaluation.json", "evaluation.csv")
 TABLED = ("texture", "copying", "looping")  # measures that the table of candidates shows
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("output", type=FILE, metavar="OUT")
 @click.option("--reference", type=FILE, required=True, help="Real audio: best what truly came next.")
 @click.option("--prompt", type=FILE, help="What was continued, when OUT does not begin with it.")
@@ -44,29 +46,33 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     if folder is not None:
         refuse_to_overwrite(*(folder / name for name in WRITTEN), force=force)
 
-    from audiogen.audio import read
-    from audiogen.evaluation.report import evaluate_sounds
-    from audiogen.evaluation.sounds import gather
-    from audiogen.jobs.blind import write_blind
-    from audiogen.jobs.naming import join_beside
-    from audiogen.jobs.report import write_report
+    with stage("loading libraries"):
+        from audiogen.audio import read
+        from audiogen.evaluation.report import evaluate_sounds
+        from audiogen.evaluation.sounds import gather
+        from audiogen.jobs.blind import write_blind
+        from audiogen.jobs.naming import join_beside
+        from audiogen.jobs.report import write_report
 
-    continued, real = read(output), read(reference)
-    join = join_beside(output)
-    source = read(prompt) if prompt is not None else None
+    with stage("reading the recordings"):
+        continued, real = read(output), read(reference)
+        join = join_beside(output)
+        source = read(prompt) if prompt is not None else None
     if source is None and join:  # the prompt stands before the join
         source = continued.cut(0, min(join, continued.length))
     sounds = gather(continued, real, source, join, seed=seed)
     found = evaluate_sounds(sounds)
-    click.echo(f"{output}: {found.measures['seconds']:.2f} s against {reference}")
+    show(f"{output}: {found.measures['seconds']:.2f} s against {reference}")
     for line in lines(found):
-        click.echo(line)
+        show(line)
+    report(found.tree())
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        found.write(folder)
-        write_report(folder / "report.html", output, reference, sounds, found, seed)
-        write_blind(folder / "blind.html", output.name, sounds, seed)
-        click.echo(f"\nreport: {folder / 'report.html'}\nblind test: {folder / 'blind.html'}")
+        with stage("writing the report"):
+            found.write(folder)
+            write_report(folder / "report.html", output, reference, sounds, found, seed)
+            write_blind(folder / "blind.html", output.name, sounds, seed)
+        say(f"\nreport: {folder / 'report.html'}\nblind test: {folder / 'blind.html'}")
 
 
 def lines(found: Evaluation) -> Iterator[str]:

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from audiogen.cli.command import Command, report, say
 from audiogen.cli.filling import drawing_options, require_suffix
 from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
+from audiogen.jobs.naming import sidecar_of
 
 
-@click.command("infill")
+@click.command("infill", cls=Command)
 @click.argument("tune", type=FILE)
 @click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
 @click.option("--bars", required=True, metavar="FIRST-LAST", help="Bars to play anew, from 1 on: 9-12, or 9.")
@@ -43,7 +45,8 @@ def infill(
 
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
     told = infill(tune, out, chosen, run, Drawing(**asked))
-    click.echo(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
+    report({**told, "output": out, "sidecar": sidecar_of(out)})
+    say(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
 
 
 def bars_of(text: str) -> tuple[int, int]:

@@ -7,29 +7,32 @@ from typing import Any
 
 import click
 
-from audiogen.file_names import printable, representable
+from audiogen.cli.command import Command, report, show
+from audiogen.progress import stage, verbosity
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of lines.")
-def info(path: Path, as_json: bool) -> None:
-    """Say what is in a FILE of audio (format, levels, defects) or MIDI, or show a RUN's settings and metrics."""
-    import json
+def info(path: Path) -> None:
+    """Say what is in a FILE of audio (format, levels, defects) or MIDI, or sum up a RUN.
 
-    from audiogen.data.datasets.folder import is_midi
+    With --verbose or --json, a Run's whole configuration and all of its metrics are shown.
+    """
+    with stage("loading libraries"):
+        from audiogen.data.datasets.folder import is_midi
 
-    facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
-    if as_json:
-        click.echo(representable(json.dumps(facts, indent=2, ensure_ascii=False), "\\\\"))
+    with stage(f"reading {path.name}"):
+        facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
+    report(facts)
+    if path.is_dir() and not verbosity.verbose:
+        _show_aligned(_summary(path, facts["config"], facts["metrics"]))
     elif path.is_dir():
-        for line in (path / "config.yaml").read_text(encoding="utf-8").rstrip().splitlines():
-            click.echo(printable(line))
-        _echo_aligned(_flat(facts["metrics"]))
+        show((path / "config.yaml").read_text(encoding="utf-8").rstrip())
+        _show_aligned(_flat(facts["metrics"]))
     elif is_midi(path):
-        _echo_aligned(_flat(facts))
+        _show_aligned(_flat(facts))
     else:
-        _echo_aligned(_readable(facts))
+        _show_aligned(_readable(facts))
 
 
 def _file_facts(path: Path) -> dict[str, Any]:
@@ -79,6 +82,73 @@ def _run_facts(path: Path) -> dict[str, Any]:
     return {"path": str(path), "config": settings, "metrics": scores}
 
 
+def _summary(path: Path, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
+    """A Run in a page at most; what an older one does not say is left out."""
+    vocoder, training = config.get("vocoder", {}), config.get("training", {})
+    lines = {"run": str(path), "model": _model_of(config), "frames": _frames_of(config.get("representation", {}))}
+    if training.get("task") == "vocoder":
+        lines["model"] = f"vocoder {vocoder.get('kind')}"
+    elif vocoder and "midi" not in str(config.get("representation", {}).get("kind")):
+        lines["vocoder"] = str(vocoder.get("kind"))
+    if not metrics:
+        return lines | {"training": "not finished: there are no metrics yet", "size on disk": _size_of(path)}
+    steps, wanted = metrics.get("steps"), training.get("steps")
+    validation, train = (_number(metrics.get(name)) for name in ("validation_loss", "train_loss"))
+    stopped = {"steps": "all of its steps", "budget": "its time budget", "early stopping": "early stopping"}
+    ended = str(metrics.get("stopped_by", ""))
+    lines |= {
+        "parameters": f"{metrics['parameters']:,}" if "parameters" in metrics else "",
+        "trained on": _trained_on(metrics.get("split", {})),
+        "training": "in closed form" if ended == "closed form" else f"{steps} of {wanted} steps" if steps else "",
+        "ended by": stopped.get(ended, ""),
+        "time taken": f"{metrics['seconds']:.1f} s on {metrics.get('device', 'cpu')}" if "seconds" in metrics else "",
+        "best validation": f"{validation} at step {metrics.get('best_step')}" if validation else "",
+        "last training loss": train,
+        "version": str(metrics.get("version", "")),
+        "size on disk": _size_of(path),
+    }
+    for part, values in metrics.get("held_out", {}).items():
+        lines[f"{part} tunes"] = f"{values['tunes']}, {values['nats_per_note']} nats a note"
+    return {name: text for name, text in lines.items() if text}
+
+
+def _model_of(config: dict[str, Any]) -> str:
+    model = config.get("model", {})
+    parts = [(name, model[name]) for name in ("backbone", "head") if isinstance(model.get(name), dict)]
+    inner = ", ".join(f"{name} {choice.get('kind')}" for name, choice in parts)
+    return f"{model.get('kind', 'sequence')}" + (f": {inner}" if inner else "")
+
+
+def _frames_of(representation: dict[str, Any]) -> str:
+    if representation.get("kind") != "mel":
+        scheme = representation.get("scheme")
+        name = scheme.get("kind") if isinstance(scheme, dict) else scheme
+        return f"{representation.get('kind', '')} {name or ''}".strip()
+    spec = representation.get("spec", {})
+    rate, hop = spec.get("sample_rate"), spec.get("hop")
+    parts = ["mel"]
+    if rate and hop:
+        parts += [f"{rate} Hz", f"{spec.get('n_mels')} bands", f"{rate / hop:.1f} frames a second"]
+    names = ("patch", "latents", "channels")
+    return ", ".join([*parts, *(f"{name} {representation[name]}" for name in names if representation.get(name))])
+
+
+def _trained_on(split: dict[str, str]) -> str:
+    """``{"a.wav": "train", ...}`` -> counts of the parts; the parts of one recording as they are."""
+    if split.keys() <= {"train", "validation", "test"}:
+        return "one recording or tune: " + ", ".join(f"{part} {text}" for part, text in split.items()) if split else ""
+    counts = {part: list(split.values()).count(part) for part in ("train", "validation", "test")}
+    return ", ".join(f"{count} {part}" for part, count in counts.items()) + " recordings or tunes"
+
+
+def _size_of(path: Path) -> str:
+    return f"{sum(file.stat().st_size for file in path.rglob('*') if file.is_file()) / 1e6:.1f} MB"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else ""
+
+
 def _readable(facts: dict[str, Any]) -> dict[str, str]:
     """The facts of a file with units."""
 
@@ -111,7 +181,7 @@ def _flat(nest: Any, prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def _echo_aligned(lines: dict[str, str]) -> None:
+def _show_aligned(lines: dict[str, str]) -> None:
     width = max((len(key) for key in lines), default=0) + 1
     for key, value in lines.items():
-        click.echo(printable(f"{key + ':':<{width}} {value}"))
+        show(f"{key + ':':<{width}} {value}")

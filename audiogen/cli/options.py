@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,10 @@ from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
 from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, require_names, sidecar_of, variations_of
+from audiogen.shipped_configs import find_config, shipped_configs
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Number(click.FloatRange):
@@ -62,6 +66,32 @@ EXTERNAL = click.option(
     is_flag=True,
     help="Let a Run read, or download, weights that lie outside its folder.",
 )
+
+
+class ConfigName(click.ParamType):
+    """A shipped configuration's name, or a YAML file, as text; the shell completes both."""
+
+    name = "name"
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        files = [CompletionItem(incomplete, type="file")]
+        return files + [CompletionItem(name) for name in shipped_configs() if name.startswith(incomplete)]
+
+
+class ConfigFile(ConfigName):
+    """A YAML file: the one of that path, or the shipped configuration of that name."""
+
+    name = "file"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
+        return find_config(value)
+
+
+CONFIG_NAME, CONFIG = ConfigName(), ConfigFile()
 
 HANDLES = (
     click.option("--level", type=float, default=0.0, help="dB above the prompt's level, reached in 3 s."),

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from audiogen.cli.command import Command, report, say
 from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE
-from audiogen.file_names import printable
+from audiogen.extras import require_extra
+from audiogen.progress import stage, write_line
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("jobs", type=FILE)
 @click.option("-o", "--output", "folder", type=FILE, required=True, metavar="DIR", help="Folder for clips and results.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
@@ -46,15 +48,20 @@ def render(
     if resume and force:
         raise click.UsageError("--resume goes on and --force starts over: choose one")
 
-    from audiogen.jobs.batch import render as render_jobs
-    from audiogen.jobs.results import FAILED, FINISHED, TABLE
+    if engine == "ray":
+        require_extra("ray", "--engine ray")
+
+    with stage("loading libraries"):
+        from audiogen.jobs.batch import render as render_jobs
+        from audiogen.jobs.results import FAILED, FINISHED, TABLE
 
     def tell(line: str) -> None:
-        click.echo(printable(line), err=True)
+        write_line(line)
 
     external = allow_external_weights
     results = render_jobs(jobs, folder, workers, engine, resume, force, budget, device, tell, external)
     failed, made = len(results.with_status(FAILED)), len(results.with_status(FINISHED))
-    click.echo(f"{folder / TABLE}: {made} finished, {failed} failed")
+    report({"table": folder / TABLE, "finished": made, "failed": failed, "rows": list(results.records.values())})
+    say(f"{folder / TABLE}: {made} finished, {failed} failed")
     if failed:
         context.exit(1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from audiogen.cli.command import Command, report, say
 from audiogen.cli.options import (
     DEVICE,
     FILE,
@@ -16,9 +17,10 @@ from audiogen.cli.options import (
     require_input,
     require_output,
 )
+from audiogen.progress import stage
 
 
-@click.command("vocode")
+@click.command("vocode", cls=Command)
 @click.argument("path", metavar="IN", type=FILE)
 @OVERRIDES
 @click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
@@ -48,8 +50,12 @@ def vocode(
     require_output(out, path, source)
     refuse_to_overwrite(out, force=force)
 
-    from audiogen.audio import Writer
-    from audiogen.vocoders.table import find
+    from audiogen.known_keys import require_vocoder_keys
+
+    require_vocoder_keys(vocoder or ("griffin_lim" if source is None else "source"), overrides)
+    with stage("loading libraries"):
+        from audiogen.audio import Writer
+        from audiogen.vocoders.table import find
 
     if vocoder is not None:
         find(vocoder)
@@ -58,4 +64,5 @@ def vocode(
     from audiogen.jobs.vocoding import vocode as vocode_file
 
     seconds = vocode_file(path, out, vocoder, source, seed, subtype, device, overrides)
-    click.echo(f"{out}: {seconds:.2f} s")
+    report({"output": out, "seconds": seconds})
+    say(f"{out}: {seconds:.2f} s")

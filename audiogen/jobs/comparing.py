@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import rmtree
@@ -28,7 +28,7 @@ from audiogen.jobs.comparing_data import (
 )
 from audiogen.jobs.comparing_page import write_comparison
 from audiogen.jobs.comparing_results import csv_of, measured, note_distance, summary
-from audiogen.progress import progress
+from audiogen.progress import log, progress, stage
 from audiogen.representation.midi import Tune, read_midi, write_midi
 from audiogen.run import Run
 
@@ -73,27 +73,32 @@ def compare(
     said = _said(experiments, data, settings)
     if not force:
         _refuse_another(out, said)
-    pieces = read_pieces(data, settings.prompts)
-    prompts = prompts_of(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
+    with stage(f"reading the pieces in {data.name}"):
+        pieces = read_pieces(data, settings.prompts)
+    with stage("reading the prompts"):
+        prompts = prompts_of(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
     _require_notes(experiments, prompts)
     # Not before it is known that there is something to compare.
     if force and (out / SETTINGS).is_file():
         rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / SETTINGS, dump_json(said))
-    work = _Work(out, pieces, prompts, settings, device)
-    total = (len(experiments) + len(BASELINES) + 1) * settings.seeds
+    with stage("measuring what truly follows the prompts"):
+        work = _Work(out, pieces, prompts, settings, device)
+    baselines = len(BASELINES) + 1 if work.noted else 1
+    total = (len(experiments) + baselines) * settings.seeds
     with progress(total, "comparing", "candidate") as bar:
         for name, experiment in experiments.items():
             for seed in range(settings.seeds):
                 work.trained(name, experiment, seed)
                 bar.update()
-        work.baselines()
+        work.baselines(bar.update)
     found = summary(work.rows, work.runs)
     content = {"settings": asdict(settings), "data": str(data), "summary": found, "runs": work.runs, "rows": work.rows}
     write_text(out / RESULTS, dump_json(content))
     write_text(out / TABLE, csv_of(work.rows))
-    write_comparison(out / PAGE, data, found, prompts, work.tails())
+    with stage("writing the page"):
+        write_comparison(out / PAGE, data, found, prompts, work.tails())
     return found
 
 
@@ -144,11 +149,12 @@ class _Work:
         told = likelihood_of(run.model, run.representation.tokenizer, tunes)  # type: ignore[attr-defined, arg-type]
         return {"nats_per_note": round(told.per_note, 4), "nats_per_second": round(told.per_second, 4)}
 
-    def baselines(self) -> None:
-        """Those of sound, and those of notes where there are notes."""
+    def baselines(self, done: Callable[[], object]) -> None:
+        """Those of sound, and those of notes where there are notes; ``done`` is called after each."""
         seeds = range(self.settings.seeds)
         for seed in seeds:
             self.continued("loop", "sound", seed, BASELINES["loop"], {})
+            done()
         if not self.noted:
             return
         chain, tokenizer, candidate = chain_of(self.learned())
@@ -157,7 +163,9 @@ class _Work:
         nats = {"nats_per_note": round(told.per_note, 4), "nats_per_second": round(told.per_second, 4)}
         for seed in seeds:
             self.continued("repeat", "notes", seed, BASELINES["repeat"], {})
+            done()
             self.continued("markov", "notes", seed, candidate, nats)
+            done()
 
     def continued(self, name: str, domain: str, seed: int, candidate: Candidate, told: dict[str, Any]) -> None:
         """Let one candidate continue all prompts, and measure what it made."""
@@ -166,6 +174,7 @@ class _Work:
             if (name, seed, prompt.name) in done:
                 continue
             started = time.monotonic()
+            log(f"{name}, seed {seed}: continuing and measuring {prompt.name} ...")
             made = heard(candidate(prompt, self.settings.seconds, seed), prompt)
             row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
             row |= measured(made, self.judges[prompt.name], self._runs_of_notes() if made.tune else None)

@@ -23,7 +23,7 @@ from audiogen.jobs.naming import sidecar_of
 from audiogen.jobs.predicting import predictor_of
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_warnings import tail_warnings
-from audiogen.progress import progress
+from audiogen.progress import progress, stage
 from audiogen.run import Run
 from audiogen.training.material import SHORTEST
 
@@ -108,7 +108,7 @@ def continue_variations(
         with heard_warnings() as particular:
             kind = (request.vocoder, request.impose)
             if run is not None and kind not in continuers:
-                with clock("warming"):
+                with clock("warming"), stage(f"reading {_name_of(prompt)} into the model"):
                     continuers[kind] = continuer_of(prompt, run, *kind, toward)
             sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
         with with_its_sidecar(out):
@@ -213,7 +213,7 @@ def write_tail(
         for block in _blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
-    with with_its_sidecar(out), clock("measuring"):
+    with with_its_sidecar(out), clock("measuring"), stage(f"measuring {out.name}"):
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
         if request.loop and request.tail_only:
             measures["join"] = None  # such a loop is not entered where the prompt ends
@@ -265,8 +265,12 @@ def described(run: Runs | None) -> dict[str, Any]:
     }
 
 
+def _name_of(recording: Recording) -> str:
+    return recording.path.name if recording.path else "the prompt"
+
+
 def read_prompt(path: Path) -> tuple[Recording, list[str]]:
     """Read a prompt and what there is to be said about it."""
-    with heard_warnings() as texts:
+    with heard_warnings() as texts, stage(f"reading {path.name}"):
         recording = read(path)
     return recording, texts

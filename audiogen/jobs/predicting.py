@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from audiogen.errors import InputError
 from audiogen.evaluation.judge import Judge
 from audiogen.experiment import Experiment, Shares
 from audiogen.generation.continuation import Continuer
+from audiogen.pretrained import BASE
 from audiogen.pretrained import base as shipped_base
+from audiogen.progress import progress, stage
 from audiogen.run import Run
 
 SHORTEST_JUDGED = 1.0  # seconds of a held-back end that can be told from another
@@ -50,7 +54,8 @@ def predictor_of(
         if experiment is not None:
             raise InputError("--budget 0", "an experiment of one's own has to be trained", "leave one of them out")
         return shipped_base()
-    from audiogen.training.fit import train  # here, so that the base alone never waits for the trainer library
+    with stage("loading the trainer"):
+        from audiogen.training.fit import train  # here, so that the base alone never waits for the trainer library
 
     run = train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
     return run if experiment is not None else chosen(recording, run, shipped_base())
@@ -59,25 +64,73 @@ def predictor_of(
 def chosen(recording: Recording, trained: Run, base: Run) -> Run:
     """The trained Run, if its rollouts are closer to the recording's held-back end than the base's; else the base."""
     held = trained.experiment.training.shares.validation * recording.seconds
+    spent = trained.metrics["seconds"]
     if held < SHORTEST_JUDGED:
-        choice: dict[str, Any] = {"chosen": "trained", "why": "the recording is too short to hold its end back"}
+        why = "the recording is too short to hold its end back"
+        choice: dict[str, Any] = {"chosen": "trained", "why": why, "training_seconds": spent}
         return replace(trained, metrics=trained.metrics | {"choice": choice})
+    candidates = {"trained": trained, "base": base}
     start = recording.cut(0, recording.length - round(held * recording.sample_rate))
     end = recording.cut(start.length, start.length + round(min(held, LONGEST_JUDGED) * recording.sample_rate))
-    judge = Judge(start, end)
-    scores = {"trained": score(trained, start, end, judge), "base": score(base, start, end, judge)}
+    with stage("measuring the end that was held back"):
+        judge = Judge(start, end)
+    with progress(2 * ROLLOUTS, "choosing between the trained model and the shipped base", "rollout") as bar:
+        scores = {name: score(run, start, end, judge, bar.update) for name, run in candidates.items()}
     name = "trained" if scores["trained"] < scores["base"] - MARGIN else "base"
     choice = {
         "chosen": name,
         "held_back_seconds": round(end.seconds, 2),
         "texture_distance": {name: round(value, 3) for name, value in scores.items()},
+        "training_seconds": spent,
     }
     run = trained if name == "trained" else base
     return replace(run, metrics=run.metrics | {"choice": choice})
 
 
-def score(run: Run, start: Recording, end: Recording, judge: Judge) -> float:
-    """Mean texture distance to the real end of a few rollouts from the start; copying is worth a point a tenth."""
+def predicted_by(settings: Mapping[str, Any]) -> str:
+    """What predicted a tail and why, in a line.
+
+    Args:
+        settings: of its sidecar, or the sidecar's ``settings.morph``.
+    """
+    training, path = settings["training"], settings.get("run")
+    if "runs" in settings:
+        return " and ".join(f"{predicted_by(each)} (weight {each['weight']:g})" for each in settings["runs"])
+    if training is None:
+        model = settings.get("model")
+        if model is not None and model["kind"] == "markov":
+            return f"a Markov chain of order {model['order']}, counted on this tune's own notes"
+        return "nothing: silence goes on as silence"
+    if choice := training.get("choice"):
+        return _reason(choice)
+    if path is not None and Path(path) == BASE:
+        return "the shipped base"
+    if path is not None:
+        return f"the Run {path}"
+    return f"a model trained {training['seconds']:.0f} s on this prompt"
+
+
+def _reason(choice: Mapping[str, Any]) -> str:
+    trained = f"the model trained {choice['training_seconds']:.0f} s on this recording"
+    if "why" in choice:
+        return f"{trained} ({choice['why']})"
+    ours, base = (f"{choice['texture_distance'][name]:.2f}" for name in ("trained", "base"))
+    if choice["chosen"] == "trained":
+        return f"{trained} (texture distance {ours} against {base} of the shipped base)"
+    margin = "" if float(ours) >= float(base) else f", which has to be closer by {MARGIN:g}"
+    return f"the shipped base (texture distance {base} against {ours} of {trained}{margin})"
+
+
+def score(run: Run, start: Recording, end: Recording, judge: Judge, done: Callable[[], object] = lambda: None) -> float:
+    """Mean texture distance to the real end of a few rollouts from the start; copying is worth a point a tenth.
+
+    Args:
+        run: what predicts.
+        start: what is continued.
+        end: what really follows.
+        judge: of both.
+        done: called after each rollout.
+    """
     continuer = Continuer(run, start, impose=False)  # which would make them alike
     own = judge.copying(end)
     allowed = COPIES + (own.share if own else 0.0)
@@ -88,4 +141,5 @@ def score(run: Run, start: Recording, end: Recording, judge: Judge) -> float:
         texture, copied = judge.texture(tail), judge.copying(tail)
         excess = max(0.0, (copied.share if copied else 0.0) - allowed)
         values.append((texture.overall if texture else 1.0) + 10 * excess)
+        done()
     return float(np.mean(values))

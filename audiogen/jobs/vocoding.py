@@ -16,7 +16,7 @@ from audiogen.configuration import build as build_options
 from audiogen.configuration import merge, override_tree
 from audiogen.devices import pick_device
 from audiogen.errors import InputError
-from audiogen.progress import progress
+from audiogen.progress import progress, stage
 from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Vocoder
@@ -137,14 +137,16 @@ def vocode(
     options = _options(kind, overrides)
     spec = find(kind).own_spec(options) or MelSpec()
     layout, silent = None, list[int]()
-    if path.suffix.lower() == ".npy":
-        analysis = read_frames(path, spec)
-    else:
-        recording = read(path)
-        layout, silent = recording.layout, list(recording.silent)
-        analysis, subtype = analyse(recording, spec), subtype or subtype_for(recording, out)
-    material = None if source is None else _material(source, analysis).to(pick_device(device))
-    vocoder = build(kind, spec, material, options)
+    with stage(f"reading and analysing {path.name}"):
+        if path.suffix.lower() == ".npy":
+            analysis = read_frames(path, spec)
+        else:
+            recording = read(path)
+            layout, silent = recording.layout, list(recording.silent)
+            analysis, subtype = analyse(recording, spec), subtype or subtype_for(recording, out)
+        material = None if source is None else _material(source, analysis).to(pick_device(device))
+    with stage(f"loading the vocoder {kind}"):
+        vocoder = build(kind, spec, material, options)
     seconds = analysis.length / analysis.sample_rate
     with (
         Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed, layout, silent) as writer,

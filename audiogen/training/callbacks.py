@@ -9,15 +9,17 @@ from typing import Any
 
 import pytorch_lightning as lightning
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning.callbacks import Callback, WeightAveraging
+from pytorch_lightning.callbacks import Callback, EarlyStopping, WeightAveraging
 from torch import Tensor
 from tqdm import tqdm
 
-from audiogen.progress import progress
+from audiogen.progress import LoggedBar, progress
 from audiogen.training.optimisation import MEASURED_STEPS
 
 UNTIMED_STEPS = 4  # the first ones are slower than the rest
 KEPT_BACK = 0.1  # of what is left of a budget, for validations
+BY_STEPS, BY_BUDGET, BY_PATIENCE, CLOSED_FORM = "steps", "budget", "early stopping", "closed form"
+"""What ends a training, as ``metrics["stopped_by"]`` says it; a Model in closed form has nothing to be stopped."""
 
 
 class Ending(Callback):
@@ -26,6 +28,7 @@ class Ending(Callback):
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
         if trainer.global_step >= module.last_step:
             trainer.should_stop = True
+            module.stopped_by = BY_STEPS if trainer.global_step >= module.options.steps else BY_BUDGET
 
 
 class Budget(Callback):
@@ -47,6 +50,7 @@ class Budget(Callback):
         now, step = time.monotonic(), trainer.global_step
         if now >= self.deadline:
             trainer.should_stop = True
+            module.stopped_by = BY_BUDGET
         if step == UNTIMED_STEPS:
             self._timed = now
         if step == MEASURED_STEPS and self._timed is not None:
@@ -54,6 +58,29 @@ class Budget(Callback):
             fitting = MEASURED_STEPS + int((1 - KEPT_BACK) * (self.deadline - now) / max(each, 1e-6))
             module.last_step = max(min(fitting, module.last_step), MEASURED_STEPS + 1)
             module.horizon = min(module.last_step, module.horizon)
+
+
+class Patience(EarlyStopping):
+    """Stops after so many validations without improvement; a training that is given more steps has them anew.
+
+    Args:
+        monitor: the logged loss.
+        patience: validations.
+        extended: whether a training that came to its end is given more steps.
+    """
+
+    def __init__(self, monitor: str, patience: int, extended: bool = False) -> None:
+        super().__init__(monitor, patience=patience, verbose=False)
+        self.extended = extended
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        if self.extended:
+            self.wait_count = 0
+
+    @property
+    def state_key(self) -> str:
+        return super().state_key.replace(type(self).__qualname__, EarlyStopping.__qualname__)  # as in old checkpoints
 
 
 class Averaging(WeightAveraging):
@@ -77,7 +104,7 @@ class Averaging(WeightAveraging):
 class Progress(Callback):
     """A bar of steps, with the losses beside it."""
 
-    bar: tqdm | None = None
+    bar: tqdm | LoggedBar | None = None
 
     def on_train_start(self, trainer: lightning.Trainer, module: Any) -> None:
         self.bar = progress(module.last_step, "training", "step")
@@ -98,6 +125,21 @@ class Progress(Callback):
             self.bar.close()
 
 
+class LastCheckpoint(Callback):
+    """Writes a checkpoint when a training ends, for --resume with more steps; to come before `Averaging`, which
+    then puts the average in the weights' place.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_end(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        trainer.save_checkpoint(self.path)
+
+
 class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that appear under their name whole: a kill while one is written leaves the one before."""
 
@@ -111,7 +153,7 @@ class Checkpoints(Callback):
     """Writes ``checkpoint.ckpt`` into the Run's folder every so many steps; to be the last callback.
 
     Where there are validations it is written after one: what a validation changes (best weights, patience,
-    rate) then belongs to it. A training that ends writes its Run instead.
+    rate) then belongs to it. That of the training's end is left to `LastCheckpoint`.
 
     Args:
         path: of the file.

@@ -8,31 +8,43 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping
-from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.callbacks import Callback
 from torch.utils.data import DataLoader
 
+from audiogen import __version__
 from audiogen.audio import Recording
 from audiogen.devices import pick_device
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, checked
+from audiogen.progress import stage
 from audiogen.representation import Representation
 from audiogen.representation.midi import Tune
 from audiogen.run import Run
-from audiogen.training.callbacks import AtomicCheckpoints, Averaging, Budget, Checkpoints, Ending, Progress
+from audiogen.training.callbacks import (
+    CLOSED_FORM,
+    AtomicCheckpoints,
+    Averaging,
+    Budget,
+    Checkpoints,
+    Ending,
+    LastCheckpoint,
+    Patience,
+    Progress,
+)
+from audiogen.training.events import EventLogger
 from audiogen.training.lessons import Batch, Lessons
 from audiogen.training.material import decided
 from audiogen.training.mel_lessons import mel_lessons
 from audiogen.training.module import VALIDATION, Batches, Fitting, seed_of
-from audiogen.training.resuming import CHECKPOINT, TENSORBOARD, begin, checkpoint_in, finished, refuse_changes
+from audiogen.training.resuming import CHECKPOINT, ENDED, TENSORBOARD, begin, checkpoint_in, extends, finished
 from audiogen.training.tune_lessons import tune_lessons
 from audiogen.training.vocoder_lessons import vocoder_lessons
 
@@ -66,7 +78,7 @@ def train(
             held; None keeps everything in memory.
         budget: most wall-clock seconds; None stops by the experiment's steps and patience alone.
         resume: go on from the folder's checkpoint, if there is one; a training that is finished is only
-            opened.
+            opened, unless the experiment has more steps.
         device: "auto", "cpu" or "cuda".
         base: what to go on from: its Model and its Representation take the place of the experiment's.
 
@@ -81,33 +93,63 @@ def train(
             raise InputError("--base", "a vocoder goes on from no Model", "name weights: vocoder_training.start=RUN")
         experiment = replace(experiment, representation=base.experiment.representation, model=base.experiment.model)
     experiment = decided(checked(experiment), data.channels if isinstance(data, Recording) else 1)
-    checkpoint = None
+    checkpoint, extended = None, False
     if folder is not None and resume:
-        refuse_changes(experiment, folder)
-        if (run := finished(folder, experiment)) is not None:
+        extended = extends(experiment, folder)
+        if not extended and (run := finished(folder, experiment)) is not None:
             return run
         checkpoint = checkpoint_in(folder)
-    lessons = LESSONS[taught(experiment)](experiment, data, folder, base.representation if base else None)
+    with stage("preparing the training data") if not _counted(data) else nullcontext():
+        lessons = LESSONS[taught(experiment)](experiment, data, folder, base.representation if base else None)
     if folder is not None and checkpoint is None:
         begin(experiment, folder)
     with _own_randomness(where), _quiet():
         torch.manual_seed(seed_of(experiment.training.seed, 0))
         model = lessons.new_model(experiment)
         if base is None:
-            model.prepare(lessons.sequences())
+            with stage("fitting what has a closed form"):
+                model.prepare(lessons.sequences())
         else:
             model.load_state_dict(base.model.state_dict())
         fitting = Fitting(model, lessons, experiment)
         held = lessons.validation()
-        trainer = fitting.trainer = _trainer(fitting, folder, budget, started, where, held is not None)
-        if any(weight.requires_grad for weight in model.parameters()):  # some Models are prepared, and done
+        trainer = fitting.trainer = _trainer(fitting, folder, budget, started, where, held is not None, extended)
+        losses: dict[str, float] = {}
+        if any(weight.requires_grad for weight in model.parameters()):
             _fit(trainer, fitting, held, checkpoint)
-    run = _finished(fitting, lessons, time.monotonic() - started)
+        else:  # prepared, and done
+            losses = _measured(fitting, held)
+    with stage("measuring the trained model"):
+        run = _finished(fitting, lessons, time.monotonic() - started, losses)
     if folder is not None:
+        if isinstance(trainer.logger, EventLogger):
+            trainer.logger.log_outcome(folder.name, fitting.experiment, run.metrics)
         run.save(folder)
         run.path = folder
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        if (folder / ENDED).is_file():
+            (folder / ENDED).replace(folder / CHECKPOINT)
     return run
+
+
+def _counted(data: object) -> bool:
+    """Whether the data are read with a bar of their own."""
+    return isinstance(data, Path) and data.is_dir()
+
+
+def _measured(fitting: Fitting, held: Batch | None) -> dict[str, float]:
+    """The losses of a Model in closed form, on one batch of the training part and on what is held back; logged, too."""
+    fitting.stopped_by = CLOSED_FORM
+    found = {}
+    batches = {"train": fitting.lessons.batch(0, fitting.options.batch), "validation": held}
+    for part, batch in batches.items():
+        if batch is None:
+            continue
+        with torch.no_grad():
+            losses = fitting.model.eval().loss(fitting.lessons.frames(batch))
+        found[f"{part}_loss"] = float(losses["loss"])
+        if isinstance(fitting.trainer.logger, EventLogger):
+            fitting.trainer.logger.log_losses(part, losses, 0)
+    return found
 
 
 def taught(experiment: Experiment) -> str:
@@ -143,6 +185,7 @@ def _trainer(
     started: float,
     device: torch.device,
     validated: bool,
+    extended: bool,
 ) -> lightning.Trainer:
     options = fitting.options
     cuda = device.type == "cuda"
@@ -158,8 +201,8 @@ def _trainer(
         limit_val_batches=1.0 if validated else 0,
         num_sanity_val_steps=0,
         log_every_n_steps=LOG_EVERY,
-        callbacks=_callbacks(fitting, folder, budget, started, validated),
-        logger=TensorBoardLogger(folder, name="", version=TENSORBOARD) if folder is not None else False,
+        callbacks=_callbacks(fitting, folder, budget, started, validated, extended),
+        logger=EventLogger(folder, TENSORBOARD) if folder is not None else False,
         plugins=[AtomicCheckpoints()],
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -168,7 +211,7 @@ def _trainer(
 
 
 def _callbacks(
-    fitting: Fitting, folder: Path | None, budget: float | None, started: float, validated: bool
+    fitting: Fitting, folder: Path | None, budget: float | None, started: float, validated: bool, extended: bool
 ) -> list[Callback]:
     """In the order in which they are called: what changes a training comes before what records it."""
     options = fitting.options
@@ -176,10 +219,12 @@ def _callbacks(
     if budget is not None:
         callbacks.append(Budget(budget, started))
     callbacks.append(Ending())
+    if folder is not None:
+        callbacks.append(LastCheckpoint(folder / ENDED))
     if options.average > 0:
         callbacks.append(Averaging(options.average, options.warmup))
     if validated and options.patience > 0:
-        callbacks.append(EarlyStopping(VALIDATION, patience=options.patience, verbose=False))
+        callbacks.append(Patience(VALIDATION, options.patience, extended))
     if folder is not None and options.listen_every > 0:
         callbacks.append(fitting.lessons.listening(options.listen_every))
     if folder is not None:
@@ -188,7 +233,7 @@ def _callbacks(
     return callbacks
 
 
-def _finished(fitting: Fitting, lessons: Lessons, seconds: float) -> Any:
+def _finished(fitting: Fitting, lessons: Lessons, seconds: float, losses: Mapping[str, float]) -> Any:
     model, trainer = fitting.model, fitting.trainer
     if fitting.best_weights is not None:
         model.load_state_dict(fitting.best_weights)
@@ -204,7 +249,10 @@ def _finished(fitting: Fitting, lessons: Lessons, seconds: float) -> Any:
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "seconds": round(seconds, 2),
         "device": str(fitting.device),
+        "stopped_by": fitting.stopped_by,
+        "version": __version__,
         "split": lessons.split,
+        **{name: loss if math.isfinite(loss) else None for name, loss in losses.items()},
     } | lessons.report(model.cpu().eval())
     return lessons.run(fitting.experiment, model.cpu().eval(), metrics)
 

@@ -15,6 +15,7 @@ from torch.utils.data import IterableDataset
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.models import Model
+from audiogen.training.callbacks import BY_PATIENCE
 from audiogen.training.lessons import Batch, Lessons
 from audiogen.training.optimisation import OPTIMIZERS, Plateau, rate_factor
 
@@ -53,6 +54,7 @@ class Fitting(lightning.LightningModule):
         self.plateau = Plateau()
         self.best_loss, self.best_step = math.inf, 0
         self.best_weights: dict[str, Tensor] | None = None
+        self.stopped_by = BY_PATIENCE  # unless a callback that stops it says otherwise
         self.compute_loss = model.loss
 
     def setup(self, stage: str) -> None:
@@ -96,6 +98,7 @@ class Fitting(lightning.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["fitting"] = {
             "statistics": self.statistics,
+            "steps": self.options.steps,
             "last_step": self.last_step,
             "horizon": self.horizon,
             "plateau": vars(self.plateau),
@@ -106,6 +109,7 @@ class Fitting(lightning.LightningModule):
         saved = checkpoint["fitting"]
         if saved["statistics"] != self.statistics:
             raise InputError("--resume", "the recordings are not those that the training began with", CURE)
-        self.last_step, self.horizon = saved["last_step"], saved["horizon"]
+        if self.options.steps <= saved.get("steps", self.options.steps):  # more: this experiment's own
+            self.last_step, self.horizon = saved["last_step"], saved["horizon"]
         vars(self.plateau).update(saved["plateau"])
         self.best_loss, self.best_step, self.best_weights = saved["best"]

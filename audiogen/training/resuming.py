@@ -23,11 +23,13 @@ OPENED: dict[str, Callable[[Path], Any]] = {
 }
 """How a Run is read, by its task."""
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
+ENDED = "ended.ckpt"  # that of the end, until the Run is written
+STEPS = "training.steps"
 
 
 def begin(experiment: Experiment, folder: Path) -> None:
     """Make ``folder`` that of a training that has just begun: what an earlier one left there is removed."""
-    for name in (METRICS, WEIGHTS, STATISTICS, CHECKPOINT):
+    for name in (METRICS, WEIGHTS, STATISTICS, CHECKPOINT, ENDED):
         (folder / name).unlink(missing_ok=True)
     for events in (folder / TENSORBOARD).glob("events.out.tfevents.*"):
         events.unlink()
@@ -40,18 +42,28 @@ def finished(folder: Path, experiment: Experiment) -> Any | None:
     return OPENED[experiment.training.task](folder) if (folder / METRICS).is_file() else None
 
 
-def refuse_changes(experiment: Experiment, folder: Path) -> None:
-    """Raise an InputError if the training in ``folder`` is that of another experiment."""
+def extends(experiment: Experiment, folder: Path) -> bool:
+    """Whether the experiment is that of the training in ``folder``, but for more steps.
+
+    Raises:
+        InputError: it is another experiment, or the training is finished and there is nothing to go on from.
+    """
     if not (folder / CONFIG).is_file():
-        return
+        return False
     # Through YAML, as the saved one went.
-    changed = differences(read_tree(folder / CONFIG), yaml.safe_load(dump_yaml(experiment)))
-    if changed:
+    trained = read_tree(folder / CONFIG)
+    changed = differences(trained, yaml.safe_load(dump_yaml(experiment)))
+    more = changed == [STEPS] and experiment.training.steps > trained["training"]["steps"]
+    if more and (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
+        cause = "its training is finished, and there is no checkpoint of its end to go on from"
+        raise InputError(folder, cause, "train on from it into another Run with --base, or anew with --force")
+    if changed and not more:
         raise InputError(
             folder,
             f"its training began with another {', '.join(changed)}",
-            "resume with what it began with, or train anew with --force",
+            "resume with what it began with (or more training.steps), or train anew with --force",
         )
+    return more
 
 
 def checkpoint_in(folder: Path) -> Path | None:

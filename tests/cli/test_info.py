@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 from audiogen.audio import Recording, write
 from audiogen.cli.info import info
 from audiogen.errors import InputError
+from audiogen.experiment import Experiment, dump_yaml
 from audiogen.representation.midi import write_midi
 from tests.tunes import wandering
 
@@ -60,12 +62,40 @@ def test_a_tune(tmp_path: Path) -> None:
 
 
 def test_a_run_shows_its_settings_and_metrics(run: Path) -> None:
-    output = invoke(str(run)).output
+    output = invoke(str(run), "--verbose").output
     assert "head: {kind: mixture}" in output
     assert "loss.validation: -1.5" in output
     facts = json.loads(invoke(str(run), "--json").output)
     assert facts["config"] == {"model": {"head": {"kind": "mixture"}}}
     assert facts["metrics"] == {"loss": {"validation": -1.5}}
+
+
+def test_a_run_is_summed_up_in_a_page(tmp_path: Path, tiny: Callable[..., Experiment]) -> None:
+    (tmp_path / "config.yaml").write_text(dump_yaml(tiny("training.steps=40")))
+    split = {f"{index}.wav": "train" for index in range(500)} | {"x.wav": "validation"}
+    metrics = {"steps": 24, "best_step": 16, "validation_loss": 1.23456, "train_loss": 1.1, "parameters": 12345}
+    metrics |= {"seconds": 61.25, "device": "cpu", "split": split, "stopped_by": "early stopping", "version": "0.1.0"}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    lines = dict(line.split(": ", 1) for line in invoke(str(tmp_path)).output.splitlines())
+    assert len(lines) < 24
+    facts = {name: text.strip() for name, text in lines.items()}
+    assert facts["model"] == "sequence: backbone lstm, head mixture"
+    assert facts["frames"] == "mel, 44100 Hz, 128 bands, 86.1 frames a second, patch 4, latents 8"
+    assert facts["vocoder"] == "source"
+    assert facts["parameters"] == "12,345"
+    assert facts["trained on"] == "500 train, 1 validation, 0 test recordings or tunes"
+    assert facts["training"] == "24 of 40 steps"
+    assert facts["ended by"] == "early stopping"
+    assert facts["time taken"] == "61.2 s on cpu"
+    assert facts["best validation"] == "1.235 at step 16"
+    assert facts["version"] == "0.1.0"
+    assert facts["size on disk"] == "0.0 MB"
+
+
+def test_the_run_of_an_earlier_version_or_unfinished_is_summed_up_too(run: Path) -> None:
+    assert "model:        sequence: head mixture" in invoke(str(run)).output.splitlines()
+    (run / "metrics.json").unlink()
+    assert "training:     not finished: there are no metrics yet" in invoke(str(run)).output.splitlines()
 
 
 def test_a_run_still_in_training_has_no_metrics_yet(run: Path) -> None:

@@ -82,7 +82,7 @@ SLIPS = [
         "--bars: --seconds asks for a length too; leave out either of the two",
     ),
     (
-        ("train", "c.yaml", "--data", "a.wav", "-o", "run", "--resume", "--force"),
+        ("train", "mel/gan", "--data", "a.wav", "-o", "run", "--resume", "--force"),
         "--resume goes on and --force trains anew: choose one; `audiogen train --help` lists what there is",
     ),
     (("prepare", "a.wav", "-o", "cache"), "a.wav: it is a file; name its folder; `audiogen train --data` takes one"),

@@ -13,7 +13,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.generation.continuation import Continuer
 from audiogen.jobs import predicting
-from audiogen.jobs.predicting import chosen, predictor_of, score
+from audiogen.jobs.predicting import chosen, predicted_by, predictor_of, score
 from audiogen.pretrained import BASE, base
 
 Texture = Callable[..., Recording]
@@ -52,6 +52,7 @@ def test_what_was_trained_has_to_be_clearly_closer(
         "chosen": winner,
         "held_back_seconds": 1.2,
         "texture_distance": {"trained": scores[0], "base": scores[1]},
+        "training_seconds": trained.metrics["seconds"],
     }
 
 
@@ -67,3 +68,45 @@ def test_copying_costs_points(texture: Texture, monkeypatch: pytest.MonkeyPatch)
     honest = score(base(), start, end, judge)
     monkeypatch.setattr(Continuer, "tail", lambda self, length, seed: iter([start.samples[:, -length:]]))
     assert score(base(), start, end, judge) > honest + 3
+
+
+def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
+    """Of a sidecar, where a choice was made."""
+    distance = {"trained": scores[0], "base": scores[1]}
+    choice = {"chosen": winner, "texture_distance": distance, "training_seconds": 31.2}
+    return {"run": str(BASE) if winner == "base" else None, "training": {"seconds": 9.0, "choice": choice}}
+
+
+OURS = "the model trained 31 s on this recording"
+SENTENCES = [
+    (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97 against 1.05 of {OURS})"),
+    (
+        settings((0.95, 1.0), "base"),
+        f"the shipped base (texture distance 1.00 against 0.95 of {OURS}, which has to be closer by 0.1)",
+    ),
+    (settings((0.8, 1.0), "trained"), f"{OURS} (texture distance 0.80 against 1.00 of the shipped base)"),
+    (
+        {"run": None, "training": {"choice": {"chosen": "trained", "why": "it is short", "training_seconds": 4}}},
+        "the model trained 4 s on this recording (it is short)",
+    ),
+    ({"run": str(BASE), "training": {"seconds": 9.0}}, "the shipped base"),
+    ({"run": "runs/rain", "training": {"seconds": 9.0}}, "the Run runs/rain"),
+    ({"run": None, "training": {"seconds": 9.4}}, "a model trained 9 s on this prompt"),
+    ({"training": None}, "nothing: silence goes on as silence"),
+    (
+        {"run": None, "training": None, "model": {"kind": "markov", "order": 5}},
+        "a Markov chain of order 5, counted on this tune's own notes",
+    ),
+    (
+        {
+            "training": None,
+            "runs": [{"weight": 0.7, "run": "a", "training": {}}, {"weight": 1, "run": "b", "training": {}}],
+        },
+        "the Run a (weight 0.7) and the Run b (weight 1)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("told", "sentence"), SENTENCES)
+def test_what_predicted_is_said_with_its_figures(told: dict[str, object], sentence: str) -> None:
+    assert predicted_by(told) == sentence

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
 
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.errors import InputError
@@ -87,7 +88,9 @@ def test_early_stopping_stops(tiny: Tiny, texture: Texture):
     )
     run = train(tiny(*harm, "training.patience=2"), texture(4.0))
     assert run.metrics["steps"] == run.metrics["best_step"] + 2 * 4
-    assert train(tiny(*harm, "training.patience=0"), texture(4.0)).metrics["steps"] == 60
+    assert run.metrics["stopped_by"] == "early stopping"
+    patient = train(tiny(*harm, "training.patience=0"), texture(4.0)).metrics
+    assert (patient["steps"], patient["stopped_by"]) == (60, "steps")
 
 
 def test_a_plateau_halves_the_rate_and_other_schedules_do_not(tmp_path: Path, tiny: Tiny, texture: Texture):
@@ -185,6 +188,7 @@ def test_budget_stops_in_time_and_is_repeated_by_its_steps(tmp_path: Path, tiny:
     assert time.monotonic() - started < 3.5
     steps, horizon = run.metrics["steps"], run.metrics["horizon"]
     assert 20 < steps <= horizon < 1000000
+    assert run.metrics["stopped_by"] == "budget"
     again = train(tiny(*endless[1:], f"training.steps={steps}", f"training.horizon={horizon}"), recording, tmp_path)
     assert equal(run, again)
     assert again.metrics["best_step"] == run.metrics["best_step"]
@@ -192,7 +196,7 @@ def test_budget_stops_in_time_and_is_repeated_by_its_steps(tmp_path: Path, tiny:
 
 def test_a_budget_that_is_spent_before_it_begins_still_gives_a_run(tiny: Tiny, texture: Texture):
     run = train(tiny(), texture(4.0), budget=1e-6)
-    assert run.metrics["steps"] == 1
+    assert (run.metrics["steps"], run.metrics["stopped_by"]) == (1, "budget")
     assert run.metrics["validation_loss"] is not None
 
 
@@ -290,6 +294,43 @@ def test_tensorboard_holds_scalars_images_and_audio(
     assert continued.length_frames > real.length_frames + 0.2 * 44100
     heard = np.frombuffer(real.encoded_audio_string[44:], "<i2")
     assert np.abs(heard).max() > 300
+
+
+def test_tensorboard_holds_the_settings_beside_what_they_came_to(tmp_path: Path, tiny: Tiny, texture: Texture):
+    run = train(tiny("training.learning_rate=0.01"), texture(4.0), tmp_path / "rain")
+    found = events(tmp_path / "rain")
+    assert not [tag for tag in found.Tags()["scalars"] if tag in ("epoch", "hp_metric")]
+    begun, settings = (
+        plugin_data_pb2.HParamsPluginData.FromString(found.SummaryMetadata(tag).plugin_data.content)
+        for tag in ("_hparams_/experiment", "_hparams_/session_start_info")
+    )
+    values = settings.session_start_info.hparams
+    assert values["run"].string_value == "rain"
+    assert values["training.learning_rate"].number_value == 0.01
+    assert values["model.backbone"].string_value == "lstm"
+    assert values["model.backbone.hidden"].number_value == 16
+    metrics = {info.name.tag for info in begun.experiment.metric_infos}
+    assert {"final/validation_loss", "final/train_loss", "final/steps"} <= metrics
+    (final,) = found.Scalars("final/validation_loss")
+    assert final.value == pytest.approx(run.metrics["validation_loss"], abs=1e-5)
+    assert final.step == 12
+
+
+@pytest.mark.parametrize(
+    "model", ["{kind: hmm, states: 2}", "{kind: hmm, order: 0, independent: true, states: 2}", "var"]
+)
+def test_tensorboard_holds_the_likelihood_of_models_in_closed_form(
+    model: str, tmp_path: Path, tiny: Tiny, texture: Texture
+):
+    run = train(tiny(f"model={model}", "training.shares={validation: 0.3}"), texture(4.0), tmp_path)
+    found = events(tmp_path)
+    for part in ("train", "validation"):
+        (nats,), (each,) = found.Scalars(f"{part}/nll"), found.Scalars(f"{part}/loss")
+        assert math.isfinite(nats.value)
+        assert nats.value == pytest.approx(8 * each.value, rel=1e-4)  # 8 features: nats a frame and a dimension
+        assert run.metrics[f"{part}_loss"] == pytest.approx(each.value, rel=1e-5)
+    assert run.metrics["stopped_by"] == "closed form"
+    assert found.Scalars("final/validation_loss")[0].value == pytest.approx(run.metrics["validation_loss"], rel=1e-5)
 
 
 def test_listening_does_not_change_the_training(tmp_path: Path, tiny: Tiny, texture: Texture):

@@ -185,8 +185,10 @@ def test_another_experiment_cannot_be_resumed(
         stop_at(patch, 11, Killed())
         with pytest.raises(Killed):
             train(tiny("training.steps=22"), texture(6.0), tmp_path)
-    with pytest.raises(InputError, match=r"another training\.steps, training\.batch; .*--force"):
-        train(tiny("training.steps=30", "training.batch=5"), texture(6.0), tmp_path, resume=True)
+    for other in (("training.steps=30", "training.batch=5"), ("training.steps=21",)):  # more steps alone may be given
+        names = "training\\.steps, training\\.batch" if len(other) > 1 else "training\\.steps"
+        with pytest.raises(InputError, match=rf"another {names}; .*--force"):
+            train(tiny(*other), texture(6.0), tmp_path, resume=True)
     with pytest.raises(InputError, match="recordings are not those"):
         train(tiny("training.steps=22"), texture(6.0, seed=1), tmp_path, resume=True)
     assert (tmp_path / "checkpoint.ckpt").exists()
@@ -196,12 +198,61 @@ def test_a_finished_training_is_only_opened(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     made = train(tiny(), texture(6.0), tmp_path)
-    assert not (tmp_path / "checkpoint.ckpt").exists()
     monkeypatch.setattr(Checkpoints, "__init__", None)  # any training would fail
     opened = train(tiny(), texture(6.0), tmp_path, resume=True)
     assert opened.metrics == made.metrics
     with pytest.raises(InputError, match=r"another training\.steps"):
+        train(tiny("training.steps=11"), texture(6.0), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_a_finished_training_goes_on_with_more_steps(average: float, tmp_path: Path, tiny: Tiny, texture: Texture):
+    planned = ("training.horizon=30", f"training.average={average}")
+    whole = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
+    first = train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
+    assert (first.metrics["steps"], first.metrics["stopped_by"]) == (12, "steps")
+    more = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert more.metrics["steps"] == more.metrics["best_step"] == whole.metrics["best_step"] == 20
+    assert same(tmp_path / "whole", tmp_path / "cut")
+    assert "steps: 20" in (tmp_path / "cut" / "config.yaml").read_text()
+    again = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert again.metrics == more.metrics
+
+
+def test_more_steps_that_are_cut_off_leave_the_run_as_it_was(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    planned = ("training.horizon=30", "training.checkpoint_every=4")
+    train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
+    train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
+    before = (tmp_path / "cut" / "model.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        stop_at(patch, 18, Killed())
+        with pytest.raises(Killed):
+            train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert (tmp_path / "cut" / "model.safetensors").read_bytes() == before
+    train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_training_that_was_stopped_early_has_its_patience_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
+    harm = ("training.learning_rate=0.5", "training.average=0", "training.schedule=constant", "training.patience=2")
+    first = train(tiny(*harm, "training.steps=60"), texture(4.0), tmp_path).metrics
+    assert first["stopped_by"] == "early stopping"
+    assert first["steps"] < 60
+    again = train(tiny(*harm, "training.steps=60"), texture(4.0), tmp_path, resume=True).metrics
+    assert again == first  # finished
+    more = train(tiny(*harm, "training.steps=61"), texture(4.0), tmp_path, resume=True).metrics
+    assert more["steps"] >= min(first["steps"] + 8, 61)
+
+
+def test_what_is_finished_without_a_checkpoint_cannot_be_given_more_steps(tmp_path: Path, tiny: Tiny, texture: Texture):
+    train(tiny(), texture(6.0), tmp_path)
+    (tmp_path / "checkpoint.ckpt").unlink()  # a Run of an earlier version
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="no checkpoint of its end"):
         train(tiny("training.steps=13"), texture(6.0), tmp_path, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
 
 
 def test_without_a_checkpoint_it_says_that_it_starts_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
