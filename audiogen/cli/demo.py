@@ -38,6 +38,6 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
         write_page(page, prompt, out, sidecar)
     said = predicted_by(sidecar["settings"])
     report({"outputs": [outcome(out, sidecar)], "page": page})
+    say(f"predicted by: {said}")
     say(f"WAV:  {out}")
     say(f"page: {page}")
-    say(f"predicted by: {said}")

@@ -72,7 +72,14 @@ class Latents:
         }
 
 
-def fit_latents(recordings: list[Tensor], patch: int, size: int, whitening: float, centred: bool = False) -> Latents:
+def fit_latents(
+    recordings: list[Tensor],
+    patch: int,
+    size: int,
+    whitening: float,
+    centred: bool = False,
+    centres: list[Tensor] | None = None,
+) -> Latents:
     """Fit on the training part, patches at all offsets.
 
     Args:
@@ -82,6 +89,7 @@ def fit_latents(recordings: list[Tensor], patch: int, size: int, whitening: floa
             as it is (no turning, no whitening).
         whitening: exponent in 0..1 of the standard deviation that each latent is divided by.
         centred: subtract each recording's own mean instead of the common one.
+        centres: ``[feature]`` each: what to subtract then, where recordings are stretches of longer ones.
 
     Raises:
         ValueError: no recording is as long as a patch.
@@ -89,7 +97,8 @@ def fit_latents(recordings: list[Tensor], patch: int, size: int, whitening: floa
     frames = torch.cat(recordings)
     feature = frames.shape[1]
     mean = frames.mean(0)
-    pieces = [piece - (piece.mean(0) if centred else mean) for piece in recordings]
+    own = centres or [piece.mean(0) for piece in recordings]
+    pieces = [piece - (centre if centred else mean) for piece, centre in zip(recordings, own, strict=True)]
     deviation = torch.cat(pieces).square().mean(0).sqrt()
     deviation = deviation.clamp(min=max(0.01 * float(deviation.mean()), 1e-3))
     if size == 0:

@@ -54,11 +54,14 @@ class MelLatents(Representation):
         self.options, self.latents = options, latents
 
     @classmethod
-    def fit(cls, options: MelOptions, recordings: list[Tensor]) -> Self:
-        """Fit on the frames ``[time, channels * n_mels]`` of the recordings in the training part."""
+    def fit(cls, options: MelOptions, recordings: list[Tensor], centres: list[Tensor] | None = None) -> Self:
+        """Fit on the frames ``[time, channels * n_mels]`` of the recordings in the training part.
+
+        ``centres``: what each is centred by, where `MelOptions.centred`; None for its own mean.
+        """
         return cls(
             options,
-            fit_latents(recordings, options.patch, options.latents, options.whitening, options.centred),
+            fit_latents(recordings, options.patch, options.latents, options.whitening, options.centred, centres),
         )
 
     @property

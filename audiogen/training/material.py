@@ -26,6 +26,7 @@ from audiogen.representation.mel_latents import MelLatents, MelOptions
 MOST_CHANNELS = 2  # that are heard unless more are asked for
 SHORTEST = 0.5  # seconds of a recording that can be learned from
 MOST_FIT_FRAMES = 200_000  # about 40 minutes: principal components do not get better from more
+STRETCH, SHORTEST_STRETCH = 1024, 64  # frames (12 s; 0.7 s) of what is kept of a longer recording at one place
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,42 @@ def decided(experiment: Experiment, channels: int) -> Experiment:
 
 def fit_representation(material: Material, options: MelOptions) -> MelLatents:
     """Fit normalisation and latents on the training part only."""
-    total = sum(len(frames) for frames in material.train)
-    stride = max(total // MOST_FIT_FRAMES, 1)
-    # Whole recordings are thinned by dropping stretches, not frames: patches need neighbours.
-    chosen = material.train if stride == 1 else [frames[: len(frames) // stride] for frames in material.train]
-    return MelLatents.fit(options, [torch.from_numpy(np.array(frames)) for frames in chosen])
+    stretches, centres = [], []
+    for thinned in spread(material.train, MOST_FIT_FRAMES):
+        own = [torch.from_numpy(np.array(frames)) for frames in thinned]
+        stretches += own
+        centres += [torch.cat(own).mean(0)] * len(own) if own else []
+    return MelLatents.fit(options, stretches, centres)
+
+
+def spread(recordings: Sequence[np.ndarray], most: int) -> list[list[np.ndarray]]:
+    """Stretches of each recording, evenly spread over all of it: a beginning is not what a recording is like.
+
+    Stretches, not single frames, since patches and models need neighbours.
+
+    Args:
+        recordings: ``[time, feature]`` each.
+        most: frames to keep of all of them together, give or take `SHORTEST_STRETCH` a recording.
+
+    Returns:
+        One list for each recording, maybe empty; the recording itself where all of them have no more than that.
+    """
+    total = sum(len(frames) for frames in recordings)
+    if total <= most:
+        return [[frames] for frames in recordings]
+    every = -(-SHORTEST_STRETCH * len(recordings) // most)  # where they are so many that each would give too little
+    total = sum(len(frames) for frames in recordings[::every])
+    found: list[list[np.ndarray]] = []
+    for index, frames in enumerate(recordings):
+        if index % every:
+            found.append([])
+            continue
+        kept = min(max(len(frames) * most // total, SHORTEST_STRETCH), len(frames))
+        count = max(round(kept / STRETCH), 1)
+        size = -(-kept // count)
+        starts = [((2 * k + 1) * len(frames) - size * count) // (2 * count) for k in range(count)]  # amid equal cells
+        found.append([frames[start : start + size] for start in starts])
+    return found
 
 
 def windows_of(

@@ -23,6 +23,7 @@ from audiogen.training.material import (
     fit_representation,
     of_folder,
     of_recording,
+    spread,
     validation_windows,
     windows_of,
 )
@@ -58,15 +59,13 @@ class MelLessons(Lessons):
         return self.representation.latents.to(frames.device).encode(frames, centres)
 
     def sequences(self) -> list[Tensor]:
-        patch, found, left = self.representation.patch, [], MOST_FRAMES
-        for recording, centre in zip(self.windows.recordings, self.windows.centres, strict=True):
-            frames = torch.from_numpy(np.array(recording[: left + patch]))
-            for offset in range(patch):  # patches at all offsets, as in training
-                whole = (len(frames) - offset) // patch * patch
-                found.append(self.representation.encode(frames[offset : offset + whole], centre))
-            left -= len(frames)
-            if left <= 0:
-                break
+        patch, found = self.representation.patch, []
+        thinned = spread(self.windows.recordings, MOST_FRAMES)
+        for stretches, centre in zip(thinned, self.windows.centres, strict=True):
+            for frames in (torch.from_numpy(np.array(stretch)) for stretch in stretches):
+                for offset in range(patch):  # patches at all offsets, as in training
+                    whole = (len(frames) - offset) // patch * patch
+                    found.append(self.representation.encode(frames[offset : offset + whole], centre))
         return found
 
     def fingerprint(self) -> str:

@@ -62,7 +62,7 @@ def test_sound_and_notes_are_compared(
     class Killed(Exception):
         pass
 
-    def kill(self: object) -> None:
+    def kill(self: object, done: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
