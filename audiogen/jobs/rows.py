@@ -23,6 +23,7 @@ from audiogen.jobs.naming import require_names
 from audiogen.jobs.request import Request
 from audiogen.jobs.tables import ASKED, BETWEEN, COLUMNS, TEXTS, read_table
 from audiogen.run import CONFIG, STATISTICS, WEIGHTS, own_vocoder
+from audiogen.shipped_configs import find_config
 from audiogen.vocoders.table import VOCODERS
 
 READ = ("prompt", "morph")  # columns that name recordings
@@ -215,9 +216,11 @@ class Checker:
         if not runs and config is None:
             return None, "base"
         if not runs:
-            experiment = self._experiment(row.folder / str(config))
+            file = row.folder / str(config)
+            file = file if file.exists() else find_config(str(config))
+            experiment = self._experiment(file)
             # A job file may be another's: the Run that is trained by it gets no other rights than a Run that it names.
-            own_vocoder(experiment.vocoder, row.folder / str(config), self._external)
+            own_vocoder(experiment.vocoder, file, self._external)
             return experiment, hashlib.sha256(dump_yaml(experiment).encode()).hexdigest()
         if config is not None:
             raise InputError("config", "a Run is trained already", "leave out either of the two")

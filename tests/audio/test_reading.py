@@ -305,7 +305,7 @@ def test_broken_list_chunk_goes_through_the_optional_decoder(tmp_path: Path) -> 
     pytest.importorskip("av")
     path = tmp_path / "a.wav"
     path.write_bytes(malformed_list())
-    with pytest.raises(soundfile.LibsndfileError):
+    with pytest.raises(soundfile.LibsndfileError, match=r"a\.wav"):
         soundfile.read(path)
     recording = read(path)
     assert (recording.sample_rate, recording.subtype) == (RATE, "PCM_16")
@@ -423,7 +423,7 @@ def test_a_file_that_is_left_early_is_let_go(tmp_path: Path) -> None:
         with open_blocks(path, 0.1) as blocks:
             next(iter(blocks))
         (tmp_path / "text.wav").write_text("no sound" * 100)
-        with pytest.raises(InputError):
+        with pytest.raises(InputError, match=r"text\.wav: "):
             read(tmp_path / "text.wav")
     assert before == 0 or len(os.listdir("/proc/self/fd")) == before
 
@@ -440,6 +440,7 @@ def test_each_difficult_file_gives_a_recording_or_one_line(path: Path | None) ->
             with pytest.raises(InputError) as error:
                 read(path)
             assert "\n" not in str(error.value)
+            assert path.name in str(error.value)
             return
         recording = read(path)
     assert recording.length > 0

@@ -113,5 +113,5 @@ def test_difficult_files_are_rendered_or_refused_in_one_line(shared_data: Path, 
     for name in ("one_sample.wav", "odd_rate_37123.wav", "half_window_500samples.wav", "dc_offset.wav"):
         assert invoke(shared_data / "corrupt" / name, "-o", tmp_path / name).exit_code == 0
         assert read(tmp_path / name).length == read(shared_data / "corrupt" / name).length
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"text_renamed\.wav: "):
         invoke(shared_data / "corrupt" / "text_renamed.wav", "-o", tmp_path / "text.wav")

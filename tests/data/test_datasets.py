@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -162,7 +163,7 @@ def test_splits_are_the_same_each_time_and_differ_by_seed(make: ModuleType, tmp_
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_an_empty_folder_is_no_data_set(tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=re.escape(str(tmp_path))):
         DATASETS[name](tmp_path, None, 0)
     with pytest.raises(InputError, match="no such folder"):
         DATASETS[name](tmp_path / "nowhere", None, 0)

@@ -28,7 +28,9 @@ def test_a_seed_is_a_texture() -> None:
 
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])
 def test_samples_are_sound(rate: int) -> None:
-    for recording in synthetic_textures(100, 8, 1.0, rate):
+    recordings = list(synthetic_textures(100, 8, 1.0, rate))
+    assert len(recordings) == 8
+    for recording in recordings:
         assert recording.length == rate
         assert np.isfinite(recording.samples).all()
         assert 0.001 < np.abs(recording.samples).max() <= 0.951

@@ -145,7 +145,9 @@ def test_without_warnings_or_measures_the_page_stands(tmp_path: Path) -> None:
 def test_odd_recordings(tmp_path: Path, channels: int, rate: int, seconds: float) -> None:
     prompt = noise(seconds, channels, rate)
     _, page = made(tmp_path, prompt, prompt)
-    for player in page.all("audio"):
+    players = page.all("audio")
+    assert len(players) == 3
+    for player in players:
         assert decoded(player["src"], tmp_path)[1].sample_rate in (8000, 44100, 48000)
 
 

@@ -98,7 +98,7 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "a.wav", "name": "../x"}, "no folders"),
         ({"prompt": "a.wav", "run": "."}, "no Run: config.yaml is missing"),
         ({"prompt": "a.wav", "run": "run", "config": "tiny.yaml"}, "trained already"),
-        ({"prompt": "a.wav", "config": "none.yaml"}, "cannot be read"),
+        ({"prompt": "a.wav", "config": "none.yaml"}, "there is no such file, and no shipped"),
         ({"prompt": "a.wav", "level": 41}, "level: 41 is out of range"),
         ({"prompt": "a.wav", "morph": "bad.wav"}, "bad.wav: "),
         ({"prompt": "a.wav", "morph": "wide.wav", "loop": True}, "morph: .*cannot loop"),
@@ -135,6 +135,12 @@ def test_the_digest_covers_prompt_run_and_request(place: Path, tmp_path: Path) -
     digests = [Checker().clip(row).digest for row in read_rows(jobs_of(place, rows))]
     assert len(set(digests)) == 5
     assert digests[1] == digests[5]
+
+
+def test_a_configuration_that_ships_is_found_by_its_name(place: Path) -> None:
+    (clip,) = [Checker().clip(row) for row in read_rows(jobs_of(place, [{"prompt": "a.wav", "config": "mel/hmm"}]))]
+    assert clip.experiment is not None
+    assert clip.experiment.model.kind == "hmm"
 
 
 def test_the_digest_covers_morph_runs_and_weights(place: Path) -> None:

@@ -12,6 +12,7 @@ from audiogen.representation.texture_statistics import (
     GROUP,
     MODULATIONS,
     OFFSETS,
+    RESOLUTION,
     beginnings,
     statistics,
     stretch_statistics,
@@ -92,7 +93,9 @@ def test_many_stretches_at_once_are_as_one_by_one():
 
 def test_every_statistic_says_how_to_change_it():
     envelope = torch.from_numpy(envelopes(recording(noise(3, 4)))[0]).requires_grad_()
-    for values in stretch_statistics(envelope).values():
+    found = stretch_statistics(envelope)
+    assert set(found) == set(RESOLUTION)
+    for values in found.values():
         (gradient,) = torch.autograd.grad(values.sum(), envelope, retain_graph=True)
         assert torch.isfinite(gradient).all()
         assert float(gradient.abs().max()) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import is_dataclass
 
 import numpy as np
 import pytest
@@ -167,6 +168,7 @@ def test_unknown_kinds_and_missing_sources_are_named():
 
 
 def test_every_vocoder_declares_its_options():
+    assert {name for name, vocoder in VOCODERS.items() if vocoder.needs_source} == {"source"}
     for vocoder in VOCODERS.values():
-        assert vocoder.Options() == vocoder.Options()
-        assert isinstance(vocoder.needs_source, bool)
+        assert is_dataclass(vocoder.Options)
+        assert vocoder.Options() == vocoder.Options()  # as one dataclass, not as two objects
