@@ -307,7 +307,7 @@ class FFmpegSource:
         import av
 
         self._container: Any = None
-        self._format = "fltp" if dtype == np.float32 else "dblp"
+        self._format = "flt" if dtype == np.float32 else "dbl"
         try:
             # No network: to FFmpeg a text file may be a playlist of addresses.
             self._container = av.open(os.fspath(path), options={"protocol_whitelist": "file"})
@@ -350,11 +350,12 @@ class FFmpegSource:
     def _decoded(self) -> Iterator[np.ndarray]:
         import av
 
-        planar_float = av.AudioResampler(format=self._format)
+        # Interleaved: PyAV 18 reads beyond the planes of eight channels.
+        interleaved = av.AudioResampler(format=self._format)
         try:
             for frame in self._container.decode(self._stream):
-                for part in planar_float.resample(frame):
-                    yield part.to_ndarray()
+                for part in interleaved.resample(frame):
+                    yield part.to_ndarray().reshape(-1, self.channels).T
         except av.error.FFmpegError as error:
             self.trouble = str(error.strerror or error)
 

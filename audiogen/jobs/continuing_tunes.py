@@ -247,12 +247,18 @@ def _described(
         "join": {"tick": tune.end, "seconds": round(begun, 4), "bar": len(tune.bar_lines()) + 1},
         "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
-        "reset_at_join": [each._asdict() | {"controller": each.name} for each in resets(tune)],
+        "reset_at_join": [_reset_of(each) for each in resets(tune)],
         "seed": request.seed,
         "settings": settings | learned_from(run),
         "versions": versions(),
         "measures": measured(tune, tail),
     }
+
+
+def _reset_of(reset: Reset) -> dict[str, Any]:
+    """For the sidecar, with channels from 1 on."""
+    channel = reset.channel + 1 if reset.channel >= 0 else None
+    return {"channel": channel, "controller": reset.name, "from": reset.held, "to": reset.value}
 
 
 def learned_from(run: Run | None) -> dict[str, Any]:

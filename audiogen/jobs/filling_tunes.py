@@ -103,6 +103,9 @@ def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, draw
             text = f"{prompt}: of its {len(tune.parts)} parts, the first {most} are played anew; the others stay"
             warnings.warn(text, AudioWarning, stacklevel=2)
         kept = _without(tune, first, stop, most)
+        if run is None and not len(_played_by(kept, most).notes):
+            cause = "without --run, the other bars are learned from, and no note begins in them"
+            raise InputError(prompt, cause, "fill fewer bars, or name a Run")
         with clock("generation"):
             new = _filled(_played_by(kept, most), first, stop, last, run, drawing)
         gone, added = _gestures(tune, first, stop, most)
@@ -144,6 +147,9 @@ def accompany(prompt: Path, out: Path, parts: int, program: int | None, run: Run
         if len(tune.notes) > MOST_NOTES:
             raise InputError(prompt, f"{len(tune.notes)} notes are too many", f"accompany at most {MOST_NOTES} at once")
         given, scheme = len(tune.parts), _scheme(run)
+        if given >= scheme.options.parts:
+            cause = f"it has {given} parts and the Run tells {scheme.options.parts} apart"
+            raise InputError(prompt, cause, "accompany a file of fewer parts")
         if given + parts > scheme.options.parts:
             raise InputError("--parts", f"there is no place for {parts} beside {given}", "ask for fewer")
         added = Part(tune.parts[0].program if program is None else program, name="accompaniment")

@@ -161,6 +161,34 @@ def test_layouts_by_the_names_of_ffmpeg(names: str, layout: ChannelLayout | None
     assert layout_of_names(names.split()) == layout
 
 
+@pytest.mark.parametrize(("name", "channels"), [("mono", 1), ("quad", 4), ("5.1", 6), ("7.1", 8)])
+def test_channels_of_what_ffmpeg_reads(tmp_path: Path, name: str, channels: int) -> None:
+    av = pytest.importorskip("av")
+    codes = np.random.default_rng(0).integers(-9999, 9999, (9000, channels)).astype("i2")
+    with av.open(str(tmp_path / "a.mka"), "w", format="matroska") as container:
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout=name)
+        for start in range(0, 9000, 1000):
+            packed = codes[start : start + 1000].reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed, "s16", name)
+            frame.sample_rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    recording = read(tmp_path / "a.mka")
+    np.testing.assert_array_equal(recording.samples, codes.T.astype("f4") / 32768)
+    assert recording.layout is None
+
+
+def test_the_layout_of_what_ffmpeg_reads(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "a.ac3"), "w") as container:
+        stream = container.add_stream("ac3", rate=RATE, layout="5.1(side)")
+        frame = av.AudioFrame.from_ndarray(np.zeros((6, 1536), "f4"), "fltp", "5.1(side)")
+        frame.sample_rate, frame.pts = RATE, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert read(tmp_path / "a.ac3").layout == ChannelLayout(0x60F)
+
+
 # Channels of Vorbis and Opus stand in another order
 
 
@@ -192,10 +220,10 @@ def test_other_decoders_find_channels_of_vorbis_and_opus_where_they_belong(
     with Writer(tmp_path / name, RATE, channels) as writer:
         writer.write(tones(channels))
     with av.open(str(tmp_path / name)) as container:
-        planar = av.AudioResampler(format="fltp")
-        blocks = [part.to_ndarray() for frame in container.decode(audio=0) for part in planar.resample(frame)]
+        packed = av.AudioResampler(format="flt")
+        blocks = [part.to_ndarray() for frame in container.decode(audio=0) for part in packed.resample(frame)]
         names = [channel.name for channel in container.streams.audio[0].layout.channels]
-    samples = np.concatenate(blocks, axis=1)
+    samples = np.concatenate(blocks, axis=1).reshape(-1, channels).T
     assert names[:3] == ["FL", "FR", "FC"] or channels == 4
     assert numbers(samples) == list(range(1, channels + 1))
 

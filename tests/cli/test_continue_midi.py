@@ -199,3 +199,35 @@ def test_smpte_timing_goes_on(division: tuple[int, int], prompt: Path, run: Path
     given, found = read_midi(tmp_path / "smpte.mid"), read_midi(tmp_path / "out.mid")
     assert np.array_equal(found.notes[: len(given.notes)], given.notes)
     assert given.seconds < found.seconds <= given.seconds + 2.1
+
+
+def faded(path: Path) -> Path:
+    """Four bars of which the last fades out by channel volume."""
+    write_midi(path, melody([60, 62, 64, 65, 67, 65, 64, 62] * 2))
+    midi = mido.MidiFile(path)
+    for place, value in ((-3, 0), (-9, 40), (2, 100)):
+        midi.tracks[1].insert(place, mido.Message("control_change", control=7, value=value))
+    midi.save(path)
+    return path
+
+
+def test_what_goes_back_at_the_join_is_told_and_heard(run: Path, tmp_path: Path):
+    prompt = faded(tmp_path / "faded.mid")
+    for out in ("out.mid", "tail.wav"):
+        more = ("--tail-only",) if out == "tail.wav" else ()
+        with pytest.warns(AudioWarning, match=r"faded\.mid: .* go back: volume 0 to 100 \(channel 1\)"):
+            invoke(prompt, "-o", tmp_path / out, "--run", run, "--bars", 2, *more)
+        sidecar = json.loads((tmp_path / out).with_suffix(".json").read_text())
+        assert sidecar["reset_at_join"] == [{"channel": 1, "controller": "volume", "from": 0, "to": 100}]
+        assert "volume 0 to 100" in sidecar["warnings"][0]
+    assert np.abs(read(tmp_path / "tail.wav").samples).max() > 0.01
+
+
+def test_a_faulty_file_is_named_once_and_goes_on(prompt: Path, run: Path, tmp_path: Path):
+    data = bytearray(prompt.read_bytes())
+    data[10:12] = struct.pack(">H", 9)
+    (tmp_path / "faulty.mid").write_bytes(data)
+    with pytest.warns(AudioWarning, match=r"faulty\.mid: .*announces 9 tracks and it has 3"):
+        invoke(tmp_path / "faulty.mid", "-o", tmp_path / "out.mid", "--run", run, "--bars", 2)
+    assert len(json.loads((tmp_path / "out.json").read_text())["warnings"]) == 1
+    assert len(mido.MidiFile(tmp_path / "out.mid").tracks) == 3

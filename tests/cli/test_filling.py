@@ -116,6 +116,12 @@ def test_what_makes_no_sense_is_refused(tune: Path, run: Path, tmp_path: Path):
         invoke(accompany, tune, "-o", out, "--run", run, "--parts", 15)
     with pytest.raises(InputError, match=r"missing\.mid"):
         invoke(accompany, tmp_path / "missing.mid", "-o", out, "--run", run)
+    write_midi(tmp_path / "many.mid", wandering(3, 4, parts=20))
+    with pytest.raises(InputError, match=r"many\.mid: it has 20 parts and the Run tells 16 apart"):
+        invoke(accompany, tmp_path / "many.mid", "-o", out, "--run", run)
+    write_midi(tmp_path / "one.mid", melody([60]))
+    with pytest.raises(InputError, match=r"one\.mid: without --run, the other bars are learned from"):
+        invoke(infill, tmp_path / "one.mid", "-o", out, "--bars", "1")
     assert not out.exists()
 
 
