@@ -21,7 +21,7 @@ from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run, new_model
 from audiogen.training.material import decided
 from audiogen.vocoders import hub
-from audiogen.vocoders.neural import SHIPPED
+from audiogen.vocoders.neural import SHIPPED, load_network
 
 Tiny = Callable[..., Experiment]
 Change = Callable[..., None]
@@ -302,10 +302,7 @@ def test_vocoder_weights_that_do_not_fit_their_description(folder: Path):
         size = json.dumps(json.loads(metadata["size"]) | changed)
         save_file(tensors, folder / "own.safetensors", metadata | {"size": size})
         with pytest.raises(InputError, match=message):
-            vocoder = Run.open(folder).experiment.vocoder
-            from audiogen.vocoders.neural import load_network
-
-            load_network(vocoder.options)
+            load_network(Run.open(folder).experiment.vocoder.options)
     next(iter(tensors.values())).view(-1)[0] = float("nan")
     save_file(tensors, folder / "own.safetensors", metadata)
     with pytest.raises(InputError, match="NaN or infinite"):

@@ -1,4 +1,4 @@
-"""Job tables as spreadsheets and people write them: what is meant one way is read, what can be meant in two is refused."""
+"""Job tables as spreadsheets and people write them: what is meant one way is read, what can be meant in two refused."""
 
 from __future__ import annotations
 
