@@ -6,8 +6,8 @@ environment, and compare.
     python tools/hash_outputs.py -o before.json
     python tools/hash_outputs.py -o after.json --against before.json
 
-A job's hashes are those of its audio or MIDI file, and of the figures in the JSON beside it (without versions, timings,
-paths and warnings, which may change for good reasons). The inputs are made here, from a seed; nothing is downloaded.
+A job's audio, MIDI and weights are hashed; the figures in the JSON beside them are kept as they are (without versions,
+timings, paths and warnings, which may change for good reasons), so that measures that came or went are told from changed ones. The inputs are made here, from a seed; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RATE = 44100
 SMALL = ("training.steps=12", "training.patience=0", "training.listen_every=0")
 LSTM = "model.backbone={kind: lstm, hidden: 32, layers: 1}"
 PASSING = frozenset(("versions", "timings", "warnings", "prompt", "output", "page", "settings", "seconds", "path"))
-"""Keys of a sidecar that are not hashed."""
+"""Keys of a sidecar that are not compared."""
 
 JOBS: dict[str, tuple[str, ...]] = {
     # name: command, with {} for the output; in this order, since later jobs use what earlier ones have trained
@@ -105,11 +105,15 @@ def make_inputs(folder: Path) -> None:
     (folder / "jobs.csv").write_text("\n".join(rows) + "\n", "utf-8")
 
 
-def figures(value: Any) -> Any:
-    """What of a sidecar is hashed."""
+def figures(value: Any, place: str) -> dict[str, str]:
+    """What of a sidecar is compared: ``{"base.json measures.level": "-23.1"}``."""
     if isinstance(value, dict):
-        return {key: figures(each) for key, each in sorted(value.items()) if key not in PASSING}
-    return [figures(each) for each in value] if isinstance(value, list) else value
+        pairs = [(key, each) for key, each in value.items() if key not in PASSING]
+    elif isinstance(value, list):
+        pairs = list(enumerate(value))
+    else:
+        return {place: str(value)}
+    return {path: text for key, each in pairs for path, text in figures(each, f"{place} {key}").items()}
 
 
 def digest(data: bytes) -> str:
@@ -126,8 +130,7 @@ def hashes(folder: Path, name: str) -> dict[str, str]:
         if path.suffix in (".wav", ".flac", ".mid") or path.name == "model.safetensors":
             found[label] = digest(path.read_bytes())
         elif path.suffix == ".json" and path.name != "metrics.json" and path.is_file():
-            content = figures(json.loads(path.read_text("utf-8")))
-            found[label] = digest(json.dumps(content, sort_keys=True).encode())
+            found |= figures(json.loads(path.read_text("utf-8")), label)
     return found
 
 
@@ -158,7 +161,7 @@ def render(root: Path, only: set[str]) -> dict[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file of hashes to write")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--against", type=Path, help="JSON file of an earlier run, to compare with")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[1], help="checkout whose audiogen runs")
     parser.add_argument("--only", nargs="*", default=[], help="names of jobs")
@@ -167,11 +170,19 @@ def main() -> None:
     given.output.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     if given.against is not None:
         before = json.loads(given.against.read_text("utf-8"))
-        changed = [key for key in sorted({*before, *found}) if before.get(key) != found.get(key)]
-        print(f"{len(found) - len([key for key in changed if key in found])} as before, {len(changed)} changed")
+        both = sorted(before.keys() & found.keys())
+        changed = [key for key in both if before[key] != found[key]]
+        gone, new = sorted(before.keys() - found.keys()), sorted(found.keys() - before.keys())
+        files = [key for key in both if " " not in key]
+        same = [key for key in files if key not in changed]
+        print(
+            f"{len(same)} of {len(files)} files as before; figures: {len(both) - len(files)} compared, {len(new)} new"
+        )
         for key in changed:
-            print(f"  {key}: {before.get(key, 'absent')} -> {found.get(key, 'absent')}")
-        sys.exit(bool(changed))
+            print(f"  {key}: {before[key]} -> {found[key]}")
+        for key in gone:
+            print(f"  {key}: gone, was {before[key]}")
+        sys.exit(bool(changed or gone))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 
 from audiogen.audio import CONTAINERS, open_blocks
 from audiogen.audio.writing import container_for
+from audiogen.data.recordings import reading
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, dump_yaml, read_experiment
 from audiogen.file_names import is_inside, printable
@@ -193,9 +194,10 @@ class Checker:
         return Clip(row, prompt, request, runs, weights, morph, experiment, source, target)
 
     def _source(self, recording: Path, model: str) -> str:
-        with open_blocks(recording):  # reads the header
-            pass
-        return f"{self._digest(recording)} {model}"
+        with reading(recording):
+            with open_blocks(recording):  # reads the header
+                pass
+            return f"{self._digest(recording)} {model}"
 
     def _runs(self, row: Row) -> tuple[tuple[Path, ...], tuple[float, ...]]:
         runs, weights = (_several(row.values.get(column, "")) for column in ("run", "weights"))

@@ -322,6 +322,7 @@ class TestOddFiles:
         result = invoke(jobs_of(place, rows, "odd.yaml"), "-o", tmp_path / "out")
         assert "1 finished, 3 failed" in result.stdout
         assert len(result.stderr.strip().splitlines()) == 3
+        assert "odd.wav: it cannot be read (AttributeError" in result.stderr
         assert sorted(audio_in(tmp_path / "out")) == ["a-4.wav"]
 
     @pytest.mark.parametrize("name", ["../x", "/x", "..\\x", "C:x", "C:\\x", "sub/x", "a\u001b[2J", "n" * 251, ".x"])
@@ -334,11 +335,14 @@ class TestOddFiles:
         assert "\x1b" not in result.stderr
         assert sorted(file.name for file in tmp_path.rglob("*")) == ["in", "out", "results.csv", "results.jsonl"]
 
-    def test_a_prompt_whose_name_is_not_utf8_and_long(self, place: Path, tmp_path: Path) -> None:
+    def test_a_prompt_whose_name_is_not_utf8_and_long(
+        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engines, "predictor_of", lambda *ignored: untrained_run())
         odd = os.fsdecode(b"M\xfcnchen" + b"n" * 200)
         (place / f"{odd}.wav").write_bytes((place / "a.wav").read_bytes())
         path = place / "latin.jsonl"
-        path.write_text(json.dumps({"prompt": f"{odd}.wav", "seconds": 0.1}) + "\n")  # trains nothing: --budget 0
+        path.write_text(json.dumps({"prompt": f"{odd}.wav", "seconds": 0.1}) + "\n")
         assert invoke(path, "-o", tmp_path / "out", "--budget", 0).exit_code == 0
         sidecar = json.loads((tmp_path / "out" / f"{odd}-1.json").read_text("utf-8"))
         assert sidecar["output"].startswith("M\\xfcnchen")
