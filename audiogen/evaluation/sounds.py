@@ -67,11 +67,12 @@ def gather(
     """Cut, resample and render what an evaluation needs; the arguments are those of `report.evaluate`.
 
     Warns:
-        AudioWarning: the real audio is not the prompt's kind of sound, or is of another rate than the output.
+        AudioWarning: the real audio is not the prompt's kind of sound, or is of another rate than the output; less than
+            `SHORTEST` is left after the join.
 
     Raises:
-        InputError: the reference is silent where the rest is not, or is the output itself; channels differ; less than
-            `SHORTEST` is left after the join; the prompt is a single sample; or there is no such baseline.
+        InputError: the reference is silent where the rest is not, or is the output itself; channels differ; nothing is
+            left after the join; the prompt is a single sample; or there is no such baseline.
     """
     rate = output.sample_rate
     named, named_output = reference.path or "the reference", output.path or "the output"
@@ -89,8 +90,8 @@ def gather(
         raise InputError(named_output, "ends where the continuation should begin", "check the prompt")
     tail = output.cut(start, output.length)
     if tail.seconds < SHORTEST:
-        cause = f"{tail.seconds:.2f} s of continuation are too short to judge"
-        raise InputError(named_output, cause, f"give {SHORTEST:g} s or more")
+        cause = f"{tail.seconds:.2f} s of continuation are too short for most measures"
+        warnings.warn(f"{named_output}: {cause}; give {SHORTEST:g} s or more", AudioWarning, stacklevel=2)
     _require_channels((prompt.path if prompt else named) or "the prompt", source, output)
     real = held_out or source
     if not _sounding(real).any() and (_sounding(source).any() or _sounding(tail).any()):
