@@ -6,9 +6,9 @@ environment, and compare.
     python tools/hash_outputs.py -o before.json
     python tools/hash_outputs.py -o after.json --against before.json
 
-A job's audio, MIDI and weights are hashed. The figures in the JSON beside them are kept as they are, so that
-measures that came or went are told from changed ones; versions, timings, paths and warnings are left out, which may change for good
-reasons. The inputs are made here, from a seed; nothing is downloaded.
+A job's audio, MIDI and weights are hashed. The figures in the JSON beside them are kept as they are, so that measures
+that came or went are told from changed ones; versions, timings, paths and warnings are left out, which may change for
+good reasons. The inputs are made here, from a seed; nothing is downloaded.
 """
 
 from __future__ import annotations
