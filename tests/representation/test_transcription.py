@@ -66,7 +66,7 @@ def test_whether_a_piano_can_be_heard(monkeypatch: pytest.MonkeyPatch):
     assert len(transcribe_piano(silence, melody([60]), 0.0).notes) == 0
     monkeypatch.setattr(piano_transcription, "hears_pianos", lambda: False)
     piano_transcription._model.cache_clear()
-    with pytest.raises(InputError, match="transkun|transcribe"):
+    with pytest.raises(InputError, match=r"transkun|transcribe"):
         transcribe_piano(render(melody([60]), 22050), melody([60]), 0.0)
 
 
