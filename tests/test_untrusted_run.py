@@ -14,11 +14,16 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment
+from audiogen.experiment import Experiment, read_experiment
 from audiogen.generation.mixture import open_runs
+from audiogen.models import MODELS
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.heads import HEADS
 from audiogen.pretrained import base
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.run import Run, new_model
+from audiogen.representation.midi import Midi
+from audiogen.run import Run, _made, new_model
+from audiogen.tensors import DTYPES, layout_of, require_layout
 from audiogen.training.material import decided
 from audiogen.vocoders import hub
 from audiogen.vocoders.neural import SHIPPED, load_network
@@ -223,8 +228,6 @@ def test_a_look_at_a_models_size_draws_nothing(tiny: Tiny):
     torch.manual_seed(5)
     first = new_model(experiment, representation).state_dict()
     torch.manual_seed(5)
-    from audiogen.run import _made
-
     second = _made(experiment, representation).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
@@ -318,3 +321,37 @@ def test_the_shipped_base_is_trusted_wherever_it_lies(tmp_path: Path, monkeypatc
         (tmp_path / "base" / file.name).symlink_to(file)
     monkeypatch.setattr(pretrained, "BASE", tmp_path / "base")
     assert base().representation.features > 0
+
+
+TOKENS = [
+    ("representation=midi", f"model={{kind: tokens, embedding: 8, {more}}}")
+    for more in (
+        "backbone: gru",
+        "backbone: conv",
+        "backbone: transformer",
+        "voices: 2",
+        "recall: 4",
+        "voices: 2, recall: 4",
+    )
+]
+SOUNDS = [("representation.channels=1", f"model={kind}") for kind, model in MODELS.items() if not model.tokens]
+SEQUENCES = [
+    (
+        "representation.channels=1",
+        f"model={{kind: sequence, backbone: {backbone}, head: {head}, linear: true}}",
+    )
+    for backbone, head in zip([*BACKBONES], [*HEADS, "flow"], strict=True)
+]
+
+
+@pytest.mark.parametrize("overrides", [*SOUNDS, *SEQUENCES, *TOKENS], ids=lambda each: each[-1])
+def test_every_model_is_sized_up_without_memory(overrides: tuple[str, ...]):
+    experiment = read_experiment(None, overrides)
+    options = experiment.representation.options
+    midi = experiment.representation.kind == "midi"
+    representation = Midi(options) if midi else MelLatents.fit(options, [torch.randn(80, 128)])
+    model = new_model(experiment, representation)
+    before = torch.get_rng_state()
+    found = layout_of(lambda: _made(experiment, representation))
+    assert torch.equal(before, torch.get_rng_state())
+    require_layout({name: (DTYPES[v.dtype], tuple(v.shape)) for name, v in model.state_dict().items()}, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +33,7 @@ class Echo(nn.Module):
         self.recall = Recall(length)
         self.register_buffer("taken", torch.tensor(taken), persistent=False)
         # A token that stands for others does not say which of them it is: it has no logit.
-        self.register_buffer("certain", torch.bincount(self.taken, minlength=len(taken)) == 1, persistent=False)
+        self.register_buffer("certain", torch.tensor(np.bincount(taken, minlength=len(taken)) == 1), persistent=False)
         self.tokens = nn.Embedding(len(taken), embedding)
         self.strengths = nn.Embedding(self.recall.size, embedding)
         for vectors in (self.tokens, self.strengths):

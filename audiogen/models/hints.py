@@ -54,7 +54,7 @@ class Hints(nn.Module):
             self.profile = Profile(vocabulary, embedding, context)
             self.register_buffer("reach", self.score.reach, persistent=False)
             self.moves = nn.Linear(context, 3)
-            pitches = set(self.score.pitches.tolist())
+            pitches = {index for index, kind in enumerate(self.score.kinds) if kind == "pitch"}
             taken += [[min(pitches) if token in pitches else token for token in row] for row in taken]
         echoes = [Echo(each, recall, embedding, context) for each in taken]
         self.repeats = Repeats(vocabulary, recall, embedding, context) if voices and recall else None
