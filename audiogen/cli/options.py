@@ -11,7 +11,6 @@ import click
 
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
-from audiogen.extras import MODULES, install_command, is_installed
 from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, sidecar_of, variations_of
 from audiogen.shipped_configs import find_config, shipped_configs
 
@@ -131,6 +130,8 @@ def page_place(out: Path, *read: Path | None, force: bool, variations: int) -> P
 
 def require_extra(extra: str, subject: str) -> None:
     """Raise an InputError if ``subject`` needs an extra that is not installed."""
+    from audiogen.extras import MODULES, install_command, is_installed
+
     if not is_installed(extra):
         raise InputError(subject, f"{MODULES[extra]} is not installed", install_command(extra))
 
