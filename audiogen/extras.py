@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 
-from audiogen.errors import InputError
-
 DISTRIBUTION = "audiogen-continue"
 """The name to install by. `audiogen`, the name of the package and of the command, is another project's on PyPI."""
 
@@ -15,15 +13,9 @@ MODULES = {"ray": "ray", "hub": "huggingface_hub", "decode": "av", "transcribe":
 """What is imported of each extra, by its key."""
 
 
-def require_extra(extra: str, subject: object) -> None:
-    """Raise an InputError if an extra is not installed: to be said before any work is done that would then be lost.
-
-    Args:
-        extra: a key of `MODULES`.
-        subject: what needs it.
-    """
-    if find_spec(MODULES[extra]) is None:
-        raise InputError(subject, f"{MODULES[extra]} is not installed", install_command(extra))
+def is_installed(extra: str) -> bool:
+    """Whether what an extra, a key of `MODULES`, needs is there; nothing is imported."""
+    return find_spec(MODULES[extra]) is not None
 
 
 def install_command(extra: str) -> str:

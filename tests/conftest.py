@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,15 @@ from audiogen.experiment import Experiment, read_experiment
 from audiogen.representation.hearing import hear
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run, new_model
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked ``posix`` on Windows."""
+    if os.name == "nt":
+        for item in items:
+            if item.get_closest_marker("posix"):
+                item.add_marker(pytest.mark.skip(reason="needs signals, forks or resource limits of POSIX"))
+
 
 torch.set_num_threads(1)  # faster for tiny models, and sums in one order
 

@@ -136,6 +136,14 @@ def page_place(out: Path, *read: Path | None, force: bool, variations: int) -> P
     return page
 
 
+def require_extra(extra: str, subject: str) -> None:
+    """Raise an InputError if ``subject`` needs an extra that is not installed."""
+    from audiogen.extras import MODULES, install_command, is_installed
+
+    if not is_installed(extra):
+        raise InputError(subject, f"{MODULES[extra]} is not installed", install_command(extra))
+
+
 def require_input(*paths: Path | None) -> None:
     """Raise an InputError for the first file that is not there; said before the libraries that would read it load."""
     for path in paths:

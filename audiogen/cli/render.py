@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from audiogen.cli.command import Command, report, say
-from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE
-from audiogen.extras import require_extra
+from audiogen.cli.command import Command, report, say
+from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, require_extra
+from audiogen.progress import stage, write_line
 from audiogen.progress import stage, write_line
 
 
@@ -49,7 +50,7 @@ def render(
         raise click.UsageError("--resume goes on and --force starts over: choose one")
 
     if engine == "ray":
-        require_extra("ray", "--engine ray")
+        require_extra("ray", "--engine ray")  # before every prompt is read
 
     with stage("loading libraries"):
         from audiogen.jobs.batch import render as render_jobs

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import struct
 import wave
 from collections.abc import Iterator
@@ -188,6 +187,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.posix
 def test_a_process_that_is_killed_leaves_nothing_under_the_final_name(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
@@ -200,6 +200,8 @@ def test_a_process_that_is_killed_leaves_nothing_under_the_final_name(tmp_path: 
 
 @contextmanager
 def disk_full_at(size: int) -> Iterator[None]:
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -208,6 +210,7 @@ def disk_full_at(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
 @pytest.mark.parametrize(("length", "limit"), [(300_000, 100_000), (3000, 300)])  # in the midst; at the end
 def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path: Path, suffix: str, length: int, limit: int) -> None:

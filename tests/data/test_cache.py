@@ -171,6 +171,7 @@ def test_a_failure_in_the_middle_leaves_nothing(folder: Path, tmp_path: Path, mo
     assert [path.name for path in tmp_path.iterdir()] == ["recordings"]
 
 
+@pytest.mark.posix
 def test_a_kill_in_the_middle_leaves_no_half_file_under_its_name(folder: Path, tmp_path: Path):
     script = f"""
         import os, signal, torch
@@ -207,6 +208,7 @@ def test_the_index_is_plain_json(folder: Path, tmp_path: Path):
     assert all(os.sep not in file for file in index["recordings"].values())
 
 
+@pytest.mark.posix
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path):
     """Analysing five minutes takes no more memory than analysing one."""
     generator = np.random.default_rng(0)

@@ -91,6 +91,7 @@ def test_a_training_killed_twice(tmp_path: Path, tiny: Tiny, texture: Texture, m
     assert same(tmp_path / "whole", tmp_path / "cut")
 
 
+@pytest.mark.posix
 def test_kill_minus_nine(tmp_path: Path, tiny: Tiny, texture: Texture):
     """A real SIGKILL, from outside, once there is a checkpoint."""
     script = """
