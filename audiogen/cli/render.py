@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from audiogen.cli.command import Command, report, say
-from audiogen.cli.command import Command, report, say
 from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, require_extra
-from audiogen.progress import stage, write_line
 from audiogen.progress import stage, write_line
 
 
