@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 PIP := -m pip install --quiet --disable-pip-version-check --no-compile
+# A file of tests stays in one process, since its tests share what they train.
+PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 # What a run with other versions shows besides failures: deprecations, which the tests otherwise leave to the libraries.
 DEPRECATIONS := -W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning
 
@@ -17,7 +19,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 test: $(VENV)/.ready-dev  ## the tests, with the share of lines that they run
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python $(PYTEST) --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/.ready-dev  ## ruff
 	$(BIN)/ruff check .
@@ -63,7 +65,7 @@ test-newest:  ## the tests with the newest versions that pyproject.toml and the 
 	rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
 	.venv-newest/bin/python $(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
 	.venv-newest/bin/python -m pip list --disable-pip-version-check
-	.venv-newest/bin/python -m pytest $(DEPRECATIONS)
+	.venv-newest/bin/python $(PYTEST) $(DEPRECATIONS)
 
 test-lowest: $(UV)  ## the tests with the lowest versions that pyproject.toml admits for what it names
 	rm -rf .venv-lowest && $(PYTHON) -m venv .venv-lowest
@@ -71,7 +73,7 @@ test-lowest: $(UV)  ## the tests with the lowest versions that pyproject.toml ad
 		--quiet --no-annotate --no-header -o .venv-lowest/constraints.txt
 	.venv-lowest/bin/python $(PIP) -c .venv-lowest/constraints.txt -e '.[dev]'
 	.venv-lowest/bin/python -m pip list --disable-pip-version-check
-	.venv-lowest/bin/python -m pytest $(DEPRECATIONS)
+	.venv-lowest/bin/python $(PYTEST) $(DEPRECATIONS)
 
 test-wheel:  ## build a wheel, install it beside no clone, and use it
 	$(PYTHON) tools/check_wheel.py
