@@ -16,6 +16,7 @@ from audiogen.evaluation.baselines import (
     walk,
 )
 from audiogen.evaluation.copying import RepetitionDetector
+from audiogen.evaluation.spectra import frame_size
 from audiogen.evaluation.texture import TextureReference
 from tests.evaluation import signals
 from tests.evaluation.signals import RATE, impacts, modulated, recording
@@ -150,3 +151,18 @@ def test_short_prompts():
     for baseline in (walk, autoregression):
         with pytest.raises(InputError, match="shorter than 1 s"):
             baseline(prompt, 1, 0)
+
+
+def test_a_walk_knows_all_whole_frames_of_its_prompt(monkeypatch):
+    seen = []
+
+    def nearest(frames, place, apart, generator):
+        seen.append((len(frames), place))
+        return 0
+
+    monkeypatch.setattr("audiogen.evaluation.baselines._resembling", nearest)
+    prompt = recording(signals.noise(3, 1))
+    walk(prompt, 1, 0)
+    hop = frame_size(RATE) // 4
+    count = (prompt.length - 4 * hop) // hop + 1
+    assert seen[0] == (count, count - 1)  # it sets out from the last one

@@ -130,3 +130,11 @@ def test_too_short_and_unequal_rates_say_so():
         detector.copying(recording(noise(0.3, 1)))
     with pytest.raises(InputError, match="rates differ"):
         detector.copying(recording(noise(2, 1), 8000))
+
+
+def test_less_than_a_frame_has_the_rate_of_frames_but_none():
+    short, rate = mel_frames(recording(noise(0.02, 1)))
+    long, same = mel_frames(recording(noise(1, 1)))
+    assert short.shape == (0, long.shape[1])
+    assert rate == same
+    assert len(long) == pytest.approx(rate, abs=5)

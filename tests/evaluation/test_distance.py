@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.signal
 import scipy.stats
 
 from audiogen.errors import InputError
 from audiogen.evaluation.distance import crest_factor, crest_ratio, multi_resolution_stft, spectral_tilt
-from audiogen.evaluation.populations import frechet, kernel, population_distance
+from audiogen.evaluation.populations import frechet, kernel, mel_features, population_distance
+from audiogen.evaluation.spectra import frame_size
 from tests.evaluation.signals import RATE, impacts, modulated, noise, recording
 
 
@@ -113,3 +115,24 @@ def test_too_few_windows_and_unknown_names_are_refused():
         population_distance(recording(noise(3, 1)), recording(noise(30, 1)))
     with pytest.raises(InputError, match="choose from texture, mel"):
         population_distance(recording(noise(10, 1)), recording(noise(30, 1)), "vggish")
+
+
+def test_a_sound_of_a_single_frame_has_a_spectrum() -> None:
+    size = frame_size(RATE)
+    samples = noise(1, 1)[:, :size]
+    assert spectral_tilt(recording(2 * samples), recording(samples)).rms == pytest.approx(6.02, abs=0.01)
+    longer = noise(1, 1)[:, : 66 * size // 2]
+    assert spectral_tilt(recording(2 * longer), recording(longer)).rms == pytest.approx(6.02, abs=0.01)
+
+
+def test_frechet_of_covariances_that_do_not_commute() -> None:
+    generator = np.random.default_rng(0)
+    one, other = (generator.standard_normal((400, 3)) @ generator.standard_normal((3, 3)) for _ in range(2))
+    first, second = np.cov(one, rowvar=False), np.cov(other, rowvar=False)
+    root = np.trace(scipy.linalg.sqrtm(first @ second).real)
+    wanted = np.sum((one.mean(0) - other.mean(0)) ** 2) + np.trace(first) + np.trace(second) - 2 * root
+    assert frechet(one, other) == pytest.approx(float(wanted), rel=1e-6)
+
+
+def test_windows_overlap_by_half() -> None:
+    assert len(mel_features(recording(noise(10, 1)))) == pytest.approx(19, abs=1)

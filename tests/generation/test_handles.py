@@ -14,7 +14,7 @@ from audiogen.errors import InputError
 from audiogen.evaluation.distance import spectral_tilt
 from audiogen.generation.continuation import Continuer
 from audiogen.generation.density import onsets
-from audiogen.generation.handles import REACHED, Gain, Handles, Tilt
+from audiogen.generation.handles import REACHED, Gain, Handles, Tilt, tilting_filter
 from audiogen.generation.prediction import Prediction
 from audiogen.run import Run
 
@@ -119,3 +119,10 @@ def test_at_zero_nothing_changes(texture: Texture, untrained: Untrained) -> None
 def test_what_is_out_of_range_is_refused(asked: dict[str, float]) -> None:
     with pytest.raises(InputError, match=f"{next(iter(asked))}: .*out of range; choose from -"):
         Handles(**asked)
+
+
+@pytest.mark.parametrize("slope", [-3.0, 4.0])
+def test_the_tilt_reaches_down_to_forty_hertz_and_no_further(slope: float) -> None:
+    response = 20 * np.log10(np.abs(np.fft.rfft(tilting_filter(slope, 8000), 8000)))  # a bin a hertz
+    for hertz, wanted in ((10, 40), (20, 40), (60, 60), (100, 100), (500, 500), (1000, 1000), (3000, 3000)):
+        assert response[hertz] == pytest.approx(slope * np.log2(wanted / 1000), abs=0.6), hertz

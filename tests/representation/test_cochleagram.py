@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from audiogen.representation.cochleagram import FRAME_RATE, band_edges, envelopes, reweighted
+from audiogen.representation.cochleagram import (
+    COMPRESSION,
+    FRAME_RATE,
+    _in_between,
+    band_edges,
+    block_envelopes,
+    envelopes,
+    power,
+    reweighted,
+)
 from tests.evaluation.signals import RATE, noise, recording
 
 
@@ -73,3 +83,16 @@ def test_a_course_of_gains_is_heard_in_the_envelopes(frame_rate: int) -> None:
     high = slice(15, None)  # whose bands follow 3 Hz at once
     ratio = np.exp(np.log(after[high] / before[high]).mean(axis=0) / 0.3)
     np.testing.assert_allclose(ratio, course[edge:-edge], atol=0.06)
+
+
+def test_gains_change_linearly_between_their_instants() -> None:
+    course = torch.tensor([0.0, 1.0, 2.0, 4.0])
+    assert _in_between(course, 8).tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 4]
+    assert _in_between(course, 4).tolist() == course.tolist()
+
+
+@pytest.mark.parametrize("floor", [1e-4, 1e-2, 0.5])
+def test_silence_has_the_envelopes_of_the_floor(floor: float) -> None:
+    found = block_envelopes(np.zeros((1, 2 * RATE), np.float32), RATE, floor)
+    assert found == pytest.approx(floor**COMPRESSION, rel=1e-3)
+    assert power(found, floor) == pytest.approx(0, abs=1e-2 * floor**2)

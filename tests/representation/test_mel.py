@@ -148,3 +148,12 @@ def test_a_stream_of_nothing_has_no_frames():
 def test_an_impossible_spec_is_refused(wrong: dict):
     with pytest.raises(ValueError):  # noqa: PT011  (the texts differ)
         MelSpec(**wrong)
+
+
+@pytest.mark.parametrize("spec", [SPEC, CENTRED])
+@pytest.mark.parametrize("length", [300, 9000])
+def test_any_dimensions_before_time_are_kept(spec: MelSpec, length: int):
+    samples = torch.randn(2, 3, length, generator=torch.Generator().manual_seed(0))
+    together = log_mel(samples, spec)
+    assert together.shape[:2] == (2, 3)
+    torch.testing.assert_close(together[1, 2], log_mel(samples[1, 2], spec), atol=1e-4, rtol=1e-4)

@@ -150,3 +150,24 @@ def test_integrated_phases_start_closer_than_random_ones(signal: Tensor):
         for start in (guided, random_phases(magnitude))
     ]
     assert reached[0] < reached[1] - 1.0
+
+
+@pytest.mark.parametrize("hop", [441, 500, 512, 1024])
+def test_a_signal_is_what_its_own_spectra_give_back_whatever_the_hop(hop: int) -> None:
+    """Also where it does not divide the window."""
+    spec = MelSpec(hop=hop)
+    length = pinned(spec) + 12 * hop
+    signal = torch.randn(2, length, generator=torch.Generator().manual_seed(0))
+    given = synthesise(analyse(signal, spec), signal[:, : pinned(spec)], spec)
+    assert given.shape == signal.shape
+    inner = slice(pinned(spec), length - pinned(spec))  # where as many windows lie as anywhere
+    torch.testing.assert_close(given[:, inner], signal[:, inner], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("largest", [0.0, 6.0, 20.0])
+def test_a_band_is_raised_by_the_largest_gain_at_most(largest: float) -> None:
+    loud, quiet = (torch.full((1, 1, SPEC.n_fft // 2 + 1), level) for level in (1.0, 1e-4))
+    wanted = torch.log(torch.tensor(SPEC.filterbank()) @ loud[0, 0])[None, None]
+    factor = TowardBands(wanted, SPEC, largest)(quiet.square())
+    held = factor[0, 0, 50:900]  # away from the ends of the bands
+    torch.testing.assert_close(20 * held.log10(), torch.full_like(held, largest), atol=0.1, rtol=0)
