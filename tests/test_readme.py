@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")  # three seconds teach little, and copies show it
 def test_the_snippet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texture, capsys) -> None:
     snippets = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert snippets

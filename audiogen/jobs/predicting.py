@@ -107,6 +107,8 @@ def predicted_by(settings: Mapping[str, Any]) -> str:
         return "the shipped base"
     if path is not None:
         return f"the Run {path}"
+    if "seconds" not in training:  # a Run that was put together in Python
+        return "the Run that was given"
     return f"a model trained {training['seconds']:.0f} s on this prompt"
 
 
