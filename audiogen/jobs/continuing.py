@@ -213,7 +213,8 @@ def write_tail(
         for block in _blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
-    with with_its_sidecar(out), clock("measuring"), stage(f"measuring {out.name}"):
+    with with_its_sidecar(out), clock("measuring"), stage(f"measuring {out.name}"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale, which are the prompt's own
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
         if request.loop and request.tail_only:
             measures["join"] = None  # such a loop is not entered where the prompt ends

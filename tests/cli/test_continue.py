@@ -164,6 +164,7 @@ def test_demo(
     wav, page = (Path(line.split(": ", 1)[1].strip()) for line in said.splitlines()[-2:])
     prompt = quietly_read(Path(__file__).parents[2] / "data" / "waterfall.ogg")
     assert quietly_read(wav).length == prompt.length + prompt.sample_rate
+    assert "full scale" not in err  # the recording is lossy, and overshoots by nature
     text = page.read_text()
     assert text.count("<audio") == 3
     assert "http://" not in text.replace("http://www.w3.org", "")
