@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,7 +98,8 @@ SLIPS = [
 
 @pytest.mark.parametrize(("arguments", "told"), SLIPS)
 def test_slips(say, arguments: tuple[str, ...], told: str) -> None:
-    assert say(*arguments).startswith(told)
+    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", say(*arguments))  # click before 8.3 says so
+    assert line.startswith(told)
 
 
 def test_a_device_that_is_not_there(say, monkeypatch: pytest.MonkeyPatch) -> None:
