@@ -98,7 +98,7 @@ SLIPS = [
 
 @pytest.mark.parametrize(("arguments", "told"), SLIPS)
 def test_slips(say, arguments: tuple[str, ...], told: str) -> None:
-    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", say(*arguments))  # click before 8.3 says so
+    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", say(*arguments))  # as older versions of click say it
     assert line.startswith(told)
 
 
