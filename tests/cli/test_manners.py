@@ -98,7 +98,8 @@ SLIPS = [
 
 @pytest.mark.parametrize(("arguments", "told"), SLIPS)
 def test_slips(say, arguments: tuple[str, ...], told: str) -> None:
-    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", say(*arguments))  # as older versions of click say it
+    # Older versions of click write the option without quotation marks.
+    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", say(*arguments))
     assert line.startswith(told)
 
 
