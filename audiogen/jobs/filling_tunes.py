@@ -100,7 +100,7 @@ def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, draw
         first, stop, last = _places(prompt, tune, bars)
         most = _scheme(run).options.parts
         if len(tune.parts) > most:
-            text = f"{prompt}: of its {len(tune.parts)} parts, the first {most} are played anew; the others stay"
+            text = f"{prompt}: of its {len(tune.parts)} parts, the first {most} are regenerated; the others stay"
             warnings.warn(text, AudioWarning, stacklevel=2)
         kept = _without(tune, first, stop, most)
         if run is None and not len(_played_by(kept, most).notes):
@@ -148,7 +148,7 @@ def accompany(prompt: Path, out: Path, parts: int, program: int | None, run: Run
             raise InputError(prompt, f"{len(tune.notes)} notes are too many", f"accompany at most {MOST_NOTES} at once")
         given, scheme = len(tune.parts), _scheme(run)
         if given >= scheme.options.parts:
-            cause = f"it has {given} parts and the Run tells {scheme.options.parts} apart"
+            cause = f"it has {given} parts and the Run distinguishes {scheme.options.parts}"
             raise InputError(prompt, cause, "accompany a file of fewer parts")
         if given + parts > scheme.options.parts:
             raise InputError("--parts", f"there is no place for {parts} beside {given}", "ask for fewer")

@@ -117,7 +117,7 @@ def test_what_makes_no_sense_is_refused(tune: Path, run: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"missing\.mid"):
         invoke(accompany, tmp_path / "missing.mid", "-o", out, "--run", run)
     write_midi(tmp_path / "many.mid", wandering(3, 4, parts=20))
-    with pytest.raises(InputError, match=r"many\.mid: it has 20 parts and the Run tells 16 apart"):
+    with pytest.raises(InputError, match=r"many\.mid: it has 20 parts and the Run distinguishes 16"):
         invoke(accompany, tmp_path / "many.mid", "-o", out, "--run", run)
     write_midi(tmp_path / "one.mid", melody([60]))
     with pytest.raises(InputError, match=r"one\.mid: without --run, the other bars are learned from"):
@@ -271,7 +271,7 @@ def test_progress_reaches_its_end(run: Path, tune: Path, tmp_path: Path, monkeyp
 
 def test_more_parts_than_can_be_told_apart_stay_and_this_is_said(tmp_path: Path):
     write_midi(tmp_path / "many.mid", wandering(3, 16, parts=20))
-    with pytest.warns(AudioWarning, match="of its 20 parts, the first 16 are played anew"):
+    with pytest.warns(AudioWarning, match="of its 20 parts, the first 16 are regenerated"):
         invoke(infill, tmp_path / "many.mid", "-o", tmp_path / "out.mid", "--bars", "2", *FEW)
     given, found = (read_midi(path) for path in (tmp_path / "many.mid", tmp_path / "out.mid"))
     later = [
