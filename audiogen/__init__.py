@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from audiogen.audio import write as write
     from audiogen.experiment import Experiment as Experiment
     from audiogen.experiment import read_experiment as read_experiment
-    from audiogen.jobs.continuing import continue_recording as continue_recording
+    from audiogen.jobs.continue_sound import continue_recording as continue_recording
     from audiogen.jobs.request import Request as Request
     from audiogen.run import Run as Run
-    from audiogen.training.fit import train as train
+    from audiogen.training.trainer import train as train
 
 __version__ = "0.1.0"
 
@@ -27,10 +27,10 @@ _HOMES = {
     "write": "audiogen.audio",
     "Experiment": "audiogen.experiment",
     "read_experiment": "audiogen.experiment",
-    "train": "audiogen.training.fit",
+    "train": "audiogen.training.trainer",
     "Run": "audiogen.run",
     "Request": "audiogen.jobs.request",
-    "continue_recording": "audiogen.jobs.continuing",
+    "continue_recording": "audiogen.jobs.continue_sound",
 }
 
 __all__ = [  # noqa: PLE0604 - the names of _HOMES are strings

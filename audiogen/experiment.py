@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 
-from audiogen.choice import Choice, choice
-from audiogen.configuration import build, merge, override_tree, read_tree, to_tree
-from audiogen.data.recordings import Shares
-from audiogen.file_names import representable
-from audiogen.known_keys import without_retired
+from audiogen.config.choice import Choice, choice
+from audiogen.config.known_keys import without_retired
+from audiogen.config.option_types import (
+    Layers,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    Seed,
+    Share,
+    Steps,
+    Unit,
+    WholeSteps,
+    Width,
+)
+from audiogen.config.schema import build, merge, override_tree, read_tree, to_tree
+from audiogen.data.recordings import SplitFractions
 from audiogen.models import MODELS
-from audiogen.ranges import Layers, NonNegative, Positive, Seed, Share, Steps, Unit, Whole, WholeSteps, Width
 from audiogen.representation import REPRESENTATIONS
-from audiogen.vocoders.table import VOCODERS
+from audiogen.vocoders.registry import VOCODERS
 
 
 @dataclass(frozen=True)
@@ -40,12 +47,12 @@ class Augmentation:
         tempo: largest relative change of a tune's tempo each way.
     """
 
-    gain: NonNegative = 1.0
-    tilt: NonNegative = 0.0
+    gain: NonNegativeFloat = 1.0
+    tilt: NonNegativeFloat = 0.0
     frequency_mask: Unit = 0.0
     time_mask: Unit = 0.0
     mixing: Unit = 0.0
-    transposition: Whole = 6
+    transposition: NonNegativeInt = 6
     tempo: Unit = 0.1
 
 
@@ -83,13 +90,13 @@ class Training:
     steps: Steps = 400
     horizon: Steps | None = None
     batch: Width = 16
-    window: Positive = 3.0
+    window: PositiveFloat = 3.0
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
-    learning_rate: Positive = 2e-3
-    weight_decay: NonNegative = 0.01
+    learning_rate: PositiveFloat = 2e-3
+    weight_decay: NonNegativeFloat = 0.01
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
     warmup: WholeSteps = 20
-    clip: NonNegative = 1.0
+    clip: NonNegativeFloat = 1.0
     average: Share = 0.98
     validate_every: Steps = 25
     patience: WholeSteps = 3
@@ -97,7 +104,7 @@ class Training:
     listen_every: WholeSteps = 200
     precision: Literal["32", "bf16", "16"] = "32"
     compile: bool = False
-    shares: Shares = field(default_factory=Shares)
+    shares: SplitFractions = field(default_factory=SplitFractions)
     seed: Seed = 0
     task: Literal["model", "vocoder"] = "model"
 
@@ -119,10 +126,10 @@ class VocoderTraining:
 
     start: str = ""
     predicted_by: str = ""
-    spectral: NonNegative = 1.0
-    mel: NonNegative = 1.0
-    adversarial: NonNegative = 0.1
-    features: NonNegative = 0.1
+    spectral: NonNegativeFloat = 1.0
+    mel: NonNegativeFloat = 1.0
+    adversarial: NonNegativeFloat = 0.1
+    features: NonNegativeFloat = 0.1
     discriminator: Layers = 8
 
 
@@ -191,20 +198,3 @@ def checked(experiment: Experiment) -> Experiment:
 def dump_yaml(experiment: Experiment) -> str:
     """The experiment as YAML, every key written out."""
     return yaml.safe_dump(to_tree(experiment), sort_keys=False, allow_unicode=True)
-
-
-def dump_json(values: Any, indent: int | None = 2) -> str:
-    """JSON with a final newline; undecodable bytes of file names are written as text, ``\\xfc``."""
-    text = json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
-    return representable(text, "\\\\") + "\n"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it appears whole or not at all."""
-    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
-    try:
-        part.write_text(representable(text), encoding="utf-8")
-        os.replace(part, path)
-    except BaseException:  # a full disk, Ctrl-C
-        part.unlink(missing_ok=True)
-        raise

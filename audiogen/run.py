@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from audiogen.choice import Choice
-from audiogen.configuration import read_bounded, size_of
+from audiogen.config.choice import Choice
+from audiogen.config.schema import read_bounded, size_of
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment, dump_json, dump_yaml, read_experiment, write_text
+from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.models import MODELS, Model
 from audiogen.representation import REPRESENTATIONS, Representation
 from audiogen.representation.mel_latents import MelOptions
 from audiogen.tensors import layout_in, layout_of, read_tensors, require_layout
-from audiogen.vocoders.table import check as check_vocoder
-from audiogen.vocoders.table import find as find_vocoder
+from audiogen.text_files import dump_json, write_text
+from audiogen.vocoders.registry import check as check_vocoder
+from audiogen.vocoders.registry import find as find_vocoder
 
 CONFIG, WEIGHTS, STATISTICS, METRICS = (
     "config.yaml",

@@ -14,8 +14,8 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.experiment import Experiment, read_experiment
-from audiogen.representation.hearing import hear
 from audiogen.representation.mel_latents import MelLatents
+from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run, new_model
 
 
@@ -91,7 +91,9 @@ def untrained(tiny: Callable[..., Experiment]) -> Callable[..., Run]:
         torch.manual_seed(seed)
         experiment = tiny("representation.channels=1", *overrides)
         options = experiment.representation.options
-        representation = MelLatents.fit(options, [hear(recording, options.spec).side_by_side(options.channels)])
+        representation = MelLatents.fit(
+            options, [extract_features(recording, options.spec).side_by_side(options.channels)]
+        )
         return Run(experiment, representation, new_model(experiment, representation).eval())
 
     return make

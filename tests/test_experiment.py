@@ -11,23 +11,16 @@ from typing import Any
 import pytest
 import yaml
 
-from audiogen.choice import Choice
-from audiogen.configuration import build, differences, merge, to_tree
+from audiogen.config.choice import Choice
+from audiogen.config.schema import build, differences, merge, to_tree
 from audiogen.errors import InputError
-from audiogen.experiment import (
-    Experiment,
-    Training,
-    checked,
-    dump_json,
-    dump_yaml,
-    read_experiment,
-    write_text,
-)
+from audiogen.experiment import Experiment, Training, checked, dump_yaml, read_experiment
 from audiogen.models import MODELS
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.heads import HEADS
 from audiogen.representation import REPRESENTATIONS
 from audiogen.run import new_model
+from audiogen.text_files import dump_json, write_text
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from audiogen.errors import InputError
-from audiogen.experiment import dump_json, write_text
 from audiogen.file_names import is_inside, printable, representable, require_name, shortened
+from audiogen.text_files import dump_json, write_text
 
 LATIN = os.fsdecode(b"M\xfcnchen")
 

@@ -16,7 +16,7 @@ from audiogen.experiment import Experiment
 from audiogen.models import Sampling
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run, new_model
-from audiogen.training.material import decided
+from audiogen.training.mel.mel_splits import decided
 
 Tiny = Callable[..., Experiment]
 

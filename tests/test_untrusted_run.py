@@ -15,18 +15,18 @@ from safetensors.torch import load_file, save_file
 
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
-from audiogen.generation.mixture import open_runs
 from audiogen.models import MODELS
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.heads import HEADS
 from audiogen.pretrained import base
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.representation.midi import Midi
 from audiogen.run import Run, _made, new_model
+from audiogen.sound.run_mixture import open_runs
 from audiogen.tensors import DTYPES, layout_of, require_layout
-from audiogen.training.material import decided
-from audiogen.vocoders import hub
+from audiogen.training.mel.mel_splits import decided
+from audiogen.tunes.midi_representation import Midi
 from audiogen.vocoders.neural import SHIPPED, load_network
+from audiogen.vocoders.published import hub
 
 Tiny = Callable[..., Experiment]
 Change = Callable[..., None]

@@ -21,12 +21,16 @@ from typing import Any
 import torch
 
 from audiogen.data.datasets import Item, folder_of_files
-from audiogen.data.recordings import Shares
-from audiogen.evaluation.note_likelihood import likelihood_of
-from audiogen.experiment import dump_json, read_experiment, write_text
-from audiogen.models.markov import Markov, MarkovOptions
-from audiogen.representation.midi import TOKENIZERS, Midi, Tokenizer, Tune
-from audiogen.training.fit import train
+from audiogen.data.recordings import SplitFractions
+from audiogen.experiment import read_experiment
+from audiogen.text_files import dump_json, write_text
+from audiogen.training.trainer import train
+from audiogen.tunes.metrics.note_likelihood import likelihood_of
+from audiogen.tunes.midi_representation import Midi
+from audiogen.tunes.models.markov import Markov, MarkovOptions
+from audiogen.tunes.tokens import TOKENIZERS
+from audiogen.tunes.tokens.tokenizer import Tokenizer
+from audiogen.tunes.tune import Tune
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"chorales": ("bach_*.mid",), "fiddle tunes": ("oneills_*.mid", "ryan_*.mid")}
@@ -151,7 +155,7 @@ def main() -> None:
         data = corpus(asked.folder, CORPORA[name], asked.runs / name)
         if isinstance(kind, int):
             tokenizer = TOKENIZERS[scheme](TOKENIZERS[scheme].Options())
-            row = markov_row(kind, tokenizer, parts_of(folder_of_files(data, Shares(), 0)))
+            row = markov_row(kind, tokenizer, parts_of(folder_of_files(data, SplitFractions(), 0)))
         else:
             row = network_row(kind, data, asked.runs / f"{name} {kind}", asked.budget, tuple(asked.overrides))
         rows.append({"corpus": name, "scheme": scheme, "model": label, **row})

@@ -30,18 +30,18 @@ from vocoder_speeds import as_librosa, speeds
 from vocoder_tables import page
 
 from audiogen.audio import Recording, read
-from audiogen.evaluation.copying import RepetitionDetector
-from audiogen.evaluation.distance import crest_ratio, multi_resolution_stft, spectral_tilt
-from audiogen.evaluation.texture import TextureReference
-from audiogen.evaluation.waveform_repeat import waveform_repeat
-from audiogen.jobs import vocoding
-from audiogen.representation.channels import covariance, rotation_of
+from audiogen.dsp.principal_channels import covariance, rotation_of
+from audiogen.jobs import vocode as vocoding
+from audiogen.metrics.copying import RepetitionDetector
+from audiogen.metrics.resynthesis import crest_ratio, multi_resolution_stft, spectral_tilt
+from audiogen.metrics.texture import TextureReference
+from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import GriffinLimOptions
-from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.phase_reconstruction.mel_band_targets import fixed
+from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.registry import build
 from audiogen.vocoders.source import SourceOptions
-from audiogen.vocoders.table import build
-from audiogen.vocoders.targets import fixed
 
 SPEC = MelSpec()
 LONGEST = 32.0  # seconds of a recording that are used

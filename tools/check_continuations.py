@@ -26,14 +26,15 @@ from continuation_tables import AT_ONCE, OUTPUT, Row, summary
 
 from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
-from audiogen.evaluation.baselines import BASELINES
-from audiogen.evaluation.judge import Judge
-from audiogen.evaluation.report import judged, judged_real
-from audiogen.evaluation.waveform_repeat import waveform_repeat
-from audiogen.experiment import Experiment, dump_yaml, read_experiment, write_text
-from audiogen.jobs.continuing import Request, continue_variations
+from audiogen.experiment import Experiment, dump_yaml, read_experiment
+from audiogen.jobs.continue_sound import Request, continue_variations
+from audiogen.metrics.evaluation import evaluate_candidate, evaluate_real
+from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.waveform_baselines import BASELINES
+from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.pretrained import BASE
 from audiogen.run import METRICS, WEIGHTS, Run
+from audiogen.text_files import write_text
 
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
 
@@ -63,14 +64,14 @@ def budget_of(name: str, arguments: argparse.Namespace) -> float | None:
     return 0.0 if name == AT_ONCE else arguments.budget
 
 
-def candidates(path: Path, judge: Judge, seconds: float) -> Iterator[Row]:
+def candidates(path: Path, judge: TailEvaluator, seconds: float) -> Iterator[Row]:
     """The rows of real audio and of the baselines."""
     assert judge.held_out is not None
     repeat = waveform_repeat(judge.held_out, judge.prompt)
-    yield {**judged_real(judge.held_out, judge, []).row(), "repeat": repeat.correlation if repeat else 0.0}
+    yield {**evaluate_real(judge.held_out, judge, []).row(), "repeat": repeat.correlation if repeat else 0.0}
     for name, baseline in BASELINES.items():
         try:
-            yield judged(name, baseline(judge.prompt, seconds, 0), judge).row()
+            yield evaluate_candidate(name, baseline(judge.prompt, seconds, 0), judge).row()
         except InputError as error:
             print(f"{path.name}: {name}: {error}", file=sys.stderr)
 
@@ -83,7 +84,7 @@ def experiment_of(arguments: argparse.Namespace, seed: int) -> Experiment | None
 
 
 def outputs(
-    prompt: Recording, judge: Judge, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
+    prompt: Recording, judge: TailEvaluator, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
 ) -> Iterator[Row]:
     """A row for each seed; the default is trained once for all, as for ``--variations``."""
     own = experiment_of(arguments, 0) is not None
@@ -92,7 +93,7 @@ def outputs(
 
 
 def tails(
-    prompt: Recording, judge: Judge, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
+    prompt: Recording, judge: TailEvaluator, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
 ) -> Iterator[Row]:
     """The rows of the tails of one training, made as the command line makes them; the name decides on the budget."""
     run = Run.open(arguments.run) if arguments.run is not None else None
@@ -114,7 +115,7 @@ def tails(
                 "candidate": name,
                 "seed": seed,
                 "settings": settings_of(arguments, budget),
-                **judged(name, tail, judge).row(),
+                **evaluate_candidate(name, tail, judge).row(),
                 "seconds": round(sum(timings.values()), 1),
                 "training": timings.get("training", 0.0),
                 "steps": training.get("best_step"),
@@ -147,7 +148,7 @@ def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[
     kept, found = kept_rows(store), []
     for path in files:
         prompt, rest, seconds = split(path, arguments.seconds)
-        judge = Judge(prompt, rest)
+        judge = TailEvaluator(prompt, rest)
         place = {"section": path.parent.name, "recording": path.stem, "length": round(seconds, 3)}
         own = [row for row in kept if row.items() >= place.items()]
 

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import Recording, open_blocks, read
-from audiogen.evaluation.drift import Track, stretch
-from audiogen.experiment import read_experiment, write_text
-from audiogen.jobs.continuing import Request, continue_variations
+from audiogen.experiment import read_experiment
+from audiogen.jobs.continue_sound import Request, continue_variations
+from audiogen.metrics.drift import DriftMeter, segment_stats
 from audiogen.run import Run
+from audiogen.text_files import write_text
 
 PROMPT = 20.0  # seconds
 STRETCH = 20  # seconds
@@ -30,7 +31,7 @@ LEVEL, CENTROID = 1.0, 5.0  # dB and per cent that a minute may lie off
 Row = dict[str, Any]
 
 
-def made(prompt: Recording, arguments: argparse.Namespace) -> tuple[Track, Row]:
+def made(prompt: Recording, arguments: argparse.Namespace) -> tuple[DriftMeter, Row]:
     """The tail's track, and what its sidecar says."""
     run = Run.open(arguments.run) if arguments.run else None
     experiment = read_experiment(None, tuple(arguments.set)) if arguments.set else None
@@ -38,23 +39,23 @@ def made(prompt: Recording, arguments: argparse.Namespace) -> tuple[Track, Row]:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         out = Path(folder) / "tail.wav"
         sidecar = next(continue_variations(prompt, [(out, request)], run, experiment, arguments.budget))
-        track = Track(prompt.sample_rate, prompt.channels)
+        track = DriftMeter(prompt.sample_rate, prompt.channels)
         with open_blocks(out) as blocks:
             for block in blocks:
                 track.push(block)
     return track, sidecar
 
 
-def departures(track: Track, source: Track, seconds: int) -> tuple[list[float], list[float]]:
+def departures(track: DriftMeter, source: DriftMeter, seconds: int) -> tuple[list[float], list[float]]:
     """Level in dB and centroid in per cent over the source's, of each stretch of so many seconds."""
-    base = stretch(source.seconds(), source.channels)
+    base = segment_stats(source.seconds(), source.channels)
     every = track.seconds()
-    parts = [stretch(every[start : start + seconds], track.channels) for start in range(0, len(every), seconds)]
+    parts = [segment_stats(every[start : start + seconds], track.channels) for start in range(0, len(every), seconds)]
     levels = [part.level - base.level for part in parts]
     return levels, [100 * (part.centroid / max(base.centroid, 1e-9) - 1) for part in parts]
 
 
-def quietest(track: Track) -> float:
+def quietest(track: DriftMeter) -> float:
     """Level of the quietest seconds, dB: the 5th percentile."""
     return float(np.percentile([10 * np.log10(max(second.energy, 1e-10)) for second in track.seconds()], 5))
 
@@ -64,7 +65,7 @@ def row_of(path: Path, arguments: argparse.Namespace) -> Row:
     with warnings.catch_warnings(action="ignore"):
         whole = read(path)
     prompt = whole.cut(0, min(round(PROMPT * whole.sample_rate), whole.length))
-    source = Track.of(prompt)
+    source = DriftMeter.of(prompt)
     track, sidecar = made(prompt, arguments)
     minutes, stretches = departures(track, source, 60), departures(track, source, STRETCH)
     own = departures(source, source, 5)

@@ -21,13 +21,13 @@ import numpy as np
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
-from audiogen.evaluation.baselines import BASELINES
-from audiogen.evaluation.judge import Judge
-from audiogen.evaluation.report import judged, judged_real
-from audiogen.evaluation.scattering import ScatteringReference
-from audiogen.evaluation.texture import texture_distance
-from audiogen.experiment import write_text
+from audiogen.metrics.evaluation import evaluate_candidate, evaluate_real
+from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.scattering import ScatteringReference
+from audiogen.metrics.texture import texture_distance
+from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.representation.texture_statistics import RESOLUTION
+from audiogen.text_files import write_text
 
 CLASSES = tuple(RESOLUTION)
 PASTES = (0.0, 0.05, 0.1, 0.25, 0.5)
@@ -54,10 +54,10 @@ def real_against_real(recording: Recording) -> list[dict[str, float]]:
     """Each quarter against the next, the floor from the other two: never from what is compared."""
     found = []
     for first, second, rest in ((2, 3, (0, 2)), (0, 1, (2, 4))):
-        judged = quarter(recording, first, first + 1)
+        evaluate_candidate = quarter(recording, first, first + 1)
         real, other = quarter(recording, second, second + 1), quarter(recording, *rest)
-        distance = texture_distance(judged, real, other)
-        scattering = ScatteringReference(real, other).distance(judged).overall
+        distance = texture_distance(evaluate_candidate, real, other)
+        scattering = ScatteringReference(real, other).distance(evaluate_candidate).overall
         found.append({"overall": distance.overall, "scattering": scattering, **distance.classes})
     return found
 
@@ -77,15 +77,15 @@ def pasted(prompt: Recording, fresh: Recording, share: float, seed: int) -> Reco
 def measured(recording: Recording, seconds: float, seed: int) -> Row:
     """Everything that is tabled about one recording."""
     prompt, held_out = quarter(recording, 0, 3), quarter(recording, 3, 4)
-    judge = Judge(prompt, held_out)
+    judge = TailEvaluator(prompt, held_out)
     fresh = BASELINES["grains"](prompt, 2 * seconds, seed)
     copies = [judge.copying(pasted(prompt, fresh, share, seed)) for share in PASTES]
     tails = {name: baseline(prompt, seconds, seed) for name, baseline in BASELINES.items()}
     return {
         "seconds": recording.seconds,
         "real": real_against_real(recording),
-        "original": judged_real(held_out, judge, []).row(),
-        "baselines": {name: judged(name, tail, judge).row() for name, tail in tails.items()},
+        "original": evaluate_real(held_out, judge, []).row(),
+        "baselines": {name: evaluate_candidate(name, tail, judge).row() for name, tail in tails.items()},
         "pasted": [matches.share for matches in copies if matches],
     }
 

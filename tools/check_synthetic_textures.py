@@ -18,10 +18,10 @@ import torch
 
 from audiogen.audio import Recording, read
 from audiogen.data.recordings import find_recordings
-from audiogen.data.synthetic import synthetic_textures
 from audiogen.progress import progress
 from audiogen.representation.cochleagram import FRAME_RATE, band_edges, envelopes
 from audiogen.representation.texture_statistics import stretch_statistics
+from tools.synthetic import synthetic_textures
 
 QUANTILES = (0.05, 0.5, 0.95)
 

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from audiogen.audio import Recording, read
-from audiogen.experiment import write_text
-from audiogen.jobs.continuing import Request, continue_variations
+from audiogen.jobs.continue_sound import Request, continue_variations
 from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.text_files import write_text
 
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0)
 PROMPT = 30.0  # seconds

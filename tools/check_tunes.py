@@ -21,14 +21,17 @@ import symusic
 import torch
 
 from audiogen.data.datasets import DATASETS, guess
-from audiogen.evaluation.note_runs import RunIndex
-from audiogen.evaluation.symbolic import distances
-from audiogen.generation.tunes import TuneContinuer
-from audiogen.jobs.continuing_tunes import TuneRequest
+from audiogen.jobs.continue_tune import TuneRequest
 from audiogen.models import Sampling
 from audiogen.progress import progress
-from audiogen.representation.midi import Midi, Tune, extend_midi, joined, read_midi, write_midi
 from audiogen.run import Run
+from audiogen.tunes.metrics.note_copying import NoteMatchIndex
+from audiogen.tunes.metrics.symbolic_metrics import distances
+from audiogen.tunes.midi.reader import read_midi
+from audiogen.tunes.midi.writer import extend_midi, write_midi
+from audiogen.tunes.midi_representation import Midi
+from audiogen.tunes.tune import Tune, joined
+from audiogen.tunes.tune_continuation import TuneContinuer
 
 FARTHEST = 1.5  # times the distance between halves of the held-out tunes
 CHANCE = 4  # notes that a copied run may be longer than those of held-out tunes
@@ -66,7 +69,7 @@ def faults(prompt: Path, out: Path, tail: Tune) -> list[str]:
     return wrong
 
 
-def judged(tails: list[Tune], held: list[Tune], learned: list[Tune], index: RunIndex) -> tuple[list[str], bool]:
+def judged(tails: list[Tune], held: list[Tune], learned: list[Tune], index: NoteMatchIndex) -> tuple[list[str], bool]:
     """Markdown lines on likeness and copying, and whether all is well; ``learned`` are bars of training tunes."""
     lines = ["| measure | tails | held-out | distance | between halves | ratio | training tunes |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|"]
@@ -116,7 +119,7 @@ def main() -> None:
     )
     cut = {name: stretch(tokenizer.quantised(tunes[name]), 0, first) for name in sorted(held)}
     prompts = {name: prompt for name, prompt in cut.items() if prompt is not None}
-    index = RunIndex([tune for name, tune in tunes.items() if split[name] == "train"])
+    index = NoteMatchIndex([tune for name, tune in tunes.items() if split[name] == "train"])
     asked.output.mkdir(parents=True, exist_ok=True)
     wrong: list[str] = []
     tails: list[Tune] = []

@@ -22,14 +22,15 @@ import numpy as np
 import torch
 
 from audiogen.audio import Recording, read
-from audiogen.evaluation.judge import Judge
-from audiogen.experiment import read_experiment, write_text
-from audiogen.generation.continuation import Continuer
-from audiogen.jobs.predicting import single_recording
+from audiogen.experiment import read_experiment
+from audiogen.jobs.run_choice import single_recording
+from audiogen.metrics.evaluator import TailEvaluator
 from audiogen.models import Sampling
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
-from audiogen.training.fit import train
+from audiogen.sound.continuation import Continuer
+from audiogen.text_files import write_text
+from audiogen.training.trainer import train
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
 LIBRARY = "pretrain.yaml"  # for hours of sound, not for a prompt
@@ -47,7 +48,7 @@ def cell(config: Path, path: Path, seconds: float) -> Cell:
         whole = read(path)
         prompt = whole.cut(0, 3 * whole.length // 4)
         rest = whole.cut(prompt.length, whole.length)
-        judge, length = Judge(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
+        judge, length = TailEvaluator(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
         run, training = timed(lambda: train(single_recording(read_experiment(config)), prompt, device="cpu"))
         continuer, warming = timed(lambda: Continuer(run, prompt, impose=False))
         tail, rendering = timed(lambda: np.concatenate(list(continuer.tail(length)), axis=1))

@@ -22,12 +22,13 @@ import numpy as np
 import torch
 
 from audiogen.audio import Recording, read
-from audiogen.evaluation.likelihood import LinearAutoregression, one_step_likelihood
-from audiogen.experiment import read_experiment, write_text
-from audiogen.jobs.predicting import single_recording
-from audiogen.representation.hearing import hear
+from audiogen.experiment import read_experiment
+from audiogen.jobs.run_choice import single_recording
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.training.fit import train
+from audiogen.representation.recording_features import extract_features
+from audiogen.text_files import write_text
+from audiogen.training.trainer import train
+from tools.sequence_likelihood import LinearAutoregression, one_step_likelihood
 
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
 LINEAR = "linear autoregression"
@@ -47,7 +48,7 @@ def compared(path: Path, heads: dict[str, list[str]], budget: float | None) -> d
             run = train(experiment, prompt, budget=budget)
         representation = run.representation
         assert isinstance(representation, MelLatents)
-        frames = hear(mono, representation.options.spec).side_by_side(1)
+        frames = extract_features(mono, representation.options.spec).side_by_side(1)
         cut = round(0.75 * len(frames)) // representation.patch * representation.patch
         centre = representation.centre(frames[:cut])
         stop = len(frames) // representation.patch * representation.patch

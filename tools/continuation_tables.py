@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from audiogen.evaluation.baselines import BASELINES
-from audiogen.evaluation.report import Candidate
-from audiogen.evaluation.waveform_repeat import REPEATS
+from audiogen.metrics.evaluation import Candidate
+from audiogen.metrics.waveform_baselines import BASELINES
+from audiogen.metrics.waveform_repeat import REPEATS
 
 OUTPUT, AT_ONCE = "output", "budget 0"
 AGAIN = "†"  # marks a recording that plays its own samples again

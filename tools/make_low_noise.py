@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audiogen.vocoders.low_noise import SHIPPED, save
+from audiogen.vocoders.phase_reconstruction.low_noise import SHIPPED, save
 
 WINDOWS = (512, 1024, 2048)
 LENGTH = 2**18  # samples after which it comes again

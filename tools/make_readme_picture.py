@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 from audiogen.audio import read
-from audiogen.jobs.naming import sidecar_of
-from audiogen.jobs.pictures import draw_continuation
+from audiogen.output_names import sidecar_of
+from audiogen.reports.figures import draw_continuation
 
 
 def main() -> None:

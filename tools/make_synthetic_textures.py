@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from audiogen.data.synthetic import write_textures
+from tools.synthetic import write_textures
 
 
 def main() -> None:

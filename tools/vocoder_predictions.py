@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording
-from audiogen.generation.continuation import Continuer
-from audiogen.generation.prediction import Prediction
 from audiogen.models import Sampling
 from audiogen.pretrained import base
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.predictor import RunPredictor
 
 SEED = 0
 
@@ -52,7 +52,7 @@ class Predictions:
 
     def _drawn(self) -> Iterator[Tensor]:
         prediction = self.continuer.prediction
-        assert isinstance(prediction, Prediction)
+        assert isinstance(prediction, RunPredictor)
         sampling = Sampling(1.0, generator=torch.Generator().manual_seed(SEED))
         state, selection = prediction.start, prediction.selection(0.0)
         while True:

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import BLOCK, GriffinLimOptions
-from audiogen.vocoders.mel_inversion import invert
-from audiogen.vocoders.projection import analyse, iterate, pinned, synthesise
-from audiogen.vocoders.table import build
-from audiogen.vocoders.targets import fixed
+from audiogen.vocoders.phase_reconstruction.mel_band_targets import fixed
+from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
+from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.registry import build
 
 SPEC = MelSpec()
 SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""Write configs/base.yaml, every key with the default that the code has for it, and audiogen/known_keys.json, which
+"""Write configs/base.yaml, every key with the default that the code has for it, and audiogen/config/known_keys.json, which
 says the types of their values without importing the Models.
 
 Usage: python tools/write_base_config.py
@@ -6,8 +6,9 @@ Usage: python tools/write_base_config.py
 
 from pathlib import Path
 
-from audiogen.experiment import RETIRED, Experiment, dump_json, dump_yaml
-from audiogen.known_keys import FILE, schema_of
+from audiogen.config.known_keys import FILE, schema_of
+from audiogen.experiment import RETIRED, Experiment, dump_yaml
+from audiogen.text_files import dump_json
 
 HEADING = """\
 # Every key and its default. Written by tools/write_base_config.py; the docstrings of the classes called
@@ -21,7 +22,7 @@ def base_config() -> str:
 
 
 def known_keys() -> str:
-    """The text of audiogen/known_keys.json."""
+    """The text of audiogen/config/known_keys.json."""
     return dump_json({"retired": RETIRED, "experiment": schema_of(Experiment)})
 
 

@@ -8,7 +8,19 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from audiogen.audio.chunks import AU, CAF, FLAC, FORMS, OGG, OTHERS, W64, end_of_form, is_name, next_wave, unfilled_size
+from audiogen.audio.chunks import (
+    AU,
+    CAF,
+    FLAC,
+    FORMS,
+    OGG,
+    OTHERS,
+    W64,
+    end_of_form,
+    is_name,
+    next_wave,
+    unfilled_size,
+)
 from audiogen.audio.mpeg import Range, find_stream, is_stream, streams_at, tag_end
 from audiogen.audio.scanning import Scanner
 

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from audiogen.cli.command import Command, report, say
-from audiogen.cli.filling import drawing_options, require_suffix
 from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
-from audiogen.jobs.naming import sidecar_of
+from audiogen.cli.sampling_options import drawing_options, require_suffix
+from audiogen.output_names import sidecar_of
 
 
 @click.command("accompany", cls=Command)
@@ -41,11 +41,11 @@ def accompany(
     places(out, melody, force=force)
     require_suffix(out)
 
-    from audiogen.jobs.filling_tunes import Drawing, accompany
+    from audiogen.jobs.infill_tune import SamplingOptions, accompany
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights)
-    told = accompany(melody, out, parts, program, run, Drawing(**asked))
+    told = accompany(melody, out, parts, program, run, SamplingOptions(**asked))
     count = told["added"]["notes"]
     nothing = "no note added: the Run plays nothing beside what is given"
     report({**told, "output": out, "sidecar": sidecar_of(out)})

@@ -31,13 +31,13 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
     Models draw it (`continue --no-impose`). A loop, a repetition and a Markov chain stand beside them. A comparison
     that was cut off goes on where it was when it is asked for again.
     """
+    from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
-    from audiogen.known_keys import require_known_keys
 
     for config in configs:
         require_known_keys(config, ())
     with stage("loading libraries"):
-        from audiogen.jobs.comparing import SETTINGS, Settings, compare
+        from audiogen.jobs.compare.comparison import SETTINGS, Settings, compare
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is no comparison", "name another folder")

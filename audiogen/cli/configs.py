@@ -6,7 +6,7 @@ import click
 
 from audiogen.cli.command import Command, report, show
 from audiogen.cli.options import CONFIG_NAME
-from audiogen.shipped_configs import find_config, shipped_configs, summary
+from audiogen.config.shipped import find_config, shipped_configs, summary
 
 
 @click.command("configs", cls=Command)

@@ -10,7 +10,6 @@ from click.core import ParameterSource
 
 from audiogen.cli.command import Command, report, say
 from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
-from audiogen.cli.filling import require_suffix
 from audiogen.cli.options import (
     BUDGET,
     CONFIG,
@@ -26,7 +25,8 @@ from audiogen.cli.options import (
     places,
     require_input,
 )
-from audiogen.jobs.naming import sidecar_of
+from audiogen.cli.sampling_options import require_suffix
+from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def continue_(
     Beside OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE
     overrides the configuration, for example training.steps=200.
     """
+    from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
-    from audiogen.known_keys import require_known_keys
 
     read = (prompt, config, asked["morph"])
     require_input(*read)
@@ -115,7 +115,7 @@ def continue_(
         from audiogen.audio import Writer
         from audiogen.devices import pick_device
         from audiogen.experiment import Experiment, read_experiment
-        from audiogen.vocoders.table import VOCODERS
+        from audiogen.vocoders.registry import VOCODERS
 
     if asked["vocoder"] not in (None, *VOCODERS):
         raise InputError(
@@ -149,7 +149,7 @@ def check_vocoder(experiment: Experiment, kind: str | None) -> None:
         experiment: that will predict.
         kind: of the vocoder; None for the experiment's own.
     """
-    from audiogen.vocoders.table import VOCODERS, check
+    from audiogen.vocoders.registry import VOCODERS, check
 
     if experiment.representation.kind != "mel":
         return  # it is refused as such
@@ -174,9 +174,9 @@ def continue_sound(
     from dataclasses import replace
 
     with stage("loading libraries"):
-        from audiogen.generation.mixture import open_runs
-        from audiogen.jobs.continuing import Request, Toward, continue_variations, read_prompt
-        from audiogen.jobs.predicting import predicted_by
+        from audiogen.jobs.continue_sound import MorphTarget, Request, continue_variations, read_prompt
+        from audiogen.jobs.run_choice import describe_choice
+        from audiogen.sound.run_mixture import open_runs
 
     weights, morph = asked.pop("weight"), asked.pop("morph")
     request = Request(**asked)
@@ -185,7 +185,7 @@ def continue_sound(
     toward = None
     if morph is not None:
         target, more = read_prompt(morph)
-        toward, said = Toward(target), [*said, *more]
+        toward, said = MorphTarget(target), [*said, *more]
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     sidecars: list[dict[str, Any]] = []
     for sidecar in continue_variations(recording, wanted, run, experiment, budget, device, said, toward):
@@ -195,24 +195,24 @@ def continue_sound(
         seconds, added = (length / sidecar["sample_rate"] for length in (sidecar["length"], new))
         say(f"{path}: {seconds:.2f} s, {added:.2f} s of it new; {sidecar_of(path).name} says more")
     if page is not None:
-        from audiogen.jobs.variations import write_variations
+        from audiogen.reports.variations_page import write_variations
 
         with stage("writing the page"):
             write_variations(page, recording, outs, sidecars)
         say(f"page: {page}")
-    said_last = predicted_by(sidecars[0]["settings"])
+    said_last = describe_choice(sidecars[0]["settings"])
     if morph is not None:
-        said_last += f"; {morph.name} by: {predicted_by(sidecars[0]['settings']['morph'])}"
+        said_last += f"; {morph.name} by: {describe_choice(sidecars[0]['settings']['morph'])}"
     say(f"predicted by: {said_last}")
     report({"outputs": [outcome(path, each) for path, each in zip(outs, sidecars, strict=True)], "page": page})
 
 
 def outcome(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:
     """A continuation for --json: where it is and its sidecar, less the whole experiment, and what predicted it."""
-    from audiogen.jobs.predicting import predicted_by
+    from audiogen.jobs.run_choice import describe_choice
 
     left_out = ("experiment", "training", "runs")
     settings = {name: value for name, value in sidecar["settings"].items() if name not in left_out}
-    predictor = {"text": predicted_by(sidecar["settings"]), "run": sidecar["settings"].get("run")}
+    predictor = {"text": describe_choice(sidecar["settings"]), "run": sidecar["settings"].get("run")}
     predictor |= {"choice": (sidecar["settings"]["training"] or {}).get("choice")}
     return {**sidecar, "output": out, "sidecar": sidecar_of(out), "predicted_by": predictor, "settings": settings}

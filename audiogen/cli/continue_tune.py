@@ -11,14 +11,14 @@ import click
 
 from audiogen.cli.command import report, say
 from audiogen.cli.options import Number
-from audiogen.jobs.naming import sidecar_of
+from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
-    from audiogen.jobs.continuing_tunes import Continued
+    from audiogen.tunes.tune_continuation import ContinuedTune
 
 PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01, "takes": 8}
-"""What is meant where nothing is asked for: as in `audiogen.jobs.continuing_tunes.TuneRequest`."""
+"""What is meant where nothing is asked for: as in `audiogen.jobs.continue_tune.TuneRequest`."""
 OPTIONS = (
     click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
     click.option("--top-k", type=click.IntRange(min=0), default=0, help="MIDI: draw from this many likeliest tokens."),
@@ -92,8 +92,8 @@ def continue_tune(
 ) -> None:
     """Continue the MIDI file ``prompt`` into each of ``outs``, and write a page about them where one is named."""
     with stage("loading libraries"):
-        from audiogen.jobs.continuing_tunes import TuneRequest, continue_tune, prompt_experiment
-        from audiogen.jobs.predicting import predicted_by
+        from audiogen.jobs.continue_tune import TuneRequest, continue_tune, prompt_experiment
+        from audiogen.jobs.run_choice import describe_choice
         from audiogen.run import Run
 
     request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))
@@ -101,7 +101,7 @@ def continue_tune(
     experiment = prompt_experiment(config, overrides) if run_folder is None and trained else None
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
     wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
-    made: list[Continued] = []
+    made: list[ContinuedTune] = []
     sidecars: list[dict[str, Any]] = []
     for path, each in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):
         added = each.sidecar["added"]
@@ -110,12 +110,12 @@ def continue_tune(
         sidecars.append(each.sidecar)
         say(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")
     if page is not None:
-        from audiogen.jobs.tune_variations import write_tune_variations
+        from audiogen.reports.tune_variations_page import write_tune_variations
 
         with stage("writing the page"):
             write_tune_variations(page, prompt, outs, made)
         say(f"page: {page}")
-    said = predicted_by(sidecars[0]["settings"])
+    said = describe_choice(sidecars[0]["settings"])
     say(f"predicted by: {said}")
     outputs = [
         {**sidecar, "output": path, "sidecar": sidecar_of(path), "predicted_by": {"text": said}}

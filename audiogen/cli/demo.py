@@ -19,7 +19,7 @@ from audiogen.progress import stage
 @FORCE
 def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     """Continue the waterfall recording that ships with audiogen, and make a page to look at and listen to."""
-    from audiogen.jobs.naming import shipped_recording, sidecar_of
+    from audiogen.output_names import shipped_recording, sidecar_of
 
     out, page = folder / "waterfall-continued.wav", folder / "waterfall-continued.html"
     refuse_to_overwrite(out, sidecar_of(out), page, force=force)
@@ -27,16 +27,16 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     say(f"continuing {source.name}: a model is trained on it first, which takes about a minute")
 
     with stage("loading libraries"):
-        from audiogen.jobs.continuing import Request, continue_recording, read_prompt
-        from audiogen.jobs.page import write_page
-        from audiogen.jobs.predicting import predicted_by
+        from audiogen.jobs.continue_sound import Request, continue_recording, read_prompt
+        from audiogen.jobs.run_choice import describe_choice
+        from audiogen.reports.continuation_page import write_page
 
     folder.mkdir(parents=True, exist_ok=True)
     prompt, _ = read_prompt(source)
     sidecar = continue_recording(prompt, out, Request(seconds=seconds), device=device)
     with stage("writing the page"):
         write_page(page, prompt, out, sidecar)
-    said = predicted_by(sidecar["settings"])
+    said = describe_choice(sidecar["settings"])
     report({"outputs": [outcome(out, sidecar)], "page": page})
     say(f"predicted by: {said}")
     say(f"WAV:  {out}")

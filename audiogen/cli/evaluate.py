@@ -15,7 +15,7 @@ from audiogen.file_names import require_name
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
-    from audiogen.evaluation.report import Evaluation
+    from audiogen.metrics.evaluation import Evaluation
 
 WRITTEN = ("report.html", "blind.html", "evaluation.json", "evaluation.csv")
 TABLED = ("texture", "copying", "looping")  # measures that the table of candidates shows
@@ -48,11 +48,11 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
 
     with stage("loading libraries"):
         from audiogen.audio import read
-        from audiogen.evaluation.report import evaluate_sounds
-        from audiogen.evaluation.sounds import gather
-        from audiogen.jobs.blind import write_blind
-        from audiogen.jobs.naming import join_beside
-        from audiogen.jobs.report import write_report
+        from audiogen.metrics.evaluation import evaluate_inputs
+        from audiogen.metrics.inputs import prepare_inputs
+        from audiogen.output_names import join_beside
+        from audiogen.reports.evaluation_report import write_report
+        from audiogen.reports.listening_test import write_blind
 
     with stage("reading the recordings"):
         continued, real = read(output), read(reference)
@@ -60,8 +60,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         source = read(prompt) if prompt is not None else None
     if source is None and join:  # the prompt stands before the join
         source = continued.cut(0, min(join, continued.length))
-    sounds = gather(continued, real, source, join, seed=seed)
-    found = evaluate_sounds(sounds)
+    sounds = prepare_inputs(continued, real, source, join, seed=seed)
+    found = evaluate_inputs(sounds)
     show(f"{output}: {found.measures['seconds']:.2f} s against {reference}")
     for line in lines(found):
         show(line)
@@ -77,7 +77,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
 
 def lines(found: Evaluation) -> Iterator[str]:
     """The evaluation for a terminal: the candidates side by side, the other measures, the verdicts."""
-    from audiogen.jobs.scorecard import scorecard
+    from audiogen.reports.scorecard import scorecard
 
     unit = "as close as another real stretch" if found.mismatch is None else "as close as another stretch of REFERENCE"
     yield f"\ntexture distance (1.00: {unit}), copied and looped shares\n"

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from audiogen.cli.command import Command, report, say
-from audiogen.cli.filling import drawing_options, require_suffix
 from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
-from audiogen.jobs.naming import sidecar_of
+from audiogen.cli.sampling_options import drawing_options, require_suffix
+from audiogen.output_names import sidecar_of
 
 
 @click.command("infill", cls=Command)
@@ -40,11 +40,11 @@ def infill(
     require_suffix(out)
     chosen = bars_of(bars)
 
-    from audiogen.jobs.filling_tunes import Drawing, infill
+    from audiogen.jobs.infill_tune import SamplingOptions, infill
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
-    told = infill(tune, out, chosen, run, Drawing(**asked))
+    told = infill(tune, out, chosen, run, SamplingOptions(**asked))
     report({**told, "output": out, "sidecar": sidecar_of(out)})
     say(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
 

@@ -45,8 +45,8 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 def _tune_facts(path: Path) -> dict[str, Any]:
     """What a MIDI file holds, and the measures of its notes."""
-    from audiogen.evaluation.symbolic import SCALARS, melodic
-    from audiogen.representation.midi import read_midi
+    from audiogen.tunes.metrics.symbolic_metrics import SCALARS, melodic
+    from audiogen.tunes.midi.reader import read_midi
 
     tune = read_midi(path)
     measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(melodic(tune)) else {}
@@ -66,7 +66,7 @@ def _run_facts(path: Path) -> dict[str, Any]:
     """``config.yaml`` and ``metrics.json`` of a Run; a Run in training has no metrics yet."""
     import json
 
-    from audiogen.configuration import MOST_BYTES, load_yaml, read_bounded
+    from audiogen.config.schema import MOST_BYTES, load_yaml, read_bounded
     from audiogen.errors import InputError
 
     config, metrics = path / "config.yaml", path / "metrics.json"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from audiogen.config.shipped import find_config, shipped_configs
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
-from audiogen.jobs.naming import MOST_ON_A_PAGE, page_of, require_names, sidecar_of, variations_of
-from audiogen.shipped_configs import find_config, shipped_configs
+from audiogen.output_names import MOST_ON_A_PAGE, page_of, require_names, sidecar_of, variations_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -23,8 +23,8 @@ def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path 
     A cache can be prepared again at any time: only recordings that are new or edited are analysed.
     KEY=VALUE overrides the configuration, for example representation.channels=2.
     """
+    from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
-    from audiogen.known_keys import require_known_keys
 
     if folder.is_file():
         raise InputError(folder, "it is a file", "name its folder; `audiogen train --data` takes one file as it is")
@@ -44,7 +44,7 @@ def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path 
         raise InputError(cache, "it exists and is no cache", "use --force to write into it, or name another")
 
     with stage("loading libraries"):
-        from audiogen.training.material import prepare_folder
+        from audiogen.training.mel.mel_splits import prepare_folder
     prepared = prepare_folder(folder, cache, options.spec, options.channels or 1)
     seconds = sum(len(item.frames()) for item in prepared) / options.spec.frame_rate
     report({"cache": cache, "recordings": len(prepared), "seconds": round(seconds, 3)})

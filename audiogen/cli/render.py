@@ -51,8 +51,8 @@ def render(
         require_extra("ray", "--engine ray")  # before every prompt is read
 
     with stage("loading libraries"):
-        from audiogen.jobs.batch import render as render_jobs
-        from audiogen.jobs.results import FAILED, FINISHED, TABLE
+        from audiogen.jobs.batch.render import render as render_jobs
+        from audiogen.jobs.batch.results import FAILED, FINISHED, TABLE
 
     def tell(line: str) -> None:
         write_line(line)

@@ -49,8 +49,8 @@ def train(
     if resume and force:
         raise click.UsageError("--resume goes on and --force trains anew: choose one")
 
+    from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
-    from audiogen.known_keys import require_known_keys
 
     require_known_keys(config, overrides)
     with stage("loading libraries"):
@@ -67,7 +67,7 @@ def train(
     with stage("loading libraries"):
         from audiogen.audio import read
         from audiogen.run import METRICS, Run
-        from audiogen.training.fit import train as train_run
+        from audiogen.training.trainer import train as train_run
 
     before = (out / METRICS).read_bytes() if resume and (out / METRICS).is_file() else None
     base = Run.open(base_folder, allow_external_weights, with_vocoder=False) if base_folder is not None else None

@@ -50,18 +50,18 @@ def vocode(
     require_output(out, path, source)
     refuse_to_overwrite(out, force=force)
 
-    from audiogen.known_keys import require_vocoder_keys
+    from audiogen.config.known_keys import require_vocoder_keys
 
     require_vocoder_keys(vocoder or ("griffin_lim" if source is None else "source"), overrides)
     with stage("loading libraries"):
         from audiogen.audio import Writer
-        from audiogen.vocoders.table import find
+        from audiogen.vocoders.registry import find
 
     if vocoder is not None:
         find(vocoder)
     Writer(out, 44100, 1, subtype)  # refuses an impossible name before any work is done
 
-    from audiogen.jobs.vocoding import vocode as vocode_file
+    from audiogen.jobs.vocode import vocode as vocode_file
 
     seconds = vocode_file(path, out, vocoder, source, seed, subtype, device, overrides)
     report({"output": out, "seconds": seconds})

@@ -23,9 +23,9 @@ import torch
 
 from audiogen.audio import AudioWarning, Resampler, open_blocks
 from audiogen.data.recordings import reading
+from audiogen.dsp.principal_channels import covariance, rotation_of
 from audiogen.errors import InputError
 from audiogen.file_names import is_inside
-from audiogen.representation.channels import covariance, rotation_of
 from audiogen.representation.mel import MelSpec, log_mel_stream
 
 FORMAT = 1

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from audiogen.config.option_types import Share
 from audiogen.errors import InputError
-from audiogen.ranges import Share
 
 SUFFIXES = frozenset(
     [
@@ -71,7 +71,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Shares:
+class SplitFractions:
     """Args:
     validation: share of the recordings, or of one recording's time, held back to stop the training.
     test: share held back from everything.
@@ -85,7 +85,7 @@ class Shares:
             raise ValueError("validation and test must be at least 0 and together below 1")
 
 
-def split_recordings(names: list[str], shares: Shares, seed: int = 0) -> dict[str, Split]:
+def split_recordings(names: list[str], shares: SplitFractions, seed: int = 0) -> dict[str, Split]:
     """Assign whole recordings to parts: no part hears a stretch of a recording that another part learns from.
 
     The order is that of a hash of seed and name, so adding a recording moves few others. With two recordings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audiogen.config.option_types import Seconds
 from audiogen.errors import InputError
-from audiogen.generation.handles import Handles
-from audiogen.ranges import Seconds
+from audiogen.sound.controls import Controls
 
 LONGEST = 24 * 3600.0
 LARGEST_SEED = 2**63 - 1
@@ -19,13 +19,13 @@ class Request:
     Args:
         seconds: length of the tail.
         seed: of everything that is drawn, 0 .. 2^63 - 1.
-        temperature: variance of the levels of a tail's bands, 1 as they are (`generation.swells`); of a tune, and
+        temperature: variance of the levels of a tail's bands, 1 as they are (`sound.level_expansion`); of a tune, and
             without ``impose``, that of what is drawn: 0 the likeliest, 1 the learned distribution, above is wilder.
-        level, brightness, density: what the tail is bent towards; see `generation.handles.Handles`.
+        level, brightness, density: what the tail is bent towards; see `sound.controls.Controls`.
         tail_only: write the tail without the prompt.
         loop: make the end meet the beginning.
         impose: give the tail the prompt's own statistics, where none others are asked for; see
-            `generation.imposition`.
+            `sound.texture_matching`.
         vocoder: kind, instead of the Run's own.
         subtype: how samples are stored; None decides by the prompt.
     """
@@ -52,6 +52,6 @@ class Request:
         _ = self.handles  # refuses what is out of range
 
     @property
-    def handles(self) -> Handles:
+    def handles(self) -> Controls:
         """Level, brightness and density."""
-        return Handles(self.level, self.brightness, self.density)
+        return Controls(self.level, self.brightness, self.density)

@@ -1,6 +1,6 @@
 """What the measures of a tail say that a user should know: a line for each that is far from the recording's own.
 
-What is usual is taken from the recording wherever it can be (`evaluation.segments`); the margins beyond it were set on
+What is usual is taken from the recording wherever it can be (`metrics.segments`); the margins beyond it were set on
 recordings of rain, wind, water, fire, traffic, birds and insects, whose tails none of them may warn of.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from audiogen.jobs.request import Request
-from audiogen.jobs.scorecard import flatten
+from audiogen.reports.scorecard import flatten
 
 MOST_WARNINGS = 3  # a tail
 SHORTEST = 1.0  # seconds of a tail that enough can be said of
@@ -34,7 +34,7 @@ def tail_warnings(measures: Mapping[str, Any], request: Request, morphs: bool = 
     """The most important `MOST_WARNINGS`, the most important first, each with the figure, what is usual, and a cure.
 
     Args:
-        measures: see `evaluation.measures.measure_continuation`.
+        measures: see `metrics.tail_measures.measure_continuation`.
         request: what was asked for: where it moves what a measure is about, that is no fault.
         morphs: whether the tail was to become another texture.
     """

@@ -1,28 +1,22 @@
 """The table of Models: ``model: {kind: KEY, ...}`` in a config."""
 
+from audiogen.config.registry import Registry
 from audiogen.models.base import Model, Sampling, State
-from audiogen.models.gan import GAN
-from audiogen.models.grains import Grains
-from audiogen.models.hmm import HMM
-from audiogen.models.loop import Loop
-from audiogen.models.noise import Noise
-from audiogen.models.sequence import Sequence
-from audiogen.models.tokens import Tokens
-from audiogen.models.vae import VAE
-from audiogen.models.var import VAR
-from audiogen.models.walk import Walk
 
-MODELS: dict[str, type[Model]] = {
-    "sequence": Sequence,
-    "vae": VAE,
-    "gan": GAN,
-    "var": VAR,
-    "loop": Loop,
-    "grains": Grains,
-    "walk": Walk,
-    "noise": Noise,
-    "hmm": HMM,
-    "tokens": Tokens,
-}
+MODELS: Registry[Model] = Registry(
+    "audiogen.models",
+    {
+        "sequence": "audiogen.models.sequence_model:SequenceModel",
+        "vae": "audiogen.models.vae:VAE",
+        "gan": "audiogen.models.gan:GAN",
+        "var": "audiogen.models.var:VAR",
+        "loop": "audiogen.models.baselines.loop:Loop",
+        "grains": "audiogen.models.baselines.grains:Grains",
+        "walk": "audiogen.models.baselines.walk:Walk",
+        "noise": "audiogen.models.baselines.noise:Noise",
+        "hmm": "audiogen.models.hmm:HMM",
+        "tokens": "audiogen.tunes.models.token_model:TokenModel",
+    },
+)
 
 __all__ = ["MODELS", "Model", "Sampling", "State"]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-PIECE = 1024  # frames of a prompt that are read at once: an hour-long prompt passes in bounded memory
+CHUNK = 1024  # frames of a prompt that are read at once: an hour-long prompt passes in bounded memory
 State = Any
 """A nest of lists and tuples of tensors, each batch first; bounded in size, however many steps are taken."""
 
@@ -62,7 +62,7 @@ class Model(nn.Module, ABC):
 
     tokens: ClassVar[bool] = False
 
-    def prepare(self, sequences: list[Tensor]) -> None:
+    def fit_closed_form(self, sequences: list[Tensor]) -> None:
         """Fit what has a closed form to ``[time, feature]`` frames of the training part, before training."""
 
     @abstractmethod
@@ -86,7 +86,7 @@ class FrameModel(Model):
             a baseline: by those rules a loop would not loop.
     """
 
-    selected: ClassVar[bool] = True
+    uses_selection: ClassVar[bool] = True
 
     @abstractmethod
     def draw(self, state: State, sampling: Sampling) -> Tensor:
@@ -110,7 +110,7 @@ class ContextModel(FrameModel):
 
     def start(self, prompt: Tensor) -> State:
         state: State = None
-        for piece in prompt.split(PIECE, dim=1):
+        for piece in prompt.split(CHUNK, dim=1):
             known, state = self.context(piece, state)
         return known[:, -1], state
 

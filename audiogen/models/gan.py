@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from audiogen.choice import Choice, choice
+from audiogen.config.choice import Choice, choice
+from audiogen.config.option_types import Layers, NonNegativeFloat, Share, Width
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
-from audiogen.ranges import Layers, NonNegative, Share, Width
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class GANOptions:
     noise: Width = 32
     width: Width = 128
     rollout: Layers = 8
-    matching: NonNegative = 5.0
-    penalty: NonNegative = 1.0
+    matching: NonNegativeFloat = 5.0
+    penalty: NonNegativeFloat = 1.0
     dropout: Share = 0.1
 
 

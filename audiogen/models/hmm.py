@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from audiogen.config.option_types import Iterations, PositiveFloat, Steps, Width
 from audiogen.models.base import FrameModel, Sampling, State
 from audiogen.models.heads.mixture import pick
-from audiogen.ranges import Iterations, Positive, Steps, Width
 
 LENGTH = 64  # frames of the pieces that states are inferred in, many at a time
 MOST = 512  # such pieces, evenly chosen: more than these parameters need
@@ -41,7 +41,7 @@ class HMMOptions:
     order: Iterations = 1
     independent: bool = False
     rounds: Steps = 40
-    prior: Positive = 50.0
+    prior: PositiveFloat = 50.0
 
 
 class HMM(FrameModel):
@@ -86,7 +86,7 @@ class HMM(FrameModel):
         return -0.5 * (white.square() + math.log(2 * math.pi)).sum(-1) - spread
 
     @torch.no_grad()
-    def prepare(self, sequences: list[Tensor]) -> None:
+    def fit_closed_form(self, sequences: list[Tensor]) -> None:
         order = self.options.order
         length = min(LENGTH, max(len(piece) for piece in sequences) - order)
         cut = [piece.unfold(0, length + order, length) for piece in sequences if len(piece) >= length + order]

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from audiogen.choice import Choice, choice
+from audiogen.config.choice import Choice, choice
+from audiogen.config.option_types import NonNegativeFloat, PositiveFloat, Share, WholeSteps, Width
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
-from audiogen.ranges import NonNegative, Positive, Share, WholeSteps, Width
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class VAEOptions:
     width: Width = 128
     dropout: Share = 0.1
     warmup: WholeSteps = 100
-    free: NonNegative = 0.05
-    floor: Positive = 0.1
+    free: NonNegativeFloat = 0.05
+    floor: PositiveFloat = 0.1
 
 
 class Gaussian(nn.Module):

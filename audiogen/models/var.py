@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from audiogen.config.option_types import PositiveInt
 from audiogen.models.base import ContextModel, Sampling, State
-from audiogen.models.linear import LinearPrediction
-from audiogen.ranges import Count
+from audiogen.models.linear_prediction import LinearPrediction
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class VAROptions:
     residuals: how many of the source's residuals are kept to draw from.
     """
 
-    residuals: Count = 2048
+    residuals: PositiveInt = 2048
 
 
 class VAR(ContextModel):
@@ -44,7 +44,7 @@ class VAR(ContextModel):
         self.register_buffer("residuals", torch.zeros(options.residuals, features))  # whitened
 
     @torch.no_grad()
-    def prepare(self, sequences: list[Tensor]) -> None:
+    def fit_closed_form(self, sequences: list[Tensor]) -> None:
         self.linear.fit(sequences)
         left = torch.cat([self._left(piece[None])[0] for piece in sequences if len(piece) > 1])
         left = left - left.mean(0)

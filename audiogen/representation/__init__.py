@@ -1,10 +1,12 @@
 """The table of Representations: ``representation: {kind: KEY, ...}`` in a config."""
 
+from audiogen.config.registry import Registry
 from audiogen.representation.base import Representation
-from audiogen.representation.mel_latents import MelLatents
-from audiogen.representation.midi.table import Midi
 
-REPRESENTATIONS: dict[str, type[Representation]] = {
-    "mel": MelLatents,
-    "midi": Midi,
-}
+REPRESENTATIONS: Registry[Representation] = Registry(
+    "audiogen.representations",
+    {
+        "mel": "audiogen.representation.mel_latents:MelLatents",
+        "midi": "audiogen.tunes.midi_representation:Midi",
+    },
+)

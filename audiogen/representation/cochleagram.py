@@ -28,7 +28,7 @@ Analysis = Callable[[np.ndarray, int], np.ndarray]
 INAUDIBLE = 10 ** (-70 / 20)  # of a recording's RMS: the threshold of hearing, roughly
 
 
-def audible(samples: np.ndarray) -> float:
+def audibility_floor(samples: np.ndarray) -> float:
     """The amplitude below which nothing is heard of a recording ``[channels, time]``."""
     return INAUDIBLE * max(float(np.sqrt(np.mean(np.square(samples)))), 1e-5)
 
@@ -107,7 +107,7 @@ def compressed(power: Either, floor: float) -> Either:
     return (power + floor**2) ** (COMPRESSION / 2)
 
 
-def reweighted(block: np.ndarray, rate: int, gains: np.ndarray) -> np.ndarray:
+def apply_band_gains(block: np.ndarray, rate: int, gains: np.ndarray) -> np.ndarray:
     """Turn bands of a sound up and down: 0 dB throughout gives it back.
 
     Args:
@@ -126,7 +126,7 @@ def reweighted(block: np.ndarray, rate: int, gains: np.ndarray) -> np.ndarray:
     courses = torch.from_numpy(np.asarray(gains, np.float32)) - 1
     for k, (first, response, size) in enumerate(_filters(rate, time)):
         band = slice(first, first + len(response))
-        analytic = _band(spectrum[:, band], response, size) * _in_between(courses[:, k], size)
+        analytic = _band(spectrum[:, band], response, size) * _interpolate(courses[:, k], size)
         change[:, band] += torch.fft.fft(analytic)[:, : len(response)] * response
     return (samples + torch.fft.irfft(change, time)).numpy()
 
@@ -136,7 +136,7 @@ def _band(bins: Tensor, response: Tensor, size: int) -> Tensor:
     return torch.fft.ifft(bins * response, size)
 
 
-def _in_between(course: Tensor, size: int) -> Tensor:
+def _interpolate(course: Tensor, size: int) -> Tensor:
     """``[..., time]`` drawn as ``size`` points at equal distances, straight from one to the next, the last one held."""
     place = torch.arange(size) * (course.shape[-1] / size)
     before = place.long()

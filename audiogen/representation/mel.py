@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Bands, NonNegative, Positive, SampleRate, Width
+from audiogen.config.option_types import Bands, NonNegativeFloat, PositiveFloat, SampleRate, Width
 from audiogen.representation.filterbank import triangles
 
 FRAMES_PER_TILE = 128  # keeps the unfolded windows of one tile inside the L2 cache: 2.3 x faster than all at once
@@ -47,13 +47,13 @@ class MelSpec:
     win: Width = 2048
     hop: Width = 512
     n_mels: Bands = 128
-    fmin: NonNegative = 0.0
-    fmax: Positive = 22050.0
+    fmin: NonNegativeFloat = 0.0
+    fmax: PositiveFloat = 22050.0
     scale: Literal["slaney", "htk"] = "slaney"
     norm: Literal["slaney", "none"] = "slaney"
-    power: Positive = 1.0
+    power: PositiveFloat = 1.0
     padding: Literal["same", "center"] = "same"
-    floor: Positive = 1e-5
+    floor: PositiveFloat = 1e-5
 
     def __post_init__(self) -> None:
         if self.win != self.n_fft:

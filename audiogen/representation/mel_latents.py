@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Layers, Unit, Whole, Width
+from audiogen.config.option_types import Layers, NonNegativeInt, Unit, Width
 from audiogen.representation.base import Representation
 from audiogen.representation.latents import Latents, fit_latents
 from audiogen.representation.mel import MelSpec
@@ -30,7 +30,7 @@ class MelOptions:
     spec: MelSpec = field(default_factory=MelSpec)
     channels: Layers | None = None
     patch: Width = 8
-    latents: Whole = 32
+    latents: NonNegativeInt = 32
     whitening: Unit = 0.5
     centred: bool = True
 

@@ -22,7 +22,7 @@ BY_STEPS, BY_BUDGET, BY_PATIENCE, CLOSED_FORM = "steps", "budget", "early stoppi
 """What ends a training, as ``metrics["stopped_by"]`` says it; a Model in closed form has nothing to be stopped."""
 
 
-class Ending(Callback):
+class StopAtLastStep(Callback):
     """Stops after the last step, in a way that still validates there."""
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
@@ -31,7 +31,7 @@ class Ending(Callback):
             module.stopped_by = BY_STEPS if trainer.global_step >= module.options.steps else BY_BUDGET
 
 
-class Budget(Callback):
+class TimeBudget(Callback):
     """Stops at a wall-clock budget, and ends the learning-rate schedule there.
 
     The first steps are timed, and last step and horizon are set to the number of steps that fit. They are
@@ -83,7 +83,7 @@ class Patience(EarlyStopping):
         return super().state_key.replace(type(self).__qualname__, EarlyStopping.__qualname__)  # as in old checkpoints
 
 
-class Averaging(WeightAveraging):
+class WeightEMA(WeightAveraging):
     """Exponential moving average of the weights.
 
     During the warm-up it is the weights themselves: the first steps are far from where they settle and would
@@ -126,7 +126,7 @@ class Progress(Callback):
 
 
 class LastCheckpoint(Callback):
-    """Writes a checkpoint when a training ends, for --resume with more steps; to come before `Averaging`, which
+    """Writes a checkpoint when a training ends, for --resume with more steps; to come before `WeightEMA`, which
     then puts the average in the weights' place.
 
     Args:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Iterations, Layers, NonNegative, Unit
+from audiogen.config.option_types import Iterations, Layers, NonNegativeFloat, Unit
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.base import Stream, Vocoder
-from audiogen.vocoders.equaliser import fullness
-from audiogen.vocoders.mel_inversion import invert
-from audiogen.vocoders.outline import Outline, OutlineStream, Refinement
+from audiogen.vocoders.phase_reconstruction.equaliser import band_power_ratio
+from audiogen.vocoders.phase_reconstruction.magnitude_estimate import MagnitudeEstimate, MagnitudeStream, Refinement
+from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
 
 BLOCK = 256  # frames rendered at a time
 
@@ -35,12 +35,12 @@ class GriffinLimOptions:
 
     iterations: Iterations = 20
     coarse: Iterations = 16
-    momentum: NonNegative = 0.99
+    momentum: NonNegativeFloat = 0.99
     inversion: Layers = 4
     trust: Unit = 0.3
     free: Unit = 0.25
     equalise: bool = True
-    noise_above: NonNegative = 4000.0
+    noise_above: NonNegativeFloat = 4000.0
 
 
 class GriffinLim(Vocoder):
@@ -58,7 +58,7 @@ class GriffinLim(Vocoder):
         if source is not None and source.shape[-1] < spec.win:
             source = None
         self.shape = None if source is None else mean_magnitude(source, spec)
-        self.fullness = fullness(source, spec) if source is not None and self.options.equalise else None
+        self.fullness = band_power_ratio(source, spec) if source is not None and self.options.equalise else None
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: GriffinLimOptions) -> GriffinLim:
@@ -88,7 +88,7 @@ def _steps(options: GriffinLimOptions) -> list[tuple[float, float]]:
     return [(1.0, options.momentum)] * (pulled - 1) + turn + [(0.0, options.momentum)] * free
 
 
-class _GriffinLimStream(OutlineStream):
+class _GriffinLimStream(MagnitudeStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
         how = Refinement(_steps(options), options.noise_above, options.coarse)
@@ -96,6 +96,6 @@ class _GriffinLimStream(OutlineStream):
         self.inversion, self.shape = options.inversion, vocoder.shape
         self.trust = torch.tensor(options.trust)
 
-    def outline(self, frames: Tensor, final: int) -> Outline:
+    def outline(self, frames: Tensor, final: int) -> MagnitudeEstimate:
         shape = None if self.shape is None else self.shape.expand(-1, frames.shape[1], -1)
-        return Outline(invert(frames, self.spec, self.inversion, shape), self.trust.to(frames.device))
+        return MagnitudeEstimate(invert(frames, self.spec, self.inversion, shape), self.trust.to(frames.device))

@@ -20,19 +20,24 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from audiogen.configuration import build
+from audiogen.config.option_types import Iterations, Layers, NonNegativeFloat, Width
+from audiogen.config.schema import build
 from audiogen.errors import InputError
-from audiogen.ranges import Iterations, Layers, NonNegative, Width
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
-from audiogen.vocoders.equaliser import fullness
 from audiogen.vocoders.griffin_lim import mean_magnitude
-from audiogen.vocoders.low_noise import low_noise
-from audiogen.vocoders.mel_inversion import invert
-from audiogen.vocoders.network import fill, read_metadata, read_weights, require_spec, require_weights
-from audiogen.vocoders.outline import Outline, OutlineStream, Refinement, render
-from audiogen.vocoders.projection import analyse
-from audiogen.vocoders.vocos import Backbone, ConvNeXtSize
+from audiogen.vocoders.network_vocoder import fill, read_metadata, read_weights, require_spec, require_weights
+from audiogen.vocoders.phase_reconstruction.equaliser import band_power_ratio
+from audiogen.vocoders.phase_reconstruction.low_noise import low_noise
+from audiogen.vocoders.phase_reconstruction.magnitude_estimate import (
+    MagnitudeEstimate,
+    MagnitudeStream,
+    Refinement,
+    render,
+)
+from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
+from audiogen.vocoders.phase_reconstruction.projection import analyse
+from audiogen.vocoders.published.vocos import Backbone, ConvNeXtSize
 
 SHIPPED = Path(__file__).parent / "weights" / "neural.safetensors"
 INVERSION = 4  # iterations of mel inversion before the network's corrections, and again after them
@@ -61,7 +66,7 @@ class NetworkSize:
     magnitudes: bool = False
 
 
-class OutlineNetwork(nn.Module):
+class MagnitudeNetwork(nn.Module):
     """Log-mel frames -> outline, and the steps that lead to it.
 
     Magnitudes are taken for Rice distributed: a part of the power that is known within Gaussian noise that is not. The
@@ -96,7 +101,7 @@ class OutlineNetwork(nn.Module):
         odds = said[..., -self.spec.bins :].clamp(-MOST_CERTAIN, MOST_CERTAIN)
         return said[..., : self.spec.bins] if self.size.magnitudes else torch.zeros_like(odds), odds
 
-    def forward(self, frames: Tensor, shape: Tensor | None = None) -> Outline:
+    def forward(self, frames: Tensor, shape: Tensor | None = None) -> MagnitudeEstimate:
         """The outline of ``[batch, time, n_mels]`` log-mel frames.
 
         Args:
@@ -104,12 +109,12 @@ class OutlineNetwork(nn.Module):
         """
         return self.corrected(frames, shape, *self.corrections(frames))
 
-    def corrected(self, frames: Tensor, shape: Tensor | None, gain: Tensor, odds: Tensor) -> Outline:
+    def corrected(self, frames: Tensor, shape: Tensor | None, gain: Tensor, odds: Tensor) -> MagnitudeEstimate:
         """The outline that corrections ``[batch, time, bins]`` make of frames, led back to their mel bands."""
         magnitude = inverted(frames, self.spec, shape)
         if self.size.magnitudes:
             magnitude = invert(frames, self.spec, INVERSION, magnitude * gain.exp())
-        return Outline(magnitude, odds.sigmoid().sqrt())  # of a share of the power, that of the amplitude
+        return MagnitudeEstimate(magnitude, odds.sigmoid().sqrt())  # of a share of the power, that of the amplitude
 
     def metadata(self) -> dict[str, str]:
         """What a weights file says of itself."""
@@ -128,7 +133,7 @@ class NeuralOptions:
     """
 
     weights: str = ""
-    noise_above: NonNegative = 4000.0
+    noise_above: NonNegativeFloat = 4000.0
     coarse: Iterations = 12
     equalise: bool = True
     size: NetworkSize = field(default_factory=NetworkSize)
@@ -146,13 +151,13 @@ class Neural(Vocoder):
     Options = NeuralOptions
 
     def __init__(
-        self, network: OutlineNetwork, options: NeuralOptions | None = None, source: Tensor | None = None
+        self, network: MagnitudeNetwork, options: NeuralOptions | None = None, source: Tensor | None = None
     ) -> None:
         self.network, self.spec, self.options = network.eval(), network.spec, options or NeuralOptions()
         if source is not None and source.shape[-1] < self.spec.win:
             source = None
         self.shape = None if source is None else mean_magnitude(source, self.spec)
-        self.fullness = fullness(source, self.spec) if source is not None and self.options.equalise else None
+        self.fullness = band_power_ratio(source, self.spec) if source is not None and self.options.equalise else None
 
     @classmethod
     def files_at(cls, path: Path) -> list[Path]:
@@ -192,7 +197,7 @@ class Neural(Vocoder):
         return Refinement(self.network.steps, self.options.noise_above, self.options.coarse)
 
 
-class _NeuralStream(OutlineStream):
+class _NeuralStream(MagnitudeStream):
     """Each block is heard with the frames before it that the network can see, and with those ahead."""
 
     @torch.no_grad()
@@ -208,7 +213,7 @@ class _NeuralStream(OutlineStream):
         silence = known.new_zeros(self.channels, length - known.shape[1])
         return log_mel(torch.cat([silence, known], dim=1), spec, padded=True)
 
-    def outline(self, frames: Tensor, final: int) -> Outline:
+    def outline(self, frames: Tensor, final: int) -> MagnitudeEstimate:
         reach, device = self.network.reach, frames.device
         seen = torch.cat([self._before.to(device), frames], dim=1)
         self._before = seen[:, final : final + reach]
@@ -248,17 +253,17 @@ def described(path: Path) -> tuple[MelSpec, NetworkSize]:
         raise InputError(path, f"it does not describe a vocoder ({error!r})", "name weights of neural") from error
 
 
-def load_network(options: NeuralOptions) -> OutlineNetwork:
+def load_network(options: NeuralOptions) -> MagnitudeNetwork:
     """The network of a weights file."""
     path = weights_file(options)
     spec, size = described(path)
-    require_weights(path, lambda: OutlineNetwork(spec, size))
-    network = OutlineNetwork(spec, size)
+    require_weights(path, lambda: MagnitudeNetwork(spec, size))
+    network = MagnitudeNetwork(spec, size)
     fill(network, read_weights(path), path)
     return network
 
 
-def save_network(network: OutlineNetwork, path: Path) -> None:
+def save_network(network: MagnitudeNetwork, path: Path) -> None:
     """Write weights that describe themselves; the file appears whole or not at all."""
     from safetensors.torch import save_file
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from audiogen.ranges import Iterations, NonNegative
+from audiogen.config.option_types import Iterations, NonNegativeFloat
 from audiogen.representation.mel import MelSpec, hann, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
-from audiogen.vocoders.blocks import BlockStream
-from audiogen.vocoders.matching import Library, MatchingOptions, Path
-from audiogen.vocoders.projection import Step, pinned, refine, synthesise
-from audiogen.vocoders.targets import TowardBands
+from audiogen.vocoders.block_stream import BlockStream
+from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProjection
+from audiogen.vocoders.phase_reconstruction.projection import Step, pinned, refine, synthesise
+from audiogen.vocoders.unit_selection import UnitIndex, UnitPath, UnitSelectionOptions
 
 LOOK_EVERY = 2  # iterations that mel bands are looked at again: a tenth of the time saved, and as good
 
@@ -33,9 +33,9 @@ class SourceOptions:
     """
 
     iterations: Iterations = 4
-    momentum: NonNegative = 0.9
-    largest_gain: NonNegative = 30.0
-    matching: MatchingOptions = field(default_factory=MatchingOptions)
+    momentum: NonNegativeFloat = 0.9
+    largest_gain: NonNegativeFloat = 30.0
+    matching: UnitSelectionOptions = field(default_factory=UnitSelectionOptions)
 
 
 class Source(Vocoder):
@@ -52,7 +52,7 @@ class Source(Vocoder):
         self.spec, self.options = spec, options
         self.source = source.float().repeat(1, max(1, -(-4 * spec.win // source.shape[-1])))
         frames = log_mel(self.source, spec, padded=True)
-        self.library = Library(_side_by_side(frames), spec.frame_rate, options.matching)
+        self.library = UnitIndex(_side_by_side(frames), spec.frame_rate, options.matching)
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: SourceOptions) -> Source:
@@ -75,13 +75,13 @@ class _SourceStream(BlockStream):
     def __init__(self, vocoder: Source, channels: int, past: Tensor | None) -> None:
         super().__init__(vocoder.spec, channels, past)
         self.vocoder = vocoder
-        self._path = Path(vocoder.library)
+        self._path = UnitPath(vocoder.library)
 
     @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
         spec, options = self.spec, self.vocoder.options
         places = self._path.extend(_side_by_side(frames), final)
-        target = TowardBands(frames, spec, options.largest_gain)
+        target = MelBandProjection(frames, spec, options.largest_gain)
         spectrum = self._windows(places * spec.hop)
         square = spectrum.real.square() + spectrum.imag.square()
         start = synthesise(spectrum * target(square), past, spec)

@@ -18,11 +18,12 @@ from audiogen.cli.continue_ import continue_
 from audiogen.cli.continue_tune import PLAIN
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
-from audiogen.jobs import continuing_tunes
-from audiogen.representation.midi import read_midi, write_midi
-from audiogen.training.fit import train
+from audiogen.jobs import continue_tune as continuing_tunes
+from audiogen.training.trainer import train
+from audiogen.tunes.midi.reader import read_midi
+from audiogen.tunes.midi.writer import write_midi
 from tests.conftest import synthetic
-from tests.tunes import melody, overlaps, wandering
+from tests.tune_fixtures import melody, overlaps, wandering
 
 TINY = (
     "representation={kind: midi, scheme: events}",

@@ -14,8 +14,8 @@ from audiogen.__main__ import main
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.cli.evaluate import evaluate
 from audiogen.errors import InputError
-from audiogen.evaluation.baselines import BASELINES, noise
-from tests.evaluation.signals import RATE, impacts, modulated, recording
+from audiogen.metrics.waveform_baselines import BASELINES, noise
+from tests.metrics.signals import RATE, impacts, modulated, recording
 
 
 def invoke(*arguments: object) -> str:

@@ -14,8 +14,8 @@ from audiogen.audio import Recording, write
 from audiogen.cli.info import info
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml
-from audiogen.representation.midi import write_midi
-from tests.tunes import wandering
+from audiogen.tunes.midi.writer import write_midi
+from tests.tune_fixtures import wandering
 
 
 def invoke(*arguments: str) -> Result:

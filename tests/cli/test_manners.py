@@ -15,8 +15,8 @@ import pytest
 
 from audiogen.audio import Recording, write
 from audiogen.cli import main
-from audiogen.representation.midi import write_midi
-from tests.tunes import wandering
+from audiogen.tunes.midi.writer import write_midi
+from tests.tune_fixtures import wandering
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.cli import COMMANDS, cli, main
 from audiogen.cli.command import Command
-from audiogen.jobs.continuing_tunes import ORDER
-from audiogen.representation.midi import write_midi
-from tests.tunes import wandering
+from audiogen.jobs.continue_tune import ORDER
+from audiogen.tunes.midi.writer import write_midi
+from tests.tune_fixtures import wandering
 
 Texture = Callable[..., Recording]
 Shell = Callable[..., tuple[int, str, str]]
@@ -246,7 +246,8 @@ def test_what_is_missing_is_said_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from audiogen import extras
-    from audiogen.jobs import batch, continuing
+    from audiogen.jobs import continue_sound as continuing
+    from audiogen.jobs.batch.render import render as batch
 
     def work(*ignored: object, **ignored_too: object) -> None:
         raise AssertionError("work has begun")

@@ -20,7 +20,7 @@ from audiogen.cli.train import train
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.run import Run
-from tests.tunes import wandering
+from tests.tune_fixtures import wandering
 
 Tiny = Callable[..., Experiment]
 Texture = Callable[..., Recording]
@@ -85,7 +85,7 @@ def test_a_run_goes_on_from_another(config: Path, recordings: Path, tmp_path: Pa
 
 
 def test_one_tune_is_trained_on(tmp_path: Path):
-    from audiogen.representation.midi import write_midi
+    from audiogen.tunes.midi.writer import write_midi
 
     write_midi(tmp_path / "tune.mid", wandering(0))
     config = Path(__file__).parents[2] / "configs" / "midi" / "rnn.yaml"

@@ -18,7 +18,7 @@ import torch
 from audiogen.audio import AudioWarning, Recording, Writer, read, write
 from audiogen.data import cache as module
 from audiogen.data.cache import CachedRecording, cache_recording, content_key, is_cache, open_cache, prepare
-from audiogen.data.recordings import Shares, find_recordings, split_recordings
+from audiogen.data.recordings import SplitFractions, find_recordings, split_recordings
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 
@@ -348,4 +348,4 @@ def test_names_that_are_not_utf8(folder: Path, tmp_path: Path):
     assert odd in [item.name for item in made]
     json.loads((tmp_path / "cache/index.json").read_bytes().decode("utf-8"))
     assert open_cache(tmp_path / "cache", SPEC, 1) == made
-    assert set(split_recordings([item.name for item in made], Shares())) == {item.name for item in made}
+    assert set(split_recordings([item.name for item in made], SplitFractions())) == {item.name for item in made}

@@ -18,11 +18,11 @@ from audiogen.audio import AudioWarning
 from audiogen.data.datasets import DATASETS, guess, maestro, musicnet, nottingham, verify
 from audiogen.data.datasets import folder_of_files as plain
 from audiogen.data.datasets.checksums import KNOWN
-from audiogen.data.recordings import Shares
+from audiogen.data.recordings import SplitFractions
 from audiogen.errors import InputError
-from audiogen.representation.midi import write_midi
-from audiogen.training.tune_lessons import readable
-from tests.tunes import wandering
+from audiogen.training.tunes.tune_data_module import readable
+from audiogen.tunes.midi.writer import write_midi
+from tests.tune_fixtures import wandering
 
 REPOSITORY = Path(__file__).parents[2]
 SHARED = REPOSITORY.parent / "shared" / "data" / "midi"
@@ -75,7 +75,7 @@ def test_maestro_refuses_a_row_that_is_cut_short(make: ModuleType, tmp_path: Pat
 
 def test_musicnet_pairs_labels_scores_and_audio(make: ModuleType, tmp_path: Path) -> None:
     make.make_musicnet(tmp_path)
-    items = musicnet(tmp_path, Shares(0.25, 0))
+    items = musicnet(tmp_path, SplitFractions(0.25, 0))
     assert Counter(item.split for item in items) == {"train": 6, "validation": 2, "test": 2}
     assert [item.name for item in items if item.split == "test"] == ["1759", "1819"]
     item = items[0]
@@ -146,7 +146,7 @@ def test_a_folder_pairs_by_place_and_splits_by_piece(make: ModuleType, tmp_path:
     make.write_wav(tmp_path / "b" / "rain.wav")
     shutil.copy(tmp_path / "a" / "3.mid", tmp_path / "copy of 3.mid")
     (tmp_path / ".hidden.mid").write_bytes(b"")
-    items = {item.name: item for item in plain(tmp_path, Shares(0.2, 0.2))}
+    items = {item.name: item for item in plain(tmp_path, SplitFractions(0.2, 0.2))}
     assert len(items) == 10
     assert items["a/3"].audio is not None
     assert items["a/3"].split == items["copy of 3"].split
@@ -157,7 +157,7 @@ def test_a_folder_pairs_by_place_and_splits_by_piece(make: ModuleType, tmp_path:
 def test_splits_are_the_same_each_time_and_differ_by_seed(make: ModuleType, tmp_path: Path) -> None:
     for index in range(20):
         make.write_tune(tmp_path / f"{index}.mid")
-    splits = [[item.split for item in plain(tmp_path, Shares(0.2, 0.2), seed)] for seed in (0, 0, 1)]
+    splits = [[item.split for item in plain(tmp_path, SplitFractions(0.2, 0.2), seed)] for seed in (0, 0, 1)]
     assert splits[0] == splits[1] != splits[2]
 
 

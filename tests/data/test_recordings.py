@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audiogen.data.recordings import Shares, find_recordings, split_recordings
+from audiogen.data.recordings import SplitFractions, find_recordings, split_recordings
 from audiogen.errors import InputError
 
 NAMES = [f"day {day}/take {take}.wav" for day in range(10) for take in range(10)]
@@ -39,23 +39,23 @@ def count(parts: dict[str, str], part: str) -> int:
 
 
 def test_each_recording_belongs_to_one_part_and_shares_are_kept():
-    parts = split_recordings(NAMES, Shares(0.2, 0.1))
+    parts = split_recordings(NAMES, SplitFractions(0.2, 0.1))
     assert list(parts) == NAMES
     assert [count(parts, part) for part in ("train", "validation", "test")] == [70, 20, 10]
 
 
 def test_the_split_depends_on_names_and_seed_alone():
-    parts = split_recordings(NAMES, Shares())
-    assert dict(split_recordings(NAMES[::-1], Shares())) == dict(parts)
-    other = split_recordings(NAMES, Shares(), seed=1)
+    parts = split_recordings(NAMES, SplitFractions())
+    assert dict(split_recordings(NAMES[::-1], SplitFractions())) == dict(parts)
+    other = split_recordings(NAMES, SplitFractions(), seed=1)
     assert sum(parts[name] != other[name] for name in NAMES) > 10
 
 
 def test_adding_recordings_moves_few_others():
-    parts = split_recordings(NAMES, Shares())
-    more = split_recordings([*NAMES, *(f"new {index}.wav" for index in range(10))], Shares())
+    parts = split_recordings(NAMES, SplitFractions())
+    more = split_recordings([*NAMES, *(f"new {index}.wav" for index in range(10))], SplitFractions())
     assert sum(parts[name] != more[name] for name in NAMES) <= 6
-    fewer = split_recordings(NAMES[1:], Shares())
+    fewer = split_recordings(NAMES[1:], SplitFractions())
     assert sum(parts[name] != fewer[name] for name in NAMES[1:]) <= 3
 
 
@@ -64,14 +64,14 @@ def test_adding_recordings_moves_few_others():
     [(0, (0, 0, 0)), (1, (1, 0, 0)), (2, (1, 1, 0)), (3, (1, 1, 1)), (4, (2, 1, 1))],
 )
 def test_few_recordings_train_first(recordings: int, expected: tuple[int, int, int]):
-    parts = split_recordings(NAMES[:recordings], Shares(0.1, 0.1))
+    parts = split_recordings(NAMES[:recordings], SplitFractions(0.1, 0.1))
     assert tuple(count(parts, part) for part in ("train", "validation", "test")) == expected
 
 
 def test_no_shares_hold_nothing_back():
-    assert set(split_recordings(NAMES, Shares(0, 0)).values()) == {"train"}
+    assert set(split_recordings(NAMES, SplitFractions(0, 0)).values()) == {"train"}
 
 
 def test_shares_must_leave_something():
     with pytest.raises(ValueError, match="together below 1"):
-        Shares(0.5, 0.5)
+        SplitFractions(0.5, 0.5)

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning, Recording
-from audiogen.evaluation.measures import measure_continuation
-from audiogen.jobs import continuing
-from audiogen.jobs.continuing import continue_recording
-from audiogen.jobs.page import write_page
+from audiogen.jobs import continue_sound as continuing
+from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_warnings import MOST_WARNINGS, tail_warnings
+from audiogen.metrics.tail_measures import measure_continuation
+from audiogen.reports.continuation_page import write_page
 from audiogen.run import Run
-from tests.evaluation.signals import RATE, impacts, modulated, noise, recording
+from tests.metrics.signals import RATE, impacts, modulated, noise, recording
 
 PLAIN = Request()
 

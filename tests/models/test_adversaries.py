@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiogen.choice import Choice
+from audiogen.config.choice import Choice
 from audiogen.models import MODELS, Model, Sampling
 from audiogen.models.backbones.recurrent import RecurrentOptions
 from audiogen.models.gan import GAN, GANOptions, energy_score

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from audiogen.models import MODELS, Model, Sampling
-from audiogen.models.grains import GrainsOptions
+from audiogen.models.baselines.grains import GrainsOptions
+from audiogen.models.baselines.loop import LoopOptions
+from audiogen.models.baselines.noise import Noise, NoiseOptions
+from audiogen.models.baselines.walk import WalkOptions
 from audiogen.models.hmm import HMM, HMMOptions
-from audiogen.models.loop import LoopOptions
-from audiogen.models.noise import Noise, NoiseOptions
 from audiogen.models.var import VAR, VAROptions
-from audiogen.models.walk import WalkOptions
 
 CLOSED = {
     "loop": LoopOptions(period=16),
@@ -44,7 +44,7 @@ def rotating(steps: int, seed: int = 0) -> Tensor:
 
 def prepared(kind: str, *sequences: Tensor) -> Model:
     model = MODELS[kind](sequences[0].shape[1], CLOSED[kind]).eval()
-    model.prepare(list(sequences))
+    model.fit_closed_form(list(sequences))
     return model
 
 
@@ -154,7 +154,7 @@ def test_noise_is_gaussian_and_hears_nothing() -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_noise_of_few_frames_has_a_density(count: int) -> None:
     model = MODELS["noise"](6, NoiseOptions())
-    model.prepare([torch.randn(count, 6, generator=torch.Generator().manual_seed(0))])
+    model.fit_closed_form([torch.randn(count, 6, generator=torch.Generator().manual_seed(0))])
     assert model.loss(torch.zeros(1, 4, 6))["loss"].isfinite()
 
 
@@ -173,7 +173,7 @@ def two_states(steps: int, stay: float = 0.95) -> tuple[Tensor, Tensor]:
 def test_a_hidden_markov_model_finds_two_states() -> None:
     frames, which = two_states(1600)
     model = HMM(3, HMMOptions(states=2, order=0, prior=1.0, rounds=8))
-    model.prepare([frames[:800], frames[800:]])
+    model.fit_closed_form([frames[:800], frames[800:]])
     means, order = model.weight[:, 0], model.weight[:, 0, 0].argsort(descending=True)
     torch.testing.assert_close(means[order], torch.tensor([[2.0, 0.0, -1.0], [-2.0, 1.0, 0.0]]), atol=0.1, rtol=0)
     torch.testing.assert_close(model.transition.diagonal(), torch.full((2,), 0.95), atol=0.02, rtol=0)
@@ -187,7 +187,7 @@ def test_a_hidden_markov_model_stays_in_its_states_and_a_mixture_does_not() -> N
     lasting = []
     for independent in (False, True):
         model = HMM(3, HMMOptions(states=2, order=0, independent=independent, rounds=8))
-        model.prepare([frames])
+        model.fit_closed_form([frames])
         made = rollout(model, frames[None, :5].expand(20, -1, -1), 100, sampling())[:, :, 0]
         lasting.append(float((made[:, 1:].sign() == made[:, :-1].sign()).float().mean()))
     assert lasting[0] == pytest.approx(0.95, abs=0.03)

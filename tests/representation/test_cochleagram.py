@@ -9,14 +9,14 @@ import torch
 from audiogen.representation.cochleagram import (
     COMPRESSION,
     FRAME_RATE,
-    _in_between,
+    _interpolate,
+    apply_band_gains,
     band_edges,
     block_envelopes,
     envelopes,
     power,
-    reweighted,
 )
-from tests.evaluation.signals import RATE, noise, recording
+from tests.metrics.signals import RATE, noise, recording
 
 
 def test_a_tone_lights_the_band_that_holds_it_and_keeps_its_amplitude():
@@ -56,7 +56,7 @@ def test_long_recordings_are_analysed_in_segments_without_seams():
 def test_bands_that_are_left_alone_give_the_sound_back():
     samples = noise(3, 1, channels=2)
     gains = np.ones((2, len(band_edges(RATE / 2)), 3 * FRAME_RATE))
-    assert np.array_equal(reweighted(samples, RATE, gains), samples)
+    assert np.array_equal(apply_band_gains(samples, RATE, gains), samples)
 
 
 def test_a_band_is_turned_up_by_itself():
@@ -66,7 +66,7 @@ def test_a_band_is_turned_up_by_itself():
     tones = [0.2 * np.sin(2 * np.pi * centres[band] * time) for band in (near, far)]
     gains = np.ones((1, len(centres), 3 * FRAME_RATE))
     gains[0, near] = 2.0
-    turned = reweighted(sum(tones)[None].astype(np.float32), RATE, gains)[0]
+    turned = apply_band_gains(sum(tones)[None].astype(np.float32), RATE, gains)[0]
     inside = slice(RATE // 2, -RATE // 2)  # the ends hear each other
     np.testing.assert_allclose(turned[inside], (2 * tones[0] + tones[1])[inside], atol=2e-3)
 
@@ -77,7 +77,8 @@ def test_a_course_of_gains_is_heard_in_the_envelopes(frame_rate: int) -> None:
     course = 1 + 0.5 * np.sin(2 * np.pi * 3 * np.arange(4 * frame_rate) / frame_rate)
     gains = np.broadcast_to(course, (1, len(band_edges(RATE / 2)), len(course)))
     before, after = (
-        envelopes(recording(each), frame_rate=frame_rate)[0] for each in (samples, reweighted(samples, RATE, gains))
+        envelopes(recording(each), frame_rate=frame_rate)[0]
+        for each in (samples, apply_band_gains(samples, RATE, gains))
     )
     edge = frame_rate // 20
     high = slice(15, None)  # whose bands follow 3 Hz at once
@@ -87,8 +88,8 @@ def test_a_course_of_gains_is_heard_in_the_envelopes(frame_rate: int) -> None:
 
 def test_gains_change_linearly_between_their_instants() -> None:
     course = torch.tensor([0.0, 1.0, 2.0, 4.0])
-    assert _in_between(course, 8).tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 4]
-    assert _in_between(course, 4).tolist() == course.tolist()
+    assert _interpolate(course, 8).tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 4]
+    assert _interpolate(course, 4).tolist() == course.tolist()
 
 
 @pytest.mark.parametrize("floor", [1e-4, 1e-2, 0.5])

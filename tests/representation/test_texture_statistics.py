@@ -17,7 +17,7 @@ from audiogen.representation.texture_statistics import (
     statistics,
     stretch_statistics,
 )
-from tests.evaluation.signals import modulated, noise, recording
+from tests.metrics.signals import modulated, noise, recording
 
 
 def found_in(samples: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.experiment import Augmentation
-from audiogen.training.augmentation import augment, mix
+from audiogen.training.mel.augmentation import augment, mix
 
 OFF = Augmentation(0.0, 0.0, 0.0, 0.0)
 BANDS, CHANNELS, TIME = 16, 2, 50
@@ -130,6 +130,6 @@ def test_masks_say_what_is_wrong_where_torchaudio_does_not_load(monkeypatch: pyt
     def broken(name: str):
         raise OSError("undefined symbol: torch_exception")
 
-    monkeypatch.setattr("audiogen.training.augmentation.importlib.import_module", broken)
+    monkeypatch.setattr("audiogen.training.mel.augmentation.importlib.import_module", broken)
     with pytest.raises(InputError, match=r"does not load beside torch .*undefined symbol.*time_mask=0"):
         augment(windows(2), only(time_mask=0.5), BANDS)

@@ -10,11 +10,11 @@ import pytest
 
 from audiogen.audio import Recording
 from audiogen.experiment import read_experiment
-from audiogen.generation.continuation import Continuer
 from audiogen.models import MODELS
 from audiogen.models.base import FrameModel
 from audiogen.run import Run
-from audiogen.training.fit import train
+from audiogen.sound.continuation import Continuer
+from audiogen.training.trainer import train
 from tests.conftest import TINY
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "mel"

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.equaliser import LARGEST, Equaliser, fullness
-from audiogen.vocoders.projection import pinned
+from audiogen.vocoders.phase_reconstruction.equaliser import LARGEST, Equaliser, band_power_ratio
+from audiogen.vocoders.phase_reconstruction.projection import pinned
 
 SPEC = MelSpec()
 FRAMES = 72
@@ -27,7 +27,7 @@ def decibels(samples: Tensor, reference: Tensor) -> float:
 def test_what_is_too_weak_is_raised_within_limits(change: float, expected: float):
     sound = noise(1, FRAMES)
     past, real = sound[:, : pinned(SPEC)], sound[:, pinned(SPEC) :]
-    equalise = Equaliser(fullness(noise(0, 400), SPEC), SPEC)
+    equalise = Equaliser(band_power_ratio(noise(0, 400), SPEC), SPEC)
     out = equalise(real * 10 ** (change / 20), past, log_mel(sound, SPEC, padded=True), FRAMES)
     # The first and the last windows reach out of the block.
     inside = slice(SPEC.win, -SPEC.win)
@@ -38,12 +38,12 @@ def test_the_less_even_a_band_the_more_power_goes_with_it():
     seconds = torch.arange(200 * SPEC.hop) / SPEC.sample_rate
     partial = 0.1 * torch.sin(2 * torch.pi * 5000.0 * seconds)[None]
     band = int(log_mel(partial, SPEC).mean(dim=1).argmax())
-    steady, noisy = (float(fullness(sound, SPEC)[0, 0, band]) for sound in (partial, noise(0, 200)))
+    steady, noisy = (float(band_power_ratio(sound, SPEC)[0, 0, band]) for sound in (partial, noise(0, 200)))
     assert steady > 2 * noisy  # it stands in four of the band's bins, noise in all of them
 
 
 def test_silence_is_left_alone():
-    equalise = Equaliser(fullness(torch.zeros(1, 8 * SPEC.win), SPEC), SPEC)
+    equalise = Equaliser(band_power_ratio(torch.zeros(1, 8 * SPEC.win), SPEC), SPEC)
     silence = torch.zeros(1, FRAMES * SPEC.hop)
     out = equalise(silence, silence, torch.full((1, FRAMES, SPEC.n_mels), SPEC.silence), FRAMES)
     assert float(out.abs().max()) == 0.0

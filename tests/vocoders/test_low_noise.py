@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
-from audiogen.vocoders.low_noise import loop, low_noise, save
-from audiogen.vocoders.projection import analyse
+from audiogen.vocoders.phase_reconstruction.low_noise import loop, low_noise, save
+from audiogen.vocoders.phase_reconstruction.projection import analyse
 
 SPEC = MelSpec()
 SHAPE = torch.Size((2, 100))
@@ -56,7 +56,7 @@ def test_a_block_longer_than_the_loop_goes_round():
 def test_a_file_holds_its_shape(tmp_path, monkeypatch):
     noise = torch.randn(4096, generator=torch.Generator().manual_seed(3))
     save(noise, tmp_path / "noise.safetensors")
-    monkeypatch.setattr("audiogen.vocoders.low_noise.SHIPPED", tmp_path / "noise.safetensors")
+    monkeypatch.setattr("audiogen.vocoders.phase_reconstruction.low_noise.SHIPPED", tmp_path / "noise.safetensors")
     loop.cache_clear()
     try:
         read = loop()

@@ -13,28 +13,28 @@ from torch import Tensor
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.training.vocoder_losses import multi_resolution
+from audiogen.training.vocoder.spectral_losses import multi_resolution
 from audiogen.vocoders.griffin_lim import mean_magnitude
 from audiogen.vocoders.neural import (
     MOMENTUM,
     PULL,
     SHIPPED,
+    MagnitudeNetwork,
     NetworkSize,
     Neural,
     NeuralOptions,
-    OutlineNetwork,
     described,
     load_network,
     save_network,
 )
-from audiogen.vocoders.table import build, check
+from audiogen.vocoders.registry import build, check
 
 SPEC = MelSpec()
 SMALL = NetworkSize(8, 16, 1, iterations=2, magnitudes=True)
 Texture = Callable[..., Recording]
 
 
-def distance(network: OutlineNetwork, samples: Tensor) -> float:
+def distance(network: MagnitudeNetwork, samples: Tensor) -> float:
     """Multi-resolution STFT distance of ``[1, time]`` samples from what a network renders of their frames."""
     past, real = samples.split([SPEC.win, samples.shape[1] - SPEC.win], dim=1)
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
@@ -54,14 +54,14 @@ def test_real_sound_comes_closer_than_by_an_untrained_network(shared_data: Path,
     recording = read(shared_data / "textures" / f"{name}.ogg").resampled(SPEC.sample_rate)
     samples = torch.from_numpy(recording.samples)[:1, : SPEC.win + 200 * SPEC.hop]
     torch.manual_seed(0)
-    untrained = OutlineNetwork(SPEC, described(SHIPPED)[1])
+    untrained = MagnitudeNetwork(SPEC, described(SHIPPED)[1])
     assert distance(load_network(NeuralOptions()), samples) < distance(untrained, samples)
 
 
 def test_gradients_reach_every_weight(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     torch.manual_seed(0)
-    vocoder = Neural(OutlineNetwork(SPEC, SMALL))
+    vocoder = Neural(MagnitudeNetwork(SPEC, SMALL))
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     out = vocoder.excerpt(frames, samples[:, : SPEC.win])
     assert out.shape == (1, 16 * SPEC.hop)
@@ -77,7 +77,7 @@ def test_training_sees_the_vocoder_as_it_is(texture: Texture):
     torch.manual_seed(0)
     # Without noise and with a network that looks at no other frame, all that differs is what follows the last one.
     vocoder = Neural(
-        OutlineNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1, magnitudes=True)), NeuralOptions(noise_above=22050.0)
+        MagnitudeNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1, magnitudes=True)), NeuralOptions(noise_above=22050.0)
     )
     torch.nn.init.zeros_(vocoder.network.out.weight)
     frames, past = log_mel(samples[:, SPEC.hop :], SPEC, padded=True), samples[:, : SPEC.win]
@@ -90,7 +90,7 @@ def test_the_recording_tells_how_power_lies_within_bands():
     hertz = 5000.0
     source = 0.1 * torch.sin(2 * torch.pi * hertz * seconds)[None]
     torch.manual_seed(0)
-    network, frames = OutlineNetwork(SPEC, SMALL).eval(), log_mel(source, SPEC)[:, 20:40]
+    network, frames = MagnitudeNetwork(SPEC, SMALL).eval(), log_mel(source, SPEC)[:, 20:40]
     bins = round(hertz / SPEC.sample_rate * SPEC.n_fft) + torch.arange(-2, 3)
 
     def share(shape: Tensor | None) -> float:
@@ -106,7 +106,7 @@ def test_the_recording_tells_how_power_lies_within_bands():
 
 def test_steps_are_learned(texture: Texture):
     torch.manual_seed(0)
-    network = OutlineNetwork(SPEC, SMALL)
+    network = MagnitudeNetwork(SPEC, SMALL)
     with torch.no_grad():
         assert torch.tensor(network.steps).flatten().tolist() == pytest.approx([PULL, MOMENTUM] * 2)
     frames = log_mel(torch.from_numpy(texture(0.5).samples), SPEC)
@@ -116,7 +116,7 @@ def test_steps_are_learned(texture: Texture):
 
 
 def test_weights_come_back_as_they_were(tmp_path: Path):
-    network = OutlineNetwork(SPEC, SMALL)
+    network = MagnitudeNetwork(SPEC, SMALL)
     save_network(network, tmp_path / "model.safetensors")
     for named in (tmp_path, tmp_path / "model.safetensors"):  # a Run's folder, or the file
         back = load_network(NeuralOptions(str(named)))
@@ -143,6 +143,6 @@ def test_what_is_no_weights_is_named(tmp_path: Path):
     save_file({"a": torch.zeros(1)}, wrong)
     with pytest.raises(InputError, match="does not describe a vocoder"):
         build("neural", SPEC, None, NeuralOptions(str(wrong)))
-    save_file({"a": torch.zeros(1)}, wrong, OutlineNetwork(SPEC, SMALL).metadata())
+    save_file({"a": torch.zeros(1)}, wrong, MagnitudeNetwork(SPEC, SMALL).metadata())
     with pytest.raises(InputError, match="layout is another one"):
         build("neural", SPEC, None, NeuralOptions(str(wrong)))

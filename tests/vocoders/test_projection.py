@@ -14,9 +14,9 @@ from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.phase import gradients, integrate
-from audiogen.vocoders.projection import analyse, iterate, pinned, refine, synthesise
-from audiogen.vocoders.targets import TowardBands, fixed
+from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProjection, fixed
+from audiogen.vocoders.phase_reconstruction.phase_gradients import gradients, integrate
+from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, pinned, refine, synthesise
 
 SPEC = MelSpec()
 
@@ -64,7 +64,7 @@ def test_inconsistency_falls(signal: Tensor):
 def test_in_place_and_with_gradients_are_the_same(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
     frames = log_mel(signal[:, pinned(SPEC) - (SPEC.win - SPEC.hop) :], SPEC, padded=True)
-    bands = TowardBands(frames, SPEC, 30.0, magnitude)
+    bands = MelBandProjection(frames, SPEC, 30.0, magnitude)
     steps = [(bands.pulling(torch.tensor(0.4)), 0.9), (fixed(magnitude), 1.1), (bands, torch.tensor(0.5))]
     start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
     before = start.clone()
@@ -79,13 +79,13 @@ def test_bins_are_pulled_before_bands_are_met():
     frames = torch.full((1, 8, SPEC.n_mels), -3.0)
     square = torch.rand(1, 8, SPEC.bins, generator=torch.Generator().manual_seed(0)).square()
     expected = 2.0 * torch.rand(square.shape, generator=torch.Generator().manual_seed(1)) + 0.1
-    bands = TowardBands(frames, SPEC, 60.0, expected)
+    bands = MelBandProjection(frames, SPEC, 60.0, expected)
     untouched, all_the_way = (bands.pulling(torch.tensor(part))(square.clone()) for part in (0.0, 1.0))
     torch.testing.assert_close(untouched, bands(square.clone()))
     ratio = (all_the_way * square.sqrt() / expected)[..., 1:-1]  # what is left is the gain of the bands: smooth
     assert float((ratio[..., 1:] / ratio[..., :-1]).log().abs().mean()) < 0.05
     with pytest.raises(ValueError, match="nothing to pull to"):
-        TowardBands(frames, SPEC, 60.0).pulling(torch.tensor(0.5))
+        MelBandProjection(frames, SPEC, 60.0).pulling(torch.tensor(0.5))
 
 
 def test_the_true_signal_is_a_fixed_point(signal: Tensor):
@@ -120,12 +120,12 @@ def test_bands_are_met_and_those_at_the_floor_only_lowered(signal: Tensor):
     frames = torch.full((1, 80, SPEC.n_mels), -4.0)
     frames[..., 100:] = SPEC.silence
     square = torch.full((1, 80, SPEC.bins), 1e-4)
-    factors = TowardBands(frames, SPEC, 60.0)(square.clone())
+    factors = MelBandProjection(frames, SPEC, 60.0)(square.clone())
     bank = torch.tensor(SPEC.filterbank())
     found = (factors * (square + 1e-9).sqrt()) @ bank.T
     torch.testing.assert_close(found[..., 2:98].log(), frames[..., 2:98], rtol=0.0, atol=0.1)
     assert bool((factors[..., -100:] <= 1.0).all())
-    quiet = TowardBands(frames, SPEC, 60.0)(torch.full_like(square, 1e-14))
+    quiet = MelBandProjection(frames, SPEC, 60.0)(torch.full_like(square, 1e-14))
     assert bool((quiet[..., -100:] <= 1.0).all())
 
 
@@ -168,6 +168,6 @@ def test_a_signal_is_what_its_own_spectra_give_back_whatever_the_hop(hop: int) -
 def test_a_band_is_raised_by_the_largest_gain_at_most(largest: float) -> None:
     loud, quiet = (torch.full((1, 1, SPEC.n_fft // 2 + 1), level) for level in (1.0, 1e-4))
     wanted = torch.log(torch.tensor(SPEC.filterbank()) @ loud[0, 0])[None, None]
-    factor = TowardBands(wanted, SPEC, largest)(quiet.square())
+    factor = MelBandProjection(wanted, SPEC, largest)(quiet.square())
     held = factor[0, 0, 50:900]  # away from the ends of the bands
     torch.testing.assert_close(20 * held.log10(), torch.full_like(held, largest), atol=0.1, rtol=0)

@@ -15,7 +15,7 @@ from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders import griffin_lim, neural
 from audiogen.vocoders.base import Vocoder
-from audiogen.vocoders.table import VOCODERS, build
+from audiogen.vocoders.registry import VOCODERS, build
 
 SPEC = MelSpec()
 OVERLAP = SPEC.win - SPEC.hop

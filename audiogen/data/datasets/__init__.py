@@ -13,9 +13,9 @@ from audiogen.data.datasets.folder import folder_of_files
 from audiogen.data.datasets.maestro import maestro
 from audiogen.data.datasets.musicnet import musicnet
 from audiogen.data.datasets.nottingham import nottingham
-from audiogen.data.recordings import Shares
+from audiogen.data.recordings import SplitFractions
 
-DATASETS: dict[str, Callable[[Path, Shares | None, int], list[Item]]] = {
+DATASETS: dict[str, Callable[[Path, SplitFractions | None, int], list[Item]]] = {
     "folder": folder_of_files,
     "maestro": maestro,
     "musicnet": musicnet,

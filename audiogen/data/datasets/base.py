@@ -7,7 +7,9 @@ from pathlib import Path
 
 from audiogen.data.datasets.labels import read_labels
 from audiogen.data.recordings import Split
-from audiogen.representation.midi import Tune, read_midi, tune_of_abc
+from audiogen.tunes.abc_notation import tune_of_abc
+from audiogen.tunes.midi.reader import read_midi
+from audiogen.tunes.tune import Tune
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from audiogen.audio import AudioWarning
 from audiogen.data.datasets.base import Item
-from audiogen.data.recordings import SUFFIXES, Shares, Split, split_recordings
+from audiogen.data.recordings import SUFFIXES, Split, SplitFractions, split_recordings
 from audiogen.errors import InputError
-from audiogen.representation.midi import abc_title, decode_abc, split_abc
+from audiogen.tunes.abc_notation import abc_title, decode_abc, split_abc
 
 MAX_ABC_BYTES = 256 * 2**20
 MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
@@ -22,7 +22,7 @@ def is_midi(path: Path) -> bool:
     return path.suffix.lower() in MIDI_SUFFIXES
 
 
-def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[Item]:
+def folder_of_files(folder: Path, shares: SplitFractions | None = None, seed: int = 0) -> list[Item]:
     """Everything in a folder, split by piece. ``a/b.mid`` and ``a/b.wav`` are one piece; files alike to the
     byte under several names stay in one part.
 
@@ -39,7 +39,7 @@ def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -
         raise InputError(folder, "there is neither MIDI, ABC notation nor audio in it", "put such files there")
     names = sorted({*midi, *audio})
     content = {name: content_of(midi[name], name) if name in midi else name_bytes(name) for name in names}
-    splits = split_by_content(content, shares or Shares(), seed)
+    splits = split_by_content(content, shares or SplitFractions(), seed)
     items = [Item(name, splits[name], midi=midi.get(name), audio=audio.get(name)) for name in names]
     try:
         return items + (read_abc(abc, folder, shares, seed) if abc else [])
@@ -50,7 +50,7 @@ def folder_of_files(folder: Path, shares: Shares | None = None, seed: int = 0) -
         return items
 
 
-def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int) -> list[Item]:
+def read_abc(paths: Iterable[Path], root: Path, shares: SplitFractions | None, seed: int) -> list[Item]:
     """The tunes of ABC files, split by tune. A name is the file's, the tune's ``X:`` number and its title.
 
     A file that cannot be read is warned of and left out.
@@ -77,11 +77,11 @@ def read_abc(paths: Iterable[Path], root: Path, shares: Shares | None, seed: int
     if not found:
         raise InputError(root, "there is no tune in its ABC files", "each tune begins with an X: line")
     content = {name: abc.split("\n", 1)[1].encode() for name, abc in found.items()}
-    splits = split_by_content(content, shares or Shares(), seed)
+    splits = split_by_content(content, shares or SplitFractions(), seed)
     return [Item(name, splits[name], abc=abc) for name, abc in found.items()]
 
 
-def split_by_content(content: Mapping[str, bytes], shares: Shares, seed: int) -> dict[str, Split]:
+def split_by_content(content: Mapping[str, bytes], shares: SplitFractions, seed: int) -> dict[str, Split]:
     """A split of names in which those with the same content are together.
 
     The order is that of the content's hash, so names and their number do not matter.

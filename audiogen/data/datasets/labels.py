@@ -8,8 +8,7 @@ import numpy as np
 
 from audiogen.data.datasets.layout import read_rows
 from audiogen.errors import InputError
-from audiogen.representation.midi import NOTE, Part, Tune
-from audiogen.representation.midi.tune import tidy
+from audiogen.tunes.tune import NOTE, Part, Tune, tidy
 
 COLUMNS = ("start_time", "end_time", "instrument", "note")
 SAMPLE_RATE = 44100

@@ -13,7 +13,7 @@ from typing import cast
 
 from audiogen.data.datasets.base import Item
 from audiogen.data.datasets.layout import find_root, read_rows, require, require_inside
-from audiogen.data.recordings import Shares, Split
+from audiogen.data.recordings import Split, SplitFractions
 from audiogen.errors import InputError
 
 TABLE = "maestro-v*.csv"
@@ -21,7 +21,7 @@ COLUMNS = ("split", "midi_filename", "audio_filename")
 SPLITS = ("train", "validation", "test")
 
 
-def maestro(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[Item]:
+def maestro(folder: Path, shares: SplitFractions | None = None, seed: int = 0) -> list[Item]:
     """The set in its official split; ``shares`` and ``seed`` change nothing.
 
     Args:

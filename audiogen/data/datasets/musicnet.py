@@ -11,11 +11,11 @@ from pathlib import Path
 
 from audiogen.data.datasets.base import Item
 from audiogen.data.datasets.layout import find_root, require
-from audiogen.data.recordings import Shares, Split, split_recordings
+from audiogen.data.recordings import Split, SplitFractions, split_recordings
 from audiogen.errors import InputError
 
 
-def musicnet(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[Item]:
+def musicnet(folder: Path, shares: SplitFractions | None = None, seed: int = 0) -> list[Item]:
     """The set with its official test part; the validation part is a share of the training part.
 
     Args:
@@ -38,8 +38,8 @@ def musicnet(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[
     if heard:
         require(root, list(audio.values()))
     train = [name for name, (part, _) in found.items() if part == "train"]
-    share = (shares or Shares()).validation
-    splits: dict[str, Split] = split_recordings(train, Shares(validation=share, test=0), seed)
+    share = (shares or SplitFractions()).validation
+    splits: dict[str, Split] = split_recordings(train, SplitFractions(validation=share, test=0), seed)
     scores = _scores(root) or _scores(folder)
     return [
         Item(

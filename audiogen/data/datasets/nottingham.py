@@ -12,13 +12,13 @@ from pathlib import Path
 from audiogen.data.datasets.base import Item
 from audiogen.data.datasets.folder import content_of, read_abc, split_by_content
 from audiogen.data.datasets.layout import find_root
-from audiogen.data.recordings import Shares, Split
+from audiogen.data.recordings import Split, SplitFractions
 from audiogen.errors import InputError
 
 OFFICIAL: dict[str, Split] = {"train": "train", "valid": "validation", "test": "test"}
 
 
-def nottingham(folder: Path, shares: Shares | None = None, seed: int = 0) -> list[Item]:
+def nottingham(folder: Path, shares: SplitFractions | None = None, seed: int = 0) -> list[Item]:
     """The set in its official split where its layout has one, else split by tune.
 
     MIDI files are taken where there are some, else ABC notation.
@@ -33,7 +33,7 @@ def nottingham(folder: Path, shares: Shares | None = None, seed: int = 0) -> lis
     midi = sorted(root.glob("MIDI/*.mid")) or sorted(root.glob("*.mid"))
     if midi:
         content = {path.stem: content_of(path, path.stem) for path in midi}
-        splits = split_by_content(content, shares or Shares(), seed)
+        splits = split_by_content(content, shares or SplitFractions(), seed)
         return [Item(path.stem, splits[path.stem], midi=path) for path in midi]
     return read_abc(sorted(root.glob("ABC_cleaned/*.abc")) or sorted(root.glob("*.abc")), root, shares, seed)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from audiogen.config.option_types import Layers, Share, Width
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
-from audiogen.ranges import Layers, Share, Width
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audiogen.config.option_types import Layers, PositiveInt, Share, Width
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
-from audiogen.ranges import Count, Layers, Share, Width
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class TransformerOptions:
     width: Width = 160
     heads: Layers = 4
     layers: Layers = 4
-    window: Count = 256
+    window: PositiveInt = 256
     dropout: Share = 0.1
 
     def __post_init__(self) -> None:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audiogen.config.option_types import Layers, NonNegativeInt, Share, Width
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.ranges import Layers, Share, Whole, Width
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class FlowOptions:
     draws: Layers = 2
     steps: Layers = 3
     dropout: Share = 0.0
-    tails: Whole = 0
+    tails: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
         if self.tails in (1, 2):

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from audiogen.config.option_types import PositiveFloat, Width
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.models.heads.mixture import SMALL, apart, pick
-from audiogen.ranges import Positive, Width
+from audiogen.models.heads.mixture import SMALL, init_components, pick
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LowRankOptions:
 
     components: Width = 4
     rank: Width = 4
-    floor: Positive = 0.02
+    floor: PositiveFloat = 0.02
 
 
 class LowRankMixture(Head):
@@ -42,7 +42,7 @@ class LowRankMixture(Head):
         self.components, self.rank, self.features = options.components, options.rank, features
         self.floor = options.floor
         self.parameters_of = nn.Linear(context, options.components * (1 + features * (2 + options.rank)))
-        apart(self.parameters_of, options.components, features, options.floor)
+        init_components(self.parameters_of, options.components, features, options.floor)
         each = self.parameters_of.bias[options.components :].view(options.components, -1, features)
         nn.init.normal_(each[:, 2:], std=SMALL)  # at zero they would stay there
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from audiogen.config.option_types import PositiveFloat, Width
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.ranges import Positive, Width
 
 USUAL = 0.4  # octaves, deviation of the scales at the start
 SMALL = 0.1  # of the usual start of a layer: the context is to be heeded as far as it turns out to matter
@@ -25,7 +25,7 @@ class MixtureOptions:
     """
 
     components: Width = 8
-    floor: Positive = 0.02
+    floor: PositiveFloat = 0.02
 
 
 class Mixture(Head):
@@ -37,7 +37,7 @@ class Mixture(Head):
         super().__init__(context, features, options)
         self.components, self.features, self.floor = options.components, features, options.floor
         self.parameters_of = nn.Linear(context, options.components * (2 * features + 1))
-        apart(self.parameters_of, options.components, features, options.floor)
+        init_components(self.parameters_of, options.components, features, options.floor)
 
     def distribution(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``[n, context]`` -> log weights ``[n, K]``, means and deviations ``[n, K, features]``."""
@@ -64,7 +64,7 @@ class Mixture(Head):
 
 
 @torch.no_grad()
-def apart(layer: nn.Linear, components: int, features: int, floor: float) -> None:
+def init_components(layer: nn.Linear, components: int, features: int, floor: float) -> None:
     """Start the layer of a mixture's parameters: logits, then ``[components, (means, deviations, ...), features]``.
 
     Components begin about zero with deviations from a half to two, whatever the context: sound is now quieter, now

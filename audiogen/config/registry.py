@@ -1,0 +1,80 @@
+"""Registries: the variants of a family by name, each imported when it is first used.
+
+The registry of a family is one visible table in its package: ``BACKBONES``, ``HEADS``, ``MODELS``, ``VOCODERS``. Its keys
+are what configurations name as ``kind``. Other packages add to it without touching audiogen, by an entry point::
+
+    [project.entry-points."audiogen.backbones"]
+    gated = "my_package.gated:Gated"
+
+or, within one process, by `Registry.register`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, MutableMapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(MutableMapping[str, type[T]], Generic[T]):
+    """The variants of a family, by the kind that configurations name.
+
+    Args:
+        group: entry-point group of the family, such as ``"audiogen.backbones"``.
+        shipped: kind -> ``"module:Class"`` for the variants that ship with audiogen.
+    """
+
+    def __init__(self, group: str, shipped: dict[str, str]) -> None:
+        self.group = group
+        self._shipped = dict(shipped)
+        self._registered: dict[str, type[T]] = {}
+
+    def register(self, kind: str) -> Callable[[type[T]], type[T]]:
+        """Class decorator that adds a variant for the rest of this process.
+
+        Args:
+            kind: the name that configurations will use.
+
+        Raises:
+            ValueError: the kind exists already.
+        """
+        if kind in self:
+            raise ValueError(f"{self.group}: {kind} exists already")
+
+        def add(variant: type[T]) -> type[T]:
+            self._registered[kind] = variant
+            return variant
+
+        return add
+
+    @cached_property
+    def _installed(self) -> dict[str, EntryPoint]:
+        """Variants of other installed packages; those that ship with audiogen take precedence."""
+        return {point.name: point for point in entry_points(group=self.group)}
+
+    def __getitem__(self, kind: str) -> type[T]:
+        if kind in self._registered:
+            return self._registered[kind]
+        if kind in self._shipped:
+            module, _, name = self._shipped[kind].partition(":")
+            return getattr(importlib.import_module(module), name)
+        return self._installed[kind].load()
+
+    def __setitem__(self, kind: str, variant: type[T]) -> None:
+        self._registered[kind] = variant
+
+    def __delitem__(self, kind: str) -> None:
+        del self._registered[kind]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._registered or kind in self._shipped or kind in self._installed
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys((*self._shipped, *self._registered, *self._installed)))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))

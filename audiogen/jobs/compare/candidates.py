@@ -1,0 +1,123 @@
+"""How each candidate of a comparison goes on: Runs of sound, Runs of notes, and baselines of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import torch
+
+from audiogen.audio import Recording
+from audiogen.jobs.compare.pieces import Prompt
+from audiogen.jobs.continue_tune import TuneRequest
+from audiogen.metrics import waveform_baselines as baselines
+from audiogen.models import Model, Sampling
+from audiogen.run import Run
+from audiogen.sound.continuation import Continuer
+from audiogen.tunes.metrics.symbolic_metrics import polyphony
+from audiogen.tunes.midi_representation import Midi
+from audiogen.tunes.models.markov import Markov
+from audiogen.tunes.piano_transcription import can_transcribe_piano, is_piano, transcribe_piano
+from audiogen.tunes.rendering import render
+from audiogen.tunes.tokens import TOKENIZERS
+from audiogen.tunes.tokens.tokenizer import Tokenizer
+from audiogen.tunes.transcription import transcribe
+from audiogen.tunes.tune import Tune, bar_ticks, joined
+from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
+
+ORDER = 5  # of the chain
+ONE_VOICE = 1.05  # pitches at a time, on average
+
+
+@dataclass(frozen=True)
+class CandidateTail:
+    """A tail.
+
+    Args:
+        sound: as long as was asked for.
+        tune: its notes, at ticks after the prompt's, as predicted, or heard in the sound; None where sound was
+            predicted in which they cannot be heard.
+    """
+
+    sound: Recording
+    tune: Tune | None = None
+
+
+Candidate = Callable[[Prompt, float, int], CandidateTail]
+"""(prompt, seconds, seed) -> tail."""
+
+
+def candidate_of(run: Run) -> Candidate:
+    """The Run as a candidate."""
+    if isinstance(run.representation, Midi):
+        return partial(_notes, run.model, run.representation.tokenizer)
+    return partial(_sound, run)
+
+
+def _sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+    length = round(seconds * prompt.sound.sample_rate)
+    blocks = list(Continuer(run, prompt.sound, impose=False).tail(length, seed))
+    return CandidateTail(Recording(np.concatenate(blocks, axis=1), prompt.sound.sample_rate))
+
+
+def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+    assert prompt.tune is not None
+    sampling = Sampling(min_p=TuneRequest().min_p, generator=torch.Generator().manual_seed(seed))
+    # A prompt that ends with a rest is followed by that rest.
+    silence = prompt.join - float(prompt.tune.seconds_at(prompt.tune.end))
+    tail = TuneContinuer(model, tokenizer, prompt.tune).tail(sampling, seconds=seconds + max(silence, 0.0))
+    return CandidateTail(_played(prompt, joined(prompt.tune, tail), seconds), tail)
+
+
+def heard(made: CandidateTail, prompt: Prompt) -> CandidateTail:
+    """The same tail with the notes that are heard in it, where it has none and the piece is one voice, or several
+    of a piano and the library is there that hears those."""
+    if made.tune is not None or prompt.tune is None or prompt.rest is None:
+        return made
+    if max(polyphony(prompt.tune), polyphony(prompt.rest)) <= ONE_VOICE:
+        return replace(made, tune=transcribe(made.sound, prompt.tune, prompt.join))
+    if is_piano(prompt.tune) and can_transcribe_piano():
+        return replace(made, tune=transcribe_piano(made.sound, prompt.tune, prompt.join))
+    return made
+
+
+def repeated(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+    """The end of the prompt over and over, as notes: as many whole bars as are half of it."""
+    tune = prompt.tune
+    assert tune is not None
+    end, stop = (int(tune.ticks_at(at)) for at in (prompt.join, prompt.join + seconds))
+    numerator, denominator = tune.meters[-1, 1:].tolist()
+    period = bar_ticks(numerator, denominator, tune.ticks_per_quarter) * max(len(tune.bar_lines()) // 2, 1)
+    unit = tune.between(end - period, end)
+    copies = [unit.shifted(count * period) for count in range(1, (stop - end) // period + 2)]
+    notes = np.concatenate([copy.notes for copy in copies])
+    tail = replace(tune, notes=notes, pedals=np.concatenate([copy.pedals for copy in copies])).between(end, stop)
+    tail = replace(tail, tempos=tune.tempos[-1:] * [0, 1], meters=tune.meters[-1:] * [0, 1, 1])
+    return CandidateTail(_played(prompt, joined(tune, tail), seconds), tail)
+
+
+def looped(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+    """The last seconds of the prompt over and over, as sound."""
+    return CandidateTail(baselines.loop(prompt.sound, seconds, seed))
+
+
+def chain_of(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
+    """The Markov chain over ``events`` tokens, its scheme, and both as a candidate."""
+    tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    chain = markov_chain(tunes, tokenizer, ORDER)
+    return chain, tokenizer, partial(_notes, chain, tokenizer)
+
+
+BASELINES: Mapping[str, Candidate] = {"loop": looped, "repeat": repeated}
+
+
+def _played(prompt: Prompt, tune: Tune, seconds: float) -> Recording:
+    """What is heard of a tune after the join, with silence where it ends early."""
+    sound = render(tune, prompt.sound.sample_rate)
+    first, length = prompt.sound.length, round(seconds * prompt.sound.sample_rate)
+    samples = np.zeros((sound.channels, length), np.float32)
+    heard = sound.samples[:, first : first + length]
+    samples[:, : heard.shape[1]] = heard
+    return Recording(samples, sound.sample_rate)

@@ -1,0 +1,64 @@
+"""What a sidecar says about the work itself: versions, seconds spent, warnings heard."""
+
+from __future__ import annotations
+
+import platform
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from audiogen import __version__
+from audiogen.audio import AudioWarning
+
+
+def versions() -> dict[str, str]:
+    """Of audiogen and of what its output depends on."""
+    names = ("torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
+    own = {"python": platform.python_version(), "audiogen": __version__}
+    return own | {name: version(name) for name in names}
+
+
+class Clock:
+    """Seconds spent, by name.
+
+    Args:
+        seconds: spent before.
+    """
+
+    def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
+        self.seconds = dict(seconds or {})
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started, 3)
+
+
+@contextmanager
+def remove_sidecar_on_failure(out: Path) -> Iterator[None]:
+    """An output that was just written does not stay if its sidecar is not written, too."""
+    try:
+        yield
+    except BaseException:  # a full disk, Ctrl-C
+        out.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def collect_warnings() -> Iterator[list[str]]:
+    """Collect `AudioWarning` texts that are raised inside, for the sidecar; they are warned of again afterwards."""
+    texts: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AudioWarning)
+        try:
+            yield texts
+        finally:
+            texts.extend(str(item.message) for item in caught if issubclass(item.category, AudioWarning))
+    for text in texts:
+        warnings.warn(text, AudioWarning, stacklevel=2)

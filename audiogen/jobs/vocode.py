@@ -1,0 +1,182 @@
+"""Resynthesis: a recording analysed to mel frames, its phases dropped, and rendered back by a Vocoder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiogen.audio import Recording, Resampler, Writer, read, resample, subtype_for
+from audiogen.config.schema import build as build_options
+from audiogen.config.schema import merge, override_tree
+from audiogen.devices import pick_device
+from audiogen.dsp.principal_channels import covariance, rotation_of
+from audiogen.errors import InputError
+from audiogen.progress import progress, stage
+from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.vocoders.base import Vocoder
+from audiogen.vocoders.registry import build, find
+
+FRAMES_A_PIECE = 128
+LOUDEST = 20.0  # log-mel value beyond which frames are in another unit: it is 110 dB above full scale
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a Vocoder is to render, and what its samples are to become.
+
+    Args:
+        frames: ``[channels, frames, n_mels]`` log-mel, of the rotated channels.
+        rotation: ``[channels, channels]`` that made those of the recording's.
+        length: samples to render, at ``sample_rate``.
+        sample_rate: Hz.
+        spec: of the frames.
+    """
+
+    frames: Tensor
+    rotation: np.ndarray
+    length: int
+    sample_rate: int
+    spec: MelSpec
+
+
+def analyse(recording: Recording, spec: MelSpec) -> Analysis:
+    """The mel frames of a recording's principal channels, in the vocoders' alignment, silence around it."""
+    rotation = rotation_of(covariance(recording.samples))
+    principal = (rotation @ recording.samples).astype(np.float32)
+    principal = resample(principal, recording.sample_rate, spec.sample_rate)
+    # The first window holds a hop of the recording; the last ones reach past its end, so that each sample has as
+    # many windows as any other.
+    before = spec.win - spec.hop
+    after = before + -principal.shape[1] % spec.hop
+    samples = torch.from_numpy(np.pad(principal, ((0, 0), (before, after))))
+    return Analysis(log_mel(samples, spec, padded=True), rotation, recording.length, recording.sample_rate, spec)
+
+
+def read_frames(path: Path, spec: MelSpec) -> Analysis:
+    """Log-mel frames from a .npy file, ``[time, n_mels]`` or ``[channels, time, n_mels]``.
+
+    Raises:
+        InputError: no array of numbers of that shape.
+    """
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(path, "it cannot be read as a .npy array", "save it with numpy.save") from error
+    wanted = f"save [time, {spec.n_mels}] or [channels, time, {spec.n_mels}] log-mel frames"
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        raise InputError(path, "it holds no array of real numbers", wanted)
+    if array.ndim not in (2, 3) or array.shape[-1] != spec.n_mels or 0 in array.shape:
+        raise InputError(path, f"its shape {list(array.shape)} is not that of mel frames", wanted)
+    if not np.isfinite(array).all():
+        raise InputError(path, "some of its values are not finite", wanted)
+    if array.max() > LOUDEST:
+        cause = f"its values reach {array.max():g}: natural logarithms of full-scale sound end at about 7"
+        raise InputError(path, cause, "divide decibels by 8.686")
+    frames = torch.from_numpy(array.astype(np.float32).reshape(-1, *array.shape[-2:]))
+    return Analysis(frames, np.eye(len(frames), dtype=np.float32), frames.shape[1] * spec.hop, spec.sample_rate, spec)
+
+
+def render(vocoder: Vocoder, analysis: Analysis, seed: int = 0, device: str = "cpu") -> Iterator[np.ndarray]:
+    """``[channels, time]`` blocks of the rendered recording, exactly ``analysis.length`` samples in all."""
+    spec, channels = analysis.spec, len(analysis.frames)
+    stream = vocoder.open(channels, None, seed)
+    resampler = Resampler(spec.sample_rate, analysis.sample_rate, channels)
+    back = analysis.rotation.T
+    left = analysis.length
+
+    def pieces() -> Iterator[np.ndarray]:
+        for piece in analysis.frames.split(FRAMES_A_PIECE, dim=1):
+            yield resampler.push(stream.push(piece.to(pick_device(device))).cpu().numpy())
+        yield resampler.push(stream.finish().cpu().numpy())
+        yield resampler.finish()
+
+    with torch.no_grad():
+        for samples in pieces():
+            block = (back @ samples)[:, :left].astype(np.float32)
+            left -= block.shape[1]
+            yield block
+    if left:
+        yield np.zeros((channels, left), np.float32)
+
+
+def vocode(
+    path: Path,
+    out: Path,
+    kind: str | None = None,
+    source: Path | None = None,
+    seed: int = 0,
+    subtype: str | None = None,
+    device: str = "auto",
+    overrides: tuple[str, ...] = (),
+) -> float:
+    """Analyse an audio file (or take the frames of a .npy file) and render it back into ``out``.
+
+    Args:
+        path: a recording, or log-mel frames of the vocoder's `MelSpec`: the default one unless it has its own.
+        out: audio file to write.
+        kind: key of `VOCODERS`; None is "source" when there is one, else "griffin_lim".
+        source: the recording to render out of, at any rate; with as many channels as ``path``.
+        seed: of what is drawn.
+        subtype: how samples are stored; None decides by ``path``.
+        device: "auto", "cpu" or "cuda".
+        overrides: ``key=value`` options of the vocoder.
+
+    Returns:
+        Seconds written.
+
+    Raises:
+        InputError: a file that cannot be read, or a source that is missing or does not fit.
+    """
+    kind = kind or ("griffin_lim" if source is None else "source")
+    options = _options(kind, overrides)
+    spec = find(kind).own_spec(options) or MelSpec()
+    layout, silent = None, list[int]()
+    with stage(f"reading and analysing {path.name}"):
+        if path.suffix.lower() == ".npy":
+            analysis = read_frames(path, spec)
+        else:
+            recording = read(path)
+            layout, silent = recording.layout, list(recording.silent)
+            analysis, subtype = analyse(recording, spec), subtype or subtype_for(recording, out)
+        material = None if source is None else _material(source, analysis).to(pick_device(device))
+    with stage(f"loading the vocoder {kind}"):
+        vocoder = build(kind, spec, material, options)
+    seconds = analysis.length / analysis.sample_rate
+    with (
+        Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed, layout, silent) as writer,
+        progress(seconds, f"vocoding {path.name}", "s") as bar,
+    ):
+        for block in render(vocoder, analysis, seed, device):
+            block[silent] = 0
+            writer.write(block)
+            bar.update(block.shape[1] / analysis.sample_rate)
+    return seconds
+
+
+def _options(kind: str, overrides: tuple[str, ...]) -> Any:
+    """The vocoder's options, from its defaults and ``key=value`` overrides."""
+    tree: dict[str, Any] = {}
+    for override in overrides:
+        merge(tree, override_tree(override))
+    return build_options(find(kind).Options, tree, f"vocoder {kind}")
+
+
+def _material(path: Path, analysis: Analysis) -> Tensor:
+    """The source's samples, turned as the analysed channels are, ``[channels, time]`` at the spec's rate."""
+    source = read(path)
+    channels = len(analysis.frames)
+    if source.channels != channels:
+        cause = f"it has {source.channels} channels, what is to be rendered has {channels}"
+        raise InputError(path, cause, "give a source with as many channels")
+    rotated = (analysis.rotation @ source.samples).astype(np.float32)
+    samples = resample(rotated, source.sample_rate, analysis.spec.sample_rate)
+    least = 2 * analysis.spec.win
+    if samples.shape[1] < least:
+        raise InputError(path, f"it is shorter than {least} samples", "give a longer source")
+    return torch.from_numpy(np.ascontiguousarray(samples))

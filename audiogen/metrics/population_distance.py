@@ -1,0 +1,144 @@
+"""Distances between sets of windows: Fréchet and kernel, on named features.
+
+**Sample size.** Both compare distributions, and a recording gives few windows that are not even
+independent. The Fréchet distance grows as samples get fewer (Chong & Forsyth 2020, "Effectively unbiased
+FID", arXiv 1911.07023): it can be compared only between sets of the same size, and is worthless below a few
+samples a dimension. The kernel distance has no such bias but scatters. Hence features are reduced to few
+dimensions, the sizes are part of the result, and so is the distance between the reference's own halves, of
+the same sizes: read the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.metrics.copying import mel_frames
+from audiogen.representation.cochleagram import FRAME_RATE, envelopes
+from audiogen.representation.texture_statistics import statistics
+
+SECONDS = 1.0  # length of a window; windows overlap by half
+DIMENSIONS = 12  # at most, by principal components of the reference
+FEWEST = 8  # windows
+
+
+@dataclass(frozen=True)
+class PopulationDistance:
+    """A distance between two sets of windows.
+
+    Args:
+        value: the distance; kernel distances may be slightly negative where there is no difference.
+        floor: the same between the two halves of the reference.
+        features: their name, a key of `FEATURES`.
+        windows: how many windows of the output and of the reference were compared.
+        dimensions: of the features, after reduction.
+        caveat: what the sample size means for the value.
+    """
+
+    value: float
+    floor: float
+    features: str
+    windows: tuple[int, int]
+    dimensions: int
+    caveat: str
+
+
+def texture_features(recording: Recording) -> np.ndarray:
+    """Spectrum, moments and modulation statistics of one-second stretches, ``[windows, values]``."""
+    table = statistics(envelopes(recording, 1e-4), round(SECONDS * FRAME_RATE))
+    names = ("spectrum", "moments", "attack", "modulation")
+    return np.concatenate([table[name].mean(axis=0) for name in names], axis=1)
+
+
+def mel_features(recording: Recording) -> np.ndarray:
+    """Mean and standard deviation of log-mel frames over one-second stretches, ``[windows, values]``."""
+    frames, rate = mel_frames(recording)
+    length = round(SECONDS * rate)
+    unfolded = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[:: length // 2]
+    return np.concatenate([unfolded.mean(axis=2), unfolded.std(axis=2)], axis=1)
+
+
+FEATURES: dict[str, Callable[[Recording], np.ndarray]] = {"texture": texture_features, "mel": mel_features}
+
+
+def frechet(first: np.ndarray, second: np.ndarray) -> float:
+    """Fréchet distance of Gaussians fitted to two sets ``[samples, dimensions]``.
+
+    Heusel et al. (2017), arXiv 1706.08500: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½); 0 where both are equal.
+    """
+    covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in (first, second)]
+    values, vectors = np.linalg.eigh(covariances[0])
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    cross = np.linalg.eigvalsh(root @ covariances[1] @ root)
+    means = np.sum((first.mean(axis=0) - second.mean(axis=0)) ** 2)
+    spread = np.trace(covariances[0]) + np.trace(covariances[1]) - 2 * np.sqrt(np.maximum(cross, 0)).sum()
+    return float(means + max(spread, 0.0))
+
+
+def kernel(first: np.ndarray, second: np.ndarray) -> float:
+    """Unbiased squared maximum mean discrepancy, Gaussian kernel of the median distance in ``second``.
+
+    Gretton et al. (2012), JMLR 13:723, equation 3; as a distance of audio: Chung et al. (2025), arXiv
+    2502.15602.
+    """
+
+    def squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.maximum(np.sum(a**2, 1)[:, None] + np.sum(b**2, 1) - 2 * a @ b.T, 0)
+
+    within = squares(second, second)
+    width = np.median(within[np.triu_indices(len(second), 1)]) + 1e-12
+    same = [np.exp(-squares(values, values) / width) for values in (first, second)]
+    means = [(table.sum() - np.trace(table)) / (len(table) * (len(table) - 1)) for table in same]
+    return float(means[0] + means[1] - 2 * np.mean(np.exp(-squares(first, second) / width)))
+
+
+DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"frechet": frechet, "kernel": kernel}
+
+
+def population_distance(
+    output: Recording, reference: Recording, features: str = "texture", distance: str = "kernel"
+) -> PopulationDistance:
+    """Distance between the one-second windows of two recordings.
+
+    Features are standardised and reduced to the reference's first principal components: twelve, or one for
+    each four windows of the smallest set. All sets (output, reference, its halves) are thinned to the size
+    of a half.
+
+    Args:
+        output: what is judged.
+        reference: real audio, best many times longer than ``FEWEST`` seconds.
+        features: a key of `FEATURES`.
+        distance: a key of `DISTANCES`.
+
+    Raises:
+        InputError: an unknown name, or fewer than 8 windows in the output or in half of the reference.
+    """
+    for name, table in ((features, FEATURES), (distance, DISTANCES)):
+        if name not in table:
+            raise InputError(name, "there is none of that name", f"choose from {', '.join(table)}")
+    if min(output.seconds, reference.seconds / 2) < SECONDS * (FEWEST + 2) / 2:
+        raise InputError(
+            f"{distance} distance",
+            "there are too few windows",
+            f"give it {SECONDS * (FEWEST + 2):g} s or more",
+        )
+    wanted, judged = (FEATURES[features](recording) for recording in (reference, output))
+    halves = wanted[: len(wanted) // 2], wanted[(len(wanted) + 1) // 2 :]
+    size = min(len(judged), len(halves[0]))
+    dimensions = max(1, min(DIMENSIONS, size // 4))
+    centre, scale = wanted.mean(axis=0), wanted.std(axis=0) + 1e-6
+    directions = np.linalg.svd((wanted - centre) / scale, full_matrices=False)[2][:dimensions]
+    sets = [_thinned((values - centre) / scale @ directions.T, size) for values in (judged, wanted, *halves)]
+    measure = DISTANCES[distance]
+    caveat = f"{size} overlapping windows in {dimensions} dimensions: compare with the floor"
+    return PopulationDistance(
+        measure(sets[0], sets[1]), measure(sets[2], sets[3]), features, (size, size), dimensions, caveat
+    )
+
+
+def _thinned(values: np.ndarray, size: int) -> np.ndarray:
+    return values[np.linspace(0, len(values) - 1, size).round().astype(int)]

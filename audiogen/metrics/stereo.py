@@ -1,0 +1,92 @@
+"""How the channels relate: correlation and width, as a whole and by band.
+
+Correlation is the normalised one at lag zero (Blauert 1997, "Spatial Hearing", section 3.2): 1 for equal
+channels, 0 for unrelated ones, -1 in antiphase. Width is the share of the side signal in the energy of mid
+and side: 0 for mono, 0.5 for unrelated channels of equal level, 1 in antiphase.
+
+All of them follow from the channels' covariance, so a recording of any length needs one small matrix.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from audiogen.metrics.spectra import FAINTEST
+
+
+def covariance(samples: np.ndarray) -> np.ndarray:
+    """``[channels, time]`` -> ``[channels, channels]`` sums of products (float64)."""
+    return (samples @ samples.T).astype(np.float64)
+
+
+def band_covariance(spectrum: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """``[channels, frames, bins]``, ``[bins, bands]`` -> ``[bands, channels, channels]`` real sums."""
+    products = np.einsum("ctf,dtf->fcd", spectrum, spectrum.conj(), optimize=True).real
+    return np.einsum("fcd,fb->bcd", products, bands, optimize=True).astype(np.float64)
+
+
+def correlations(covariances: np.ndarray) -> np.ndarray:
+    """``[..., channels, channels]`` covariances -> correlations of pairs ``[..., pairs]``, 0 with silence."""
+    energy = np.einsum("...cc->...c", covariances)
+    first, second = _pairs(energy.shape[-1])
+    norm = np.sqrt(energy[..., first] * energy[..., second])
+    return np.where(norm > 0, covariances[..., first, second] / np.where(norm > 0, norm, 1), 0.0)
+
+
+def widths(covariances: np.ndarray) -> np.ndarray:
+    """``[..., channels, channels]`` covariances -> the side's share of the pairs' energy ``[..., pairs]``."""
+    energy = np.einsum("...cc->...c", covariances)
+    first, second = _pairs(energy.shape[-1])
+    total = energy[..., first] + energy[..., second]
+    side = 0.5 - covariances[..., first, second] / np.where(total > 0, total, 1)
+    return np.where(total > 0, side, 0.0)
+
+
+def _pairs(channels: int) -> tuple[list[int], list[int]]:
+    pairs = list(combinations(range(channels), 2))
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def stereo_measures(whole: np.ndarray, bands: np.ndarray) -> dict[str, float]:
+    """Measures of one recording from its covariances.
+
+    Args:
+        whole: ``[channels, channels]``.
+        bands: ``[bands, channels, channels]``.
+
+    Returns:
+        ``correlation`` and ``width`` (means over all pairs of channels) and ``band_correlation`` (mean over
+        bands, weighted by their energy). Empty for one channel.
+    """
+    if len(whole) < 2:
+        return {}
+    weight = np.einsum("bcc->b", bands)
+    by_band = correlations(bands).mean(axis=1)
+    return {
+        "correlation": float(correlations(whole).mean()),
+        "width": float(widths(whole).mean()),
+        "band_correlation": float(np.sum(weight * by_band) / max(float(weight.sum()), FAINTEST)),
+    }
+
+
+def stereo_difference(
+    whole: np.ndarray, bands: np.ndarray, reference: np.ndarray, reference_bands: np.ndarray
+) -> dict[str, float]:
+    """How far the channels' relations are from a reference with the same channels.
+
+    Returns:
+        ``correlation_difference``: the largest over pairs of channels; ``band_correlation_difference``:
+        mean over pairs and the bands that hold a thousandth of the reference's energy or more. Empty for
+        one channel.
+    """
+    if len(whole) < 2 or len(whole) != len(reference):
+        return {}
+    energy = np.einsum("bcc->b", reference_bands)
+    heard = energy >= 1e-3 * energy.sum()
+    by_band = np.abs(correlations(bands) - correlations(reference_bands))[heard]
+    return {
+        "correlation_difference": float(np.abs(correlations(whole) - correlations(reference)).max()),
+        "band_correlation_difference": float(by_band.mean()) if heard.any() else 0.0,
+    }

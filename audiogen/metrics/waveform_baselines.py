@@ -1,0 +1,200 @@
+"""Cheap continuations that a model has to beat, each with a fault that the measures must show.
+
+==============  =========================================================  =============================
+baseline        how it goes on                                             known fault
+==============  =========================================================  =============================
+loop            the prompt's end over and over, crossfaded                 looping, copying
+grains          random 60 ms grains of the prompt, overlapping by half     slow modulation
+walk            the prompt's frames, with jumps between similar ones       copying
+noise           stationary noise of the prompt's spectrum                  correlation, moments, modulation
+autoregression  linear prediction of mel frames from the last four         moments, modulation
+==============  =========================================================  =============================
+
+Each is a function of prompt, seconds and seed, and gives a Recording of the prompt's rate and channels.
+They are strong: hence they are worth beating. Grains: Roads (2001), "Microsound". Walk: Schödl et al.
+(2000), "Video textures", with sound. Noise: the spectrum-matched noise of McDermott & Simoncelli (2011).
+Autoregression: Lütkepohl (2005), "New introduction to multiple time series analysis", chapter 3, with
+bootstrapped residuals. As Models of mel frames, trained, continued and compared like any other, they are
+`loop`, `grains`, `walk`, `noise` and `var` in `audiogen.models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.metrics.copying import mel_frames
+from audiogen.metrics.spectra import frame_size
+
+LOOP, LOOP_FADE = 4.0, 0.1  # seconds that are repeated (at most half the prompt) and of the crossfade
+GRAIN = 0.06  # seconds
+SOURCE = 60.0  # seconds of the prompt's end that walk and autoregression learn from
+NEIGHBOURS, JUMPS = 8, 6.0  # choices at a jump of the walk, and jumps a second
+APART = 0.25  # seconds that a jump bridges at least
+ORDER, LATENTS, RIDGE = 4, 48, 1e-2
+RADIUS = 0.99  # of the largest eigenvalue of the autoregression: disturbances die away within some seconds
+SHORTEST = 1.0  # seconds of prompt for what learns from frames
+
+
+def loop(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
+    """The last four seconds (half the prompt, if that is less) over and over, with equal-power crossfades."""
+    rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
+    period = max(1, min(round(LOOP * rate), prompt.length // 2))
+    fade = min(round(LOOP_FADE * rate), period // 2, prompt.length - period)
+    body = prompt.samples[:, -period:].copy()
+    # The end fades into what came before the beginning, so that the beginning follows.
+    angle = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
+    before = prompt.samples[:, prompt.length - period - fade : prompt.length - period]
+    body[:, period - fade :] = body[:, period - fade :] * np.cos(angle) + before * np.sin(angle)
+    return Recording(np.tile(body, (1, wanted // period + 1))[:, :wanted], rate)
+
+
+def grains(prompt: Recording, seconds: float, seed: int = 0, grain: float = GRAIN) -> Recording:
+    """Grains from random places of the prompt, half-overlapping under a sine window (equal power)."""
+    rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
+    hop = max(1, min(round(grain * rate), prompt.length) // 2)
+    count = wanted // hop + 2
+    starts = np.random.default_rng(seed).integers(0, prompt.length - 2 * hop + 1, count)
+    window = np.sin(np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))
+    return Recording(_overlapped(prompt.samples, starts, window, hop)[:, hop : hop + wanted], rate)
+
+
+def walk(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
+    """The prompt's own frames in order, but for jumps to frames like the one that would have followed."""
+    rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
+    source = _learnable(prompt)
+    frames, frame_rate = mel_frames(source)
+    hop = frame_size(rate) // 4
+    frames = frames[: (source.length - 4 * hop) // hop + 1] / (frames.std(axis=0) + 0.05)
+    generator, count = np.random.default_rng(seed), wanted // hop + 8
+    places = np.empty(count, int)
+    place = len(frames) - 1
+    for k in range(count):
+        place += 1
+        if place >= len(frames) or generator.random() < JUMPS / frame_rate:
+            place = _resembling(frames, min(place, len(frames) - 1), APART * frame_rate, generator)
+        places[k] = place
+    # Squared sine windows that overlap by three quarters add up to two: frames in order are the source again.
+    window = np.sin(np.pi * (np.arange(4 * hop) + 0.5) / (4 * hop)) ** 2 / 2
+    sound = _overlapped(source.samples, places * hop, window, hop)
+    return Recording(sound[:, 4 * hop : 4 * hop + wanted], rate)
+
+
+def _resembling(frames: np.ndarray, place: int, apart: float, generator: np.random.Generator) -> int:
+    """One of the frames that are closest to ``frames[place]``, but not its neighbour."""
+    distance = np.square(frames - frames[place]).sum(axis=1)
+    distance[np.abs(np.arange(len(frames)) - place) < apart] = np.inf
+    choices = np.argpartition(distance, NEIGHBOURS)[:NEIGHBOURS]
+    return int(generator.choice(choices))
+
+
+def noise(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
+    """Gaussian noise with the prompt's mean spectrum and the correlation of its channels, bin by bin."""
+    from scipy import fft
+
+    rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
+    size = min(frame_size(rate, 0.0929), 2 * (prompt.length // 2))
+    frames = np.lib.stride_tricks.sliding_window_view(prompt.samples, size, axis=1)[:, :: size // 2]
+    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    spectra = fft.rfft(frames * window, axis=2) / np.sqrt(np.sum(window**2))
+    density = np.einsum("ctf,dtf->fcd", spectra, spectra.conj(), optimize=True) / frames.shape[1]
+    # The root of each bin's covariance, from its eigenvectors: mono in two channels is no trouble.
+    values, vectors = np.linalg.eigh(density)
+    roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
+    root = np.einsum("fck,fdk->fcd", roots, vectors.conj())
+    length = fft.next_fast_len(max(wanted, size))
+    white = np.random.default_rng(seed).standard_normal((prompt.channels, length)).astype(np.float32)
+    white_spectrum = fft.rfft(white, axis=1)
+    position = np.linspace(0, len(root) - 1, white_spectrum.shape[1])
+    nearest, rest = np.minimum(position.astype(int), len(root) - 2), position % 1.0
+    rest[-1] = 1.0
+    shaped = np.zeros_like(white_spectrum)
+    for c in range(prompt.channels):
+        for d in range(prompt.channels):
+            gain = root[nearest, c, d] * (1 - rest) + root[nearest + 1, c, d] * rest
+            shaped[c] += gain.astype(np.complex64) * white_spectrum[d]
+    return Recording(fft.irfft(shaped, length, axis=1)[:, :wanted].astype(np.float32), rate)
+
+
+def autoregression(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
+    """Mel frames of all channels by stable linear prediction with drawn residuals, out of the prompt."""
+    import torch
+
+    from audiogen.representation.mel import MelSpec, log_mel
+    from audiogen.vocoders.registry import build
+
+    source = _learnable(prompt)
+    rate, wanted = source.sample_rate, round(seconds * source.sample_rate)
+    size = frame_size(rate)
+    spec = MelSpec(sample_rate=rate, n_fft=size, win=size, hop=size // 4, n_mels=80, fmax=rate / 2)
+    samples = torch.from_numpy(np.ascontiguousarray(source.samples))
+    with torch.no_grad():
+        frames = log_mel(samples, spec, padded=True).transpose(0, 1).flatten(1).numpy().astype(np.float64)
+        mean = frames.mean(axis=0)
+        _, _, directions = np.linalg.svd(frames - mean, full_matrices=False)
+        basis = directions[: min(LATENTS, len(frames) // (2 * ORDER))]
+        matrices, residuals = fit_autoregression((frames - mean) @ basis.T)
+        history = list((frames[-ORDER:] - mean) @ basis.T)
+        drawn = np.random.default_rng(seed).integers(0, len(residuals), -(-wanted // spec.hop))
+        for k in drawn:
+            past = sum(matrix @ state for matrix, state in zip(matrices, history[: -ORDER - 1 : -1], strict=True))
+            history.append(past + residuals[k])
+        predicted = (np.array(history[ORDER:]) @ basis + mean).astype(np.float32)
+        mels = torch.from_numpy(predicted).unflatten(1, (source.channels, spec.n_mels)).transpose(0, 1)
+        sound = build("source", spec, samples).vocode(mels.contiguous(), samples[:, -2 * size :], seed).numpy()
+    return Recording(np.ascontiguousarray(sound[:, :wanted]), rate)
+
+
+def fit_autoregression(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ridge-regressed vector autoregression, made stable.
+
+    Args:
+        values: ``[time, dimensions]`` of zero mean.
+
+    Returns:
+        Matrices ``[order, dimensions, dimensions]`` (lag one first), their companion matrix' eigenvalues
+        within 0.99, and the residuals ``[time - order, dimensions]``.
+    """
+    time, dimensions = values.shape
+    past = np.concatenate([values[ORDER - lag - 1 : time - lag - 1] for lag in range(ORDER)], axis=1)
+    gram = past.T @ past
+    gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)
+    stacked = np.linalg.solve(gram, past.T @ values[ORDER:])
+    matrices = stacked.T.reshape(dimensions, ORDER, dimensions).transpose(1, 0, 2)
+    companion = np.eye(ORDER * dimensions, k=-dimensions)
+    companion[:dimensions] = stacked.T
+    radius = float(np.abs(np.linalg.eigvals(companion)).max())
+    if radius > RADIUS:  # the k-th matrix times g^k scales each eigenvalue by g
+        matrices = matrices * (RADIUS / radius) ** np.arange(1, ORDER + 1)[:, None, None]
+    residuals = values[ORDER:] - past @ matrices.transpose(0, 2, 1).reshape(ORDER * dimensions, dimensions)
+    return matrices, residuals - residuals.mean(axis=0)
+
+
+def _learnable(prompt: Recording) -> Recording:
+    if prompt.seconds < SHORTEST:
+        raise InputError("the prompt", f"is shorter than {SHORTEST:g} s", "this baseline needs more to learn from")
+    return prompt.cut(max(0, prompt.length - round(SOURCE * prompt.sample_rate)), prompt.length)
+
+
+def _overlapped(samples: np.ndarray, starts: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
+    """Pieces of ``samples`` under a window, laid ``hop`` apart: ``[channels, time]`` float32."""
+    size = len(window)
+    sound = np.zeros((len(samples), (len(starts) - 1) * hop + size), np.float32)
+    shape = window.astype(np.float32)
+    for k, start in enumerate(starts):
+        sound[:, k * hop : k * hop + size] += shape * samples[:, start : start + size]
+    return sound
+
+
+Baseline = Callable[[Recording, float, int], Recording]
+
+BASELINES: dict[str, Baseline] = {
+    "loop": loop,
+    "grains": grains,
+    "walk": walk,
+    "noise": noise,
+    "autoregression": autoregression,
+}

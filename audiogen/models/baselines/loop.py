@@ -1,0 +1,67 @@
+"""The end of what was heard over and over: the cheapest continuation. It copies, and it loops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from audiogen.config.option_types import PositiveInt, Share
+from audiogen.models.base import Sampling, State
+from audiogen.models.baselines.replay import ReplayBaseline, same
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """Args:
+    period: frames that are repeated, or as many as were heard if those are fewer; 43 patches of 93 ms are 4 s.
+    fade: of the step from the end of the loop to its beginning, what is left after each frame.
+    """
+
+    period: PositiveInt = 43
+    fade: Share = 0.5
+
+
+class Loop(ReplayBaseline):
+    """frame[t] = frame[t - period] + fade (frame[t - 1] - frame[t - 1 - period]).
+
+    Within the loop the second term is nothing; at the seam it fades from what came last into the loop's beginning, and
+    it does so in the same way each time. Temperature has no effect.
+
+    Args:
+        features: size of a frame.
+        options: see `LoopOptions`.
+    """
+
+    Options = LoopOptions
+
+    def __init__(self, features: int, options: LoopOptions) -> None:
+        super().__init__()
+        self.period, self.fade = options.period, options.fade
+
+    def start(self, prompt: Tensor) -> State:
+        prompt = prompt[:, -2 * (self.period + 1) :]  # an hour before tells nothing more
+        # What came before the first frame is taken to be like it.
+        line = prompt[:, :1].expand(-1, self.period + 1, -1)
+        state: State = (line, torch.ones(len(prompt), dtype=torch.long, device=prompt.device))
+        for frame in prompt[:, 1:].unbind(1):
+            state = self.read(state, frame)
+        return state
+
+    def expected(self, state: State) -> Tensor:
+        line, period = state
+        rows, ago = torch.arange(len(line), device=line.device), line.shape[1] - period
+        return line[rows, ago] + self.fade * (line[:, -1] - line[rows, ago - 1])
+
+    def draw(self, state: State, sampling: Sampling) -> Tensor:
+        return self.expected(state)
+
+    def read(self, state: State, frame: Tensor) -> State:
+        """The last frames, and how many of them are news: what the loop itself has drawn makes it no longer."""
+        line, period = state
+        longer = (period + 1).clamp(max=self.period)
+        return (
+            torch.cat([line[:, 1:], frame.unsqueeze(1)], dim=1),
+            torch.where(same(self.expected(state), frame), period, longer),
+        )

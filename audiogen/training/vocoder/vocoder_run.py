@@ -1,0 +1,42 @@
+"""A trained vocoder on disk: the folder that ``vocoder.weights`` names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from audiogen.experiment import Experiment, dump_yaml, read_experiment
+from audiogen.run import CONFIG, METRICS, WEIGHTS
+from audiogen.text_files import dump_json, write_text
+from audiogen.vocoders.neural import MagnitudeNetwork, NeuralOptions, load_network, save_network
+
+
+@dataclass
+class VocoderRun:
+    """Args:
+    experiment: everything that was configured.
+    network: in evaluation mode.
+    metrics: plain numbers and strings: losses, steps taken, seconds.
+    path: folder that it was opened from, if any.
+    """
+
+    experiment: Experiment
+    network: MagnitudeNetwork
+    metrics: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write its files into ``folder``, each whole or not at all, and its metrics last."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_network(self.network, folder / WEIGHTS)
+        write_text(folder / CONFIG, dump_yaml(self.experiment))
+        write_text(folder / METRICS, dump_json(self.metrics))
+
+    @classmethod
+    def open(cls, folder: Path) -> VocoderRun:
+        """Read one that is finished."""
+        network = load_network(NeuralOptions(str(folder)))
+        metrics = json.loads((folder / METRICS).read_text("utf-8"))
+        return cls(read_experiment(folder / CONFIG), network, metrics, folder)

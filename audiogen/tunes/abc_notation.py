@@ -1,0 +1,115 @@
+"""ABC notation -> Tunes, through the abc2midi program that symusic ships."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+from audiogen.audio import AudioWarning
+from audiogen.errors import InputError
+from audiogen.tunes.midi.parser import parse
+from audiogen.tunes.midi.reader import tune_of
+from audiogen.tunes.tune import Tune
+
+GRID = 24
+"""abc2midi ends notes a tick early and starts them one late; on this many steps a quarter note both are
+gone.
+"""
+MAX_SECONDS = 20
+MAX_CHARACTERS = 2**20  # of one tune; long ones have some 10 000
+MAX_BYTES = 16 * 2**20  # of the MIDI file made of it
+POLL_SECONDS = 0.05
+READS_FILES = re.compile(r"abc-include|ptstress", re.IGNORECASE)
+"""What abc2midi opens other files for: %%abc-include, and the stress models of %%MIDI ptstress."""
+
+
+def decode_abc(data: bytes) -> str:
+    """The text of an ABC file: UTF-8, or what its byte order mark says; bytes that are no text become U+FFFD."""
+    coding = "utf-8"
+    for mark, name in ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32")):
+        coding = name if data.startswith(mark) else coding
+    if coding == "utf-8" and data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        coding = "utf-16"
+    elif data[:1] and data[1:2] == b"\0" and data[2:3]:
+        coding = "utf-16-le"
+    elif data[:1] == b"\0" and data[1:2]:
+        coding = "utf-16-be"
+    text = data.decode(coding, errors="replace").replace("\ufeff", "")
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def split_abc(text: str) -> list[str]:
+    """The tunes of an ABC file: pieces that begin with an ``X:`` field, without what stands before the
+    first.
+    """
+    return [tune.strip() + "\n" for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE) if tune.startswith("X:")]
+
+
+def abc_title(abc: str) -> str:
+    """Its first ``T:`` field, or ""."""
+    found = re.search(r"^T:(.*)$", abc, re.MULTILINE)
+    return found.group(1).strip() if found else ""
+
+
+def tune_of_abc(abc: str, subject: object) -> Tune:
+    """One tune, repeats played out, chord symbols as parts of their own; on `GRID` ticks a quarter note.
+
+    Raises:
+        InputError: it is not ABC, or holds no note. The error names ``subject``.
+    """
+    spec = importlib.util.find_spec("symusic")
+    folders = [str(Path(folder) / "bin") for folder in (spec.submodule_search_locations or [])] if spec else []
+    program = next((found for folder in folders if (found := shutil.which("abc2midi", path=folder))), None)
+    if program is None:
+        raise InputError("ABC", "the MIDI libraries are missing", "install audiogen again")
+    if len(abc) > MAX_CHARACTERS:
+        raise InputError(subject, f"{len(abc)} characters are no single tune", "begin each tune with an X: line")
+    with tempfile.TemporaryDirectory() as folder:
+        source, made = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
+        source.write_text(_without_includes(abc, subject), encoding="utf-8")
+        try:
+            _run([program, str(source), "-o", str(made), "-silent"], made)
+            data = made.read_bytes()
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise InputError(subject, "it cannot be read as ABC notation", "mend or remove that tune") from error
+    if len(data) > MAX_BYTES:
+        raise InputError(subject, "its repeats make it too long", "mend or remove that tune")
+    return tune_of(parse(data, subject).midi, subject).rescaled(GRID)
+
+
+def _run(command: list[str], made: Path) -> None:
+    """Run a program until it ends, or has written more than `MAX_BYTES`.
+
+    Raises:
+        subprocess.TimeoutExpired: it takes longer than `MAX_SECONDS`.
+    """
+    began, quiet = time.monotonic(), subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet) as process:
+        try:
+            while time.monotonic() - began < MAX_SECONDS:
+                try:
+                    process.wait(POLL_SECONDS)
+                    return
+                except subprocess.TimeoutExpired:
+                    if made.exists() and made.stat().st_size > MAX_BYTES:
+                        return
+            raise subprocess.TimeoutExpired(command, MAX_SECONDS)
+        finally:
+            process.kill()
+
+
+def _without_includes(abc: str, subject: object) -> str:
+    """The tune without lines by which abc2midi would read other files."""
+    lines = re.split(r"([\r\n]+)", abc)
+    kept = ["%" if READS_FILES.search(line) else line for line in lines]  # an empty line would end the tune
+    if kept != lines:
+        count = sum(map(bool, map(READS_FILES.search, lines)))
+        text = f"{subject}: {count} lines that name other files (abc-include, ptstress) are left out"
+        warnings.warn(text, AudioWarning, stacklevel=3)
+    return "".join(kept)

@@ -1,0 +1,177 @@
+"""Vocos: a ConvNeXt over mel frames with a Fourier head (Siuzdak 2023, arXiv 2306.00814), from its published weights.
+
+The head predicts magnitude and phase of each frame's spectrum; the inverse transform does the upsampling, which is why
+it is an order of magnitude cheaper than a network that upsamples step by step. Layer names are those of the published
+weights (`vocos-mel-24khz`: ``config.yaml`` and ``pytorch_model.bin``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from audiogen.config.option_types import Layers, Width
+from audiogen.config.schema import build, load_yaml, read_bounded
+from audiogen.errors import InputError
+from audiogen.representation.mel import MelSpec, hann
+from audiogen.vocoders.network_vocoder import (
+    MOST_DESCRIPTION,
+    Network,
+    NetworkVocoder,
+    fill,
+    read_weights,
+    require_weights,
+)
+from audiogen.vocoders.published.hub import Published
+
+LOUDEST = 100.0  # magnitude that the head clips at
+
+
+@dataclass(frozen=True)
+class ConvNeXtSize:
+    """Args:
+    dim: channels.
+    intermediate_dim: channels inside each block.
+    num_layers: blocks.
+    """
+
+    dim: Width = 512
+    intermediate_dim: Width = 1536
+    num_layers: Layers = 8
+
+
+class ConvNeXtBlock(nn.Module):
+    """Depthwise convolution over 7 frames, then a pointwise network, on a residual path (Liu et al. 2022)."""
+
+    def __init__(self, size: ConvNeXtSize) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv1d(size.dim, size.dim, 7, padding=3, groups=size.dim)
+        self.norm = nn.LayerNorm(size.dim, eps=1e-6)
+        self.pwconv1 = nn.Linear(size.dim, size.intermediate_dim)
+        self.pwconv2 = nn.Linear(size.intermediate_dim, size.dim)
+        self.gamma = nn.Parameter(torch.full((size.dim,), 1.0 / size.num_layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[batch, dim, time]`` -> the same."""
+        y = self.norm(self.dwconv(x).mT)
+        y = self.gamma * self.pwconv2(nn.functional.gelu(self.pwconv1(y)))
+        return x + y.mT
+
+
+class Backbone(nn.Module):
+    """``[batch, time, n_mels]`` -> ``[batch, time, dim]``."""
+
+    def __init__(self, n_mels: int, size: ConvNeXtSize) -> None:
+        super().__init__()
+        self.embed = nn.Conv1d(n_mels, size.dim, 7, padding=3)
+        self.norm = nn.LayerNorm(size.dim, eps=1e-6)
+        self.convnext = nn.ModuleList(ConvNeXtBlock(size) for _ in range(size.num_layers))
+        self.final_layer_norm = nn.LayerNorm(size.dim, eps=1e-6)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        x = self.norm(self.embed(frames.mT).mT).mT
+        for block in self.convnext:
+            x = block(x)
+        return self.final_layer_norm(x.mT)
+
+
+class FourierHead(nn.Module):
+    """``[batch, time, dim]`` -> samples, through magnitude and phase of each window.
+
+    The phase's wrapping is left to sine and cosine. Samples under fewer windows than the others (at both ends) are
+    divided by those that there are.
+    """
+
+    def __init__(self, dim: int, spec: MelSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.out = nn.Linear(dim, spec.n_fft + 2)
+
+    def spectrum(self, features: Tensor) -> Tensor:
+        """``[batch, time, bins]`` complex."""
+        log_magnitude, phase = self.out(features).chunk(2, dim=-1)
+        return torch.polar(log_magnitude.exp().clamp(max=LOUDEST), phase)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``[batch, (time - 1) * hop + win]`` samples, from the start of the first window to the end of the last."""
+        window = hann(self.spec, features.device)
+        waves = torch.fft.irfft(self.spectrum(features), n=self.spec.n_fft) * window
+        total = overlap_add(window.square().expand(1, waves.shape[1], -1), self.spec.hop)
+        return overlap_add(waves, self.spec.hop) / total.clamp(min=1e-6)
+
+
+def overlap_add(waves: Tensor, hop: int) -> Tensor:
+    """``[batch, time, win]`` -> ``[batch, (time - 1) * hop + win]``."""
+    length = (waves.shape[1] - 1) * hop + waves.shape[2]
+    folded = nn.functional.fold(waves.mT, (1, length), (1, waves.shape[2]), stride=(1, hop))
+    return folded[:, 0, 0]
+
+
+class VocosNetwork(Network):
+    """Backbone and head."""
+
+    def __init__(self, spec: MelSpec, size: ConvNeXtSize) -> None:
+        super().__init__()
+        self.backbone = Backbone(spec.n_mels, size)
+        self.head = FourierHead(size.dim, spec)
+        self.reach, self.offset = 3 * (size.num_layers + 1), 0
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.head(self.backbone(frames))
+
+
+class Vocos(NetworkVocoder):
+    """The published weights, from a folder with ``config.yaml`` and ``pytorch_model.bin``."""
+
+    name = "vocos"
+    files = ("config.yaml", "pytorch_model.bin")
+    published = Published(
+        "hub:charactr/vocos-mel-24khz@0feb3fdd929bcd6649e0e7c5a688cf7dd012ef21",
+        "97ec976ad1fd67a33ab2682d29c0ac7df85234fae875aefcc5fb215681a91b2a",
+    )
+
+    @classmethod
+    def spec_in(cls, folder: Path) -> MelSpec:
+        try:
+            features = _config(folder)["feature_extractor"]["init_args"]
+            rate = int(features.get("sample_rate", 24000))
+            n_fft, padding = int(features.get("n_fft", 1024)), features.get("padding", "center")
+            hop, n_mels = int(features.get("hop_length", 256)), int(features.get("n_mels", 100))
+            # torchaudio's mel filters: HTK scale, no norm; the logarithm's floor is the package's own.
+            return MelSpec(rate, n_fft, n_fft, hop, n_mels, 0.0, rate / 2, "htk", "none", 1.0, padding, 1e-7)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                folder / "config.yaml", f"it describes no mel vocoder ({error})", "use vocos-mel-*"
+            ) from error
+
+    @classmethod
+    def load(cls, folder: Path, sha256: str) -> Self:
+        spec, path = cls.spec_in(folder), folder / "pytorch_model.bin"
+        try:
+            described = _config(folder)["backbone"]["init_args"]
+            named = {key: int(described[key]) for key in ("dim", "intermediate_dim", "num_layers")}
+            size = build(ConvNeXtSize, named, "config.yaml")
+            require_weights(path, lambda: VocosNetwork(spec, size))
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                folder / "config.yaml", f"it describes no ConvNeXt ({error})", "use vocos-mel-*"
+            ) from error
+        network = VocosNetwork(spec, size)
+        tensors = read_weights(path, sha256)
+        own = {key: value for key, value in tensors.items() if key.startswith(("backbone.", "head.out."))}
+        fill(network, own, path)
+        return cls(network, spec)
+
+
+def _config(folder: Path) -> Any:
+    path = folder / "config.yaml"
+    try:
+        return load_yaml(read_bounded(path, MOST_DESCRIPTION, "use vocos-mel-*").decode("utf-8"))
+    except ValueError as error:
+        raise InputError(path, "it cannot be read", "download it beside the weights") from error

@@ -1,0 +1,133 @@
+"""What is named before torch loads is what would be named after."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from audiogen.config.known_keys import FILE, require_known_keys, require_vocoder_keys
+from audiogen.config.shipped import shipped_configs
+from audiogen.errors import InputError
+from audiogen.experiment import read_experiment
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_file_is_as_the_tool_writes_it() -> None:
+    found = importlib.util.spec_from_file_location("write_base_config", ROOT / "tools" / "write_base_config.py")
+    assert found is not None
+    assert found.loader is not None
+    tool = importlib.util.module_from_spec(found)
+    found.loader.exec_module(tool)
+    assert FILE.read_text("utf-8") == tool.known_keys(), "run python tools/write_base_config.py"
+
+
+@pytest.mark.parametrize("name", list(shipped_configs()))
+def test_what_ships_is_known(name: str) -> None:
+    require_known_keys(shipped_configs()[name], ())
+
+
+GOOD = [
+    "training.steps=5",
+    "training.horizon=null",
+    "training.window=2",
+    "training.precision=16",
+    "training.shares={validation: 0.2}",
+    "model=gan",
+    "model={kind: hmm, states: 3}",
+    "model.backbone={kind: conv, dilations: [1, 2]}",
+    "representation={kind: mel, patch: 4}",
+    "vocoder={kind: griffin_lim, iterations: 3}",
+    'vocoder_training.start=""',
+]
+BAD = [
+    "training.stepss=5",
+    "training.steps=ten",
+    "training.steps=0",
+    "training.steps=2.5",
+    "training.optimizer=adamm",
+    "training=3",
+    "trainning.steps=3",
+    "model=gna",
+    "model.backbone.kind=lstn",
+    "model.backbone.hiden=3",
+    "model.head={kind: flow, blocks: -1}",
+    "augmentation.mixing=2",
+    "vocoder={kind: griffin_lim, iteration: 3}",
+    "training.steps",
+]
+
+
+@pytest.mark.parametrize("override", GOOD)
+def test_what_is_good_passes(override: str) -> None:
+    if "model=" not in override and "representation=" not in override:
+        read_experiment(None, (override,))
+    require_known_keys(None, (override,))
+
+
+@pytest.mark.parametrize("override", BAD)
+def test_a_slip_is_named_alike(override: str) -> None:
+    with pytest.raises(InputError) as late:
+        read_experiment(None, (override,))
+    with pytest.raises(InputError) as early:
+        require_known_keys(None, (override,))
+    assert early.value.subject == late.value.subject
+    assert early.value.cure == late.value.cure
+
+
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text(yaml.safe_dump({"vocoder_training": {"likelihood": 1, "mel": 2.0}}))
+    require_known_keys(path, ())
+    path.write_text(yaml.safe_dump({"vocoder_training": {"likelyhood": 1}}))
+    with pytest.raises(InputError, match=r"old\.yaml: vocoder_training\.likelyhood: there is no such key"):
+        require_known_keys(path, ())
+
+
+def test_the_options_of_a_vocoder() -> None:
+    require_vocoder_keys("griffin_lim", ("iterations=3",))
+    with pytest.raises(InputError, match="vocoder griffin_lim: iteration: there is no such key; did you mean iter"):
+        require_vocoder_keys("griffin_lim", ("iteration=3",))
+    require_vocoder_keys("another", ("iterations=3",))  # named where vocoders are looked up
+
+
+SLIPS = [
+    ("train", "mel/gan", "--data", ".", "-o", "run", "training.stepss=3"),
+    ("train", "mel/gnn", "--data", ".", "-o", "run"),
+    ("train", "mel/gan", "--data", ".", "-o", "run", "--bugdet", "3"),
+    ("continue", "a.wav", "-o", "b.wav", "model.backbone.hiden=3"),
+    ("continue", "a.wav", "-o", "b.wav", "--config", "mel/nonne"),
+    ("prepare", ".", "-o", "cache", "representation.chanels=2"),
+    ("vocode", "a.wav", "-o", "b.wav", "iteration=2"),
+    ("compare", "wrong.yaml", "--data", ".", "-o", "report"),
+]
+SCRIPT = """
+import sys
+from audiogen.cli import main
+for arguments in {slips!r}:
+    sys.argv = ["audiogen", *arguments]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == 2, (arguments, ended.code)
+    else:
+        raise AssertionError(arguments)
+    heavy = [name for name in ("torch", "numpy", "scipy", "librosa", "soundfile") if name in sys.modules]
+    assert not heavy, (arguments, heavy)
+"""
+
+
+def test_slips_are_named_before_anything_heavy_loads(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_bytes(b"sound")
+    (tmp_path / "wrong.yaml").write_text("training: {stepss: 3}")
+    script = SCRIPT.format(slips=SLIPS)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == len(SLIPS)
+    assert all(line.startswith("audiogen: error: ") for line in lines)

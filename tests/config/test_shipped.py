@@ -1,0 +1,68 @@
+"""Configurations by name: found in a clone and in an installed package, their bases too."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from audiogen.config import shipped as module
+from audiogen.config.schema import read_tree
+from audiogen.config.shipped import configs_folder, find_config, shipped_configs, summary
+from audiogen.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_file_has_a_name_and_a_line() -> None:
+    found = shipped_configs()
+    assert len(found) == len(list((ROOT / "configs").rglob("*.yaml"))) > 30
+    for name, path in found.items():
+        assert find_config(name) == path
+        line = summary(path)
+        assert line
+        assert "\n" not in line
+    assert summary(found["mel/lstm-flow"]) == "model.backbone lstm, model.head flow"
+    assert summary(found["mel/gmm"]) == "model hmm (order 0, independent True, states 32)"
+    assert summary(found["midi/lstm"]) == "as midi/base"
+    assert summary(found["base"]) == "Every key and its default"
+
+
+def test_a_name_is_forgiving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    expected = configs_folder() / "mel" / "gan.yaml"
+    assert find_config("mel/gan") == find_config("mel/gan.yaml") == find_config("configs/mel/gan.yaml") == expected
+
+
+def test_a_file_of_that_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mel").mkdir()
+    Path("mel/gan").write_text("training: {steps: 3}")
+    assert find_config("mel/gan") == Path("mel/gan")
+    Path("base").mkdir()  # a folder is no configuration
+    assert find_config("base") == configs_folder() / "base.yaml"
+
+
+@pytest.mark.parametrize(("wrong", "close"), [("mel/lstm-flw", "mel/lstm-flow"), ("gan", "mel/gan")])
+def test_what_is_called_alike_is_named(wrong: str, close: str) -> None:
+    with pytest.raises(InputError, match=rf"{wrong}: there is no such file.*did you mean {close}\b.*audiogen configs"):
+        find_config(wrong)
+    with pytest.raises(InputError, match="of that name; `audiogen configs`"):
+        find_config("quite/another")
+
+
+def test_an_installed_package_holds_them_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the wheel, where they lie in audiogen/configs."""
+    copytree(ROOT / "configs", tmp_path / "audiogen" / "configs")
+    monkeypatch.setattr(module, "PACKAGE", tmp_path / "audiogen")
+    path = find_config("midi/transformer")
+    assert path.is_relative_to(tmp_path)
+    assert read_tree(path)["training"]["steps"] == 250  # the bases are found from there
+    assert read_tree(path)["augmentation"]
+    included = re.search(r'^"configs" = "audiogen/configs"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert included is not None
+    monkeypatch.setattr(module, "PACKAGE", tmp_path / "elsewhere" / "audiogen")
+    with pytest.raises(InputError, match="missing from this installation"):
+        find_config("mel/gan")

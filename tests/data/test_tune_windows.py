@@ -1,0 +1,113 @@
+"""Windows of tokens: transposed as the tune itself would be, drawn evenly, the same at the same step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.data.tune_windows import PADDING, Piece, TuneWindows, padded, piece_of
+from audiogen.tunes.tokens import TOKENIZERS
+from audiogen.tunes.tokens.tokenizer import Tokenizer
+from tests.tune_fixtures import melody, rich, wandering
+
+
+@pytest.fixture(params=sorted(TOKENIZERS))
+def scheme(request: pytest.FixtureRequest) -> Tokenizer:
+    return TOKENIZERS[request.param](TOKENIZERS[request.param].Options())
+
+
+@pytest.mark.parametrize("semitones", [-7, 1, 12])
+def test_tokens_move_as_the_tune_does(scheme: Tokenizer, semitones: int):
+    for one in (rich(), wandering(1, parts=3), melody([60, 62, 60])):
+        piece = piece_of(one, scheme)
+        assert piece.lowest <= -7
+        assert piece.highest >= 12
+        moved = piece.tokens.astype(np.int64) + semitones * piece.pitched
+        assert np.array_equal(moved, scheme.encode(one.transposed(semitones)))
+
+
+def test_drums_stay_where_they_are():
+    scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    piece = piece_of(rich(), scheme)
+    names = [scheme.vocabulary[token] for token in piece.tokens]
+    still = [name for name, pitched in zip(names, piece.pitched, strict=True) if "pitch" in name and not pitched]
+    assert still == ["pitch 36", "pitch 36"]
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])
+def test_tempo_tokens_are_scaled(factor: float):
+    scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    one = rich()
+    found = scheme.decode(scheme.at_tempo(scheme.encode(one), factor)).tempos
+    expected = scheme.quantised(one.at_tempo(factor)).tempos
+    assert found[:, 0].tolist() == expected[:, 0].tolist()
+    assert np.abs(6e7 / found[:, 1] - 6e7 / expected[:, 1]).max() < 1.01  # beats a minute, rounded twice
+    fastest = scheme.decode(scheme.at_tempo(scheme.encode(one), 1e6))
+    assert 6e7 / fastest.tempos[0, 1] == pytest.approx(300)
+
+
+def plain(lengths: list[int]) -> list[Piece]:
+    """Pieces whose tokens say where they are: 100 times the piece plus the place."""
+    return [
+        Piece(np.arange(length, dtype=np.uint16) + 100 * index, np.zeros(length, bool), 0, 0)
+        for index, length in enumerate(lengths)
+    ]
+
+
+@pytest.fixture
+def notes() -> Tokenizer:
+    return TOKENIZERS["notes"](TOKENIZERS["notes"].Options())
+
+
+def test_windows_are_stretches_and_every_token_is_drawn(notes: Tokenizer):
+    windows = TuneWindows(plain([50, 8, 30]), 12, notes, seed=0)
+    seen: set[int] = set()
+    firsts: list[int] = []
+    for step in range(200):
+        batch = windows.batch(step, 4)
+        assert batch.shape[0] == 4
+        assert batch.shape[1] <= 12
+        for row in batch:
+            tokens = row[row != PADDING]
+            assert (tokens.diff() == 1).all()
+            assert len(tokens) == (8 if tokens[0] // 100 == 1 else 12)
+            assert (row[len(tokens) :] == PADDING).all()
+            seen |= set(tokens.tolist())
+            firsts.append(int(tokens[0]))
+    assert len(seen) == 50 + 8 + 30
+    pieces = np.bincount(np.array(firsts) // 100) / len(firsts)
+    assert np.allclose(pieces, np.array([50, 8, 30]) / 88, atol=0.06)
+    assert 2 < firsts.count(0) / firsts.count(20) < 20  # beginnings more often than any other place
+
+
+def test_a_batch_is_a_function_of_seed_and_step(notes: Tokenizer):
+    pieces = [piece_of(wandering(index), notes) for index in range(3)]
+    first, again = (TuneWindows(pieces, 40, notes, 1, 6, 0.1) for _ in range(2))
+    assert torch.equal(first.batch(7, 4), again.batch(7, 4))
+    assert not torch.equal(first.batch(7, 4), first.batch(8, 4))
+    assert not torch.equal(first.batch(7, 4), TuneWindows(pieces, 40, notes, 2, 6, 0.1).batch(7, 4))
+
+
+def test_windows_come_in_all_keys_that_fit(notes: Tokenizer):
+    high = replace(piece_of(melody([120, 122, 124]), notes))
+    windows = TuneWindows([high], 50, notes, 0, transposition=6)
+    tops = {int(batch[batch >= 4].max()) - 4 for batch in (windows.batch(step, 1) for step in range(100))}
+    assert tops == set(range(118, 128))
+
+
+def test_the_fingerprint_knows_the_pieces_and_their_order(notes: Tokenizer):
+    pieces = plain([5, 6])
+
+    def of(pieces: list[Piece]) -> str:
+        return TuneWindows(pieces, 4, notes, 0).fingerprint()
+
+    assert of(pieces) == of(plain([5, 6]))
+    assert len({of(pieces), of(pieces[::-1]), of(pieces[:1])}) == 3
+
+
+def test_padding_follows():
+    table = padded([np.array([1, 2, 3]), np.array([4])])
+    assert table.tolist() == [[1, 2, 3], [4, PADDING, PADDING]]

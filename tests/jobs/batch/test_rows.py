@@ -1,0 +1,157 @@
+"""Job files: three formats that say the same, and each mistake found before anything is made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from audiogen.audio import Recording, write
+from audiogen.errors import InputError
+from audiogen.jobs.batch.rows import RowValidator, read_rows
+
+
+def jobs_of(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "jobs.yaml"
+    path.write_text(yaml.safe_dump(rows))
+    return path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with two prompts, a file that is no audio, a configuration, and what looks like a Run."""
+    for channels, name in ((1, "a.wav"), (3, "wide.wav")):
+        write(tmp_path / name, Recording(np.full((channels, 100), 0.1, "f4"), 22050))
+    (tmp_path / "bad.wav").write_text("no audio")
+    (tmp_path / "tiny.yaml").write_text("training: {steps: 3}")
+    (tmp_path / "run").mkdir()
+    for name in ("config.yaml", "model.safetensors", "statistics.safetensors"):
+        (tmp_path / "run" / name).write_text("looked at when the Run is opened")
+    return tmp_path
+
+
+def test_all_formats_say_the_same(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('prompt, seconds,loop,name\n"b, c.wav",2.5,yes,x\nd.wav,,,\n\n')
+    lines = ['{"prompt": "b, c.wav", "seconds": 2.5, "loop": true, "name": "x"}', '{"prompt": "d.wav"}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n\n")
+    (tmp_path / "a.yml").write_text("- {prompt: 'b, c.wav', seconds: 2.5, loop: true, name: x}\n- prompt: d.wav\n")
+    for suffix in ("csv", "jsonl", "yml"):
+        first, second = read_rows(tmp_path / f"a.{suffix}")
+        assert (first.number, first.name, second.number, second.name) == (1, "x.wav", 2, "d-2.wav")
+        assert second.values == {"prompt": "d.wav"}
+        assert first.folder == tmp_path
+
+
+def test_a_list_stands_for_a_row_of_each(tmp_path: Path) -> None:
+    rows = read_rows(jobs_of(tmp_path, [{"prompt": ["a.wav", "b.wav"], "seed": [3, 4]}, {"prompt": "c.flac"}]))
+    assert [(row.name, row.values.get("seed")) for row in rows] == [
+        ("a-1.wav", 3),
+        ("a-2.wav", 4),
+        ("b-3.wav", 3),
+        ("b-4.wav", 4),
+        ("c-5.wav", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.csv",
+            "prompt,second\na.wav,1\n",
+            r"column 'second'.*did you mean seconds\? choose from name, prompt",
+        ),
+        ("a.csv", "prompt,seed\na.wav,1,2\n", "column '.beyond the last.'"),
+        ("a.csv", "prompt,seed\n", "no rows"),
+        ("a.csv", "prompt,name\na.wav,x\nb.wav,\nc.wav,X.flac\n", "rows 1, 3 share the name x"),
+        ("a.jsonl", '{"prompt": "a.wav"\n', "not JSONL"),
+        ("a.jsonl", "[1, 2]\n", "a row must name its values"),
+        ("a.yaml", "prompt: a.wav\n", "a list of rows is needed"),
+        ("a.yaml", "- {prompt: a.wav, 5: x}\n", "column 5"),
+        ("a.yaml", "- [", "not YAML"),
+        ("a.txt", "", "unknown suffix '.txt'; choose from .csv"),
+        ("none.csv", None, "cannot be read"),
+    ],
+)
+def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_rows(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({}, "prompt: none is named"),
+        ({"prompt": "none.wav"}, "no such file"),
+        ({"prompt": "bad.wav"}, "bad.wav: "),
+        ({"prompt": "a.wav", "seconds": "long"}, "seconds.*'long'"),
+        ({"prompt": "a.wav", "seconds": "4:5"}, "seconds: a length of time is written as .*, not '4:5'"),
+        ({"prompt": "a.wav", "temperature": -1}, "temperature"),
+        ({"prompt": "a.wav", "vocoder": "x"}, "vocoder x.*choose from"),
+        ({"prompt": "a.wav", "name": "x.mp3", "subtype": "FLOAT"}, "cannot hold subtype FLOAT"),
+        ({"prompt": "a.wav", "name": "../x"}, "no folders"),
+        ({"prompt": "a.wav", "run": "."}, "no Run: config.yaml is missing"),
+        ({"prompt": "a.wav", "run": "run", "config": "tiny.yaml"}, "trained already"),
+        ({"prompt": "a.wav", "config": "none.yaml"}, "there is no such file, and no shipped"),
+        ({"prompt": "a.wav", "level": 41}, "level: 41 is out of range"),
+        ({"prompt": "a.wav", "morph": "bad.wav"}, "bad.wav: "),
+        ({"prompt": "a.wav", "morph": "wide.wav", "loop": True}, "morph: .*cannot loop"),
+        ({"prompt": "a.wav", "run": "run; ."}, "no Run: config.yaml is missing"),
+        ({"prompt": "a.wav", "run": "run", "weights": 1}, "weights: .*among several Runs"),
+        ({"prompt": "a.wav", "run": "run;run", "weights": "1; x"}, "weights: .*'x'.*; between"),
+        ({"prompt": "a.wav", "run": "run;run", "weights": "1;2;3"}, "weights: 3 of them for 2 Runs"),
+    ],
+)
+def test_a_wrong_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
+    (row,) = read_rows(jobs_of(place, [values]))
+    with pytest.raises(InputError, match=message):
+        RowValidator().clip(row)
+
+
+def test_clock_times_in_every_format(place: Path) -> None:
+    (place / "a.csv").write_text("prompt,seconds\na.wav,4:00\na.wav,1:02:03.5\na.wav,0:30\na.wav,30.5\n")
+    rows = [{"prompt": "a.wav", "seconds": written} for written in ("4:00", "1:02:03.5", "0:30", 30.5)]
+    (place / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    # Unquoted, the first two are numbers of base 60 to YAML already.
+    (place / "a.yaml").write_text("- {prompt: a.wav, seconds: [4:00, 1:02:03.5, 0:30, 30.5]}\n")
+    for name in ("a.csv", "a.jsonl", "a.yaml"):
+        seconds = [RowValidator().clip(row).request.seconds for row in read_rows(place / name)]
+        assert seconds == [240, 3723.5, 30, 30.5]
+
+
+def test_the_digest_covers_prompt_run_and_request(place: Path, tmp_path: Path) -> None:
+    rows = [
+        {"prompt": "a.wav", "run": "run"},
+        {"prompt": "a.wav"},
+        {"prompt": "a.wav", "config": "tiny.yaml"},
+    ]
+    rows += [{"prompt": "wide.wav"}, {"prompt": "a.wav", "seed": 1}, {"prompt": "a.wav", "name": "same"}]
+    digests = [RowValidator().clip(row).digest for row in read_rows(jobs_of(place, rows))]
+    assert len(set(digests)) == 5
+    assert digests[1] == digests[5]
+
+
+def test_a_configuration_that_ships_is_found_by_its_name(place: Path) -> None:
+    (clip,) = [
+        RowValidator().clip(row) for row in read_rows(jobs_of(place, [{"prompt": "a.wav", "config": "mel/hmm"}]))
+    ]
+    assert clip.experiment is not None
+    assert clip.experiment.model.kind == "hmm"
+
+
+def test_the_digest_covers_morph_runs_and_weights(place: Path) -> None:
+    two = {"prompt": "a.wav", "run": "run; run"}
+    rows = [{"prompt": "a.wav"}, {"prompt": "a.wav", "morph": "wide.wav"}, {"prompt": "a.wav", "run": "run"}, two]
+    rows += [{**two, "weights": "1; 2"}, {**two, "weights": "1;2.0", "name": "same"}, {**two, "brightness": 1}]
+    clips = [RowValidator().clip(row) for row in read_rows(jobs_of(place, rows))]
+    assert len({clip.digest for clip in clips}) == 6
+    assert clips[4].digest == clips[5].digest
+    assert clips[5].runs == (place / "run", place / "run")
+    assert clips[5].weights == (1.0, 2.0)
+    assert clips[1].morph == place / "wide.wav"

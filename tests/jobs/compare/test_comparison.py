@@ -1,0 +1,245 @@
+"""`audiogen compare`: sound and notes on the same pieces, gone on with after a kill, and a page that holds it all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from audiogen.audio import AudioWarning, read, write
+from audiogen.cli.compare import compare
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, dump_yaml, read_experiment
+from audiogen.jobs.compare import candidates as comparing_candidates
+from audiogen.jobs.compare import comparison as comparing
+from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, heard
+from audiogen.jobs.compare.pieces import Prompt, prompts_of, read_pieces
+from audiogen.jobs.compare.summary import measured, note_distance, summary
+from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.reports.piano_rolls import WIDTH, picture, rolls
+from audiogen.tunes.midi.reader import read_midi
+from audiogen.tunes.midi.writer import write_midi
+from audiogen.tunes.rendering import render
+from audiogen.tunes.tune import Part, Tune
+from tests.conftest import synthetic
+from tests.training.test_tune_data_module import SMALL
+from tests.tune_fixtures import melody, wandering
+
+Tiny = Callable[..., Experiment]
+
+
+@pytest.fixture
+def tunes(tmp_path: Path) -> Path:
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    for index in range(10):
+        write_midi(folder / f"{index}.mid", wandering(index, 24))
+    return folder
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(compare, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def configs(tmp_path: Path, tiny: Tiny) -> list[Path]:
+    for name, experiment in {"sound": tiny("training.steps=2"), "notes": read_experiment(None, SMALL)}.items():
+        (tmp_path / f"{name}.yaml").write_text(dump_yaml(experiment))
+    return [tmp_path / "sound.yaml", tmp_path / "notes.yaml"]
+
+
+SHORT = ("--budget", 60, "--seeds", 2, "--prompts", 1, "--prompt-seconds", 3, "--seconds", 2, "--minutes", 0.3)
+
+
+def test_sound_and_notes_are_compared(
+    configs: list[Path], tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = tmp_path / "report"
+
+    class Killed(Exception):
+        pass
+
+    def kill(self: object, done: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparing._Work, "baselines", kill)
+        with pytest.raises(Killed):
+            invoke(*configs, "--data", tunes, "-o", out, *SHORT)
+    with (out / "rows.jsonl").open("a") as file:
+        file.write('{"candidate": "half a li')
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.safetensors")}
+    done = invoke(*configs, "--data", tunes, "-o", out, *SHORT)
+    assert done.exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in before} == before  # nothing is trained twice
+    found = json.loads((out / "results.json").read_text())
+    assert [told["candidate"] for told in found["summary"]] == ["sound", "notes", "loop", "repeat", "markov"]
+    assert [told["domain"] for told in found["summary"]] == ["sound", "notes", "sound", "notes", "notes"]
+    for told in found["summary"]:
+        assert told["seeds"] == 2
+        assert (told["nats_per_note"]["mean"] is not None) == (told["candidate"] in ("notes", "markov"))
+        assert (told["parameters"]["mean"] is not None) == (told["candidate"] in ("sound", "notes"))
+    rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
+    assert len(rows) == 5 * 2
+    assert {row["prompt"] for row in rows} == {item.name for item in read_pieces(tunes).test}
+    for row in rows:
+        tail = read(out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt']}.wav")
+        assert tail.seconds == pytest.approx(2.0)
+    # No training has met a test piece.
+    test = {item.name for item in read_pieces(tunes).test}
+    for run in ("sound-0", "notes-1"):
+        split = json.loads((out / "runs" / run / "metrics.json").read_text())["split"]
+        assert not test & {Path(name).stem for name in split}
+    page = (out / "index.html").read_text()
+    assert page.count("<audio") == 2 + 5
+    assert page.count('class="roll"') >= 2 + 2  # the real ones, the repetition, the chain, and mostly the network
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # it needs nothing beside itself
+    with pytest.raises(InputError, match="another comparison"):
+        invoke(*configs[:1], "--data", tunes, "-o", out, *SHORT)
+
+
+def test_recordings_alone_are_compared_as_sound(configs: list[Path], tmp_path: Path):
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for index in range(4):
+        write(folder / f"{index}.wav", synthetic(6.0, index), "PCM_16")
+    short = (*SHORT[:3], 1, *SHORT[4:])
+    with pytest.raises(InputError, match="no notes"):
+        invoke(configs[1], "--data", folder, "-o", tmp_path / "a", *short)
+    assert not (tmp_path / "a").exists(), "nothing is trained first, and the folder stays free for a better try"
+    baseline = tmp_path / "mel" / "loop.yaml"
+    baseline.parent.mkdir()
+    baseline.write_text("model: {kind: loop}\nrepresentation: {latents: 8, patch: 4}\n")
+    invoke(configs[0], baseline, "--data", folder, "-o", tmp_path / "b", *short)
+    found = json.loads((tmp_path / "b" / "results.json").read_text())
+    assert [told["candidate"] for told in found["summary"]] == ["sound", "mel-loop", "loop"]
+    copied = {row["candidate"]: row["copied"] for row in found["rows"]}
+    assert min(copied["mel-loop"], copied["loop"]) > 0.7 > copied["sound"]  # of its prompt, whatever it was trained on
+
+
+def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="two candidates would have this name"):
+        invoke(configs[0], configs[0], "--data", tunes, "-o", tmp_path / "report")
+    with pytest.raises(InputError, match="no test piece lasts"):
+        invoke(configs[1], "--data", tunes, "-o", tmp_path / "report", "--seconds", 5000)
+    assert not (tmp_path / "report").exists()
+    earlier = tmp_path / "earlier" / "settings.json"
+    earlier.parent.mkdir()
+    earlier.write_text("{}")
+    with pytest.raises(InputError, match="no test piece lasts"):
+        invoke(configs[1], "--data", tunes, "-o", earlier.parent, "--seconds", 5000, "--force")
+    assert earlier.read_text() == "{}", "what is to be replaced stays until there is something better"
+    with pytest.raises(InputError, match="it exists and is no comparison"):
+        invoke(configs[1], "--data", tunes, "-o", tunes)
+
+
+def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
+    [prompt] = prompts_of(read_pieces(tunes).test, 1, 3.0, 2.0)
+    whole = read_midi(tunes / f"{prompt.name}.mid")
+    sound = render(whole)
+    joined = np.concatenate([prompt.sound.samples, prompt.real.samples], axis=1)
+    assert np.array_equal(joined, sound.samples[:, : joined.shape[1]])
+    assert prompt.tune is not None
+    assert prompt.rest is not None
+    assert float(whole.seconds_at(prompt.tune.end)) <= 3.01
+    assert prompt.rest.notes["start"].min() >= prompt.tune.notes["start"].max()
+
+
+def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
+    few, many = read_pieces(tunes, 3), read_pieces(tunes, 9)
+    assert (len(few.test), len(few.learned)) == (3, 7)
+    assert (len(many.test), len(many.learned)) == (3, 7)  # most are learned from
+    with pytest.warns(AudioWarning, match="3 prompts instead of 9"):
+        assert len(prompts_of(many.test, 9, 3.0, 2.0)) == 3
+
+
+def test_piano_rolls_share_their_keys_and_the_clock_of_the_sound():
+    """Quarters at 120 a minute last half a second: each takes an eighth of a picture of 4 s."""
+    given = melody([60, 64], length=24)
+    drawn = picture(given, -1.0, 4.0, 58, 66)
+    assert drawn.shape == (9, WIDTH)
+    begun, end = (np.flatnonzero(drawn[2])[[0, -1]] + [0, 1]).tolist()
+    assert (begun, end) == (WIDTH // 4 + 1, WIDTH // 4 + WIDTH // 8)
+    assert not drawn[[0, 1, 3, 4, 5, 7, 8]].any()
+    both = rolls(
+        {"low": (given, 0.0), "high": (given.transposed(12), 0.0), "none": (Tune(given.notes[:0], (), 24), 0.0)}, 4.0
+    )
+    assert set(both) == {"low", "high"}
+    assert {(told["lowest"], told["highest"]) for told in both.values()} == {("B♭3", "F♯5")}
+
+
+def test_the_repetition_repeats_the_second_half_of_the_bars():
+    given = melody([60, 62, 64, 65, 67, 69, 71, 72])  # two bars
+    sound = render(given).cut(0, 4 * 44100)
+    made = BASELINES["repeat"](Prompt("a", sound, sound, given, given), 4.0, 0)
+    assert made.tune is not None
+    assert made.tune.notes["pitch"].tolist() == [67, 69, 71, 72] * 2
+    assert made.tune.notes["start"].tolist() == [24 * index for index in range(8, 16)]
+    assert made.sound.seconds == pytest.approx(4.0)
+
+
+def test_notes_are_heard_in_the_sound_of_one_voice_or_a_piano(monkeypatch: pytest.MonkeyPatch):
+    line = melody([60, 62, 64, 65])
+    sound = render(line).cut(0, 2 * 44100)
+    found = heard(CandidateTail(sound), Prompt("a", sound, sound, line, line))
+    assert found.tune is not None
+    assert set(found.tune.notes["pitch"].tolist()) >= {60, 62, 64}
+    assert found.tune.notes["start"].min() >= line.end - 6  # behind the join
+    both = wandering(0, 10, parts=2)
+    flutes = replace(both, parts=(Part(73), Part(0)))
+    monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: False)
+    assert heard(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune is None
+    monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: True)
+    monkeypatch.setattr(comparing_candidates, "transcribe_piano", lambda sound, clock, since: (clock, since))
+    assert heard(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune == (both, 2.0)
+    assert heard(CandidateTail(sound), Prompt("a", sound, sound, flutes, both)).tune is None
+    assert heard(CandidateTail(sound), Prompt("a", sound, sound)).tune is None
+    predicted = CandidateTail(sound, line)
+    assert heard(predicted, Prompt("a", sound, sound, line, line)) is predicted
+
+
+def test_a_loop_is_found_to_loop():
+    whole = synthetic(20.0)
+    prompt = Prompt("a", whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100))
+    judge = TailEvaluator(prompt.sound, prompt.real)
+    looped = measured(BASELINES["loop"](prompt, 8.0, 0), judge, None)
+    assert looped["copied"] is not None
+    assert looped["copied"] > 0.5
+    assert looped["longest_run"] is None
+
+
+def test_means_and_deviations_are_over_seeds():
+    rows = [
+        {
+            "candidate": "a",
+            "domain": "sound",
+            "seed": seed,
+            "texture": value,
+            "copied": None,
+            "looped": 0.0,
+            "longest_run": 1,
+        }
+        for seed, values in ((0, (1.0, 3.0)), (1, (4.0, None)))
+        for value in values
+    ]
+    [told] = summary(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
+    assert told["texture"] == {"mean": 3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
+    assert told["copied"] == {"mean": None, "deviation": None}
+    assert told["parameters"] == {"mean": 5.0, "deviation": 0.0}
+
+
+def test_real_tails_are_at_no_distance_and_strange_ones_are():
+    real = [wandering(index, 40) for index in range(12)]
+    near = note_distance([wandering(100 + index, 40) for index in range(6)], real)
+    far = note_distance([melody([40, 90] * 20) for _ in range(6)], real)
+    assert near is not None
+    assert far is not None
+    assert near < 2 < far
+    assert note_distance(real[:2], real[:2]) is None

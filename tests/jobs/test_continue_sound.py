@@ -1,0 +1,111 @@
+"""What cannot be done is said before minutes are spent on it; what is done is as short as is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audiogen.audio import Recording, read
+from audiogen.errors import InputError
+from audiogen.jobs import continue_sound as continuing
+from audiogen.jobs.continue_sound import Request, continue_recording, continue_variations
+from audiogen.jobs.continue_tune import TuneRequest
+from audiogen.jobs.provenance import Clock
+from audiogen.run import Run
+
+Texture = Callable[..., Recording]
+Untrained = Callable[..., Run]
+
+
+@pytest.fixture
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*ignored: object) -> Run:
+        pytest.fail("a training was begun")
+
+    monkeypatch.setattr(continuing, "predictor_of", refuse)
+
+
+@pytest.mark.usefixtures("no_training")
+@pytest.mark.parametrize(
+    ("name", "seconds", "message"),
+    [
+        ("out.opus", 1.0, "cannot write 1 channels at 22050 Hz"),
+        ("none/out.wav", 1.0, "does not exist"),
+        ("out.wav", 1e-6, "less than a sample"),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_the_training(
+    texture: Texture, tmp_path: Path, name: str, seconds: float, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        continue_recording(texture(2.0, rate=22050), tmp_path / name, Request(seconds=seconds))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("length", [0, 1, 9000])
+def test_a_prompt_below_half_a_second_is_refused_whatever_predicts(
+    texture: Texture, untrained: Untrained, tmp_path: Path, length: int
+) -> None:
+    run, prompt = untrained(texture(2.0)), texture(1.0).cut(22000, 22000 + length)
+    with pytest.raises(InputError, match="too short"):
+        continue_recording(prompt, tmp_path / "out.wav", Request(seconds=1.0), run)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("sample", [np.nan, np.inf, 1e12, -1e12])
+def test_samples_that_no_sound_has_are_refused(
+    texture: Texture, untrained: Untrained, tmp_path: Path, sample: float
+) -> None:
+    run, samples = untrained(texture(2.0)), texture(1.0).samples.copy()
+    samples[0, 77] = sample
+    with pytest.raises(InputError, match="times full scale"):
+        continue_recording(Recording(samples, 44100), tmp_path / "out.wav", Request(seconds=1.0), run)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_sample_of_silence_goes_on(texture: Texture, untrained: Untrained, tmp_path: Path) -> None:
+    silence = Recording(np.zeros((1, 1), np.float32), 44100)
+    continue_recording(silence, tmp_path / "out.wav", Request(seconds=0.1), untrained(texture(2.0)))
+    assert read(tmp_path / "out.wav").length == 4411
+
+
+@pytest.mark.parametrize("asked", [{}, {"loop": True}, {"loop": True, "tail_only": True}])
+@pytest.mark.parametrize("length", [1, 2, 300])
+def test_a_tail_of_a_few_samples(
+    texture: Texture, untrained: Untrained, tmp_path: Path, length: int, asked: dict[str, Any]
+) -> None:
+    prompt = Recording(0.2 * texture(1.0).samples, 44100)
+    request = Request(seconds=length / 44100, **asked)
+    sidecar = continue_recording(prompt, tmp_path / "out.wav", request, untrained(prompt))
+    assert read(tmp_path / "out.wav").length == sidecar["length"]
+    assert sidecar["length"] - sidecar["join_sample"] == length
+    if asked.get("tail_only"):
+        assert sidecar["measures"]["join"] is None
+    else:
+        assert sidecar["measures"]["join"]["flux_percentile"] is not None
+
+
+@pytest.mark.parametrize("request_of", [Request, TuneRequest])
+def test_seeds_that_no_generator_takes_are_refused(request_of: type[Request] | type[TuneRequest]) -> None:
+    for seed in (-1, 2**63):
+        with pytest.raises(InputError, match="seed"):
+            request_of(seed=seed)
+    assert request_of(seed=2**63 - 1).seed == 2**63 - 1
+
+
+def test_each_tail_has_the_seconds_of_its_own(
+    texture: Texture, untrained: Untrained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(prompt: Recording, continuer: object, out: Path, request: Request, clock: Clock) -> dict:
+        clock.seconds["generation"] = clock.seconds.get("generation", 0.0) + 5.0
+        return {"timings": clock.seconds, "settings": {}}
+
+    monkeypatch.setattr(continuing, "write_tail", written)
+    wanted = [(tmp_path / f"{seed}.wav", Request(seconds=1.0, seed=seed)) for seed in range(2)]
+    first, second = continue_variations(texture(1.0), wanted, untrained(texture(2.0)))
+    assert first["timings"]["generation"] == pytest.approx(second["timings"]["generation"], abs=0.5)
+    assert first["timings"]["warming"] == second["timings"]["warming"] > 0

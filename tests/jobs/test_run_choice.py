@@ -1,0 +1,112 @@
+"""The shipped base goes on at once; a trained Run has to be as good on the end that was held back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.jobs import run_choice as predicting
+from audiogen.jobs.run_choice import better_run, choose_run, describe_choice, rollout_score
+from audiogen.pretrained import BASE, base
+from audiogen.sound.continuation import Continuer
+
+Texture = Callable[..., Recording]
+Tiny = Callable[..., Experiment]
+
+
+def test_the_base_ships_with_its_card_and_is_small() -> None:
+    assert sum(file.stat().st_size for file in BASE.iterdir()) < 20e6
+    card = (BASE / "CARD.md").read_text("utf-8")
+    assert all(word in card for word in ("CC0", "CC-BY", "Licence", "steps"))
+    assert base().metrics["parameters"] == sum(weight.numel() for weight in base().model.parameters())
+
+
+def test_no_budget_means_the_base_and_no_trainer(texture: Texture) -> None:
+    run = choose_run(texture(2.0), budget=0)
+    assert run.path == BASE
+    tail = np.concatenate(list(Continuer(run, texture(2.0, channels=2)).tail(30_000)), axis=1)
+    assert tail.shape == (2, 30_000)
+    assert 0.3 < tail.std() / texture(2.0, channels=2).samples.std() < 3
+
+
+def test_an_experiment_of_ones_own_needs_a_budget(texture: Texture, tiny: Tiny) -> None:
+    with pytest.raises(InputError, match="--budget 0: an experiment of one's own has to be trained"):
+        choose_run(texture(2.0), tiny(), budget=0)
+
+
+@pytest.mark.parametrize(("scores", "winner"), [((0.8, 1.0), "trained"), ((0.95, 1.0), "base"), ((1.2, 0.9), "base")])
+def test_what_was_trained_has_to_be_clearly_closer(
+    texture: Texture, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], winner: str
+) -> None:
+    trained = replace(base(), path=None)
+    monkeypatch.setattr(predicting, "score", lambda run, *_: scores[run.path is not None])
+    run = better_run(texture(15.0), trained, base())
+    assert (run.path is not None) == (winner == "base")
+    assert run.metrics["choice"] == {
+        "chosen": winner,
+        "held_back_seconds": 1.2,
+        "texture_distance": {"trained": scores[0], "base": scores[1]},
+        "training_seconds": trained.metrics["seconds"],
+    }
+
+
+def test_a_short_recording_is_not_cut_up(texture: Texture) -> None:
+    trained = replace(base(), path=None)
+    assert better_run(texture(3.0), trained, base()).metrics["choice"]["chosen"] == "trained"
+
+
+def test_copying_costs_points(texture: Texture, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = texture(8.0)
+    start, end = recording.cut(0, 6 * recording.sample_rate), recording.cut(6 * recording.sample_rate, recording.length)
+    judge = predicting.Judge(start, end)
+    honest = rollout_score(base(), start, end, judge)
+    monkeypatch.setattr(Continuer, "tail", lambda self, length, seed: iter([start.samples[:, -length:]]))
+    assert rollout_score(base(), start, end, judge) > honest + 3
+
+
+def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
+    """Of a sidecar, where a choice was made."""
+    distance = {"trained": scores[0], "base": scores[1]}
+    choice = {"chosen": winner, "texture_distance": distance, "training_seconds": 31.2}
+    return {"run": str(BASE) if winner == "base" else None, "training": {"seconds": 9.0, "choice": choice}}
+
+
+OURS = "the model trained 31 s on this recording"
+SENTENCES = [
+    (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97 against 1.05 of {OURS})"),
+    (
+        settings((0.95, 1.0), "base"),
+        f"the shipped base (texture distance 1.00 against 0.95 of {OURS}, which has to be closer by 0.1)",
+    ),
+    (settings((0.8, 1.0), "trained"), f"{OURS} (texture distance 0.80 against 1.00 of the shipped base)"),
+    (
+        {"run": None, "training": {"choice": {"chosen": "trained", "why": "it is short", "training_seconds": 4}}},
+        "the model trained 4 s on this recording (it is short)",
+    ),
+    ({"run": str(BASE), "training": {"seconds": 9.0}}, "the shipped base"),
+    ({"run": "runs/rain", "training": {"seconds": 9.0}}, "the Run runs/rain"),
+    ({"run": None, "training": {"seconds": 9.4}}, "a model trained 9 s on this prompt"),
+    ({"training": None}, "nothing: silence goes on as silence"),
+    (
+        {"run": None, "training": None, "model": {"kind": "markov", "order": 5}},
+        "a Markov chain of order 5, counted on this tune's own notes",
+    ),
+    (
+        {
+            "training": None,
+            "runs": [{"weight": 0.7, "run": "a", "training": {}}, {"weight": 1, "run": "b", "training": {}}],
+        },
+        "the Run a (weight 0.7) and the Run b (weight 1)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("told", "sentence"), SENTENCES)
+def test_what_predicted_is_said_with_its_figures(told: dict[str, object], sentence: str) -> None:
+    assert describe_choice(told) == sentence

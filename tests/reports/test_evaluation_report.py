@@ -1,0 +1,99 @@
+"""The HTML report: self-contained, its figures those of the evaluation, and its players play in a browser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from audiogen.metrics.evaluation import Evaluation
+from audiogen.metrics.inputs import EvaluationInputs
+from audiogen.reports.evaluation_report import write_report
+from tests.reports.browser import browser
+from tests.reports.test_continuation_page import Page
+
+Judged = tuple[EvaluationInputs, Evaluation]
+
+
+@pytest.fixture(scope="module")
+def written(judged: Judged, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, Path("<b>out.wav"), Path("real.wav"), *judged, seed=3)
+    return path
+
+
+def test_nothing_outside_the_page_is_needed_but_the_listening_page(written: Path) -> None:
+    text = written.read_text("utf-8")
+    page = Page(text)
+    addresses = [value for _, each in page.found for key, value in each.items() if key in ("src", "href")]
+    assert [address for address in addresses if not str(address).startswith("data:")] == ["blind.html"]
+    assert len(page.all("audio")) == len(page.all("img")) == 4
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[A-Za-z0-9+/=]+", "", text))
+    assert "<b>out" not in text
+    assert "<b>out.wav, evaluated" in page.text
+
+
+def test_figures_and_verdicts_are_those_of_the_evaluation(written: Path, judged: Judged) -> None:
+    page, (_, found) = Page(written.read_text("utf-8")), judged
+    for verdict in found.verdicts():
+        assert verdict in page.text
+    labels = [str(each["aria-label"]) for each in page.all("div") if each.get("role") == "img"]
+    for name, value in found.output.classes.items():
+        (label,) = (label for label in labels if label.startswith(f"{name}: "))
+        assert label.startswith(f"{name}: {value:.2f}, loop {found.baselines[0].classes[name]:.2f}, noise ")
+    assert all(0 <= float(left) <= 100 for left in re.findall(r"left: ([-0-9.]+)%", written.read_text("utf-8")))
+
+
+def test_what_is_out_of_order_is_said_at_first_sight(judged: Judged, tmp_path: Path) -> None:
+    sounds, found = judged
+    write_report(tmp_path / "a.html", Path("out.wav"), Path("real.wav"), sounds, found, seed=3)
+    level = found.measures["level"] | {"difference_db": -7.25}
+    worse = replace(found, measures=found.measures | {"level": level})
+    write_report(tmp_path / "b.html", Path("out.wav"), Path("real.wav"), sounds, worse, seed=3)
+    pages = [Page((tmp_path / name).read_text("utf-8")).text for name in ("a.html", "b.html")]
+    before, after = (text.partition("Texture: how far")[0] for text in pages)
+    assert "level (-7.2 dB)" not in before
+    assert re.search(r"Listen to .*\blevel \(-7\.2 dB\)", after)
+
+
+def test_what_is_copied_is_marked_where_it_is(written: Path) -> None:
+    (mark,) = [each for each in Page(written.read_text("utf-8")).all("i") if each.get("class") == "copied"]
+    start, stop, place = map(
+        float, re.findall(r"(\d+\.\d\d) to (\d+\.\d\d) s, as from (\d+\.\d\d)", str(mark["title"]))[0]
+    )
+    assert start == pytest.approx(1, abs=0.2)
+    assert stop == pytest.approx(3, abs=0.2)
+    assert place == pytest.approx(start + 1, abs=0.03)
+    left, width = map(float, re.findall(r"([0-9.]+)%", str(mark["style"])))
+    assert (left, width) == pytest.approx((start / 4 * 100, (stop - start) / 4 * 100), abs=0.3)
+
+
+def test_a_sound_too_short_to_say_much_still_has_a_report(judged: Judged, tmp_path: Path) -> None:
+    sounds, found = judged
+    nothing = {"overall": None, "classes": {}, "copied": None, "looped": None, "scattering": None}
+    candidates = {"output": replace(found.output, **nothing), "real": replace(found.real, **nothing)}
+    short = replace(found, **candidates, baselines=[], marks={"copied": [], "looped": []})
+    short.distances.update(frechet=None, kernel=None)
+    sounds = replace(sounds, baselines={})
+    write_report(tmp_path / "r.html", Path("o.wav"), Path("r.wav"), sounds, short, 0)
+    page = Page((tmp_path / "r.html").read_text("utf-8"))
+    assert "nothing is copied" in page.text
+    assert len(page.all("audio")) == 2
+
+
+def test_a_click_on_a_picture_plays_from_there(written: Path, tmp_path: Path) -> None:
+    with browser(tmp_path) as page:
+        page.open(written, tmp_path)
+        page.until("[...document.querySelectorAll('audio')].every(each => each.readyState >= 1)")
+        lengths = page.ask("[...document.querySelectorAll('audio')].map(each => each.duration)")
+        assert lengths == pytest.approx([4, 4, 4, 4], abs=0.2)
+        assert page.ask("document.documentElement.scrollWidth <= window.innerWidth")
+        page.ask(
+            "(() => { const box = document.querySelectorAll('.seek img')[1].getBoundingClientRect();"
+            "document.querySelectorAll('.seek img')[1].dispatchEvent(new MouseEvent('click',"
+            "{ bubbles: true, clientX: box.left + box.width / 2 })); })()"
+        )
+        page.until("document.getElementById('real').currentTime > 2")
+        assert page.ask("document.getElementById('real').currentTime") < 4

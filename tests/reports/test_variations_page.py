@@ -1,0 +1,157 @@
+"""The page of variations: self-contained, true to the files, and played by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audiogen.audio import Recording, write
+from audiogen.output_names import MOST_ON_A_PAGE
+from audiogen.reports.continuation_page import seam_of
+from audiogen.reports.variations_page import AFTER, BEFORE, LONGEST, spans, write_variations
+from tests.reports.browser import browser
+from tests.reports.test_continuation_page import RATE, Page, decoded, noise, sidecar
+
+PROMPT = noise(2)
+MEASURES: dict[str, Any] = {"join": {"flux_percentile": 12.0}, "texture": {"overall": 0.91}, "copying": {"share": 0.0}}
+
+
+def written(folder: Path, tails: Sequence[Recording], names: Sequence[str], **settings: Any) -> Path:
+    """A page of so many continuations of `PROMPT`, the second of which has copied."""
+    outs, sidecars = [folder / name for name in names], []
+    for number, (out, tail) in enumerate(zip(outs, tails, strict=True)):
+        alone = settings.get("tail_only", False)
+        parts = [tail.samples] if alone else [PROMPT.samples, tail.samples]
+        write(out, Recording(np.concatenate(parts, axis=1), RATE), exact=True)
+        facts = sidecar(0 if alone else PROMPT.length, output=out.name, seed=7 + number)
+        facts["settings"] |= {"loop": False, "tail_only": False, **settings}
+        facts["measures"] = MEASURES | {"copying": {"share": 0.4 * (number == 1)}}
+        if alone:
+            facts["measures"] |= {"join": None}  # as in the sidecar of a loop alone
+        sidecars.append(facts)
+    write_variations(folder / "page.html", PROMPT, outs, sidecars)
+    return folder / "page.html"
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tails = [noise(3, seed=seed) for seed in (1, 2, 3)]
+    return written(tmp_path_factory.mktemp("three"), tails, ["a-1.wav", "<b>2.wav", "a 3.wav"])
+
+
+def test_nothing_outside_the_page_is_needed(three: Path) -> None:
+    text = three.read_text("utf-8")
+    page = Page(text)
+    addresses = [value for _, each in page.found for key, value in each.items() if key in ("src", "href")]
+    assert [a for a in addresses if not str(a).startswith("data:")] == ["a-1.wav", "%3Cb%3E2.wav", "a%203.wav"]
+    assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[A-Za-z0-9+/=]+", "", text))
+    assert "<b>2" not in text
+    assert page.text.count("a.wav: <script>alert(1)</script> & more") == 1  # which all three warned of
+    assert not list(three.parent.glob("*.part"))
+
+
+def test_the_prompts_end_first_then_each_around_its_join(three: Path) -> None:
+    page = Page(three.read_text("utf-8"))
+    assert [each["id"] for each in page.all("audio")] == ["prompt", "variation-1", "variation-2", "variation-3"]
+    _, heard = decoded(page.all("audio")[0]["src"], three.parent)
+    np.testing.assert_allclose(heard.samples, PROMPT.samples, atol=1.6 / 32768 * 2)
+    for player in page.all("audio")[1:]:
+        assert decoded(player["src"], three.parent)[1].seconds == pytest.approx(5, abs=0.1)
+    joins = [float(str(each["data-join"])) for each in page.all("section") if "data-join" in each]
+    assert joins == [2.0, 2.0, 2.0]
+    marks = [str(each["style"]) for each in page.all("div") if each.get("class") == "join"]
+    assert marks == ["left: 40.000%"] * 3
+
+
+def test_measures_stand_side_by_side_and_what_is_odd_is_said(three: Path) -> None:
+    text = re.sub(r"\s+", " ", Page(three.read_text("utf-8")).text)
+    assert "a.wav, continued" not in text
+    assert "continued in 3 ways" in text
+    assert "Copied from the prompt 0 %40 %0 %" in re.sub(r" (?=\d+ %)", "", text).replace("prompt0", "prompt 0")
+    assert text.count("Listen to copied from the prompt (40 %)") == 1
+    assert text.count("Nothing measured stands out") == 2
+    for seed in (7, 8, 9):
+        assert f"seed {seed}, texture distance 0.91" in text
+
+
+def test_the_sidecars_name_the_page(three: Path) -> None:
+    for name in ("a-1", "<b>2", "a 3"):
+        found = json.loads((three.parent / f"{name}.json").read_text())
+        assert (found["page"], found["output"]) == ("page.html", f"{name}.wav")
+
+
+def test_one_variation_and_no_measures(tmp_path: Path) -> None:
+    silent = Recording(np.zeros((2, RATE), "f4"), RATE)
+    page = Page(written(tmp_path, [silent], ["out.wav"], temperature=2.0).read_text("utf-8"))
+    assert len(page.all("audio")) == 2
+    assert "ways" not in page.text
+    assert "set aside" not in page.text
+
+
+def test_a_loop_alone_is_heard_around_its_seam(tmp_path: Path) -> None:
+    ramp = Recording(np.linspace(0, 1, 30 * RATE, dtype="f4")[None].repeat(2, 0), RATE)
+    path = written(tmp_path, [ramp], ["bed.wav"], loop=True, tail_only=True)
+    around = seam_of(tmp_path / "bed.wav", 4.0, 6.0)
+    assert (around.join, around.joined.length, around.tail_length) == (4 * RATE, 10 * RATE, 30 * RATE)
+    np.testing.assert_allclose(around.prompt.samples, ramp.samples[:, -4 * RATE :], atol=1e-6)
+    np.testing.assert_allclose(around.tail.samples, ramp.samples[:, : 6 * RATE], atol=1e-6)
+    page = Page(path.read_text("utf-8"))
+    assert "back to the seam" in page.text
+    assert "at the join" not in page.text  # it does not follow the prompt
+
+
+def test_many_variations_are_heard_for_less_time_each() -> None:
+    assert spans(1) == spans(6) == (BEFORE, AFTER)
+    for count in range(1, MOST_ON_A_PAGE + 1):
+        before, after = spans(count)
+        assert count * (before + after) <= LONGEST + 1e-6
+        assert before >= 5
+        assert after >= 10
+
+
+def test_by_keyboard_each_plays_from_the_same_moment(three: Path, tmp_path: Path) -> None:
+    def playing() -> list[int]:
+        return page.ask("variations.map(soundOf).flatMap((audio, k) => audio.paused ? [] : [k + 1])")
+
+    def times() -> list[float]:
+        return page.ask("variations.map(section => soundOf(section).currentTime)")
+
+    with browser(tmp_path) as page:
+        page.open(three, tmp_path)
+        page.until("[...document.querySelectorAll('audio')].every(each => each.readyState >= 1)")
+        assert page.ask("document.documentElement.scrollWidth <= window.innerWidth")
+        page.press("2")
+        assert playing() == [2]
+        page.until("document.querySelector('.playing')")
+        page.press(" ")
+        page.until("!document.querySelector('.playing')")
+        assert playing() == []
+        # A click on the first picture sets the moment for all.
+        page.ask(
+            "(() => { const box = variations[0].querySelector('.seek').getBoundingClientRect();"
+            "variations[0].querySelector('img').dispatchEvent(new MouseEvent('click',"
+            "{ bubbles: true, clientX: box.left + 0.6 * box.width })); })()"
+        )
+        assert page.ask("document.getElementById('moment').textContent") == "1.0 s after the join"
+        for key, number in (("3", 3), ("ArrowRight", 1), ("ArrowLeft", 3)):
+            page.press(key)
+            assert playing() == [number]
+            assert times()[number - 1] == pytest.approx(3, abs=0.5)
+        page.press("x")
+        page.press("ArrowLeft")
+        page.press("ArrowRight")  # past the third, which is set aside
+        assert playing() == [1]
+        page.press("0")
+        assert playing() == []
+        assert page.ask("given.paused") is False
+        page.press("j")
+        assert page.ask("document.getElementById('moment').textContent") == "2.0 s before the join"
+        assert times()[0] == pytest.approx(0, abs=0.5)
+        page.press("9")  # there is none
+        assert playing() == [1]

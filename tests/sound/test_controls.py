@@ -1,0 +1,128 @@
+"""Handles: each bends the tail its own way, monotonically, smoothly from the join, and not at all at 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.metrics.resynthesis import spectral_tilt
+from audiogen.run import Run
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.controls import REACHED, Controls, Gain, SpectralTilt, tilting_filter
+from audiogen.sound.onset_bias import onset_strengths
+from audiogen.sound.predictor import RunPredictor
+
+RATE = 44100
+Texture = Callable[..., Recording]
+Untrained = Callable[..., Run]
+
+
+def decibels(samples: np.ndarray) -> float:
+    return 10 * float(np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
+
+
+def tail_of(continuer: Continuer, seconds: float, handles: Controls) -> np.ndarray:
+    return np.concatenate(list(continuer.tail(round(seconds * RATE), 0, 1.0, handles)), axis=1)
+
+
+def pieces_of(samples: np.ndarray, size: int) -> list[np.ndarray]:
+    return [samples[:, start : start + size] for start in range(0, samples.shape[1], size)]
+
+
+def noise(seconds: float, channels: int = 2) -> np.ndarray:
+    draws = np.random.default_rng(0).standard_normal((channels, round(seconds * RATE)))
+    return (0.1 * draws).astype(np.float32)
+
+
+@pytest.mark.parametrize("slope", [-6.0, -1.5, 3.0])
+def test_a_tilt_has_its_slope_and_keeps_the_level(slope: float) -> None:
+    source, after = noise(2.0), round(REACHED * RATE)
+    tilt = SpectralTilt(slope, source, RATE)
+    sound = noise(6.0)
+    tilted = np.concatenate([tilt(piece) for piece in pieces_of(sound, 10_007)], axis=1)
+    found = spectral_tilt(Recording(tilted[:, after:], RATE), Recording(sound[:, after:], RATE))
+    heard = (found.hertz > 80) & (found.hertz < 18_000)
+    line = np.polynomial.polynomial.polyfit(np.log2(found.hertz[heard]), found.difference[heard], 1)
+    assert line[1] == pytest.approx(slope, abs=0.15)
+    assert decibels(tilted[:, after:]) == pytest.approx(decibels(sound), abs=0.2)
+    assert decibels(tilt.source) == pytest.approx(decibels(source), abs=0.01)
+
+
+def test_blocks_of_any_size_are_bent_alike() -> None:
+    sound = noise(1.0)
+    for make in (lambda: SpectralTilt(2.0, noise(0.5), RATE), lambda: Gain(-6.0, RATE)):
+        whole, pieces = make()(sound), make()
+        assert np.allclose(np.concatenate([pieces(p) for p in pieces_of(sound, 999)], axis=1), whole, atol=1e-6)
+
+
+def test_what_is_bent_begins_as_it_was() -> None:
+    sound = noise(4.0)
+    for bend in (SpectralTilt(4.0, sound, RATE), Gain(12.0, RATE)):
+        bent = bend(sound)
+        first, half = RATE // 50, round(REACHED * RATE / 2)
+        assert np.abs(bent[:, :first] - sound[:, :first]).max() < 0.001
+        step = np.abs(np.diff(bent[:, :half])).max() / np.abs(np.diff(sound[:, :half])).max()
+        assert step < 10 ** (12 / 20)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_level_is_reached_and_held(texture: Texture, untrained: Untrained, channels: int) -> None:
+    prompt = texture(4.0, channels=channels)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain = tail_of(continuer, 3.3, Controls())[:, 3 * RATE :]
+    for level in (-12.0, 6.0):
+        bent = tail_of(continuer, 3.3, Controls(level=level))[:, 3 * RATE :]
+        assert decibels(bent) - decibels(plain) == pytest.approx(level, abs=0.01)
+
+
+def test_brightness_is_monotone_at_the_source_s_level(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(4.0)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain = Recording(tail_of(continuer, 4.0, Controls())[:, 3 * RATE :], RATE)
+    tilts = []
+    for brightness in (-3.0, -1.0, 2.0):
+        bent = Recording(tail_of(continuer, 4.0, Controls(brightness=brightness))[:, 3 * RATE :], RATE)
+        tilts.append(spectral_tilt(bent, plain).slope)
+        assert decibels(bent.samples) == pytest.approx(decibels(plain.samples), abs=1.5)
+    assert all(one < other - 0.8 for one, other in pairwise(tilts))
+
+
+def test_density_is_monotone_in_what_begins(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(12.0)
+    prediction = Continuer(untrained(prompt), prompt).prediction
+    assert isinstance(prediction, RunPredictor)
+    strengths = onset_strengths(prediction.selection(0.0))
+    assert float(strengths.mean()) == pytest.approx(0, abs=1e-4)
+    found = []
+    for density in (-4.0, -1.5, 0.0, 1.5, 4.0):
+        selection = prediction.selection(density)
+        drawn = selection.latents[torch.randperm(len(strengths), generator=torch.Generator().manual_seed(0))[:200]]
+        found.append(float(strengths[[selection.choose(latent) for latent in drawn]].mean()))
+    assert found == sorted(found)
+    assert found[-1] > found[0] + 0.1
+
+
+def test_at_zero_nothing_changes(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(3.0)
+    continuer = Continuer(untrained(prompt), prompt)
+    plain = np.concatenate(list(continuer.tail(20_000, 0)), axis=1)
+    assert np.array_equal(plain, tail_of(continuer, 20_000 / RATE, Controls(0.0, 0.0, 0.0)))
+
+
+@pytest.mark.parametrize("asked", [{"level": 99}, {"brightness": -7}, {"density": float("nan")}])
+def test_what_is_out_of_range_is_refused(asked: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(asked))}: .*out of range; choose from -"):
+        Controls(**asked)
+
+
+@pytest.mark.parametrize("slope", [-3.0, 4.0])
+def test_the_tilt_reaches_down_to_forty_hertz_and_no_further(slope: float) -> None:
+    response = 20 * np.log10(np.abs(np.fft.rfft(tilting_filter(slope, 8000), 8000)))  # a bin a hertz
+    for hertz, wanted in ((10, 40), (20, 40), (60, 60), (100, 100), (500, 500), (1000, 1000), (3000, 3000)):
+        assert response[hertz] == pytest.approx(slope * np.log2(wanted / 1000), abs=0.6), hertz

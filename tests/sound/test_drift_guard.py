@@ -1,0 +1,151 @@
+"""The drift guard brings what strays back to the source, and leaves alone what does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.representation.mel import MelSpec
+from audiogen.sound.drift_guard import DB, LARGEST_BAND, LARGEST_LEVEL, LevelGuard, SpectrumGuard
+
+SPEC = MelSpec()
+RATE = 8000  # Hz, of the samples
+
+
+def swelling(seconds: float, depth: float, seed: int) -> Tensor:
+    """``[time, n_mels]`` log-mel frames of noise that swells by ``depth`` (of a logarithm) every 3 s."""
+    time = torch.arange(round(seconds * SPEC.frame_rate)) / SPEC.frame_rate
+    noise = torch.randn(len(time), SPEC.n_mels, generator=torch.Generator().manual_seed(seed))
+    return 0.3 * noise - 4 + depth * torch.sin(2 * torch.pi * time / 3)[:, None]
+
+
+def brightness(frames: Tensor) -> float:
+    """dB by which the upper half of the bands has more magnitude than the lower."""
+    mean = frames.exp().mean(0)
+    return float((mean[SPEC.n_mels // 2 :].mean() / mean[: SPEC.n_mels // 2].mean()).log() * DB)
+
+
+def test_crests_that_are_brighter_are_taken_back() -> None:
+    source, strayed = swelling(20.0, 1.0, 0), swelling(60.0, 1.0, 1)
+    # Crests brighter, troughs as much darker: the mean logarithm does not tell, the magnitude does.
+    tilt = torch.linspace(-1, 1, SPEC.n_mels) * 0.15
+    level = strayed.mean(1, keepdim=True) - strayed.mean()
+    strayed = strayed + tilt * level.sign()
+    guard = SpectrumGuard(source, SPEC)
+    held = torch.cat([guard(piece) for piece in strayed.split(64)])
+    late = len(held) // 2
+    before, after = (abs(brightness(frames[late:]) - brightness(source)) for frames in (strayed, held))
+    assert before > 0.4
+    assert after < 0.4 * before
+    assert 0 < guard.largest <= LARGEST_BAND
+
+
+def test_more_of_the_same_is_left_alone() -> None:
+    guard = SpectrumGuard(swelling(20.0, 1.0, 0), SPEC)
+    more = swelling(30.0, 1.0, 1)
+    held = torch.cat([guard(piece) for piece in more.split(64)])
+    assert float((held - more).abs().mean()) * DB < 0.2
+
+
+def channels(seconds: float, seed: int, decibels: tuple[float, ...] = (0.0,)) -> np.ndarray:
+    """``[channels, time]`` unrelated noise, each channel so many dB above 0.1 RMS."""
+    draws = np.random.default_rng(seed).standard_normal((len(decibels), round(seconds * RATE))).clip(-3, 3)
+    return (0.1 * draws * 10 ** (np.array(decibels)[:, None] / 20)).astype(np.float32)
+
+
+def held_by(guard: LevelGuard, samples: np.ndarray, block: int = RATE // 2) -> np.ndarray:
+    parts = [guard(samples[:, start : start + block]) for start in range(0, samples.shape[1], block)]
+    return np.concatenate(parts, axis=1)
+
+
+def levels(samples: np.ndarray) -> np.ndarray:
+    """dB of each channel above 0.1 RMS."""
+    return 10 * np.log10(np.square(samples, dtype=np.float64).mean(axis=1)) + 20
+
+
+def end(samples: np.ndarray) -> np.ndarray:
+    """The last 5 s, when the guard has long known."""
+    return samples[:, -5 * RATE :]
+
+
+@pytest.mark.parametrize("off", [-5.0, -3.0, 2.0, 5.0])
+def test_a_tail_too_loud_is_brought_down_and_one_too_quiet_up(off: float) -> None:
+    guard = LevelGuard(channels(20, 0), RATE, RATE)
+    strayed = channels(60, 1, (off,))
+    held = held_by(guard, strayed)
+    assert levels(end(strayed)) == pytest.approx([off], abs=0.15)
+    assert levels(end(held)) == pytest.approx([0.0], abs=0.15)
+    assert guard.largest == pytest.approx(abs(off), abs=0.3)
+    # It begins where the tail is, since a swell would be the texture's own, and gets there over seconds.
+    early, late = (levels(held[:, first * RATE : (first + 1) * RATE])[0] for first in (0, 10))
+    assert abs(early) > 0.7 * abs(off)
+    assert abs(late) < 0.35 * abs(off)
+
+
+@pytest.mark.parametrize("off", [-12.0, 12.0])
+def test_the_level_is_moved_by_six_decibels_at_most(off: float) -> None:
+    guard = LevelGuard(channels(20, 0), RATE, RATE)
+    held = held_by(guard, channels(60, 1, (off,)))
+    assert levels(end(held)) == pytest.approx([off - np.sign(off) * LARGEST_LEVEL], abs=0.15)
+    assert guard.largest == pytest.approx(LARGEST_LEVEL)
+
+
+def test_each_axis_of_the_stereo_image_is_moved_by_its_own_amount() -> None:
+    guard = LevelGuard(channels(20, 0, (0.0, -10.0)), RATE, RATE)
+    held = held_by(guard, channels(60, 1, (4.0, -14.0)))
+    assert levels(end(held)) == pytest.approx([0.0, -10.0], abs=0.2)
+    held = held_by(LevelGuard(channels(20, 0, (0.0, -10.0)), RATE, RATE), channels(60, 1, (-3.0, -7.0)))
+    assert levels(end(held)) == pytest.approx([0.0, -10.0], abs=0.2)
+
+
+def test_channels_that_came_to_agree_are_taken_apart_again() -> None:
+    guard = LevelGuard(channels(20, 0, (0.0, 0.0)), RATE, RATE)
+    own = channels(60, 1, (0.0, 0.0))
+    narrow = np.array([[0.95, 0.3122], [0.3122, 0.95]], np.float32) @ own  # of one power, correlated
+    held = held_by(guard, narrow)
+    assert np.corrcoef(end(narrow))[0, 1] == pytest.approx(0.59, abs=0.03)
+    assert np.corrcoef(end(held))[0, 1] == pytest.approx(0.0, abs=0.06)
+    assert levels(end(held)) == pytest.approx([0.0, 0.0], abs=0.2)
+
+
+def test_what_is_as_it_should_be_is_left_alone() -> None:
+    guard = LevelGuard(channels(60, 0, (0.0, -10.0)), RATE, RATE)
+    more = channels(60, 1, (0.0, -10.0))
+    assert np.abs(levels(held_by(guard, more)) - levels(more)).max() < 0.05
+    assert guard.largest < 0.2
+
+
+def test_the_level_aimed_at_is_near_that_of_the_end() -> None:
+    """The mean of a recording that fades out is not where it can go on."""
+    fading = np.concatenate([channels(15, 0), channels(5, 1, (-8.0,))], axis=1)
+    held = held_by(LevelGuard(fading, RATE, RATE), channels(60, 2, (-8.0,)))
+    assert levels(end(held)) == pytest.approx([-7.0], abs=0.15)
+    rising = np.concatenate([channels(15, 0, (-8.0,)), channels(5, 1)], axis=1)
+    held = held_by(LevelGuard(rising, RATE, RATE), channels(60, 2))
+    assert levels(end(held)) == pytest.approx([-1.0], abs=0.15)
+
+
+def test_turning_up_makes_no_peak_that_the_source_never_had() -> None:
+    source = channels(20, 0)
+    quiet = channels(60, 1, (-5.0,))
+    quiet[:, ::4000] = 0.28  # within the source's 0.3
+    assert np.abs(held_by(LevelGuard(source, RATE, RATE), quiet)).max() <= np.abs(source).max() * (1 + 1e-6)
+
+
+def test_the_gain_glides_from_block_to_block() -> None:
+    guard = LevelGuard(channels(20, 0), RATE, RATE)
+    constant = np.full((1, 4 * RATE), 0.2, np.float32)  # 6 dB too loud
+    held = held_by(guard, constant)[0]
+    assert np.abs(np.diff(held)).max() < 0.2 / 1000
+    assert held[0] == pytest.approx(0.2, rel=1e-3)
+    assert (np.diff(held) <= 0).all()
+    assert held[-1] < 0.15
+
+
+def test_silence_is_not_turned_into_noise() -> None:
+    held = held_by(LevelGuard(channels(20, 0), RATE, RATE), np.zeros((1, 10 * RATE), np.float32))
+    assert not held.any()
+    held = held_by(LevelGuard(np.zeros((1, RATE), np.float32), RATE, RATE), np.zeros((1, RATE), np.float32))
+    assert not held.any()

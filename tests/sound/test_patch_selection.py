@@ -1,0 +1,114 @@
+"""Each patch that is drawn becomes a patch of the source: the nearest, but neither a copy nor a loop."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.errors import InputError
+from audiogen.representation.mel_latents import MelLatents, MelOptions
+from audiogen.sound.patch_selection import LONGEST_RUN, REST_SECONDS, PatchSelector
+
+PATCH, BANDS = 4, 128
+
+
+@pytest.fixture
+def frames() -> Tensor:
+    torch.manual_seed(0)
+    return torch.randn(3000, BANDS).cumsum(0) * 0.05 + torch.randn(3000, BANDS)
+
+
+@pytest.fixture
+def representation(frames: Tensor) -> MelLatents:
+    return MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=16), [frames])
+
+
+def test_a_patch_of_the_source_finds_itself(
+    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audiogen.sound.patch_selection.STRETCH", 1.0)
+    for start in (0, 17, 1203, len(frames) - PATCH):
+        selection = PatchSelector(representation, frames, frames.mean(0))
+        latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
+        assert torch.equal(selection.frames_at(selection.choose(latent)), frames[start : start + PATCH])
+
+
+def test_channels_that_are_not_heard_follow(
+    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("audiogen.sound.patch_selection.STRETCH", 1.0)
+    further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
+    selection = PatchSelector(representation, torch.cat([frames, further], dim=1), frames.mean(0))
+    latent = representation.encode(frames[40 : 40 + PATCH], frames.mean(0))[0]
+    assert selection.frames_at(selection.choose(latent))[:, BANDS].tolist() == [40, 41, 42, 43]
+
+
+def test_no_place_comes_back_soon_and_no_run_is_long(frames: Tensor, representation: MelLatents) -> None:
+    """Asked for the source itself, in order and again and again, it must not give it."""
+    selection = PatchSelector(representation, frames, frames.mean(0))
+    rest = round(REST_SECONDS / representation.step_seconds)
+    asked = representation.encode(frames[: 40 * PATCH], frames.mean(0)).repeat(12, 1)
+    starts = []
+    for latent in asked:
+        selection.choose(latent)
+        starts.append(selection.last)
+    run = longest = 1
+    for index, start in enumerate(starts):
+        earlier = starts[max(0, index - rest) : index]
+        assert all(abs(start - other) >= PATCH for other in earlier)
+        run = run + 1 if index and start == starts[index - 1] + PATCH else 1
+        longest = max(longest, run)
+    assert 2 <= longest <= LONGEST_RUN / representation.step_seconds
+
+
+def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(3000, BANDS)
+    representation = MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=2), [noise])
+    asked = representation.encode(noise[: 160 * PATCH], noise.mean(0)) + torch.tensor([1.0, 0.0])
+
+    def off(steering: float) -> float:
+        monkeypatch.setattr("audiogen.sound.patch_selection.STEERING", steering)
+        monkeypatch.setattr("audiogen.sound.patch_selection.STEERING_SECONDS", 1.0)
+        monkeypatch.setattr("audiogen.sound.patch_selection.STRETCH", 1.0)
+        selection = PatchSelector(representation, noise, noise.mean(0))
+        chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
+        return float((chosen[80:].mean(0) - selection.mean)[0])
+
+    assert off(0.0) > 0.7
+    assert off(2.0) < 0.5 * off(0.0)
+
+
+@pytest.mark.parametrize("temperature", [0.7, 1.0])
+@pytest.mark.parametrize("timid", [0.6, 1.0, 1.5])
+def test_what_is_chosen_varies_as_it_is_asked_to(
+    frames: Tensor, representation: MelLatents, temperature: float, timid: float
+) -> None:
+    """The nearest patches alone are tamer than what was drawn, and a Model's draws may vary too little, or too much."""
+    torch.manual_seed(1)
+    selection = PatchSelector(representation, frames, frames.mean(0), temperature)
+    spread = timid * math.sqrt(temperature) * selection.latents.std(0)
+    drawn = selection.latents.mean(0) + spread * torch.randn(500, 16)
+    chosen = torch.stack([selection.searched[selection.choose(latent)] for latent in drawn])[100:]
+    variance = float((chosen - selection.searched.mean(0)).square().sum(1).mean())
+    assert variance / float(selection.searched.var(0).sum()) == pytest.approx(temperature, rel=0.2)
+
+
+def test_at_a_temperature_of_none_only_the_typical_is_chosen(frames: Tensor, representation: MelLatents) -> None:
+    selection = PatchSelector(representation, frames, frames.mean(0), temperature=0.0)
+    near = selection.searched - selection.searched.mean(0)
+    typical = near.square().sum(1).argsort()
+    drawn = selection.latents.mean(0) + selection.latents.std(0) * torch.randn(5, 16)
+    chosen = [selection.choose(latent) for latent in drawn]
+    assert chosen[0] == int(typical[0])
+    assert near[chosen].square().sum(1).mean() < 0.6 * near.square().sum(1).mean()
+
+
+def test_a_source_of_one_patch_has_no_choice(frames: Tensor, representation: MelLatents) -> None:
+    selection = PatchSelector(representation, frames[:PATCH], frames.mean(0))
+    assert [selection.choose(torch.zeros(16)) for _ in range(3)] == [0, 0, 0]
+    with pytest.raises(InputError, match="longer"):
+        PatchSelector(representation, frames[: PATCH - 1], frames.mean(0))

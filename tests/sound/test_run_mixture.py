@@ -1,0 +1,117 @@
+"""Several Runs that predict together: they take turns by weight, and each hears what the others said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.models import Sampling
+from audiogen.representation.recording_features import extract_features
+from audiogen.run import Run
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.run_mixture import MixturePredictor, RunMixture
+
+Texture = Callable[..., Recording]
+Untrained = Callable[..., Run]
+
+
+def first_of(patches: Iterator[Tensor], count: int) -> Tensor:
+    return torch.cat([next(patches) for _ in range(count)])
+
+
+@pytest.fixture
+def prompt(texture: Texture) -> Recording:
+    return texture(3.0)
+
+
+@pytest.fixture
+def two(prompt: Recording, texture: Texture, untrained: Untrained) -> tuple[Run, Run]:
+    """Runs of one kind of frames with latents, and a number of latents, of their own."""
+    return untrained(prompt), untrained(texture(3.0, 5), 1, "representation.latents=5")
+
+
+def test_all_the_weight_on_one_run_is_that_run(prompt: Recording, two: tuple[Run, Run]) -> None:
+    heard = extract_features(prompt, two[0].representation.options.spec)
+    for index, weights in enumerate([(1.0, 0.0), (0.0, 2.0)]):
+        mixture = MixturePredictor(RunMixture(two, weights), heard, 1)
+        alone = mixture.members[index]
+        sampling = Sampling(generator=torch.Generator().manual_seed(0))
+        sampling.uniform(1)  # that draws the Run
+        latent, _ = alone.model.step(alone.start, sampling)
+        selection = alone.selection(0.0)
+        expected = selection.frames_at(selection.choose(latent[0]))
+        assert torch.allclose(next(mixture.patches_after(0, 1.0)), expected)
+
+
+def test_each_predicts_as_often_as_it_weighs(
+    prompt: Recording, two: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mixture = MixturePredictor(
+        RunMixture(two, (1.0, 3.0)), extract_features(prompt, two[0].representation.options.spec), 1
+    )
+    chosen = [0, 0]
+    for index, member in enumerate(mixture.members):
+        selection = member.selection(0.0)
+
+        def counted(latent: Tensor, own: Callable = selection.choose, index: int = index) -> int:
+            chosen[index] += 1
+            return own(latent)
+
+        monkeypatch.setattr(selection, "choose", counted)
+        monkeypatch.setattr(member, "selection", lambda *_, own=selection: own)
+    first_of(mixture.patches_after(0, 1.0), 200)
+    assert sum(chosen) == 200
+    assert chosen[1] / 200 == pytest.approx(0.75, abs=0.08)
+
+
+def test_what_one_says_the_other_hears(prompt: Recording, two: tuple[Run, Run]) -> None:
+    member = MixturePredictor(RunMixture(two), extract_features(prompt, two[0].representation.options.spec), 1).members[
+        1
+    ]
+    said = member.source[-member.representation.patch :] + 0.5
+    read = member.read(member.start, said)
+    heard = torch.cat([member.source[len(member.source) % member.representation.patch :], said])
+    expected = member.model.start(member.representation.encode(heard, member.centre)[None])
+    assert torch.allclose(read[0], expected[0], atol=1e-5)
+    assert not torch.allclose(read[0], member.start[0], atol=1e-3)
+
+
+def test_a_combination_continues_reproducibly(prompt: Recording, two: tuple[Run, Run]) -> None:
+    continuer = Continuer(RunMixture(two), prompt)
+    tail = np.concatenate(list(continuer.tail(30_000, 1)), axis=1)
+    assert tail.shape == (1, 30_000)
+    assert np.isfinite(tail).all()
+    assert tail.std() == pytest.approx(prompt.samples.std(), rel=0.5)
+    assert np.array_equal(tail, np.concatenate(list(continuer.tail(30_000, 1)), axis=1))
+    assert not np.allclose(tail, np.concatenate(list(Continuer(two[0], prompt).tail(30_000, 1)), axis=1))
+
+
+def test_runs_of_stereo_and_mono_combine(texture: Texture, untrained: Untrained) -> None:
+    prompt = texture(3.0, channels=2)
+    wide = untrained(prompt, 0, "representation.channels=2")
+    narrow = untrained(texture(3.0), 1)
+    tail = np.concatenate(list(Continuer(RunMixture((narrow, wide)), prompt).tail(20_000)), axis=1)
+    assert tail.shape == (2, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("override", "weights", "message"),
+    [
+        ("representation.patch=8", (), "Run 2: its patches hold 8 frames, the first Run's 4"),
+        ("representation.spec={hop: 256}", (), "Run 2: its mel frames are not those of the first Run"),
+        ("training.steps=1", (1.0,), "weights: 1 of them for 2 Runs"),
+        ("training.steps=1", (1.0, -1.0), "weights: they must be 0 or above"),
+        ("training.steps=1", (0.0, 0.0), "not all 0"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_line(
+    prompt: Recording, untrained: Untrained, override: str, weights: tuple[float, ...], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        RunMixture((untrained(prompt), untrained(prompt, 0, override)), weights)

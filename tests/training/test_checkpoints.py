@@ -1,0 +1,284 @@
+"""Killed, interrupted, resumed: the weights are those of a training that was left alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from audiogen.audio import AudioWarning, Recording, write
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.training.callbacks import Checkpoints, StopAtLastStep
+from audiogen.training.mel.mel_data_module import MelDataModule
+from audiogen.training.mel.mel_splits import of_recording
+from audiogen.training.trainer import train
+
+Tiny = Callable[..., Experiment]
+Texture = Callable[..., Recording]
+# Checkpoints at 8 and 16, where a validation is due too; validations at 4, 8, ...
+PLATEAU = ("training.steps=22", "training.schedule=plateau", "training.average=0.9", "augmentation.gain=2")
+VARIANTS = {
+    "plateau, average": PLATEAU,
+    "early stopping": (*PLATEAU, "training.patience=3", "training.learning_rate=0.05"),
+    "no average, sgd": (*PLATEAU, "training.average=0", "training.optimizer=sgd"),
+    "checkpoints off the validations": (*PLATEAU, "training.checkpoint_every=7", "training.schedule=cosine"),
+    "no validation": (*PLATEAU, "training.shares={validation: 0, test: 0}"),
+    "flow, noise": (*PLATEAU, "model.head={kind: flow, width: 16, blocks: 1}", "model.context_noise=0.5"),
+}
+
+
+class Killed(Exception):
+    """Stands for a kill: nothing is cleaned up by the training itself."""
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, error: BaseException) -> None:
+    """Let trainings end with ``error`` when ``step`` steps are done."""
+    end = StopAtLastStep.on_train_batch_end
+
+    def ending(self: StopAtLastStep, trainer: object, module: object, *ignored: object) -> None:
+        if trainer.global_step == step:  # type: ignore[attr-defined]
+            raise error
+        end(self, trainer, module)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(StopAtLastStep, "on_train_batch_end", ending)
+
+
+def same(one: Path, other: Path) -> bool:
+    first, second = load_file(one / "model.safetensors"), load_file(other / "model.safetensors")
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
+    variant: str, tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    experiment, recording = tiny(*VARIANTS[variant]), texture(6.0)
+    whole = train(experiment, recording, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 11, Killed())
+        with pytest.raises(Killed):
+            train(experiment, recording, tmp_path / "cut")
+    assert (tmp_path / "cut" / "checkpoint.ckpt").exists()
+    assert not (tmp_path / "cut" / "model.safetensors").exists()
+    torch.manual_seed(123)  # what else happens to the generators must not matter
+    resumed = train(experiment, recording, tmp_path / "cut", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+    ours, theirs = whole.metrics, resumed.metrics
+    assert {key: ours[key] for key in ours if key != "seconds"} == {
+        key: theirs[key] for key in theirs if key != "seconds"
+    }
+
+
+def test_a_training_killed_twice(tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch):
+    experiment, recording = tiny(*PLATEAU), texture(6.0)
+    train(experiment, recording, tmp_path / "whole")
+    for step, resume in ((10, False), (19, True)):
+        with monkeypatch.context() as patch:
+            stop_at(patch, step, Killed())
+            with pytest.raises(Killed):
+                train(experiment, recording, tmp_path / "cut", resume=resume)
+    train(experiment, recording, tmp_path / "cut", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+@pytest.mark.posix
+def test_kill_minus_nine(tmp_path: Path, tiny: Tiny, texture: Texture):
+    """A real SIGKILL, from outside, once there is a checkpoint."""
+    script = """
+        import sys, torch
+        from pathlib import Path
+        from audiogen.audio import read
+        from audiogen.experiment import read_experiment
+        from audiogen.training.trainer import train
+        torch.set_num_threads(1)
+        folder = Path(sys.argv[1])
+        overrides = ("training.steps=100000", "training.checkpoint_every=4")
+        train(read_experiment(folder / "tiny.yaml", overrides), read(folder / "rain.wav"), folder / "cut")
+    """
+    from audiogen.experiment import dump_yaml
+
+    endless = tiny("training.horizon=40", "training.steps=100000", "training.checkpoint_every=4")
+    (tmp_path / "tiny.yaml").write_text(dump_yaml(endless))
+    write(tmp_path / "rain.wav", texture(4.0), "FLOAT")
+    checkpoint = tmp_path / "cut" / "checkpoint.ckpt"
+    process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script), str(tmp_path)])
+    try:
+        deadline = time.monotonic() + 90
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    from audiogen.audio import read
+
+    reached = int(torch.load(checkpoint, weights_only=True)["global_step"])
+    assert reached >= 4
+    # The interrupted training is made to end a little later, so that both ends can be compared.
+    recording = read(tmp_path / "rain.wav")
+    steps = reached + 5
+    finite = tiny("training.horizon=40", f"training.steps={steps}", "training.checkpoint_every=4")
+    saved = torch.load(checkpoint, weights_only=True)
+    saved["fitting"]["last_step"] = steps
+    torch.save(saved, checkpoint)
+    (tmp_path / "cut" / "config.yaml").write_text(dump_yaml(decided_for(recording, finite)))
+    train(finite, recording, tmp_path / "cut", resume=True)
+    train(finite, recording, tmp_path / "whole")
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+def decided_for(recording: Recording, experiment: Experiment) -> Experiment:
+    from audiogen.training.mel.mel_splits import decided
+
+    return decided(experiment, recording.channels)
+
+
+def test_ctrl_c_is_ctrl_c_and_leaves_the_checkpoint(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    handler = signal.getsignal(signal.SIGINT)
+    stop_at(monkeypatch, 11, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny("training.steps=22"), texture(6.0), tmp_path / "run")
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "checkpoint.ckpt",
+        "config.yaml",
+        "tensorboard",
+    ]
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    experiment, recording = tiny("training.steps=22"), texture(6.0)
+    train(experiment, recording, tmp_path / "whole")
+    replace = os.replace
+
+    def killed(source: object, target: object) -> None:
+        if str(target).endswith(".ckpt") and Path(str(target)).exists():
+            Path(str(source)).write_bytes(b"half")
+            raise Killed
+        replace(source, target)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(Killed):
+            train(experiment, recording, tmp_path / "cut")
+    train(experiment, recording, tmp_path / "cut", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_another_experiment_cannot_be_resumed(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 11, Killed())
+        with pytest.raises(Killed):
+            train(tiny("training.steps=22"), texture(6.0), tmp_path)
+    for other in (("training.steps=30", "training.batch=5"), ("training.steps=21",)):  # more steps alone may be given
+        names = "training\\.steps, training\\.batch" if len(other) > 1 else "training\\.steps"
+        with pytest.raises(InputError, match=rf"another {names}; .*--force"):
+            train(tiny(*other), texture(6.0), tmp_path, resume=True)
+    with pytest.raises(InputError, match="recordings are not those"):
+        train(tiny("training.steps=22"), texture(6.0, seed=1), tmp_path, resume=True)
+    assert (tmp_path / "checkpoint.ckpt").exists()
+
+
+def test_a_finished_training_is_only_opened(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    made = train(tiny(), texture(6.0), tmp_path)
+    monkeypatch.setattr(Checkpoints, "__init__", None)  # any training would fail
+    opened = train(tiny(), texture(6.0), tmp_path, resume=True)
+    assert opened.metrics == made.metrics
+    with pytest.raises(InputError, match=r"another training\.steps"):
+        train(tiny("training.steps=11"), texture(6.0), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_a_finished_training_goes_on_with_more_steps(average: float, tmp_path: Path, tiny: Tiny, texture: Texture):
+    planned = ("training.horizon=30", f"training.average={average}")
+    whole = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
+    first = train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
+    assert (first.metrics["steps"], first.metrics["stopped_by"]) == (12, "steps")
+    more = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert more.metrics["steps"] == more.metrics["best_step"] == whole.metrics["best_step"] == 20
+    assert same(tmp_path / "whole", tmp_path / "cut")
+    assert "steps: 20" in (tmp_path / "cut" / "config.yaml").read_text()
+    again = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert again.metrics == more.metrics
+
+
+def test_more_steps_that_are_cut_off_leave_the_run_as_it_was(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    planned = ("training.horizon=30", "training.checkpoint_every=4")
+    train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
+    train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
+    before = (tmp_path / "cut" / "model.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        stop_at(patch, 18, Killed())
+        with pytest.raises(Killed):
+            train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert (tmp_path / "cut" / "model.safetensors").read_bytes() == before
+    train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
+    assert same(tmp_path / "whole", tmp_path / "cut")
+
+
+def test_a_training_that_was_stopped_early_has_its_patience_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
+    harm = ("training.learning_rate=0.5", "training.average=0", "training.schedule=constant", "training.patience=2")
+    first = train(tiny(*harm, "training.steps=60"), texture(4.0), tmp_path).metrics
+    assert first["stopped_by"] == "early stopping"
+    assert first["steps"] < 60
+    again = train(tiny(*harm, "training.steps=60"), texture(4.0), tmp_path, resume=True).metrics
+    assert again == first  # finished
+    more = train(tiny(*harm, "training.steps=61"), texture(4.0), tmp_path, resume=True).metrics
+    assert more["steps"] >= min(first["steps"] + 8, 61)
+
+
+def test_what_is_finished_without_a_checkpoint_cannot_be_given_more_steps(tmp_path: Path, tiny: Tiny, texture: Texture):
+    train(tiny(), texture(6.0), tmp_path)
+    (tmp_path / "checkpoint.ckpt").unlink()  # a Run of an earlier version
+    files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="no checkpoint of its end"):
+        train(tiny("training.steps=13"), texture(6.0), tmp_path, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
+
+
+def test_without_a_checkpoint_it_says_that_it_starts_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
+    with pytest.warns(AudioWarning, match="no checkpoint to resume"):
+        train(tiny(), texture(6.0), tmp_path / "resumed", resume=True)
+    train(tiny(), texture(6.0), tmp_path / "fresh")
+    assert same(tmp_path / "resumed", tmp_path / "fresh")
+
+
+def test_training_anew_removes_what_was_there(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    train(tiny(), texture(6.0), tmp_path)
+    stop_at(monkeypatch, 2, Killed())
+    with pytest.raises(Killed):
+        train(tiny("training.seed=1"), texture(6.0), tmp_path)
+    # A later --resume must not take the old Run for the new one's end.
+    assert not (tmp_path / "metrics.json").exists()
+    assert len(list((tmp_path / "tensorboard").glob("events*"))) == 1
+
+
+def test_the_fingerprint_is_of_what_is_trained_on_even_after_a_base(tiny: Tiny, texture: Texture):
+    experiment = tiny("representation.channels=1")
+    options, shares = experiment.representation.options, experiment.training.shares
+    first, other = (of_recording(texture(2.0, seed), options, shares) for seed in range(2))
+    representation = MelDataModule(first, experiment).representation
+    same, again, changed = (MelDataModule(one, experiment, representation) for one in (first, first, other))
+    assert same.fingerprint() == again.fingerprint() != changed.fingerprint()

@@ -1,0 +1,79 @@
+"""What every layer of a synthetic texture is made on: a generator of random numbers, a rate and a length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class RenderContext:
+    """Where a layer is made.
+
+    Args:
+        draw: the only source of chance.
+        rate: samples a second, Hz.
+        length: samples of a layer.
+        channels: 1 or 2.
+    """
+
+    draw: np.random.Generator
+    rate: int
+    length: int
+    channels: int
+
+    @property
+    def seconds(self) -> float:
+        """Duration of a layer."""
+        return self.length / self.rate
+
+    @property
+    def highest(self) -> float:
+        """The highest frequency in Hz that a partial may have."""
+        return 0.45 * self.rate
+
+    def log_uniform(self, low: float, high: float) -> float:
+        """A number whose logarithm is uniform."""
+        return float(np.exp(self.draw.uniform(np.log(low), np.log(high))))
+
+    def log_uniforms(self, low: float, high: float, count: int) -> np.ndarray:
+        """``[count]`` such numbers."""
+        return np.exp(self.draw.uniform(np.log(low), np.log(high), count))
+
+    def uniform(self, low: float, high: float) -> float:
+        """A uniform number."""
+        return float(self.draw.uniform(low, high))
+
+    def integer(self, low: int, high: int) -> int:
+        """A whole number from ``low`` to ``high``, both included."""
+        return int(self.draw.integers(low, high + 1))
+
+    def chance(self, probability: float) -> bool:
+        """True as often as ``probability`` says."""
+        return bool(self.draw.random() < probability)
+
+    def silence(self) -> np.ndarray:
+        """``[channels, time]`` zeros."""
+        return np.zeros((self.channels, self.length), np.float32)
+
+    def panned(self, samples: np.ndarray) -> np.ndarray:
+        """``[time]`` samples at a random place between the channels, ``[channels, time]``."""
+        return self.pan(self.uniform(0.0, 1.0))[:, None] * samples
+
+    def pan(self, place: float) -> np.ndarray:
+        """``[channels]`` gains of equal power for a place from 0 (left) to 1 (right)."""
+        if self.channels == 1:
+            return np.ones(1, np.float32)
+        return np.array([np.cos(np.pi / 2 * place), np.sin(np.pi / 2 * place)], np.float32)
+
+
+def unit(samples: np.ndarray) -> np.ndarray:
+    """Samples of any shape scaled to a root mean square of 1; silence stays silence."""
+    power = float(np.mean(np.square(samples, dtype=np.float64)))
+    return samples * np.float32(1 / np.sqrt(power)) if power > 1e-20 else samples
+
+
+def decibels(level: float | np.ndarray) -> np.ndarray:
+    """Amplitude of a level in dB."""
+    return np.exp(np.asarray(level, np.float32) * np.float32(np.log(10) / 20))  # half the time of a power of ten
