@@ -24,9 +24,9 @@ from audiogen.audio import Recording, read, write
 from audiogen.cli.render import render as command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, merge, to_tree
+from audiogen.jobs.batch import rows as rows_module
+from audiogen.jobs.batch import workers as engines
 from audiogen.jobs.batch.render import render
-from audiogen.jobs.batch.render import rows as rows_module
-from audiogen.jobs.batch.render import workers as engines
 from audiogen.jobs.batch.rows import RowValidator, read_rows
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.representation.recording_features import extract_features
