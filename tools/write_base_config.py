@@ -1,5 +1,4 @@
-"""Write configs/base.yaml, every key with the default that the code has for it, and audiogen/config/known_keys.json, which
-says the types of their values without importing the Models.
+"""Write configs/base.yaml, every key with its default, and audiogen/config/known_keys.json, the types of their values.
 
 Usage: python tools/write_base_config.py
 """

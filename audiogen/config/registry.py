@@ -1,7 +1,7 @@
 """Registries: the variants of a family by name, each imported when it is first used.
 
-The registry of a family is one visible table in its package: ``BACKBONES``, ``HEADS``, ``MODELS``, ``VOCODERS``. Its keys
-are what configurations name as ``kind``. Other packages add to it without touching audiogen, by an entry point::
+The registry of a family is one visible table in its package: ``BACKBONES``, ``HEADS``, ``MODELS``, ``VOCODERS``. Its
+keys are what configurations name as ``kind``. Other packages add to it without touching audiogen, by an entry point::
 
     [project.entry-points."audiogen.backbones"]
     gated = "my_package.gated:Gated"

@@ -1,7 +1,7 @@
 """Nested mappings, as YAML holds them <-> dataclasses of options; whatever does not fit is named.
 
-A dataclass says everything: its fields are the keys, their types (see `audiogen.config.option_types`) the values that are
-allowed, and a field made by `audiogen.config.choice.choice` reads ``{kind: KEY, ...}`` with the options of that
+A dataclass says everything: its fields are the keys, their types (see `audiogen.config.option_types`) the values that
+are allowed, and a field made by `audiogen.config.choice.choice` reads ``{kind: KEY, ...}`` with the options of that
 kind.
 """
 

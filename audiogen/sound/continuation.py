@@ -105,7 +105,8 @@ class Continuer:
     ) -> Iterator[np.ndarray]:
         """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``.
 
-        A temperature gives them its swells and, unless others are asked for, the source's statistics (`StatisticsMatcher`).
+        A temperature gives them its swells and, unless others are asked for, the source's statistics
+        (`StatisticsMatcher`).
         """
         tilt = SpectralTilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
         rendered = map(tilt, self.rendered(pieces, seed))
@@ -127,7 +128,7 @@ class Continuer:
     def _imposed(
         self, blocks: Iterable[np.ndarray], tilt: SpectralTilt, temperature: float, statistics: bool
     ) -> Iterator[np.ndarray]:
-        """Principal channels ``[channels, time]``, with what the tilted source has in the prompt's (`StatisticsMatcher`)."""
+        """Principal channels ``[channels, time]``, with the statistics of the tilted source (`StatisticsMatcher`)."""
         turn = self.heard.rotation.astype(np.float32)
         asked = (tilt.slope, temperature, statistics)
         if self.imposition is None or self.imposition[0] != asked:

@@ -30,7 +30,7 @@ MOST_TOKENS = 20_000
 
 
 class TokenPredictor(Protocol):
-    """A Model that tells which tokens it expects: `audiogen.tunes.models.token_model.TokenModel`, `audiogen.tunes.models.markov.Markov`."""
+    """A Model that tells which tokens it expects: `TokenModel`, `Markov`."""
 
     def start(self, prompt: Tensor) -> State: ...
 

@@ -75,7 +75,7 @@ class TuneContinuer:
             sampling: how to draw; its ``allowed`` is not used.
             seconds: length of the tail; notes that sound at its end are cut there.
             bars: instead, whole bars after the one that the prompt ends in.
-            takes: tails that are drawn side by side, of which the one most like the prompt is kept (`histogram_distance`).
+            takes: tails sampled in parallel; the one most like the prompt is kept (`histogram_distance`).
         """
         decoders = [self._primed_decoder() for _ in range(takes)]
         first = decoders[0]

@@ -46,7 +46,7 @@ def measured(made: CandidateTail, judge: TailEvaluator, index: NoteMatchIndex | 
 
 
 def note_distance(tails: Sequence[Tune], real: Sequence[Tune]) -> float | None:
-    """Geometric mean of the ratios of `audiogen.tunes.metrics.symbolic_metrics.distances`; None for fewer than four real tails."""
+    """Geometric mean of the ratios of `symbolic_metrics.distances`; None for fewer than four real tails."""
     try:
         found = distances(tails, real)
     except InputError:

@@ -14,7 +14,7 @@ from audiogen.tunes.tune import Tune
 
 
 class Likely(Protocol):
-    """A Model that says how likely tokens are: `audiogen.tunes.models.token_model.TokenModel`, `audiogen.tunes.models.markov.Markov`."""
+    """A Model that says how likely tokens are: `TokenModel`, `Markov`."""
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
         """Nats of each token but the first."""

@@ -1,5 +1,4 @@
-"""What a token Model is told beside the tokens: the `ScoreTracker`, the `PitchClassProfile` of what was heard, `CopyHead`es of what followed
-the last time, with pitches and without, and what `BarLagCopy` of earlier bars would say."""
+"""Auxiliary input features and output logits of a token Model, computed from the tokens so far."""
 
 from __future__ import annotations
 
