@@ -35,7 +35,7 @@ class VAR(ContextModel):
     """
 
     Options = VAROptions
-    selected = False
+    uses_selection = False
     residuals: Tensor
 
     def __init__(self, features: int, options: VAROptions) -> None:

@@ -12,12 +12,14 @@ is the first one to be rendered and ``overlap = win - hop``. So frame 0 adds the
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
+from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
 
 
@@ -88,3 +90,21 @@ class Vocoder(ABC):
         """``[channels, time, n_mels]`` log-mel frames -> ``[channels, time * hop]`` samples, in one go."""
         stream = self.open(frames.shape[0], past, seed)
         return torch.cat([stream.push(frames), stream.finish()], dim=-1)
+
+
+def require_spec(name: str, own: MelSpec, wanted: MelSpec) -> None:
+    """Check that a vocoder renders the frames it is to be given.
+
+    Args:
+        name: kind of the vocoder.
+        own: spec of the frames that it renders.
+        wanted: spec of the frames that it is to be given.
+
+    Raises:
+        InputError: the specs differ; the message names the fields.
+    """
+    differing = [item.name for item in fields(MelSpec) if getattr(own, item.name) != getattr(wanted, item.name)]
+    if differing:
+        theirs = ", ".join(f"{key} {getattr(own, key)}" for key in differing)
+        ours = ", ".join(f"{key} {getattr(wanted, key)}" for key in differing)
+        raise InputError(f"vocoder {name}", f"it renders mel frames of {theirs}, not {ours}", "choose another vocoder")

@@ -6,7 +6,7 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.tensors import layout_in, layout_of, require_finite, require_layout
-from audiogen.vocoders.base import Stream, Vocoder
+from audiogen.vocoders.base import Stream, Vocoder, require_spec
 from audiogen.vocoders.published import hub
 
 MOST_DESCRIPTION = 1 << 20  # bytes of what lies beside weights and describes them
@@ -173,15 +173,6 @@ def folder_of(name: str, options: WeightsOptions, files: tuple[str, ...]) -> Pat
     if not folder.is_dir():
         raise InputError(folder, "there is no such folder", f"name the folder of the weights of {name}")
     return folder
-
-
-def require_spec(name: str, own: MelSpec, wanted: MelSpec) -> None:
-    """Raise an InputError that names what differs, if anything does."""
-    differing = [item.name for item in fields(MelSpec) if getattr(own, item.name) != getattr(wanted, item.name)]
-    if differing:
-        theirs = ", ".join(f"{key} {getattr(own, key)}" for key in differing)
-        ours = ", ".join(f"{key} {getattr(wanted, key)}" for key in differing)
-        raise InputError(f"vocoder {name}", f"it renders mel frames of {theirs}, not {ours}", "choose another vocoder")
 
 
 def read_weights(path: Path, sha256: str = "") -> dict[str, Any]:

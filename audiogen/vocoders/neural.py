@@ -24,9 +24,9 @@ from audiogen.config.option_types import Iterations, Layers, NonNegativeFloat, W
 from audiogen.config.schema import build
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.base import Stream, Vocoder
+from audiogen.vocoders.base import Stream, Vocoder, require_spec
 from audiogen.vocoders.griffin_lim import mean_magnitude
-from audiogen.vocoders.network_vocoder import fill, read_metadata, read_weights, require_spec, require_weights
+from audiogen.vocoders.network_vocoder import fill, read_metadata, read_weights, require_weights
 from audiogen.vocoders.phase_reconstruction.equaliser import band_power_ratio
 from audiogen.vocoders.phase_reconstruction.low_noise import low_noise
 from audiogen.vocoders.phase_reconstruction.magnitude_estimate import (

@@ -9,8 +9,7 @@ from torch import Tensor
 from audiogen.config.registry import Registry
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
-from audiogen.vocoders.base import Vocoder
-from audiogen.vocoders.network_vocoder import require_spec
+from audiogen.vocoders.base import Vocoder, require_spec
 
 VOCODERS: Registry[Vocoder] = Registry(
     "audiogen.vocoders",

@@ -123,7 +123,7 @@ def test_a_rollout_is_decided_by_its_generator():
 def test_a_long_prompt_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch):
     model = model_of("transformer", "point").eval()
     whole = model.start(frames())[0]
-    monkeypatch.setattr(module, "PIECE", 3)
+    monkeypatch.setattr(module, "CHUNK", 3)
     assert torch.allclose(model.start(frames())[0], whole, atol=1e-5)
 
 

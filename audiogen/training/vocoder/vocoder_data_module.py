@@ -21,7 +21,7 @@ from audiogen.training.vocoder.vocoder_media_logging import VocoderMediaLogger
 from audiogen.training.vocoder.vocoder_objective import Excerpts, VocoderObjective
 from audiogen.training.vocoder.vocoder_run import VocoderRun
 from audiogen.training.vocoder.vocoder_splits import Channel, of_folder, of_recording
-from audiogen.vocoders.network_vocoder import require_spec
+from audiogen.vocoders.base import require_spec
 from audiogen.vocoders.neural import SHIPPED, MagnitudeNetwork, Neural, NeuralOptions, load_network, weights_file
 
 VALIDATION_EXCERPTS = 8
