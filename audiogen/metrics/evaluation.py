@@ -6,8 +6,8 @@ The data of a report: as a nest for JSON, as rows for CSV, as lines to print.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from audiogen.metrics.copying import Matches
 from audiogen.metrics.evaluator import TailEvaluator, end_of
 from audiogen.metrics.inputs import EvaluationInputs, prepare_inputs
 from audiogen.metrics.population_distance import DISTANCES, population_distance
+from audiogen.metrics.registry import Metric, measure, open_metrics
 from audiogen.metrics.resynthesis import crest_ratio, spectral_tilt
 from audiogen.metrics.tail_measures import EXCERPT
 from audiogen.metrics.waveform_baselines import BASELINES
@@ -40,6 +41,7 @@ class Candidate:
         copied: share of half seconds that repeat the prompt; None if too short.
         looped: share that repeat the candidate itself.
         scattering: distance by scattering moments, which no tail is made to fit; None if it was too short to say.
+        others: values of the registered `METRICS`, by column.
     """
 
     name: str
@@ -48,11 +50,12 @@ class Candidate:
     copied: float | None
     looped: float | None
     scattering: float | None = None
+    others: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
-        """One flat row: name, overall, scattering, copied, looped and the classes."""
+        """One flat row: name, overall, scattering, copied, looped, the classes and the registered metrics."""
         shares = {"scattering": self.scattering, "copied": self.copied, "looped": self.looped}
-        return {"candidate": self.name, "overall": self.overall, **shares, **self.classes}
+        return {"candidate": self.name, "overall": self.overall, **shares, **self.classes, **self.others}
 
     def repeats(self, real: Candidate) -> list[str]:
         """What is wrong with its originality, beside that of real audio, in words; empty if nothing is."""
@@ -205,16 +208,17 @@ def evaluate_inputs(sounds: EvaluationInputs) -> Evaluation:
     if sounds.held_out is None:
         measures |= {"join": None, "level": None}
     judge, excerpt = sounds.measures.judge, sounds.excerpt
+    metrics = open_metrics(sounds.real, None if sounds.held_out is None else sounds.source)
     tails = {"output": excerpt, **sounds.baselines}
     with progress(len(tails), "judging") as bar:
         candidates = []
         for name, tail in tails.items():
-            candidates.append(evaluate_candidate(name, tail, judge))
+            candidates.append(evaluate_candidate(name, tail, judge, metrics))
             bar.update()
     return Evaluation(
         measures=measures,
         output=candidates[0],
-        real=evaluate_real(sounds.real, judge, list(candidates[0].classes)),
+        real=evaluate_real(sounds.real, judge, list(candidates[0].classes), metrics),
         baselines=candidates[1:],
         distances=_distances(excerpt, sounds.real, sounds.source),
         marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
@@ -223,7 +227,9 @@ def evaluate_inputs(sounds: EvaluationInputs) -> Evaluation:
     )
 
 
-def evaluate_candidate(name: str, tail: Recording, judge: TailEvaluator) -> Candidate:
+def evaluate_candidate(
+    name: str, tail: Recording, judge: TailEvaluator, metrics: Mapping[str, Metric] | None = None
+) -> Candidate:
     """A tail as a candidate."""
     texture, scattering = judge.texture(tail), judge.scattering(tail)
     return Candidate(
@@ -233,6 +239,7 @@ def evaluate_candidate(name: str, tail: Recording, judge: TailEvaluator) -> Cand
         _share(judge.copying(tail)),
         _share(judge.looping(tail)),
         scattering.overall if scattering else None,
+        measure(metrics or {}, tail),
     )
 
 
@@ -240,11 +247,14 @@ def _share(matches: Matches | None) -> float | None:
     return matches.share if matches else None
 
 
-def evaluate_real(real: Recording, judge: TailEvaluator, classes: list[str]) -> Candidate:
+def evaluate_real(
+    real: Recording, judge: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
+) -> Candidate:
     """Real audio is its own measure; against itself as the source, copying would say nothing."""
     piece = end_of(real, 2 * EXCERPT)
     copied = None if judge.held_out is None else _share(judge.copying(piece))
-    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)), 1.0)
+    others = measure(metrics or {}, piece)
+    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)), 1.0, others)
 
 
 def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:

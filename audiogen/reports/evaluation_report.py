@@ -114,7 +114,12 @@ def _rows(found: Evaluation) -> list[tuple[str, list[str]]]:
     """The table behind the bars: a row for each measure, a cell for each candidate."""
     shares = [(name, [_share(row[name]) for row in found.rows()]) for name in ("copied", "looped")]
     names = [*WHOLE, *found.output.classes]
-    return [*((name, [_number(_value(each, name)) for each in found.candidates]) for name in names), *shares]
+    others = dict.fromkeys(name for each in found.candidates for name in each.others)
+    return [
+        *((name, [_number(_value(each, name)) for each in found.candidates]) for name in names),
+        *shares,
+        *((name, [_number(each.others.get(name)) for each in found.candidates]) for name in others),
+    ]
 
 
 def _panels(sounds: EvaluationInputs, found: Evaluation) -> list[dict[str, Any]]:
