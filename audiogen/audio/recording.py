@@ -1,35 +1,53 @@
-"""Recording: samples in, samples out."""
+"""Recording: samples and their sample rate."""
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audiogen.audio.layout import ChannelLayout
 from audiogen.audio.resampling import resample
+from audiogen.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Samples: TypeAlias = "NDArray[np.floating[Any]] | Tensor"
+"""Samples of a recording: ``[time]`` or ``[channels, time]``, of any floating-point type, in numpy or torch."""
 
 
 class AudioWarning(UserWarning):
-    """Something about a recording that its user should know, in one line; the work goes on."""
+    """A problem with a recording that does not stop the work, in one line."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Recording:
-    """Samples plus their rate, and what is known of the file that they came from.
+    """Samples, their sample rate, and what is known of the file they come from.
 
     Args:
-        samples: ``[channels, time]`` float32; full scale is -1..1 and may be exceeded. At least one channel.
+        samples: ``[channels, time]``, or ``[time]`` for one channel: a numpy array or torch tensor of any
+            floating-point type. Full scale is -1 to 1 and may be exceeded. Kept as ``[channels, time]`` float32
+            numpy, without a copy if they are that already.
         sample_rate: Hz.
-        subtype: how its file stored the samples, in libsndfile's words: "PCM_16", "FLOAT", "VORBIS"...;
-            None for samples that came from no file.
+        subtype: how the file stores its samples, in libsndfile's terms: "PCM_16", "FLOAT", "VORBIS", ...; None for
+            samples that come from no file.
         path: the file.
-        layout: what its channels are for; None for the usual.
-        start: sample of the file that is the first here; None when these are no longer the samples of the file.
+        layout: speaker positions of the channels; None for the usual ones.
+        start: position in the file of the first sample; None if these are not samples of the file as they are.
 
     Raises:
-        ValueError: for samples of another shape or type, or a rate that is not a positive integer.
+        InputError: the samples have another shape, are integers, or some are NaN or infinite; or the sample rate is no
+            positive integer.
+
+    Example:
+        >>> tone = np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)
+        >>> Recording(tone, 48000).samples.shape
+        (1, 48000)
     """
 
     samples: np.ndarray
@@ -39,15 +57,25 @@ class Recording:
     layout: ChannelLayout | None = None
     start: int | None = None
 
-    def __post_init__(self) -> None:
-        samples = self.samples
-        if not isinstance(samples, np.ndarray) or samples.ndim != 2 or samples.shape[0] < 1:
-            shape = getattr(samples, "shape", type(samples).__name__)
-            raise ValueError(f"samples must be an array [channels, time] with a channel or more, not {shape}")
-        if samples.dtype != np.float32:
-            raise ValueError(f"samples must be float32, not {samples.dtype}")
-        if not isinstance(self.sample_rate, int) or self.sample_rate <= 0:
-            raise ValueError(f"sample_rate must be a positive integer in Hz, not {self.sample_rate!r}")
+    def __init__(
+        self,
+        samples: Samples,
+        sample_rate: int,
+        subtype: str | None = None,
+        path: Path | None = None,
+        layout: ChannelLayout | None = None,
+        start: int | None = None,
+    ) -> None:
+        values = {
+            "samples": to_channels(samples),
+            "sample_rate": _positive(sample_rate),
+            "subtype": subtype,
+            "path": path,
+            "layout": layout,
+            "start": start,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @property
     def channels(self) -> int:
@@ -86,3 +114,46 @@ class Recording:
             return self
         samples = resample(self.samples, self.sample_rate, rate)
         return replace(self, samples=samples, sample_rate=rate, start=None)
+
+
+def to_channels(samples: Samples) -> np.ndarray:
+    """Samples as ``[channels, time]`` float32 numpy, without a copy if they are that already.
+
+    Raises:
+        InputError: see `Recording`.
+    """
+    array = _to_numpy(samples)
+    if array.dtype.kind in "iub":
+        cause = f"they are {array.dtype}, whose full scale is not known"
+        raise InputError("samples", cause, "scale them to -1..1: 16-bit integers by samples / 32768")
+    if array.dtype.kind != "f":
+        raise InputError("samples", f"they are {array.dtype}", "give real floating-point numbers")
+    if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[0] == 0):
+        shape = list(array.shape)
+        raise InputError("samples", f"their shape is {shape}", "give [channels, time], or [time] for one channel")
+    with np.errstate(over="ignore", invalid="ignore"):  # float64 beyond float32's range becomes infinite
+        array = np.asarray(array, np.float32)
+        finite = bool(np.isfinite(array.sum()) or np.isfinite(array).all())  # the sum takes no memory
+    if not finite:
+        count = array.size - int(np.isfinite(array).sum())
+        raise InputError("samples", f"{count} of {array.size} are NaN or infinite", "replace them: numpy.nan_to_num")
+    return array[None] if array.ndim == 1 else array
+
+
+def _to_numpy(samples: object) -> np.ndarray:
+    if isinstance(samples, np.ndarray):
+        return samples
+    if hasattr(samples, "detach"):  # a tensor, without importing torch
+        tensor = samples.detach().cpu()
+        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+    raise InputError("samples", f"a {type(samples).__name__} is no array", "give a numpy array or a torch tensor")
+
+
+def _positive(sample_rate: int) -> int:
+    try:
+        rate = operator.index(sample_rate)
+    except TypeError:
+        rate = 0
+    if rate <= 0 or isinstance(sample_rate, bool):
+        raise InputError("sample_rate", f"{sample_rate!r} is no positive integer", "give Hz, such as 44100")
+    return rate
