@@ -71,5 +71,5 @@ def test_large_samples_are_not_taken_for_infinite_ones() -> None:
 
 @pytest.mark.parametrize("rate", [0, -1, 44100.0, True, "44100"])
 def test_other_sample_rates_are_refused(rate: Any) -> None:
-    with pytest.raises(InputError, match="sample_rate: .* is no positive integer; give Hz"):
+    with pytest.raises(InputError, match=r"sample_rate: .* is no positive integer; give Hz"):
         Recording(np.zeros(3), rate)
