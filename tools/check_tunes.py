@@ -21,7 +21,7 @@ import symusic
 import torch
 
 from audiogen.data.datasets import DATASETS, guess
-from audiogen.jobs.continue_tune import TuneRequest
+from audiogen.jobs.tune_request import TuneRequest
 from audiogen.models import Sampling
 from audiogen.progress import progress
 from audiogen.run import Run

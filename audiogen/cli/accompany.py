@@ -41,7 +41,8 @@ def accompany(
     places(out, melody, force=force)
     require_suffix(out)
 
-    from audiogen.jobs.infill_tune import SamplingOptions, accompany
+    from audiogen.jobs.infill_tune import accompany
+    from audiogen.jobs.tune_request import SamplingOptions
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights)

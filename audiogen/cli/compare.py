@@ -37,7 +37,8 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
     for config in configs:
         require_known_keys(config, ())
     with stage("loading libraries"):
-        from audiogen.jobs.compare.comparison import SETTINGS, Settings, compare
+        from audiogen.jobs.compare.comparison import SETTINGS, compare
+        from audiogen.jobs.compare.settings import Settings
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is no comparison", "name another folder")

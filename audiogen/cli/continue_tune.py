@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from audiogen.tunes.tune_continuation import ContinuedTune
 
 PLAIN = {"bars": None, "top_k": 0, "top_p": 1.0, "min_p": 0.01, "takes": 8}
-"""What is meant where nothing is asked for: as in `audiogen.jobs.continue_tune.TuneRequest`."""
+"""What is meant where nothing is asked for: as in `audiogen.jobs.tune_request.TuneRequest`."""
 OPTIONS = (
     click.option("--bars", type=click.IntRange(1, 10_000), help="MIDI: bars to add, instead of --seconds."),
     click.option("--top-k", type=click.IntRange(min=0), default=0, help="MIDI: draw from this many likeliest tokens."),
@@ -92,8 +92,9 @@ def continue_tune(
 ) -> None:
     """Continue the MIDI file ``prompt`` into each of ``outs``, and write a page about them where one is named."""
     with stage("loading libraries"):
-        from audiogen.jobs.continue_tune import TuneRequest, continue_tune, prompt_experiment
+        from audiogen.jobs.continue_tune import continue_tune, prompt_experiment
         from audiogen.jobs.run_choice import describe_choice
+        from audiogen.jobs.tune_request import TuneRequest
         from audiogen.run import Run
 
     request = TuneRequest(**without(asked, SOUND, "a MIDI prompt"))

@@ -40,7 +40,8 @@ def infill(
     require_suffix(out)
     chosen = bars_of(bars)
 
-    from audiogen.jobs.infill_tune import SamplingOptions, infill
+    from audiogen.jobs.infill_tune import infill
+    from audiogen.jobs.tune_request import SamplingOptions
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None

@@ -6,12 +6,9 @@ checked in the options' own ``__post_init__``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
-
-from audiogen.durations import seconds_of
+from pydantic import Field
 
 PositiveInt = Annotated[int, Field(ge=1, le=2**20, strict=True)]
 """1, 2, 3, ... up to a million: no configuration asks for terabytes."""
@@ -41,14 +38,3 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 """0..1, 1 excluded."""
 Unit = Annotated[float, Field(ge=0, le=1)]
 """0..1."""
-
-
-def _seconds(value: Any) -> Any:
-    try:
-        return seconds_of(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise PydanticCustomError("seconds", "{text}", {"text": str(error)}) from error
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-"""A length of time: a number, or text such as ``4:00``; see `audiogen.durations`."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from audiogen import __version__
 from audiogen.audio import AudioWarning, Writer, subtype_for
@@ -18,9 +16,9 @@ from audiogen.data.datasets.folder import is_midi
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment, to_tree
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure
-from audiogen.jobs.request import LARGEST_SEED, LONGEST
 from audiogen.jobs.run_choice import single_recording
-from audiogen.models import Model, Sampling
+from audiogen.jobs.tune_request import TuneRequest
+from audiogen.models import Model
 from audiogen.output_names import sidecar_of
 from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
@@ -36,68 +34,13 @@ from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import ContinuedTune, TuneContinuer, markov_chain, truncate_prompt
 
-MOST_BARS, MOST_TAKES = 10_000, 99
 ORDER = 8  # tokens, two or three notes, that the chain on a prompt alone goes on from
-TAKES = 8  # by default: of fewer, polyphony of validation chorales is too far off in some sets (docs/symbolic.md)
 ON_THE_PROMPT = (
     "representation=midi",
     "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
     "training={steps: 400, batch: 8, window: 192, warmup: 40, learning_rate: 0.004, validate_every: 25, patience: 4}",
 )
 """What is trained on a prompt alone where a training is asked for: little, in all keys, stopped by its own end."""
-
-
-@dataclass(frozen=True)
-class TuneRequest:
-    """What is asked of one tail.
-
-    Args:
-        seconds: length of the tail.
-        bars: instead, whole bars after the one that the prompt ends in.
-        seed: of everything that is drawn.
-        temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
-        top_k: draw from this many likeliest tokens; 0 for all.
-        top_p: draw from the fewest likeliest tokens that hold this share.
-        min_p: draw from tokens at least this share as likely as the likeliest: without the least likely ones, tails
-            have the range and the rhythm of real tunes (docs/symbolic.md).
-        takes: tails to choose from: the one most like the prompt is kept. At other temperatures than 1 it is the only
-            one: tamer or wilder than the prompt is then what is asked for.
-        tail_only: write the tail without the prompt.
-        subtype: how samples are stored where sound is written; None for the file's usual one.
-    """
-
-    seconds: float = 30.0
-    bars: int | None = None
-    seed: int = 0
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.01
-    takes: int = TAKES
-    tail_only: bool = False
-    subtype: str | None = None
-
-    def __post_init__(self) -> None:
-        bars = 1 if self.bars is None else self.bars
-        for name, value, low, high in (
-            ("seconds", self.seconds, 1e-3, LONGEST),
-            ("bars", bars, 1, MOST_BARS),
-            ("temperature", self.temperature, 0, 10),
-            ("top_k", self.top_k, 0, 100_000),
-            ("top_p", self.top_p, 0, 1),
-            ("min_p", self.min_p, 0, 1),
-            ("takes", self.takes, 1, MOST_TAKES),
-        ):
-            if not low <= value <= high:
-                raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {LARGEST_SEED}")
-
-    @property
-    def sampling(self) -> Sampling:
-        """How tokens are drawn."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return Sampling(self.temperature, self.top_k, self.top_p, self.min_p, generator=generator)
 
 
 def prompt_experiment(config: Path | None, overrides: tuple[str, ...]) -> Experiment:

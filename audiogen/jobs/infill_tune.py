@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from audiogen.audio import AudioWarning, Writer, subtype_for
 from audiogen.data.datasets.folder import is_midi
 from audiogen.errors import InputError
 from audiogen.jobs.continue_tune import ORDER, learned_from, measured, versions
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure
-from audiogen.models import Sampling
+from audiogen.jobs.tune_request import SamplingOptions
 from audiogen.output_names import sidecar_of
 from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
@@ -42,33 +41,6 @@ BARS_AHEAD = 4
 """Bars behind the filled ones that they are to lead to."""
 GESTURES = (SUSTAIN, PITCH_BEND, CHANNEL_PRESSURE)
 """Controllers that belong to single notes, with the pressure of keys."""
-
-
-@dataclass(frozen=True)
-class SamplingOptions:
-    """How to draw.
-
-    Args:
-        candidates: that are drawn side by side; more of them fit better to what is given, and take longer.
-        seed: of everything that is drawn.
-        temperature: 0 is the likeliest, 1 the learned distribution, above is wilder.
-        top_k: draw from this many likeliest tokens; 0 for all.
-        top_p: draw from the fewest likeliest tokens that hold this share.
-        min_p: draw from tokens at least this share as likely as the likeliest.
-    """
-
-    candidates: int = 16
-    seed: int = 0
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
-
-    @property
-    def sampling(self) -> Sampling:
-        """How tokens are drawn."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return Sampling(self.temperature, self.top_k, self.top_p, self.min_p, generator=generator)
 
 
 def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, drawing: SamplingOptions) -> dict[str, Any]:

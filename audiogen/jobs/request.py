@@ -1,12 +1,15 @@
-"""What is asked of one tail of a recording."""
+"""What is asked of one tail of a recording. Imports no library, so that the command line can read the defaults."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from audiogen.config.option_types import Seconds
+from audiogen.durations import Seconds
 from audiogen.errors import InputError
-from audiogen.sound.controls import Controls
+
+if TYPE_CHECKING:
+    from audiogen.sound.controls import Controls
 
 LONGEST = 24 * 3600.0
 LARGEST_SEED = 2**63 - 1
@@ -54,4 +57,6 @@ class Request:
     @property
     def handles(self) -> Controls:
         """Level, brightness and density."""
+        from audiogen.sound.controls import Controls  # numpy: too slow to import for --help
+
         return Controls(self.level, self.brightness, self.density)

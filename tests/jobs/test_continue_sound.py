@@ -13,8 +13,8 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs import continue_sound as continuing
 from audiogen.jobs.continue_sound import Request, continue_recording, continue_variations
-from audiogen.jobs.continue_tune import TuneRequest
 from audiogen.jobs.provenance import Clock
+from audiogen.jobs.tune_request import TuneRequest
 from audiogen.run import Run
 
 Texture = Callable[..., Recording]

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from audiogen.jobs import continue_tune as continuing_tunes
-from audiogen.jobs.continue_tune import TuneRequest, continue_tune
+from audiogen.jobs.continue_tune import continue_tune
 from audiogen.jobs.provenance import remove_sidecar_on_failure
+from audiogen.jobs.tune_request import TuneRequest
 from audiogen.tunes.midi.writer import write_midi
 from tests.tune_fixtures import wandering
 

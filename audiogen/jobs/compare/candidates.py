@@ -11,7 +11,7 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.jobs.compare.pieces import Prompt
-from audiogen.jobs.continue_tune import TuneRequest
+from audiogen.jobs.tune_request import TuneRequest
 from audiogen.metrics import waveform_baselines as baselines
 from audiogen.models import Model, Sampling
 from audiogen.run import Run

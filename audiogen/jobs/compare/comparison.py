@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -17,6 +17,7 @@ from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.compare.candidates import BASELINES, Candidate, CandidateTail, candidate_of, chain_of, heard
 from audiogen.jobs.compare.comparison_page import write_comparison
 from audiogen.jobs.compare.pieces import Pieces, Prompt, prompts_of, read_pieces, write_recordings, write_tunes
+from audiogen.jobs.compare.settings import Settings
 from audiogen.jobs.compare.summary import csv_of, measured, note_distance, summary
 from audiogen.metrics.evaluator import TailEvaluator
 from audiogen.progress import log, progress, stage
@@ -30,25 +31,6 @@ from audiogen.tunes.tune import Tune
 
 SETTINGS, ROWS, RESULTS, TABLE, PAGE = "settings.json", "rows.jsonl", "results.json", "results.csv", "index.html"
 REAL = "real"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Args:
-    budget: wall-clock seconds of each training: the same for all.
-    seeds: trainings of each configuration.
-    prompts: test pieces that are continued.
-    prompt_seconds: of each that are given.
-    seconds: that are asked for.
-    minutes: of sound that audio Models learn from, at most.
-    """
-
-    budget: float = 90.0
-    seeds: int = 2
-    prompts: int = 4
-    prompt_seconds: float = 10.0
-    seconds: float = 10.0
-    minutes: float = 10.0
 
 
 def compare(
