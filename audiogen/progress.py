@@ -6,10 +6,11 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from audiogen.file_names import printable
 
@@ -21,6 +22,27 @@ REFRESH = 0.5  # seconds between two looks at the clock of a stage
 LOG_EVERY = 0.1  # share of the work between two lines of a bar that is no terminal's
 BAR = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
 STAGE = "{desc} ... {elapsed}"
+
+ProgressCallback: TypeAlias = Callable[[float, float, str], object]
+"""Called with the work done, the whole of it in the same unit, and what is being done."""
+_callback: ContextVar[ProgressCallback | None] = ContextVar("progress_callback", default=None)
+
+
+@contextmanager
+def report_to(callback: ProgressCallback | None) -> Iterator[None]:
+    """Send progress to ``callback(done, total, label)`` instead of stderr; None changes nothing.
+
+    Work of unknown length reports 0 of 1 as it begins and 1 of 1 as it ends. An exception that the callback raises stops
+    the work.
+    """
+    if callback is None:
+        yield
+        return
+    token = _callback.set(callback)
+    try:
+        yield
+    finally:
+        _callback.reset(token)
 
 
 @dataclass
@@ -67,6 +89,8 @@ def log(text: str) -> None:
 
 def progress(total: float, label: str, unit: str = "it") -> tqdm | LoggedBar:
     """A progress bar to use with ``with``; ``update(n)`` moves it."""
+    if (callback := _callback.get()) is not None:
+        return _CallbackBar(total, label, callback)
     if verbosity.verbose and not _is_terminal():
         return LoggedBar(total, label)
     return _bar(total, label, unit, BAR, DELAY)
@@ -132,9 +156,29 @@ class LoggedBar:
         self.close()
 
 
+class _CallbackBar(LoggedBar):
+    """The same, reported to a `ProgressCallback`."""
+
+    def __init__(self, total: float, label: str, callback: ProgressCallback) -> None:
+        self.total, self.label, self.n, self.callback = total, label, 0.0, callback
+        callback(0, total, label)
+
+    def update(self, n: float = 1) -> None:
+        self.n += n
+        self.callback(self.n, self.total, self.label)
+
+    def close(self) -> None:
+        """Nothing to clean up."""
+
+
 @contextmanager
 def stage(label: str) -> Iterator[None]:
     """Say what is being done where no share of it is known: a running clock from the third second on."""
+    if (callback := _callback.get()) is not None:
+        callback(0, 1, label)
+        yield
+        callback(1, 1, label)
+        return
     started = time.monotonic()
     log(f"{label} ...")
     clock = None if verbosity.quiet or not _is_terminal() else _RunningClock(label)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from audiogen import progress as module
-from audiogen.progress import progress, set_verbosity, stage, write_line
+from audiogen.progress import progress, report_to, set_verbosity, stage, write_line
 
 
 class Terminal(io.StringIO):
@@ -111,3 +111,34 @@ def test_a_line_does_not_tear_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line
     assert before.rpartition("\r")[2].strip() == ""  # the bar was cleared: the line begins an empty one
     assert "50%" in after  # and is there again
+
+
+def test_a_callback_takes_the_place_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_terminal(monkeypatch)
+    calls: list[tuple[float, float, str]] = []
+    with report_to(lambda *call: calls.append(call)):
+        with stage("reading"):
+            pass
+        with progress(4, "training") as bar:
+            bar.update(3)
+            bar.set_postfix({"loss": 1.0})
+            bar.update()
+    assert calls == [
+        (0, 1, "reading"),
+        (1, 1, "reading"),
+        (0, 4, "training"),
+        (3, 4, "training"),
+        (4, 4, "training"),
+    ]
+    assert terminal.getvalue() == ""
+    with stage("writing"), report_to(None):
+        pass
+    assert len(calls) == 5
+
+
+def test_a_callback_stops_the_work_by_raising() -> None:
+    def stop(*ignored: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), report_to(stop), stage("reading"):
+        pytest.fail("the work began")
