@@ -32,7 +32,7 @@ _callback: ContextVar[ProgressCallback | None] = ContextVar("progress_callback",
 def report_to(callback: ProgressCallback | None) -> Iterator[None]:
     """Send progress to ``callback(done, total, label)`` instead of stderr; None changes nothing.
 
-    Work of unknown length reports 0 of 1 as it begins and 1 of 1 as it ends. An exception that the callback raises stops
+    Work of unknown length reports 0 of 1 as it begins and 1 of 1 as it ends. An exception raised by the callback stops
     the work.
     """
     if callback is None:
