@@ -9,7 +9,7 @@ from audiogen.errors import InputError
 from audiogen.file_names import require_name
 
 SHIPPED = "waterfall.ogg"
-MOST_ON_A_PAGE = 40  # variations: more would be heard for less than 15 s each
+MAX_ON_PAGE = 40  # variations: more would be heard for less than 15 s each
 
 
 def sidecar_of(out: Path) -> Path:

@@ -20,7 +20,7 @@ from audiogen.audio import Recording, read
 from audiogen.data.recordings import find_recordings
 from audiogen.progress import progress
 from audiogen.representation.cochleagram import FRAME_RATE, band_edges, envelopes
-from audiogen.representation.texture_statistics import stretch_statistics
+from audiogen.representation.texture_statistics import segment_statistics
 from tools.synthetic import synthetic_textures
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -29,7 +29,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 def features(recording: Recording) -> dict[str, float]:
     """Summaries of one recording of a second or more; its first channel, and how alike its channels are."""
     envelope = envelopes(recording, floor=1e-5)[0]
-    found = {name: values.numpy() for name, values in stretch_statistics(torch.from_numpy(envelope)).items()}
+    found = {name: values.numpy() for name, values in segment_statistics(torch.from_numpy(envelope)).items()}
     bands = len(envelope)
     level = found["spectrum"]
     octaves = np.log2(band_edges(recording.sample_rate / 2)[:, 1])

@@ -50,7 +50,7 @@ def cell(config: Path, path: Path, seconds: float) -> Cell:
         rest = whole.cut(prompt.length, whole.length)
         judge, length = TailEvaluator(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
         run, training = timed(lambda: train(single_recording(read_experiment(config)), prompt, device="cpu"))
-        continuer, warming = timed(lambda: Continuer(run, prompt, impose=False))
+        continuer, warming = timed(lambda: Continuer(run, prompt, match_texture=False))
         tail, rendering = timed(lambda: np.concatenate(list(continuer.tail(length)), axis=1))
     sound = Recording(tail, prompt.sample_rate)
     distance, copied, looped = judge.texture(sound), judge.copying(sound), judge.looping(sound)

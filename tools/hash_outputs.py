@@ -40,7 +40,7 @@ JOBS: dict[str, tuple[str, ...]] = {
         *("continue", "rain.wav", "-o", "{}", "--seconds", "3", "--budget", "0", "--seed", "7"),
         *("--temperature", "1.5", "--level", "-3", "--brightness", "1", "--density", "1"),
     ),
-    "as-drawn.flac": ("continue", "rain.wav", "-o", "{}", "--seconds", "3", "--budget", "0", "--no-impose"),
+    "as-drawn.flac": ("continue", "rain.wav", "-o", "{}", "--seconds", "3", "--budget", "0", "--no-match-texture"),
     "loop.wav": (
         *("continue", "rain.wav", "-o", "{}", "--seconds", "4", "--budget", "0", "--loop", "--tail-only"),
         *("--subtype", "PCM_16"),

@@ -35,7 +35,7 @@ class Predictions:
 
     def __init__(self, prompt: Recording, count: int) -> None:
         self.continuer, self.count = Continuer(base(), prompt), count
-        self.heard = self.continuer.heard
+        self.heard = self.continuer.features
         self.source = self.heard.samples[:, self.heard.skipped :]
 
     def frames(self) -> dict[str, Tensor]:

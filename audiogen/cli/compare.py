@@ -28,8 +28,8 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
 
     CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file.
     Tunes are rendered for the configurations of sound; what those of notes write is rendered, too. Sound is left as
-    Models draw it (`continue --no-impose`). A loop, a repetition and a Markov chain stand beside them. A comparison
-    that was cut off goes on where it was when it is asked for again.
+    Models draw it (`continue --no-match-texture`). A loop, a repetition and a Markov chain stand beside them. A
+    comparison that was cut off goes on where it was when it is asked for again.
     """
     from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError

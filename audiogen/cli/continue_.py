@@ -57,10 +57,12 @@ if TYPE_CHECKING:
 )
 @click.option("--page", "paged", is_flag=True, help="Write OUT.html, to choose one of the variations by ear.")
 @click.option(
+    "--match-texture/--no-match-texture",
     "--impose/--no-impose",
+    "match_texture",
     default=True,
     show_default=True,
-    help="Give the tail the recording's texture statistics (not at another density), or leave it as drawn.",
+    help="Match the recording's texture statistics (off when --density is set).",
 )
 @click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
 @click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")

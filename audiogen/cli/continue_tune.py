@@ -40,7 +40,7 @@ OPTIONS = (
 )
 SOUND = {
     "loop": False,
-    "impose": True,
+    "match_texture": True,
     "vocoder": None,
     "level": 0.0,
     "brightness": 0.0,

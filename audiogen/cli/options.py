@@ -13,7 +13,7 @@ from audiogen.config.shipped import find_config, shipped_configs
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
-from audiogen.output_names import MOST_ON_A_PAGE, page_of, require_names, sidecar_of, variations_of
+from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, sidecar_of, variations_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -126,9 +126,9 @@ def places(out: Path, *read: Path | None, force: bool, variations: int = 1) -> l
 
 def page_place(out: Path, *read: Path | None, force: bool, variations: int) -> Path:
     """Where the page about ``out`` and its variations goes, once it is sure that it may be written."""
-    if variations > MOST_ON_A_PAGE:
+    if variations > MAX_ON_PAGE:
         cause = f"{variations} variations are too many for one page"
-        raise InputError("--page", cause, f"ask for {MOST_ON_A_PAGE} at most")
+        raise InputError("--page", cause, f"ask for {MAX_ON_PAGE} at most")
     page = page_of(out)
     require_name(page)
     require_output(page, *read)

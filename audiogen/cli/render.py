@@ -37,8 +37,8 @@ def render(
     """Make every clip of JOBS, a .csv, .jsonl or .yaml file.
 
     Its columns: prompt, and optionally name, run, weights, morph, config, seconds, seed, temperature, level,
-    brightness, density, tail_only, loop, impose, vocoder and subtype. Relative paths start from the job file's folder.
-    Several Runs that predict together, and their weights, are written with ; between. In .jsonl and .yaml, a list
+    brightness, density, tail_only, loop, match_texture, vocoder and subtype. Relative paths start from the job
+    file's folder. Several Runs that predict together, and their weights, are written with ; between. In .jsonl and .yaml, a list
     instead of a value stands for a row of each. Seconds may be written as 4:00. Beside the clips, DIR/results.csv and
     results.jsonl say what became of each row.
 

@@ -22,7 +22,7 @@ from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer, silence
-from audiogen.sound.morph import Morph, fitted
+from audiogen.sound.morph import Morph, convert_format
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 from audiogen.text_files import dump_json, write_text
@@ -30,7 +30,7 @@ from audiogen.training.mel.mel_splits import SHORTEST
 
 Runs = Run | RunMixture
 DEFAULT_REQUEST = Request()
-LOUDEST = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
+MAX_PEAK = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def continue_recording(
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
-    toward: MorphTarget | None = None,
+    morph_target: MorphTarget | None = None,
 ) -> dict[str, Any]:
     """Continue a recording into ``out`` and describe what was done in ``out`` + ``.json``.
 
@@ -66,13 +66,13 @@ def continue_recording(
         experiment: what is trained on the prompt; None for the default, or the base if that goes on better.
         budget: most wall-clock seconds of training; 0 for the base as it is.
         device: "auto", "cpu" or "cuda".
-        toward: what the tail turns into on its way; None for more of the prompt.
+        morph_target: what the tail turns into on its way; None for more of the prompt.
 
     Returns:
         The sidecar's content.
     """
     wanted = [(Path(out), request)]
-    return next(continue_variations(prompt, wanted, run, experiment, budget, device, toward=toward))
+    return next(continue_variations(prompt, wanted, run, experiment, budget, device, morph_target=morph_target))
 
 
 def continue_variations(
@@ -82,65 +82,66 @@ def continue_variations(
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
-    said: Sequence[str] = (),
-    toward: MorphTarget | None = None,
+    prompt_warnings: Sequence[str] = (),
+    morph_target: MorphTarget | None = None,
 ) -> Iterator[dict[str, Any]]:
     """`continue_recording` for several tails of one prompt: one training, one warming, each tail as it is ready.
 
-    ``said`` are warnings that the sidecars should repeat, such as those of reading the prompt. A morph trains for each
-    of its two recordings, half the budget long.
+    ``prompt_warnings`` are warnings that the sidecars should repeat, such as those of reading the prompt. A morph
+    trains for each of its two recordings, half the budget long.
     """
-    require_sound(prompt)
+    require_continuable(prompt)
     clock = Clock()
-    require_texture(prompt, toward, [request for _, request in wanted])
+    require_morphable(prompt, morph_target, [request for _, request in wanted])
     with collect_warnings() as general:
-        _warn_of_silent_channels(prompt, toward)
+        _warn_of_silent_channels(prompt, morph_target)
         if run is None and prompt.samples.any():
             for out, request in wanted:  # before minutes are spent
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
             with clock("training"):
-                each = budget / 2 if budget and toward else budget
+                each = budget / 2 if budget and morph_target else budget
                 run = choose_run(prompt, experiment, each, device)
-                if toward is not None and toward.run is None:
-                    toward = replace(toward, run=choose_run(toward.recording, experiment, each, device))
+                if morph_target is not None and morph_target.run is None:
+                    other = choose_run(morph_target.recording, experiment, each, device)
+                    morph_target = replace(morph_target, run=other)
     continuers: dict[tuple[str | None, bool], Continuer | Morph] = {}
     for out, request in wanted:
         with collect_warnings() as particular:
-            kind = (request.vocoder, request.impose)
+            kind = (request.vocoder, request.match_texture)
             if run is not None and kind not in continuers:
                 with clock("warming"), stage(f"reading {_name_of(prompt)} into the model"):
-                    continuers[kind] = continuer_of(prompt, run, *kind, toward)
+                    continuers[kind] = continuer_of(prompt, run, *kind, morph_target)
             sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
         with remove_sidecar_on_failure(out):
             sidecar["settings"] |= describe_runs(run)
-            if toward is not None:
-                path = toward.recording.path
-                morph = {"recording": str(path) if path else None, **describe_runs(toward.run or run)}
+            if morph_target is not None:
+                path = morph_target.recording.path
+                morph = {"recording": str(path) if path else None, **describe_runs(morph_target.run or run)}
                 sidecar["settings"]["morph"] = morph
-            sidecar["warnings"] = [*said, *general, *particular]
+            sidecar["warnings"] = [*prompt_warnings, *general, *particular]
             write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
 
 
 def continuer_of(
-    prompt: Recording, run: Runs, vocoder: str | None, impose: bool, toward: MorphTarget | None
+    prompt: Recording, run: Runs, vocoder: str | None, match_texture: bool, morph_target: MorphTarget | None
 ) -> Continuer | Morph:
     """What makes tails of a prompt."""
-    first = Continuer(run, prompt, vocoder, impose)
-    if toward is None:
+    first = Continuer(run, prompt, vocoder, match_texture)
+    if morph_target is None:
         return first
-    target = fitted(toward.recording, prompt.sample_rate, prompt.channels)
-    return Morph(first, Continuer(toward.run or run, target, vocoder))
+    target = convert_format(morph_target.recording, prompt.sample_rate, prompt.channels)
+    return Morph(first, Continuer(morph_target.run or run, target, vocoder))
 
 
-def require_sound(prompt: Recording) -> None:
+def require_continuable(prompt: Recording) -> None:
     """Raise an InputError for a prompt that nothing can follow; silence of any length can be followed."""
     if prompt.length == 0 or (prompt.seconds < SHORTEST and prompt.samples.any()):
         cause = f"{prompt.seconds:.3f} s is too short to go on from"
         raise InputError(prompt.path or "the prompt", cause, f"give at least {SHORTEST:g} s")
     peak = max(float(prompt.samples.max()), -float(prompt.samples.min()))
-    if not peak <= LOUDEST:  # NaN too, which files are rid of as they are read
+    if not peak <= MAX_PEAK:  # NaN too, which files are rid of as they are read
         cause = f"its samples reach {peak:g} times full scale"
         raise InputError(prompt.path or "the prompt", cause, "bring them to full scale, -1 to 1")
 
@@ -168,21 +169,21 @@ def writer_of(prompt: Recording, out: Path, request: Request) -> Writer:
     return Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed, prompt.layout, silent)
 
 
-def require_texture(prompt: Recording, toward: MorphTarget | None, requests: Sequence[Request]) -> None:
+def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
     """Raise an InputError for a morph that cannot be."""
-    if toward is None:
+    if morph_target is None:
         return
-    for recording, name in ((prompt, "the prompt"), (toward.recording, "its target")):
+    for recording, name in ((prompt, "the prompt"), (morph_target.recording, "its target")):
         if not recording.samples.any():
             raise InputError(recording.path or "morph", f"{name} of a morph is silent", "name a sounding one")
     if any(request.loop for request in requests):
         raise InputError("morph", "it ends elsewhere than it began: it cannot loop", "leave out --loop or --morph")
 
 
-def _warn_of_silent_channels(prompt: Recording, toward: MorphTarget | None) -> None:
-    if toward is None:
+def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None) -> None:
+    if morph_target is None:
         return
-    target = toward.recording
+    target = morph_target.recording
     silent = [channel for channel in prompt.silent if target.samples[channel % target.channels].any()]
     if silent:
         numbers = ", ".join(str(channel + 1) for channel in silent)
@@ -244,7 +245,7 @@ def _blocks(
     def tail(count: int) -> Iterator[np.ndarray]:
         if continuer is None:  # a prompt of digital silence goes on as digital silence
             return silence(prompt.channels, count)
-        return continuer.tail(count, request.seed, request.temperature, request.handles)
+        return continuer.tail(count, request.seed, request.temperature, request.controls)
 
     if not request.loop or continuer is None:
         return tail(length)

@@ -11,8 +11,8 @@ from audiogen.errors import InputError
 if TYPE_CHECKING:
     from audiogen.sound.controls import Controls
 
-LONGEST = 24 * 3600.0
-LARGEST_SEED = 2**63 - 1
+MAX_SECONDS = 24 * 3600.0
+MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Request:
         seconds: length of the tail.
         seed: of everything that is drawn, 0 .. 2^63 - 1.
         temperature: variance of the levels of a tail's bands, 1 as they are (`sound.level_expansion`); of a tune, and
-            without ``impose``, that of what is drawn: 0 the likeliest, 1 the learned distribution, above is wilder.
+            without ``match_texture``, that of the sampling distribution.
         level, brightness, density: what the tail is bent towards; see `sound.controls.Controls`.
         tail_only: write the tail without the prompt.
         loop: make the end meet the beginning.
-        impose: give the tail the prompt's own statistics, where none others are asked for; see
+        match_texture: give the tail the prompt's own statistics, where none others are asked for; see
             `sound.texture_matching`.
         vocoder: kind, instead of the Run's own.
         subtype: how samples are stored; None decides by the prompt.
@@ -41,21 +41,21 @@ class Request:
     density: float = 0.0
     tail_only: bool = False
     loop: bool = False
-    impose: bool = True
+    match_texture: bool = True
     vocoder: str | None = None
     subtype: str | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.seconds <= LONGEST:
-            raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose above 0 and up to {LONGEST:g}")
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {LARGEST_SEED}")
+        if not 0 < self.seconds <= MAX_SECONDS:
+            raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose up to {MAX_SECONDS:g}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
         if not 0 <= self.temperature <= 10:
             raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
-        _ = self.handles  # refuses what is out of range
+        _ = self.controls  # refuses what is out of range
 
     @property
-    def handles(self) -> Controls:
+    def controls(self) -> Controls:
         """Level, brightness and density."""
         from audiogen.sound.controls import Controls  # numpy: too slow to import for --help
 

@@ -19,11 +19,11 @@ from audiogen.progress import progress, stage
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 
-SHORTEST_JUDGED = 1.0  # seconds of a held-back end that can be told from another
-LONGEST_JUDGED = 12.0  # seconds of it that are listened to
+MIN_HELD_OUT = 1.0  # seconds of a held-back end that can be told from another
+MAX_HELD_OUT = 12.0  # seconds of it that are listened to
 ROLLOUTS = 3  # a candidate
 MARGIN = 0.1  # texture distance by which the trained Model must be closer: the base has the better worst case
-COPIES = 0.05  # share of a rollout that may be copied, beyond what the real end has of its own
+MAX_COPIED = 0.05  # share of a rollout that may be copied, beyond what the real end has of its own
 
 
 def single_recording(experiment: Experiment) -> Experiment:
@@ -65,13 +65,13 @@ def better_run(recording: Recording, trained: Run, base: Run) -> Run:
     """The trained Run, if its rollouts are closer to the recording's held-back end than the base's; else the base."""
     held = trained.experiment.training.shares.validation * recording.seconds
     spent = trained.metrics["seconds"]
-    if held < SHORTEST_JUDGED:
+    if held < MIN_HELD_OUT:
         why = "the recording is too short to hold its end back"
         choice: dict[str, Any] = {"chosen": "trained", "why": why, "training_seconds": spent}
         return replace(trained, metrics=trained.metrics | {"choice": choice})
     candidates = {"trained": trained, "base": base}
     start = recording.cut(0, recording.length - round(held * recording.sample_rate))
-    end = recording.cut(start.length, start.length + round(min(held, LONGEST_JUDGED) * recording.sample_rate))
+    end = recording.cut(start.length, start.length + round(min(held, MAX_HELD_OUT) * recording.sample_rate))
     with stage("measuring the end that was held back"):
         judge = TailEvaluator(start, end)
     with progress(2 * ROLLOUTS, "choosing between the trained model and the shipped base", "rollout") as bar:
@@ -135,9 +135,9 @@ def rollout_score(
         judge: of both.
         done: called after each rollout.
     """
-    continuer = Continuer(run, start, impose=False)  # which would make them alike
+    continuer = Continuer(run, start, match_texture=False)  # which would make them alike
     own = judge.copying(end)
-    allowed = COPIES + (own.share if own else 0.0)
+    allowed = MAX_COPIED + (own.share if own else 0.0)
     values = []
     for seed in range(ROLLOUTS):
         samples = np.concatenate(list(continuer.tail(end.length, seed)), axis=1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiogen.errors import InputError
-from audiogen.jobs.request import LARGEST_SEED, LONGEST
+from audiogen.jobs.request import MAX_SEED, MAX_SECONDS
 
 if TYPE_CHECKING:
     from audiogen.models import Sampling
@@ -55,7 +55,7 @@ class TuneRequest:
     def __post_init__(self) -> None:
         bars = 1 if self.bars is None else self.bars
         for name, value, low, high in (
-            ("seconds", self.seconds, 1e-3, LONGEST),
+            ("seconds", self.seconds, 1e-3, MAX_SECONDS),
             ("bars", bars, 1, MAX_BARS),
             ("temperature", self.temperature, 0, 10),
             ("top_k", self.top_k, 0, 100_000),
@@ -65,8 +65,8 @@ class TuneRequest:
         ):
             if not low <= value <= high:
                 raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
-        if not 0 <= self.seed <= LARGEST_SEED:
-            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {LARGEST_SEED}")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
 
     @property
     def sampling(self) -> Sampling:

@@ -25,7 +25,7 @@ def write_tune_variations(path: Path, prompt: Path, outs: Sequence[Path], made: 
     Args:
         path: HTML file to write, in the folder of ``outs``.
         prompt: what was continued.
-        outs: the files, MIDI or sound, `audiogen.output_names.MOST_ON_A_PAGE` at most.
+        outs: the files, MIDI or sound, `audiogen.output_names.MAX_ON_PAGE` at most.
         made: of each, what `continue_tune` gave.
     """
     before, after = spans(len(outs))

@@ -72,7 +72,7 @@ def write_variations(
     Args:
         path: HTML file to write, in the folder of ``outs``.
         prompt: what was continued.
-        outs: the audio files, `audiogen.output_names.MOST_ON_A_PAGE` at most.
+        outs: the audio files, `audiogen.output_names.MAX_ON_PAGE` at most.
         sidecars: of each, what `continue_variations` gave.
 
     Raises:

@@ -20,17 +20,17 @@ from audiogen.audio import Recording
 FRAME_RATE = 400  # envelope samples a second
 COMPRESSION = 0.3
 BANDS = 32
-LOWEST, HIGHEST = 50.0, 16000.0  # centres of the outermost bands, Hz
-SEGMENT, MARGIN = 16, 1  # seconds analysed at once, and seconds of context on either side of them
+MIN_HZ, MAX_HZ = 50.0, 16000.0  # centres of the outermost bands, Hz
+SEGMENT_SECONDS, MARGIN_SECONDS = 16, 1  # seconds analysed at once, and seconds of context on either side of them
 Either = TypeVar("Either", np.ndarray, Tensor)
 Analysis = Callable[[np.ndarray, int], np.ndarray]
 """``[channels, time]`` samples of whole seconds, and their rate -> ``[channels, bands, seconds * frame_rate]``."""
-INAUDIBLE = 10 ** (-70 / 20)  # of a recording's RMS: the threshold of hearing, roughly
+INAUDIBLE_RATIO = 10 ** (-70 / 20)  # of a recording's RMS: the threshold of hearing, roughly
 
 
 def audibility_floor(samples: np.ndarray) -> float:
     """The amplitude below which nothing is heard of a recording ``[channels, time]``."""
-    return INAUDIBLE * max(float(np.sqrt(np.mean(np.square(samples)))), 1e-5)
+    return INAUDIBLE_RATIO * max(float(np.sqrt(np.mean(np.square(samples)))), 1e-5)
 
 
 def band_edges(nyquist: float) -> np.ndarray:
@@ -38,7 +38,7 @@ def band_edges(nyquist: float) -> np.ndarray:
 
     Glasberg & Moore (1990), ERB-rate scale 21.4 log10(1 + 0.00437 f).
     """
-    low, high = (21.4 * np.log10(1 + 0.00437 * f) for f in (LOWEST, HIGHEST))
+    low, high = (21.4 * np.log10(1 + 0.00437 * f) for f in (MIN_HZ, MAX_HZ))
     spacing = (high - low) / (BANDS - 1)
     rates = low + spacing * np.arange(-1, BANDS + 1)
     hertz = (10 ** (rates / 21.4) - 1) / 0.00437
@@ -65,14 +65,15 @@ def in_segments(recording: Recording, analyse: Analysis, frame_rate: int = FRAME
     rate, samples = recording.sample_rate, recording.samples
     seconds = samples.shape[-1] / rate
     pieces = []
-    for start in range(0, max(1, int(np.ceil(seconds))), SEGMENT):
+    for start in range(0, max(1, int(np.ceil(seconds))), SEGMENT_SECONDS):
         # Whole seconds, so that envelope samples fall on the same instants in each segment.
-        stop = min(start + SEGMENT, int(np.ceil(seconds))) + MARGIN
-        first, last = (start - MARGIN) * rate, stop * rate
+        stop = min(start + SEGMENT_SECONDS, int(np.ceil(seconds))) + MARGIN_SECONDS
+        first, last = (start - MARGIN_SECONDS) * rate, stop * rate
         block = samples[:, max(0, first) : last]
         before = max(0, -first)
         block = np.pad(block, ((0, 0), (before, last - first - before - block.shape[-1])))
-        pieces.append(analyse(block, rate)[..., MARGIN * frame_rate : (MARGIN + SEGMENT) * frame_rate])
+        wanted = slice(MARGIN_SECONDS * frame_rate, (MARGIN_SECONDS + SEGMENT_SECONDS) * frame_rate)
+        pieces.append(analyse(block, rate)[..., wanted])
     whole = np.concatenate(pieces, axis=-1)[..., : int(seconds * frame_rate)]
     edge = frame_rate // 20
     return whole[..., edge:-edge] if whole.shape[-1] > 4 * edge else whole
@@ -156,11 +157,11 @@ def _filters(rate: int, time: int) -> list[tuple[int, Tensor, int]]:
         middle, below, above = (np.log10(1 + 0.00437 * f) for f in (centre, low, high))
         place = np.where(erb < middle, (erb - middle) / (middle - below), (erb - middle) / (above - middle))
         response = torch.from_numpy(np.cos(np.pi / 2 * place).astype(np.float32))
-        filters.append((int(bins[0]), response, max(2 * frames, _quickly_transformed(2 * len(bins)))))
+        filters.append((int(bins[0]), response, max(2 * frames, _fast_length(2 * len(bins)))))
     return filters
 
 
-def _quickly_transformed(length: int) -> int:
+def _fast_length(length: int) -> int:
     """The next length that is a power of two times at most 15, whose factors are small."""
     step = 1 << max(length.bit_length() - 4, 0)
     return -(-length // step) * step

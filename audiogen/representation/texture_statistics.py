@@ -27,13 +27,13 @@ from torch import Tensor
 
 from audiogen.representation.cochleagram import COMPRESSION, FRAME_RATE
 
-OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)  # of band pairs whose correlation is taken (the paper's)
+BAND_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)  # of band pairs whose correlation is taken (the paper's)
 MODULATIONS = tuple(2.0**octave for octave in range(-1, 8))  # 0.5 .. 128 Hz
-SLOW = 4.0  # Hz: modulations below are slow
-GROUP = 8  # neighbouring bands whose slow modulation power is averaged
-RISES = 100  # a second: a rise is taken over 10 ms
+SLOW_BELOW = 4.0  # Hz: modulations below are slow
+BANDS_PER_GROUP = 8  # neighbouring bands whose slow modulation power is averaged
+RISE_RATE = 100  # a second: a rise is taken over 10 ms
 SCATTER_SECONDS, SCATTER_PARTS = 2, 12  # scatter is taken over stretches of 2 s or a twelfth
-CAUTION = 4.0  # stretches' worth of trust in the mean scatter of the class
+PRIOR_SEGMENTS = 4.0  # stretches' worth of trust in the mean scatter of the class
 
 RESOLUTION = {
     "spectrum": 0.05,
@@ -45,7 +45,7 @@ RESOLUTION = {
     "comodulation": 0.002,
 }
 """What each class cannot resolve, in its own unit: smaller scatter of real audio counts as this much."""
-FINEST = 0.005  # of other classes
+DEFAULT_RESOLUTION = 0.005  # of other classes
 
 Analysis = Callable[[Tensor, int], dict[str, Tensor]]
 """Envelopes ``[..., bands, time]`` and their rate in Hz -> class -> ``[..., values]``."""
@@ -63,18 +63,18 @@ def statistics(
         envelope: ``[channels, bands, time]`` compressed envelopes.
         frames: length of a stretch.
         frame_rate: Hz, of the envelopes.
-        of: what is said of a stretch; `stretch_statistics` unless named.
+        of: what is said of a stretch; `segment_statistics` unless named.
 
     Returns:
-        class -> ``[channels, stretches, values]``, of the stretches that `beginnings` names.
+        class -> ``[channels, stretches, values]``, of the stretches that `segment_starts` names.
     """
-    starts = beginnings(envelope.shape[-1], frames)
-    analyse = of or stretch_statistics
+    starts = segment_starts(envelope.shape[-1], frames)
+    analyse = of or segment_statistics
     stretches = [analyse(torch.from_numpy(envelope[..., s : s + frames]), frame_rate) for s in starts]
     return {name: torch.stack([each[name] for each in stretches], 1).numpy() for name in stretches[0]}
 
 
-def beginnings(time: int, frames: int) -> np.ndarray:
+def segment_starts(time: int, frames: int) -> np.ndarray:
     """Where stretches of so many frames begin: they overlap by half, and the last one ends with the recording."""
     last = time - frames
     return np.linspace(0, last, 1 + int(np.ceil(last / (frames / 2)))).round().astype(int)
@@ -105,10 +105,11 @@ def _scatter(name: str, values: np.ndarray) -> np.ndarray:
     """Standard deviation ``[channels, values]`` over stretches, drawn towards that of the class."""
     free = values.shape[1] - 1
     own = values.var(axis=1, ddof=1) if free else np.ones_like(values[:, 0])
-    return np.sqrt((free * own + CAUTION * own.mean()) / (free + CAUTION) + RESOLUTION.get(name, FINEST) ** 2)
+    shrunk = (free * own + PRIOR_SEGMENTS * own.mean()) / (free + PRIOR_SEGMENTS)
+    return np.sqrt(shrunk + RESOLUTION.get(name, DEFAULT_RESOLUTION) ** 2)
 
 
-def stretch_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[str, Tensor]:
+def segment_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[str, Tensor]:
     """Statistics of stretches, ``[..., bands, time]`` compressed envelopes -> class -> ``[..., values]``.
 
     Of modulation bands, those that fit below half the frame rate.
@@ -124,8 +125,8 @@ def stretch_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[s
     return {
         "spectrum": 20 / COMPRESSION * mean[..., 0].log10(),
         "moments": torch.cat([(deviation / mean)[..., 0].log(), skewness, (kurtosis + 1).log()], -1),
-        "attack": _attack(scaled, frame_rate // RISES),
-        "correlation": torch.cat([_diagonal(correlation, offset) for offset in OFFSETS], -1),
+        "attack": _attack(scaled, frame_rate // RISE_RATE),
+        "correlation": torch.cat([_diagonal(correlation, offset) for offset in BAND_OFFSETS], -1),
         **_modulation_statistics(scaled, frame_rate),
     }
 
@@ -156,9 +157,9 @@ def _modulation_statistics(scaled: Tensor, frame_rate: int) -> dict[str, Tensor]
         if centre * time < frame_rate or 2 * centre > frame_rate:
             continue
         parts = [(halves[k + side] * weights[k][side]).flatten(-2) for side in (0, 1)]
-        if centre < SLOW:
+        if centre < SLOW_BELOW:
             power = parts[0].square().sum(-1) + parts[1].square().sum(-1)
-            groups = power.tensor_split(max(1, power.shape[-1] // GROUP), -1)
+            groups = power.tensor_split(max(1, power.shape[-1] // BANDS_PER_GROUP), -1)
             slow.append(_decibels(torch.stack([group.mean(-1) for group in groups], -1)))
             continue
         cross = parts[0] @ parts[0].mT + parts[1] @ parts[1].mT

@@ -25,9 +25,9 @@ from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.registry import VOCODERS
 from audiogen.vocoders.registry import build as build_vocoder
 
-PATCHES_A_PIECE = 8
-RECENT = 120.0  # seconds of the prompt's end whose statistics tails are given
-WARM_PAST = 8192  # samples of the prompt that the resampler hears before the tail
+PATCHES_PER_CHUNK = 8
+MATERIAL_SECONDS = 120.0  # seconds of the prompt's end whose statistics tails are given
+RESAMPLER_WARM_UP = 8192  # samples of the prompt that the resampler hears before the tail
 NEUTRAL = Controls()
 
 
@@ -39,15 +39,15 @@ class Continuer:
         run: what predicts, one Run or several.
         prompt: what is continued.
         vocoder: kind, instead of the (first) Run's own.
-        impose: whether tails are given the prompt's statistics (`StatisticsMatcher`), where none others are asked for;
+        match_texture: whether tails are given the prompt's statistics (`StatisticsMatcher`);
             without, they scatter about them as the Model drew them.
     """
 
     run: Run | RunMixture
     prompt: Recording
     vocoder: str | None = None
-    impose: bool = True
-    heard: RecordingFeatures = field(init=False)
+    match_texture: bool = True
+    features: RecordingFeatures = field(init=False)
     imposition: tuple[tuple[float, ...], StatisticsMatcher] | None = field(
         init=False, default=None
     )  # the last, and of what
@@ -58,62 +58,62 @@ class Continuer:
         representation = self.first.representation
         assert isinstance(representation, MelLatents)
         self.spec = representation.options.spec
-        self.heard = extract_features(self.prompt, self.spec)
-        self.frames = self.heard.side_by_side(self.prompt.channels)
+        self.features = extract_features(self.prompt, self.spec)
+        self.frames = self.features.side_by_side(self.prompt.channels)
         self.prediction = self._prediction()
 
     def _prediction(self) -> Predictor:
         if isinstance(self.run, Run):
-            return RunPredictor(self.run, self.heard, self.prompt.channels)
-        return MixturePredictor(self.run, self.heard, self.prompt.channels)
+            return RunPredictor(self.run, self.features, self.prompt.channels)
+        return MixturePredictor(self.run, self.features, self.prompt.channels)
 
     @property
     def level(self) -> float:
         """dB that a tail is held at."""
-        guard = LevelGuard(self.heard.samples.numpy(), self.spec.sample_rate, self.prompt.sample_rate)
+        guard = LevelGuard(self.features.samples.numpy(), self.spec.sample_rate, self.prompt.sample_rate)
         return float(10 * np.log10(np.trace(guard.target) + 1e-20))
 
-    def frames_after(self, seed: int, temperature: float, handles: Controls = NEUTRAL) -> Iterator[Tensor]:
+    def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Tensor]:
         """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
         guard = SpectrumGuard(self.frames, self.spec)
-        patches = self.prediction.patches_after(seed, temperature, handles.density)
+        patches = self.prediction.patches_after(seed, temperature, controls.density)
         while True:
-            piece = torch.cat([next(patches) for _ in range(PATCHES_A_PIECE)])
+            piece = torch.cat([next(patches) for _ in range(PATCHES_PER_CHUNK)])
             yield guard(piece[:, : self.frames.shape[1]])
             self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
     def samples_after(
-        self, seed: int = 0, temperature: float = 1.0, handles: Controls = NEUTRAL
+        self, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:
         """Endless ``[channels, time]`` blocks at the prompt's rate; the first sample follows the prompt's last."""
-        gain = Gain(handles.level, self.prompt.sample_rate)
+        gain = Gain(controls.level, self.prompt.sample_rate)
         if self._imposes():
             # The same is drawn at all temperatures. What is imposed makes its swells larger or smaller; wilder patches
             # than the source usually has would be the odd, not the loud ones.
-            pieces = self.frames_after(seed, 1.0, handles)
-            return map(gain, self.samples_of(pieces, seed, handles, temperature))
-        return map(gain, self.samples_of(self.frames_after(seed, temperature, handles), seed, handles))
+            pieces = self.frames_after(seed, 1.0, controls)
+            return map(gain, self.samples_of(pieces, seed, controls, temperature))
+        return map(gain, self.samples_of(self.frames_after(seed, temperature, controls), seed, controls))
 
     def _imposes(self) -> bool:
         """Whether a tail is to have its source's statistics, and swells by the temperature: not a baseline's."""
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         selected = all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
-        return self.impose and selected
+        return self.match_texture and selected
 
     def samples_of(
-        self, pieces: Iterable[Tensor], seed: int, handles: Controls = NEUTRAL, temperature: float | None = None
+        self, pieces: Iterable[Tensor], seed: int, controls: Controls = NEUTRAL, temperature: float | None = None
     ) -> Iterator[np.ndarray]:
         """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``.
 
         A temperature gives them its swells and, unless others are asked for, the source's statistics
         (`StatisticsMatcher`).
         """
-        tilt = SpectralTilt(handles.brightness, self.heard.samples.numpy(), self.spec.sample_rate)
+        tilt = SpectralTilt(controls.brightness, self.features.samples.numpy(), self.spec.sample_rate)
         rendered = map(tilt, self.rendered(pieces, seed))
-        blocks = rendered if temperature is None else self._imposed(rendered, tilt, temperature, handles.density == 0)
+        blocks = rendered if temperature is None else self._imposed(rendered, tilt, temperature, controls.density == 0)
         # The guard aims at the source as the handle has turned it.
         guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
-        loudest = self.heard.rotation.T @ tilt.source if handles.brightness else self.prompt.samples
+        loudest = self.features.rotation.T @ tilt.source if controls.brightness else self.prompt.samples
         # Pieces of a loud recording can add up to more than it has anywhere.
         limiter = LookaheadLimiter(peak_of(loudest), self.prompt.sample_rate)
         return limiter(self._held(self.resampled(blocks), guard))
@@ -123,16 +123,16 @@ class Continuer:
         for block in blocks:
             held = guard(block)
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
-            yield (self.heard.rotation.T @ held).astype(np.float32)
+            yield (self.features.rotation.T @ held).astype(np.float32)
 
     def _imposed(
         self, blocks: Iterable[np.ndarray], tilt: SpectralTilt, temperature: float, statistics: bool
     ) -> Iterator[np.ndarray]:
         """Principal channels ``[channels, time]``, with the statistics of the tilted source (`StatisticsMatcher`)."""
-        turn = self.heard.rotation.astype(np.float32)
+        turn = self.features.rotation.astype(np.float32)
         asked = (tilt.slope, temperature, statistics)
         if self.imposition is None or self.imposition[0] != asked:
-            recent = tilt.source[:, -round(RECENT * self.spec.sample_rate) :]  # of an hour, no copy
+            recent = tilt.source[:, -round(MATERIAL_SECONDS * self.spec.sample_rate) :]  # of an hour, no copy
             self.imposition = asked, StatisticsMatcher(turn.T @ recent, self.spec.sample_rate, temperature, statistics)
         imposition = self.imposition[1]
         for block in imposition(turn.T @ block for block in blocks):
@@ -142,7 +142,7 @@ class Continuer:
     def rendered(self, pieces: Iterable[Tensor], seed: int) -> Iterator[np.ndarray]:
         """``[time, channels * n_mels]`` frames -> principal channels ``[channels, time]`` at the spec's rate."""
         channels = self.prompt.channels
-        stream = self._vocoder().open(channels, self.heard.samples, seed)
+        stream = self._vocoder().open(channels, self.features.samples, seed)
         for frames in pieces:
             yield stream.push(frames.unflatten(1, (channels, -1)).transpose(0, 1)).numpy()
 
@@ -150,7 +150,7 @@ class Continuer:
         """Blocks ``[channels, time]`` that follow the prompt, from the spec's rate to the prompt's."""
         rate = self.spec.sample_rate
         resampler = Resampler(rate, self.prompt.sample_rate, self.prompt.channels)
-        past = self.heard.samples[:, -WARM_PAST:]
+        past = self.features.samples[:, -RESAMPLER_WARM_UP:]
         # What the resampler is given of the past comes out first, and is dropped.
         drop = round(past.shape[1] * self.prompt.sample_rate / rate)
         waiting = [resampler.push(past.numpy())]
@@ -170,20 +170,20 @@ class Continuer:
         kind = self.vocoder or configured.kind
         options = configured.options if kind == configured.kind else VOCODERS[kind].Options()
         # From where the frames begin, so that the frames of the source that were chosen are among the Vocoder's own.
-        source = self.heard.samples[:, self.heard.skipped :]
+        source = self.features.samples[:, self.features.skipped :]
         return build_vocoder(kind, self.spec, source, options)
 
     def tail(
-        self, length: int, seed: int = 0, temperature: float = 1.0, handles: Controls = NEUTRAL
+        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:
         """The next ``length`` samples after the prompt, ``[channels, time]`` in blocks, joined to its end."""
         if not self.prompt.samples.any():
             yield from silence(self.prompt.channels, length)
             return
-        yield from joined(self.prompt, self.samples_after(seed, temperature, handles), length)
+        yield from join_to_prompt(self.prompt, self.samples_after(seed, temperature, controls), length)
 
 
-def joined(prompt: Recording, blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
+def join_to_prompt(prompt: Recording, blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
     """The first ``length`` samples of what follows a prompt, joined to its end.
 
     What is digital silence in a channel of the prompt stays so: turned into principal channels and back, it would be

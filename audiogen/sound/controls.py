@@ -8,10 +8,10 @@ import numpy as np
 
 from audiogen.errors import InputError
 
-REACHED = 3.0  # seconds after the join
+RAMP_SECONDS = 3.0  # seconds after the join
 TAPS = 2048  # of the tilting filter
-TILTED_FROM = 40.0  # Hz, below which the tilt is level: rumble is not brightness
-LARGEST = {"level": 40.0, "brightness": 6.0, "density": 4.0}
+MIN_TILT_HZ = 40.0  # Hz, below which the tilt is level: rumble is not brightness
+MAX_VALUES = {"level": 40.0, "brightness": 6.0, "density": 4.0}
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class Controls:
     density: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, most in LARGEST.items():
+        for name, most in MAX_VALUES.items():
             value = getattr(self, name)
             if not -most <= value <= most:
                 raise InputError(name, f"{value:g} is out of range", f"choose from {-most:g} to {most:g}")
 
 
-def ramp(start: int, length: int, sample_rate: int, seconds: float = REACHED) -> np.ndarray:
+def ramp(start: int, length: int, sample_rate: int, seconds: float = RAMP_SECONDS) -> np.ndarray:
     """``[length]``: a raised cosine from 0 at sample 0 to 1 after ``seconds``, from sample ``start`` on."""
     return 0.5 - 0.5 * np.cos(np.pi * ((start + np.arange(length)) / (seconds * sample_rate)).clip(0, 1))
 
@@ -71,7 +71,7 @@ class SpectralTilt:
             return
         from scipy.signal import oaconvolve  # a second to import, which most tails do without
 
-        response = tilting_filter(slope, sample_rate)
+        response = tilt_filter(slope, sample_rate)
         tilted = oaconvolve(past, response[None], axes=1)[:, : past.shape[1]]
         power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (past, tilted))
         factor = np.sqrt(power / max(after, 1e-20))
@@ -93,13 +93,13 @@ class SpectralTilt:
         return (block + share * (tilted - block)).astype(np.float32)
 
 
-def tilting_filter(slope: float, sample_rate: int) -> np.ndarray:
-    """``[TAPS]`` minimum-phase filter of ``slope`` dB per octave above `TILTED_FROM`, 0 dB at 1 kHz.
+def tilt_filter(slope: float, sample_rate: int) -> np.ndarray:
+    """``[TAPS]`` minimum-phase filter of ``slope`` dB per octave above `MIN_TILT_HZ`, 0 dB at 1 kHz.
 
     From the magnitude by the folded cepstrum (Oppenheim & Schafer 2010, Discrete-Time Signal Processing, 13.5.4).
     """
     size = 8 * TAPS
-    hertz = np.fft.rfftfreq(size, 1 / sample_rate).clip(min=TILTED_FROM)
+    hertz = np.fft.rfftfreq(size, 1 / sample_rate).clip(min=MIN_TILT_HZ)
     logs = slope * np.log2(hertz / 1000) * np.log(10) / 20
     cepstrum = np.fft.irfft(logs)
     cepstrum[1 : size // 2] *= 2

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-SECONDS = 0.5  # of the tail that are held against the source, as `metrics.copying` does
-STEP = 2  # every other band is compared with the source's
-COARSER = 4  # bands, and their means with the tail's own, which is searched everywhere
+WINDOW_SECONDS = 0.5  # of the tail that are held against the source, as `metrics.copying` does
+BAND_STEP = 2  # every other band is compared with the source's
+BANDS_PER_GROUP = 4  # bands, and their means with the tail's own, which is searched everywhere
 HISTORY_SECONDS = 60.0  # of the tail that are searched
-APART = 1.0  # seconds between a half second and what may be called its repetition, as in `metrics.copying`
+MIN_LAG_SECONDS = 1.0  # seconds between a half second and what may be called its repetition, as in `metrics.copying`
 
 
 class CopyDetector:
@@ -28,12 +28,12 @@ class CopyDetector:
     """
 
     def __init__(self, frames: Tensor, patch: int, frame_rate: float) -> None:
-        self.source, self.patch = frames[:, ::STEP].contiguous(), patch
-        self.length = max(round(SECONDS * frame_rate), 2 * patch)
+        self.source, self.patch = frames[:, ::BAND_STEP].contiguous(), patch
+        self.length = max(round(WINDOW_SECONDS * frame_rate), 2 * patch)
         self.tail = self.source[:0]
-        self.coarse = torch.nn.functional.avg_pool1d(frames, COARSER, ceil_mode=True)
+        self.coarse = torch.nn.functional.avg_pool1d(frames, BANDS_PER_GROUP, ceil_mode=True)
         self.history = self.coarse[:0]
-        self.longest, self.apart = round(HISTORY_SECONDS * frame_rate), round(APART * frame_rate)
+        self.longest, self.apart = round(HISTORY_SECONDS * frame_rate), round(MIN_LAG_SECONDS * frame_rate)
 
     def copy_score(self, start: int, ends: Iterable[int]) -> float:
         """Largest correlation of the last half second, if the patch at ``start`` came next, with the source's.
@@ -73,7 +73,7 @@ class CopyDetector:
         windows = torch.stack([torch.cat([recent, self.coarse[start : start + self.patch]]) for start in starts])
         windows = windows - windows.mean(1, keepdim=True)
         found = torch.nn.functional.conv1d(past.T[None], windows.mT)[0]
-        norms = windows.flatten(1).norm(dim=1, keepdim=True) * _deviations(past, self.length)
+        norms = windows.flatten(1).norm(dim=1, keepdim=True) * _window_norms(past, self.length)
         return [float(value) for value in (found / norms.clamp(min=1e-6)).amax(1)]
 
     def push(self, start: int) -> None:
@@ -82,7 +82,7 @@ class CopyDetector:
         self.history = torch.cat([self.history, self.coarse[start : start + self.patch]])[-self.longest :]
 
 
-def _deviations(frames: Tensor, length: int) -> Tensor:
+def _window_norms(frames: Tensor, length: int) -> Tensor:
     """Root of the summed squares about the mean of each stretch ``[time - length + 1]`` of ``[time, bands]`` frames."""
     sums, squares = (torch.nn.functional.pad(values.cumsum(0), (0, 0, 1, 0)) for values in (frames, frames.square()))
     sums, squares = sums[length:] - sums[:-length], squares[length:] - squares[:-length]

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
 
-SECONDS = 12.0  # time constant
-LARGEST_LEVEL = 6.0  # dB
-LARGEST_BAND = 2.0  # dB
+TIME_CONSTANT = 12.0  # time constant
+MAX_LEVEL_DB = 6.0  # dB
+MAX_BAND_DB = 2.0  # dB
 SMOOTHED_BANDS = 9  # over which band corrections are averaged
 END_SECONDS = 5.0  # of the prompt, whose level is where the tail sets out
-END_MARGIN = 1.0  # dB that the target may lie off the level of the prompt's end
-TRUST_SECONDS = 4.0  # of generated sound that it takes to doubt the level as much as to believe it
+END_MARGIN_DB = 1.0  # dB that the target may lie off the level of the prompt's end
+PRIOR_SECONDS = 4.0  # of generated sound that it takes to doubt the level as much as to believe it
 RELATIVE_FLOOR = 1e-6  # of the power, below which a principal channel is left alone
 DB = 20 / math.log(10)  # of one unit of a log-mel value
 
@@ -41,7 +41,7 @@ class SpectrumGuard:
         self.n_mels = spec.n_mels
         # A Slaney band is a mean over its bins: its share of the power grows with their number.
         self.widths = torch.from_numpy((spec.filterbank() > 0).sum(1)).float()
-        self.keep = math.exp(-1 / (SECONDS * spec.frame_rate))
+        self.keep = math.exp(-1 / (TIME_CONSTANT * spec.frame_rate))
         self.mean, self.loudest = frames.exp().mean(0), frames.amax(0)
         self.greatest_power = float(self._powers(frames).max())
         self.running_mean = self.mean.clone()
@@ -72,13 +72,13 @@ class SpectrumGuard:
         smooth = torch.nn.functional.avg_pool1d(
             apart.unsqueeze(1), SMOOTHED_BANDS, 1, SMOOTHED_BANDS // 2, count_include_pad=False
         )
-        return smooth.clamp(-LARGEST_BAND, LARGEST_BAND).flatten()
+        return smooth.clamp(-MAX_BAND_DB, MAX_BAND_DB).flatten()
 
 
 class LevelGuard:
     """Holds level and stereo image: the covariance of the principal channels, to the source's.
 
-    The level aimed at is that of the whole source, but at most `END_MARGIN` from that of its end. What departs is mixed
+    The level aimed at is that of the whole source, but at most `END_MARGIN_DB` from that of its end. A departure is mixed
     back by the least change that does it, the optimal transport between two Gaussians (Olkin & Pukelsheim 1982, Linear
     Algebra Appl. 48); of one channel, a gain.
 
@@ -93,17 +93,17 @@ class LevelGuard:
         covariance = _covariance(samples)
         self.floor = np.eye(len(samples)) * (RELATIVE_FLOOR * np.trace(covariance) + 1e-20)
         power, end = np.trace(covariance), np.trace(_covariance(samples[:, -round(END_SECONDS * sample_rate) :]))
-        margin = 10 ** (END_MARGIN / 10)
+        margin = 10 ** (END_MARGIN_DB / 10)
         self.target = covariance * np.clip(power, end / margin, end * margin) / max(power, 1e-20)
         self.peak = float(np.abs(samples).max(initial=0))
-        self.covariance, self.weight = self.target * TRUST_SECONDS, TRUST_SECONDS
+        self.covariance, self.weight = self.target * PRIOR_SECONDS, PRIOR_SECONDS
         self.mixing = np.eye(len(samples))
         self.largest = 0.0
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """The next ``[channels, time]`` samples, by a mixing that glides from one block to the next."""
         seconds = block.shape[1] / self.output_rate
-        keep = math.exp(-seconds / SECONDS)
+        keep = math.exp(-seconds / TIME_CONSTANT)
         self.covariance = keep * self.covariance + seconds * _covariance(block)
         self.weight = keep * self.weight + seconds
         wanted = self._transport(self.covariance / self.weight)
@@ -118,10 +118,10 @@ class LevelGuard:
         return held.astype(np.float32)
 
     def _transport(self, covariance: np.ndarray) -> np.ndarray:
-        root = _power_of(self.target + self.floor, 0.5)
-        mixing = root @ _power_of(root @ (covariance + self.floor) @ root, -0.5) @ root
+        root = _matrix_power(self.target + self.floor, 0.5)
+        mixing = root @ _matrix_power(root @ (covariance + self.floor) @ root, -0.5) @ root
         values, vectors = np.linalg.eigh(mixing)
-        most = 10 ** (LARGEST_LEVEL / 20)
+        most = 10 ** (MAX_LEVEL_DB / 20)
         return (vectors * values.clip(1 / most, most)) @ vectors.T
 
 
@@ -134,7 +134,7 @@ def _covariance(samples: np.ndarray) -> np.ndarray:
     return total / max(samples.shape[1], 1)
 
 
-def _power_of(matrix: np.ndarray, exponent: float) -> np.ndarray:
+def _matrix_power(matrix: np.ndarray, exponent: float) -> np.ndarray:
     """Of a symmetric positive matrix."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * values.clip(1e-30) ** exponent) @ vectors.T

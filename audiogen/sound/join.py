@@ -11,7 +11,7 @@ import numpy as np
 from audiogen.audio import Recording
 
 FADE_SECONDS = 0.008
-RISE = 0.25  # of the fade: a tail that were there within a sample would splatter over bands that the prompt left empty
+ONSET_FRACTION = 0.25  # of the fade: a sudden onset would splatter over bands that the prompt leaves empty
 CONTEXT_SECONDS = 0.1
 ORDER = 64
 
@@ -87,6 +87,6 @@ def cross_fade(expected: np.ndarray, predictability: np.ndarray, tail: np.ndarra
     scale = float(np.sqrt(np.square(expected).sum() * np.square(tail).sum()))
     agreement = float(np.clip(expected @ tail / scale, 0, 1)) if scale > 0 else 0.0
     rest = np.sqrt(np.clip(1 - known**2 * (1 - agreement**2), 0, 1)) - known * agreement
-    rise = max(round(RISE * length), 1)
+    rise = max(round(ONSET_FRACTION * length), 1)
     rest[:rise] *= 0.5 - 0.5 * np.cos(np.pi * (np.arange(rise) + 0.5) / rise)
     return fade * expected + rest * tail

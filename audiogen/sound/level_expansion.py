@@ -14,9 +14,9 @@ import numpy as np
 
 from audiogen.representation.cochleagram import power
 
-LEVEL_SECONDS = 0.05  # standard deviation of the window that levels are taken in
-LARGEST = 12 * math.log(10) / 20  # nepers: 12 dB by which a band is turned up or down at most, before its power is kept
-SILENT = 1e-20  # power
+SMOOTHING_SECONDS = 0.05  # standard deviation of the window that levels are taken in
+MAX_GAIN = 12 * math.log(10) / 20  # nepers (12 dB), of a band before its mean power is restored
+EPSILON = 1e-20  # power
 
 
 def expansion_gains(envelope: np.ndarray, frame_rate: int, floor: float, temperature: float) -> np.ndarray:
@@ -34,10 +34,10 @@ def expansion_gains(envelope: np.ndarray, frame_rate: int, floor: float, tempera
     from scipy import ndimage
 
     given = power(envelope.astype(np.float64), floor)
-    smooth = ndimage.gaussian_filter1d(given, LEVEL_SECONDS * frame_rate, axis=-1)
-    levels = 0.5 * np.log(smooth + floor**2 + SILENT)
+    smooth = ndimage.gaussian_filter1d(given, SMOOTHING_SECONDS * frame_rate, axis=-1)
+    levels = 0.5 * np.log(smooth + floor**2 + EPSILON)
     apart = (math.sqrt(temperature) - 1) * (levels - levels.mean(-1, keepdims=True))
-    apart = apart.clip(-LARGEST, LARGEST)
+    apart = apart.clip(-MAX_GAIN, MAX_GAIN)
     turned = (given * np.exp(2 * apart)).mean(-1, keepdims=True)
-    kept = 0.5 * np.log((given.mean(-1, keepdims=True) + SILENT) / (turned + SILENT))
+    kept = 0.5 * np.log((given.mean(-1, keepdims=True) + EPSILON) / (turned + EPSILON))
     return (apart + kept).astype(np.float32)

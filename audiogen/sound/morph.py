@@ -15,14 +15,14 @@ from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.continuation import NEUTRAL, Continuer, joined
+from audiogen.sound.continuation import NEUTRAL, Continuer, join_to_prompt
 from audiogen.sound.controls import Controls, Gain
 
-HELD = 0.1  # of the tail, at either end, that is one recording's alone
-SMALLEST = 1e-3  # deviation of a band, in log-mel units, that counts
+HOLD_FRACTION = 0.1  # of the tail, at either end, that is one recording's alone
+MIN_DEVIATION = 1e-3  # deviation of a band, in log-mel units, that counts
 
 
-def fitted(recording: Recording, sample_rate: int, channels: int) -> Recording:
+def convert_format(recording: Recording, sample_rate: int, channels: int) -> Recording:
     """A recording at another rate and with other channels: one is the mean of all, many repeat the few, in order."""
     samples = recording.samples
     if recording.channels > channels:
@@ -61,47 +61,47 @@ class Morph:
         return {name: max(one.get(name, 0.0), other.get(name, 0.0)) for name in one | other}
 
     def tail(
-        self, length: int, seed: int = 0, temperature: float = 1.0, handles: Controls = NEUTRAL
+        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:
         """``length`` samples after the first prompt, ``[channels, time]`` in blocks, joined to its end."""
-        yield from joined(self.sides[0].prompt, self._samples(length, seed, temperature, handles), length)
+        yield from join_to_prompt(self.sides[0].prompt, self._samples(length, seed, temperature, controls), length)
 
-    def _samples(self, length: int, seed: int, temperature: float, handles: Controls) -> Iterator[np.ndarray]:
+    def _samples(self, length: int, seed: int, temperature: float, controls: Controls) -> Iterator[np.ndarray]:
         first, second = self.sides
         frames = length / first.prompt.sample_rate * first.spec.frame_rate
-        pieces = tee(self._frames(frames, seed, temperature, handles))
+        pieces = tee(self._frames(frames, seed, temperature, controls))
         rendered = [
-            side.samples_of(map(itemgetter(index), piece), seed, handles)
+            side.samples_of(map(itemgetter(index), piece), seed, controls)
             for index, (side, piece) in enumerate(zip(self.sides, pieces, strict=True))
         ]
         # Resampling may have lifted the second one's peaks over full scale.
         ceiling = peak_of(first.prompt.samples, second.prompt.samples.clip(-1, 1))
         limiter = LookaheadLimiter(ceiling, first.prompt.sample_rate)
-        gain = Gain(handles.level, first.prompt.sample_rate)
+        gain = Gain(controls.level, first.prompt.sample_rate)
         for block in limiter(self._faded(rendered, length)):
             yield gain(block).astype(np.float32)
 
     def _faded(self, rendered: Sequence[Iterable[np.ndarray]], length: int) -> Iterator[np.ndarray]:
         """One side's samples ``[channels, time]`` into the other's."""
         apart, done = self.sides[1].level - self.sides[0].level, 0
-        for one, other in abreast(*rendered):
-            way = share(done + np.arange(one.shape[1]), length)
+        for one, other in aligned_blocks(*rendered):
+            way = mixing_weight(done + np.arange(one.shape[1]), length)
             done += one.shape[1]
             # Either side sounds at its own level: brought to the one between them, in dB.
             one, other = one * 10 ** (way * apart / 20), other * 10 ** ((way - 1) * apart / 20)
             yield np.cos(0.5 * np.pi * way) * one + np.sin(0.5 * np.pi * way) * other
 
     def _frames(
-        self, length: float, seed: int, temperature: float, handles: Controls
+        self, length: float, seed: int, temperature: float, controls: Controls
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames ``[time, channels * n_mels]`` for either side, each at its own level."""
         streams = [
-            (piece.T.numpy() for piece in side.frames_after(seed + index, temperature, handles))
+            (piece.T.numpy() for piece in side.frames_after(seed + index, temperature, controls))
             for index, side in enumerate(self.sides)
         ]
         done = 0
-        for one, other in abreast(*streams):
-            way = torch.from_numpy(share(done + np.arange(one.shape[1]), length)).float()[:, None]
+        for one, other in aligned_blocks(*streams):
+            way = torch.from_numpy(mixing_weight(done + np.arange(one.shape[1]), length)).float()[:, None]
             done += one.shape[1]
             yield self.between(torch.from_numpy(one.T), torch.from_numpy(other.T), way)
 
@@ -127,7 +127,7 @@ class _Statistics(NamedTuple):
 
     @classmethod
     def of(cls, continuer: Continuer) -> _Statistics:
-        mean, deviation = continuer.frames.mean(0), continuer.frames.std(0).clamp(min=SMALLEST)
+        mean, deviation = continuer.frames.mean(0), continuer.frames.std(0).clamp(min=MIN_DEVIATION)
         return cls(mean, deviation, _power(mean, deviation, continuer.spec))
 
     def standardised(self, frames: Tensor) -> Tensor:
@@ -140,13 +140,13 @@ def _power(mean: Tensor, deviation: Tensor, spec: MelSpec) -> Tensor:
     return (2 * mean + 2 * deviation.square() + bins.log()).logsumexp(-1, keepdim=True)
 
 
-def share(samples: np.ndarray, length: float) -> np.ndarray:
-    """The way gone at each of ``[time]`` places: 0 at the beginning, 1 at the end, smooth, and still for `HELD`."""
-    place = (samples / max(length, 1) - HELD) / (1 - 2 * HELD)
+def mixing_weight(samples: np.ndarray, length: float) -> np.ndarray:
+    """Smooth mixing weight ``[time]`` from 0 at the beginning to 1 at the end, constant for `HOLD_FRACTION`."""
+    place = (samples / max(length, 1) - HOLD_FRACTION) / (1 - 2 * HOLD_FRACTION)
     return 0.5 - 0.5 * np.cos(np.pi * place.clip(0, 1))
 
 
-def abreast(*streams: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
+def aligned_blocks(*streams: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, ...]]:
     """Blocks ``[rows, time]`` of several streams, cut to be equally long."""
     sources = [iter(stream) for stream in streams]
     held: list[np.ndarray | None] = [None] * len(sources)

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from audiogen.sound.patch_selection import PatchSelector
 
-REACH = 0.05  # of the mean squared distance between patches, that a density of 1 is worth for a deviation of onset
-TILT = 0.25  # of the logarithm of a patch's share, that a density of 1 is worth for a deviation of onset
+COST_PER_DENSITY = 0.05  # of the mean squared distance between patches, per unit of density and onset strength
+WEIGHT_PER_DENSITY = 0.25  # of the logarithm of a patch's weight, per unit of density and onset strength
 
 
 def bias_by_onset(selection: PatchSelector, density: float) -> PatchSelector:
@@ -19,10 +19,10 @@ def bias_by_onset(selection: PatchSelector, density: float) -> PatchSelector:
     """
     if density != 0:
         strengths = onset_strengths(selection)
-        unit = REACH * 2 * selection.searched.var(0, correction=0).sum()
+        unit = COST_PER_DENSITY * 2 * selection.searched.var(0, correction=0).sum()
         selection.squares = selection.squares - density * unit * strengths
         # The selection holds a mean and a variance: those of patches as they are wanted, lest it undo what is asked.
-        shares = (TILT * density * strengths).softmax(0)
+        shares = (WEIGHT_PER_DENSITY * density * strengths).softmax(0)
         selection.mean = shares @ selection.latents
         apart = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
         selection.variance *= float(shares @ apart / selection.searched.var(0, correction=0).sum())

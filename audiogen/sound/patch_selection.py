@@ -18,19 +18,19 @@ from audiogen.representation.mel_latents import MelLatents
 from audiogen.sound.copy_detection import CopyDetector
 from audiogen.sound.patch_source import PatchSource
 
-REST_SECONDS = 9.0  # for which a place of the source is not used again
-MOST_RESTING = 1 / 3  # of the source
-LONGEST_RUN = 0.25  # seconds of the source that are read on verbatim
+LOCKOUT_SECONDS = 9.0  # for which a place of the source is not used again
+MAX_LOCKED_OUT = 1 / 3  # of the source
+MAX_RUN_SECONDS = 0.25  # seconds of the source that are read on verbatim
 CANDIDATES = 8  # of which the first that makes no copy and no repetition is taken
-COPY = 0.4  # correlation with half a second of the source from which on the tail would be one
-REPETITION = 0.7  # the same with half a second of the tail itself; searched everywhere, more is found by chance
-COURSE_SECONDS = 0.5  # in which no more than that may follow one course of the source, in one piece or in several
-STRETCH = 1.4  # of what is asked for about the source's mean: the nearest patch is usually one nearer to it
-WIDEST = 2.0  # times, or by so much less, that it is stretched where what was chosen varies too little, or too much
-PACE = 0.03  # a patch, at which the stretch follows what the variance is off
-OUTLIER = 3.0  # variances that one patch counts as at most
-STEERING = 2.0  # what is asked for is moved by so much of what the recent choices' mean is off the source's
-STEERING_SECONDS = 6.0  # that count as recent (time constant)
+COPY_THRESHOLD = 0.4  # correlation with half a second of the source from which on the tail would be one
+REPETITION_THRESHOLD = 0.7  # the same with half a second of the tail itself; a larger search finds more by chance
+CONTIGUITY_SECONDS = 0.5  # in which no more than that may follow one course of the source, in one piece or in several
+TARGET_GAIN = 1.4  # of what is asked for about the source's mean: the nearest patch is usually one nearer to it
+MAX_GAIN_CORRECTION = 2.0  # limit of the correction of the gain, as a factor either way
+GAIN_RATE = 0.03  # a patch, at which the stretch follows what the variance is off
+MAX_DEVIATION = 3.0  # variances that one patch counts as at most
+MEAN_FEEDBACK = 2.0  # what is asked for is moved by so much of what the recent choices' mean is off the source's
+MEAN_SECONDS = 6.0  # that count as recent (time constant)
 WHITENING = 0.5  # exponent of a latent's deviation over the source, by which differences are divided
 
 
@@ -50,25 +50,25 @@ class PatchSelector(PatchSource):
         self.weights = self.latents.std(0, correction=0).clamp(min=1e-3).pow(-WHITENING)
         self.searched = self.latents * self.weights
         self.squares = self.searched.square().sum(1)
-        most = int(MOST_RESTING * len(frames) / self.patch)
-        self.rest = min(round(REST_SECONDS / representation.step_seconds), most)  # patches
-        self.longest = max(int(LONGEST_RUN / representation.step_seconds), 1)  # patches
+        most = int(MAX_LOCKED_OUT * len(frames) / self.patch)
+        self.rest = min(round(LOCKOUT_SECONDS / representation.step_seconds), most)  # patches
+        self.longest = max(int(MAX_RUN_SECONDS / representation.step_seconds), 1)  # patches
         self.free_from = torch.zeros(len(self.starts), dtype=torch.long)
         self.drawn = 0
         self.course = CopyDetector(self.heard, self.patch, representation.options.spec.frame_rate)
         # Of the last patches: how much later in the source than in the tail they lie. Equal ones follow one course.
-        self.shifts: deque[int] = deque(maxlen=max(round(COURSE_SECONDS / representation.step_seconds), 1))
+        self.shifts: deque[int] = deque(maxlen=max(round(CONTIGUITY_SECONDS / representation.step_seconds), 1))
         self.mean = self.latents.mean(0)
         self.recent_mean = self.mean.clone()
-        self.keep = math.exp(-representation.step_seconds / STEERING_SECONDS)
-        self.stretch, self.gain = STRETCH * math.sqrt(temperature), 1.0
+        self.keep = math.exp(-representation.step_seconds / MEAN_SECONDS)
+        self.stretch, self.gain = TARGET_GAIN * math.sqrt(temperature), 1.0
         deviations = (self.searched - self.searched.mean(0)).square().sum(1)
         self.variance = temperature * float(deviations.mean())
-        self.usual = float((deviations / deviations.mean().clamp(min=1e-9)).clamp(max=OUTLIER).mean())
+        self.usual = float((deviations / deviations.mean().clamp(min=1e-9)).clamp(max=MAX_DEVIATION).mean())
 
     def choose(self, latent: Tensor) -> int:
         drawn = self.stretch * self.gain * (latent - self.mean)
-        asked = self.mean + drawn + STEERING * (self.mean - self.recent_mean)
+        asked = self.mean + drawn + MEAN_FEEDBACK * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (asked * self.weights))
         barred = (self.free_from > self.drawn) | self._on_course()
         if not bool(barred.all()):
@@ -86,7 +86,7 @@ class PatchSelector(PatchSource):
         now, worst = (self.drawn + 1) * self.patch, []
         for start, recurring in zip(starts, self.course.repetition_score(starts), strict=True):
             ends = {start + self.patch, *(shift + now for shift in self.shifts)}
-            worst.append(max(self.course.copy_score(start, ends) / COPY, recurring / REPETITION))
+            worst.append(max(self.course.copy_score(start, ends) / COPY_THRESHOLD, recurring / REPETITION_THRESHOLD))
             if worst[-1] < 1:
                 break
         return places[worst.index(min(worst))]
@@ -114,5 +114,6 @@ class PatchSelector(PatchSource):
     def _update_gain(self, deviation: float) -> None:
         """Ask for more, or for less, where the squared deviations of what is chosen are not those that are wanted."""
         if self.variance > 0:
-            excess = min(deviation / self.variance, OUTLIER) - self.usual
-            self.gain = min(max(self.gain * math.exp(-PACE * excess), 1 / WIDEST), WIDEST)
+            excess = min(deviation / self.variance, MAX_DEVIATION) - self.usual
+            gain = self.gain * math.exp(-GAIN_RATE * excess)
+            self.gain = min(max(gain, 1 / MAX_GAIN_CORRECTION), MAX_GAIN_CORRECTION)

@@ -10,7 +10,7 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
 
-MOST_PATCHES = 40_000  # of the source that are searched; an hour's are thinned to this
+MAX_PATCHES = 40_000  # of the source that are searched; an hour's are thinned to this
 
 
 class PatchSource(ABC):
@@ -36,7 +36,7 @@ class PatchSource(ABC):
             cause = f"its {len(frames)} mel frames are fewer than the {self.patch} of a patch"
             raise InputError("the prompt", cause, "give a longer one")
         self.heard = frames[:, : len(centre)]
-        stride = max((len(frames) - self.patch) // MOST_PATCHES, 1)
+        stride = max((len(frames) - self.patch) // MAX_PATCHES, 1)
         self.starts = torch.arange(0, len(frames) - self.patch + 1, stride)
         index = self.starts[:, None] + torch.arange(self.patch)
         # Encoded in pieces: all patches side by side would hold each frame `patch` times.

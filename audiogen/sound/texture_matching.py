@@ -19,7 +19,7 @@ from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.representation.cochleagram import (
-    MARGIN,
+    MARGIN_SECONDS,
     apply_band_gains,
     audibility_floor,
     block_envelopes,
@@ -27,17 +27,17 @@ from audiogen.representation.cochleagram import (
     envelopes,
     power,
 )
-from audiogen.representation.texture_statistics import scatter, statistics, stretch_statistics
+from audiogen.representation.texture_statistics import scatter, segment_statistics, statistics
 from audiogen.sound.level_expansion import expansion_gains
 
-SHORTEST, LONGEST = 1.8, 6.0  # seconds of a stretch that is to have the source's statistics; a third of the source
-SECTION = 11  # seconds of the tail that are changed at a time: three are half a minute and what filters hold back
-FRAMES = 200  # of the envelopes a second: gains do not reach what is faster
-RATE = 50  # times a second that a gain can change its course
+MIN_SEGMENT, MAX_SEGMENT = 1.8, 6.0  # seconds of a segment whose statistics are matched; a third of the source
+SECTION_SECONDS = 11  # of the tail that are changed at a time: three are half a minute and the filters' delay
+FRAME_RATE = 200  # of the envelopes a second: gains do not reach what is faster
+GAIN_POINT_RATE = 50  # times a second that a gain can change its course
 STEPS, STEP_SIZE, BETAS = 24, 0.04, (0.9, 0.99)  # of the descent, nepers
-DB = 20 / math.log(10)  # of a neper
-GLIDE = 1.0  # seconds, from what the prompt has to the swells of the first section, and so on to the next
-REGRET = 20.0  # of mean square nepers against mean square deviations in units of what real stretches differ by
+DB_PER_NEPER = 20 / math.log(10)  # of a neper
+GLIDE_SECONDS = 1.0  # seconds, from what the prompt has to the swells of the first section, and so on to the next
+GAIN_PENALTY = 20.0  # of mean square nepers against mean square deviations in units of what real stretches differ by
 
 
 class StatisticsMatcher:
@@ -54,7 +54,7 @@ class StatisticsMatcher:
         self.source, self.rate, self.statistics = source, sample_rate, statistics
         self.floor = audibility_floor(source)
         self.temperature = temperature
-        envelope = torch.from_numpy(envelopes(Recording(source, sample_rate), self.floor, FRAMES))
+        envelope = torch.from_numpy(envelopes(Recording(source, sample_rate), self.floor, FRAME_RATE))
         self.envelope = self._turned(envelope, self._swell(envelope)).numpy()
         self.change = 0.0  # dB RMS by which bands of the last section were turned up or down
 
@@ -64,22 +64,22 @@ class StatisticsMatcher:
         A source too short to have statistics gives none, only its swells. Whatever is asked for, sections are the same,
         so a shorter tail is the beginning of a longer one.
         """
-        stretch = min(self.envelope.shape[-1] // 3, round(LONGEST * FRAMES))
-        known = self.statistics and stretch >= SHORTEST * FRAMES
+        stretch = min(self.envelope.shape[-1] // 3, round(MAX_SEGMENT * FRAME_RATE))
+        known = self.statistics and stretch >= MIN_SEGMENT * FRAME_RATE
         aim = _TargetStatistics(self.envelope, stretch, self.floor) if known else None
         if aim is None and self.temperature == 1:
             yield from blocks
             return
-        margin, time = MARGIN * self.rate, SECTION * FRAMES
+        margin, time = MARGIN_SECONDS * self.rate, SECTION_SECONDS * FRAME_RATE
         supply = _SampleQueue(np.pad(self.source, ((0, 0), (margin, 0)))[:, -margin:], blocks)
-        gains = torch.zeros(*self.envelope.shape[:2], MARGIN * FRAMES)  # of the second before the section
+        gains = torch.zeros(*self.envelope.shape[:2], MARGIN_SECONDS * FRAME_RATE)  # of the second before the section
         swell = found = gains[..., -1:]  # what they are made up of
         past = torch.zeros(*self.envelope.shape[:2], 0)  # what became of half a stretch before it
-        begin, end = margin, SECTION * self.rate + margin // 2
+        begin, end = margin, SECTION_SECONDS * self.rate + margin // 2
         while True:
-            heard = supply.first((SECTION + 2 * MARGIN) * self.rate)
-            envelope = torch.from_numpy(block_envelopes(heard, self.rate, self.floor, FRAMES))
-            envelope = envelope[..., MARGIN * FRAMES : MARGIN * FRAMES + time]
+            heard = supply.first((SECTION_SECONDS + 2 * MARGIN_SECONDS) * self.rate)
+            envelope = torch.from_numpy(block_envelopes(heard, self.rate, self.floor, FRAME_RATE))
+            envelope = envelope[..., MARGIN_SECONDS * FRAME_RATE : MARGIN_SECONDS * FRAME_RATE + time]
             swell = _glide_to(swell[..., -1:], self._swell(envelope))
             total = swell
             if aim is not None:
@@ -87,19 +87,19 @@ class StatisticsMatcher:
                 found = aim.gains(swollen, past, found[..., -1:])
                 past = torch.cat([past, self._turned(swollen, found)], -1)[..., -(stretch // 2) :]
                 total = swell + found
-            self.change = float(total.square().mean().sqrt()) * DB
+            self.change = float(total.square().mean().sqrt()) * DB_PER_NEPER
             # What comes after is not decided yet; what is heard of it here is dropped.
-            gains = torch.cat([gains, total, total[..., -1:].expand(*total.shape[:2], MARGIN * FRAMES)], -1)
+            gains = torch.cat([gains, total, total[..., -1:].expand(*total.shape[:2], MARGIN_SECONDS * FRAME_RATE)], -1)
             shaped = apply_band_gains(heard, self.rate, gains.exp().numpy())
             for place in range(begin, end, self.rate):
                 yield shaped[:, place : min(place + self.rate, end)]
-            gains = gains[..., time : time + MARGIN * FRAMES]
-            supply.drop(SECTION * self.rate)
+            gains = gains[..., time : time + MARGIN_SECONDS * FRAME_RATE]
+            supply.drop(SECTION_SECONDS * self.rate)
             begin = margin // 2
 
     def _swell(self, envelope: Tensor) -> Tensor:
         """Nepers ``[channels, bands, time]`` that the temperature asks for."""
-        return torch.from_numpy(expansion_gains(envelope.numpy(), FRAMES, self.floor, self.temperature))
+        return torch.from_numpy(expansion_gains(envelope.numpy(), FRAME_RATE, self.floor, self.temperature))
 
     def _turned(self, envelope: Tensor, gains: Tensor) -> Tensor:
         """Envelopes of bands that were turned up by ``gains``, nepers; what is inaudible stays so."""
@@ -136,8 +136,8 @@ class _TargetStatistics:
     def __init__(self, envelope: np.ndarray, stretch: int, floor: float) -> None:
         self.stretch, self.floor = stretch, floor
         self.mean, self.weight = {}, {}
-        spread = scatter(envelope, stretch, FRAMES)
-        for name, values in statistics(envelope, stretch, FRAMES).items():
+        spread = scatter(envelope, stretch, FRAME_RATE)
+        for name, values in statistics(envelope, stretch, FRAME_RATE).items():
             mean = values.mean(axis=1)
             # In units of scatter, all of a class together, by what real stretches differ: as the distance weighs them.
             apart = 2 * np.mean(((values - mean[:, None]) / spread[name]) ** 2) + 0.1
@@ -155,13 +155,13 @@ class _TargetStatistics:
             first: ``[channels, bands, 1]`` gains that the new ones go on from.
         """
         time = envelope.shape[-1]
-        points = first.expand(-1, -1, math.ceil(time * RATE / FRAMES)).clone().requires_grad_()
+        points = first.expand(-1, -1, math.ceil(time * GAIN_POINT_RATE / FRAME_RATE)).clone().requires_grad_()
         given = power(envelope, self.floor)
         chance = np.random.default_rng(0)
         mean, square = torch.zeros_like(points), torch.zeros_like(points)
         for step in range(STEPS):
             turned = compressed(given * (2 * _interpolated_gains(points, first, time)).exp(), self.floor)
-            loss = self._loss(torch.cat([past, turned], -1), chance) + REGRET * points.square().mean((1, 2)).sum()
+            loss = self._loss(torch.cat([past, turned], -1), chance) + GAIN_PENALTY * points.square().mean((1, 2)).sum()
             (gradient,) = torch.autograd.grad(loss, points)
             with torch.no_grad():  # Adam (Kingma & Ba 2015), as torch has it, which takes three seconds to import it
                 mean.lerp_(gradient, 1 - BETAS[0])
@@ -181,7 +181,7 @@ class _TargetStatistics:
         starts = np.arange(-chance.random(), last / self.stretch + 1) * self.stretch
         places = np.unique(starts.clip(0, last).round().astype(int))
         stretches = [envelope[..., start : start + self.stretch] for start in places]
-        found = stretch_statistics(torch.stack(stretches, 1), FRAMES)
+        found = segment_statistics(torch.stack(stretches, 1), FRAME_RATE)
         squares = [
             ((values - self.mean[name][:, None]).square() * self.weight[name][:, None]).sum(-1).mean(1).sum()
             for name, values in found.items()
@@ -191,7 +191,7 @@ class _TargetStatistics:
 
 def _glide_to(last: Tensor, gains: Tensor) -> Tensor:
     """To gains ``[channels, bands, time]`` from the ``last`` that were before them."""
-    fade = (-torch.arange(gains.shape[-1]) / (GLIDE * FRAMES)).exp()
+    fade = (-torch.arange(gains.shape[-1]) / (GLIDE_SECONDS * FRAME_RATE)).exp()
     return gains + (last - gains[..., :1]) * fade
 
 

@@ -20,7 +20,7 @@ from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProje
 from audiogen.vocoders.phase_reconstruction.projection import Step, pinned, refine, synthesise
 from audiogen.vocoders.unit_selection import UnitIndex, UnitPath, UnitSelectionOptions
 
-LOOK_EVERY = 2  # iterations that mel bands are looked at again: a tenth of the time saved, and as good
+BAND_PROJECTION_INTERVAL = 2  # iterations that mel bands are looked at again: a tenth of the time saved, and as good
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class _SourceStream(BlockStream):
         spectrum = self._windows(places * spec.hop)
         square = spectrum.real.square() + spectrum.imag.square()
         start = synthesise(spectrum * target(square), past, spec)
-        looks = [(options.iterations - index) % LOOK_EVERY == 1 for index in range(options.iterations)]
+        looks = [(options.iterations - index) % BAND_PROJECTION_INTERVAL == 1 for index in range(options.iterations)]
         steps: list[Step] = [(target if look else target.again, options.momentum) for look in looks]
         signal = refine(start, steps, spec)
         return signal[:, pinned(spec) :]

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from audiogen.config.option_types import NonNegativeFloat, PositiveFloat, PositiveInt
 
-FAR = 1e9  # the cost of what is not allowed
-MOST_PLACES = 32_768  # that are searched: of longer recordings (6 minutes), every second, third, ... frame
-PIECE = 8192  # frames described at a time, and most that the principal components are taken from
+FORBIDDEN = 1e9  # the cost of what is not allowed
+MAX_POSITIONS = 32_768  # that are searched: of longer recordings (6 minutes), every second, third, ... frame
+CHUNK = 8192  # frames described at a time, and most that the principal components are taken from
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class UnitIndex:
     def __init__(self, frames: Tensor, frame_rate: float, options: UnitSelectionOptions) -> None:
         self.options, self.frame_rate = options, frame_rate
         self._mean = frames.mean(dim=0)
-        sample = self._context(frames[:: -(-len(frames) // PIECE)])
+        sample = self._context(frames[:: -(-len(frames) // CHUNK)])
         centred = sample - sample.mean(dim=0)
         _, directions = torch.linalg.eigh(centred.T @ centred)  # a tenth of the time of a singular value decomposition
         self._basis = directions.flip(1)[:, : options.dimensions].contiguous()
-        self.features = torch.cat([self.describe(piece) for piece in frames.split(PIECE)])
+        self.features = torch.cat([self.describe(piece) for piece in frames.split(CHUNK)])
         self.last = len(frames) - 2  # the last place that something follows
-        self._places = torch.arange(0, self.last + 1, -(-(self.last + 1) // MOST_PLACES))
+        self._places = torch.arange(0, self.last + 1, -(-(self.last + 1) // MAX_POSITIONS))
         self._searched = self.features[self._places].T.contiguous()
         self._squares = self._searched.square().sum(dim=0)
         steps = self.features.diff(dim=0).square().sum(dim=1)
@@ -132,7 +132,7 @@ class UnitPath:
         for step, on, own in zip(steps, reads_on, target.numpy(), strict=True):
             total = cost[:, None] + step
             if run.max() >= longest:
-                total += FAR * (on & (run >= longest)[:, None])
+                total += FORBIDDEN * (on & (run >= longest)[:, None])
             best = total.argmin(axis=0)
             chosen = best * len(columns) + columns  # in the flattened step: taken several times as fast as by pairs
             cost = total.take(chosen) + own

@@ -157,7 +157,7 @@ def test_demo(
         asked.append((recording.path, options))
         return untrained(texture(2.0))
 
-    monkeypatch.setattr("audiogen.jobs.continue_sound.predictor_of", at_once)  # which would train for a minute
+    monkeypatch.setattr("audiogen.jobs.continue_sound.choose_run", at_once)  # which would train for a minute
     code, said, err = shell("demo", "-o", tmp_path / "demo", "--seconds", 1)
     assert code == 0, err
     assert [(path.name, options) for path, options in asked] == [("waterfall.ogg", (None, None, "auto"))]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording, write
-from audiogen.output_names import MOST_ON_A_PAGE
+from audiogen.output_names import MAX_ON_PAGE
 from audiogen.reports.continuation_page import seam_of
 from audiogen.reports.variations_page import AFTER, BEFORE, LONGEST, spans, write_variations
 from tests.reports.browser import browser
@@ -108,7 +108,7 @@ def test_a_loop_alone_is_heard_around_its_seam(tmp_path: Path) -> None:
 
 def test_many_variations_are_heard_for_less_time_each() -> None:
     assert spans(1) == spans(6) == (BEFORE, AFTER)
-    for count in range(1, MOST_ON_A_PAGE + 1):
+    for count in range(1, MAX_ON_PAGE + 1):
         before, after = spans(count)
         assert count * (before + after) <= LONGEST + 1e-6
         assert before >= 5

@@ -9,26 +9,26 @@ import torch
 
 from audiogen.representation.cochleagram import FRAME_RATE, envelopes
 from audiogen.representation.texture_statistics import (
-    GROUP,
+    BAND_OFFSETS,
+    BANDS_PER_GROUP,
     MODULATIONS,
-    OFFSETS,
     RESOLUTION,
-    beginnings,
+    segment_starts,
+    segment_statistics,
     statistics,
-    stretch_statistics,
 )
 from tests.metrics.signals import modulated, noise, recording
 
 
 def found_in(samples: np.ndarray) -> dict[str, np.ndarray]:
     envelope = torch.from_numpy(envelopes(recording(samples))[0])
-    return {name: values.numpy() for name, values in stretch_statistics(envelope).items()}
+    return {name: values.numpy() for name, values in segment_statistics(envelope).items()}
 
 
 @pytest.mark.parametrize(("hertz", "name"), [(1.0, "slow modulation"), (16.0, "modulation")])
 def test_a_known_modulation_is_found_at_its_rate(hertz, name):
     envelope = torch.from_numpy(envelopes(recording(modulated(8, 2, hertz)))[0])
-    values = stretch_statistics(envelope)[name].numpy()
+    values = segment_statistics(envelope)[name].numpy()
     rates = [rate for rate in MODULATIONS if (rate < 4) == (hertz < 4)]
     by_rate = values.reshape(len(rates), -1).mean(axis=1)
     assert rates[int(np.argmax(by_rate))] == hertz
@@ -43,7 +43,7 @@ def test_half_the_level_is_six_decibels_in_each_band():
 
 def test_moments_and_correlations_are_those_of_the_envelopes():
     envelope = envelopes(recording(noise(4, 1)))[0]
-    found = stretch_statistics(torch.from_numpy(envelope))
+    found = segment_statistics(torch.from_numpy(envelope))
     bands = len(envelope)
     variation, skewness, kurtosis = found["moments"].numpy().reshape(3, bands)
     mean, deviation = envelope.mean(axis=1), envelope.std(axis=1)
@@ -53,16 +53,16 @@ def test_moments_and_correlations_are_those_of_the_envelopes():
     fourth = shrunk**4 * scipy.stats.kurtosis(envelope, axis=1, fisher=False)
     np.testing.assert_allclose(np.exp(kurtosis) - 1, fourth, rtol=2e-3)
     pairs = np.corrcoef(envelope)
-    expected = np.concatenate([np.diagonal(pairs, offset) for offset in OFFSETS])
+    expected = np.concatenate([np.diagonal(pairs, offset) for offset in BAND_OFFSETS])
     np.testing.assert_allclose(found["correlation"].numpy(), expected, atol=0.01)
 
 
 def test_the_powers_of_all_modulation_bands_are_the_variance():
     """Of an envelope that swings at 23 Hz alone, which lies between two bands."""
     time = torch.arange(4 * FRAME_RATE) / FRAME_RATE
-    envelope = (1 + 0.3 * torch.sin(2 * torch.pi * 23 * time)).expand(GROUP, -1)
-    found = stretch_statistics(envelope)
-    fast = found["modulation"].reshape(-1, GROUP)[:, 0]
+    envelope = (1 + 0.3 * torch.sin(2 * torch.pi * 23 * time)).expand(BANDS_PER_GROUP, -1)
+    found = segment_statistics(envelope)
+    fast = found["modulation"].reshape(-1, BANDS_PER_GROUP)[:, 0]
     assert float((10 ** (fast / 10)).sum()) == pytest.approx(1.0, abs=0.03)
     assert fast.argsort()[-2:].sort().values.tolist() == [2, 3], "around 16 and 32 Hz"
 
@@ -84,16 +84,16 @@ def test_at_a_lower_frame_rate_the_slower_bands_are_the_same():
 def test_many_stretches_at_once_are_as_one_by_one():
     envelope = envelopes(recording(noise(5, 2, channels=2)))
     together = statistics(envelope, 800)
-    for channel, start in [(0, 0), (1, beginnings(envelope.shape[-1], 800)[2])]:
+    for channel, start in [(0, 0), (1, segment_starts(envelope.shape[-1], 800)[2])]:
         stretch = torch.from_numpy(envelope[channel, :, start : start + 800])
-        alone, place = stretch_statistics(stretch), 0 if start == 0 else 2
+        alone, place = segment_statistics(stretch), 0 if start == 0 else 2
         for name, values in alone.items():
             np.testing.assert_allclose(together[name][channel, place], values, rtol=1e-4, atol=1e-4)
 
 
 def test_every_statistic_says_how_to_change_it():
     envelope = torch.from_numpy(envelopes(recording(noise(3, 4)))[0]).requires_grad_()
-    found = stretch_statistics(envelope)
+    found = segment_statistics(envelope)
     assert set(found) == set(RESOLUTION)
     for values in found.values():
         (gradient,) = torch.autograd.grad(values.sum(), envelope, retain_graph=True)

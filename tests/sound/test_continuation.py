@@ -122,10 +122,10 @@ def test_a_rendered_tail_swells_further_at_each_temperature(texture: Texture, ti
     swell = 1 + 0.6 * np.sin(2 * np.pi * np.arange(6 * 44100) / 44100)
     prompt = Recording((texture(6.0).samples * swell).astype(np.float32), 44100)
     continuer = Continuer(trained(prompt, tiny("training.steps=60")), prompt)
-    for handles in (Controls(), Controls(density=1.0)):
+    for controls in (Controls(), Controls(density=1.0)):
         found = []
         for temperature in (0.0, 0.5, 1.0, 2.0):
-            tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, handles)), axis=1)
+            tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, controls)), axis=1)
             power = np.square(tail[0, 44100:]).reshape(-1, 4410).mean(1)  # once it has glided there
             found.append(float(np.var(10 * np.log10(power))))
         assert found == sorted(found)

@@ -14,7 +14,7 @@ from audiogen.errors import InputError
 from audiogen.metrics.resynthesis import spectral_tilt
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.controls import REACHED, Controls, Gain, SpectralTilt, tilting_filter
+from audiogen.sound.controls import RAMP_SECONDS, Controls, Gain, SpectralTilt, tilt_filter
 from audiogen.sound.onset_bias import onset_strengths
 from audiogen.sound.predictor import RunPredictor
 
@@ -27,8 +27,8 @@ def decibels(samples: np.ndarray) -> float:
     return 10 * float(np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-12))
 
 
-def tail_of(continuer: Continuer, seconds: float, handles: Controls) -> np.ndarray:
-    return np.concatenate(list(continuer.tail(round(seconds * RATE), 0, 1.0, handles)), axis=1)
+def tail_of(continuer: Continuer, seconds: float, controls: Controls) -> np.ndarray:
+    return np.concatenate(list(continuer.tail(round(seconds * RATE), 0, 1.0, controls)), axis=1)
 
 
 def pieces_of(samples: np.ndarray, size: int) -> list[np.ndarray]:
@@ -42,7 +42,7 @@ def noise(seconds: float, channels: int = 2) -> np.ndarray:
 
 @pytest.mark.parametrize("slope", [-6.0, -1.5, 3.0])
 def test_a_tilt_has_its_slope_and_keeps_the_level(slope: float) -> None:
-    source, after = noise(2.0), round(REACHED * RATE)
+    source, after = noise(2.0), round(RAMP_SECONDS * RATE)
     tilt = SpectralTilt(slope, source, RATE)
     sound = noise(6.0)
     tilted = np.concatenate([tilt(piece) for piece in pieces_of(sound, 10_007)], axis=1)
@@ -65,7 +65,7 @@ def test_what_is_bent_begins_as_it_was() -> None:
     sound = noise(4.0)
     for bend in (SpectralTilt(4.0, sound, RATE), Gain(12.0, RATE)):
         bent = bend(sound)
-        first, half = RATE // 50, round(REACHED * RATE / 2)
+        first, half = RATE // 50, round(RAMP_SECONDS * RATE / 2)
         assert np.abs(bent[:, :first] - sound[:, :first]).max() < 0.001
         step = np.abs(np.diff(bent[:, :half])).max() / np.abs(np.diff(sound[:, :half])).max()
         assert step < 10 ** (12 / 20)
@@ -123,6 +123,6 @@ def test_what_is_out_of_range_is_refused(asked: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("slope", [-3.0, 4.0])
 def test_the_tilt_reaches_down_to_forty_hertz_and_no_further(slope: float) -> None:
-    response = 20 * np.log10(np.abs(np.fft.rfft(tilting_filter(slope, 8000), 8000)))  # a bin a hertz
+    response = 20 * np.log10(np.abs(np.fft.rfft(tilt_filter(slope, 8000), 8000)))  # a bin a hertz
     for hertz, wanted in ((10, 40), (20, 40), (60, 60), (100, 100), (500, 500), (1000, 1000), (3000, 3000)):
         assert response[hertz] == pytest.approx(slope * np.log2(wanted / 1000), abs=0.6), hertz

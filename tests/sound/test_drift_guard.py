@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.drift_guard import DB, LARGEST_BAND, LARGEST_LEVEL, LevelGuard, SpectrumGuard
+from audiogen.sound.drift_guard import DB, MAX_BAND_DB, MAX_LEVEL_DB, LevelGuard, SpectrumGuard
 
 SPEC = MelSpec()
 RATE = 8000  # Hz, of the samples
@@ -39,7 +39,7 @@ def test_crests_that_are_brighter_are_taken_back() -> None:
     before, after = (abs(brightness(frames[late:]) - brightness(source)) for frames in (strayed, held))
     assert before > 0.4
     assert after < 0.4 * before
-    assert 0 < guard.largest <= LARGEST_BAND
+    assert 0 < guard.largest <= MAX_BAND_DB
 
 
 def test_more_of_the_same_is_left_alone() -> None:
@@ -88,8 +88,8 @@ def test_a_tail_too_loud_is_brought_down_and_one_too_quiet_up(off: float) -> Non
 def test_the_level_is_moved_by_six_decibels_at_most(off: float) -> None:
     guard = LevelGuard(channels(20, 0), RATE, RATE)
     held = held_by(guard, channels(60, 1, (off,)))
-    assert levels(end(held)) == pytest.approx([off - np.sign(off) * LARGEST_LEVEL], abs=0.15)
-    assert guard.largest == pytest.approx(LARGEST_LEVEL)
+    assert levels(end(held)) == pytest.approx([off - np.sign(off) * MAX_LEVEL_DB], abs=0.15)
+    assert guard.largest == pytest.approx(MAX_LEVEL_DB)
 
 
 def test_each_axis_of_the_stereo_image_is_moved_by_its_own_amount() -> None:

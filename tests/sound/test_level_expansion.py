@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audiogen.representation.cochleagram import COMPRESSION, audibility_floor, block_envelopes
-from audiogen.sound.level_expansion import LARGEST, expansion_gains
+from audiogen.sound.level_expansion import MAX_GAIN, expansion_gains
 from tests.metrics.signals import RATE, impacts, modulated, noise
 
 FRAMES = 200
@@ -51,5 +51,5 @@ def test_what_is_rare_is_turned_down_and_silence_up_by_no_more_than_a_limit() ->
     lone[:, 3 * RATE : 4 * RATE] = noise(1, 3)
     before, after = turned(lone, 0.0)
     change = 0.5 * np.log(after / before)
-    assert np.ptp(change, axis=-1).max() <= 2 * LARGEST + 1e-6
+    assert np.ptp(change, axis=-1).max() <= 2 * MAX_GAIN + 1e-6
     assert np.isfinite(turned(np.zeros((2, 4 * RATE), np.float32), 3.0)[1]).all()

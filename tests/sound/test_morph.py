@@ -13,7 +13,7 @@ from audiogen.errors import InputError
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
-from audiogen.sound.morph import HELD, Morph, abreast, fitted, share
+from audiogen.sound.morph import HOLD_FRACTION, Morph, aligned_blocks, convert_format, mixing_weight
 
 RATE = 44100
 Texture = Callable[..., Recording]
@@ -88,16 +88,16 @@ def test_a_target_is_brought_to_the_prompt_s_rate_and_channels(
     texture: Texture, has: int, wants: int, each: list[int] | None
 ) -> None:
     recording = texture(1.0, channels=has, rate=22050)
-    made = fitted(recording, 44100, wants)
+    made = convert_format(recording, 44100, wants)
     assert (made.channels, made.sample_rate, made.length) == (wants, 44100, 44100)
     expected = recording.samples.mean(0, keepdims=True) if each is None else recording.samples[each]
     assert np.allclose(made.samples, resample(np.ascontiguousarray(expected), 22050, 44100), atol=1e-6)
 
 
 def test_the_way_is_smooth_and_still_at_both_ends() -> None:
-    way = share(np.arange(1000), 1000)
-    assert not way[: int(1000 * HELD)].any()
-    assert (way[-int(1000 * HELD) :] == 1).all()
+    way = mixing_weight(np.arange(1000), 1000)
+    assert not way[: int(1000 * HOLD_FRACTION)].any()
+    assert (way[-int(1000 * HOLD_FRACTION) :] == 1).all()
     assert (np.diff(way) >= 0).all()
     assert np.diff(way).max() < 0.01
 
@@ -105,7 +105,7 @@ def test_the_way_is_smooth_and_still_at_both_ends() -> None:
 def test_streams_of_other_blocks_go_abreast() -> None:
     sound = np.arange(20.0).reshape(2, 10)
     streams = ([sound[:, start : start + size] for start in range(0, 10, size)] for size in (3, 4))
-    blocks = list(abreast(*streams))
+    blocks = list(aligned_blocks(*streams))
     assert all(one.shape == other.shape for one, other in blocks)
     assert np.array_equal(np.concatenate([one for one, _ in blocks], axis=1), sound)
     assert np.array_equal(np.concatenate([other for _, other in blocks], axis=1), sound)

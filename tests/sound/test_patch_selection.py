@@ -10,7 +10,7 @@ from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents, MelOptions
-from audiogen.sound.patch_selection import LONGEST_RUN, REST_SECONDS, PatchSelector
+from audiogen.sound.patch_selection import LOCKOUT_SECONDS, MAX_RUN_SECONDS, PatchSelector
 
 PATCH, BANDS = 4, 128
 
@@ -29,7 +29,7 @@ def representation(frames: Tensor) -> MelLatents:
 def test_a_patch_of_the_source_finds_itself(
     frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audiogen.sound.patch_selection.STRETCH", 1.0)
+    monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
     for start in (0, 17, 1203, len(frames) - PATCH):
         selection = PatchSelector(representation, frames, frames.mean(0))
         latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
@@ -39,7 +39,7 @@ def test_a_patch_of_the_source_finds_itself(
 def test_channels_that_are_not_heard_follow(
     frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("audiogen.sound.patch_selection.STRETCH", 1.0)
+    monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
     further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
     selection = PatchSelector(representation, torch.cat([frames, further], dim=1), frames.mean(0))
     latent = representation.encode(frames[40 : 40 + PATCH], frames.mean(0))[0]
@@ -49,7 +49,7 @@ def test_channels_that_are_not_heard_follow(
 def test_no_place_comes_back_soon_and_no_run_is_long(frames: Tensor, representation: MelLatents) -> None:
     """Asked for the source itself, in order and again and again, it must not give it."""
     selection = PatchSelector(representation, frames, frames.mean(0))
-    rest = round(REST_SECONDS / representation.step_seconds)
+    rest = round(LOCKOUT_SECONDS / representation.step_seconds)
     asked = representation.encode(frames[: 40 * PATCH], frames.mean(0)).repeat(12, 1)
     starts = []
     for latent in asked:
@@ -61,7 +61,7 @@ def test_no_place_comes_back_soon_and_no_run_is_long(frames: Tensor, representat
         assert all(abs(start - other) >= PATCH for other in earlier)
         run = run + 1 if index and start == starts[index - 1] + PATCH else 1
         longest = max(longest, run)
-    assert 2 <= longest <= LONGEST_RUN / representation.step_seconds
+    assert 2 <= longest <= MAX_RUN_SECONDS / representation.step_seconds
 
 
 def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,9 +71,9 @@ def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.Monke
     asked = representation.encode(noise[: 160 * PATCH], noise.mean(0)) + torch.tensor([1.0, 0.0])
 
     def off(steering: float) -> float:
-        monkeypatch.setattr("audiogen.sound.patch_selection.STEERING", steering)
-        monkeypatch.setattr("audiogen.sound.patch_selection.STEERING_SECONDS", 1.0)
-        monkeypatch.setattr("audiogen.sound.patch_selection.STRETCH", 1.0)
+        monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_FEEDBACK", steering)
+        monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_SECONDS", 1.0)
+        monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
         selection = PatchSelector(representation, noise, noise.mean(0))
         chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
         return float((chosen[80:].mean(0) - selection.mean)[0])

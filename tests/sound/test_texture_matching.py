@@ -12,7 +12,7 @@ from audiogen.audio import Recording
 from audiogen.metrics.texture import TextureReference
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
-from audiogen.sound.texture_matching import SECTION, StatisticsMatcher
+from audiogen.sound.texture_matching import SECTION_SECONDS, StatisticsMatcher
 from tests.metrics.signals import RATE, impacts, modulated, noise, recording
 
 
@@ -45,17 +45,17 @@ def test_what_is_missing_comes_back(kind: str) -> None:
     """Plain noise in place of noise that swings, and of impacts: nearer to what truly comes next than before."""
     make = {"modulated": lambda seconds, seed: modulated(seconds, seed, 5.0, 0.5), "impacts": impacts}[kind]
     source, real = make(18, 1), make(6, 2)
-    tail = noise(SECTION + 1, 3) * np.sqrt(np.mean(source**2) / 0.01)
-    after = imposed(source, tail, SECTION - 1)
-    was, now = (classes(samples[:, : (SECTION - 1) * RATE], source, real) for samples in (tail, after))
+    tail = noise(SECTION_SECONDS + 1, 3) * np.sqrt(np.mean(source**2) / 0.01)
+    after = imposed(source, tail, SECTION_SECONDS - 1)
+    was, now = (classes(samples[:, : (SECTION_SECONDS - 1) * RATE], source, real) for samples in (tail, after))
     assert now["overall"] < 0.6 * was["overall"]
     assert max(now[name] / was[name] for name in ("modulation", "moments", "correlation")) < 0.8
 
 
 def test_more_of_the_same_is_hardly_changed_and_scatters_less() -> None:
-    source, tail = noise(18, 1), noise(SECTION + 1, 2)
+    source, tail = noise(18, 1), noise(SECTION_SECONDS + 1, 2)
     imposition = StatisticsMatcher(source, RATE)
-    after = next_samples(imposition(blocks_of(tail, 4096)), (SECTION - 1) * RATE)
+    after = next_samples(imposition(blocks_of(tail, 4096)), (SECTION_SECONDS - 1) * RATE)
     before = tail[:, : after.shape[1]]
     assert 0 < imposition.change < 1.5, "dB"
     assert np.corrcoef(before[0], after[0])[0, 1] > 0.97
@@ -74,11 +74,11 @@ def level_variance(samples: np.ndarray) -> float:
 @pytest.mark.parametrize(("seconds", "statistics"), [(18, True), (18, False), (4, True)])
 def test_temperature_is_the_variance_of_levels(seconds: int, statistics: bool) -> None:
     """Also where no other statistics are wanted, and after a source too short to have any."""
-    source, tail = modulated(seconds, 1, 0.5, 0.5), modulated(SECTION + 1, 2, 0.5, 0.5)
+    source, tail = modulated(seconds, 1, 0.5, 0.5), modulated(SECTION_SECONDS + 1, 2, 0.5, 0.5)
     found = []
     for temperature in (0.0, 0.5, 1.0, 2.0):
         imposition = StatisticsMatcher(source, RATE, temperature, statistics)
-        found.append(level_variance(next_samples(imposition(blocks_of(tail, 5000)), (SECTION - 1) * RATE)))
+        found.append(level_variance(next_samples(imposition(blocks_of(tail, 5000)), (SECTION_SECONDS - 1) * RATE)))
     wanted = level_variance(source)
     assert found[0] < 0.1 * wanted
     assert found[1] == pytest.approx(0.5 * wanted, rel=0.2)
@@ -100,7 +100,7 @@ def test_at_another_temperature_the_same_is_heard_otherwise(texture, untrained) 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
 def test_it_begins_at_the_join_without_a_step(temperature: float) -> None:
-    source, tail = modulated(18, 1, 5.0), noise(SECTION + 1, 2)
+    source, tail = modulated(18, 1, 5.0), noise(SECTION_SECONDS + 1, 2)
     after = imposed(source, tail, 1.0, temperature=temperature)
     change = np.abs(after - tail[:, :RATE])[0]
     assert change[: RATE // 1000].max() < 0.15 * change.max()
@@ -108,19 +108,19 @@ def test_it_begins_at_the_join_without_a_step(temperature: float) -> None:
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
 def test_blocks_and_lengths_make_no_difference_and_sections_no_seam(temperature: float) -> None:
-    source, tail = modulated(18, 1, 5.0), noise(2 * SECTION + 2, 2)
-    whole = imposed(source, tail, 2 * SECTION - 1, 7001, temperature)
+    source, tail = modulated(18, 1, 5.0), noise(2 * SECTION_SECONDS + 2, 2)
+    whole = imposed(source, tail, 2 * SECTION_SECONDS - 1, 7001, temperature)
     assert np.array_equal(whole[:, : 3 * RATE], imposed(source, tail, 3.0, RATE, temperature))
     change = whole[0] - tail[0, : whole.shape[1]]
     steps = np.abs(np.diff(change, 2))  # of what was added, which would jump where sections disagree
-    for seam in (round((SECTION - 0.5) * RATE), SECTION * RATE):
+    for seam in (round((SECTION_SECONDS - 0.5) * RATE), SECTION_SECONDS * RATE):
         assert steps[seam - 3 : seam + 3].max() < np.quantile(steps, 0.999)
 
 
 def test_what_cannot_be_heard_is_not_turned_up() -> None:
     """The source has highs, the tail has none: there is nothing to turn up, however far."""
     source = noise(18, 1)
-    spectrum = np.fft.rfft(noise(SECTION + 1, 2))
+    spectrum = np.fft.rfft(noise(SECTION_SECONDS + 1, 2))
     spectrum[:, spectrum.shape[1] // 2 :] = 0
     low = np.fft.irfft(spectrum).astype(np.float32)
     after = imposed(source, low, 5.0)
@@ -130,8 +130,9 @@ def test_what_cannot_be_heard_is_not_turned_up() -> None:
 
 def test_channels_are_given_each_their_own() -> None:
     left, right = modulated(18, 1, 5.0, 0.5), noise(18, 2)
-    source, tail = np.concatenate([left, right]), np.concatenate([noise(SECTION + 1, 3), noise(SECTION + 1, 4)])
-    after = imposed(source, tail, SECTION - 1)
+    source = np.concatenate([left, right])
+    tail = np.concatenate([noise(SECTION_SECONDS + 1, 3), noise(SECTION_SECONDS + 1, 4)])
+    after = imposed(source, tail, SECTION_SECONDS - 1)
     real = modulated(6, 5, 5.0, 0.5)
     swinging, steady = (classes(channel[None], left, real)["modulation"] for channel in after)
     assert swinging < 0.6 * steady
@@ -152,10 +153,10 @@ def test_silence_stays_silent() -> None:
 def test_statistics_of_their_own_are_left_to_tails_that_ask_for_them(texture, untrained) -> None:
     prompt: Recording = texture(7.0)
     run = untrained(prompt)
-    heard, plain = Continuer(run, prompt), Continuer(run, prompt, impose=False)
+    heard, plain = Continuer(run, prompt), Continuer(run, prompt, match_texture=False)
 
-    def first(continuer: Continuer, temperature: float = 1.0, handles: Controls = Controls()) -> np.ndarray:  # noqa: B008
-        blocks = list(islice(continuer.tail(20_000, 0, temperature, handles), 99))
+    def first(continuer: Continuer, temperature: float = 1.0, controls: Controls = Controls()) -> np.ndarray:  # noqa: B008
+        blocks = list(islice(continuer.tail(20_000, 0, temperature, controls), 99))
         return np.concatenate(blocks, axis=1)
 
     assert not np.array_equal(first(heard), first(plain))
@@ -163,7 +164,7 @@ def test_statistics_of_their_own_are_left_to_tails_that_ask_for_them(texture, un
     assert "imposed_rms_db" not in plain.drift_guard
     dense = (1.0, Controls(density=1.0))
     assert np.array_equal(first(heard, *dense), first(plain, *dense))
-    for temperature, handles in [(1.5, Controls()), (1.5, Controls(density=1.0))]:
-        assert not np.array_equal(first(heard, temperature, handles), first(plain, temperature, handles))
+    for temperature, controls in [(1.5, Controls()), (1.5, Controls(density=1.0))]:
+        assert not np.array_equal(first(heard, temperature, controls), first(plain, temperature, controls))
     bright = Controls(brightness=2.0)
     assert not np.array_equal(first(heard, 1.0, bright), first(plain, 1.0, bright)), "which the aim follows"

@@ -25,6 +25,7 @@ from audiogen.jobs.request import Request
 
 ASKED = tuple(field.name for field in dataclasses.fields(Request))
 COLUMNS = ("name", "prompt", "run", "weights", "morph", "config", *ASKED)
+ALIASES = {"impose": "match_texture"}  # earlier names of columns
 TEXTS = ("name", "prompt", "run", "morph", "config", "vocoder", "subtype")  # kept as they are written
 NUMBERS = ("weights", "seconds", "seed", "temperature", "level", "brightness", "density")
 BETWEEN = ";"  # several Runs, or weights, in one cell
@@ -98,6 +99,7 @@ def _column(name: Any) -> Any:
     if not isinstance(name, str):
         return name
     known = re.sub(r"[\s_-]+", "_", name.strip().casefold())
+    known = ALIASES.get(known, known)
     return known if known in COLUMNS else name.strip()
 
 

@@ -65,14 +65,16 @@ def run_task(task: Task) -> Iterator[Outcome]:
             clip = left[0]
             prompt, _ = read_prompt(clip.prompt)
             run = _run_of(task, prompt, clip.prompt, clip.source)
-            toward = _toward(task)
+            morph_target = _toward(task)
     except Exception as error:
         yield from [(clip.row.name, in_words(error)) for clip in left]
         return
     while left:
         wanted = [(task.folder / clip.row.name, clip.request) for clip in left]
         try:
-            for _ in continue_variations(prompt, wanted, run, device=task.device, said=said, toward=toward):
+            for _ in continue_variations(
+                prompt, wanted, run, device=task.device, prompt_warnings=said, morph_target=morph_target
+            ):
                 yield left.pop(0).row.name, None
         except Exception as error:
             yield left.pop(0).row.name, in_words(error)

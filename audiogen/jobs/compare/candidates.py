@@ -58,7 +58,7 @@ def candidate_of(run: Run) -> Candidate:
 
 def _sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     length = round(seconds * prompt.sound.sample_rate)
-    blocks = list(Continuer(run, prompt.sound, impose=False).tail(length, seed))
+    blocks = list(Continuer(run, prompt.sound, match_texture=False).tail(length, seed))
     return CandidateTail(Recording(np.concatenate(blocks, axis=1), prompt.sound.sample_rate))
 
 

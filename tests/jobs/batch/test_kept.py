@@ -26,16 +26,16 @@ ASKED: list[dict[str, Any]] = [
     {"loop": True},
     {"loop": True, "tail_only": True},
     {"brightness": 3.0, "level": 6.0},
-    {"impose": False},
+    {"match_texture": False},
 ]
 
 
 def quietly(
-    prompt: Recording, out: Path, request: Request, run: Run, toward: MorphTarget | None = None
+    prompt: Recording, out: Path, request: Request, run: Run, morph_target: MorphTarget | None = None
 ) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)
-        return continue_recording(prompt, out, request, run, toward=toward)
+        return continue_recording(prompt, out, request, run, morph_target=morph_target)
 
 
 def with_silent(recording: Recording, *channels: int) -> Recording:
@@ -78,11 +78,11 @@ def test_a_silent_channel_stays_so_in_a_morph_with_a_warning(
     run = untrained(prompt)
     with pytest.warns(AudioWarning, match="channel 2 is digital silence in the prompt and stays so"):
         sidecar = continue_recording(
-            prompt, tmp_path / "out.wav", Request(seconds=0.6), run, toward=MorphTarget(target)
+            prompt, tmp_path / "out.wav", Request(seconds=0.6), run, morph_target=MorphTarget(target)
         )
     assert read(tmp_path / "out.wav").silent == (1,)
     assert any("stays so" in text for text in sidecar["warnings"])
-    same = continue_recording(prompt, tmp_path / "out.wav", Request(seconds=0.6), run, toward=MorphTarget(prompt))
+    same = continue_recording(prompt, tmp_path / "out.wav", Request(seconds=0.6), run, morph_target=MorphTarget(prompt))
     assert not any("stays so" in text for text in same["warnings"])
     assert read(tmp_path / "out.wav").silent == (1,)
 
@@ -143,9 +143,9 @@ def test_a_channel_mask_is_kept(
     with Writer(tmp_path / "a.wav", 44100, 2, "PCM_16", layout=ChannelLayout(0x30)) as writer:
         writer.write(sound.samples)
     prompt, run = read(tmp_path / "a.wav"), untrained(sound)
-    toward = MorphTarget(texture(1.0, 1)) if asked == "morph" else None
+    morph_target = MorphTarget(texture(1.0, 1)) if asked == "morph" else None
     request = Request(seconds=0.5, subtype=subtype, **(asked if isinstance(asked, dict) else {}))
-    continue_recording(prompt, tmp_path / "out.wav", request, run, toward=toward)
+    continue_recording(prompt, tmp_path / "out.wav", request, run, morph_target=morph_target)
     content = (tmp_path / "out.wav").read_bytes()
     place = content.index(b"fmt ") + 8
     assert struct.unpack("<I", content[place + 20 : place + 24]) == (0x30,)

@@ -78,7 +78,7 @@ def test_cells_keep_their_commas_lines_and_delimiters(tmp_path: Path) -> None:
 
 def test_columns_may_be_spelled_with_blanks_hyphens_and_capitals(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("Prompt,Tail Only,IMPOSE\na.wav,yes,no\n")
-    assert read_table(tmp_path / "a.csv")[0] == {"prompt": "a.wav", "tail_only": "yes", "impose": "no"}
+    assert read_table(tmp_path / "a.csv")[0] == {"prompt": "a.wav", "tail_only": "yes", "match_texture": "no"}
     (tmp_path / "a.jsonl").write_text('# a comment\n{"Prompt": "a.wav", "tail-only": true}\n')
     assert read_table(tmp_path / "a.jsonl")[0] == {"prompt": "a.wav", "tail_only": True}
 
