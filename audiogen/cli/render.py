@@ -38,9 +38,9 @@ def render(
 
     Its columns: prompt, and optionally name, run, weights, morph, config, seconds, seed, temperature, level,
     brightness, density, tail_only, loop, match_texture, vocoder and subtype. Relative paths start from the job
-    file's folder. Several Runs that predict together, and their weights, are written with ; between. In .jsonl and .yaml, a list
-    instead of a value stands for a row of each. Seconds may be written as 4:00. Beside the clips, DIR/results.csv and
-    results.jsonl say what became of each row.
+    file's folder. Several Runs that predict together, and their weights, are written with ; between. In .jsonl
+    and .yaml, a list instead of a value stands for a row of each. Seconds may be written as 4:00. Beside the clips,
+    DIR/results.csv and results.jsonl say what became of each row.
 
     Exit code: 0 all rows are finished, 1 some failed, 2 the job file or DIR cannot be used.
     """

@@ -78,8 +78,8 @@ class SpectrumGuard:
 class LevelGuard:
     """Holds level and stereo image: the covariance of the principal channels, to the source's.
 
-    The level aimed at is that of the whole source, but at most `END_MARGIN_DB` from that of its end. A departure is mixed
-    back by the least change that does it, the optimal transport between two Gaussians (Olkin & Pukelsheim 1982, Linear
+    The level aimed at is that of the whole source, but at most `END_MARGIN_DB` from that of its end. Departures are
+    mixed back by the least change, the optimal transport between two Gaussians (Olkin & Pukelsheim 1982, Linear
     Algebra Appl. 48); of one channel, a gain.
 
     Args:

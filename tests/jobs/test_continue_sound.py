@@ -26,7 +26,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*ignored: object) -> Run:
         pytest.fail("a training was begun")
 
-    monkeypatch.setattr(continuing, "predictor_of", refuse)
+    monkeypatch.setattr(continuing, "choose_run", refuse)
 
 
 @pytest.mark.usefixtures("no_training")
