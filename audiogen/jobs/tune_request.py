@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiogen.errors import InputError
-from audiogen.jobs.request import MAX_SEED, MAX_SECONDS
+from audiogen.jobs.request import MAX_SECONDS, MAX_SEED
 
 if TYPE_CHECKING:
     from audiogen.models import Sampling
