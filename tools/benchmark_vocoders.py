@@ -33,7 +33,9 @@ from audiogen.audio import Recording, read
 from audiogen.dsp.principal_channels import covariance, rotation_of
 from audiogen.jobs import vocode as vocoding
 from audiogen.metrics.copying import RepetitionDetector
-from audiogen.metrics.resynthesis import crest_ratio, multi_resolution_stft, spectral_tilt
+from audiogen.metrics.crest_factor import crest_ratio
+from audiogen.metrics.resynthesis import multi_resolution_stft
+from audiogen.metrics.spectral_tilt import spectral_tilt
 from audiogen.metrics.texture import TextureReference
 from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.representation.mel import MelSpec, log_mel
@@ -149,7 +151,7 @@ class Judge:
         self.real, self.source = split.recording(split.real), split.recording(split.source)
         self.texture = TextureReference(self.real, self.source)
         self.detector = RepetitionDetector(self.source)
-        self.copied = self.detector.copying(self.real).share
+        self.copied = self.detector.copying(self.real).fraction
 
     def unpaired(self, out: Recording) -> Row:
         """Measures that hold for any sound that could have come next."""
@@ -161,7 +163,7 @@ class Judge:
             "tilt": float(error[hertz >= 50].max()),
             "tilt_resolved": float(error[hertz >= RESOLVED].max()),
             "crest": crest_ratio(out, self.real),
-            "copied": self.detector.copying(out).share,
+            "copied": self.detector.copying(out).fraction,
             "copied_real": self.copied,
             "stereo": abs(correlation(out) - correlation(self.real)),
         }
@@ -181,7 +183,7 @@ def measure(path: Path, done: set[tuple[str, str]]) -> Iterator[Row]:
     split = Split(path)
     judge = Judge(split)
     repeat = waveform_repeat(judge.real, judge.source)
-    about = {"recording": path.stem, "repeats": repeat is not None and repeat.certain}
+    about = {"recording": path.stem, "repeats": repeat is not None and repeat.repeats}
     for name in missing:
         started = time.process_time()
         out = split.recording(RENDERS[name](split))

@@ -29,7 +29,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.continue_sound import Request, continue_variations
 from audiogen.metrics.evaluation import evaluate_candidate, evaluate_real
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.pretrained import BASE
@@ -64,14 +64,14 @@ def budget_of(name: str, arguments: argparse.Namespace) -> float | None:
     return 0.0 if name == AT_ONCE else arguments.budget
 
 
-def candidates(path: Path, judge: TailEvaluator, seconds: float) -> Iterator[Row]:
+def candidates(path: Path, evaluator: TailEvaluator, seconds: float) -> Iterator[Row]:
     """The rows of real audio and of the baselines."""
-    assert judge.held_out is not None
-    repeat = waveform_repeat(judge.held_out, judge.prompt)
-    yield {**evaluate_real(judge.held_out, judge, []).row(), "repeat": repeat.correlation if repeat else 0.0}
+    assert evaluator.held_out is not None
+    repeat = waveform_repeat(evaluator.held_out, evaluator.prompt)
+    yield {**evaluate_real(evaluator.held_out, evaluator, []).row(), "repeat": repeat.correlation if repeat else 0.0}
     for name, baseline in BASELINES.items():
         try:
-            yield evaluate_candidate(name, baseline(judge.prompt, seconds, 0), judge).row()
+            yield evaluate_candidate(name, baseline(evaluator.prompt, seconds, 0), evaluator).row()
         except InputError as error:
             print(f"{path.name}: {name}: {error}", file=sys.stderr)
 
@@ -84,16 +84,26 @@ def experiment_of(arguments: argparse.Namespace, seed: int) -> Experiment | None
 
 
 def outputs(
-    prompt: Recording, judge: TailEvaluator, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
+    prompt: Recording,
+    evaluator: TailEvaluator,
+    seconds: float,
+    seeds: list[int],
+    name: str,
+    arguments: argparse.Namespace,
 ) -> Iterator[Row]:
     """A row for each seed; the default is trained once for all, as for ``--variations``."""
     own = experiment_of(arguments, 0) is not None
     for group in [[seed] for seed in seeds] if own else [seeds]:
-        yield from tails(prompt, judge, seconds, group, name, arguments)
+        yield from tails(prompt, evaluator, seconds, group, name, arguments)
 
 
 def tails(
-    prompt: Recording, judge: TailEvaluator, seconds: float, seeds: list[int], name: str, arguments: argparse.Namespace
+    prompt: Recording,
+    evaluator: TailEvaluator,
+    seconds: float,
+    seeds: list[int],
+    name: str,
+    arguments: argparse.Namespace,
 ) -> Iterator[Row]:
     """The rows of the tails of one training, made as the command line makes them; the name decides on the budget."""
     run = Run.open(arguments.run) if arguments.run is not None else None
@@ -115,7 +125,7 @@ def tails(
                 "candidate": name,
                 "seed": seed,
                 "settings": settings_of(arguments, budget),
-                **evaluate_candidate(name, tail, judge).row(),
+                **evaluate_candidate(name, tail, evaluator).row(),
                 "seconds": round(sum(timings.values()), 1),
                 "training": timings.get("training", 0.0),
                 "steps": training.get("best_step"),
@@ -148,7 +158,7 @@ def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[
     kept, found = kept_rows(store), []
     for path in files:
         prompt, rest, seconds = split(path, arguments.seconds)
-        judge = TailEvaluator(prompt, rest)
+        evaluator = TailEvaluator(prompt, rest)
         place = {"section": path.parent.name, "recording": path.stem, "length": round(seconds, 3)}
         own = [row for row in kept if row.items() >= place.items()]
 
@@ -159,14 +169,14 @@ def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[
 
         others = [row for row in own if row["candidate"] not in (OUTPUT, AT_ONCE)]
         if len({row["candidate"] for row in others}) <= 1:
-            others = [keep(row) for row in list(candidates(path, judge, seconds))]
+            others = [keep(row) for row in list(candidates(path, evaluator, seconds))]
         found += others
         for name in (OUTPUT, AT_ONCE)[: 1 + arguments.at_once]:
             settings = settings_of(arguments, budget_of(name, arguments))
             made = [row for row in own if row["candidate"] == name and row["settings"] == settings]
             made = [row for row in made if row["seed"] < arguments.seeds]
             missing = [seed for seed in range(arguments.seeds) if seed not in [row["seed"] for row in made]]
-            for row in outputs(prompt, judge, seconds, missing, name, arguments) if missing else ():
+            for row in outputs(prompt, evaluator, seconds, missing, name, arguments) if missing else ():
                 made.append(keep(row))
                 print(line_of(made[-1]), file=sys.stderr, flush=True)
             found += sorted(made, key=lambda row: row["seed"])

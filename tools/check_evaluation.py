@@ -22,8 +22,8 @@ import numpy as np
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.metrics.evaluation import evaluate_candidate, evaluate_real
-from audiogen.metrics.evaluator import TailEvaluator
 from audiogen.metrics.scattering import ScatteringReference
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.texture import texture_distance
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.representation.texture_statistics import RESOLUTION
@@ -77,16 +77,16 @@ def pasted(prompt: Recording, fresh: Recording, share: float, seed: int) -> Reco
 def measured(recording: Recording, seconds: float, seed: int) -> Row:
     """Everything that is tabled about one recording."""
     prompt, held_out = quarter(recording, 0, 3), quarter(recording, 3, 4)
-    judge = TailEvaluator(prompt, held_out)
+    evaluator = TailEvaluator(prompt, held_out)
     fresh = BASELINES["grains"](prompt, 2 * seconds, seed)
-    copies = [judge.copying(pasted(prompt, fresh, share, seed)) for share in PASTES]
+    copies = [evaluator.copying(pasted(prompt, fresh, share, seed)) for share in PASTES]
     tails = {name: baseline(prompt, seconds, seed) for name, baseline in BASELINES.items()}
     return {
         "seconds": recording.seconds,
         "real": real_against_real(recording),
-        "original": evaluate_real(held_out, judge, []).row(),
-        "baselines": {name: evaluate_candidate(name, tail, judge).row() for name, tail in tails.items()},
-        "pasted": [matches.share for matches in copies if matches],
+        "original": evaluate_real(held_out, evaluator, []).row(),
+        "baselines": {name: evaluate_candidate(name, tail, evaluator).row() for name, tail in tails.items()},
+        "pasted": [matches.fraction for matches in copies if matches],
     }
 
 

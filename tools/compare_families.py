@@ -24,7 +24,7 @@ import torch
 from audiogen.audio import Recording, read
 from audiogen.experiment import read_experiment
 from audiogen.jobs.run_choice import single_recording
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.models import Sampling
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
@@ -48,19 +48,19 @@ def cell(config: Path, path: Path, seconds: float) -> Cell:
         whole = read(path)
         prompt = whole.cut(0, 3 * whole.length // 4)
         rest = whole.cut(prompt.length, whole.length)
-        judge, length = TailEvaluator(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
+        evaluator, length = TailEvaluator(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
         run, training = timed(lambda: train(single_recording(read_experiment(config)), prompt, device="cpu"))
         continuer, warming = timed(lambda: Continuer(run, prompt, match_texture=False))
         tail, rendering = timed(lambda: np.concatenate(list(continuer.tail(length)), axis=1))
     sound = Recording(tail, prompt.sample_rate)
-    distance, copied, looped = judge.texture(sound), judge.copying(sound), judge.looping(sound)
+    distance, copied, looped = evaluator.texture(sound), evaluator.copying(sound), evaluator.looping(sound)
     assert distance is not None, f"{path.name} is too short to say anything about"
     return {
         "config": config.stem,
         "recording": path.stem,
         "distance": round(distance.overall, 4),
-        "copied": round(copied.share, 4) if copied else None,
-        "looped": round(looped.share, 4) if looped else None,
+        "copied": round(copied.fraction, 4) if copied else None,
+        "looped": round(looped.fraction, 4) if looped else None,
         "training": round(training, 2),
         "steps": run.metrics["steps"],
         "parameters": run.metrics["parameters"],

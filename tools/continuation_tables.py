@@ -8,7 +8,7 @@ import numpy as np
 
 from audiogen.metrics.evaluation import Candidate
 from audiogen.metrics.waveform_baselines import BASELINES
-from audiogen.metrics.waveform_repeat import REPEATS
+from audiogen.metrics.waveform_repeat import REPEAT_THRESHOLD
 
 OUTPUT, AT_ONCE = "output", "budget 0"
 AGAIN = "†"  # marks a recording that plays its own samples again
@@ -42,7 +42,7 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
                 "looped": max(row["looped"] for row in tails),
                 "original": not any(candidate_of(row).repeats(real) for row in tails),
                 "real": (real.copied, real.looped),
-                "again": reference["repeat"] >= REPEATS,
+                "again": reference["repeat"] >= REPEAT_THRESHOLD,
                 "beats": [row["overall"] < nearest for row in tails],
                 "scattering": [row["scattering"] for row in tails],
                 "also beats": [row["scattering"] < second for row in tails],
@@ -107,7 +107,8 @@ def legend(hasty: bool) -> list[str]:
     ]
     text += [
         "Scattering: the same by scattering moments, which no tail is made to have, and what it is ahead of by them.",
-        f"{AGAIN}: the real last quarter plays earlier samples again (waveform correlation of most seconds {REPEATS}",
+        f"{AGAIN}: the real last quarter plays earlier samples again (waveform correlation of most seconds "
+        f"{REPEAT_THRESHOLD}",
         "and above): another real stretch is a copy there, and what copies nothing cannot be as close as that.",
     ]
     return text + [f"“{AT_ONCE}”: the same by the shipped base alone, the median, and its longest time."] * hasty

@@ -49,7 +49,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     with stage("loading libraries"):
         from audiogen.audio import read
         from audiogen.metrics.evaluation import evaluate_inputs
-        from audiogen.metrics.inputs import prepare_inputs
+        from audiogen.metrics.evaluation_inputs import prepare_inputs
         from audiogen.output_names import join_beside
         from audiogen.reports.evaluation_report import write_report
         from audiogen.reports.listening_test import write_blind
@@ -65,7 +65,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     show(f"{output}: {found.measures['seconds']:.2f} s against {reference}")
     for line in lines(found):
         show(line)
-    report(found.tree())
+    report(found.as_dict())
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         with stage("writing the report"):

@@ -12,7 +12,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, SplitFractions
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.pretrained import BASE
 from audiogen.pretrained import base as shipped_base
 from audiogen.progress import progress, stage
@@ -137,13 +137,13 @@ def rollout_score(
     """
     continuer = Continuer(run, start, match_texture=False)  # which would make them alike
     own = judge.copying(end)
-    allowed = MAX_COPIED + (own.share if own else 0.0)
+    allowed = MAX_COPIED + (own.fraction if own else 0.0)
     values = []
     for seed in range(ROLLOUTS):
         samples = np.concatenate(list(continuer.tail(end.length, seed)), axis=1)
         tail = Recording(samples, end.sample_rate)
         texture, copied = judge.texture(tail), judge.copying(tail)
-        excess = max(0.0, (copied.share if copied else 0.0) - allowed)
+        excess = max(0.0, (copied.fraction if copied else 0.0) - allowed)
         values.append((texture.overall if texture else 1.0) + 10 * excess)
         done()
     return float(np.mean(values))

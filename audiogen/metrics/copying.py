@@ -30,14 +30,12 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
+from audiogen.metrics.spectra import mel_frames
 
-WINDOW, HOP = 0.5, 0.25  # seconds
-APART = 1.0  # seconds between a window and what may be called its repetition
+WINDOW_SECONDS, HOP_SECONDS = 0.5, 0.25  # seconds
+SEPARATION_SECONDS = 1.0  # seconds between a window and what may be called its repetition
 QUANTILE = 0.99  # of the prompt's own best matches
-LOWEST_THRESHOLD, DEFAULT_THRESHOLD = 0.5, 0.7
-BANDS = 64
-TOP = 16000.0  # Hz
-FAINTEST = 1e-7  # of the mean band power: what lies 70 dB lower is not compared
+MIN_THRESHOLD, DEFAULT_THRESHOLD = 0.5, 0.7
 CHUNK = 1024  # source windows laid out at once: bounds memory
 
 
@@ -48,13 +46,13 @@ class Matches:
     Args:
         times: ``[windows]`` where the windows begin, seconds.
         similarity: ``[windows]`` correlation with the best match, -1..1.
-        places: ``[windows]`` where the best match begins, seconds.
+        positions: ``[windows]`` where the best match begins, seconds.
         threshold: similarity from which on a window counts as repeated.
     """
 
     times: np.ndarray
     similarity: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     threshold: float
 
     @property
@@ -63,7 +61,7 @@ class Matches:
         return self.similarity > self.threshold
 
     @property
-    def share(self) -> float:
+    def fraction(self) -> float:
         """Share of the windows that are repetitions, 0..1."""
         return float(np.mean(self.repeated))
 
@@ -82,21 +80,21 @@ class RepetitionDetector:
         self.source = source
         frames, self.frame_rate = mel_frames(source)
         # A frame is four hops long: these lie wholly within half a second.
-        self._length = max(2, round(WINDOW * self.frame_rate) - 3)
-        self._hop = max(1, round(HOP * self.frame_rate))
+        self._length = max(2, round(WINDOW_SECONDS * self.frame_rate) - 3)
+        self._hop = max(1, round(HOP_SECONDS * self.frame_rate))
         self._require(frames, "the prompt")
         self._scale = frames.std(axis=0) + 0.05
         self._frames = frames / self._scale
-        own = self._nearest(self._frames, self._frames, apart=APART)[0]
+        own = self._nearest(self._frames, self._frames, apart=SEPARATION_SECONDS)[0]
         self._own = own[own > -1]
 
     def threshold(self, seconds: float) -> float:
         """Similarity that counts as a repetition when ``seconds`` of audio are searched."""
         if not len(self._own):
             return DEFAULT_THRESHOLD
-        searched = len(self._frames) / self.frame_rate - 2 * APART
-        quantile = QUANTILE ** min(1.0, max(searched, HOP) / seconds)
-        return max(LOWEST_THRESHOLD, float(np.quantile(self._own, quantile)))
+        searched = len(self._frames) / self.frame_rate - 2 * SEPARATION_SECONDS
+        quantile = QUANTILE ** min(1.0, max(searched, HOP_SECONDS) / seconds)
+        return max(MIN_THRESHOLD, float(np.quantile(self._own, quantile)))
 
     def copying(self, tail: Recording) -> Matches:
         """Where ``tail`` repeats the source."""
@@ -105,7 +103,7 @@ class RepetitionDetector:
     def looping(self, tail: Recording) -> Matches:
         """Where ``tail`` repeats itself, a second or more before or after."""
         frames = self._prepare(tail)
-        return self._matches(frames, frames, apart=APART)
+        return self._matches(frames, frames, apart=SEPARATION_SECONDS)
 
     def _prepare(self, tail: Recording) -> np.ndarray:
         if tail.sample_rate != self.source.sample_rate:
@@ -117,7 +115,7 @@ class RepetitionDetector:
 
     def _require(self, frames: np.ndarray, what: str) -> None:
         if len(frames) < self._length:
-            raise InputError(what, f"is shorter than {WINDOW} s", "give it more audio")
+            raise InputError(what, f"is shorter than {WINDOW_SECONDS} s", "give it more audio")
 
     def _matches(self, frames: np.ndarray, source: np.ndarray, apart: float = 0.0) -> Matches:
         similarity, places = self._nearest(frames, source, apart)
@@ -152,29 +150,3 @@ def windows(frames: np.ndarray, length: int) -> np.ndarray:
     flat = centred.reshape(len(centred), -1)
     norm = np.linalg.norm(flat, axis=1, keepdims=True)
     return flat / np.where(norm < 1e-3, np.inf, norm)
-
-
-def mel_frames(recording: Recording) -> tuple[np.ndarray, float]:
-    """Log-mel power frames ``[time, 64]`` float32, powers averaged over channels, and their rate in Hz."""
-    import torch
-
-    from audiogen.representation.mel import MelSpec, log_mel
-
-    rate = recording.sample_rate
-    size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 6, 16))
-    if recording.samples.shape[-1] < size:
-        return np.zeros((0, BANDS), np.float32), rate / (size // 4)
-    spec = MelSpec(
-        sample_rate=rate,
-        n_fft=size,
-        win=size,
-        hop=size // 4,
-        n_mels=BANDS,
-        fmax=min(TOP, rate / 2),
-        power=2.0,
-        floor=1e-12,
-    )
-    with torch.no_grad():
-        channels = [log_mel(torch.from_numpy(np.ascontiguousarray(c)), spec).exp() for c in recording.samples]
-    power = sum(channels[1:], channels[0]).numpy() / len(channels)
-    return np.log(power + FAINTEST * max(float(power.mean()), 1e-9)).astype(np.float32), spec.frame_rate

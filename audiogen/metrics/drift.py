@@ -12,19 +12,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.metrics.spectra import FAINTEST, decibels, frame_size, spectra, third_octaves
+from audiogen.metrics.spectra import POWER_FLOOR, decibels, frame_size, spectra, third_octaves
 from audiogen.metrics.stereo import band_covariance, covariance
 from audiogen.metrics.tonality import line_energy, tonal_to_noise
 
-SILENT = 1e-8  # mean square of a silent frame: -80 dBFS
-STILL = 0.1  # dB, RMS over bands: a frame that changes less than this stands still
+SILENCE_FLOOR = 1e-8  # mean square of a silent frame: -80 dBFS
+STILL_DB = 0.1  # dB, RMS over bands: a frame that changes less than this stands still
 FULL_SCALE = 32767 / 32768
-SPAN = 60.0  # seconds at either end that are compared, if there are that many
-WINDOW = 30.0  # seconds over which "throughout" is averaged
+END_SECONDS = 60.0  # seconds at either end that are compared, if there are that many
+WINDOW_SECONDS = 30.0  # seconds over which "throughout" is averaged
 
 
 @dataclass
-class _Second:
+class SecondStats:
     """Sums over one second of sound."""
 
     samples: int
@@ -58,7 +58,7 @@ class DriftMeter:
         self._hertz = np.fft.rfftfreq(self.size, 1 / sample_rate).astype(np.float32)
         self._rest = np.zeros((channels, 0), np.float32)
         self._last: np.ndarray | None = None
-        self._seconds: list[_Second] = []
+        self._seconds: list[SecondStats] = []
 
     @classmethod
     def of(cls, recording: Recording) -> DriftMeter:
@@ -76,7 +76,7 @@ class DriftMeter:
             self._seconds.append(self._measure(block[:, first : first + self.sample_rate]))
         self._rest = block[:, whole:].copy()
 
-    def seconds(self) -> list[_Second]:
+    def seconds(self) -> list[SecondStats]:
         """The seconds so far; what is left over counts when it is half a second, or all there is."""
         enough = self._rest.shape[1] >= max(self.size, self.sample_rate // 2)
         if enough or (not self._seconds and self._rest.shape[1]):
@@ -85,7 +85,7 @@ class DriftMeter:
             return [*self._seconds, extra]
         return self._seconds
 
-    def _measure(self, samples: np.ndarray) -> _Second:
+    def _measure(self, samples: np.ndarray) -> SecondStats:
         clipped = int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
         energy, between = float(np.mean(samples.astype(np.float64) ** 2)), covariance(samples)
         tenths, lines = _tenths(samples, self.sample_rate), line_energy(samples, self.sample_rate)
@@ -99,7 +99,7 @@ class DriftMeter:
         before = logs[:1] + np.inf if self._last is None else self._last[None]
         change = np.sqrt(np.mean(np.diff(logs, axis=0, prepend=before) ** 2, axis=1))
         self._last = logs[-1]
-        return _Second(
+        return SecondStats(
             samples=samples.shape[1],
             energy=energy,
             frames=len(logs),
@@ -107,8 +107,8 @@ class DriftMeter:
             bands=bands.mean(axis=0).astype(np.float64),
             log_sum=logs.sum(axis=0, dtype=np.float64),
             log_square=(logs.astype(np.float64) ** 2).sum(axis=0),
-            silent=int(np.count_nonzero(power.sum(axis=1) < SILENT)),
-            still=int(np.count_nonzero(change < STILL)),
+            silent=int(np.count_nonzero(power.sum(axis=1) < SILENCE_FLOOR)),
+            still=int(np.count_nonzero(change < STILL_DB)),
             clipped=clipped,
             tenths=tenths,
             lines=lines,
@@ -149,7 +149,7 @@ class SegmentStats:
     tonality: float
 
 
-def segment_stats(seconds: list[_Second], channels: int) -> SegmentStats:
+def segment_stats(seconds: list[SecondStats], channels: int) -> SegmentStats:
     """Averages over a part of `DriftMeter.seconds`, at least one."""
     frames = sum(s.frames for s in seconds)
     weights = np.array([s.samples for s in seconds], float)
@@ -158,7 +158,7 @@ def segment_stats(seconds: list[_Second], channels: int) -> SegmentStats:
     weighted, total = (sum(s.centroid[k] for s in seconds) for k in (0, 1))
     return SegmentStats(
         level=float(decibels(np.average([s.energy for s in seconds], weights=weights))),
-        centroid=weighted / total if total > FAINTEST else 0.0,
+        centroid=weighted / total if total > POWER_FLOOR else 0.0,
         bands=decibels(np.average([s.bands for s in seconds], axis=0, weights=weights)),
         variance=float(np.mean(np.maximum(variance, 0))),
         silent=sum(s.silent for s in seconds) / frames,
@@ -168,7 +168,7 @@ def segment_stats(seconds: list[_Second], channels: int) -> SegmentStats:
     )
 
 
-def covariances(seconds: list[_Second]) -> tuple[np.ndarray, np.ndarray]:
+def sum_covariances(seconds: list[SecondStats]) -> tuple[np.ndarray, np.ndarray]:
     """``[channels, channels]`` and ``[bands, channels, channels]`` over a part of `DriftMeter.seconds`."""
     return sum(s.covariance for s in seconds), sum(s.band_covariance for s in seconds)  # type: ignore[return-value]
 
@@ -193,14 +193,14 @@ def drift(track: DriftMeter, reference: DriftMeter | None = None) -> dict[str, f
     whole = segment_stats(seconds, track.channels)
     base = whole if reference is None else segment_stats(reference.seconds(), reference.channels)
     half = max(1, len(seconds) // 2)
-    ends = min(half, int(SPAN))
+    ends = min(half, int(END_SECONDS))
     first, last = segment_stats(seconds[:ends], track.channels), segment_stats(seconds[-ends:], track.channels)
-    step = min(half, int(WINDOW))
+    step = min(half, int(WINDOW_SECONDS))
     starts = [*range(0, len(seconds) - step + 1, step), len(seconds) - step]
     parts = [segment_stats(seconds[start : start + step], track.channels) for start in starts]
     heard = base.bands > base.bands.max() - 40
     levels = np.array([s.energy for s in seconds])
-    centroids = np.array([s.centroid[0] / max(s.centroid[1], FAINTEST) for s in seconds])
+    centroids = np.array([s.centroid[0] / max(s.centroid[1], POWER_FLOOR) for s in seconds])
     return {
         "level_change_db": last.level - first.level,
         "level_slope_db": _slope(decibels(levels)),

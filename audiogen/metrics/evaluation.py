@@ -16,18 +16,19 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.metrics.copying import Matches
-from audiogen.metrics.evaluator import TailEvaluator, end_of
-from audiogen.metrics.inputs import EvaluationInputs, prepare_inputs
+from audiogen.metrics.crest_factor import crest_ratio
+from audiogen.metrics.evaluation_inputs import EvaluationInputs, prepare_inputs
 from audiogen.metrics.population_distance import DISTANCES, population_distance
 from audiogen.metrics.registry import Metric, measure, open_metrics
-from audiogen.metrics.resynthesis import crest_ratio, spectral_tilt
-from audiogen.metrics.tail_measures import EXCERPT
+from audiogen.metrics.spectral_tilt import spectral_tilt
+from audiogen.metrics.tail_evaluator import TailEvaluator, end_of
+from audiogen.metrics.tail_measures import EXCERPT_SECONDS
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
 from audiogen.text_files import dump_json, write_text
 
-ALLOWED = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
+REPETITION_MARGIN = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class Candidate:
     def repeats(self, real: Candidate) -> list[str]:
         """What is wrong with its originality, beside that of real audio, in words; empty if nothing is."""
         faults = []
-        if (self.copied or 0) > (real.copied or 0) + ALLOWED:
+        if (self.copied or 0) > (real.copied or 0) + REPETITION_MARGIN:
             faults.append(f"copies the prompt ({_percent(self.copied)})")
-        if (self.looped or 0) > (real.looped or 0) + ALLOWED:
+        if (self.looped or 0) > (real.looped or 0) + REPETITION_MARGIN:
             faults.append(f"repeats itself ({_percent(self.looped)})")
         return faults
 
@@ -117,7 +118,7 @@ class Evaluation:
         lines = [f"{fault}; {real}" for fault in self.repeats(self.output)]
         if self.mismatch is not None:
             return [*lines, f"says nothing about the baselines: of the real audio, {self.mismatch}"]
-        if self.repeat is not None and self.repeat.certain:
+        if self.repeat is not None and self.repeat.repeats:
             again = f"{self.repeat.seconds:.2f} s later (correlation {self.repeat.correlation:.2f})"
             lines.append(
                 f"the real audio plays the prompt's samples again, {again}: only a copy can be as close as 1.0"
@@ -140,7 +141,7 @@ class Evaluation:
         won = sum(map(bool, map(self.beats, fair)))
         return [*lines, f"beats {won} of the {len(fair)} baselines that do not repeat"]
 
-    def tree(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """The whole evaluation in JSON's own types."""
         return {
             "verdicts": self.verdicts(),
@@ -168,7 +169,7 @@ class Evaluation:
 
     def write(self, folder: Path) -> None:
         """Write ``evaluation.json`` and ``evaluation.csv`` into a folder that exists."""
-        write_text(folder / "evaluation.json", dump_json(self.tree()))
+        write_text(folder / "evaluation.json", dump_json(self.as_dict()))
         rows = self.rows()
         with (folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
@@ -204,57 +205,57 @@ def evaluate(
 
 def evaluate_inputs(sounds: EvaluationInputs) -> Evaluation:
     """`evaluate` of what was gathered before, for those who also want to hear it."""
-    measures = sounds.measures.result()
+    measures = sounds.running.result()
     if sounds.held_out is None:
         measures |= {"join": None, "level": None}
-    judge, excerpt = sounds.measures.judge, sounds.excerpt
+    evaluator, excerpt = sounds.running.evaluator, sounds.excerpt
     metrics = open_metrics(sounds.real, None if sounds.held_out is None else sounds.source)
     tails = {"output": excerpt, **sounds.baselines}
     with progress(len(tails), "judging") as bar:
         candidates = []
         for name, tail in tails.items():
-            candidates.append(evaluate_candidate(name, tail, judge, metrics))
+            candidates.append(evaluate_candidate(name, tail, evaluator, metrics))
             bar.update()
     return Evaluation(
         measures=measures,
         output=candidates[0],
-        real=evaluate_real(sounds.real, judge, list(candidates[0].classes), metrics),
+        real=evaluate_real(sounds.real, evaluator, list(candidates[0].classes), metrics),
         baselines=candidates[1:],
         distances=_distances(excerpt, sounds.real, sounds.source),
-        marks={"copied": _marks(judge.copying(excerpt)), "looped": _marks(judge.looping(excerpt))},
+        marks={"copied": _marks(evaluator.copying(excerpt)), "looped": _marks(evaluator.looping(excerpt))},
         repeat=None if sounds.held_out is None else waveform_repeat(sounds.held_out, sounds.source),
         mismatch=sounds.mismatch,
     )
 
 
 def evaluate_candidate(
-    name: str, tail: Recording, judge: TailEvaluator, metrics: Mapping[str, Metric] | None = None
+    name: str, tail: Recording, evaluator: TailEvaluator, metrics: Mapping[str, Metric] | None = None
 ) -> Candidate:
     """A tail as a candidate."""
-    texture, scattering = judge.texture(tail), judge.scattering(tail)
+    texture, scattering = evaluator.texture(tail), evaluator.scattering(tail)
     return Candidate(
         name,
         texture.overall if texture else None,
         texture.classes if texture else {},
-        _share(judge.copying(tail)),
-        _share(judge.looping(tail)),
+        _share(evaluator.copying(tail)),
+        _share(evaluator.looping(tail)),
         scattering.overall if scattering else None,
         measure(metrics or {}, tail),
     )
 
 
 def _share(matches: Matches | None) -> float | None:
-    return matches.share if matches else None
+    return matches.fraction if matches else None
 
 
 def evaluate_real(
-    real: Recording, judge: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
+    real: Recording, evaluator: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
 ) -> Candidate:
     """Real audio is its own measure; against itself as the source, copying would say nothing."""
-    piece = end_of(real, 2 * EXCERPT)
-    copied = None if judge.held_out is None else _share(judge.copying(piece))
+    piece = end_of(real, 2 * EXCERPT_SECONDS)
+    copied = None if evaluator.held_out is None else _share(evaluator.copying(piece))
     others = measure(metrics or {}, piece)
-    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(judge.looping(piece)), 1.0, others)
+    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(evaluator.looping(piece)), 1.0, others)
 
 
 def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:
@@ -277,7 +278,7 @@ def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str,
 def _marks(matches: Matches | None) -> list[list[float]]:
     if matches is None:
         return []
-    columns = (matches.times, matches.places, matches.similarity)
+    columns = (matches.times, matches.positions, matches.similarity)
     return [[round(float(value), 3) for value in row] for row in np.stack(columns, axis=1)[matches.repeated]]
 
 

@@ -2,7 +2,7 @@
 
 Each measure at the join is set against the same measure at many other places of the recording, over just as
 many frames or samples: its percentile says how many of them are calmer. A recording with sharp events of
-its own excuses a sharp join; rain does not. `seam` takes any two sounds, so it serves for a loop's end and
+its own excuses a sharp join; rain does not. `measure_join` takes any two sounds, so it serves for a loop's end and
 beginning as well.
 """
 
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.metrics.spectra import FAINTEST, decibels, frame_size, spectra
+from audiogen.metrics.spectra import POWER_FLOOR, decibels, frame_size, spectra
 
-CONTEXT = 15.0  # seconds of the recording that the join is compared with
-SIDE = 0.25  # seconds either side over which levels are compared
+CONTEXT_SECONDS = 15.0  # seconds of the recording that the join is compared with
+SIDE_SECONDS = 0.25  # seconds either side over which levels are compared
 ORDER = 24  # of the linear prediction
-CLICK = 0.001  # seconds around the join in which a click is sought
+CLICK_SECONDS = 0.001  # seconds around the join in which a click is sought
 
 
 @dataclass(frozen=True)
-class Seam:
+class JoinQuality:
     """What happens where one sound follows another. Percentiles are 0..100, of the same measure elsewhere.
 
     Args:
@@ -46,7 +46,7 @@ class Seam:
     phase_percentile: float
 
 
-def seam(before: Recording, after: Recording) -> Seam:
+def measure_join(before: Recording, after: Recording) -> JoinQuality:
     """Measure the join of two sounds.
 
     Spectral flux and complex-domain deviation after Bello et al. (2005), "A tutorial on onset detection in
@@ -59,15 +59,15 @@ def seam(before: Recording, after: Recording) -> Seam:
         after: what follows, same rate and channels.
     """
     rate = before.sample_rate
-    side, context = max(1, round(SIDE * rate)), round(CONTEXT * rate)
+    side, context = max(1, round(SIDE_SECONDS * rate)), round(CONTEXT_SECONDS * rate)
     size = frame_size(rate)
     past = before.samples[:, -context:]
     # One frame beyond the join is enough for the flux, the quarter second for the level.
     future = after.samples[:, : max(side, 2 * size)]
     step, step_percentile = _level_step(past, future, side)
     flux, flux_percentile, phase, phase_percentile = _spectral(past, future, size)
-    click, click_percentile = _click(past, future, max(2, round(CLICK * rate)))
-    return Seam(step, step_percentile, flux, flux_percentile, click, click_percentile, phase, phase_percentile)
+    click, click_percentile = _click(past, future, max(2, round(CLICK_SECONDS * rate)))
+    return JoinQuality(step, step_percentile, flux, flux_percentile, click, click_percentile, phase, phase_percentile)
 
 
 def percentile(value: float, others: np.ndarray) -> float:
@@ -105,7 +105,7 @@ def _spectral(past: np.ndarray, future: np.ndarray, size: int) -> tuple[float, f
         peaks = np.lib.stride_tricks.sliding_window_view(values, count).max(axis=1)
         here, elsewhere = float(values[first : first + count].max()), peaks[: max(0, first - count)]
         usual = float(np.median(elsewhere)) if len(elsewhere) else 1.0
-        found += [here / max(usual, FAINTEST) if values is flux else here, percentile(here, elsewhere)]
+        found += [here / max(usual, POWER_FLOOR) if values is flux else here, percentile(here, elsewhere)]
     return found[0], found[1], found[2], found[3]
 
 
@@ -146,7 +146,7 @@ def _residual(signal: np.ndarray, fitted_on: np.ndarray) -> np.ndarray:
     size = fft.next_fast_len(2 * len(fitted_on))
     power = np.abs(fft.rfft(fitted_on.astype(np.float64), size)) ** 2
     correlation = fft.irfft(power, size)[: ORDER + 1]
-    if len(correlation) <= ORDER or correlation[0] <= FAINTEST:
+    if len(correlation) <= ORDER or correlation[0] <= POWER_FLOOR:
         return np.diff(signal, prepend=signal[:1])
     correlation[0] *= 1 + 1e-6  # keeps the equations solvable for pure tones
     coefficients = linalg.solve_toeplitz(correlation[:-1], correlation[1:])

@@ -17,13 +17,13 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.metrics.copying import mel_frames
+from audiogen.metrics.spectra import mel_frames
 from audiogen.representation.cochleagram import FRAME_RATE, envelopes
 from audiogen.representation.texture_statistics import statistics
 
-SECONDS = 1.0  # length of a window; windows overlap by half
-DIMENSIONS = 12  # at most, by principal components of the reference
-FEWEST = 8  # windows
+WINDOW_SECONDS = 1.0  # length of a window; windows overlap by half
+MAX_DIMENSIONS = 12  # at most, by principal components of the reference
+MIN_WINDOWS = 8  # windows
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PopulationDistance:
 
 def texture_features(recording: Recording) -> np.ndarray:
     """Spectrum, moments and modulation statistics of one-second stretches, ``[windows, values]``."""
-    table = statistics(envelopes(recording, 1e-4), round(SECONDS * FRAME_RATE))
+    table = statistics(envelopes(recording, 1e-4), round(WINDOW_SECONDS * FRAME_RATE))
     names = ("spectrum", "moments", "attack", "modulation")
     return np.concatenate([table[name].mean(axis=0) for name in names], axis=1)
 
@@ -57,7 +57,7 @@ def texture_features(recording: Recording) -> np.ndarray:
 def mel_features(recording: Recording) -> np.ndarray:
     """Mean and standard deviation of log-mel frames over one-second stretches, ``[windows, values]``."""
     frames, rate = mel_frames(recording)
-    length = round(SECONDS * rate)
+    length = round(WINDOW_SECONDS * rate)
     unfolded = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[:: length // 2]
     return np.concatenate([unfolded.mean(axis=2), unfolded.std(axis=2)], axis=1)
 
@@ -65,7 +65,7 @@ def mel_features(recording: Recording) -> np.ndarray:
 FEATURES: dict[str, Callable[[Recording], np.ndarray]] = {"texture": texture_features, "mel": mel_features}
 
 
-def frechet(first: np.ndarray, second: np.ndarray) -> float:
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Fréchet distance of Gaussians fitted to two sets ``[samples, dimensions]``.
 
     Heusel et al. (2017), arXiv 1706.08500: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½); 0 where both are equal.
@@ -79,7 +79,7 @@ def frechet(first: np.ndarray, second: np.ndarray) -> float:
     return float(means + max(spread, 0.0))
 
 
-def kernel(first: np.ndarray, second: np.ndarray) -> float:
+def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     """Unbiased squared maximum mean discrepancy, Gaussian kernel of the median distance in ``second``.
 
     Gretton et al. (2012), JMLR 13:723, equation 3; as a distance of audio: Chung et al. (2025), arXiv
@@ -96,7 +96,10 @@ def kernel(first: np.ndarray, second: np.ndarray) -> float:
     return float(means[0] + means[1] - 2 * np.mean(np.exp(-squares(first, second) / width)))
 
 
-DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"frechet": frechet, "kernel": kernel}
+DISTANCES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
+    "frechet": frechet_distance,
+    "kernel": kernel_distance,
+}
 
 
 def population_distance(
@@ -110,7 +113,7 @@ def population_distance(
 
     Args:
         output: what is judged.
-        reference: real audio, best many times longer than ``FEWEST`` seconds.
+        reference: real audio, best many times longer than ``MIN_WINDOWS`` seconds.
         features: a key of `FEATURES`.
         distance: a key of `DISTANCES`.
 
@@ -120,16 +123,16 @@ def population_distance(
     for name, table in ((features, FEATURES), (distance, DISTANCES)):
         if name not in table:
             raise InputError(name, "there is none of that name", f"choose from {', '.join(table)}")
-    if min(output.seconds, reference.seconds / 2) < SECONDS * (FEWEST + 2) / 2:
+    if min(output.seconds, reference.seconds / 2) < WINDOW_SECONDS * (MIN_WINDOWS + 2) / 2:
         raise InputError(
             f"{distance} distance",
             "there are too few windows",
-            f"give it {SECONDS * (FEWEST + 2):g} s or more",
+            f"give it {WINDOW_SECONDS * (MIN_WINDOWS + 2):g} s or more",
         )
     wanted, judged = (FEATURES[features](recording) for recording in (reference, output))
     halves = wanted[: len(wanted) // 2], wanted[(len(wanted) + 1) // 2 :]
     size = min(len(judged), len(halves[0]))
-    dimensions = max(1, min(DIMENSIONS, size // 4))
+    dimensions = max(1, min(MAX_DIMENSIONS, size // 4))
     centre, scale = wanted.mean(axis=0), wanted.std(axis=0) + 1e-6
     directions = np.linalg.svd((wanted - centre) / scale, full_matrices=False)[2][:dimensions]
     sets = [_thinned((values - centre) / scale @ directions.T, size) for values in (judged, wanted, *halves)]

@@ -26,18 +26,18 @@ from audiogen.audio import Recording
 from audiogen.metrics.texture import TextureReference
 from audiogen.representation.cochleagram import FRAME_RATE, in_segments
 
-LOWEST, AN_OCTAVE, OCTAVES = 62.5, 4, 8  # Hz; bands in an octave; octaves
-WIDTH, MODULATION_WIDTH = 0.09, 0.35  # standard deviation of a Gaussian band, of its centre
+MIN_HERTZ, BANDS_PER_OCTAVE, OCTAVES = 62.5, 4, 8  # Hz; bands in an octave; octaves
+BAND_WIDTH, MODULATION_WIDTH = 0.09, 0.35  # standard deviation of a Gaussian band, of its centre
 MODULATIONS = tuple(2.0**octave for octave in range(7))  # 1 .. 64 Hz
-CYCLES = 2  # of a modulation that a stretch has to hold
+MIN_CYCLES = 2  # of a modulation that a stretch has to hold
 REACH = 4.0  # standard deviations beyond which a band is nothing
-FAINTEST = 1e-3  # share of the envelope below which a modulation is none
+MODULATION_FLOOR = 1e-3  # share of the envelope below which a modulation is none
 
 
 def centres(nyquist: float) -> np.ndarray:
     """Hz, of the bands that lie below ``nyquist``."""
-    hertz = LOWEST * 2 ** (np.arange(OCTAVES * AN_OCTAVE) / AN_OCTAVE)
-    return hertz[hertz * (1 + REACH * WIDTH) <= nyquist]
+    hertz = MIN_HERTZ * 2 ** (np.arange(OCTAVES * BANDS_PER_OCTAVE) / BANDS_PER_OCTAVE)
+    return hertz[hertz * (1 + REACH * BAND_WIDTH) <= nyquist]
 
 
 def scattering_moments(envelope: Tensor, frame_rate: int) -> dict[str, Tensor]:
@@ -47,9 +47,9 @@ def scattering_moments(envelope: Tensor, frame_rate: int) -> dict[str, Tensor]:
     spectrum = torch.fft.fft(envelope - mean[..., None])
     second = []
     for centre in MODULATIONS:
-        if centre * time >= CYCLES * frame_rate:
+        if centre * time >= MIN_CYCLES * frame_rate:
             modulation = torch.fft.ifft(spectrum * _modulation(centre, time, frame_rate)).abs().mean(-1)
-            second.append((modulation / mean + FAINTEST).log())
+            second.append((modulation / mean + MODULATION_FLOOR).log())
     return {
         "first order": mean.log(),
         "sparsity": (envelope.square().mean(-1) / mean.square()).log(),
@@ -91,9 +91,9 @@ def _wavelets(rate: int, time: int) -> list[tuple[int, Tensor]]:
     """Of each band: first bin, response."""
     found = []
     for centre in centres(rate / 2):
-        edges = centre * (1 + np.array([-1, 1]) * REACH * WIDTH) * time / rate
+        edges = centre * (1 + np.array([-1, 1]) * REACH * BAND_WIDTH) * time / rate
         bins = np.arange(int(edges[0]), min(int(edges[1]) + 1, time // 2 + 1))
-        response = np.exp(-0.5 * ((bins * rate / time - centre) / (WIDTH * centre)) ** 2)
+        response = np.exp(-0.5 * ((bins * rate / time - centre) / (BAND_WIDTH * centre)) ** 2)
         found.append((int(bins[0]), torch.from_numpy(response.astype(np.float32))))
     return found
 

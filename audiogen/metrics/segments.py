@@ -11,15 +11,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audiogen.metrics.drift import DriftMeter, SegmentStats, covariances, segment_stats
-from audiogen.metrics.spectra import FAINTEST, decibels
+from audiogen.metrics.drift import DriftMeter, SegmentStats, segment_stats, sum_covariances
+from audiogen.metrics.spectra import POWER_FLOOR, decibels
 from audiogen.metrics.stereo import correlations
 
-LONGEST = 30  # seconds of a segment
-FEWEST = 4  # seconds of a recording whose segments say what is usual
-SHORTEST_TAIL = 2  # seconds of a continuation whose parts are compared
-EDGE = 3.0  # dB below the median level up to which the ends of a recording count as its fades
-DIP = 0.02  # share of the tenths of a second whose level counts as a dip
+MAX_SEGMENT_SECONDS = 30  # seconds of a segment
+MIN_SOURCE_SECONDS = 4  # seconds of a recording whose segments say what is usual
+MIN_TAIL_SECONDS = 2  # seconds of a continuation whose parts are compared
+FADE_DB = 3.0  # dB below the median level up to which the ends of a recording count as its fades
+DIP_QUANTILE = 0.02  # share of the tenths of a second whose level counts as a dip
 
 VALUES: dict[str, Callable[[SegmentStats], float]] = {
     "level_db": lambda part: part.level,
@@ -41,9 +41,9 @@ def segment_ranges(tail: DriftMeter, past: DriftMeter) -> dict[str, object]:
         ``low``, ``high``, ``usual_low``, ``usual_high``. Empty where either is too short to say, or is silent.
     """
     own, usual = tail.seconds(), past.seconds()
-    if len(usual) < FEWEST or len(own) < SHORTEST_TAIL:
+    if len(usual) < MIN_SOURCE_SECONDS or len(own) < MIN_TAIL_SECONDS:
         return {}
-    length = max(1, min(LONGEST, len(own) // 2, len(usual) // 3))
+    length = max(1, min(MAX_SEGMENT_SECONDS, len(own) // 2, len(usual) // 3))
     found: dict[str, object] = {}
     for name, of in VALUES.items():
         ranges = [
@@ -52,7 +52,7 @@ def segment_ranges(tail: DriftMeter, past: DriftMeter) -> dict[str, object]:
         found |= _ranged(name, *ranges)
     if tail.channels > 1:
         ranges = [
-            [float(correlations(covariances(part)[0]).mean()) for part in parts(seconds, length)]
+            [float(correlations(sum_covariances(part)[0]).mean()) for part in parts(seconds, length)]
             for seconds in (own, usual)
         ]
         found |= _ranged("correlation", *ranges)
@@ -82,14 +82,14 @@ def dips(tail: DriftMeter, past: DriftMeter) -> dict[str, float]:
         where either is too short to say, or is silent.
     """
     own, usual = (np.concatenate([s.tenths for s in track.seconds()]) for track in (tail, past))
-    if len(own) < 10 * SHORTEST_TAIL or len(usual) < 10 * FEWEST or np.median(usual) <= FAINTEST:
+    if len(own) < 10 * MIN_TAIL_SECONDS or len(usual) < 10 * MIN_SOURCE_SECONDS or np.median(usual) <= POWER_FLOOR:
         return {}
     levels = decibels(usual)
-    loud = np.flatnonzero(levels > np.median(levels) - EDGE)
+    loud = np.flatnonzero(levels > np.median(levels) - FADE_DB)
     inner = levels[loud[0] : loud[-1] + 1]
     below = decibels(own)
     return {
-        "dip_db": float(np.median(below) - np.quantile(below, DIP)),
+        "dip_db": float(np.median(below) - np.quantile(below, DIP_QUANTILE)),
         "usual_dip_db": float(np.median(inner) - inner.min()),
         "fade_in_seconds": float(loud[0] / 10),
         "fade_out_seconds": float((len(levels) - 1 - loud[-1]) / 10),

@@ -6,7 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-FAINTEST = 1e-10  # mean square of what counts as nothing: -100 dBFS
+from audiogen.audio import Recording
+
+POWER_FLOOR = 1e-10  # mean square of what counts as nothing: -100 dBFS
+MEL_BANDS = 64
+MAX_MEL_HERTZ = 16000.0  # Hz
+MEL_FLOOR = 1e-7  # of the mean band power: what lies 70 dB lower is not compared
 
 
 def frame_size(rate: int, seconds: float = 0.0464) -> int:
@@ -51,4 +56,30 @@ def third_octaves(rate: int, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def decibels(power: np.ndarray | float) -> np.ndarray:
     """``10 log10(power)``, from -100 dB up."""
-    return 10 * np.log10(np.maximum(power, FAINTEST))
+    return 10 * np.log10(np.maximum(power, POWER_FLOOR))
+
+
+def mel_frames(recording: Recording) -> tuple[np.ndarray, float]:
+    """Log-mel power frames ``[time, 64]`` float32, powers averaged over channels, and their rate in Hz."""
+    import torch
+
+    from audiogen.representation.mel import MelSpec, log_mel
+
+    rate = recording.sample_rate
+    size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 6, 16))
+    if recording.samples.shape[-1] < size:
+        return np.zeros((0, MEL_BANDS), np.float32), rate / (size // 4)
+    spec = MelSpec(
+        sample_rate=rate,
+        n_fft=size,
+        win=size,
+        hop=size // 4,
+        n_mels=MEL_BANDS,
+        fmax=min(MAX_MEL_HERTZ, rate / 2),
+        power=2.0,
+        floor=1e-12,
+    )
+    with torch.no_grad():
+        channels = [log_mel(torch.from_numpy(np.ascontiguousarray(c)), spec).exp() for c in recording.samples]
+    power = sum(channels[1:], channels[0]).numpy() / len(channels)
+    return np.log(power + MEL_FLOOR * max(float(power.mean()), 1e-9)).astype(np.float32), spec.frame_rate

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from audiogen.metrics.spectra import FAINTEST
+from audiogen.metrics.spectra import POWER_FLOOR
 
 
 def covariance(samples: np.ndarray) -> np.ndarray:
@@ -67,7 +67,7 @@ def stereo_measures(whole: np.ndarray, bands: np.ndarray) -> dict[str, float]:
     return {
         "correlation": float(correlations(whole).mean()),
         "width": float(widths(whole).mean()),
-        "band_correlation": float(np.sum(weight * by_band) / max(float(weight.sum()), FAINTEST)),
+        "band_correlation": float(np.sum(weight * by_band) / max(float(weight.sum()), POWER_FLOOR)),
     }
 
 

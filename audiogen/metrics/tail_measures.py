@@ -13,15 +13,15 @@ import numpy as np
 from audiogen.audio import Recording, open_blocks
 from audiogen.errors import InputError
 from audiogen.metrics.copying import Matches
-from audiogen.metrics.drift import DriftMeter, covariances, drift, segment_stats
-from audiogen.metrics.evaluator import TEXTURE, TailEvaluator, end_of
-from audiogen.metrics.join_quality import CONTEXT, seam
+from audiogen.metrics.drift import DriftMeter, drift, segment_stats, sum_covariances
+from audiogen.metrics.join_quality import CONTEXT_SECONDS, measure_join
 from audiogen.metrics.segments import dips, segment_ranges
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailEvaluator, end_of
 
-EXCERPT = 30.0  # seconds at either end of the tail in which texture and repetitions are judged
-LEVEL = 5.0  # seconds of the prompt that the level is compared with
-FADE = 0.01  # seconds over which the two excerpts are joined
+EXCERPT_SECONDS = 30.0  # seconds at either end of the tail in which texture and repetitions are judged
+LEVEL_SECONDS = 5.0  # seconds of the prompt that the level is compared with
+FADE_SECONDS = 0.01  # seconds over which the two excerpts are joined
 
 
 def measure_continuation(
@@ -87,16 +87,16 @@ class RunningMeasures:
     Args:
         prompt: what is continued.
         held_out: what truly came next, if it is known.
-        judge: of texture and repetitions; None for `TailEvaluator` of the two.
+        evaluator: of texture and repetitions; None for `TailEvaluator` of the two.
     """
 
     def __init__(
-        self, prompt: Recording, held_out: Recording | None = None, judge: TailEvaluator | None = None
+        self, prompt: Recording, held_out: Recording | None = None, evaluator: TailEvaluator | None = None
     ) -> None:
         self.prompt, self.held_out = prompt, held_out
-        self.judge = judge or TailEvaluator(prompt, held_out)
+        self.evaluator = evaluator or TailEvaluator(prompt, held_out)
         self._track = DriftMeter(prompt.sample_rate, prompt.channels)
-        self._ends = _Ends(prompt.channels, round(EXCERPT * prompt.sample_rate))
+        self._ends = _Ends(prompt.channels, round(EXCERPT_SECONDS * prompt.sample_rate))
 
     def push(self, block: np.ndarray) -> None:
         """Take the next ``[channels, time]`` samples."""
@@ -107,7 +107,7 @@ class RunningMeasures:
     def excerpt(self) -> Recording:
         """What texture and repetitions are judged on: the first and the last 30 s, or all there is."""
         rate = self.prompt.sample_rate
-        return Recording(self._ends.joined(round(FADE * rate)), rate)
+        return Recording(self._ends.joined(round(FADE_SECONDS * rate)), rate)
 
     def result(self, beginning: Recording | None = None) -> dict[str, Any]:
         """The measures so far.
@@ -119,15 +119,15 @@ class RunningMeasures:
             raise InputError("the tail", "has no samples", "ask for a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
         excerpt = self.excerpt
-        past = DriftMeter.of(end_of(prompt, TEXTURE))
+        past = DriftMeter.of(end_of(prompt, TEXTURE_SECONDS))
         own, reference = self._track.seconds(), past.seconds()
         whole, before = segment_stats(own, prompt.channels), segment_stats(reference, prompt.channels)
-        close = segment_stats(DriftMeter.of(end_of(prompt, LEVEL)).seconds(), prompt.channels)
-        own_stereo, past_stereo = covariances(own), covariances(reference)
+        close = segment_stats(DriftMeter.of(end_of(prompt, LEVEL_SECONDS)).seconds(), prompt.channels)
+        own_stereo, past_stereo = sum_covariances(own), sum_covariances(reference)
         found = {
             "seconds": self._ends.length / rate,
-            "join": asdict(seam(end_of(prompt, CONTEXT), Recording(self._ends.first, rate))),
-            "loop_seam": asdict(seam(Recording(self._ends.last, rate), beginning)) if beginning else None,
+            "join": asdict(measure_join(end_of(prompt, CONTEXT_SECONDS), Recording(self._ends.first, rate))),
+            "loop_seam": asdict(measure_join(Recording(self._ends.last, rate), beginning)) if beginning else None,
             "level": {
                 "tail_db": whole.level,
                 "prompt_end_db": close.level,
@@ -149,22 +149,22 @@ class RunningMeasures:
         return _plain(found)
 
     def _repetitions(self, excerpt: Recording) -> dict[str, Any]:
-        copying, looping = self.judge.copying(excerpt), self.judge.looping(excerpt)
+        copying, looping = self.evaluator.copying(excerpt), self.evaluator.looping(excerpt)
         found = {"copying": _repetition(copying), "looping": _repetition(looping)}
         if copying is not None and self.held_out is not None:
-            real = self.judge.copying(end_of(self.held_out, 2 * EXCERPT))
-            found["copying"]["held_out_share"] = real.share if real is not None else None
+            real = self.evaluator.copying(end_of(self.held_out, 2 * EXCERPT_SECONDS))
+            found["copying"]["held_out_share"] = real.fraction if real is not None else None
         return found
 
     def _texture(self, excerpt: Recording) -> dict[str, Any] | None:
-        found = self.judge.texture(excerpt)
+        found = self.evaluator.texture(excerpt)
         if found is None:
             return None
         return {
             "against": "prompt" if self.held_out is None else "held-out",
             "overall": found.overall,
             "classes": found.classes,
-            "stretch_seconds": found.stretch,
+            "stretch_seconds": found.segment_seconds,
         }
 
 
@@ -202,7 +202,7 @@ def _repetition(matches: Matches | None) -> dict[str, Any]:
     if matches is None:
         return {}
     median = float(np.median(matches.similarity))
-    return {"share": matches.share, "threshold": matches.threshold, "median_similarity": median}
+    return {"share": matches.fraction, "threshold": matches.threshold, "median_similarity": median}
 
 
 def _plain(value: Any) -> Any:

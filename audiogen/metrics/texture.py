@@ -36,8 +36,8 @@ from audiogen.errors import InputError
 from audiogen.representation.cochleagram import FRAME_RATE, audibility_floor, band_edges, envelopes
 from audiogen.representation.texture_statistics import Analysis, Statistics, scatter, statistics
 
-SHORTEST = 0.5  # seconds
-SMALLEST = 0.1  # scatters: closer than that is the same
+MIN_SECONDS = 0.5  # seconds
+DISTANCE_FLOOR = 0.1  # scatters: closer than that is the same
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class TextureDistance:
         overall: geometric mean over the classes.
         distance: class name -> distance, in units of the statistics' scatter between short real stretches.
         floor: class name -> distance between real stretches.
-        stretch: length of the stretches compared, seconds.
+        segment_seconds: length of the stretches compared, seconds.
     """
 
     classes: dict[str, float]
     overall: float
     distance: dict[str, float]
     floor: dict[str, float]
-    stretch: float
+    segment_seconds: float
 
 
 def texture_distance(generated: Recording, real: Recording, floor_from: Recording | None = None) -> TextureDistance:
@@ -84,9 +84,9 @@ class TextureReference:
         self.audible = audibility_floor(real.samples)
         self.nyquist = nyquist or real.sample_rate / 2  # Hz, up to which bands are compared
         self.real = self.analysed(real)
-        other = None if floor_from is None else without(floor_from, real)
+        other = None if floor_from is None else remove_part(floor_from, real)
         self.other = None if other is None else self.analysed(other)
-        self._yardsticks: dict[tuple[int, int], _Yardstick] = {}
+        self._yardsticks: dict[tuple[int, int], _SegmentDistances] = {}
 
     def analysed(self, recording: Recording) -> np.ndarray:
         """``[channels, bands, time]`` at 400 Hz."""
@@ -102,15 +102,15 @@ class TextureReference:
         judged = self.analysed(generated)[:, :bands]
         pool = self.real.shape[-1] // 4 if self.other is None else self.other.shape[-1] // 3
         frames = min(judged.shape[-1], self.real.shape[-1], pool)
-        if frames < SHORTEST * FRAME_RATE:
+        if frames < MIN_SECONDS * FRAME_RATE:
             raise InputError(
                 "texture distance",
                 f"stretches of {frames / FRAME_RATE:.2f} s are too short for statistics",
-                f"give it at least {SHORTEST} s of generated and {4 * SHORTEST:g} s of real audio",
+                f"give it at least {MIN_SECONDS} s of generated and {4 * MIN_SECONDS:g} s of real audio",
             )
         if (frames, bands) not in self._yardsticks:
             other = None if self.other is None else self.other[:, :bands]
-            self._yardsticks[frames, bands] = _Yardstick(self.real[:, :bands], other, frames, self.of)
+            self._yardsticks[frames, bands] = _SegmentDistances(self.real[:, :bands], other, frames, self.of)
         yardstick = self._yardsticks[frames, bands]
         found, floor = yardstick.distance(judged), yardstick.floor
         ratios = {name: found[name] / floor[name] for name in found}
@@ -128,7 +128,7 @@ class TextureReference:
             return {}
         bands = self.bands(self.nyquist)
         frames = min(self.real.shape[-1], self.other.shape[-1]) // 3
-        if frames < SHORTEST * FRAME_RATE:
+        if frames < MIN_SECONDS * FRAME_RATE:
             return {}
         spread = scatter(self.other[:, :bands], frames, of=self.of)
         channels = np.arange(max(len(self.real), len(self.other)))
@@ -138,14 +138,14 @@ class TextureReference:
             return {name: values / spread[name][channels % len(spread[name])] for name, values in found.items()}
 
         def within(recording: Statistics) -> dict[str, float]:
-            return _median({name: _apart(table) for name, table in pairwise(recording, recording).items()})
+            return _median({name: _exclude_overlaps(table) for name, table in pairwise(recording, recording).items()})
 
         real, other = scaled(self.real), scaled(self.other)
         between, first, second = _median(pairwise(real, other)), within(real), within(other)
         return {name: 2 * between[name] / (first[name] + second[name]) for name in between}
 
 
-class _Yardstick:
+class _SegmentDistances:
     """Distances between stretches of one length.
 
     Args:
@@ -161,7 +161,7 @@ class _Yardstick:
         self.scatter = scatter(pool, frames, of=of)
         self.real = self._scaled(real)
         if other is None:
-            apart = {name: _apart(table) for name, table in pairwise(self.real, self.real).items()}
+            apart = {name: _exclude_overlaps(table) for name, table in pairwise(self.real, self.real).items()}
             self.floor = _typical(apart)
         else:
             self.floor = self.distance(other)
@@ -176,7 +176,7 @@ class _Yardstick:
         return {name: values / self.scatter[name][channels % len(self.scatter[name])] for name, values in found.items()}
 
 
-def without(whole: Recording, part: Recording) -> Recording | None:
+def remove_part(whole: Recording, part: Recording) -> Recording | None:
     """``whole`` less ``part``, if ``part`` is its end or its beginning; None if nothing is left."""
     time = part.samples.shape[-1]
     rest = whole.samples
@@ -187,7 +187,7 @@ def without(whole: Recording, part: Recording) -> Recording | None:
     return Recording(rest, whole.sample_rate) if rest.shape[-1] else None
 
 
-def _apart(distances: np.ndarray) -> np.ndarray:
+def _exclude_overlaps(distances: np.ndarray) -> np.ndarray:
     """``[n, n]`` distances between half-overlapping stretches: NaN where they share audio."""
     index = np.arange(len(distances))
     return np.where(np.abs(index[:, None] - index) < 2, np.nan, distances)
@@ -199,12 +199,12 @@ def _typical(distances: dict[str, np.ndarray]) -> dict[str, float]:
     Nothing is closer than what the class resolves: so silence against silence reads 1.0.
     """
     typical = {name: float(np.mean(np.nanmedian(table, axis=1))) for name, table in distances.items()}
-    return {name: max(value, SMALLEST) for name, value in typical.items()}
+    return {name: max(value, DISTANCE_FLOOR) for name, value in typical.items()}
 
 
 def _median(distances: dict[str, np.ndarray]) -> dict[str, float]:
     """Median over all pairs of stretches, at least what the class resolves."""
-    return {name: max(float(np.nanmedian(table)), SMALLEST) for name, table in distances.items()}
+    return {name: max(float(np.nanmedian(table)), DISTANCE_FLOOR) for name, table in distances.items()}
 
 
 def pairwise(judged: Statistics, real: Statistics) -> dict[str, np.ndarray]:

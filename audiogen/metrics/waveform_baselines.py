@@ -26,24 +26,23 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.metrics.copying import mel_frames
-from audiogen.metrics.spectra import frame_size
+from audiogen.metrics.spectra import frame_size, mel_frames
 
-LOOP, LOOP_FADE = 4.0, 0.1  # seconds that are repeated (at most half the prompt) and of the crossfade
-GRAIN = 0.06  # seconds
-SOURCE = 60.0  # seconds of the prompt's end that walk and autoregression learn from
-NEIGHBOURS, JUMPS = 8, 6.0  # choices at a jump of the walk, and jumps a second
-APART = 0.25  # seconds that a jump bridges at least
+LOOP_SECONDS, LOOP_FADE_SECONDS = 4.0, 0.1  # seconds that are repeated (at most half the prompt) and of the crossfade
+GRAIN_SECONDS = 0.06  # seconds
+SOURCE_SECONDS = 60.0  # seconds of the prompt's end that walk and autoregression learn from
+NEIGHBOURS, JUMPS_PER_SECOND = 8, 6.0  # choices at a jump of the walk, and jumps a second
+MIN_JUMP_SECONDS = 0.25  # seconds that a jump bridges at least
 ORDER, LATENTS, RIDGE = 4, 48, 1e-2
-RADIUS = 0.99  # of the largest eigenvalue of the autoregression: disturbances die away within some seconds
-SHORTEST = 1.0  # seconds of prompt for what learns from frames
+MAX_RADIUS = 0.99  # of the largest eigenvalue of the autoregression: disturbances die away within some seconds
+MIN_PROMPT_SECONDS = 1.0  # seconds of prompt for what learns from frames
 
 
 def loop(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
     """The last four seconds (half the prompt, if that is less) over and over, with equal-power crossfades."""
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
-    period = max(1, min(round(LOOP * rate), prompt.length // 2))
-    fade = min(round(LOOP_FADE * rate), period // 2, prompt.length - period)
+    period = max(1, min(round(LOOP_SECONDS * rate), prompt.length // 2))
+    fade = min(round(LOOP_FADE_SECONDS * rate), period // 2, prompt.length - period)
     body = prompt.samples[:, -period:].copy()
     # The end fades into what came before the beginning, so that the beginning follows.
     angle = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
@@ -52,20 +51,20 @@ def loop(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
     return Recording(np.tile(body, (1, wanted // period + 1))[:, :wanted], rate)
 
 
-def grains(prompt: Recording, seconds: float, seed: int = 0, grain: float = GRAIN) -> Recording:
+def grains(prompt: Recording, seconds: float, seed: int = 0, grain: float = GRAIN_SECONDS) -> Recording:
     """Grains from random places of the prompt, half-overlapping under a sine window (equal power)."""
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
     hop = max(1, min(round(grain * rate), prompt.length) // 2)
     count = wanted // hop + 2
     starts = np.random.default_rng(seed).integers(0, prompt.length - 2 * hop + 1, count)
     window = np.sin(np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))
-    return Recording(_overlapped(prompt.samples, starts, window, hop)[:, hop : hop + wanted], rate)
+    return Recording(overlap_add(prompt.samples, starts, window, hop)[:, hop : hop + wanted], rate)
 
 
 def walk(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
     """The prompt's own frames in order, but for jumps to frames like the one that would have followed."""
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
-    source = _learnable(prompt)
+    source = _require_seconds(prompt)
     frames, frame_rate = mel_frames(source)
     hop = frame_size(rate) // 4
     frames = frames[: (source.length - 4 * hop) // hop + 1] / (frames.std(axis=0) + 0.05)
@@ -74,12 +73,12 @@ def walk(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
     place = len(frames) - 1
     for k in range(count):
         place += 1
-        if place >= len(frames) or generator.random() < JUMPS / frame_rate:
-            place = _resembling(frames, min(place, len(frames) - 1), APART * frame_rate, generator)
+        if place >= len(frames) or generator.random() < JUMPS_PER_SECOND / frame_rate:
+            place = _resembling(frames, min(place, len(frames) - 1), MIN_JUMP_SECONDS * frame_rate, generator)
         places[k] = place
     # Squared sine windows that overlap by three quarters add up to two: frames in order are the source again.
     window = np.sin(np.pi * (np.arange(4 * hop) + 0.5) / (4 * hop)) ** 2 / 2
-    sound = _overlapped(source.samples, places * hop, window, hop)
+    sound = overlap_add(source.samples, places * hop, window, hop)
     return Recording(sound[:, 4 * hop : 4 * hop + wanted], rate)
 
 
@@ -126,7 +125,7 @@ def autoregression(prompt: Recording, seconds: float, seed: int = 0) -> Recordin
     from audiogen.representation.mel import MelSpec, log_mel
     from audiogen.vocoders.registry import build
 
-    source = _learnable(prompt)
+    source = _require_seconds(prompt)
     rate, wanted = source.sample_rate, round(seconds * source.sample_rate)
     size = frame_size(rate)
     spec = MelSpec(sample_rate=rate, n_fft=size, win=size, hop=size // 4, n_mels=80, fmax=rate / 2)
@@ -167,19 +166,21 @@ def fit_autoregression(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     companion = np.eye(ORDER * dimensions, k=-dimensions)
     companion[:dimensions] = stacked.T
     radius = float(np.abs(np.linalg.eigvals(companion)).max())
-    if radius > RADIUS:  # the k-th matrix times g^k scales each eigenvalue by g
-        matrices = matrices * (RADIUS / radius) ** np.arange(1, ORDER + 1)[:, None, None]
+    if radius > MAX_RADIUS:  # the k-th matrix times g^k scales each eigenvalue by g
+        matrices = matrices * (MAX_RADIUS / radius) ** np.arange(1, ORDER + 1)[:, None, None]
     residuals = values[ORDER:] - past @ matrices.transpose(0, 2, 1).reshape(ORDER * dimensions, dimensions)
     return matrices, residuals - residuals.mean(axis=0)
 
 
-def _learnable(prompt: Recording) -> Recording:
-    if prompt.seconds < SHORTEST:
-        raise InputError("the prompt", f"is shorter than {SHORTEST:g} s", "this baseline needs more to learn from")
-    return prompt.cut(max(0, prompt.length - round(SOURCE * prompt.sample_rate)), prompt.length)
+def _require_seconds(prompt: Recording) -> Recording:
+    if prompt.seconds < MIN_PROMPT_SECONDS:
+        raise InputError(
+            "the prompt", f"is shorter than {MIN_PROMPT_SECONDS:g} s", "this baseline needs more to learn from"
+        )
+    return prompt.cut(max(0, prompt.length - round(SOURCE_SECONDS * prompt.sample_rate)), prompt.length)
 
 
-def _overlapped(samples: np.ndarray, starts: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
+def overlap_add(samples: np.ndarray, starts: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
     """Pieces of ``samples`` under a window, laid ``hop`` apart: ``[channels, time]`` float32."""
     size = len(window)
     sound = np.zeros((len(samples), (len(starts) - 1) * hop + size), np.float32)

@@ -13,10 +13,10 @@ import numpy as np
 
 from audiogen.audio import Recording
 
-WINDOW = 1.0  # seconds
+WINDOW_SECONDS = 1.0  # seconds
 WINDOWS = 8  # spread over the later recording
-LONGEST = 120.0  # seconds of the source that are searched, its last ones
-REPEATS = 0.8  # correlation of most windows from which on a recording is said to repeat itself
+MAX_SEARCH_SECONDS = 120.0  # seconds of the source that are searched, its last ones
+REPEAT_THRESHOLD = 0.8  # correlation of most windows from which on a recording is said to repeat itself
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class WaveformRepeat:
     seconds: float
 
     @property
-    def certain(self) -> bool:
+    def repeats(self) -> bool:
         """Whether the audio repeats itself."""
-        return self.correlation >= REPEATS
+        return self.correlation >= REPEAT_THRESHOLD
 
 
 def waveform_repeat(later: Recording, source: Recording) -> WaveformRepeat | None:
@@ -50,8 +50,8 @@ def waveform_repeat(later: Recording, source: Recording) -> WaveformRepeat | Non
     from scipy import fft
 
     rate = source.sample_rate
-    size = round(WINDOW * rate)
-    past = source.samples[:, -round(LONGEST * rate) :].astype(np.float64)
+    size = round(WINDOW_SECONDS * rate)
+    past = source.samples[:, -round(MAX_SEARCH_SECONDS * rate) :].astype(np.float64)
     if min(past.shape[1], later.length) < size:
         return None
     length = fft.next_fast_len(past.shape[1] + size, real=True)

@@ -6,10 +6,10 @@ from math import log2
 from pathlib import Path
 from typing import Any
 
-from audiogen.metrics.copying import WINDOW
+from audiogen.metrics.copying import WINDOW_SECONDS
 from audiogen.metrics.evaluation import Candidate, Evaluation
-from audiogen.metrics.inputs import EvaluationInputs
-from audiogen.metrics.tail_measures import EXCERPT
+from audiogen.metrics.evaluation_inputs import EvaluationInputs
+from audiogen.metrics.tail_measures import EXCERPT_SECONDS
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import LAYOUTS, Panel, panels, write_template
@@ -57,7 +57,7 @@ def write_report(
             "marks": {key: _spans(found.marks[key]) for key in ("copied", "looped")},
             "shown_seconds": sounds.excerpt.seconds,
             "excerpted": sounds.excerpt.length < sounds.tail.length,
-            "excerpt": f"{EXCERPT:g}",
+            "excerpt": f"{EXCERPT_SECONDS:g}",
             "lines": scorecard({key: value for key, value in found.measures.items() if key not in REPEATED}),
             "distances": _distances(found),
         },
@@ -124,7 +124,7 @@ def _rows(found: Evaluation) -> list[tuple[str, list[str]]]:
 
 def _panels(sounds: EvaluationInputs, found: Evaluation) -> list[dict[str, Any]]:
     """The output, the real audio and each baseline: heard, seen and in figures."""
-    real = sounds.real.cut(0, min(sounds.real.length, round(EXCERPT * sounds.real.sample_rate)))
+    real = sounds.real.cut(0, min(sounds.real.length, round(EXCERPT_SECONDS * sounds.real.sample_rate)))
     heard = {"output": sounds.excerpt, "real": real, **sounds.baselines}
     titles = {"output": "The continuation", "real": "Real audio"}
     pictures = spectrograms(list(heard.values()))
@@ -144,11 +144,11 @@ def _spans(marks: list[list[float]]) -> list[dict[str, float]]:
     spans: list[dict[str, float]] = []
     for (time, place, similarity), before in zip(marks, [None, *marks], strict=False):
         moved = None if before is None else abs((time - before[0]) - (place - before[1]))
-        if moved is not None and before is not None and time - before[0] < WINDOW and moved < 0.05:
-            spans[-1]["stop"] = time + WINDOW
+        if moved is not None and before is not None and time - before[0] < WINDOW_SECONDS and moved < 0.05:
+            spans[-1]["stop"] = time + WINDOW_SECONDS
             spans[-1]["similarity"] = max(spans[-1]["similarity"], similarity)
         else:
-            spans.append({"start": time, "stop": time + WINDOW, "place": place, "similarity": similarity})
+            spans.append({"start": time, "stop": time + WINDOW_SECONDS, "place": place, "similarity": similarity})
     return spans
 
 

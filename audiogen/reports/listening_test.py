@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import LoudnessMeter, Recording
-from audiogen.metrics.evaluator import end_of
-from audiogen.metrics.inputs import EvaluationInputs
+from audiogen.metrics.evaluation_inputs import EvaluationInputs
+from audiogen.metrics.tail_evaluator import end_of
 from audiogen.reports.panels import audio_uri, write_template
 
 SECONDS = 12.0  # of each stimulus

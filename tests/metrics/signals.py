@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.metrics.drift import DriftMeter, covariances
+from audiogen.metrics.drift import DriftMeter, sum_covariances
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
 
 RATE = 16000
@@ -42,5 +42,5 @@ def impacts(seconds: float, seed: int, rate: float = 6.0) -> np.ndarray:
 
 def stereo(sound: Recording, reference: Recording | None = None) -> dict[str, float]:
     """The relation of the channels and, with a reference, how far it is off, as `measures` takes them."""
-    own, other = (covariances(DriftMeter.of(each).seconds()) for each in (sound, reference or sound))
+    own, other = (sum_covariances(DriftMeter.of(each).seconds()) for each in (sound, reference or sound))
     return stereo_measures(*own) | (stereo_difference(*own, *other) if reference else {})

@@ -72,14 +72,14 @@ def test_worse_than_a_baseline_is_said(audio):
 
 def test_real_audio_that_plays_its_samples_again_is_told_of(audio, good):
     assert good.repeat is not None
-    assert not good.repeat.certain
+    assert not good.repeat.repeats
     prompt, _, other = audio
     again = recording(prompt.samples[:, 2 * RATE : 8 * RATE])
     found = evaluate(recording(other), again, prompt, baselines=())
     assert any(
         "plays the prompt's samples again, 10.00 s later (correlation 1.00)" in line for line in found.verdicts()
     )
-    assert found.tree()["real_repeat"]["correlation"] == pytest.approx(1, abs=1e-6)
+    assert found.as_dict()["real_repeat"]["correlation"] == pytest.approx(1, abs=1e-6)
 
 
 def test_copying_and_looping_come_first(audio):
@@ -126,7 +126,7 @@ def test_short_sounds_are_evaluated_as_far_as_they_go():
         found = evaluate(*sounds)
     assert found.output.overall is None
     assert "too short" in " ".join(found.verdicts())
-    json.dumps(found.tree(), allow_nan=False)
+    json.dumps(found.as_dict(), allow_nan=False)
 
 
 def test_a_prompt_of_one_sample_is_refused():
@@ -138,7 +138,7 @@ def test_a_prompt_of_one_sample_is_refused():
 def test_it_is_written_as_json_and_csv(good, tmp_path):
     good.write(tmp_path)
     tree = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
-    assert tree == good.tree()
+    assert tree == good.as_dict()
     assert tree["distances"]["kernel"]["caveat"]
     with (tmp_path / "evaluation.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audiogen.metrics.join_quality import percentile, seam
+from audiogen.metrics.join_quality import measure_join, percentile
 from tests.metrics.signals import RATE, impacts, noise, recording
 
 CUT = 10 * RATE
@@ -21,7 +21,7 @@ def tone(phase: float = 0.0, hertz: float = 440.0, seconds: float = 12) -> np.nd
 
 def test_no_join_at_all_is_ordinary():
     """Over many uncut recordings the percentiles are those of chance."""
-    found = [seam(*split(noise(11, seed))) for seed in range(12)]
+    found = [measure_join(*split(noise(11, seed))) for seed in range(12)]
     for name in ("level_step_percentile", "flux_percentile", "click_percentile", "phase_percentile"):
         assert 25 < np.mean([getattr(one, name) for one in found]) < 75
     assert abs(np.mean([one.level_step_db for one in found])) < 0.3
@@ -32,7 +32,7 @@ def test_no_join_at_all_is_ordinary():
 def test_a_gain_step_is_measured_in_decibels(gain):
     samples = noise(12, 1)
     samples[:, CUT:] *= 10 ** (gain / 20)
-    found = seam(*split(samples))
+    found = measure_join(*split(samples))
     assert found.level_step_db == pytest.approx(gain, abs=0.5)
     assert found.level_step_percentile == 100
 
@@ -41,7 +41,7 @@ def test_a_gain_step_is_measured_in_decibels(gain):
 def test_a_strong_step_shows_in_the_flux(gain):
     samples = noise(12, 1)
     samples[:, CUT:] *= 10 ** (gain / 20)
-    found = seam(*split(samples))
+    found = measure_join(*split(samples))
     assert found.flux_percentile == 100
     assert found.flux > 1.3
 
@@ -50,9 +50,9 @@ def test_a_strong_step_shows_in_the_flux(gain):
 def test_a_click_is_found_in_any_channel(channel):
     samples = np.cumsum(noise(12, 1, channels=2), axis=1)  # dark: a small jump is far below its peaks
     samples -= samples.mean()
-    quiet = seam(*split(samples))
+    quiet = measure_join(*split(samples))
     samples[channel, CUT] += 1.5
-    found = seam(*split(samples))
+    found = measure_join(*split(samples))
     assert found.click > 2 * quiet.click
     assert found.click_percentile == 100
 
@@ -61,14 +61,14 @@ def test_clicks_of_the_recording_itself_excuse_a_click():
     samples = noise(12, 1)
     samples[:, RATE // 10 + 7 :: RATE // 50] += 2.0
     samples[:, CUT] += 2.0
-    assert seam(*split(samples)).click_percentile < 99
+    assert measure_join(*split(samples)).click_percentile < 99
 
 
 def test_a_tone_that_goes_on_deviates_less_than_one_that_jumps():
-    on = seam(*split(tone()))
+    on = measure_join(*split(tone()))
     broken = tone()
     broken[:, CUT:] = tone(np.pi / 2)[:, CUT:]
-    off = seam(*split(broken))
+    off = measure_join(*split(broken))
     assert on.phase < 0.05
     assert off.phase > 5 * on.phase
     assert off.phase_percentile == 100
@@ -77,25 +77,25 @@ def test_a_tone_that_goes_on_deviates_less_than_one_that_jumps():
 def test_a_seam_serves_for_loops():
     """A tone over whole periods meets its own beginning; half a period more and it does not."""
     whole = tone(hertz=441.0, seconds=10)
-    good = seam(recording(whole), recording(whole))
+    good = measure_join(recording(whole), recording(whole))
     short = whole[:, : -round(RATE / 441 / 2)]
-    bad = seam(recording(short), recording(short))
+    bad = measure_join(recording(short), recording(short))
     assert bad.phase > 5 * good.phase
 
 
 def test_events_of_the_recording_excuse_an_event_at_the_join():
     samples = impacts(12, 3, rate=10)
-    assert seam(*split(samples)).flux_percentile < 100
+    assert measure_join(*split(samples)).flux_percentile < 100
 
 
 def test_short_or_silent_sounds_are_measured_without_complaint():
-    found = seam(recording(noise(0.01, 1)), recording(noise(0.01, 2)))
+    found = measure_join(recording(noise(0.01, 1)), recording(noise(0.01, 2)))
     assert np.isfinite(found.level_step_db)
-    silent = seam(recording(np.zeros((2, CUT))), recording(np.zeros((2, RATE))))
+    silent = measure_join(recording(np.zeros((2, CUT))), recording(np.zeros((2, RATE))))
     assert silent.level_step_db == 0
     assert silent.click == 0
     for length in (1, 2, 441):  # less than a hop
-        assert 0 <= seam(recording(noise(2, 1)), recording(noise(length / RATE, 2))).flux_percentile <= 100
+        assert 0 <= measure_join(recording(noise(2, 1)), recording(noise(length / RATE, 2))).flux_percentile <= 100
 
 
 def test_percentiles_count_ties_by_half():

@@ -40,4 +40,4 @@ def test_a_registered_metric_is_reported_for_each_candidate(registered, tmp_path
     assert rows[1]["peak.over"] == 1.0
     assert not any(key.startswith(("refuses", "peak.none")) for key in rows[0])
     assert "peak.over" in evaluation.table()
-    assert evaluation.tree()["candidates"][0]["peak"] == rows[0]["peak"]
+    assert evaluation.as_dict()["candidates"][0]["peak"] == rows[0]["peak"]

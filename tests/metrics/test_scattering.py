@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from audiogen.metrics.scattering import (
-    LOWEST,
+    MIN_HERTZ,
     MODULATIONS,
     ScatteringReference,
     block_envelopes,
@@ -53,7 +53,7 @@ def test_its_classes_are_its_own() -> None:
     real, prompt = recording(noise(5, 1)), recording(noise(15, 2))
     found = ScatteringReference(real, prompt).distance(recording(noise(5, 3)))
     assert set(found.classes) == {"first order", "sparsity", "second order"}
-    assert centres(RATE / 2)[0] == LOWEST
+    assert centres(RATE / 2)[0] == MIN_HERTZ
 
 
 def test_bands_above_the_lower_rate_are_left_out() -> None:

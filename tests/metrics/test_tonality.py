@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from audiogen.metrics.tonality import LOWEST, line_energy, tonal_to_noise
+from audiogen.metrics.tonality import MIN_RATIO_DB, line_energy, tonal_to_noise
 from tests.metrics.signals import noise
 
 
@@ -28,7 +28,7 @@ def test_noise_has_no_tones_and_a_pure_tone_has_nothing_else() -> None:
     assert tonal_to_noise(*line_energy(noise(4, 1), 16000)) < -15
     assert tonal_to_noise(*line_energy(tones(4, 16000, 440.0, 880.5), 16000)) > 30
     assert math.isnan(tonal_to_noise(*line_energy(np.zeros((2, 16000), np.float32), 16000)))
-    assert tonal_to_noise(0.0, 1.0) == LOWEST
+    assert tonal_to_noise(0.0, 1.0) == MIN_RATIO_DB
 
 
 def test_a_partial_that_became_narrow_noise_is_no_tone() -> None:

@@ -11,7 +11,7 @@ from audiogen.metrics.spectra import frame_size
 from audiogen.metrics.texture import TextureReference
 from audiogen.metrics.waveform_baselines import (
     BASELINES,
-    RADIUS,
+    MAX_RADIUS,
     autoregression,
     fit_autoregression,
     loop,
@@ -37,7 +37,7 @@ def judged(swelling):
     found = {}
     for name, baseline in BASELINES.items():
         tail = baseline(prompt, 12, 0)
-        found[name] = (reference.distance(tail), detector.copying(tail).share, detector.looping(tail).share)
+        found[name] = (reference.distance(tail), detector.copying(tail).fraction, detector.looping(tail).fraction)
     return found
 
 
@@ -120,7 +120,7 @@ def test_a_loop_meets_its_own_beginning():
 
 
 def test_a_walk_without_jumps_would_be_the_source(monkeypatch):
-    monkeypatch.setattr("audiogen.metrics.waveform_baselines.JUMPS", 0.0)
+    monkeypatch.setattr("audiogen.metrics.waveform_baselines.JUMPS_PER_SECOND", 0.0)
     prompt = recording(signals.noise(6, 1))
     tail = walk(prompt, 1, 3).samples[0]
     best = np.abs(np.correlate(prompt.samples[0], tail[4000:8000], "valid")).max()
@@ -141,7 +141,7 @@ def test_a_known_autoregression_is_recovered_and_an_unstable_one_tamed():
     matrices, _ = fit_autoregression(growing + generator.standard_normal((400, 3)))
     companion = np.eye(12, k=-3)
     companion[:3] = np.concatenate(matrices, axis=1)
-    assert np.abs(np.linalg.eigvals(companion)).max() <= RADIUS + 1e-6
+    assert np.abs(np.linalg.eigvals(companion)).max() <= MAX_RADIUS + 1e-6
 
 
 def test_short_prompts():

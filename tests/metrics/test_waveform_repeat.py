@@ -19,7 +19,7 @@ def test_a_loop_is_found_with_its_period() -> None:
     loop = np.tile(noise(3, 0), 4)
     found = waveform_repeat(Recording(loop[:, 8 * RATE :], RATE), Recording(loop[:, : 8 * RATE], RATE))
     assert found is not None
-    assert found.certain
+    assert found.repeats
     assert found.correlation == pytest.approx(1, abs=1e-6)
     assert found.seconds % 3 == pytest.approx(0, abs=1e-9)
 
@@ -34,7 +34,7 @@ def test_a_loop_under_something_new_reads_its_share_of_the_power() -> None:
 def test_new_noise_of_the_same_kind_is_no_repeat() -> None:
     found = waveform_repeat(Recording(noise(4, 1), RATE), Recording(noise(8, 0), RATE))
     assert found is not None
-    assert not found.certain
+    assert not found.repeats
     assert found.correlation < 0.1
 
 
@@ -43,9 +43,9 @@ def test_channels_that_swap_are_no_repeat() -> None:
     same = waveform_repeat(Recording(source[:, : 3 * RATE], RATE), Recording(source, RATE))
     swapped = waveform_repeat(Recording(source[::-1, : 3 * RATE].copy(), RATE), Recording(source, RATE))
     assert same is not None
-    assert same.certain
+    assert same.repeats
     assert swapped is not None
-    assert not swapped.certain
+    assert not swapped.repeats
 
 
 def test_silence_repeats_nothing_and_short_audio_says_nothing() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audiogen.metrics.evaluation import Evaluation, evaluate_inputs
-from audiogen.metrics.inputs import EvaluationInputs, prepare_inputs
+from audiogen.metrics.evaluation_inputs import EvaluationInputs, prepare_inputs
 from tests.metrics.signals import RATE, impacts, modulated, recording
 
 

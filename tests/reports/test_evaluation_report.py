@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from audiogen.metrics.evaluation import Evaluation
-from audiogen.metrics.inputs import EvaluationInputs
+from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.reports.evaluation_report import write_report
 from tests.reports.browser import browser
 from tests.reports.test_continuation_page import Page

@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from audiogen.audio import LoudnessMeter, Recording
 from audiogen.metrics.evaluation import Evaluation
-from audiogen.metrics.inputs import EvaluationInputs
+from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.reports.listening_test import ANCHOR, low_passed, stimuli, write_blind
 from tests.reports.browser import Page, browser
 

@@ -11,7 +11,7 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.metrics.resynthesis import spectral_tilt
+from audiogen.metrics.spectral_tilt import spectral_tilt
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import RAMP_SECONDS, Controls, Gain, SpectralTilt, tilt_filter

@@ -14,7 +14,7 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.models import MODELS
 from audiogen.representation.mel_latents import MelLatents, MelOptions
 from audiogen.run import Run
@@ -114,7 +114,7 @@ def test_each_known_fault_shows(runs: dict[str, Run], prompt: Recording) -> None
         blocks = list(Continuer(run, prompt).tail(10 * 44100))
         tails[kind] = Recording(np.concatenate(blocks, axis=1), 44100)
     looped, copied = (
-        {kind: found.share for kind, tail in tails.items() if (found := measure(tail))}
+        {kind: found.fraction for kind, tail in tails.items() if (found := measure(tail))}
         for measure in (judge.looping, judge.copying)
     )
     classes = {kind: found.classes for kind, tail in tails.items() if (found := judge.texture(tail))}

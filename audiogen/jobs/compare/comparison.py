@@ -19,7 +19,7 @@ from audiogen.jobs.compare.comparison_page import write_comparison
 from audiogen.jobs.compare.pieces import Pieces, Prompt, prompts_of, read_pieces, write_recordings, write_tunes
 from audiogen.jobs.compare.settings import Settings
 from audiogen.jobs.compare.summary import csv_of, measured, note_distance, summary
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.progress import log, progress, stage
 from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
@@ -85,7 +85,7 @@ class _Work:
 
     def __init__(self, out: Path, pieces: Pieces, prompts: list[Prompt], settings: Settings, device: str) -> None:
         self.out, self.pieces, self.prompts, self.settings, self.device = out, pieces, prompts, settings, device
-        self.judges = {prompt.name: TailEvaluator(prompt.sound, prompt.real) for prompt in prompts}
+        self.evaluators = {prompt.name: TailEvaluator(prompt.sound, prompt.real) for prompt in prompts}
         self.rows = [json.loads(line) for line in _lines(out / ROWS)]
         self.runs: dict[str, dict[str, Any]] = {}
         self._index: NoteMatchIndex | None = None
@@ -157,7 +157,7 @@ class _Work:
             log(f"{name}, seed {seed}: continuing and measuring {prompt.name} ...")
             made = heard(candidate(prompt, self.settings.seconds, seed), prompt)
             row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
-            row |= measured(made, self.judges[prompt.name], self._runs_of_notes() if made.tune else None)
+            row |= measured(made, self.evaluators[prompt.name], self._runs_of_notes() if made.tune else None)
             row["seconds"] = round(time.monotonic() - started, 3)
             self._keep(row, made)
         self.runs[f"{name}/{seed}"] = told | {"note_distance": self._note_distance(name, seed)}

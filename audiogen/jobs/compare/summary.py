@@ -12,7 +12,7 @@ import numpy as np
 
 from audiogen.errors import InputError
 from audiogen.jobs.compare.candidates import CandidateTail
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
 from audiogen.tunes.metrics.symbolic_metrics import distances, melodic
 from audiogen.tunes.tune import Tune
@@ -33,14 +33,18 @@ MEASURES = {
 """Each measure, in words."""
 
 
-def measured(made: CandidateTail, judge: TailEvaluator, index: NoteMatchIndex | None) -> dict[str, float | None]:
+def measured(made: CandidateTail, evaluator: TailEvaluator, index: NoteMatchIndex | None) -> dict[str, float | None]:
     """The measures of one tail; None where one cannot be taken."""
-    texture, copied, looped = judge.texture(made.sound), judge.copying(made.sound), judge.looping(made.sound)
+    texture, copied, looped = (
+        evaluator.texture(made.sound),
+        evaluator.copying(made.sound),
+        evaluator.looping(made.sound),
+    )
     notes = made.tune is not None and index is not None and len(melodic(made.tune)) > 0
     return {
         "texture": None if texture is None else _plain(texture.overall),
-        "copied": None if copied is None else _plain(copied.share),
-        "looped": None if looped is None else _plain(looped.share),
+        "copied": None if copied is None else _plain(copied.fraction),
+        "looped": None if looped is None else _plain(looped.fraction),
         "longest_run": index.longest(made.tune).notes if notes and index and made.tune else None,
     }
 

@@ -22,7 +22,7 @@ from audiogen.jobs.compare import comparison as comparing
 from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, heard
 from audiogen.jobs.compare.pieces import Prompt, prompts_of, read_pieces
 from audiogen.jobs.compare.summary import measured, note_distance, summary
-from audiogen.metrics.evaluator import TailEvaluator
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.reports.piano_rolls import WIDTH, picture, rolls
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi.writer import write_midi
@@ -208,8 +208,8 @@ def test_notes_are_heard_in_the_sound_of_one_voice_or_a_piano(monkeypatch: pytes
 def test_a_loop_is_found_to_loop():
     whole = synthetic(20.0)
     prompt = Prompt("a", whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100))
-    judge = TailEvaluator(prompt.sound, prompt.real)
-    looped = measured(BASELINES["loop"](prompt, 8.0, 0), judge, None)
+    evaluator = TailEvaluator(prompt.sound, prompt.real)
+    looped = measured(BASELINES["loop"](prompt, 8.0, 0), evaluator, None)
     assert looped["copied"] is not None
     assert looped["copied"] > 0.5
     assert looped["longest_run"] is None

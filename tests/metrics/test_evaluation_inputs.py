@@ -11,7 +11,7 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, read, resample
 from audiogen.errors import InputError
 from audiogen.metrics.evaluation import evaluate, evaluate_inputs
-from audiogen.metrics.inputs import RELATED, RELATED_CLASS, EvaluationInputs, prepare_inputs
+from audiogen.metrics.evaluation_inputs import MAX_CLASS_RELATION, MAX_RELATION, EvaluationInputs, prepare_inputs
 from audiogen.metrics.texture import TextureReference
 from tests.metrics.signals import RATE, impacts, modulated, noise, recording
 
@@ -38,8 +38,8 @@ def test_another_part_of_the_same_recording_is_no_mismatch(make, seed: int) -> N
     whole = make(24, seed)
     sounds = prepared(make(6, seed + 50), whole[:, 12 * RATE :], whole[:, : 12 * RATE])
     assert sounds.mismatch is None
-    assert not sounds.measures.judge.alone
-    assert 0.7 < overall(sounds.measures.judge.reference) < 1.4
+    assert not sounds.running.evaluator.unrelated
+    assert 0.7 < overall(sounds.running.evaluator.texture_reference) < 1.4
 
 
 WRONG = {
@@ -64,7 +64,7 @@ def test_another_kind_of_sound_is_warned_of_and_no_verdict_is_given(name: str) -
     assert found.mismatch == sounds.mismatch
     assert found.verdicts() == [f"says nothing about the baselines: of the real audio, {found.mismatch}"]
     assert [found.beats(baseline) for baseline in found.baselines] == [None, None]
-    assert found.tree()["real_mismatch"] == found.mismatch
+    assert found.as_dict()["real_mismatch"] == found.mismatch
     assert found.output.overall is not None
     assert found.output.overall > 1.4  # in units of the reference's own scatter, not of its distance from the prompt
 
@@ -73,7 +73,7 @@ def test_a_right_reference_says_so_in_the_tree() -> None:
     whole = noise(24, 1)
     found = evaluate_inputs(prepared(noise(6, 2), whole[:, 12 * RATE :], whole[:, : 12 * RATE]))
     assert found.mismatch is None
-    assert found.tree()["real_mismatch"] is None
+    assert found.as_dict()["real_mismatch"] is None
     assert found.verdicts()[-1] == "beats 0 of the 0 baselines that do not repeat"
 
 
@@ -113,7 +113,7 @@ def test_a_reference_of_another_rate_is_compared_as_far_as_it_goes() -> None:
         sounds = prepare_inputs(output, slow, prompt, baselines=())
     assert len(one) == 1
     assert sounds.mismatch is None
-    texture = sounds.measures.judge.texture(sounds.tail)
+    texture = sounds.running.evaluator.texture(sounds.tail)
     assert texture is not None
     assert texture.overall == pytest.approx(1, abs=0.3)
 
@@ -137,7 +137,7 @@ def test_the_relation_of_two_recordings() -> None:
     same = TextureReference(recording(noise(8, 1)), recording(noise(8, 2)))
     other = TextureReference(recording(impacts(8, 1)), recording(noise(8, 2)))
     assert overall(same) == pytest.approx(1, abs=0.2)
-    assert overall(other) > 2 * RELATED
+    assert overall(other) > 2 * MAX_RELATION
     assert TextureReference(recording(noise(8, 1))).relation() == {}
     assert TextureReference(recording(noise(1.4, 1)), recording(noise(8, 2))).relation() == {}
     assert overall(TextureReference(recording(noise(1.6, 1)), recording(noise(8, 2)))) == pytest.approx(1, abs=0.4)
@@ -154,5 +154,5 @@ def test_halves_of_real_recordings_are_related(shared_data: Path) -> None:
         reference = TextureReference(whole.cut(half, whole.length), whole.cut(0, half))
         found[path.stem] = overall(reference), max(reference.relation().values())
     assert len(found) == 15
-    assert max(value for value, _ in found.values()) < RELATED, found
-    assert max(value for _, value in found.values()) < RELATED_CLASS, found
+    assert max(value for value, _ in found.values()) < MAX_RELATION, found
+    assert max(value for _, value in found.values()) < MAX_CLASS_RELATION, found

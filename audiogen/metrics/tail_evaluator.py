@@ -6,12 +6,12 @@ from functools import cached_property
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.metrics.copying import WINDOW, Matches, RepetitionDetector
+from audiogen.metrics.copying import WINDOW_SECONDS, Matches, RepetitionDetector
 from audiogen.metrics.scattering import ScatteringReference
 from audiogen.metrics.texture import TextureDistance, TextureReference
 
-MEMORY = 120.0  # seconds of the prompt's end in which copies are sought
-TEXTURE = 60.0  # seconds of the prompt's end that the texture is compared with
+COPY_SEARCH_SECONDS = 120.0  # seconds of the prompt's end in which copies are sought
+TEXTURE_SECONDS = 60.0  # seconds of the prompt's end that the texture is compared with
 
 
 class TailEvaluator:
@@ -20,8 +20,8 @@ class TailEvaluator:
     Args:
         prompt: what was continued.
         held_out: what truly came next; None holds the texture against the prompt itself.
-        alone: whether distances are measured in those within ``held_out``, not in its distance from the prompt: right
-            where the two have nothing to do with one another.
+        unrelated: whether ``held_out`` is another kind of sound than the prompt: the floor of the distances is then
+            taken within ``held_out``, not between it and the prompt.
         nyquist: Hz, up to which textures are compared; None is half the sample rate.
     """
 
@@ -29,44 +29,44 @@ class TailEvaluator:
         self,
         prompt: Recording,
         held_out: Recording | None = None,
-        alone: bool = False,
+        unrelated: bool = False,
         nyquist: float | None = None,
     ) -> None:
-        self.prompt, self.held_out, self.alone, self.nyquist = prompt, held_out, alone, nyquist
+        self.prompt, self.held_out, self.unrelated, self.nyquist = prompt, held_out, unrelated, nyquist
 
     @cached_property
-    def reference(self) -> TextureReference:
+    def texture_reference(self) -> TextureReference:
         """The real texture and its floor."""
         return TextureReference(*self._real, self.nyquist)
 
     @cached_property
-    def other_reference(self) -> ScatteringReference:
+    def scattering_reference(self) -> ScatteringReference:
         """The same by scattering moments."""
         return ScatteringReference(*self._real, self.nyquist)
 
     @property
     def _real(self) -> tuple[Recording, Recording | None]:
-        recent = end_of(self.prompt, TEXTURE)
+        recent = end_of(self.prompt, TEXTURE_SECONDS)
         if self.held_out is None:
             return recent, None
-        return self.held_out, None if self.alone else recent
+        return self.held_out, None if self.unrelated else recent
 
     @cached_property
     def detector(self) -> RepetitionDetector:
         """The prompt as a source of copies."""
-        return RepetitionDetector(end_of(self.prompt, MEMORY))
+        return RepetitionDetector(end_of(self.prompt, COPY_SEARCH_SECONDS))
 
     def texture(self, tail: Recording) -> TextureDistance | None:
         """`TextureReference.distance`; None if something is too short for it."""
         try:
-            return self.reference.distance(tail)
+            return self.texture_reference.distance(tail)
         except InputError:
             return None
 
     def scattering(self, tail: Recording) -> TextureDistance | None:
         """`ScatteringReference.distance`; None if something is too short for it."""
         try:
-            return self.other_reference.distance(tail)
+            return self.scattering_reference.distance(tail)
         except InputError:
             return None
 
@@ -79,7 +79,7 @@ class TailEvaluator:
         return self.detector.looping(tail) if self._long_enough(tail) else None
 
     def _long_enough(self, tail: Recording) -> bool:
-        return min(self.prompt.seconds, tail.seconds) >= 1.2 * WINDOW
+        return min(self.prompt.seconds, tail.seconds) >= 1.2 * WINDOW_SECONDS
 
 
 def end_of(recording: Recording, seconds: float) -> Recording:

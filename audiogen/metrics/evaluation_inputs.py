@@ -11,18 +11,20 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
-from audiogen.metrics.drift import SILENT
-from audiogen.metrics.evaluator import TailEvaluator
-from audiogen.metrics.tail_measures import EXCERPT, RunningMeasures
-from audiogen.metrics.texture import without
+from audiogen.metrics.drift import SILENCE_FLOOR
+from audiogen.metrics.tail_evaluator import TailEvaluator
+from audiogen.metrics.tail_measures import EXCERPT_SECONDS, RunningMeasures
+from audiogen.metrics.texture import remove_part
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.progress import progress
 
-SAME = 1e-4  # samples that differ by less are the same, written to a file in between
-SHORTEST = 1.0  # seconds of a continuation that can be judged
-RELATED = 1.6  # halves of one recording reach 1.33, different recordings begin at 1.8; see `TextureReference.relation`
-RELATED_CLASS = 4.0  # the same of a single class of statistics: halves reach 2
-KEPT = 0.9  # of the lower of two rates' bandwidths that resampling leaves as it is
+SAMPLE_TOLERANCE = 1e-4  # samples that differ by less are the same, written to a file in between
+MIN_SECONDS = 1.0  # seconds of a continuation that can be judged
+MAX_RELATION = (
+    1.6  # halves of one recording reach 1.33, different recordings begin at 1.8; see `TextureReference.relation`
+)
+MAX_CLASS_RELATION = 4.0  # the same of a single class of statistics: halves reach 2
+PASSBAND = 0.9  # of the lower of two rates' bandwidths that resampling leaves as it is
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class EvaluationInputs:
         source: what was continued; the reference, if nobody says what was.
         held_out: what truly came next; None if nobody says what was continued.
         baselines: how each baseline continues the source, as long as the tail, 30 s at most.
-        measures: the tail's running measures, which hold the judge of all the others.
+        running: the tail's running measures, which hold the evaluator of all the others.
         mismatch: why the real audio is not the source's kind of sound, in words; None where it is, or nobody can say.
     """
 
@@ -42,7 +44,7 @@ class EvaluationInputs:
     source: Recording
     held_out: Recording | None
     baselines: dict[str, Recording]
-    measures: RunningMeasures
+    running: RunningMeasures
     mismatch: str | None = None
 
     @property
@@ -53,7 +55,7 @@ class EvaluationInputs:
     @property
     def excerpt(self) -> Recording:
         """What of the tail is judged by texture and repetitions: see `measures.RunningMeasures.excerpt`."""
-        return self.measures.excerpt
+        return self.running.excerpt
 
 
 def prepare_inputs(
@@ -68,7 +70,7 @@ def prepare_inputs(
 
     Warns:
         AudioWarning: the real audio is not the prompt's kind of sound, or is of another rate than the output; less than
-            `SHORTEST` is left after the join.
+            `MIN_SECONDS` is left after the join.
 
     Raises:
         InputError: the reference is silent where the rest is not, or is the output itself; channels differ; nothing is
@@ -81,7 +83,7 @@ def prepare_inputs(
     held_out = None if prompt is None else reference.resampled(rate)
     source = (reference if prompt is None else prompt).resampled(rate)
     if held_out is not None:
-        held_out = without(held_out, source) or held_out
+        held_out = remove_part(held_out, source) or held_out
         _require_channels(named, held_out, output)
     if source.length < 2:
         raise InputError("the prompt", "is a single sample", "give a longer one")
@@ -89,44 +91,45 @@ def prepare_inputs(
     if start >= output.length:
         raise InputError(named_output, "ends where the continuation should begin", "check the prompt")
     tail = output.cut(start, output.length)
-    if tail.seconds < SHORTEST:
+    if tail.seconds < MIN_SECONDS:
         cause = f"{tail.seconds:.2f} s of continuation are too short for most measures"
-        warnings.warn(f"{named_output}: {cause}; give {SHORTEST:g} s or more", AudioWarning, stacklevel=2)
+        warnings.warn(f"{named_output}: {cause}; give {MIN_SECONDS:g} s or more", AudioWarning, stacklevel=2)
     _require_channels((prompt.path if prompt else named) or "the prompt", source, output)
     real = held_out or source
     if not _sounding(real).any() and (_sounding(source).any() or _sounding(tail).any()):
         raise InputError(named, "it is silent", "name real audio, best what truly came next")
     lowest = min(reference.sample_rate, rate)
-    nyquist = None if reference.sample_rate == rate else KEPT * lowest / 2
+    nyquist = None if reference.sample_rate == rate else PASSBAND * lowest / 2
     if nyquist is not None:
         rates = f"it is of {reference.sample_rate} Hz, {named_output} of {rate} Hz"
         cure = f"textures are compared up to {nyquist:.0f} Hz; name one of the same rate to compare all"
         warnings.warn(f"{named}: {rates}; {cure}", AudioWarning, stacklevel=2)
-    judge = TailEvaluator(source, held_out, nyquist=nyquist)
-    mismatch = _mismatch(judge, real, source if held_out else tail)
+    evaluator = TailEvaluator(source, held_out, nyquist=nyquist)
+    mismatch = _mismatch(evaluator, real, source if held_out else tail)
     if mismatch is not None:
         cure = "name what truly followed the prompt, or other audio of the same recording"
         warnings.warn(f"{named}: {mismatch}; {cure}", AudioWarning, stacklevel=2)
-        judge = TailEvaluator(source, held_out, alone=True, nyquist=nyquist)
-    running = RunningMeasures(source, held_out, judge)
+        evaluator = TailEvaluator(source, held_out, unrelated=True, nyquist=nyquist)
+    running = RunningMeasures(source, held_out, evaluator)
     running.push(tail.samples)
-    seconds = min(running.excerpt.seconds, EXCERPT)
+    seconds = min(running.excerpt.seconds, EXCERPT_SECONDS)
     return EvaluationInputs(tail, source, held_out, _rendered(baselines, source, seconds, seed), running, mismatch)
 
 
-def _mismatch(judge: TailEvaluator, real: Recording, known: Recording) -> str | None:
+def _mismatch(evaluator: TailEvaluator, real: Recording, known: Recording) -> str | None:
     """Why real audio is not the kind of sound that it should be, beside audio of which that is known."""
     dead = np.flatnonzero(~_sounding(real) & _sounding(known))
     if len(dead):
         numbers = ", ".join(str(channel + 1) for channel in dead)
-        return f"its channel {numbers} is silent, which it is not in {'the prompt' if judge.held_out else 'the output'}"
-    relation = judge.reference.relation() if judge.held_out is not None else {}
+        other = "the prompt" if evaluator.held_out else "the output"
+        return f"its channel {numbers} is silent, which it is not in {other}"
+    relation = evaluator.texture_reference.relation() if evaluator.held_out is not None else {}
     if not relation:
         return None
     overall, worst = float(np.exp(np.mean(np.log(list(relation.values()))))), max(relation, key=lambda k: relation[k])
-    if overall > RELATED:
-        figure = f"{overall:.1f} times as far from it as each is from itself (up to {RELATED:g} is usual)"
-    elif relation[worst] > RELATED_CLASS:
+    if overall > MAX_RELATION:
+        figure = f"{overall:.1f} times as far from it as each is from itself (up to {MAX_RELATION:g} is usual)"
+    elif relation[worst] > MAX_CLASS_RELATION:
         figure = f"by its {worst}, {relation[worst]:.1f} times as far as each is from itself (up to 2 is usual)"
     else:
         return None
@@ -136,7 +139,7 @@ def _mismatch(judge: TailEvaluator, real: Recording, known: Recording) -> str | 
 def _sounding(recording: Recording) -> np.ndarray:
     """``[channels]`` bool: whether they lie above -80 dBFS, and at most 60 dB below the loudest."""
     power = np.square(recording.samples, dtype=np.float64).mean(axis=1)
-    return (power > SILENT) & (power > 1e-6 * power.max())
+    return (power > SILENCE_FLOOR) & (power > 1e-6 * power.max())
 
 
 def _require_channels(subject: object, recording: Recording, output: Recording) -> None:
@@ -150,7 +153,7 @@ def _join(output: Recording, prompt: Recording | None) -> int:
     if prompt is None or prompt.length >= output.length or prompt.channels != output.channels:
         return 0
     head = output.samples[:, : prompt.length]
-    return prompt.length if np.max(np.abs(head - prompt.samples), initial=0) < SAME else 0
+    return prompt.length if np.max(np.abs(head - prompt.samples), initial=0) < SAMPLE_TOLERANCE else 0
 
 
 def _rendered(names: Iterable[str], source: Recording, seconds: float, seed: int) -> dict[str, Recording]:
