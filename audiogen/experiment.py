@@ -9,7 +9,6 @@ from typing import Literal
 import yaml
 
 from audiogen.config.choice import Choice, choice
-from audiogen.config.known_keys import without_retired
 from audiogen.config.option_types import (
     Layers,
     NonNegativeFloat,
@@ -62,9 +61,9 @@ class Training:
 
     Args:
         steps: most optimiser steps.
-        horizon: steps over which the schedule runs out; None for ``steps``. A training stopped by a
-            wall-clock budget is repeated exactly by the ``steps`` and ``horizon`` that it reports.
-        batch: windows a step.
+        schedule_steps: steps over which the schedule runs out; None for ``steps``. A training stopped by a
+            wall-clock budget is repeated exactly by the ``steps`` and ``schedule_steps`` that it reports.
+        batch_size: windows a step.
         window: length of a window: seconds of sound, or tokens of a tune.
         optimizer: "adamw", "adam", "rmsprop" or "sgd" (with Nesterov momentum 0.9).
         learning_rate: peak rate.
@@ -72,39 +71,39 @@ class Training:
         schedule: after the warm-up, "cosine" to 2 % of the peak, "step" (a tenth at each third), "plateau"
             (halved when validation stalls) or "constant".
         warmup: steps of linear rise.
-        clip: largest gradient norm; 0 for no clipping.
-        average: decay of the exponential moving average of the weights that is kept; 0 keeps the last
+        gradient_clip: largest gradient norm; 0 for no clipping.
+        ema_decay: decay of the exponential moving average of the weights that is kept; 0 keeps the last
             weights.
         validate_every: steps between validations.
         patience: validations without improvement before the training stops; 0 never stops early.
         checkpoint_every: steps between checkpoints, for trainings with a Run folder; taken at the next
             validation.
-        listen_every: steps between audio and pictures in TensorBoard; 0 for none.
+        log_media_every: steps between audio and pictures in TensorBoard; 0 for none.
         precision: "32", "bf16" or "16"; mixed precision on CUDA.
         compile: compile the model with torch.compile on CUDA.
-        shares: of the recordings (or of one recording's time) that validate and test.
+        split_fractions: of the recordings (or of one recording's time) that validate and test.
         seed: of weights, windows and noise.
         task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
     """
 
     steps: Steps = 400
-    horizon: Steps | None = None
-    batch: Width = 16
+    schedule_steps: Steps | None = None
+    batch_size: Width = 16
     window: PositiveFloat = 3.0
     optimizer: Literal["adamw", "adam", "rmsprop", "sgd"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.01
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
     warmup: WholeSteps = 20
-    clip: NonNegativeFloat = 1.0
-    average: Share = 0.98
+    gradient_clip: NonNegativeFloat = 1.0
+    ema_decay: Share = 0.98
     validate_every: Steps = 25
     patience: WholeSteps = 3
     checkpoint_every: Steps = 200
-    listen_every: WholeSteps = 200
+    log_media_every: WholeSteps = 200
     precision: Literal["32", "bf16", "16"] = "32"
     compile: bool = False
-    shares: SplitFractions = field(default_factory=SplitFractions)
+    split_fractions: SplitFractions = field(default_factory=SplitFractions)
     seed: Seed = 0
     task: Literal["model", "vocoder"] = "model"
 
@@ -114,23 +113,23 @@ class VocoderTraining:
     """What a vocoder's training begins with, what it renders, and the weights of its losses; 0 leaves one out.
 
     Args:
-        start: weights to go on from: a file or the Run of a training, "shipped", or "" for none.
-        predicted_by: a trained Run: the frames that its Model predicts, one step at a time, are rendered instead of the
+        init_from: weights to go on from: a file or the Run of a training, "shipped", or "" for none.
+        frames_from: a trained Run: the frames that its Model predicts, one step at a time, are rendered instead of the
             true ones; "" for the true ones. For a single recording.
-        spectral: multi-resolution STFT distance of the rendered sound.
-        mel: mean distance of its log-mel frames.
-        adversarial: what the discriminators doubt of it.
-        features: its distance in what the discriminators hear.
-        discriminator: channels of the discriminators' first layers.
+        spectral_weight: multi-resolution STFT distance of the rendered sound.
+        mel_weight: mean distance of its log-mel frames.
+        adversarial_weight: what the discriminators doubt of it.
+        features_weight: its distance in what the discriminators hear.
+        discriminator_channels: channels of the discriminators' first layers.
     """
 
-    start: str = ""
-    predicted_by: str = ""
-    spectral: NonNegativeFloat = 1.0
-    mel: NonNegativeFloat = 1.0
-    adversarial: NonNegativeFloat = 0.1
-    features: NonNegativeFloat = 0.1
-    discriminator: Layers = 8
+    init_from: str = ""
+    frames_from: str = ""
+    spectral_weight: NonNegativeFloat = 1.0
+    mel_weight: NonNegativeFloat = 1.0
+    adversarial_weight: NonNegativeFloat = 0.1
+    features_weight: NonNegativeFloat = 0.1
+    discriminator_channels: Layers = 8
 
 
 def predicted_frames_vocoder() -> Choice:
@@ -161,9 +160,6 @@ class Experiment:
             )
 
 
-RETIRED = (("vocoder_training", "likelihood"),)  # keys that Runs of earlier versions name and that decide nothing now
-
-
 def read_experiment(
     path: Path | None = None, overrides: tuple[str, ...] = (), inside: Path | None = None
 ) -> Experiment:
@@ -179,8 +175,9 @@ def read_experiment(
     Raises:
         InputError: an unreadable file, an unknown key or kind (the message lists the choices), a wrong value.
     """
-    given = read_tree(path, inside=inside) if path is not None else {}
-    tree = merge(to_tree(Experiment()), without_retired(given, RETIRED))
+    tree = to_tree(Experiment())
+    if path is not None:
+        merge(tree, read_tree(path, inside=inside))
     for override in overrides:
         merge(tree, override_tree(override))
     return build(Experiment, tree, str(path) if path is not None else "configuration")

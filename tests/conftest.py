@@ -35,13 +35,13 @@ TINY = (
     "model.head={kind: mixture, components: 2}",
     "representation.latents=8",
     "representation.patch=4",
-    "training.batch=4",
+    "training.batch_size=4",
     "training.window=0.5",
     "training.steps=12",
     "training.warmup=3",
     "training.validate_every=4",
     "training.checkpoint_every=8",
-    "training.listen_every=0",
+    "training.log_media_every=0",
     "training.patience=0",
 )
 

@@ -62,7 +62,9 @@ def test_all_configs_build_a_model():
 
 
 def test_what_is_written_is_read_again(tmp_path: Path):
-    experiment = read_experiment(None, ("model.head=mixture", "model.backbone=conv", "training.shares.test=0.3"))
+    experiment = read_experiment(
+        None, ("model.head=mixture", "model.backbone=conv", "training.split_fractions.test=0.3")
+    )
     assert read_experiment(written(tmp_path, dump_yaml(experiment))) == experiment
     assert checked(experiment) == experiment
 
@@ -70,7 +72,7 @@ def test_what_is_written_is_read_again(tmp_path: Path):
 def test_keys_that_earlier_runs_wrote_are_passed_over(tmp_path: Path):
     path = tmp_path / "config.yaml"
     path.write_text("vocoder_training: {likelihood: 1.0, mel: 0.5}\n", "utf-8")
-    assert read_experiment(path).vocoder_training.mel == 0.5
+    assert read_experiment(path).vocoder_training.mel_weight == 0.5
 
 
 def test_an_empty_file_is_the_defaults(tmp_path: Path):
@@ -78,11 +80,11 @@ def test_an_empty_file_is_the_defaults(tmp_path: Path):
 
 
 def test_bases_are_chained_and_relative_to_their_files(tmp_path: Path):
-    written(tmp_path, "training: {steps: 7, batch: 3}\nmodel: {head: {kind: mixture, components: 5}}", "base.yaml")
-    written(tmp_path, "base: ../base.yaml\ntraining: {batch: 4}", "sub/middle.yaml")
+    written(tmp_path, "training: {steps: 7, batch_size: 3}\nmodel: {head: {kind: mixture, components: 5}}", "base.yaml")
+    written(tmp_path, "base: ../base.yaml\ntraining: {batch_size: 4}", "sub/middle.yaml")
     top = written(tmp_path, "base: middle.yaml\nmodel: {backbone: gru, head: {floor: 0.1}}", "sub/top.yaml")
     experiment = read_experiment(top)
-    assert (experiment.training.steps, experiment.training.batch) == (7, 4)
+    assert (experiment.training.steps, experiment.training.batch_size) == (7, 4)
     assert experiment.model.options.backbone.kind == "gru"
     head = experiment.model.options.head
     assert (head.kind, head.options.components, head.options.floor) == ("mixture", 5, 0.1)
@@ -126,8 +128,8 @@ def test_overrides_win_in_their_order(tmp_path: Path):
         ("training.learning_rate=1", 1.0),
         ("training.precision=16", "16"),
         ("training.compile=true", True),
-        ("training.horizon=null", None),
-        ("training.horizon=30", 30),
+        ("training.schedule_steps=null", None),
+        ("training.schedule_steps=30", 30),
     ],
 )
 def test_values_are_read_as_their_keys_mean_them(override: str, value: object):
@@ -177,15 +179,18 @@ def test_what_does_not_fit_is_named_with_the_choices(override: str, message: str
 @pytest.mark.parametrize(
     "override",
     [
-        *(f"training.{key}=0" for key in ("steps", "horizon", "batch", "window", "learning_rate")),
+        *(f"training.{key}=0" for key in ("steps", "schedule_steps", "batch_size", "window", "learning_rate")),
         *(f"training.{key}=0" for key in ("validate_every", "checkpoint_every")),
-        *(f"training.{key}=-1" for key in ("steps", "learning_rate", "weight_decay", "warmup", "clip", "average")),
-        *(f"training.{key}=-1" for key in ("patience", "listen_every", "seed", "shares.validation")),
-        *(f"training.{key}=.nan" for key in ("learning_rate", "clip", "average", "window")),
-        *(f"training.{key}=.inf" for key in ("learning_rate", "clip", "window", "weight_decay")),
-        "training.average=1",
-        "training.shares.test=1",
-        "training.shares={validation: 0.5, test: 0.5}",
+        *(
+            f"training.{key}=-1"
+            for key in ("steps", "learning_rate", "weight_decay", "warmup", "gradient_clip", "ema_decay")
+        ),
+        *(f"training.{key}=-1" for key in ("patience", "log_media_every", "seed", "split_fractions.validation")),
+        *(f"training.{key}=.nan" for key in ("learning_rate", "gradient_clip", "ema_decay", "window")),
+        *(f"training.{key}=.inf" for key in ("learning_rate", "gradient_clip", "window", "weight_decay")),
+        "training.ema_decay=1",
+        "training.split_fractions.test=1",
+        "training.split_fractions={validation: 0.5, test: 0.5}",
         *(f"augmentation.{key}=-1" for key in ("gain", "tilt", "frequency_mask", "time_mask")),
         "augmentation.time_mask=1.5",
         *(f"model.backbone.{key}=0" for key in ("hidden", "layers")),
@@ -264,7 +269,7 @@ def test_differences_are_dotted_keys():
     assert differences(one, other) == []
     merge(other, {"training": {"steps": 1, "shares": {"test": 0.4}}, "model": {"head": {"kind": "point"}}})
     found = differences(one, other)
-    assert {"training.steps", "training.shares.test", "model.head.kind"} <= set(found)
+    assert {"training.steps", "training.split_fractions.test", "model.head.kind"} <= set(found)
 
 
 def test_texts_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

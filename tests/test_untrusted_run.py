@@ -150,7 +150,7 @@ def test_a_base_elsewhere_is_not_read(folder: Path, tmp_path: Path, named: str):
 
 
 def test_what_its_training_began_with_is_not_read(folder: Path):
-    configure(folder, vocoder_training={"start": "/none/such", "predicted_by": "/none/other"})
+    configure(folder, vocoder_training={"init_from": "/none/such", "frames_from": "/none/other"})
     assert Run.open(folder).metrics == {"steps": 3}
 
 
@@ -200,7 +200,7 @@ def test_a_configuration_that_its_tensors_do_not_fit_takes_no_memory(
     [
         ("model.backbone.hidden", 10**9),
         ("model.backbone.layers", 10**9),
-        ("training.batch", 10**9),
+        ("training.batch_size", 10**9),
         ("training.steps", 10**12),
         ("representation.latents", 10**12),
         ("representation.patch", 10**6),

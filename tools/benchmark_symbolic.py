@@ -93,7 +93,7 @@ def network_row(config: str, data: Path, out: Path, budget: float | None, overri
     started = time.process_time()
     run = train(experiment, data, out, budget, resume=(out / "config.yaml").exists(), device="cpu")
     assert isinstance(run.representation, Midi)
-    parts = parts_of(folder_of_files(data, experiment.training.shares, experiment.training.seed))
+    parts = parts_of(folder_of_files(data, experiment.training.split_fractions, experiment.training.seed))
     return {
         "size": run.metrics["parameters"],
         "seconds": time.process_time() - started,

@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-QUICK = ("training.steps=5", "training.listen_every=0", "--budget", "60")
+QUICK = ("training.steps=5", "training.log_media_every=0", "--budget", "60")
 TYPED = "import audiogen\nrecording: audiogen.Recording = audiogen.read('a.wav')\nreveal_type(recording.samples)\n"
 
 

@@ -28,7 +28,7 @@ import numpy as np
 import soundfile
 
 RATE = 44100
-SMALL = ("training.steps=12", "training.patience=0", "training.listen_every=0")
+SMALL = ("training.steps=12", "training.patience=0", "training.log_media_every=0")
 LSTM = "model.backbone={kind: lstm, hidden: 32, layers: 1}"
 PASSING = frozenset(("versions", "timings", "warnings", "prompt", "output", "page", "settings", "seconds", "path"))
 """Keys of a sidecar that are not compared."""

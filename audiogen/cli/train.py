@@ -78,8 +78,8 @@ def train(
     finished_before = before is not None and (out / METRICS).read_bytes() == before
     say(f"{out}: {'it is finished already: ' if finished_before else ''}{ending(run.metrics, run.experiment)}")
     if budget is not None and not finished_before:
-        steps, horizon = run.metrics["steps"], run.metrics["horizon"]
-        say(f"the same again: training.steps={steps} training.horizon={horizon}")
+        steps, schedule = run.metrics["steps"], run.metrics["schedule_steps"]
+        say(f"the same again: training.steps={steps} training.schedule_steps={schedule}")
     report({"run": out, "finished_before": finished_before, "metrics": run.metrics})
 
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
+from collections import ChainMap
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from types import NoneType, SimpleNamespace
 from typing import Any, Literal
 
+from audiogen.config.registry import Registry
 from audiogen.config.schema import build, merge, override_tree, read_tree
 from audiogen.config.shipped import configs_folder
 
@@ -27,15 +29,15 @@ def require_known_keys(config: Path | None, overrides: tuple[str, ...]) -> None:
     """Raise an InputError for a YAML file or an override with a key, a kind or a value that there is not."""
     if config is None and not overrides:
         return
-    content = json.loads(FILE.read_text(encoding="utf-8"))
+    schema = json.loads(FILE.read_text(encoding="utf-8"))
     defaults = read_tree(configs_folder() / "base.yaml")
     tree = deepcopy(defaults)
     if config is not None:
-        merge(tree, without_retired(read_tree(config), content["retired"]))
+        merge(tree, read_tree(config))
     for override in overrides:
         merge(tree, override_tree(override))
     source = str(config) if config is not None else "configuration"
-    build(_dataclass_of(content["experiment"]), _given(tree, defaults), source)
+    build(_dataclass_of(schema), _given(tree, defaults), source)
 
 
 def _given(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,21 +54,13 @@ def _given(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, An
 
 def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:
     """The same for the options of a vocoder; a kind that is unknown is left to whoever looks it up."""
-    kinds = json.loads(FILE.read_text(encoding="utf-8"))["experiment"]["vocoder"]["kinds"]
+    kinds = json.loads(FILE.read_text(encoding="utf-8"))["vocoder"]["kinds"]
     if not overrides or kind not in kinds:
         return
     tree: dict[str, Any] = {}
     for override in overrides:
-        merge(tree, override_tree(override))
+        merge(tree, override_tree(override), "vocoder", kind)
     build(_dataclass_of(kinds[kind]), tree, f"vocoder {kind}")
-
-
-def without_retired(tree: dict[str, Any], retired: typing.Iterable[typing.Sequence[str]]) -> dict[str, Any]:
-    """The tree without the keys that files of earlier versions name, each as (family, key)."""
-    for family, key in retired:
-        if isinstance(tree.get(family), dict):
-            tree[family].pop(key, None)
-    return tree
 
 
 def schema_of(options: type) -> dict[str, Any]:
@@ -79,7 +73,8 @@ def schema_of(options: type) -> dict[str, Any]:
     for field in dataclasses.fields(options):
         hint, table = hints[field.name], field.metadata.get("table")
         if table is not None:
-            found[field.name] = {"kinds": {kind: schema_of(made.Options) for kind, made in table.items()}}
+            kinds = {kind: schema_of(table[kind].Options) for kind in table.shipped}
+            found[field.name] = {"group": table.group, "kinds": kinds}
         elif dataclasses.is_dataclass(hint) and isinstance(hint, type):
             found[field.name] = {"keys": schema_of(hint)}
         else:
@@ -95,11 +90,17 @@ def _dataclass_of(schema: Mapping[str, Any]) -> type:
         metadata: dict[str, Any] = {}
         if "kinds" in described:
             kinds = described["kinds"]
-            metadata = {"table": {kind: SimpleNamespace(Options=_dataclass_of(kinds[kind])) for kind in kinds}}
+            shipped = {kind: SimpleNamespace(Options=_dataclass_of(kinds[kind])) for kind in kinds}
+            metadata = {"table": ChainMap(shipped, _registry_of(described["group"]))}
         else:
             hint = _dataclass_of(described["keys"]) if "keys" in described else _hint_of(described["value"])
         fields.append((name, hint, dataclasses.field(default=None, metadata=metadata)))
     return dataclasses.make_dataclass("Described", fields)
+
+
+def _registry_of(group: str) -> Registry[Any]:
+    """The registry of a family; only the kinds of other packages where the family's own package is not imported."""
+    return Registry.by_group[group] if group in Registry.by_group else Registry(group, {})
 
 
 def _hint_of(schema: Mapping[str, Any]) -> Any:

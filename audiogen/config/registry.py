@@ -15,7 +15,9 @@ import importlib
 from collections.abc import Callable, Iterator, MutableMapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from audiogen.errors import InputError
 
 T = TypeVar("T")
 
@@ -28,10 +30,14 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
         shipped: kind -> ``"module:Class"`` for the variants that ship with audiogen.
     """
 
+    by_group: ClassVar[dict[str, Registry[Any]]] = {}
+    """The registries of the families whose package is imported."""
+
     def __init__(self, group: str, shipped: dict[str, str]) -> None:
         self.group = group
-        self._shipped = dict(shipped)
+        self.shipped = dict(shipped)
         self._registered: dict[str, type[T]] = {}
+        Registry.by_group[group] = self
 
     def register(self, kind: str) -> Callable[[type[T]], type[T]]:
         """Class decorator that adds a variant for the rest of this process.
@@ -59,10 +65,15 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
     def __getitem__(self, kind: str) -> type[T]:
         if kind in self._registered:
             return self._registered[kind]
-        if kind in self._shipped:
-            module, _, name = self._shipped[kind].partition(":")
+        if kind in self.shipped:
+            module, _, name = self.shipped[kind].partition(":")
             return getattr(importlib.import_module(module), name)
-        return self._installed[kind].load()
+        point = self._installed[kind]
+        try:
+            return point.load()
+        except Exception as error:
+            cause = f"{point.value}, which another package provides for it, does not load ({error})"
+            raise InputError(f"{self.group} {kind}", cause, "mend or uninstall that package") from error
 
     def __setitem__(self, kind: str, variant: type[T]) -> None:
         self._registered[kind] = variant
@@ -71,10 +82,10 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
         del self._registered[kind]
 
     def __contains__(self, kind: object) -> bool:
-        return kind in self._registered or kind in self._shipped or kind in self._installed
+        return kind in self._registered or kind in self.shipped or kind in self._installed
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys((*self._shipped, *self._registered, *self._installed)))
+        return iter(dict.fromkeys((*self.shipped, *self._registered, *self._installed)))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -18,6 +18,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from audiogen.config.choice import Choice
+from audiogen.config.former_keys import current_key
 from audiogen.errors import InputError
 
 MOST_BYTES = 1 << 18  # of a configuration; those that ship have 3,000
@@ -121,7 +122,7 @@ def read_tree(path: Path, based_on_by: tuple[Path, ...] = (), inside: Path | Non
         raise InputError(path, "it holds no mapping", "write `key: value` lines")
     base = tree.pop("base", None)
     if base is None:
-        return tree
+        return merge({}, tree)
     if not isinstance(base, str):
         raise InputError(f"{path}: base", f"a file name is needed, not {base!r}", "for example `base: base.yaml`")
     return merge(read_tree(path.parent / base, (*based_on_by, path.resolve()), inside), tree)
@@ -136,18 +137,31 @@ def size_of(path: Path) -> str:
         return "which is not there"
 
 
-def merge(base: dict[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``delta`` laid over it, in place; a changed ``kind`` drops the options of the old one."""
-    for key, value in delta.items():
-        old = base.get(key)
+def merge(base: dict[str, Any], delta: Mapping[str, Any], section: str = "", kind: str | None = None) -> dict[str, Any]:
+    """Lay ``delta`` over ``base``, in place; keys of earlier versions get today's names.
+
+    A changed ``kind`` drops the options of the former one.
+
+    Args:
+        base: nested mapping that is changed.
+        delta: nested mapping whose values win.
+        section: dotted path of both mappings in an Experiment, by which `FORMER_KEYS` are looked up.
+        kind: kind of the choice that they describe, where neither names it.
+
+    Returns:
+        ``base``.
+    """
+    kind = delta.get("kind", base.get("kind", kind))
+    for former, value in delta.items():
+        key = current_key(section, kind, former)
+        if key is None:
+            continue
+        old, inner = base.get(key), f"{section}.{key}" if section else str(key)
         if isinstance(old, dict) and "kind" in old and isinstance(value, str):
             value = {"kind": value}
-        if (
-            isinstance(old, dict)
-            and isinstance(value, Mapping)
-            and value.get("kind", old.get("kind")) == old.get("kind")
-        ):
-            merge(old, value)
+        if isinstance(value, Mapping):
+            same = isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind")
+            base[key] = merge(old if same else {}, value, inner)
         else:
             base[key] = value
     return base

@@ -38,7 +38,8 @@ ORDER = 8  # tokens, two or three notes, that the chain on a prompt alone goes o
 ON_THE_PROMPT = (
     "representation=midi",
     "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
-    "training={steps: 400, batch: 8, window: 192, warmup: 40, learning_rate: 0.004, validate_every: 25, patience: 4}",
+    "training={steps: 400, batch_size: 8, window: 192, warmup: 40, learning_rate: 0.004}",
+    "training={validate_every: 25, patience: 4}",
 )
 """What is trained on a prompt alone where a training is asked for: little, in all keys, stopped by its own end."""
 

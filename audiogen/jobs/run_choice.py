@@ -28,8 +28,8 @@ MAX_COPIED = 0.05  # share of a rollout that may be copied, beyond what the real
 
 def single_recording(experiment: Experiment) -> Experiment:
     """The experiment as it is used on one prompt: nothing is held back for testing, nothing is logged."""
-    shares = SplitFractions(experiment.training.shares.validation, 0.0)
-    return replace(experiment, training=replace(experiment.training, shares=shares))
+    fractions = SplitFractions(experiment.training.split_fractions.validation, 0.0)
+    return replace(experiment, training=replace(experiment.training, split_fractions=fractions))
 
 
 def choose_run(
@@ -63,7 +63,7 @@ def choose_run(
 
 def better_run(recording: Recording, trained: Run, base: Run) -> Run:
     """The trained Run, if its rollouts are closer to the recording's held-back end than the base's; else the base."""
-    held = trained.experiment.training.shares.validation * recording.seconds
+    held = trained.experiment.training.split_fractions.validation * recording.seconds
     spent = trained.metrics["seconds"]
     if held < MIN_HELD_OUT:
         why = "the recording is too short to hold its end back"

@@ -163,7 +163,7 @@ def _options(kind: str, overrides: tuple[str, ...]) -> Any:
     """The vocoder's options, from its defaults and ``key=value`` overrides."""
     tree: dict[str, Any] = {}
     for override in overrides:
-        merge(tree, override_tree(override))
+        merge(tree, override_tree(override), "vocoder", kind)
     return build_options(find(kind).Options, tree, f"vocoder {kind}")
 
 

@@ -90,7 +90,9 @@ def train(
     where = pick_device(device)
     if base is not None:
         if experiment.training.task == "vocoder":
-            raise InputError("--base", "a vocoder goes on from no Model", "name weights: vocoder_training.start=RUN")
+            raise InputError(
+                "--base", "a vocoder goes on from no Model", "name weights: vocoder_training.init_from=RUN"
+            )
         experiment = replace(experiment, representation=base.experiment.representation, model=base.experiment.model)
     experiment = decided(checked(experiment), data.channels if isinstance(data, Recording) else 1)
     checkpoint, extended = None, False
@@ -140,7 +142,7 @@ def _measured(fitting: TrainingModule, held: Batch | None) -> dict[str, float]:
     """The losses of a Model in closed form, on one batch of the training part and on what is held back; logged, too."""
     fitting.stopped_by = CLOSED_FORM
     found = {}
-    batches = {"train": fitting.lessons.batch(0, fitting.options.batch), "validation": held}
+    batches = {"train": fitting.lessons.batch(0, fitting.options.batch_size), "validation": held}
     for part, batch in batches.items():
         if batch is None:
             continue
@@ -173,7 +175,7 @@ def _fit(trainer: lightning.Trainer, fitting: TrainingModule, held: Batch | None
 
 
 def _loaders(fitting: TrainingModule, held: Batch | None) -> tuple[DataLoader, DataLoader | None]:
-    batches = Batches(fitting.lessons, fitting.options.batch, lambda: fitting.global_step)
+    batches = Batches(fitting.lessons, fitting.options.batch_size, lambda: fitting.global_step)
     validation: Any = None if held is None else DataLoader([held], batch_size=None)  # type: ignore[arg-type]
     return DataLoader(batches, batch_size=None), validation
 
@@ -195,7 +197,7 @@ def _trainer(
         max_steps=options.steps,
         max_epochs=-1,
         precision=PRECISIONS[options.precision if cuda else "32"],  # type: ignore[arg-type]
-        gradient_clip_val=options.clip or None,
+        gradient_clip_val=options.gradient_clip or None,
         val_check_interval=options.validate_every if validated else None,
         check_val_every_n_epoch=None,
         limit_val_batches=1.0 if validated else 0,
@@ -221,12 +223,12 @@ def _callbacks(
     callbacks.append(StopAtLastStep())
     if folder is not None:
         callbacks.append(LastCheckpoint(folder / ENDED))
-    if options.average > 0:
-        callbacks.append(WeightEMA(options.average, options.warmup))
+    if options.ema_decay > 0:
+        callbacks.append(WeightEMA(options.ema_decay, options.warmup))
     if validated and options.patience > 0:
         callbacks.append(Patience(VALIDATION, options.patience, extended))
-    if folder is not None and options.listen_every > 0:
-        callbacks.append(fitting.lessons.listening(options.listen_every))
+    if folder is not None and options.log_media_every > 0:
+        callbacks.append(fitting.lessons.listening(options.log_media_every))
     if folder is not None:
         interval = options.validate_every if validated else None
         callbacks.append(Checkpoints(folder / CHECKPOINT, options.checkpoint_every, interval))
@@ -242,7 +244,7 @@ def _finished(fitting: TrainingModule, lessons: DataModule, seconds: float, loss
     loss = float(trainer.callback_metrics.get("train/loss", math.nan))
     metrics: dict[str, Any] = {
         "steps": trainer.global_step,
-        "horizon": fitting.horizon,
+        "schedule_steps": fitting.horizon,
         "best_step": fitting.best_step if fitting.best_weights is not None else trainer.global_step,
         "validation_loss": fitting.best_loss if fitting.best_weights is not None else None,
         "train_loss": loss if math.isfinite(loss) else None,

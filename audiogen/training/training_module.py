@@ -50,7 +50,7 @@ class TrainingModule(lightning.LightningModule):
         self.model, self.experiment, self.options = model, experiment, experiment.training
         self.lessons = lessons
         self.last_step = self.options.steps
-        self.horizon = self.options.horizon or self.options.steps
+        self.horizon = self.options.schedule_steps or self.options.steps
         self.plateau = Plateau()
         self.best_loss, self.best_step = math.inf, 0
         self.best_weights: dict[str, Tensor] | None = None

@@ -25,7 +25,7 @@ from tests.tune_fixtures import melody, overlaps, wandering
 TINY = (
     "representation={kind: midi, scheme: events}",
     "model={kind: tokens, embedding: 8, voices: 2, recall: 32, backbone: {kind: gru, hidden: 16, layers: 1}}",
-    "training={steps: 3, batch: 2, window: 32, warmup: 1, validate_every: 3, listen_every: 0}",
+    "training={steps: 3, batch_size: 2, window: 32, warmup: 1, validate_every: 3, log_media_every: 0}",
 )
 BAR = 96
 FEW = ("--candidates", 2)

@@ -56,7 +56,7 @@ def test_prepare_then_train_then_open(config: Path, recordings: Path, tmp_path: 
 def test_one_recording_and_a_budget(config: Path, recordings: Path, tmp_path: Path):
     arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run", "--budget", 30)
     done = invoke(train, *arguments)
-    assert "the same again: training.steps=12 training.horizon=12" in done.stdout
+    assert "the same again: training.steps=12 training.schedule_steps=12" in done.stdout
 
 
 def test_a_run_is_overwritten_by_force_only(config: Path, recordings: Path, tmp_path: Path):
@@ -74,7 +74,7 @@ def test_a_run_is_overwritten_by_force_only(config: Path, recordings: Path, tmp_
 def test_a_run_goes_on_from_another(config: Path, recordings: Path, tmp_path: Path):
     base, run = tmp_path / "base", tmp_path / "run"
     invoke(train, config, "--data", recordings, "-o", base)
-    other = ("training.steps=1", "training.learning_rate=1e-9", "training.average=0", "model.backbone.hidden=24")
+    other = ("training.steps=1", "training.learning_rate=1e-9", "training.ema_decay=0", "model.backbone.hidden=24")
     invoke(train, config, "--data", recordings / "0.wav", "-o", run, "--base", base, *other)
     before, after = Run.open(base), Run.open(run)
     assert after.experiment.model == before.experiment.model  # the base's, not that of the command line
@@ -89,7 +89,7 @@ def test_one_tune_is_trained_on(tmp_path: Path):
 
     write_midi(tmp_path / "tune.mid", wandering(0))
     config = Path(__file__).parents[2] / "configs" / "midi" / "rnn.yaml"
-    small = ("training.steps=2", "model.backbone.hidden=8", "training.window=64", "training.listen_every=0")
+    small = ("training.steps=2", "model.backbone.hidden=8", "training.window=64", "training.log_media_every=0")
     done = invoke(train, config, "--data", tmp_path / "tune.mid", "-o", tmp_path / "run", *small)
     assert "2 steps" in done.stdout
     assert Run.open(tmp_path / "run").experiment.representation.kind == "midi"
@@ -99,7 +99,7 @@ def test_what_a_training_cannot_begin_with_is_named(config: Path, recordings: Pa
     base, out = tmp_path / "base", tmp_path / "run"
     invoke(train, config, "--data", recordings / "0.wav", "-o", base, "training.steps=1")
     vocoder = ("vocoder=neural", "training.task=vocoder")
-    with pytest.raises(InputError, match=r"vocoder_training\.start"):
+    with pytest.raises(InputError, match=r"vocoder_training\.init_from"):
         invoke(train, config, "--data", recordings / "0.wav", "-o", out, "--base", base, *vocoder)
     tunes = Path(__file__).parents[2] / "configs" / "midi" / "lstm.yaml"
     with pytest.raises(InputError, match="tunes need no cache"):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
-from audiogen.config.known_keys import FILE, require_known_keys, require_vocoder_keys
+from audiogen.config.known_keys import FILE, require_known_keys, require_vocoder_keys, schema_of
 from audiogen.config.shipped import shipped_configs
 from audiogen.errors import InputError
-from audiogen.experiment import read_experiment
+from audiogen.experiment import Experiment, read_experiment
+from audiogen.models.backbones import BACKBONES
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,16 +38,16 @@ def test_what_ships_is_known(name: str) -> None:
 
 GOOD = [
     "training.steps=5",
-    "training.horizon=null",
+    "training.schedule_steps=null",
     "training.window=2",
     "training.precision=16",
-    "training.shares={validation: 0.2}",
+    "training.split_fractions={validation: 0.2}",
     "model=gan",
     "model={kind: hmm, states: 3}",
     "model.backbone={kind: conv, dilations: [1, 2]}",
     "representation={kind: mel, patch: 4}",
     "vocoder={kind: griffin_lim, iterations: 3}",
-    'vocoder_training.start=""',
+    'vocoder_training.init_from=""',
 ]
 BAD = [
     "training.stepss=5",
@@ -108,6 +112,8 @@ SLIPS = [
 ]
 SCRIPT = """
 import sys
+import textwrap
+from dataclasses import dataclass
 from audiogen.cli import main
 for arguments in {slips!r}:
     sys.argv = ["audiogen", *arguments]
@@ -131,3 +137,71 @@ def test_slips_are_named_before_anything_heavy_loads(tmp_path: Path) -> None:
     lines = done.stderr.splitlines()
     assert len(lines) == len(SLIPS)
     assert all(line.startswith("audiogen: error: ") for line in lines)
+
+
+PLUGIN = """
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+class Gated(nn.Module):
+    @dataclass(frozen=True)
+    class Options:
+        hidden: int = 8
+"""
+
+
+def test_a_kind_of_another_package_passes_with_the_keys_of_its_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installed package declares it as an entry point; nothing of audiogen's own is imported to find it."""
+    (tmp_path / "gated_backbone.py").write_text(PLUGIN)
+    metadata = tmp_path / "gated_backbone-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: gated-backbone\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[audiogen.backbones]\ngated = gated_backbone:Gated\n")
+    script = """
+        import sys
+        from audiogen.config.known_keys import require_known_keys
+        from audiogen.errors import InputError
+
+        require_known_keys(None, ("training.steps=3",))
+        assert "torch" not in sys.modules
+        for override, cause in (
+            ("model.backbone={kind: gated, hidden: 3}", None),
+            ("model.backbone={kind: gated, hiden: 3}", "configuration: model.backbone.hiden: there is no such key"),
+            ("model.backbone=gatd", "did you mean gated?"),
+        ):
+            for read in (lambda: require_known_keys(None, (override,)), lambda: read_experiment(None, (override,))):
+                try:
+                    from audiogen.experiment import read_experiment
+                    read()
+                except InputError as error:
+                    assert cause and cause in str(error), error
+                else:
+                    assert cause is None
+    """
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_kind_registered_in_this_process_passes() -> None:
+    class Doubled:
+        @dataclass(frozen=True)
+        class Options:
+            factor: int = 2
+
+    BACKBONES.register("doubled")(Doubled)  # type: ignore[type-var]
+    try:
+        overrides = ("model.backbone={kind: doubled, factor: 3}",)
+        require_known_keys(None, overrides)
+        assert read_experiment(None, overrides).model.options.backbone.options.factor == 3
+        with pytest.raises(InputError, match=r"model\.backbone\.factr: there is no such key; did you mean factor"):
+            require_known_keys(None, ("model.backbone={kind: doubled, factr: 3}",))
+        assert "doubled" not in schema_of(Experiment)["model"]["kinds"]["sequence"]["backbone"]["kinds"]
+    finally:
+        del BACKBONES["doubled"]

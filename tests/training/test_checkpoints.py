@@ -26,13 +26,13 @@ from audiogen.training.trainer import train
 Tiny = Callable[..., Experiment]
 Texture = Callable[..., Recording]
 # Checkpoints at 8 and 16, where a validation is due too; validations at 4, 8, ...
-PLATEAU = ("training.steps=22", "training.schedule=plateau", "training.average=0.9", "augmentation.gain=2")
+PLATEAU = ("training.steps=22", "training.schedule=plateau", "training.ema_decay=0.9", "augmentation.gain=2")
 VARIANTS = {
     "plateau, average": PLATEAU,
     "early stopping": (*PLATEAU, "training.patience=3", "training.learning_rate=0.05"),
-    "no average, sgd": (*PLATEAU, "training.average=0", "training.optimizer=sgd"),
+    "no average, sgd": (*PLATEAU, "training.ema_decay=0", "training.optimizer=sgd"),
     "checkpoints off the validations": (*PLATEAU, "training.checkpoint_every=7", "training.schedule=cosine"),
-    "no validation": (*PLATEAU, "training.shares={validation: 0, test: 0}"),
+    "no validation": (*PLATEAU, "training.split_fractions={validation: 0, test: 0}"),
     "flow, noise": (*PLATEAU, "model.head={kind: flow, width: 16, blocks: 1}", "model.context_noise=0.5"),
 }
 
@@ -107,7 +107,7 @@ def test_kill_minus_nine(tmp_path: Path, tiny: Tiny, texture: Texture):
     """
     from audiogen.experiment import dump_yaml
 
-    endless = tiny("training.horizon=40", "training.steps=100000", "training.checkpoint_every=4")
+    endless = tiny("training.schedule_steps=40", "training.steps=100000", "training.checkpoint_every=4")
     (tmp_path / "tiny.yaml").write_text(dump_yaml(endless))
     write(tmp_path / "rain.wav", texture(4.0), "FLOAT")
     checkpoint = tmp_path / "cut" / "checkpoint.ckpt"
@@ -127,7 +127,7 @@ def test_kill_minus_nine(tmp_path: Path, tiny: Tiny, texture: Texture):
     # The interrupted training is made to end a little later, so that both ends can be compared.
     recording = read(tmp_path / "rain.wav")
     steps = reached + 5
-    finite = tiny("training.horizon=40", f"training.steps={steps}", "training.checkpoint_every=4")
+    finite = tiny("training.schedule_steps=40", f"training.steps={steps}", "training.checkpoint_every=4")
     saved = torch.load(checkpoint, weights_only=True)
     saved["fitting"]["last_step"] = steps
     torch.save(saved, checkpoint)
@@ -186,8 +186,11 @@ def test_another_experiment_cannot_be_resumed(
         stop_at(patch, 11, Killed())
         with pytest.raises(Killed):
             train(tiny("training.steps=22"), texture(6.0), tmp_path)
-    for other in (("training.steps=30", "training.batch=5"), ("training.steps=21",)):  # more steps alone may be given
-        names = "training\\.steps, training\\.batch" if len(other) > 1 else "training\\.steps"
+    for other in (
+        ("training.steps=30", "training.batch_size=5"),
+        ("training.steps=21",),
+    ):  # more steps alone may be given
+        names = "training\\.steps, training\\.batch_size" if len(other) > 1 else "training\\.steps"
         with pytest.raises(InputError, match=rf"another {names}; .*--force"):
             train(tiny(*other), texture(6.0), tmp_path, resume=True)
     with pytest.raises(InputError, match="recordings are not those"):
@@ -208,7 +211,7 @@ def test_a_finished_training_is_only_opened(
 
 @pytest.mark.parametrize("average", [0, 0.9])
 def test_a_finished_training_goes_on_with_more_steps(average: float, tmp_path: Path, tiny: Tiny, texture: Texture):
-    planned = ("training.horizon=30", f"training.average={average}")
+    planned = ("training.schedule_steps=30", f"training.ema_decay={average}")
     whole = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
     first = train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
     assert (first.metrics["steps"], first.metrics["stopped_by"]) == (12, "steps")
@@ -223,7 +226,7 @@ def test_a_finished_training_goes_on_with_more_steps(average: float, tmp_path: P
 def test_more_steps_that_are_cut_off_leave_the_run_as_it_was(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
-    planned = ("training.horizon=30", "training.checkpoint_every=4")
+    planned = ("training.schedule_steps=30", "training.checkpoint_every=4")
     train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
     train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
     before = (tmp_path / "cut" / "model.safetensors").read_bytes()
@@ -237,7 +240,7 @@ def test_more_steps_that_are_cut_off_leave_the_run_as_it_was(
 
 
 def test_a_training_that_was_stopped_early_has_its_patience_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
-    harm = ("training.learning_rate=0.5", "training.average=0", "training.schedule=constant", "training.patience=2")
+    harm = ("training.learning_rate=0.5", "training.ema_decay=0", "training.schedule=constant", "training.patience=2")
     first = train(tiny(*harm, "training.steps=60"), texture(4.0), tmp_path).metrics
     assert first["stopped_by"] == "early stopping"
     assert first["steps"] < 60
@@ -277,7 +280,7 @@ def test_training_anew_removes_what_was_there(
 
 def test_the_fingerprint_is_of_what_is_trained_on_even_after_a_base(tiny: Tiny, texture: Texture):
     experiment = tiny("representation.channels=1")
-    options, shares = experiment.representation.options, experiment.training.shares
+    options, shares = experiment.representation.options, experiment.training.split_fractions
     first, other = (of_recording(texture(2.0, seed), options, shares) for seed in range(2))
     representation = MelDataModule(first, experiment).representation
     same, again, changed = (MelDataModule(one, experiment, representation) for one in (first, first, other))

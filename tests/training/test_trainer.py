@@ -64,14 +64,14 @@ def test_what_was_learned_is_what_is_opened(tmp_path: Path, tiny: Tiny, texture:
 @pytest.mark.parametrize("optimizer", list(OPTIMIZERS))
 def test_every_optimiser_lowers_the_validation_loss(optimizer: str, tiny: Tiny, texture: Texture):
     rate = {"sgd": 0.05, "rmsprop": 3e-3}.get(optimizer, 1e-2)
-    settings = (f"training.optimizer={optimizer}", f"training.learning_rate={rate}", "training.average=0")
+    settings = (f"training.optimizer={optimizer}", f"training.learning_rate={rate}", "training.ema_decay=0")
     start = train(tiny(*settings, "training.steps=1", "training.validate_every=1"), texture(4.0))
     end = train(tiny(*settings, "training.steps=30"), texture(4.0))
     assert end.metrics["validation_loss"] < start.metrics["validation_loss"] - 0.02
 
 
 def test_the_weights_with_the_lowest_validation_loss_are_kept(tiny: Tiny, texture: Texture):
-    settings = ("training.average=0", "training.validate_every=1", "training.schedule=constant")
+    settings = ("training.ema_decay=0", "training.validate_every=1", "training.schedule=constant")
     whole = train(tiny(*settings, "training.steps=14", "training.learning_rate=0.3"), texture(4.0))
     best = whole.metrics["best_step"]
     assert best < 14  # a rate this high soon does harm
@@ -82,7 +82,7 @@ def test_the_weights_with_the_lowest_validation_loss_are_kept(tiny: Tiny, textur
 def test_early_stopping_stops(tiny: Tiny, texture: Texture):
     harm = (
         "training.learning_rate=0.5",
-        "training.average=0",
+        "training.ema_decay=0",
         "training.schedule=constant",
         "training.steps=60",
     )
@@ -94,7 +94,7 @@ def test_early_stopping_stops(tiny: Tiny, texture: Texture):
 
 
 def test_a_plateau_halves_the_rate_and_other_schedules_do_not(tmp_path: Path, tiny: Tiny, texture: Texture):
-    harm = ("training.learning_rate=0.5", "training.average=0", "training.steps=40")
+    harm = ("training.learning_rate=0.5", "training.ema_decay=0", "training.steps=40")
     train(tiny(*harm, "training.schedule=plateau"), texture(4.0), tmp_path / "plateau")
     train(tiny(*harm, "training.schedule=constant"), texture(4.0), tmp_path / "constant")
     assert events(tmp_path / "plateau").Scalars("train/learning_rate")[-1].value < 0.3
@@ -107,11 +107,11 @@ def test_clipping_bounds_the_step(tiny: Tiny, texture: Texture):
             "training.optimizer=sgd",
             "training.learning_rate=1",
             "training.warmup=0",
-            "training.average=0",
+            "training.ema_decay=0",
         )
-        shares = ("training.shares={validation: 0, test: 0}", "training.weight_decay=0")
+        shares = ("training.split_fractions={validation: 0, test: 0}", "training.weight_decay=0")
         runs = [
-            train(tiny(*settings, *shares, f"training.clip={clip}", f"training.steps={steps}"), texture(4.0))
+            train(tiny(*settings, *shares, f"training.gradient_clip={clip}", f"training.steps={steps}"), texture(4.0))
             for steps in (1, 2)
         ]
         first, second = (torch.cat([weight.flatten() for weight in weights(run).values()]) for run in runs)
@@ -123,10 +123,10 @@ def test_clipping_bounds_the_step(tiny: Tiny, texture: Texture):
 
 
 def test_averaged_weights_are_the_mean_over_steps(tiny: Tiny, texture: Texture):
-    settings = ("training.shares={validation: 0, test: 0}", "training.warmup=2", "training.schedule=constant")
+    settings = ("training.split_fractions={validation: 0, test: 0}", "training.warmup=2", "training.schedule=constant")
 
     def after(steps: int, average: float) -> torch.Tensor:
-        run = train(tiny(*settings, f"training.steps={steps}", f"training.average={average}"), texture(4.0))
+        run = train(tiny(*settings, f"training.steps={steps}", f"training.ema_decay={average}"), texture(4.0))
         return torch.cat([weight.flatten() for weight in weights(run).values()])
 
     plain = {steps: after(steps, 0.0) for steps in (3, 4, 5)}
@@ -138,7 +138,7 @@ def test_averaged_weights_are_the_mean_over_steps(tiny: Tiny, texture: Texture):
 
 
 def test_a_recording_is_split_in_time(tiny: Tiny, texture: Texture):
-    split = train(tiny("training.shares={validation: 0.25, test: 0.25}"), texture(4.0)).metrics["split"]
+    split = train(tiny("training.split_fractions={validation: 0.25, test: 0.25}"), texture(4.0)).metrics["split"]
     ends = [tuple(map(float, split[part][:-2].split(".."))) for part in ("train", "validation", "test")]
     assert ends[0][0] == 0
     assert ends[0][1] == ends[1][0] == pytest.approx(2, abs=0.06)
@@ -151,14 +151,14 @@ def test_what_is_held_back_changes_nothing_that_is_fitted(tiny: Tiny, texture: T
     samples = recording.samples.copy()
     samples[:, round(3.4 * 44100) :] = 0.5 * np.random.default_rng(9).standard_normal(1)
     other = Recording(samples, 44100)
-    shares = "training.shares={validation: 0.1, test: 0.1}"
+    shares = "training.split_fractions={validation: 0.1, test: 0.1}"
     one, two = train(tiny(shares), recording), train(tiny(shares), other)
     for name, tensor in one.representation.tensors().items():
         assert torch.equal(tensor, two.representation.tensors()[name]), name
 
 
 def test_without_validation_the_last_weights_are_kept(tiny: Tiny, texture: Texture):
-    run = train(tiny("training.shares={validation: 0, test: 0}"), texture(4.0))
+    run = train(tiny("training.split_fractions={validation: 0, test: 0}"), texture(4.0))
     assert run.metrics["validation_loss"] is None
     assert run.metrics["steps"] == run.metrics["best_step"] == 12
     assert set(run.metrics["split"]) == {"train"}
@@ -186,10 +186,12 @@ def test_budget_stops_in_time_and_is_repeated_by_its_steps(tmp_path: Path, tiny:
     started = time.monotonic()
     run = train(tiny(*endless), recording, budget=2.0)
     assert time.monotonic() - started < 3.5
-    steps, horizon = run.metrics["steps"], run.metrics["horizon"]
+    steps, horizon = run.metrics["steps"], run.metrics["schedule_steps"]
     assert 20 < steps <= horizon < 1000000
     assert run.metrics["stopped_by"] == "budget"
-    again = train(tiny(*endless[1:], f"training.steps={steps}", f"training.horizon={horizon}"), recording, tmp_path)
+    again = train(
+        tiny(*endless[1:], f"training.steps={steps}", f"training.schedule_steps={horizon}"), recording, tmp_path
+    )
     assert equal(run, again)
     assert again.metrics["best_step"] == run.metrics["best_step"]
 
@@ -208,7 +210,7 @@ def test_a_budget_ends_the_schedule_where_it_stops(
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: float(next(clock)))
     settings = ("training.steps=500", "training.learning_rate=0.01", "training.validate_every=10")
     run = train(tiny(*settings), texture(4.0), tmp_path, budget=4.0)
-    assert run.metrics["steps"] == run.metrics["horizon"]
+    assert run.metrics["steps"] == run.metrics["schedule_steps"]
     assert 30 <= run.metrics["steps"] <= 38
     rates = [event.value for event in events(tmp_path).Scalars("train/learning_rate")]
     assert rates[-1] < 0.002 < max(rates)
@@ -217,13 +219,13 @@ def test_a_budget_ends_the_schedule_where_it_stops(
 def test_a_loss_that_is_no_number_is_an_error(tiny: Tiny, texture: Texture):
     settings = (
         "training.learning_rate=1e30",
-        "training.clip=0",
+        "training.gradient_clip=0",
         "training.optimizer=sgd",
         "training.warmup=0",
     )
-    shares = "training.shares={validation: 0, test: 0}"
+    shares = "training.split_fractions={validation: 0, test: 0}"
     with pytest.raises(InputError, match=r"loss is no number.*learning_rate"):
-        train(tiny(*settings, shares, "training.average=0"), texture(4.0))
+        train(tiny(*settings, shares, "training.ema_decay=0"), texture(4.0))
 
 
 def test_too_short_recordings_are_named(tmp_path: Path, tiny: Tiny, texture: Texture):
@@ -268,9 +270,13 @@ def test_tensorboard_holds_scalars_images_and_audio(
     tmp_path: Path, tiny: Tiny, texture: Texture, validated: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("audiogen.training.mel.mel_media_logging.SECONDS", 0.3)
-    shares = "training.shares={validation: 0.2}" if validated else "training.shares={validation: 0, test: 0}"
+    shares = (
+        "training.split_fractions={validation: 0.2}"
+        if validated
+        else "training.split_fractions={validation: 0, test: 0}"
+    )
     train(
-        tiny("training.listen_every=6", "training.learning_rate=0.01", shares),
+        tiny("training.log_media_every=6", "training.learning_rate=0.01", shares),
         texture(4.0, channels=2),
         tmp_path,
     )
@@ -322,7 +328,7 @@ def test_tensorboard_holds_the_settings_beside_what_they_came_to(tmp_path: Path,
 def test_tensorboard_holds_the_likelihood_of_models_in_closed_form(
     model: str, tmp_path: Path, tiny: Tiny, texture: Texture
 ):
-    run = train(tiny(f"model={model}", "training.shares={validation: 0.3}"), texture(4.0), tmp_path)
+    run = train(tiny(f"model={model}", "training.split_fractions={validation: 0.3}"), texture(4.0), tmp_path)
     found = events(tmp_path)
     for part in ("train", "validation"):
         (nats,), (each,) = found.Scalars(f"{part}/nll"), found.Scalars(f"{part}/loss")
@@ -334,5 +340,5 @@ def test_tensorboard_holds_the_likelihood_of_models_in_closed_form(
 
 
 def test_listening_does_not_change_the_training(tmp_path: Path, tiny: Tiny, texture: Texture):
-    heard = train(tiny("training.listen_every=5"), texture(4.0), tmp_path)
+    heard = train(tiny("training.log_media_every=5"), texture(4.0), tmp_path)
     assert equal(heard, train(tiny(), texture(4.0)))

@@ -28,7 +28,8 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "midi"
 SMALL = (
     "representation={kind: midi, scheme: {kind: notes, resolution: 2}}",
     "model={kind: tokens, embedding: 8, backbone: {kind: gru, hidden: 16, layers: 1}}",
-    "training={steps: 8, batch: 4, window: 24, warmup: 2, validate_every: 4, checkpoint_every: 4, listen_every: 0}",
+    "training={steps: 8, batch_size: 4, window: 24, warmup: 2, validate_every: 4}",
+    "training={checkpoint_every: 4, log_media_every: 0}",
     "training.patience=0",
 )
 Small = Callable[..., Experiment]
@@ -72,7 +73,7 @@ def test_a_folder_is_split_by_tune_and_gives_a_run(folder: Path, tmp_path: Path,
 
 
 def test_it_learns(folder: Path, small: Small):
-    rate = ("training.learning_rate=0.01", "training.average=0")
+    rate = ("training.learning_rate=0.01", "training.ema_decay=0")
     short = train(small("training.steps=1", "training.validate_every=1"), folder)
     long = train(small("training.steps=60", *rate), folder)
     assert long.metrics["validation_loss"] < 0.8 * short.metrics["validation_loss"]
@@ -114,7 +115,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
 
 
 def test_tensorboard_holds_rolls_and_audio(folder: Path, tmp_path: Path, small: Small):
-    train(small("training.listen_every=8"), folder, tmp_path / "run")
+    train(small("training.log_media_every=8"), folder, tmp_path / "run")
     found = EventAccumulator(str(tmp_path / "run" / "tensorboard"), size_guidance={"audio": 0, "images": 0}).Reload()
     tags = found.Tags()
     assert sorted(tags["images"]) == ["piano_roll/continued", "piano_roll/real"]
@@ -127,7 +128,7 @@ def test_tensorboard_holds_rolls_and_audio(folder: Path, tmp_path: Path, small: 
 
 def test_one_tune_is_split_in_time(small: Small):
     one = melody([60, 62, 64, 65] * 10)
-    run = train(small("training.shares={validation: 0.2, test: 0.1}"), one)
+    run = train(small("training.split_fractions={validation: 0.2, test: 0.1}"), one)
     assert run.metrics["split"] == {
         "train": "0..28 quarter notes",
         "validation": "28..36 quarter notes",
@@ -165,7 +166,7 @@ def test_models_and_representations_must_fit():
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_config_trains(path: Path, folder: Path):
-    tiny = ("training.steps=1", "training.window=16", "training.batch=2", "training.listen_every=0")
+    tiny = ("training.steps=1", "training.window=16", "training.batch_size=2", "training.log_media_every=0")
     run = train(read_experiment(path, tiny), folder)
     assert run.metrics["train_loss"] is not None
 

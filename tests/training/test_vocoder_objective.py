@@ -30,15 +30,15 @@ CONFIGS = Path(__file__).parents[2] / "configs" / "vocoder"
 SPEC = MelSpec()
 SMALL = (
     "vocoder.size={channels: 8, hidden: 16, blocks: 1, iterations: 1, magnitudes: true}",
-    "vocoder_training.start=''",
-    "vocoder_training.discriminator=2",
-    "training.batch=2",
+    "vocoder_training.init_from=''",
+    "vocoder_training.discriminator_channels=2",
+    "training.batch_size=2",
     "training.window=0.2",
     "training.steps=6",
     "training.warmup=2",
     "training.validate_every=2",
     "training.checkpoint_every=2",
-    "training.listen_every=2",
+    "training.log_media_every=2",
 )
 Texture = Callable[..., Recording]
 
@@ -58,7 +58,7 @@ def test_a_sound_is_learned_by_heart(texture: Texture):
     excerpts = Excerpts(samples, log_mel(samples[:, SPEC.hop :], SPEC, padded=True), torch.ones(1, 1, SPEC.bins))
     torch.manual_seed(0)
     network = MagnitudeNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1))
-    learner = VocoderObjective(Neural(network), VocoderTraining(adversarial=0)).train()
+    learner = VocoderObjective(Neural(network), VocoderTraining(adversarial_weight=0)).train()
     optimiser = torch.optim.Adam(learner.parameters(), 0.01)
     losses = []
     for _ in range(40):
@@ -73,7 +73,7 @@ def test_a_sound_is_learned_by_heart(texture: Texture):
 def test_a_killed_training_is_resumed_to_the_same_weights(
     tmp_path: Path, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
-    few = small("training.steps=4", "training.listen_every=0")
+    few = small("training.steps=4", "training.log_media_every=0")
     whole = train(few, texture(1.0), tmp_path / "whole")
 
     def kill(self: StopAtLastStep, trainer: object, module: object, *ignored: object) -> None:
@@ -107,7 +107,7 @@ def test_losses_and_sound_are_in_tensorboard_and_the_run_renders(tmp_path: Path,
 
 def test_it_goes_on_from_the_weights_that_ship(texture: Texture):
     shipped = load_network(NeuralOptions()).state_dict()
-    still = ("training.learning_rate=1e-9", "training.steps=1", "vocoder_training.start=shipped")
+    still = ("training.learning_rate=1e-9", "training.steps=1", "vocoder_training.init_from=shipped")
     run = train(small(*still), texture(1.5))
     assert all(torch.allclose(weights(run)[name], value, atol=1e-6) for name, value in shipped.items())
 
@@ -129,7 +129,7 @@ def test_predicted_frames_are_those_of_the_run(tmp_path: Path, tiny: Callable[..
     off = torch.stack([channel.errors for channel in predicted])
     assert off.shape == heard.frames.shape
     assert 0.1 < float(off[:, 100:].abs().mean()) < 3.0
-    settings = (f"vocoder_training.predicted_by={tmp_path / 'model'}", "training.steps=2")
+    settings = (f"vocoder_training.frames_from={tmp_path / 'model'}", "training.steps=2")
     assert np.isfinite(train(small(*settings), recording).metrics["train_loss"])
 
 
@@ -153,7 +153,7 @@ def test_discriminators_and_vocoder_have_gradients_of_their_own(texture: Texture
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     torch.manual_seed(0)
     vocoder = Neural(MagnitudeNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1)))
-    learner = VocoderObjective(vocoder, VocoderTraining(discriminator=2)).train()
+    learner = VocoderObjective(vocoder, VocoderTraining(discriminator_channels=2)).train()
     losses = learner.loss(Excerpts(samples, frames, torch.ones(1, 1, SPEC.bins)))
     judges = list(learner.discriminators.parameters())  # type: ignore[union-attr]
     own = list(vocoder.network.parameters())

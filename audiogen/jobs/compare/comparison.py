@@ -104,7 +104,9 @@ class _Work:
 
         of_notes = experiment.representation.kind == "midi"
         training = replace(
-            experiment.training, seed=seed, shares=SplitFractions(experiment.training.shares.validation, 0.0)
+            experiment.training,
+            seed=seed,
+            split_fractions=SplitFractions(experiment.training.split_fractions.validation, 0.0),
         )
         folder = self.out / "data" / ("tunes" if of_notes else "recordings")
         if of_notes:

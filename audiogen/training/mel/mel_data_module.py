@@ -86,10 +86,10 @@ def mel_data_module(
     assert representation is None or isinstance(representation, MelLatents)
     options, training = experiment.representation.options, experiment.training
     if isinstance(data, Recording):
-        return MelDataModule(of_recording(data, options, training.shares), experiment, representation)
+        return MelDataModule(of_recording(data, options, training.split_fractions), experiment, representation)
     if not isinstance(data, Path):
         raise InputError("training data", "a mel Model learns from recordings", "give a Recording or a folder of them")
     if folder is None:
         raise InputError(data, "a folder is trained on into a Run", "name one with -o")
-    material = of_folder(data, folder / CACHE, options, training.shares, training.seed)
+    material = of_folder(data, folder / CACHE, options, training.split_fractions, training.seed)
     return MelDataModule(material, experiment, representation)

@@ -110,9 +110,9 @@ def tune_data_module(
     if isinstance(data, Path) and data.suffix.lower() in MIDI_SUFFIXES:
         data = read_midi(data)
     if isinstance(data, Tune):
-        material = of_tune(data, tokenizer, training.shares)
+        material = of_tune(data, tokenizer, training.split_fractions)
     elif isinstance(data, Path):
-        material = of_items(_items(data, training.shares, training.seed), tokenizer)
+        material = of_items(_items(data, training.split_fractions, training.seed), tokenizer)
     else:
         raise InputError("training data", "a midi Model learns from tunes", "give a Tune or a folder of MIDI files")
     return TuneDataModule(material, experiment)

@@ -62,7 +62,7 @@ class VocoderDataModule(DataModule):
         return Excerpts(samples, (true + errors).clamp(min=self.spec.silence), shapes)
 
     def new_model(self, experiment: Experiment) -> VocoderObjective:
-        options, start = experiment.vocoder.options, experiment.vocoder_training.start
+        options, start = experiment.vocoder.options, experiment.vocoder_training.init_from
         if start:
             network = load_network(NeuralOptions(weights="" if start == "shipped" else start))
             require_spec("neural", network.spec, self.spec)
@@ -81,7 +81,7 @@ class VocoderDataModule(DataModule):
         for channel in self.train:
             digest.update(channel.samples.numpy().tobytes())
             digest.update(channel.errors.numpy().tobytes())
-        start = self.experiment.vocoder_training.start
+        start = self.experiment.vocoder_training.init_from
         if start:
             digest.update((SHIPPED if start == "shipped" else weights_file(NeuralOptions(start))).read_bytes())
         return digest.hexdigest()

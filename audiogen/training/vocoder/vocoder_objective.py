@@ -42,7 +42,7 @@ class VocoderObjective(nn.Module):
         super().__init__()
         self.vocoder, self.options = vocoder, options
         self.network = vocoder.network.train()
-        self.discriminators = Discriminators(options.discriminator) if options.adversarial > 0 else None
+        self.discriminators = Discriminators(options.discriminator_channels) if options.adversarial_weight > 0 else None
 
     def loss(self, excerpts: Excerpts) -> Mapping[str, Tensor]:
         """Named losses; ``"loss"`` is the one to minimise. What discriminators say is no part of it in evaluation."""
@@ -58,7 +58,7 @@ class VocoderObjective(nn.Module):
         """Nothing of it has a closed form."""
 
     def _weight(self, name: str) -> float:
-        return 1.0 if name == "discrimination" else float(getattr(self.options, name))
+        return 1.0 if name == "discrimination" else float(getattr(self.options, f"{name}_weight"))
 
     def _against_discriminators(self, output: Tensor, real: Tensor) -> dict[str, Tensor]:
         judges = self.discriminators

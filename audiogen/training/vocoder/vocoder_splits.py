@@ -75,13 +75,13 @@ def of_recording(recording: Recording, experiment: Experiment) -> ChannelSplits:
     Raises:
         InputError: shorter than two windows, or a Run that does not fit it.
     """
-    spec, shares = experiment.representation.options.spec, experiment.training.shares
+    spec, shares = experiment.representation.options.spec, experiment.training.split_fractions
     heard = extract_features(recording, spec)
     count = heard.frames.shape[1]
     if count < 8:
         cause = f"{recording.seconds:.3f} s is too short to learn from"
         raise InputError(recording.path or "recording", cause, "give at least half a second")
-    whole = channels_of(heard, experiment.vocoder_training.predicted_by)
+    whole = channels_of(heard, experiment.vocoder_training.frames_from)
     stop = count - round(shares.test * count)
     middle = stop - round(shares.validation * count)
     edges = [f"{edge / spec.frame_rate:.2f}" for edge in (0, middle, stop, count)]
@@ -92,11 +92,11 @@ def of_recording(recording: Recording, experiment: Experiment) -> ChannelSplits:
 
 def of_folder(folder: Path, experiment: Experiment) -> ChannelSplits:
     """A folder of recordings, split by recording; unreadable files are warned of and left out."""
-    if experiment.vocoder_training.predicted_by:
+    if experiment.vocoder_training.frames_from:
         raise InputError(folder, "a Run predicts the frames of its own recording", "name that recording with --data")
     spec, training = experiment.representation.options.spec, experiment.training
     names = [str(file.relative_to(folder)) for file in find_recordings(folder)]
-    split = split_recordings(names, training.shares, training.seed)
+    split = split_recordings(names, training.split_fractions, training.seed)
     parts: dict[str, list[Channel]] = {"train": [], "validation": [], "test": []}
     with progress(len(names), "reading") as bar:
         for name in names:

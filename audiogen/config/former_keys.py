@@ -1,0 +1,47 @@
+"""Configuration keys of earlier versions, and what they are called now.
+
+Runs and configuration files name their keys, so a key that was renamed or removed stays readable. Every mapping passes
+through `audiogen.config.schema.merge`, which looks the keys up here.
+"""
+
+from __future__ import annotations
+
+FORMER_KEYS: dict[str, dict[str, str | None]] = {
+    "training": {
+        "average": "ema_decay",
+        "batch": "batch_size",
+        "clip": "gradient_clip",
+        "horizon": "schedule_steps",
+        "listen_every": "log_media_every",
+        "shares": "split_fractions",
+    },
+    "vocoder_training": {
+        "start": "init_from",
+        "predicted_by": "frames_from",
+        "spectral": "spectral_weight",
+        "mel": "mel_weight",
+        "adversarial": "adversarial_weight",
+        "features": "features_weight",
+        "discriminator": "discriminator_channels",
+        "likelihood": None,
+    },
+}
+"""Section -> former key -> today's key, or None for a key that no longer decides anything.
+
+A section is the dotted path of a mapping, with ``=KIND`` appended where the key belongs to one kind of a choice:
+``"model.head=flow"``.
+"""
+
+
+def current_key(section: str, kind: str | None, key: str) -> str | None:
+    """Today's name of a key, or None for a key to ignore.
+
+    Args:
+        section: dotted path of the mapping that holds the key; "" for the root.
+        kind: kind of the choice that the mapping describes, if it is one and the kind is known.
+        key: as it was written.
+    """
+    for name in (section, f"{section}={kind}"):
+        if key in FORMER_KEYS.get(name, ()):
+            return FORMER_KEYS[name][key]
+    return key
