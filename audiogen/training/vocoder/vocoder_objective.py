@@ -54,7 +54,7 @@ class VocoderObjective(nn.Module):
         total = torch.stack([self._weight(name) * value for name, value in losses.items()]).sum()
         return losses | {"loss": total}
 
-    def prepare(self, sequences: list[Tensor]) -> None:
+    def fit_closed_form(self, sequences: list[Tensor]) -> None:
         """Nothing of it has a closed form."""
 
     def _weight(self, name: str) -> float:
