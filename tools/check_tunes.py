@@ -26,9 +26,10 @@ from audiogen.models import Sampling
 from audiogen.progress import progress
 from audiogen.run import Run
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
-from audiogen.tunes.metrics.symbolic_metrics import distances
+from audiogen.tunes.metrics.tune_statistics import distances
+from audiogen.tunes.midi.editor import extend_midi
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi.writer import extend_midi, write_midi
+from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import TuneContinuer

@@ -59,7 +59,7 @@ def note_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def is_midi(path: Path) -> bool:
     """Whether a file's name is that of a MIDI file."""
-    from audiogen.data.datasets.folder import is_midi
+    from audiogen.file_names import is_midi
 
     return is_midi(path)
 

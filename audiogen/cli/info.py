@@ -19,7 +19,7 @@ def info(path: Path) -> None:
     With --verbose or --json, a Run's whole configuration and all of its metrics are shown.
     """
     with stage("loading libraries"):
-        from audiogen.data.datasets.folder import is_midi
+        from audiogen.file_names import is_midi
 
     with stage(f"reading {path.name}"):
         facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
@@ -45,11 +45,11 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 def _tune_facts(path: Path) -> dict[str, Any]:
     """What a MIDI file holds, and the measures of its notes."""
-    from audiogen.tunes.metrics.symbolic_metrics import SCALARS, melodic
+    from audiogen.tunes.metrics.tune_statistics import SCALARS
     from audiogen.tunes.midi.reader import read_midi
 
     tune = read_midi(path)
-    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(melodic(tune)) else {}
+    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(tune.melodic_notes) else {}
     return {
         "path": str(path),
         "notes": len(tune.notes),

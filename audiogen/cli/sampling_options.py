@@ -33,7 +33,7 @@ def drawing_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def require_suffix(out: Path) -> None:
     """Raise an InputError for a file that is neither MIDI nor sound by its name."""
     from audiogen.audio.writing import CONTAINERS
-    from audiogen.data.datasets.folder import is_midi
+    from audiogen.file_names import is_midi
 
     if not is_midi(out) and out.suffix.lower() not in CONTAINERS:
         choices = f"choose from .mid, {', '.join(CONTAINERS)}"

@@ -38,7 +38,7 @@ class Piece:
 def piece_of(tune: Tune, tokenizer: Tokenizer, ended: bool = True) -> Piece:
     """The tokens of a tune; without the end token where only a part of it is learned from."""
     tokens = tokenizer.encode(tune, ended)
-    lowest, highest = tune.transposable()
+    lowest, highest = tune.transposition_range()
     return Piece(tokens.astype(np.uint16), tokenizer.pitched(tokens), lowest, highest)
 
 

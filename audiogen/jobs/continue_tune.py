@@ -12,9 +12,9 @@ from typing import Any
 
 from audiogen import __version__
 from audiogen.audio import AudioWarning, Writer, subtype_for
-from audiogen.data.datasets.folder import is_midi
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment, to_tree
+from audiogen.file_names import is_midi
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure
 from audiogen.jobs.run_choice import single_recording
 from audiogen.jobs.tune_request import TuneRequest
@@ -23,10 +23,10 @@ from audiogen.output_names import sidecar_of
 from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
-from audiogen.tunes.metrics.symbolic_metrics import SCALARS, melodic
-from audiogen.tunes.midi.channel_state import Reset, resets
+from audiogen.tunes.metrics.tune_statistics import SCALARS
+from audiogen.tunes.midi.controller_reset import Reset, controller_resets
+from audiogen.tunes.midi.editor import extend_midi, tail_midi
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi.writer import extend_midi, tail_midi
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.rendering import SAMPLE_RATE, render
 from audiogen.tunes.tokens import TOKENIZERS
@@ -134,11 +134,11 @@ def _predicting(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
 def _warn_of_resets(prompt: Path, tune: Tune) -> None:
     """Say what the tail does not inherit."""
     by_name: dict[str, list[Reset]] = {}
-    for each in resets(tune):
+    for each in controller_resets(tune):
         by_name.setdefault(each.name, []).append(each)
     said = []
     for name, changes in by_name.items():
-        values = sorted({(each.held, each.value) for each in changes})
+        values = sorted({(each.final, each.value) for each in changes})
         said.append(f"{name} {', '.join(f'{held} to {value}' for held, value in values[:3])}")
         channels = sorted(each.channel + 1 for each in changes if each.channel >= 0)
         if channels:
@@ -171,7 +171,7 @@ def _described(
         "join": {"tick": tune.end, "seconds": round(begun, 4), "bar": len(tune.bar_lines()) + 1},
         "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
-        "reset_at_join": [_reset_of(each) for each in resets(tune)],
+        "reset_at_join": [_reset_of(each) for each in controller_resets(tune)],
         "seed": request.seed,
         "settings": settings | learned_from(run),
         "versions": versions(),
@@ -182,7 +182,7 @@ def _described(
 def _reset_of(reset: Reset) -> dict[str, Any]:
     """For the sidecar, with channels from 1 on."""
     channel = reset.channel + 1 if reset.channel >= 0 else None
-    return {"channel": channel, "controller": reset.name, "from": reset.held, "to": reset.value}
+    return {"channel": channel, "controller": reset.name, "from": reset.final, "to": reset.value}
 
 
 def learned_from(run: Run | None) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def learned_from(run: Run | None) -> dict[str, Any]:
 
 def measured(prompt: Tune, tail: Tune) -> dict[str, Any]:
     """What the tail is like beside the prompt, and how much of the prompt it repeats, in any key."""
-    if not len(melodic(tail)) or not len(melodic(prompt)):
+    if not len(tail.melodic_notes) or not len(prompt.melodic_notes):
         return {}
     copied = NoteMatchIndex([prompt]).longest(tail)
     return {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import AudioWarning, Writer, subtype_for
-from audiogen.data.datasets.folder import is_midi
 from audiogen.errors import InputError
+from audiogen.file_names import is_midi
 from audiogen.jobs.continue_tune import ORDER, learned_from, measured, versions
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure
 from audiogen.jobs.tune_request import SamplingOptions
@@ -19,22 +19,22 @@ from audiogen.output_names import sidecar_of
 from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
 from audiogen.tunes.infilling import Infiller
-from audiogen.tunes.midi.channel_state import (
+from audiogen.tunes.midi.controller_reset import typical_value
+from audiogen.tunes.midi.controllers import (
     CHANNEL_PRESSURE,
-    DOWN,
     KEY_PRESSURE,
+    PEDAL_DOWN,
     PITCH_BEND,
     SUSTAIN,
-    typical,
     value_at,
 )
+from audiogen.tunes.midi.editor import extend_midi, replace_bars
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi.writer import extend_midi, replace_bars
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.rendering import SAMPLE_RATE, render
 from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.events_tokenizer import EventsTokenizer
-from audiogen.tunes.tune import Part, Tune, in_order, tidy
+from audiogen.tunes.tune import Part, Tune, sorted_by_tick, tidy
 from audiogen.tunes.tune_continuation import MOST_NOTES, markov_chain, truncate_prompt
 
 BARS_AHEAD = 4
@@ -81,7 +81,7 @@ def infill(prompt: Path, out: Path, bars: tuple[int, int], run: Run | None, draw
         else:
             rows = set(map(tuple, gone.tolist()))
             stay = [row for row in tune.controllers.tolist() if tuple(row) not in rows]
-            controllers = in_order(np.concatenate([np.array(stay, np.int64).reshape(-1, 4), added]))
+            controllers = sorted_by_tick(np.concatenate([np.array(stay, np.int64).reshape(-1, 4), added]))
             notes = tidy(np.concatenate([kept.notes, new]))
             _sound(out, replace(kept, notes=notes, controllers=controllers), drawing.seed)
     filled = replace(tune, notes=new)
@@ -189,13 +189,13 @@ def _gestures(tune: Tune, first: int, stop: int, most: int) -> tuple[np.ndarray,
         own = (rows[:, 1] == channel) & (rows[:, 2] == controller)
         inside = rows[own & (rows[:, 0] >= first) & (rows[:, 0] < stop)]
         held, later = (value_at(tune, channel, controller, tick - 1) for tick in (first, stop))
-        plain = typical(tune, channel, controller)
+        plain = typical_value(tune, channel, controller)
         if controller == SUSTAIN:  # a press from before the bars is kept up to its own release
             plain = held
-            if held >= DOWN:
-                lifts = np.flatnonzero(inside[:, 3] < DOWN)
+            if held >= PEDAL_DOWN:
+                lifts = np.flatnonzero(inside[:, 3] < PEDAL_DOWN)
                 plain, inside = (0, inside[lifts[0] + 1 :]) if len(lifts) else (held, inside[:0])
-            later = later if later >= DOWN else plain
+            later = later if later >= PEDAL_DOWN else plain
         elif held != plain:
             added.append((first, channel, controller, plain))
         if later != plain and stop < tune.end:

@@ -10,7 +10,7 @@ leads to what follows it, though the Model only ever looks back.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.progress import progress
+from audiogen.tunes.model_state import map_state, state_shapes
 from audiogen.tunes.tokens.events_decoder import EventsDecoder
 from audiogen.tunes.tokens.events_tokenizer import EventsTokenizer
 from audiogen.tunes.tune import Tune
@@ -260,31 +261,12 @@ class Infiller:
         return self.ids[f"pitch {due[2]}"]
 
 
-def map_state(change: Callable[..., Tensor], *states: State) -> State:
-    """The tensors of one state, or of several of one shape, changed."""
-    first = states[0]
-    if first is None:
-        return None
-    if isinstance(first, Tensor):
-        return change(*states)
-    return type(first)(map_state(change, *items) for items in zip(*states, strict=True))
-
-
 def grouped(candidates: list[_Particle]) -> list[list[_Particle]]:
     """Candidates whose states have the same shapes, together."""
     groups: dict[tuple[torch.Size, ...], list[_Particle]] = {}
     for one in candidates:
-        groups.setdefault(tuple(shapes_of(one.state)), []).append(one)
+        groups.setdefault(tuple(state_shapes(one.state)), []).append(one)
     return list(groups.values())
-
-
-def shapes_of(state: State) -> Iterator[torch.Size]:
-    """Of all tensors of a state."""
-    if isinstance(state, Tensor):
-        yield state.shape
-    elif state is not None:
-        for item in state:
-            yield from shapes_of(item)
 
 
 def resample_particles(candidates: list[_Particle], random: torch.Generator | None) -> list[_Particle]:

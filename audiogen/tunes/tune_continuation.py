@@ -12,9 +12,9 @@ import torch
 
 from audiogen.audio import AudioWarning
 from audiogen.models import Model, Sampling, State
-from audiogen.tunes.histogram_distance import histogram_distance, histograms
-from audiogen.tunes.infilling import map_state
-from audiogen.tunes.midi.channel_state import reset_rows
+from audiogen.tunes.metrics.histogram_distance import histogram_distance, histograms
+from audiogen.tunes.midi.controller_reset import reset_rows
+from audiogen.tunes.model_state import map_state
 from audiogen.tunes.models.markov import Markov, MarkovOptions
 from audiogen.tunes.tokens.tokenizer import Decoder, Tokenizer
 from audiogen.tunes.tune import Tune

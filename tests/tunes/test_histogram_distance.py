@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audiogen.tunes import tune_continuation as module
-from audiogen.tunes.histogram_distance import histogram_distance, histograms
+from audiogen.tunes.metrics.histogram_distance import histogram_distance, histograms
 from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tune import Tune
 from audiogen.tunes.tune_continuation import TuneContinuer

@@ -13,9 +13,9 @@ import pytest
 
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
+from audiogen.tunes.midi.editor import extend_midi
 from audiogen.tunes.midi.parser import parse
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi.writer import extend_midi
 from audiogen.tunes.tune import Tune
 from tests.tune_fixtures import melody
 

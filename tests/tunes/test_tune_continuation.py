@@ -13,8 +13,9 @@ from audiogen.audio import AudioWarning
 from audiogen.models import Model, Sampling, State
 from audiogen.models.heads.categorical import draw
 from audiogen.tunes import tune_continuation as module
+from audiogen.tunes.midi.editor import extend_midi
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi.writer import extend_midi, write_midi
+from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.models.token_model import TokenModel, TokenModelOptions
 from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.tokenizer import Tokenizer

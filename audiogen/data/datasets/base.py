@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from audiogen.data.datasets.labels import read_labels
 from audiogen.data.recordings import Split
-from audiogen.tunes.abc_notation import tune_of_abc
-from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.tune import Tune
+
+if TYPE_CHECKING:
+    from audiogen.tunes.tune import Tune
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,17 @@ class Item:
         Raises:
             InputError: the source cannot be read.
         """
+        # Imported here, since recordings need none of it.
         if self.labels is not None:
+            from audiogen.data.datasets.labels import read_labels
+
             return read_labels(self.labels)
         if self.midi is not None:
+            from audiogen.tunes.midi.reader import read_midi
+
             return read_midi(self.midi)
-        return tune_of_abc(self.abc, self.name) if self.abc is not None else None
+        if self.abc is not None:
+            from audiogen.tunes.abc_notation import tune_of_abc
+
+            return tune_of_abc(self.abc, self.name)
+        return None

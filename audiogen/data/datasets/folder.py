@@ -11,15 +11,9 @@ from audiogen.audio import AudioWarning
 from audiogen.data.datasets.base import Item
 from audiogen.data.recordings import SUFFIXES, Split, SplitFractions, split_recordings
 from audiogen.errors import InputError
-from audiogen.tunes.abc_notation import abc_title, decode_abc, split_abc
+from audiogen.file_names import MIDI_SUFFIXES
 
 MAX_ABC_BYTES = 256 * 2**20
-MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
-
-
-def is_midi(path: Path) -> bool:
-    """Whether a file's name is that of a MIDI file."""
-    return path.suffix.lower() in MIDI_SUFFIXES
 
 
 def folder_of_files(folder: Path, shares: SplitFractions | None = None, seed: int = 0) -> list[Item]:

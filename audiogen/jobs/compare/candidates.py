@@ -16,7 +16,7 @@ from audiogen.metrics import waveform_baselines as baselines
 from audiogen.models import Model, Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
-from audiogen.tunes.metrics.symbolic_metrics import polyphony
+from audiogen.tunes.metrics.tune_statistics import polyphony
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.markov import Markov
 from audiogen.tunes.piano_transcription import can_transcribe_piano, is_piano, transcribe_piano

@@ -14,7 +14,7 @@ from audiogen.errors import InputError
 from audiogen.jobs.compare.candidates import CandidateTail
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
-from audiogen.tunes.metrics.symbolic_metrics import distances, melodic
+from audiogen.tunes.metrics.tune_statistics import distances
 from audiogen.tunes.tune import Tune
 
 ROW_MEASURES = ("texture", "copied", "looped", "longest_run")
@@ -40,7 +40,7 @@ def measured(made: CandidateTail, evaluator: TailEvaluator, index: NoteMatchInde
         evaluator.copying(made.sound),
         evaluator.looping(made.sound),
     )
-    notes = made.tune is not None and index is not None and len(melodic(made.tune)) > 0
+    notes = made.tune is not None and index is not None and len(made.tune.melodic_notes) > 0
     return {
         "texture": None if texture is None else _plain(texture.overall),
         "copied": None if copied is None else _plain(copied.fraction),
@@ -50,7 +50,7 @@ def measured(made: CandidateTail, evaluator: TailEvaluator, index: NoteMatchInde
 
 
 def note_distance(tails: Sequence[Tune], real: Sequence[Tune]) -> float | None:
-    """Geometric mean of the ratios of `symbolic_metrics.distances`; None for fewer than four real tails."""
+    """Geometric mean of the ratios of `tune_statistics.distances`; None for fewer than four real tails."""
     try:
         found = distances(tails, real)
     except InputError:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from audiogen.audio import AudioWarning
 from audiogen.data.datasets import DATASETS, Item, guess
-from audiogen.data.datasets.folder import MIDI_SUFFIXES, read_abc
+from audiogen.data.datasets.folder import read_abc
 from audiogen.data.recordings import SplitFractions, reading
 from audiogen.data.tune_windows import SHORTEST, Piece, TuneWindows, padded, piece_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.file_names import MIDI_SUFFIXES
 from audiogen.models import Model
 from audiogen.progress import progress
 from audiogen.representation import Representation

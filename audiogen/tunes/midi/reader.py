@@ -28,7 +28,7 @@ import numpy as np
 
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
-from audiogen.tunes.midi.channel_state import (
+from audiogen.tunes.midi.controllers import (
     ALL_CHANNELS,
     CHANNEL_PRESSURE,
     KEY_PRESSURE,
@@ -37,7 +37,17 @@ from audiogen.tunes.midi.channel_state import (
     SUSTAIN,
 )
 from audiogen.tunes.midi.parser import Parsed, parse
-from audiogen.tunes.tune import DEFAULT_METER, DEFAULT_TEMPO, NOTE, Part, Tune, in_order, latest, tidy, tidy_pedals
+from audiogen.tunes.tune import (
+    DEFAULT_METER,
+    DEFAULT_TEMPO,
+    NOTE,
+    Part,
+    Tune,
+    last_per_tick,
+    sorted_by_tick,
+    tidy,
+    tidy_pedals,
+)
 
 MAX_BYTES = 16 * 2**20
 MAX_QUARTERS = 200_000
@@ -89,16 +99,16 @@ def tune_of(midi: Any, subject: object) -> Tune:
     if scan.endless:
         warnings.warn(f"{subject}: {scan.endless} notes never end; each is given one beat", AudioWarning, stacklevel=2)
     tempos = [(0, tempo)] if tempo else [(0, DEFAULT_TEMPO), *scan.tempos]
-    meters = latest(np.array([(0, *DEFAULT_METER), *scan.meters], np.int64))
+    meters = last_per_tick(np.array([(0, *DEFAULT_METER), *scan.meters], np.int64))
     repeated = np.append(False, (meters[1:, 1:] == meters[:-1, 1:]).all(axis=1))
     return Tune(
         notes=tidy(notes),
         parts=parts,
         ticks_per_quarter=resolution,
-        tempos=latest(np.array(tempos, np.int64)),
+        tempos=last_per_tick(np.array(tempos, np.int64)),
         meters=meters[~(repeated & _on_bar_lines(meters, resolution))],
         pedals=tidy_pedals(scan.pedals(parts, int(notes["end"].max()))),
-        controllers=in_order(np.array(scan.controllers, np.int64).reshape(-1, 4)),
+        controllers=sorted_by_tick(np.array(scan.controllers, np.int64).reshape(-1, 4)),
     )
 
 
@@ -235,7 +245,7 @@ class _Scan:
             mine = (rows[:, 4] == track) & (rows[:, 5] == channel)
             told = self.programs.get((track, channel)) or shared[channel]
             if told:  # notes before the first change take it too
-                table = latest(np.array(told, np.int64))
+                table = last_per_tick(np.array(told, np.int64))
                 index = np.searchsorted(table[:, 0], rows[mine, 0], side="right") - 1
                 programs[mine] = table[np.maximum(index, 0), 1]
         return programs

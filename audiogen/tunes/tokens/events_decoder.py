@@ -7,7 +7,17 @@ import copy
 import numpy as np
 
 from audiogen.tunes.tokens.tokenizer import Decoder
-from audiogen.tunes.tune import DEFAULT_METER, DEFAULT_TEMPO, NOTE, Part, Tune, bar_ticks, latest, tidy, tidy_pedals
+from audiogen.tunes.tune import (
+    DEFAULT_METER,
+    DEFAULT_TEMPO,
+    NOTE,
+    Part,
+    Tune,
+    bar_ticks,
+    last_per_tick,
+    tidy,
+    tidy_pedals,
+)
 
 START_VELOCITY = 80
 MOST_TIES = 63
@@ -229,8 +239,8 @@ class EventsDecoder(Decoder):
             notes=tidy(table),
             parts=tuple(self._described(index, program) for index, program in enumerate(self.programs)),
             ticks_per_quarter=self.resolution,
-            tempos=latest(np.array(self.tempos)),
-            meters=latest(np.array(self.meters)),
+            tempos=last_per_tick(np.array(self.tempos)),
+            meters=last_per_tick(np.array(self.meters)),
             pedals=tidy_pedals(np.array(self.presses + held, np.int64).reshape(-1, 3)),
         )
 

@@ -20,7 +20,7 @@ import numpy as np
 from audiogen.audio import AudioWarning
 from audiogen.tunes.tokens.events_decoder import EventsDecoder
 from audiogen.tunes.tokens.tokenizer import Tokenizer
-from audiogen.tunes.tune import Tune, bar_ticks, latest, tidy, tidy_pedals
+from audiogen.tunes.tune import Tune, bar_ticks, last_per_tick, tidy, tidy_pedals
 
 PAGE = 8
 """Quarter notes that one position or duration token reaches; "later" and "tie" go beyond."""
@@ -90,7 +90,7 @@ class EventsTokenizer(Tokenizer):
             parts=parts,
             ticks_per_quarter=self.resolution,
             tempos=tempos[tempos[:, 0] <= max(end, 0)],
-            meters=self._told(latest(meters[meters[:, 0] <= end])),
+            meters=self._told(last_per_tick(meters[meters[:, 0] <= end])),
             pedals=tidy_pedals(pedals[pedals[:, 0] <= end]),
         )
 

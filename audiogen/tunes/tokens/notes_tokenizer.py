@@ -67,8 +67,7 @@ def top_line(tune: Tune) -> np.ndarray:
     """The highest note at each moment, ``[notes]`` of dtype `NOTE`; a higher note cuts the one below it
     short.
     """
-    melodic = ~np.array([part.drums for part in tune.parts], bool)[tune.notes["part"]]
-    notes = tune.notes[melodic]
+    notes = tune.melodic_notes
     notes = notes[np.lexsort((-notes["end"], -notes["pitch"], notes["start"]))]
     line: list[int] = []
     for index, (start, pitch) in enumerate(zip(notes["start"].tolist(), notes["pitch"].tolist(), strict=True)):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from audiogen.errors import InputError
-from audiogen.tunes.tune import Tune, latest, tidy_pedals
+from audiogen.tunes.tune import Tune, last_per_tick, tidy_pedals
 
 
 class Decoder(ABC):
@@ -146,4 +146,4 @@ def _after(before: np.ndarray, changes: np.ndarray, start: int) -> np.ndarray:
     """The value that holds at ``start``, set at tick 0, then the changes from there on."""
     held = before[before[:, 0] <= start][-1:].copy()
     held[:, 0] = 0
-    return latest(np.concatenate([held, changes[changes[:, 0] >= max(start, 1)]]))
+    return last_per_tick(np.concatenate([held, changes[changes[:, 0] >= max(start, 1)]]))

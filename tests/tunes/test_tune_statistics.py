@@ -9,14 +9,14 @@ import pytest
 
 from audiogen.errors import InputError
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
-from audiogen.tunes.metrics.symbolic_metrics import (
+from audiogen.tunes.metrics.note_likelihood import pooled
+from audiogen.tunes.metrics.tune_statistics import (
     HISTOGRAMS,
     SCALARS,
     distances,
     durations,
     groove_consistency,
     intervals,
-    likelihood,
     note_density,
     pitch_class_entropy,
     polyphony,
@@ -135,7 +135,7 @@ def test_distances_need_tunes(held_out: list[Tune]) -> None:
 
 def test_likelihood_pools_notes_and_seconds() -> None:
     tunes = [melody([60] * 10), melody([60] * 30)]  # 120 quarter notes a minute
-    found = likelihood([20.0, 60.0], tunes)
+    found = pooled([20.0, 60.0], tunes)
     assert (found.per_note, found.per_second) == (2.0, 4.0)
 
 

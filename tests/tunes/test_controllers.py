@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning
-from audiogen.tunes.midi.channel_state import reset_rows, resets, state_rows, value_at
+from audiogen.tunes.midi.controller_reset import controller_resets, reset_rows
+from audiogen.tunes.midi.controllers import state_rows, value_at
+from audiogen.tunes.midi.editor import extend_midi, tail_midi
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi.writer import extend_midi, tail_midi
 from audiogen.tunes.rendering import render
 from audiogen.tunes.tune import Tune, joined
 from tests.tune_fixtures import melody
@@ -101,10 +102,10 @@ def test_a_tail_does_not_inherit_what_the_end_alone_has(kind: str, tmp_path: Pat
     at, after, expected = HELD[kind]
     path = file_of(tmp_path / "prompt.mid", at, after)
     prompt = read_midi(path)
-    assert [(each.name, each.held, each.value) for each in resets(prompt)] == expected
+    assert [(each.name, each.final, each.value) for each in controller_resets(prompt)] == expected
     extend_midi(path, tail_of(prompt), tmp_path / "out.mid", prompt)
     out = read_midi(tmp_path / "out.mid")
-    for each in resets(prompt):
+    for each in controller_resets(prompt):
         first = prompt.end  # from the tail's first note to its last
         for tick in (first, out.end):
             assert value_at(out, each.channel, each.controller, tick) == each.value
@@ -117,7 +118,7 @@ def test_a_tail_does_not_inherit_what_the_end_alone_has(kind: str, tmp_path: Pat
 
 def test_only_channels_that_play_are_set(tmp_path: Path) -> None:
     path = file_of(tmp_path / "prompt.mid", {0: [control(7, 100, channel=5)], 15: [control(7, 0, channel=5)]})
-    assert resets(read_midi(path)) == []
+    assert controller_resets(read_midi(path)) == []
 
 
 def test_what_the_prompt_sets_after_its_last_note_does_not_act_on_the_tail(tmp_path: Path) -> None:
