@@ -69,7 +69,7 @@ def test_the_take_most_like_the_prompt_is_kept(asked: dict[str, float], monkeypa
         heard.append((histogram_distance(tail, prompt), tail))
         return heard[-1][0]
 
-    monkeypatch.setattr(module, "unlikeness", noted)
+    monkeypatch.setattr(module, "histogram_distance", noted)
     continuer = TuneContinuer(Anything(scheme.size), scheme, wandering(2, 30, parts=2))
     kept = continuer.tail(sampling(), takes=5, **asked)  # type: ignore[arg-type]
     assert len({value for value, _ in heard}) == len(heard) == 5

@@ -52,6 +52,8 @@ def read_abc(paths: Iterable[Path], root: Path, shares: SplitFractions | None, s
     Raises:
         InputError: there is no tune in any of them.
     """
+    from audiogen.tunes.abc_notation import abc_title, decode_abc, split_abc  # not needed for recordings
+
     found: dict[str, str] = {}
     for path in paths:
         try:
