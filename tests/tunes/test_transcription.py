@@ -67,7 +67,7 @@ def test_whether_a_piano_can_be_heard(monkeypatch: pytest.MonkeyPatch):
     assert not is_piano(tune([(0, 24, 60)], (Part(0, True),)))
     silence = Recording(np.zeros((1, 22050), np.float32), 22050)
     assert len(transcribe_piano(silence, melody([60]), 0.0).notes) == 0
-    monkeypatch.setattr(piano_transcription, "hears_pianos", lambda: False)
+    monkeypatch.setattr(piano_transcription, "can_transcribe_piano", lambda: False)
     piano_transcription._model.cache_clear()
     with pytest.raises(InputError, match=r"transkun|transcribe"):
         transcribe_piano(render(melody([60]), 22050), melody([60]), 0.0)
