@@ -1,11 +1,29 @@
-"""The command line: `audiogen COMMAND` or `python -m audiogen COMMAND`."""
+"""Entry point of the command line: `audiogen COMMAND` or `python -m audiogen COMMAND`."""
 
-try:
-    from audiogen.cli import main
-except KeyboardInterrupt:  # before there is anyone to say it
-    raise SystemExit(130) from None
+import os
+import signal
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run a command. An interruption while its modules are imported ends it with one line, not with a traceback."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in handlers.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _exit_at_once)
+
+    from audiogen.cli import main as run_command
+
+    for number, handler in handlers.items():
+        if handler is not None:
+            signal.signal(number, handler)
+    run_command()
+
+
+def _exit_at_once(number: int, frame: object) -> None:
+    """Exit without unwinding: an exception raised inside an import can be swallowed or wrapped."""
+    os.write(2, b"audiogen: interrupted\n")
+    os._exit(130)
+
 
 if __name__ == "__main__":
     main()

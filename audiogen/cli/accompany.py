@@ -1,4 +1,4 @@
-"""audiogen accompany: a melody in, the melody with further parts out."""
+"""`audiogen accompany`: generate further parts to a melody."""
 
 from __future__ import annotations
 
@@ -7,20 +7,27 @@ from typing import Any
 
 import click
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
-from audiogen.cli.sampling_options import drawing_options, require_suffix
+from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, option, print_summary, set_json_result
+from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, require_input
+from audiogen.cli.sampling_options import candidate_options, require_suffix
 from audiogen.output_names import sidecar_of
 
 
-@click.command("accompany", cls=Command)
+@click.command(
+    "accompany",
+    cls=Command,
+    examples=(
+        "audiogen train midi/lstm --data chorales/ -o runs/chorales",
+        "audiogen accompany melody.mid -o chorale.mid --run runs/chorales --parts 3",
+    ),
+)
 @click.argument("melody", type=FILE)
-@click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
-@click.option("--run", "run_folder", type=FILE, required=True, help="Predict by this Run, of tunes of several parts.")
-@click.option("--parts", type=click.IntRange(1, 15), default=3, show_default=True, help="Parts to add.")
-@click.option("--program", type=click.IntRange(0, 127), help="General MIDI program of the new parts.")
+@option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="File to write: .mid, .wav, ...")
+@option("--run", "run_folder", group=MODEL, type=RUN, required=True, help="Run trained on tunes of several parts.")
+@option("--parts", group=TUNES, type=click.IntRange(1, 15), default=3, help="Number of parts to add, 1 to 15.")
+@option("--program", group=TUNES, type=click.IntRange(0, 127), help="General MIDI program of the new parts, 0 to 127.  [default: the melody's]")
 @EXTERNAL
-@drawing_options
+@candidate_options
 @FORCE
 def accompany(
     melody: Path,
@@ -30,15 +37,15 @@ def accompany(
     program: int | None,
     allow_external_weights: bool,
     force: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
-    """Let further parts play along with MELODY, a MIDI file of any number of parts, which stays as it is.
+    """Generate an accompaniment to MELODY, a MIDI file with any number of parts, which are kept unchanged.
 
-    The Run decides what it sounds like: one that has learned four-part chorales (audiogen train
-    configs/midi/lstm.yaml --data FOLDER -o RUN) adds alto, tenor and bass. Beside OUT, OUT.json says what was done.
+    The Run decides the style: one trained on four-part chorales adds alto, tenor and bass. OUT.json, written beside
+    OUT, records the settings and the result.
     """
     require_input(melody)
-    places(out, melody, force=force)
+    output_paths(out, melody, force=force)
     require_suffix(out)
 
     from audiogen.jobs.infill_tune import accompany
@@ -46,8 +53,8 @@ def accompany(
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights)
-    told = accompany(melody, out, parts, program, run, SamplingOptions(**asked))
-    count = told["added"]["notes"]
-    nothing = "no note added: the Run plays nothing beside what is given"
-    report({**told, "output": out, "sidecar": sidecar_of(out)})
-    say(f"{out}: {count} notes in {parts} parts added" if count else f"{out}: {nothing}")
+    sidecar = accompany(melody, out, parts, program, run, SamplingOptions(**options))
+    notes = sidecar["added"]["notes"]
+    set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out)})
+    added = f"{notes} notes in {parts} parts added" if notes else "no notes added: the Run predicts silence here"
+    print_summary(f"{out}: {added}")

@@ -1,4 +1,4 @@
-"""What all commands share: --quiet, --verbose and --json, and where their results go."""
+"""The base class of all commands: shared options, help in groups with examples, and the printing of results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -17,36 +17,101 @@ from audiogen.progress import set_verbosity, write_line
 
 QUIET, JSON, RESULT = (f"audiogen.{name}" for name in ("quiet", "json", "result"))  # keys of a context's `meta`
 
+GROUPS = OUTPUT, SOUND, TUNES, MODEL, DATA, GENERAL = ("Output", "Sound", "MIDI", "Model", "Data", "General")
+"""Groups of options, in the order in which --help lists them."""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Option(click.Option):
+    """An option that --help lists under the heading of its group."""
+
+    def __init__(self, *names: Any, group: str = GENERAL, **settings: Any) -> None:
+        if isinstance(settings.get("type"), click.IntRange):
+            settings.setdefault("metavar", "N")
+        super().__init__(*names, **settings)
+        self.group = group
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)  # help texts name the range in words
+        return extra
+
+
+def option(*names: str, group: str = GENERAL, **settings: Any) -> Decorator:
+    """`click.option` with a group.
+
+    Args:
+        names: as of `click.option`.
+        group: one of `GROUPS`.
+        settings: as of `click.option`; the default is shown in --help unless ``show_default=False``.
+    """
+    return click.option(*names, cls=Option, group=group, **settings)
+
+
+def combine(options: Sequence[Decorator]) -> Decorator:
+    """One decorator that adds several options, in their order."""
+
+    def add_all(command: Callable[..., Any]) -> Callable[..., Any]:
+        for add in reversed(options):
+            command = add(command)
+        return command
+
+    return add_all
+
 
 def _shared_options() -> list[click.Parameter]:
-    """New ones for each command."""
+    """Options of every command, new for each."""
     return [
-        click.Option(["-q", "--quiet"], is_flag=True, help="Only warnings and errors: no progress, no closing lines."),
-        click.Option(
-            ["-v", "--verbose"], is_flag=True, help="Each step with its time on stderr; tracebacks of failures."
-        ),
-        click.Option(["--json"], is_flag=True, help="Print the result, or the error, as one JSON object."),
+        Option(["-q", "--quiet"], is_flag=True, help="Print only warnings and errors."),
+        Option(["-v", "--verbose"], is_flag=True, help="Print each step with its time, and tracebacks of failures."),
+        Option(["--json"], is_flag=True, help="Print the result, or the error, as one JSON object."),
     ]
 
 
 class Command(click.Command):
-    """A command with the shared options, which its function does not see."""
+    """A command with the shared options, which its function does not receive.
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    Args:
+        examples: command lines that end the help text.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **settings: Any) -> None:
+        settings.setdefault("context_settings", {"show_default": True, "max_content_width": 100})
         super().__init__(*args, **settings)
+        self.examples = examples
         self.params.extend(_shared_options())
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                groups[getattr(parameter, "group", GENERAL)].append(record)
+        width = max(len(names) for records in groups.values() for names, _ in records)
+        for group, records in groups.items():
+            if records:
+                with formatter.section(f"{group} options"):
+                    # Equally wide, so that the descriptions of all groups start in one column.
+                    formatter.write_dl([(f"{names:<{width}}", text) for names, text in records])
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"  {example}\n")
 
     def invoke(self, context: click.Context) -> Any:
         quiet, verbose, as_json = (context.params.pop(name) for name in ("quiet", "verbose", "json"))
         if quiet and verbose:
-            raise click.UsageError("--quiet says less and --verbose says more: choose one", context)
+            raise click.UsageError("--quiet and --verbose contradict each other: choose one", context)
         context.meta.update({QUIET: quiet, JSON: as_json})
         set_verbosity(quiet, verbose)
         context.call_on_close(set_verbosity)
         try:
             super().invoke(context)
         except click.exceptions.Exit as ended:
-            _print_result(context)
+            _print_json_result(context)
             raise ended
         except (click.ClickException, InputError):
             raise
@@ -56,35 +121,35 @@ class Command(click.Command):
             if verbose:
                 traceback.print_exc()
             raise
-        _print_result(context)
+        _print_json_result(context)
 
 
-def _print_result(context: click.Context) -> None:
+def _print_json_result(context: click.Context) -> None:
     if context.meta[JSON]:
         print_json(context.meta.get(RESULT, {}))
 
 
-def say(text: str) -> None:
-    """A closing line on stdout; none with --quiet or --json."""
+def print_summary(text: str) -> None:
+    """Print a closing line on stdout, unless --quiet or --json is set."""
     if not (_meta(QUIET) or _meta(JSON)):
         write_line(text, sys.stdout)
 
 
-def show(text: str) -> None:
-    """What a command is there to print, on stdout; it gives way to --json only."""
+def print_output(text: str) -> None:
+    """Print what the command exists to print on stdout, unless --json is set."""
     if not _meta(JSON):
         write_line(text, sys.stdout)
 
 
-def report(result: Mapping[str, Any]) -> None:
-    """What --json prints once the command is through."""
+def set_json_result(result: Mapping[str, Any]) -> None:
+    """Set the object that --json prints when the command has ended."""
     context = click.get_current_context(silent=True)
     if context is not None:
         context.meta[RESULT] = result
 
 
 def print_json(content: Mapping[str, Any]) -> None:
-    """One JSON object on stdout. Paths are written as text, numbers that JSON does not know (NaN, infinity) as null."""
+    """Print one JSON object on stdout; paths become strings, NaN and infinity null."""
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False, default=str)
     click.echo(representable(text, "\\\\"))
 

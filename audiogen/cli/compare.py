@@ -1,4 +1,4 @@
-"""audiogen compare: any set of configurations, of sound and of notes, on the same pieces."""
+"""`audiogen compare`: train configurations on the same data and compare their continuations."""
 
 from __future__ import annotations
 
@@ -6,30 +6,64 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.options import CONFIG, DEVICE, FILE, FORCE, Number, Seconds
+from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, option, print_summary, set_json_result
+from audiogen.cli.options import CONFIG, DEVICE, FILE, FORCE, Duration, Number
+from audiogen.jobs.compare.settings import Settings
 from audiogen.progress import stage
 
 
-@click.command("compare", cls=Command)
+@click.command(
+    "compare",
+    cls=Command,
+    examples=(
+        "audiogen compare mel/lstm-flow mel/gan mel/hmm --data rain/ -o comparison",
+        "audiogen compare midi/lstm mel/lstm-flow --data maestro-v3.0.0/ -o comparison --budget 10:00 --seeds 5",
+    ),
+)
 @click.argument("configs", nargs=-1, required=True, type=CONFIG, metavar="CONFIG...")
-@click.option("--data", type=FILE, required=True, help="Tunes or recordings: a folder, MAESTRO, MusicNet, Nottingham.")
-@click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the report.")
-@click.option("--budget", type=Seconds(1), default=90.0, show_default=True, help="Time of each training.")
-@click.option("--seeds", type=click.IntRange(1, 99), default=2, show_default=True, help="Trainings of each CONFIG.")
-@click.option("--prompts", type=click.IntRange(1), default=4, show_default=True, help="Test pieces to continue.")
-@click.option("--prompt-seconds", type=Seconds(0.5), default=10.0, show_default=True, help="Given of each.")
-@click.option("--seconds", type=Seconds(0.5), default=10.0, show_default=True, help="Asked for.")
-@click.option("--minutes", type=Number(0.05), default=10.0, show_default=True, help="Most sound to learn from.")
+@option(
+    "--data",
+    group=DATA,
+    type=FILE,
+    required=True,
+    help="MIDI files or recordings: a folder, or the MAESTRO, MusicNet or Nottingham data set.",
+)
+@option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="Folder of the report.")
+@option(
+    "--budget", group=MODEL, type=Duration(1), default=Settings.budget, help="Time limit of each training, from 1 s: 90, 10:00."
+)
+@option("--seeds", group=MODEL, type=click.IntRange(1, 99), default=Settings.seeds, help="Trainings per CONFIG, 1 to 99.")
+@option("--prompts", group=DATA, type=click.IntRange(1), default=Settings.prompts, help="Number of test prompts, from 1.")
+@option(
+    "--prompt-seconds",
+    group=DATA,
+    type=Duration(0.5),
+    default=Settings.prompt_seconds,
+    help="Length of each prompt in seconds, from 0.5.",
+)
+@option(
+    "--seconds",
+    group=DATA,
+    type=Duration(0.5),
+    default=Settings.seconds,
+    help="Length of each continuation in seconds, from 0.5.",
+)
+@option(
+    "--minutes",
+    group=DATA,
+    type=Number(0.05),
+    default=Settings.minutes,
+    help="Training audio limit in minutes, from 0.05, for models of sound.",
+)
 @DEVICE
 @FORCE
-def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force: bool, **asked: float | int) -> None:
-    """Train each CONFIG on the same pieces, let all continue the same prompts, and write a page, JSON and CSV.
+def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force: bool, **options: float | int) -> None:
+    """Train each CONFIG on the same data, let all continue the same prompts, and write a page, JSON and CSV.
 
-    CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file.
-    Tunes are rendered for the configurations of sound; what those of notes write is rendered, too. Sound is left as
-    Models draw it (`continue --no-match-texture`). A loop, a repetition and a Markov chain stand beside them. A
-    comparison that was cut off goes on where it was when it is asked for again.
+    CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file. Models of sound and
+    of MIDI can be compared with each other: MIDI files and their continuations are rendered to audio. Sound is
+    compared as predicted, without texture matching. A loop, a repetition and a Markov chain are added as baselines.
+    The same command resumes a comparison that was interrupted.
     """
     from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
@@ -38,16 +72,15 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         require_known_keys(config, ())
     with stage("loading libraries"):
         from audiogen.jobs.compare.comparison import SETTINGS, compare
-        from audiogen.jobs.compare.settings import Settings
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
-        raise InputError(out, "it exists and is no comparison", "name another folder")
-    found = compare(configs, data, out, Settings(**asked), device, force)  # type: ignore[arg-type]
-    for told in found:
-        texture, nats = (told[name]["mean"] for name in ("texture", "nats_per_note"))
-        parts = [told["candidate"]]
-        parts += [] if texture is None else [f"texture {texture:.2f}"]
-        parts += [] if nats is None else [f"{nats:.2f} nats a note"]
-        say(", ".join(parts))
-    report({"page": out / "index.html", "summary": found})
-    say(f"{out / 'index.html'}")
+        raise InputError(out, "it exists and is not a comparison", "name another folder")
+    summary = compare(configs, data, out, Settings(**options), device, force)  # type: ignore[arg-type]
+    for row in summary:
+        texture, nats = (row[name]["mean"] for name in ("texture", "nats_per_note"))
+        parts = [row["candidate"]]
+        parts += [] if texture is None else [f"texture distance {texture:.2f}"]
+        parts += [] if nats is None else [f"{nats:.2f} nats per note"]
+        print_summary(", ".join(parts))
+    set_json_result({"page": out / "index.html", "summary": summary})
+    print_summary(f"{out / 'index.html'}")

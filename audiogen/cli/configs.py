@@ -1,32 +1,40 @@
-"""audiogen configs: the configurations that ship, by name."""
+"""`audiogen configs`: list the shipped configurations, or print one."""
 
 from __future__ import annotations
 
 import click
 
-from audiogen.cli.command import Command, report, show
+from audiogen.cli.command import Command, print_output, set_json_result
 from audiogen.cli.options import CONFIG_NAME
 from audiogen.config.shipped import find_config, shipped_configs, summary
 
 
-@click.command("configs", cls=Command)
+@click.command(
+    "configs",
+    cls=Command,
+    examples=(
+        "audiogen configs",
+        "audiogen configs mel/lstm-flow > my.yaml",
+        "audiogen train my.yaml --data rain/ -o run",
+    ),
+)
 @click.argument("name", required=False, type=CONFIG_NAME)
 def configs(name: str | None) -> None:
-    """List the configurations that `train`, `compare` and `continue --config` take by NAME, or print that one.
+    """List the configurations that `train`, `compare` and `continue --config` accept, or print the one called NAME.
 
-    With NAME, every key is written out, as YAML: what the file says over the defaults.
+    A configuration is printed as complete YAML: every key, with the defaults that its file does not set.
     """
     if name is None:
-        found = {each: summary(path) for each, path in shipped_configs().items()}
-        width = max(map(len, found)) + 2
-        for each, text in found.items():
-            show(f"{each:<{width}}{text}")
-        report({"configs": [{"name": each, "summary": text} for each, text in found.items()]})
+        summaries = {each: summary(path) for each, path in shipped_configs().items()}
+        width = max(map(len, summaries)) + 2
+        for each, text in summaries.items():
+            print_output(f"{each:<{width}}{text}")
+        set_json_result({"configs": [{"name": each, "summary": text} for each, text in summaries.items()]})
         return
     path = find_config(name)
 
     from audiogen.experiment import dump_yaml, read_experiment, to_tree
 
     experiment = read_experiment(path)
-    show(dump_yaml(experiment).rstrip())
-    report({"name": name, "path": path, "experiment": to_tree(experiment)})
+    print_output(dump_yaml(experiment).rstrip())
+    set_json_result({"name": name, "path": path, "experiment": to_tree(experiment)})

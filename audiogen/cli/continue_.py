@@ -1,15 +1,15 @@
-"""audiogen continue: a prompt in, prompt and tail out."""
+"""`audiogen continue`: continue a recording or a MIDI file."""
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.continue_tune import PLAIN, continue_tune, is_midi, note_options, without
+from audiogen.cli.command import MODEL, OUTPUT, SOUND, TUNES, Command, option
 from audiogen.cli.options import (
     BUDGET,
     CONFIG,
@@ -18,62 +18,105 @@ from audiogen.cli.options import (
     FILE,
     FORCE,
     OVERRIDES,
+    RUN,
     SECONDS,
     SEED,
-    handle_options,
-    page_place,
-    places,
+    SUBTYPE,
+    VOCODER,
+    control_options,
+    output_paths,
+    page_path,
     require_input,
 )
-from audiogen.cli.sampling_options import require_suffix
-from audiogen.output_names import sidecar_of
+from audiogen.cli.sampling_options import require_suffix, token_options
+from audiogen.errors import InputError
+from audiogen.file_names import is_midi
+from audiogen.jobs.request import Request
+from audiogen.jobs.tune_request import MAX_BARS, MAX_TAKES, TuneRequest
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
     from audiogen.experiment import Experiment
 
+_FIELDS = {request: {field.name: field.default for field in fields(request)} for request in (Request, TuneRequest)}
+TUNE_ONLY = {name: default for name, default in _FIELDS[TuneRequest].items() if name not in _FIELDS[Request]}
+"""Options that a recording does not take -> their defaults."""
+SOUND_ONLY = {name: default for name, default in _FIELDS[Request].items() if name not in _FIELDS[TuneRequest]}
+SOUND_ONLY |= {"morph": None, "weight": ()}
+"""Options that a MIDI prompt does not take -> their defaults."""
 
-@click.command("continue", cls=Command)
+
+@click.command(
+    "continue",
+    cls=Command,
+    examples=(
+        "audiogen continue rain.wav -o longer.wav --seconds 4:00",
+        "audiogen continue rain.wav -o quick.wav --budget 0",
+        "audiogen continue rain.wav -o take.wav --variations 4 --page --temperature 1.5",
+        "audiogen continue rain.wav -o storm.wav --morph thunder.wav --level 6",
+        "audiogen continue tune.mid -o longer.mid --bars 16",
+    ),
+)
 @click.argument("prompt", type=FILE)
 @OVERRIDES
-@click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .wav, .flac, .mid, ...")
+@option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="File to write: .wav, .flac, .mid, ...")
 @SECONDS
 @SEED
-@click.option(
-    "--temperature",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="Variance, in units of the recording's: 0 steady, 1 like it, 2 swells 1.4 times as far in dB.",
-)
-@handle_options
-@click.option("--morph", type=FILE, help="Turn into the texture of this recording on the way.")
-@click.option(
+@option(
     "--variations",
+    group=OUTPUT,
     type=click.IntRange(1, 999),
     default=1,
-    show_default=True,
-    help="Tails to make; --page helps to choose.",
+    help="Number of continuations to write, 1 to 999, with consecutive seeds.",
 )
-@click.option("--page", "paged", is_flag=True, help="Write OUT.html, to choose one of the variations by ear.")
-@click.option(
+@option("--page", "with_page", group=OUTPUT, is_flag=True, help="Write OUT.html to compare the variations by ear.")
+@option("--tail-only", group=OUTPUT, is_flag=True, help="Write only the new part.")
+@SUBTYPE
+@option(
+    "--temperature",
+    group=SOUND,
+    type=float,
+    default=Request.temperature,
+    metavar="T",
+    help="Variability relative to the recording, 0 to 10: 0 steady, 1 as recorded, 2 twice the level variance. "
+    "MIDI: sampling temperature; above 1 is more random.",
+)
+@control_options
+@option("--morph", group=SOUND, type=FILE, help="Morph gradually into the texture of this recording.")
+@option(
     "--match-texture/--no-match-texture",
-    "--impose/--no-impose",
-    "match_texture",
-    default=True,
-    show_default=True,
+    group=SOUND,
+    default=Request.match_texture,
     help="Match the recording's texture statistics (off when --density is set).",
 )
-@click.option("--loop", is_flag=True, help="Make the end meet the beginning.")
-@click.option("--tail-only", is_flag=True, help="Write what is added without the prompt.")
-@click.option("--run", "run_folders", type=FILE, multiple=True, help="Predict by this Run; repeat it to combine Runs.")
-@click.option("--weight", type=float, multiple=True, help="How often the --run of the same place predicts.")
-@click.option("--config", type=CONFIG, help="Train by this configuration: a shipped one's name, or a YAML file.")
+@option("--impose/--no-impose", "impose", default=None, hidden=True)  # the earlier name of --match-texture
+@option("--loop", group=SOUND, is_flag=True, help="Make the end join seamlessly to the start.")
+@VOCODER
+@option("--run", "run_folders", group=MODEL, type=RUN, multiple=True, help="Use this trained Run; repeat to mix Runs.")
+@option(
+    "--weight",
+    group=MODEL,
+    type=float,
+    multiple=True,
+    help="Mixture weight of the n-th --run; repeat for each.  [default: equal]",
+)
+@option("--config", group=MODEL, type=CONFIG, help="Train with this configuration: a shipped name, or a YAML file.")
 @EXTERNAL
 @BUDGET
-@note_options
-@click.option("--vocoder", help="Vocoder to render with.")
-@click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
+@option(
+    "--bars",
+    group=TUNES,
+    type=click.IntRange(1, MAX_BARS),
+    help=f"Number of bars to add, 1 to {MAX_BARS}, instead of --seconds.",
+)
+@token_options(TuneRequest)
+@option(
+    "--takes",
+    group=TUNES,
+    type=click.IntRange(1, MAX_TAKES),
+    default=TuneRequest.takes,
+    help=f"Tails to generate, 1 to {MAX_TAKES}; the one most like the prompt is kept.",
+)
 @DEVICE
 @FORCE
 @click.pass_context
@@ -83,138 +126,104 @@ def continue_(
     overrides: tuple[str, ...],
     out: Path,
     variations: int,
-    paged: bool,
+    with_page: bool,
+    impose: bool | None,
     run_folders: tuple[Path, ...],
     config: Path | None,
     allow_external_weights: bool,
     budget: float | None,
     device: str,
     force: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
-    """Continue PROMPT, a recording or a MIDI file (as MIDI, or rendered where OUT is a sound file).
+    """Continue PROMPT, a recording or a MIDI file. OUT holds the prompt, sample for sample, and the new part.
 
-    Without --run, a model is trained on the prompt first (half a minute or so), and the one that ships with audiogen is
-    taken instead where it goes on better; --budget 0 takes that at once; --config or KEY=VALUE train one of your own.
-    Of several takes of a tune's tail, the one is kept that is most like it in its pitches, rhythms and harmonies.
-    A MIDI file is learned at once, by a Markov chain, unless --config, --budget or KEY=VALUE asks for a training.
-    Beside OUT.wav, OUT.json says what was done: the join, seed, settings, timings, measures and warnings. KEY=VALUE
-    overrides the configuration, for example training.steps=200.
+    Recordings: without --run, a model is trained on the prompt (about half a minute), and the shipped base is used
+    instead where it continues the prompt better. --budget 0 always uses the base; --config or KEY=VALUE always train.
+
+    MIDI files: without --run, a Markov chain is estimated from the prompt, unless --config, --budget or KEY=VALUE ask
+    for a training. OUT may be MIDI, or audio rendered from it.
+
+    OUT.json, written beside OUT, records the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides
+    the configuration, for example training.steps=200.
     """
     from audiogen.config.known_keys import require_known_keys
-    from audiogen.errors import InputError
 
-    read = (prompt, config, asked["morph"])
-    require_input(*read)
-    outs = places(out, *read, force=force, variations=variations)
-    page = page_place(out, *read, force=force, variations=variations) if paged else None
+    if impose is not None:
+        options["match_texture"] = impose
+    inputs = (prompt, config, options["morph"])
+    require_input(*inputs)
+    outs = output_paths(out, *inputs, force=force, variations=variations)
+    page = page_path(out, *inputs, force=force, variations=variations) if with_page else None
 
     if run_folders and (config is not None or overrides or budget is not None):
-        raise InputError("--run", "a Run is trained already", "leave out --config, --budget and KEY=VALUE")
+        raise InputError("--run", "a Run is already trained", "leave out --config, --budget and KEY=VALUE")
 
     require_known_keys(config, overrides)
     with stage("loading libraries"):
         from audiogen.audio import Writer
         from audiogen.devices import pick_device
         from audiogen.experiment import Experiment, read_experiment
-        from audiogen.vocoders.registry import VOCODERS
+        from audiogen.vocoders.registry import find
 
-    if asked["vocoder"] not in (None, *VOCODERS):
-        raise InputError(
-            f"vocoder {asked['vocoder']}", "there is none of that name", f"choose from {', '.join(VOCODERS)}"
-        )
+    if options["vocoder"] is not None:
+        find(options["vocoder"])
     pick_device(device)
     if is_midi(prompt):
-        if asked["bars"] is not None and context.get_parameter_source("seconds") is not ParameterSource.DEFAULT:
-            raise InputError("--bars", "--seconds asks for a length too", "leave out either of the two")
+        if options["bars"] is not None and context.get_parameter_source("seconds") is not ParameterSource.DEFAULT:
+            raise InputError("--bars", "--seconds sets the length too", "leave out one of the two")
         require_suffix(out)
     if not (is_midi(prompt) and is_midi(out)):
-        Writer(out, 44100, 1, asked["subtype"])  # refuses an impossible name or subtype before any work is done
+        Writer(out, 44100, 1, options["subtype"])  # raises for an impossible name or subtype before any work is done
     if is_midi(prompt):
+        from audiogen.cli.continue_tune import continue_tune
+
         if len(run_folders) > 1:
-            raise InputError("--run", "one Run continues a tune", "name one")
+            raise InputError("--run", "only one Run can continue a MIDI file", "name one")
         run_folder = next(iter(run_folders), None)
+        options = without(options, SOUND_ONLY, "a MIDI prompt")
         external = allow_external_weights
-        continue_tune(prompt, outs, page, run_folder, external, config, overrides, budget, device, asked)
+        continue_tune(prompt, outs, page, run_folder, external, config, overrides, budget, device, options)
         return
+
+    from audiogen.cli.continue_sound import continue_sound
+
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
-    if not run_folders:  # a Run's own vocoder is checked as the Run is opened
-        check_vocoder(experiment or Experiment(), asked["vocoder"])
-    asked = without(asked, PLAIN, "a recording")
-    continue_sound(prompt, outs, page, run_folders, allow_external_weights, experiment, budget, device, asked)
+    if not run_folders:  # the vocoder of a Run is checked when the Run is opened
+        check_vocoder(experiment or Experiment(), options["vocoder"])
+    options = without(options, TUNE_ONLY, "a recording")
+    continue_sound(prompt, outs, page, run_folders, allow_external_weights, experiment, budget, device, options)
+
+
+def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> dict[str, Any]:
+    """The options without those that do not apply to the subject.
+
+    Args:
+        options: name -> value.
+        foreign: options that do not apply -> their defaults.
+        subject: what they do not apply to, for the message.
+
+    Raises:
+        InputError: one of them is not at its default.
+    """
+    for name, default in foreign.items():
+        if options.get(name, default) != default:
+            raise InputError("--" + name.replace("_", "-"), f"it does not apply to {subject}", "leave it out")
+    return {name: value for name, value in options.items() if name not in foreign}
 
 
 def check_vocoder(experiment: Experiment, kind: str | None) -> None:
-    """Raise an InputError if what will render cannot: weights that are missing, a library that would download them.
+    """Raise an InputError if the vocoder cannot render: missing weights, or a missing library to download them.
 
     Args:
-        experiment: that will predict.
+        experiment: the experiment whose frames will be rendered.
         kind: of the vocoder; None for the experiment's own.
     """
     from audiogen.vocoders.registry import VOCODERS, check
 
     if experiment.representation.kind != "mel":
-        return  # it is refused as such
+        return  # refused later, with the right message
     own = experiment.vocoder
     chosen = own.kind if kind is None else kind
     spec = experiment.representation.options.spec
     check(chosen, spec, own.options if chosen == own.kind else VOCODERS[chosen].Options())
-
-
-def continue_sound(
-    prompt: Path,
-    outs: list[Path],
-    page: Path | None,
-    run_folders: tuple[Path, ...],
-    allow_external_weights: bool,
-    experiment: Experiment | None,
-    budget: float | None,
-    device: str,
-    asked: dict[str, Any],
-) -> None:
-    """Continue the recording ``prompt`` into each of ``outs``, and write a page about them where one is named."""
-    from dataclasses import replace
-
-    with stage("loading libraries"):
-        from audiogen.jobs.continue_sound import MorphTarget, Request, continue_variations, read_prompt
-        from audiogen.jobs.run_choice import describe_choice
-        from audiogen.sound.run_mixture import open_runs
-
-    weights, morph = asked.pop("weight"), asked.pop("morph")
-    request = Request(**asked)
-    recording, said = read_prompt(prompt)
-    run = open_runs(run_folders, weights, allow_external_weights)
-    toward = None
-    if morph is not None:
-        target, more = read_prompt(morph)
-        toward, said = MorphTarget(target), [*said, *more]
-    wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
-    sidecars: list[dict[str, Any]] = []
-    for sidecar in continue_variations(recording, wanted, run, experiment, budget, device, said, toward):
-        path = outs[len(sidecars)]
-        sidecars.append(sidecar)
-        new = sidecar["length"] - sidecar["join_sample"]
-        seconds, added = (length / sidecar["sample_rate"] for length in (sidecar["length"], new))
-        say(f"{path}: {seconds:.2f} s, {added:.2f} s of it new; {sidecar_of(path).name} says more")
-    if page is not None:
-        from audiogen.reports.variations_page import write_variations
-
-        with stage("writing the page"):
-            write_variations(page, recording, outs, sidecars)
-        say(f"page: {page}")
-    said_last = describe_choice(sidecars[0]["settings"])
-    if morph is not None:
-        said_last += f"; {morph.name} by: {describe_choice(sidecars[0]['settings']['morph'])}"
-    say(f"predicted by: {said_last}")
-    report({"outputs": [outcome(path, each) for path, each in zip(outs, sidecars, strict=True)], "page": page})
-
-
-def outcome(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:
-    """A continuation for --json: where it is and its sidecar, less the whole experiment, and what predicted it."""
-    from audiogen.jobs.run_choice import describe_choice
-
-    left_out = ("experiment", "training", "runs")
-    settings = {name: value for name, value in sidecar["settings"].items() if name not in left_out}
-    predictor = {"text": describe_choice(sidecar["settings"]), "run": sidecar["settings"].get("run")}
-    predictor |= {"choice": (sidecar["settings"]["training"] or {}).get("choice")}
-    return {**sidecar, "output": out, "sidecar": sidecar_of(out), "predicted_by": predictor, "settings": settings}

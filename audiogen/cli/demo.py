@@ -1,4 +1,4 @@
-"""audiogen demo: the main job on the recording that ships with the package."""
+"""`audiogen demo`: continue the recording that ships with the package."""
 
 from __future__ import annotations
 
@@ -6,27 +6,30 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.continue_ import outcome
+from audiogen.cli.command import OUTPUT, Command, option, print_summary, set_json_result
 from audiogen.cli.options import DEVICE, FILE, FORCE, SECONDS, refuse_to_overwrite
 from audiogen.progress import stage
 
 
-@click.command(cls=Command)
-@click.option("-o", "--output", "folder", type=FILE, default=Path("demo"), show_default=True, help="Folder to write.")
+@click.command(cls=Command, examples=("audiogen demo", "audiogen demo -o /tmp/demo --seconds 10"))
+@option("-o", "--output", "folder", group=OUTPUT, type=FILE, default=Path("demo"), help="Folder to write.")
 @SECONDS
 @DEVICE
 @FORCE
 def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
-    """Continue the waterfall recording that ships with audiogen, and make a page to look at and listen to."""
+    """Continue the waterfall recording that ships with audiogen, and write an HTML page to inspect the result.
+
+    Takes about a minute: a model is trained on the recording first.
+    """
     from audiogen.output_names import shipped_recording, sidecar_of
 
     out, page = folder / "waterfall-continued.wav", folder / "waterfall-continued.html"
     refuse_to_overwrite(out, sidecar_of(out), page, force=force)
     source = shipped_recording()
-    say(f"continuing {source.name}: a model is trained on it first, which takes about a minute")
+    print_summary(f"continuing {source.name}: training a model on it takes about a minute")
 
     with stage("loading libraries"):
+        from audiogen.cli.continue_sound import json_result
         from audiogen.jobs.continue_sound import Request, continue_recording, read_prompt
         from audiogen.jobs.run_choice import describe_choice
         from audiogen.reports.continuation_page import write_page
@@ -36,8 +39,7 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     sidecar = continue_recording(prompt, out, Request(seconds=seconds), device=device)
     with stage("writing the page"):
         write_page(page, prompt, out, sidecar)
-    said = describe_choice(sidecar["settings"])
-    report({"outputs": [outcome(out, sidecar)], "page": page})
-    say(f"predicted by: {said}")
-    say(f"WAV:  {out}")
-    say(f"page: {page}")
+    set_json_result({"outputs": [json_result(out, sidecar)], "page": page})
+    print_summary(f"predicted by: {describe_choice(sidecar['settings'])}")
+    print_summary(f"WAV:  {out}")
+    print_summary(f"page: {page}")

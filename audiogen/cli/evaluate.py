@@ -1,4 +1,4 @@
-"""audiogen evaluate: a continuation and real audio in, a judgement out."""
+"""`audiogen evaluate`: evaluate a continuation against real audio and baselines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from audiogen.cli.command import Command, report, say, show
+from audiogen.cli.command import DATA, OUTPUT, Command, option, print_output, print_summary, set_json_result
 from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite, require_input
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
@@ -17,23 +17,35 @@ from audiogen.progress import stage
 if TYPE_CHECKING:
     from audiogen.metrics.evaluation import Evaluation
 
-WRITTEN = ("report.html", "blind.html", "evaluation.json", "evaluation.csv")
-TABLED = ("texture", "copying", "looping")  # measures that the table of candidates shows
+REPORT_FILES = ("report.html", "blind.html", "evaluation.json", "evaluation.csv")
+TABLE_MEASURES = ("texture", "copying", "looping")  # shown in the table of candidates
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=(
+        "audiogen evaluate longer.wav --reference what-really-followed.wav",
+        "audiogen evaluate tail.wav --prompt rain.wav --reference more-rain.wav -o report",
+    ),
+)
 @click.argument("output", type=FILE, metavar="OUT")
-@click.option("--reference", type=FILE, required=True, help="Real audio: best what truly came next.")
-@click.option("--prompt", type=FILE, help="What was continued, when OUT does not begin with it.")
-@click.option("-o", "--output", "folder", type=FILE, metavar="DIR", help="Folder for a report to look at.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the baselines.")
+@option(
+    "--reference",
+    group=DATA,
+    type=FILE,
+    required=True,
+    help="Real audio, ideally what followed the prompt.",
+)
+@option("--prompt", group=DATA, type=FILE, help="The prompt, if OUT does not include it.")
+@option("-o", "--output", "folder", group=OUTPUT, type=FILE, metavar="DIR", help="Folder for a report.")
+@option("--seed", group=OUTPUT, type=click.IntRange(min=0), default=0, help="Random seed of the baselines.")
 @FORCE
 def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | None, seed: int, force: bool) -> None:
-    """Judge the continuation OUT against real audio and against cheap baselines.
+    """Evaluate the continuation OUT against real audio and simple baselines.
 
-    Where the continuation begins is read from the .json beside OUT, or found by comparing OUT with the prompt.
-    Texture distance: 1.00 is as close to the real audio as another real stretch of it. With -o, DIR gets
-    report.html, blind.html (a blind listening test), evaluation.json and evaluation.csv.
+    The join is read from OUT.json, or found by comparing OUT with the prompt. A texture distance of 1.00 means as
+    close to the real audio as another segment of it. With -o, DIR receives report.html, blind.html (a blind listening
+    test), evaluation.json and evaluation.csv.
     """
     require_input(output, reference, prompt)
     if folder is not None:
@@ -42,9 +54,9 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         raise InputError(folder, "it is a file", "name a folder for the report")
     for other, name in ((reference, "the reference"), (prompt, "the prompt")):
         if other is not None and output.samefile(other):
-            raise InputError(output, f"it is {name} too", "name the continuation and real audio, two files")
+            raise InputError(output, f"it is also {name}", "name two files: the continuation, and real audio")
     if folder is not None:
-        refuse_to_overwrite(*(folder / name for name in WRITTEN), force=force)
+        refuse_to_overwrite(*(folder / name for name in REPORT_FILES), force=force)
 
     with stage("loading libraries"):
         from audiogen.audio import read
@@ -58,42 +70,42 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         continued, real = read(output), read(reference)
         join = join_beside(output)
         source = read(prompt) if prompt is not None else None
-    if source is None and join:  # the prompt stands before the join
+    if source is None and join:  # the prompt precedes the join
         source = continued.cut(0, min(join, continued.length))
-    sounds = prepare_inputs(continued, real, source, join, seed=seed)
-    found = evaluate_inputs(sounds)
-    show(f"{output}: {found.measures['seconds']:.2f} s against {reference}")
-    for line in lines(found):
-        show(line)
-    report(found.as_dict())
+    inputs = prepare_inputs(continued, real, source, join, seed=seed)
+    evaluation = evaluate_inputs(inputs)
+    print_output(f"{output}: {evaluation.measures['seconds']:.2f} s compared with {reference}")
+    for line in text_report(evaluation):
+        print_output(line)
+    set_json_result(evaluation.as_dict())
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         with stage("writing the report"):
-            found.write(folder)
-            write_report(folder / "report.html", output, reference, sounds, found, seed)
-            write_blind(folder / "blind.html", output.name, sounds, seed)
-        say(f"\nreport: {folder / 'report.html'}\nblind test: {folder / 'blind.html'}")
+            evaluation.write(folder)
+            write_report(folder / "report.html", output, reference, inputs, evaluation, seed)
+            write_blind(folder / "blind.html", output.name, inputs, seed)
+        print_summary(f"\nreport: {folder / 'report.html'}\nblind test: {folder / 'blind.html'}")
 
 
-def lines(found: Evaluation) -> Iterator[str]:
-    """The evaluation for a terminal: the candidates side by side, the other measures, the verdicts."""
+def text_report(evaluation: Evaluation) -> Iterator[str]:
+    """The evaluation for a terminal: a table of the candidates, the other measures, and the verdicts."""
     from audiogen.reports.scorecard import scorecard
 
-    unit = "as close as another real stretch" if found.mismatch is None else "as close as another stretch of REFERENCE"
-    yield f"\ntexture distance (1.00: {unit}), copied and looped shares\n"
-    yield from side_by_side(found)
+    segment = "real segment" if evaluation.mismatch is None else "segment of REFERENCE"
+    yield f"\ntexture distance (1.00: as close as another {segment}), fractions copied and looped\n"
+    yield from candidate_table(evaluation)
     yield ""
-    others = scorecard({name: value for name, value in found.measures.items() if name not in TABLED})
+    others = scorecard({name: value for name, value in evaluation.measures.items() if name not in TABLE_MEASURES})
     width = max((len(line.label) for line in others), default=0) + 1
     for line in others:
-        yield f"{line.label:<{width}} {line.value:>12}{'' if line.good else '   listen here'}"
+        yield f"{line.label:<{width}} {line.value:>12}{'' if line.good else '   check by ear'}"
     yield ""
-    yield from found.verdicts()
+    yield from evaluation.verdicts()
 
 
-def side_by_side(found: Evaluation) -> Iterator[str]:
-    """A line for each class of texture, then copied and looped; a column for each candidate."""
-    rows = found.rows()
+def candidate_table(evaluation: Evaluation) -> Iterator[str]:
+    """Texture distance per class of statistics, then copying and looping; one column per candidate."""
+    rows = evaluation.rows()
     heads = [row["candidate"] for row in rows]
     names = ["overall", *(name for name in rows[0] if name not in ("candidate", "overall", "copied", "looped"))]
     yield " " * 16 + "".join(f"{head:>{len(head) + 3}}" for head in heads)

@@ -1,4 +1,4 @@
-"""audiogen infill: some bars of a MIDI file, played anew."""
+"""`audiogen infill`: regenerate some bars of a MIDI file."""
 
 from __future__ import annotations
 
@@ -7,19 +7,34 @@ from typing import Any
 
 import click
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.options import EXTERNAL, FILE, FORCE, places, require_input
-from audiogen.cli.sampling_options import drawing_options, require_suffix
+from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, option, print_summary, set_json_result
+from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, require_input
+from audiogen.cli.sampling_options import candidate_options, require_suffix
 from audiogen.output_names import sidecar_of
 
 
-@click.command("infill", cls=Command)
+@click.command(
+    "infill",
+    cls=Command,
+    examples=(
+        "audiogen infill tune.mid -o new.mid --bars 9-12",
+        "audiogen infill tune.mid -o new.wav --bars 9 --run runs/fiddle --candidates 64",
+    ),
+)
 @click.argument("tune", type=FILE)
-@click.option("-o", "--output", "out", type=FILE, required=True, help="File to write: .mid, .wav, ...")
-@click.option("--bars", required=True, metavar="FIRST-LAST", help="Bars to play anew, from 1 on: 9-12, or 9.")
-@click.option("--run", "run_folder", type=FILE, help="Predict by this Run.")
+@option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="File to write: .mid, .wav, ...")
+@option(
+    "--bars",
+    group=TUNES,
+    required=True,
+    metavar="FIRST-LAST",
+    help="Bars to regenerate, counted from 1: 9-12, or 9.",
+)
+@option(
+    "--run", "run_folder", group=MODEL, type=RUN, help="Use this trained Run.  [default: a Markov chain of the tune]"
+)
 @EXTERNAL
-@drawing_options
+@candidate_options
 @FORCE
 def infill(
     tune: Path,
@@ -28,42 +43,40 @@ def infill(
     run_folder: Path | None,
     allow_external_weights: bool,
     force: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
-    """Play some bars of TUNE, a MIDI file, anew, so that they lead from the bars before them to those behind.
+    """Regenerate bars of TUNE, a MIDI file, so that they fit the bars around them (infilling).
 
-    All other notes stay as they are. Without --run, a Markov chain learns from the other bars. Beside OUT, OUT.json
-    says what was done.
+    All other notes are kept unchanged. Without --run, a Markov chain is estimated from the other bars. OUT.json,
+    written beside OUT, records the settings and the result.
     """
     require_input(tune)
-    places(out, tune, force=force)
+    output_paths(out, tune, force=force)
     require_suffix(out)
-    chosen = bars_of(bars)
+    first_and_last = bar_range(bars)
 
     from audiogen.jobs.infill_tune import infill
     from audiogen.jobs.tune_request import SamplingOptions
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
-    told = infill(tune, out, chosen, run, SamplingOptions(**asked))
-    report({**told, "output": out, "sidecar": sidecar_of(out)})
-    say(f"{out}: {told['filled']['notes']} notes instead of {told['filled']['removed']}")
+    sidecar = infill(tune, out, first_and_last, run, SamplingOptions(**options))
+    set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out)})
+    print_summary(f"{out}: {sidecar['filled']['notes']} notes in place of {sidecar['filled']['removed']}")
 
 
-def bars_of(text: str) -> tuple[int, int]:
-    """``"9-12"`` -> (9, 12); ``"9"`` -> (9, 9).
+def bar_range(text: str) -> tuple[int, int]:
+    """Parse a range of bars: ``"9-12"`` -> (9, 12); ``"9"`` -> (9, 9).
 
     Raises:
-        InputError: it is neither, or ends before it begins.
+        InputError: another form, or the last bar comes before the first.
     """
     from audiogen.errors import InputError
 
-    cure = "write the first and the last one, for example 9-12"
+    cure = "write the first and the last bar, for example 9-12"
     first, dash, last = text.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()):
-        raise InputError("--bars", f"{text} names no bars", cure)
+        raise InputError("--bars", f"{text} is not a range of bars", cure)
     if last and int(last) < int(first):
-        raise InputError(
-            "--bars", f"{text} ends before it begins", "write the first and the last one, for example 9-12"
-        )
+        raise InputError("--bars", f"{text} ends before it begins", cure)
     return int(first), int(last or first)

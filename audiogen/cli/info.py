@@ -1,4 +1,4 @@
-"""`audiogen info FILE|RUN`: what is in an audio or MIDI file, or what a Run is and what it scored."""
+"""`audiogen info`: describe an audio file, a MIDI file or a Run."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ from typing import Any
 
 import click
 
-from audiogen.cli.command import Command, report, show
+from audiogen.cli.command import Command, print_output, set_json_result
+from audiogen.file_names import is_midi
 from audiogen.progress import stage, verbosity
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, examples=("audiogen info rain.wav", "audiogen info runs/rain --json"))
 @click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
 def info(path: Path) -> None:
-    """Say what is in a FILE of audio (format, levels, defects) or MIDI, or sum up a RUN.
+    """Describe an audio FILE (format, levels, defects), a MIDI FILE (notes, bars, measures), or a RUN.
 
-    With --verbose or --json, a Run's whole configuration and all of its metrics are shown.
+    With --verbose or --json, the whole configuration and all metrics of a Run are printed.
     """
-    with stage("loading libraries"):
-        from audiogen.file_names import is_midi
-
     with stage(f"reading {path.name}"):
         facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
-    report(facts)
+    set_json_result(facts)
     if path.is_dir() and not verbosity.verbose:
         _show_aligned(_summary(path, facts["config"], facts["metrics"]))
     elif path.is_dir():
-        show((path / "config.yaml").read_text(encoding="utf-8").rstrip())
+        print_output((path / "config.yaml").read_text(encoding="utf-8").rstrip())
         _show_aligned(_flat(facts["metrics"]))
     elif is_midi(path):
         _show_aligned(_flat(facts))
@@ -44,12 +42,12 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 
 def _tune_facts(path: Path) -> dict[str, Any]:
-    """What a MIDI file holds, and the measures of its notes."""
-    from audiogen.tunes.metrics.tune_statistics import SCALARS
+    """Contents of a MIDI file, and the measures of its notes."""
+    from audiogen.tunes.metrics.symbolic_metrics import SCALARS, melodic
     from audiogen.tunes.midi.reader import read_midi
 
     tune = read_midi(path)
-    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(tune.melodic_notes) else {}
+    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(melodic(tune)) else {}
     return {
         "path": str(path),
         "notes": len(tune.notes),
@@ -63,7 +61,7 @@ def _tune_facts(path: Path) -> dict[str, Any]:
 
 
 def _run_facts(path: Path) -> dict[str, Any]:
-    """``config.yaml`` and ``metrics.json`` of a Run; a Run in training has no metrics yet."""
+    """``config.yaml`` and ``metrics.json`` of a Run; without metrics while it is still training."""
     import json
 
     from audiogen.config.schema import MOST_BYTES, load_yaml, read_bounded
@@ -71,7 +69,7 @@ def _run_facts(path: Path) -> dict[str, Any]:
 
     config, metrics = path / "config.yaml", path / "metrics.json"
     if not config.is_file():
-        raise InputError(path, "it is a folder, but not a Run (no config.yaml)", "name an audio file or a Run")
+        raise InputError(path, "it is a folder, but not a Run (no config.yaml)", "name a file or a Run")
     try:
         settings = load_yaml(read_bounded(config, MOST_BYTES, "train it again").decode("utf-8"))
         scores = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {}
@@ -83,7 +81,7 @@ def _run_facts(path: Path) -> dict[str, Any]:
 
 
 def _summary(path: Path, config: dict[str, Any], metrics: dict[str, Any]) -> dict[str, str]:
-    """A Run in a page at most; what an older one does not say is left out."""
+    """A Run in a few lines; values that an older Run does not record are left out."""
     vocoder, training = config.get("vocoder", {}), config.get("training", {})
     lines = {"run": str(path), "model": _model_of(config), "frames": _frames_of(config.get("representation", {}))}
     if training.get("task") == "vocoder":
@@ -91,10 +89,10 @@ def _summary(path: Path, config: dict[str, Any], metrics: dict[str, Any]) -> dic
     elif vocoder and "midi" not in str(config.get("representation", {}).get("kind")):
         lines["vocoder"] = str(vocoder.get("kind"))
     if not metrics:
-        return lines | {"training": "not finished: there are no metrics yet", "size on disk": _size_of(path)}
+        return lines | {"training": "not finished: no metrics yet", "size on disk": _size_of(path)}
     steps, wanted = metrics.get("steps"), training.get("steps")
     validation, train = (_number(metrics.get(name)) for name in ("validation_loss", "train_loss"))
-    stopped = {"steps": "all of its steps", "budget": "its time budget", "early stopping": "early stopping"}
+    stopped = {"steps": "the last step", "budget": "the time limit", "early stopping": "early stopping"}
     ended = str(metrics.get("stopped_by", ""))
     lines |= {
         "parameters": f"{metrics['parameters']:,}" if "parameters" in metrics else "",
@@ -107,8 +105,8 @@ def _summary(path: Path, config: dict[str, Any], metrics: dict[str, Any]) -> dic
         "version": str(metrics.get("version", "")),
         "size on disk": _size_of(path),
     }
-    for part, values in metrics.get("held_out", {}).items():
-        lines[f"{part} tunes"] = f"{values['tunes']}, {values['nats_per_note']} nats a note"
+    for split, values in metrics.get("held_out", {}).items():
+        lines[f"{split} tunes"] = f"{values['tunes']}, {values['nats_per_note']} nats per note"
     return {name: text for name, text in lines.items() if text}
 
 
@@ -128,17 +126,17 @@ def _frames_of(representation: dict[str, Any]) -> str:
     rate, hop = spec.get("sample_rate"), spec.get("hop")
     parts = ["mel"]
     if rate and hop:
-        parts += [f"{rate} Hz", f"{spec.get('n_mels')} bands", f"{rate / hop:.1f} frames a second"]
+        parts += [f"{rate} Hz", f"{spec.get('n_mels')} bands", f"{rate / hop:.1f} frames per second"]
     names = ("patch", "latents", "channels")
     return ", ".join([*parts, *(f"{name} {representation[name]}" for name in names if representation.get(name))])
 
 
 def _trained_on(split: dict[str, str]) -> str:
-    """``{"a.wav": "train", ...}`` -> counts of the parts; the parts of one recording as they are."""
+    """Recordings per split; of a single recording, the seconds of each split."""
     if split.keys() <= {"train", "validation", "test"}:
-        return "one recording or tune: " + ", ".join(f"{part} {text}" for part, text in split.items()) if split else ""
-    counts = {part: list(split.values()).count(part) for part in ("train", "validation", "test")}
-    return ", ".join(f"{count} {part}" for part, count in counts.items()) + " recordings or tunes"
+        return "one recording or tune: " + ", ".join(f"{name} {text}" for name, text in split.items()) if split else ""
+    counts = {name: list(split.values()).count(name) for name in ("train", "validation", "test")}
+    return ", ".join(f"{count} {name}" for name, count in counts.items()) + " recordings or tunes"
 
 
 def _size_of(path: Path) -> str:
@@ -150,7 +148,7 @@ def _number(value: Any) -> str:
 
 
 def _readable(facts: dict[str, Any]) -> dict[str, str]:
-    """The facts of a file with units."""
+    """The facts of an audio file with units."""
 
     def level(value: float | None, unit: str) -> str:
         return "-" if value is None else f"{value:.1f} {unit}"
@@ -184,4 +182,4 @@ def _flat(nest: Any, prefix: str = "") -> dict[str, str]:
 def _show_aligned(lines: dict[str, str]) -> None:
     width = max((len(key) for key in lines), default=0) + 1
     for key, value in lines.items():
-        show(f"{key + ':':<{width}} {value}")
+        print_output(f"{key + ':':<{width}} {value}")

@@ -1,18 +1,19 @@
-"""Options that several commands share."""
+"""Options and arguments that several commands share, and the checks of their values."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from audiogen.cli.command import MODEL, OUTPUT, SOUND, combine, option
 from audiogen.config.shipped import find_config, shipped_configs
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
+from audiogen.jobs.request import Request
 from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, sidecar_of, variations_of
 
 if TYPE_CHECKING:
@@ -20,19 +21,19 @@ if TYPE_CHECKING:
 
 
 class Number(click.FloatRange):
-    """A number of a range; NaN and infinity, which a range lets pass, are none."""
+    """A finite number in a range: `click.FloatRange` accepts NaN and infinity."""
 
     name = "number"
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
         number = float(super().convert(value, parameter, context))
         if not math.isfinite(number):
-            self.fail(f"{value} is no number.", parameter, context)
+            self.fail(f"{value} is not a finite number.", parameter, context)
         return number
 
 
-class Seconds(Number):
-    """A length of time of a range, as `audiogen.durations` reads it."""
+class Duration(Number):
+    """A length of time in a range: seconds, or text that `audiogen.durations.seconds_of` reads."""
 
     name = "time"
 
@@ -43,35 +44,45 @@ class Seconds(Number):
             self.fail(f"{error}, not {value!r}.", parameter, context)
 
 
-DEVICE = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True, help="Where to compute."
-)
-FORCE = click.option("--force", is_flag=True, help="Overwrite what is there.")
-TRAINING_BUDGET = click.option("--budget", type=Seconds(min=0, min_open=True), help="Most time of training.")
-BUDGET = click.option("--budget", type=Seconds(min=0), help="Most time of training; 0 for none.")
-SECONDS = click.option(
-    "--seconds",
-    type=Seconds(min=0, min_open=True),
-    default=30.0,
-    show_default=True,
-    help="Length of what is added: 30, 4:00, ...",
-)
-OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-SEED = click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of all that is drawn."
-)
-FILE = click.Path(path_type=Path)
-EXTERNAL = click.option(
-    "--allow-external-weights",
-    is_flag=True,
-    help="Let a Run read, or download, weights that lie outside its folder.",
-)
+class Suggestion(click.ParamType):
+    """Free text for which the shell completes some usual values; the command checks it.
+
+    Args:
+        name: metavariable in the help text.
+        values: usual values.
+    """
+
+    def __init__(self, name: str, *values: str) -> None:
+        self.name, self.values = name, values
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(value) for value in self.values if value.lower().startswith(incomplete.lower())]
+
+
+class RunFolder(click.Path):
+    """The folder of a Run; the shell completes folders."""
+
+    name = "run"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def shell_complete(
+        self, context: click.Context, parameter: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(incomplete, type="dir")]
 
 
 class ConfigName(click.ParamType):
-    """A shipped configuration's name, or a YAML file, as text; the shell completes both."""
+    """The name of a shipped configuration, or a YAML file, as text; the shell completes both."""
 
-    name = "name"
+    name = "config"
 
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
@@ -83,55 +94,119 @@ class ConfigName(click.ParamType):
 
 
 class ConfigFile(ConfigName):
-    """A YAML file: the one of that path, or the shipped configuration of that name."""
-
-    name = "file"
+    """The path of a YAML file: the given one, or that of the shipped configuration of that name."""
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Path:
         return find_config(value)
 
 
+FILE, RUN = click.Path(path_type=Path), RunFolder()
 CONFIG_NAME, CONFIG = ConfigName(), ConfigFile()
+VOCODER_KIND = Suggestion("kind", "source", "griffin_lim", "neural", "bigvgan", "vocos")
 
-HANDLES = (
-    click.option("--level", type=float, default=0.0, help="dB above the prompt's level, reached in 3 s."),
-    click.option("--brightness", type=float, default=0.0, help="dB per octave that the spectrum is tilted by."),
-    click.option("--density", type=float, default=0.0, help="Above 0 more begins and below 0 less, -4 to 4."),
+DEVICE = option(
+    "--device", group=MODEL, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Compute device."
+)
+FORCE = option("--force", group=OUTPUT, is_flag=True, help="Overwrite files.")
+TRAINING_BUDGET = option(
+    "--budget", group=MODEL, type=Duration(min=0, min_open=True), help="Training time limit: 90, 2:30, 1:00:00."
+)
+BUDGET = option(
+    "--budget",
+    group=MODEL,
+    type=Duration(min=0),
+    help="Training time limit: 90, 2:30, ...; 0 skips training and uses the shipped base.",
+)
+SECONDS = option(
+    "--seconds",
+    group=OUTPUT,
+    type=Duration(min=0, min_open=True),
+    default=Request.seconds,
+    help="Length of the new part in seconds, above 0, or as 4:00.",
+)
+OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+SEED = option(
+    "--seed",
+    group=OUTPUT,
+    type=click.IntRange(0, 2**63 - 1),
+    default=Request.seed,
+    help="Random seed, 0 to 2^63 - 1; the same seed and settings give the same bytes.",
+)
+SUBTYPE = option(
+    "--subtype",
+    group=OUTPUT,
+    type=Suggestion("format", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "PCM_U8", "VORBIS", "OPUS"),
+    help="Sample format: PCM_16, PCM_24, FLOAT, ...  [default: one that keeps the samples of the input]",
+)
+VOCODER = option("--vocoder", group=SOUND, type=VOCODER_KIND, help="Vocoder to render with.  [default: the Run's]")
+EXTERNAL = option(
+    "--allow-external-weights",
+    group=MODEL,
+    is_flag=True,
+    help="Allow a Run to read, or download, weights from outside its folder.",
 )
 
-
-def handle_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what a tail can be bent towards."""
-    for option in reversed(HANDLES):
-        command = option(command)
-    return command
+control_options = combine(
+    (
+        option(
+            "--level",
+            group=SOUND,
+            type=float,
+            default=Request.level,
+            help="Level in dB relative to the prompt, -40 to 40, reached after 3 s.",
+        ),
+        option(
+            "--brightness",
+            group=SOUND,
+            type=float,
+            default=Request.brightness,
+            help="Spectral tilt in dB per octave, -6 to 6, reached after 3 s.",
+        ),
+        option(
+            "--density",
+            group=SOUND,
+            type=float,
+            default=Request.density,
+            help="Onset density: above 0 more events, below 0 fewer, -4 to 4.",
+        ),
+    )
+)
+"""Options for level, brightness and density: see `audiogen.sound.controls.Controls`."""
 
 
 def refuse_to_overwrite(*paths: Path, force: bool) -> None:
-    """Raise an InputError for the first path that exists, unless forced."""
+    """Raise an InputError for the first path that exists, unless ``force`` is set."""
     for path in paths:
         if path.exists() and not force:
             raise InputError(path, "it exists already", "use --force to overwrite it, or name another")
 
 
-def places(out: Path, *read: Path | None, force: bool, variations: int = 1) -> list[Path]:
-    """``out``, or one file for each of its variations, once it is sure that they and their sidecars may be written."""
+def output_paths(out: Path, *inputs: Path | None, force: bool, variations: int = 1) -> list[Path]:
+    """The files to write: ``out``, or one per variation.
+
+    Raises:
+        InputError: one of them or its sidecar exists, is one of ``inputs``, or cannot be created.
+    """
     outs = variations_of(out, variations) if out.name else [out]
     require_names(*(path for path in outs if path.name))
     for path in outs:
-        require_output(path, *read)
+        require_output(path, *inputs)
     refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
     return outs
 
 
-def page_place(out: Path, *read: Path | None, force: bool, variations: int) -> Path:
-    """Where the page about ``out`` and its variations goes, once it is sure that it may be written."""
+def page_path(out: Path, *inputs: Path | None, force: bool, variations: int) -> Path:
+    """The HTML page to write about ``out`` and its variations.
+
+    Raises:
+        InputError: it exists, is one of ``inputs``, cannot be created, or would hold too many variations.
+    """
     if variations > MAX_ON_PAGE:
         cause = f"{variations} variations are too many for one page"
-        raise InputError("--page", cause, f"ask for {MAX_ON_PAGE} at most")
+        raise InputError("--page", cause, f"choose at most {MAX_ON_PAGE}")
     page = page_of(out)
     require_name(page)
-    require_output(page, *read)
+    require_output(page, *inputs)
     refuse_to_overwrite(page, force=force)
     return page
 
@@ -145,7 +220,7 @@ def require_extra(extra: str, subject: str) -> None:
 
 
 def require_input(*paths: Path | None) -> None:
-    """Raise an InputError for the first file that is not there; said before the libraries that would read it load."""
+    """Raise an InputError for the first file that does not exist, before the libraries that would read it load."""
     for path in paths:
         if path is not None and not path.exists():
             raise InputError(path, "there is no such file", "check the name")
@@ -153,14 +228,14 @@ def require_input(*paths: Path | None) -> None:
             raise InputError(path, "it is a folder", "name one file in it")
 
 
-def require_output(out: Path, *read: Path | None) -> None:
-    """Raise an InputError for a file that cannot be written, or that would take the place of one that is ``read``."""
+def require_output(out: Path, *inputs: Path | None) -> None:
+    """Raise an InputError if a file cannot be written, or is one of ``inputs``."""
     if out.name:
         require_name(out)
     if out.is_dir():
         raise InputError(out, "it is a folder", "name a file in it")
     if not out.parent.is_dir():
         raise InputError(out, "its folder does not exist", f"create {out.parent} first")
-    for path in read:
+    for path in inputs:
         if path is not None and out.exists() and path.exists() and out.samefile(path):
-            raise InputError(out, "it is what is read, and would be lost", "name another file")
+            raise InputError(out, "it is an input, and would be overwritten", "name another file")

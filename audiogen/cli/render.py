@@ -1,4 +1,4 @@
-"""audiogen render: a job file in, a folder of clips and a results table out."""
+"""`audiogen render`: render many continuations from a table of jobs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,30 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, require_extra
+from audiogen.cli.command import GENERAL, OUTPUT, Command, option, print_summary, set_json_result
+from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, Suggestion, require_extra
 from audiogen.progress import stage, write_line
 
 
-@click.command(cls=Command)
+@click.command(
+    cls=Command,
+    examples=(
+        "audiogen render jobs.csv -o clips",
+        "audiogen render jobs.csv -o clips --resume --workers 8",
+        "audiogen render jobs.yaml -o clips --engine ray --workers 64 --budget 30",
+    ),
+)
 @click.argument("jobs", type=FILE)
-@click.option("-o", "--output", "folder", type=FILE, required=True, metavar="DIR", help="Folder for clips and results.")
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes.")
-@click.option("--engine", default="local", show_default=True, help="Who hands out the work: local or ray.")
-@click.option("--resume", is_flag=True, help="Go on in DIR: check what is finished, make the rest.")
+@option("-o", "--output", "folder", group=OUTPUT, type=FILE, required=True, metavar="DIR", help="Folder to write.")
+@option("--resume", group=OUTPUT, is_flag=True, help="Keep finished clips and make the rest.")
+@option("--workers", group=GENERAL, type=click.IntRange(1, 256), default=1, help="Worker processes, 1 to 256.")
+@option(
+    "--engine",
+    group=GENERAL,
+    type=Suggestion("engine", "local", "ray"),
+    default="local",
+    help="Execution engine: local or ray.",
+)
 @EXTERNAL
 @BUDGET
 @DEVICE
@@ -34,33 +47,33 @@ def render(
     device: str,
     force: bool,
 ) -> None:
-    """Make every clip of JOBS, a .csv, .jsonl or .yaml file.
+    """Render one continuation per row of JOBS, a .csv, .jsonl or .yaml file.
 
-    Its columns: prompt, and optionally name, run, weights, morph, config, seconds, seed, temperature, level,
-    brightness, density, tail_only, loop, match_texture, vocoder and subtype. Relative paths start from the job
-    file's folder. Several Runs that predict together, and their weights, are written with ; between. In .jsonl
-    and .yaml, a list instead of a value stands for a row of each. Seconds may be written as 4:00. Beside the clips,
-    DIR/results.csv and results.jsonl say what became of each row.
+    Columns: prompt, and optionally name, run, weights, morph, config, seconds, seed, temperature, level, brightness,
+    density, tail_only, loop, match_texture, vocoder and subtype; they mean what the options of `audiogen continue`
+    mean. Relative paths are relative to the folder of the job file. Several Runs, and their weights, are separated by
+    a semicolon. Seconds may be written as 4:00. In .jsonl and .yaml, a list in place of a value makes a row of each.
 
-    Exit code: 0 all rows are finished, 1 some failed, 2 the job file or DIR cannot be used.
+    DIR receives the clips, results.csv and results.jsonl, which record the status of each row.
+
+    Exit code: 0 if all rows are finished, 1 if some failed, 2 if the job file or DIR cannot be used.
     """
     if resume and force:
-        raise click.UsageError("--resume goes on and --force starts over: choose one")
+        raise click.UsageError("--resume continues and --force starts over: choose one")
 
     if engine == "ray":
         require_extra("ray", "--engine ray")  # before every prompt is read
 
     with stage("loading libraries"):
         from audiogen.jobs.batch.render import render as render_jobs
-        from audiogen.jobs.batch.results import FAILED, FINISHED, TABLE
+        from audiogen.jobs.batch.results_table import FAILED, FINISHED, TABLE
 
-    def tell(line: str) -> None:
-        write_line(line)
-
-    external = allow_external_weights
-    results = render_jobs(jobs, folder, workers, engine, resume, force, budget, device, tell, external)
-    failed, made = len(results.with_status(FAILED)), len(results.with_status(FINISHED))
-    report({"table": folder / TABLE, "finished": made, "failed": failed, "rows": list(results.records.values())})
-    say(f"{folder / TABLE}: {made} finished, {failed} failed")
+    results = render_jobs(
+        jobs, folder, workers, engine, resume, force, budget, device, write_line, allow_external_weights
+    )
+    failed, finished = len(results.with_status(FAILED)), len(results.with_status(FINISHED))
+    rows = list(results.records.values())
+    set_json_result({"table": folder / TABLE, "finished": finished, "failed": failed, "rows": rows})
+    print_summary(f"{folder / TABLE}: {finished} finished, {failed} failed")
     if failed:
         context.exit(1)

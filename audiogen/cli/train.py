@@ -1,4 +1,4 @@
-"""audiogen train: a configuration and recordings in, a Run out."""
+"""`audiogen train`: train a model on recordings or MIDI files."""
 
 from __future__ import annotations
 
@@ -9,23 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audiogen.cli.command import Command, report, say
-from audiogen.cli.options import CONFIG, DEVICE, EXTERNAL, FILE, FORCE, OVERRIDES, TRAINING_BUDGET
+from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, option, print_summary, set_json_result
+from audiogen.cli.options import CONFIG, DEVICE, EXTERNAL, FILE, FORCE, OVERRIDES, RUN, TRAINING_BUDGET
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
     from audiogen.experiment import Experiment
 
 
-@click.command("train", cls=Command)
+@click.command(
+    "train",
+    cls=Command,
+    examples=(
+        "audiogen train mel/lstm-flow --data rain/ -o runs/rain",
+        "audiogen train mel/lstm-flow --data rain.wav -o runs/rain --budget 10:00 training.window=256",
+        "audiogen train midi/lstm --data tunes/ -o runs/tunes --device cuda",
+        "audiogen continue rain.wav -o longer.wav --run runs/rain",
+    ),
+)
 @click.argument("config", type=CONFIG)
 @OVERRIDES
-@click.option("--data", type=FILE, required=True, help="A folder of recordings or tunes, a cache, or one file.")
-@click.option("-o", "--output", "out", type=FILE, required=True, help="Folder of the Run.")
-@click.option("--base", "base_folder", type=FILE, help="Go on from this Run: its representation and its model.")
+@option("--data", group=DATA, type=FILE, required=True, help="Folder of recordings or MIDI files, cache, or one file.")
+@option("-o", "--output", "out", group=OUTPUT, type=RUN, required=True, help="Folder of the Run.")
+@option("--base", "base_folder", group=MODEL, type=RUN, help="Fine-tune this Run.")
 @EXTERNAL
 @TRAINING_BUDGET
-@click.option("--resume", is_flag=True, help="Go on from the last checkpoint in the Run's folder.")
+@option("--resume", group=OUTPUT, is_flag=True, help="Resume from the last checkpoint of the Run.")
 @DEVICE
 @FORCE
 def train(
@@ -40,14 +49,14 @@ def train(
     device: str,
     force: bool,
 ) -> None:
-    """Train a model by CONFIG: the name of a shipped configuration (`audiogen configs` lists them), or a YAML file.
+    """Train a model with CONFIG: the name of a shipped configuration (`audiogen configs` lists them), or a YAML file.
 
-    A folder is split by recording or tune, a single one in time. Losses, pictures and audio land in RUN/tensorboard.
-    KEY=VALUE overrides the configuration, for example training.steps=2000. With --resume, a larger training.steps
-    goes on with a training that came to its end.
+    A folder is split into training, validation and test sets by recording or tune, a single file in time. Losses,
+    spectrograms and audio are logged to RUN/tensorboard. KEY=VALUE overrides the configuration, for example
+    training.steps=2000. With --resume, a larger training.steps extends a training that has ended.
     """
     if resume and force:
-        raise click.UsageError("--resume goes on and --force trains anew: choose one")
+        raise click.UsageError("--resume continues and --force starts over: choose one")
 
     from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
@@ -58,11 +67,11 @@ def train(
 
     experiment = read_experiment(config, overrides)
     if not data.exists():
-        raise InputError(data, "there is no such file or folder", "name recordings to train on")
+        raise InputError(data, "there is no such file or folder", "name recordings or MIDI files to train on")
     if out.is_file():
         raise InputError(out, "it is a file", "name a folder for the Run")
     if out.exists() and any(out.iterdir()) and not (resume or force):
-        raise InputError(out, "it exists already", "use --resume to go on, --force to train anew")
+        raise InputError(out, "it exists already", "use --resume to continue, or --force to start over")
 
     with stage("loading libraries"):
         from audiogen.audio import read
@@ -71,24 +80,24 @@ def train(
 
     before = (out / METRICS).read_bytes() if resume and (out / METRICS).is_file() else None
     base = Run.open(base_folder, allow_external_weights, with_vocoder=False) if base_folder is not None else None
-    heard = (base.experiment if base else experiment).representation.kind == "mel"
-    with stage(f"reading {data.name}") if heard and data.is_file() else nullcontext():
-        source = read(data) if heard and data.is_file() else data
+    is_recording = data.is_file() and (base.experiment if base else experiment).representation.kind == "mel"
+    with stage(f"reading {data.name}") if is_recording else nullcontext():
+        source = read(data) if is_recording else data
     run = train_run(experiment, source, out, budget, resume, device, base)
-    finished_before = before is not None and (out / METRICS).read_bytes() == before
-    say(f"{out}: {'it is finished already: ' if finished_before else ''}{ending(run.metrics, run.experiment)}")
-    if budget is not None and not finished_before:
+    was_finished = before is not None and (out / METRICS).read_bytes() == before
+    print_summary(f"{out}: {'already finished: ' if was_finished else ''}{outcome(run.metrics, run.experiment)}")
+    if budget is not None and not was_finished:
         steps, schedule = run.metrics["steps"], run.metrics["schedule_steps"]
-        say(f"the same again: training.steps={steps} training.schedule_steps={schedule}")
-    report({"run": out, "finished_before": finished_before, "metrics": run.metrics})
+        print_summary(f"to repeat it: training.steps={steps} training.schedule_steps={schedule}")
+    set_json_result({"run": out, "finished_before": was_finished, "metrics": run.metrics})
 
 
-def ending(metrics: Mapping[str, Any], experiment: Experiment) -> str:
-    """How far a training came, and why it ended there."""
-    told = f"{metrics['steps']} steps, best at {metrics['best_step']}"
-    wanted, patience = experiment.training.steps, experiment.training.patience
+def outcome(metrics: Mapping[str, Any], experiment: Experiment) -> str:
+    """How many steps a training took, and why it ended."""
+    steps = f"{metrics['steps']} steps, best at {metrics['best_step']}"
+    max_steps, patience = experiment.training.steps, experiment.training.patience
     return {
-        "early stopping": f"{told}; stopped early: no improvement in {patience} validations ({wanted} steps allowed)",
-        "budget": f"{told}; the time budget ended it ({wanted} steps allowed)",
-        "closed form": "fitted in closed form: there are no steps to take",
-    }.get(metrics.get("stopped_by", ""), told)
+        "early stopping": f"{steps}; early stopping: no improvement in {patience} validations (of {max_steps} steps)",
+        "budget": f"{steps}; the time limit was reached (of {max_steps} steps)",
+        "closed form": "fitted in closed form, without steps",
+    }.get(metrics.get("stopped_by", ""), steps)

@@ -1,4 +1,4 @@
-"""audiogen vocode: a recording (or its mel frames) in, a resynthesis out."""
+"""`audiogen vocode`: analyse a recording to mel frames and resynthesise it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.command import Command, report, say
+from audiogen.cli.command import OUTPUT, SOUND, Command, option, print_summary, set_json_result
 from audiogen.cli.options import (
     DEVICE,
     FILE,
     FORCE,
     OVERRIDES,
     SEED,
+    SUBTYPE,
+    VOCODER_KIND,
     refuse_to_overwrite,
     require_input,
     require_output,
@@ -20,14 +22,27 @@ from audiogen.cli.options import (
 from audiogen.progress import stage
 
 
-@click.command("vocode", cls=Command)
+@click.command(
+    "vocode",
+    cls=Command,
+    examples=(
+        "audiogen vocode rain.wav -o resynthesis.wav",
+        "audiogen vocode rain.wav -o resynthesis.wav --vocoder griffin_lim iterations=100",
+        "audiogen vocode frames.npy -o out.wav --source rain.wav",
+    ),
+)
 @click.argument("path", metavar="IN", type=FILE)
 @OVERRIDES
-@click.option("-o", "--output", "out", type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
-@click.option("--vocoder", help="Vocoder to render with.  [default: source with --source, else griffin_lim]")
-@click.option("--source", type=FILE, help="Recording to render out of.")
+@option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="Audio file to write: .wav, .flac, ...")
+@option(
+    "--vocoder",
+    group=SOUND,
+    type=VOCODER_KIND,
+    help="Vocoder to render with.  [default: source with --source, else griffin_lim]",
+)
+@option("--source", group=SOUND, type=FILE, help="Recording that supplies the spectra, for --vocoder source.")
 @SEED
-@click.option("--subtype", help="How samples are stored: PCM_16, PCM_24, FLOAT, ...")
+@SUBTYPE
 @DEVICE
 @FORCE
 def vocode(
@@ -41,10 +56,10 @@ def vocode(
     device: str,
     force: bool,
 ) -> None:
-    """Analyse the recording IN to mel frames, drop its phases, and render it back.
+    """Analyse the recording IN to mel frames, discard its phases, and resynthesise it.
 
-    The output has the length, rate and channels of IN. IN may also be a .npy file of log-mel frames, [time, 128] or
-    [channels, time, 128]. KEY=VALUE sets an option of the vocoder, for example iterations=32 or weights=FOLDER.
+    The output has the length, sample rate and channels of IN. IN may also be a .npy file of log-mel frames,
+    [time, 128] or [channels, time, 128]. KEY=VALUE sets an option of the vocoder, such as weights=FOLDER.
     """
     require_input(path, source)
     require_output(out, path, source)
@@ -59,10 +74,10 @@ def vocode(
 
     if vocoder is not None:
         find(vocoder)
-    Writer(out, 44100, 1, subtype)  # refuses an impossible name before any work is done
+    Writer(out, 44100, 1, subtype)  # raises for an impossible name before any work is done
 
     from audiogen.jobs.vocode import vocode as vocode_file
 
     seconds = vocode_file(path, out, vocoder, source, seed, subtype, device, overrides)
-    report({"output": out, "seconds": seconds})
-    say(f"{out}: {seconds:.2f} s")
+    set_json_result({"output": out, "seconds": seconds})
+    print_summary(f"{out}: {seconds:.2f} s")

@@ -1,9 +1,8 @@
-"""`audiogen continue` and `audiogen demo`, called as from a shell: exit codes, streams, files."""
+"""`audiogen continue` on recordings, and `audiogen demo`: exit codes, streams, files."""
 
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,34 +11,17 @@ import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning, Recording, info, read, write
-from audiogen.cli import main
 from audiogen.experiment import Experiment
 from audiogen.run import Run
 from audiogen.training.trainer import train
+from tests.cli.conftest import Shell
 
 Tiny = Callable[..., Experiment]
 Texture = Callable[..., Recording]
-Shell = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """``shell("continue", "a.wav", ...)`` -> exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["audiogen", *map(str, arguments)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
 
 
 def quietly_read(path: Path) -> Recording:
-    """Read what may exceed full scale, as it should if the prompt did."""
+    """Read a file that may exceed full scale, as its prompt does."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)
         return read(path)
@@ -54,9 +36,11 @@ def prompt(tmp_path: Path, texture: Texture) -> Path:
 
 def test_prompt_and_tail(shell: Shell, prompt: Path, config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
-    code, said, errors = shell("continue", prompt, "-o", out, "--seconds", 1.7, "--config", config, "training.steps=8")
+    code, output, errors = shell(
+        "continue", prompt, "-o", out, "--seconds", 1.7, "--config", config, "training.steps=8"
+    )
     assert (code, errors) == (0, "")
-    assert str(out) in said
+    assert str(out) in output
     before, after = read(prompt), read(out)
     assert (after.sample_rate, after.channels, after.subtype) == (22050, 2, "PCM_24")
     assert after.length == before.length + round(1.7 * 22050)
@@ -69,8 +53,8 @@ def test_prompt_and_tail(shell: Shell, prompt: Path, config: Path, tmp_path: Pat
 
 def test_same_seed_same_bytes_and_variations_differ(shell: Shell, prompt: Path, config: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        asked = ("--seconds", 1, "--variations", 2, "--seed", 5, "--config", config)
-        assert shell("continue", prompt, "-o", tmp_path / f"{name}.wav", *asked)[0] == 0
+        options = ("--seconds", 1, "--variations", 2, "--seed", 5, "--config", config)
+        assert shell("continue", prompt, "-o", tmp_path / f"{name}.wav", *options)[0] == 0
     first, second = ([tmp_path / f"{name}-{number}.wav" for number in (1, 2)] for name in ("a", "b"))
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert not np.array_equal(read(first[0]).samples, read(first[1]).samples)
@@ -86,7 +70,7 @@ def test_tail_only_loop_and_flac(shell: Shell, prompt: Path, tmp_path: Path, tin
     sidecar = json.loads(out.with_suffix(".json").read_text())
     assert sidecar["join_sample"] == 0
     assert sidecar["measures"]["loop_seam"]["flux_percentile"] <= 100
-    assert sidecar["measures"]["join"] is None, "it is not entered where the prompt ends"
+    assert sidecar["measures"]["join"] is None, "the tail does not start where the prompt ends"
 
 
 @pytest.mark.parametrize(
@@ -103,11 +87,11 @@ def test_tail_only_loop_and_flac(shell: Shell, prompt: Path, tmp_path: Path, tin
         (("--bogus",), "--bogus"),
     ],
 )
-def test_what_is_asked_wrongly_is_one_line(
+def test_wrong_options_are_one_line(
     shell: Shell, prompt: Path, tmp_path: Path, arguments: tuple[str, ...], part: str
 ) -> None:
-    code, said, errors = shell("continue", prompt, "-o", tmp_path / "out.wav", *arguments)
-    assert (code, said) == (2, "")
+    code, output, errors = shell("continue", prompt, "-o", tmp_path / "out.wav", *arguments)
+    assert (code, output) == (2, "")
     assert errors.count("\n") == 1
     assert errors.startswith("audiogen: error: ")
     assert part in errors
@@ -125,7 +109,7 @@ def test_nothing_is_overwritten_unless_forced(shell: Shell, prompt: Path, config
     assert read(out).seconds == pytest.approx(3.5)
 
 
-def test_a_missing_prompt_and_one_too_short(shell: Shell, tmp_path: Path) -> None:
+def test_missing_and_too_short_prompts(shell: Shell, tmp_path: Path) -> None:
     assert shell("continue", tmp_path / "none.wav", "-o", tmp_path / "out.wav")[0] == 2
     write(tmp_path / "short.wav", Recording(np.full((1, 900), 0.1, np.float32), 44100), "PCM_16")
     code, _, errors = shell("continue", tmp_path / "short.wav", "-o", tmp_path / "out.wav")
@@ -133,14 +117,14 @@ def test_a_missing_prompt_and_one_too_short(shell: Shell, tmp_path: Path) -> Non
     assert "short.wav" in errors
 
 
-def test_a_place_where_nothing_can_be_is_bad_input(shell: Shell, prompt: Path, config: Path) -> None:
+def test_a_folder_inside_a_file_is_bad_input(shell: Shell, prompt: Path, config: Path) -> None:
     code, _, errors = shell("train", config, "--data", prompt, "-o", prompt / "run")
     assert code == 2
-    assert "Not a directory; name another place" in errors
+    assert "Not a directory; choose another location" in errors
     assert errors.count("\n") == 1
 
 
-def test_silence_goes_on(shell: Shell, tmp_path: Path) -> None:
+def test_silence_is_continued_by_silence(shell: Shell, tmp_path: Path) -> None:
     write(tmp_path / "silence.wav", Recording(np.zeros((1, 44100), np.float32), 44100), "PCM_16", exact=True)
     assert shell("continue", tmp_path / "silence.wav", "-o", tmp_path / "out.wav", "--seconds", 2)[0] == 0
     assert not read(tmp_path / "out.wav").samples.any()
@@ -151,17 +135,17 @@ def test_silence_goes_on(shell: Shell, tmp_path: Path) -> None:
 def test_demo(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, untrained: Callable[..., Run], texture: Texture
 ) -> None:
-    asked = []
+    calls = []
 
-    def at_once(recording: Recording, *options: object) -> Run:
-        asked.append((recording.path, options))
+    def untrained_run(recording: Recording, *options: object) -> Run:
+        calls.append((recording.path, options))
         return untrained(texture(2.0))
 
-    monkeypatch.setattr("audiogen.jobs.continue_sound.choose_run", at_once)  # which would train for a minute
-    code, said, err = shell("demo", "-o", tmp_path / "demo", "--seconds", 1)
+    monkeypatch.setattr("audiogen.jobs.continue_sound.choose_run", untrained_run)  # which would train for a minute
+    code, output, err = shell("demo", "-o", tmp_path / "demo", "--seconds", 1)
     assert code == 0, err
-    assert [(path.name, options) for path, options in asked] == [("waterfall.ogg", (None, None, "auto"))]
-    wav, page = (Path(line.split(": ", 1)[1].strip()) for line in said.splitlines()[-2:])
+    assert [(path.name, options) for path, options in calls] == [("waterfall.ogg", (None, None, "auto"))]
+    wav, page = (Path(line.split(": ", 1)[1].strip()) for line in output.splitlines()[-2:])
     prompt = quietly_read(Path(__file__).parents[2] / "data" / "waterfall.ogg")
     assert quietly_read(wav).length == prompt.length + prompt.sample_rate
     assert "full scale" not in err  # the recording is lossy, and overshoots by nature
@@ -170,7 +154,7 @@ def test_demo(
     assert "http://" not in text.replace("http://www.w3.org", "")
 
 
-# One file a parameter, so that a failure names it. What the manifest says must fail, and what only FFmpeg reads.
+# Files that must be refused, according to the manifest.
 UNUSABLE = {"zero_length.wav", "header_only.wav", "text_renamed.wav", "one_sample.wav", "half_window_500samples.wav"}
 UNUSABLE |= {"all_nan_float32.wav"}
 
@@ -179,8 +163,8 @@ def test_difficult_files(shell: Shell, shared_data: Path, tmp_path: Path, config
     found = {}
     for path in sorted((shared_data / "corrupt").iterdir()):
         out = tmp_path / "out.wav"
-        asked = ("--seconds", 1, "--config", config, "training.steps=2", "--force")
-        code, _, errors = shell("continue", path, "-o", out, *asked)
+        options = ("--seconds", 1, "--config", config, "training.steps=2", "--force")
+        code, _, errors = shell("continue", path, "-o", out, *options)
         found[path.name] = code
         if code:
             assert code == 2, (path.name, errors)
@@ -188,7 +172,7 @@ def test_difficult_files(shell: Shell, shared_data: Path, tmp_path: Path, config
             assert path.name in errors
             assert not out.exists()
         else:
-            output = quietly_read(out)
-            assert np.isfinite(output.samples).all(), path.name
+            made = quietly_read(out)
+            assert np.isfinite(made.samples).all(), path.name
             out.unlink()
     assert {name for name, code in found.items() if code} == UNUSABLE

@@ -1,4 +1,4 @@
-"""`audiogen continue` on MIDI files: what is written, what is kept, what is refused."""
+"""`audiogen continue` on MIDI files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from click.testing import CliRunner, Result
 
 from audiogen.audio import AudioWarning, read, write
 from audiogen.cli.continue_ import continue_
-from audiogen.cli.continue_tune import PLAIN
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
 from audiogen.jobs import continue_tune as continuing_tunes
@@ -52,12 +51,7 @@ def messages(path: Path) -> list[list[mido.Message]]:
     return [[message for message in track if message.type != "end_of_track"] for track in mido.MidiFile(path).tracks]
 
 
-def test_the_defaults_of_the_command_are_those_of_the_request():
-    request = continuing_tunes.TuneRequest()
-    assert {name: getattr(request, name) for name in PLAIN} == PLAIN
-
-
-def test_midi_goes_on_as_midi(prompt: Path, run: Path, tmp_path: Path):
+def test_midi_is_continued_as_midi(prompt: Path, run: Path, tmp_path: Path):
     out = tmp_path / "out.mid"
     done = invoke(prompt, "-o", out, "--run", run, "--bars", 4, "--top-p", 0.95, "--temperature", 0.9)
     assert done.exit_code == 0
@@ -81,7 +75,7 @@ def test_midi_goes_on_as_midi(prompt: Path, run: Path, tmp_path: Path):
         invoke(prompt, "-o", out, "--run", run)
 
 
-def test_midi_goes_on_as_sound(prompt: Path, run: Path, tmp_path: Path):
+def test_midi_is_continued_as_audio(prompt: Path, run: Path, tmp_path: Path):
     invoke(prompt, "-o", tmp_path / "out.wav", "--run", run, "--seconds", 2)
     invoke(prompt, "-o", tmp_path / "tail.wav", "--run", run, "--seconds", 2, "--tail-only")
     whole, tail = read(tmp_path / "out.wav"), read(tmp_path / "tail.wav")
@@ -93,7 +87,7 @@ def test_midi_goes_on_as_sound(prompt: Path, run: Path, tmp_path: Path):
     assert np.abs(whole.samples[:, join:]).max() > 0.01
 
 
-def test_the_tail_alone_begins_at_once(prompt: Path, run: Path, tmp_path: Path):
+def test_the_tail_alone_starts_at_zero(prompt: Path, run: Path, tmp_path: Path):
     invoke(prompt, "-o", tmp_path / "tail.mid", "--run", run, "--bars", 6, "--tail-only")
     invoke(prompt, "-o", tmp_path / "whole.mid", "--run", run, "--bars", 6)
     tail, whole, given = (read_midi(path) for path in (tmp_path / "tail.mid", tmp_path / "whole.mid", prompt))
@@ -112,7 +106,7 @@ def test_variations_differ_and_repeat(prompt: Path, run: Path, tmp_path: Path):
     assert json.loads((tmp_path / "a-2.json").read_text())["page"] == "a.html"
 
 
-def test_takes_are_chosen_from_where_a_tail_like_the_prompt_is_asked_for(prompt: Path, run: Path, tmp_path: Path):
+def test_the_best_take_is_kept_at_temperature_1_only(prompt: Path, run: Path, tmp_path: Path):
     made = {}
     for name, options in {"plain": (), "eight": ("--takes", 8), "one": ("--takes", 1)}.items():
         for temperature in (1, 0.9):
@@ -123,7 +117,7 @@ def test_takes_are_chosen_from_where_a_tail_like_the_prompt_is_asked_for(prompt:
     assert made["plain", 0.9] == made["eight", 0.9] == made["one", 0.9]
 
 
-def test_without_a_run_the_prompt_teaches_and_says_so(prompt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_training_on_the_prompt_warns_of_its_length(prompt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(continuing_tunes, "ON_THE_PROMPT", TINY)
     with pytest.warns(AudioWarning, match="prompt's own 80 notes"):
         invoke(prompt, "-o", tmp_path / "out.mid", "--bars", 2, "training.steps=2")
@@ -132,7 +126,7 @@ def test_without_a_run_the_prompt_teaches_and_says_so(prompt: Path, tmp_path: Pa
     assert "configs/midi/lstm.yaml" in sidecar["warnings"][0]
 
 
-def test_without_anything_a_chain_learns_from_the_prompt(tmp_path: Path):
+def test_without_a_run_a_markov_chain_is_estimated_from_the_prompt(tmp_path: Path):
     prompt = tmp_path / "scale.mid"
     write_midi(prompt, melody([60, 62, 64, 65, 67, 65, 64, 62] * 6))
     with pytest.warns(AudioWarning, match="prompt's own 48 notes"):
@@ -146,7 +140,7 @@ def test_without_anything_a_chain_learns_from_the_prompt(tmp_path: Path):
     assert len(found.notes) > len(given.notes) + 8
 
 
-def test_the_experiment_for_a_prompt_is_one(prompt: Path):
+def test_the_experiment_of_a_prompt(prompt: Path):
     experiment = continuing_tunes.prompt_experiment(None, ("training.seed=3",))
     assert experiment.representation.kind == "midi"
     assert experiment.training.seed == 3
@@ -154,15 +148,15 @@ def test_the_experiment_for_a_prompt_is_one(prompt: Path):
         continuing_tunes.prompt_experiment(Path(__file__).parents[2] / "configs" / "base.yaml", ())
 
 
-def test_what_makes_no_sense_is_refused(prompt: Path, run: Path, tmp_path: Path):
+def test_options_that_do_not_apply_are_refused(prompt: Path, run: Path, tmp_path: Path):
     sound = tmp_path / "sound.wav"
     write(sound, synthetic(1.0), "PCM_16")
     out = tmp_path / "out.mid"
     for arguments, match in (
-        ((prompt, "-o", out, "--loop"), "--loop: it means nothing for a MIDI prompt"),
-        ((prompt, "-o", out, "--vocoder", "source"), "--vocoder: it means nothing for a MIDI prompt"),
-        ((sound, "-o", tmp_path / "o.wav", "--bars", 3), "--bars: it means nothing for a recording"),
-        ((sound, "-o", tmp_path / "o.wav", "--top-p", 0.5), "--top-p: it means nothing for a recording"),
+        ((prompt, "-o", out, "--loop"), "--loop: it does not apply to a MIDI prompt"),
+        ((prompt, "-o", out, "--vocoder", "source"), "--vocoder: it does not apply to a MIDI prompt"),
+        ((sound, "-o", tmp_path / "o.wav", "--bars", 3), "--bars: it does not apply to a recording"),
+        ((sound, "-o", tmp_path / "o.wav", "--top-p", 0.5), "--top-p: it does not apply to a recording"),
         ((sound, "-o", tmp_path / "o.wav", "--run", run), "it predicts notes, not sound"),
         ((prompt, "-o", out, "--run", run, "--seconds", 1e-4), "seconds: 0.0001 is out of range"),
         ((prompt, "-o", tmp_path / "out.xyz", "--run", run), "xyz"),
@@ -192,7 +186,7 @@ def test_bad_midi_is_named(kind: str, prompt: Path, run: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("division", [(-25, 40), (-30, 80)])
-def test_smpte_timing_goes_on(division: tuple[int, int], prompt: Path, run: Path, tmp_path: Path):
+def test_smpte_timing_is_continued(division: tuple[int, int], prompt: Path, run: Path, tmp_path: Path):
     data = bytearray(prompt.read_bytes())
     data[12:14] = struct.pack(">bB", *division)
     (tmp_path / "smpte.mid").write_bytes(data)
@@ -212,7 +206,7 @@ def faded(path: Path) -> Path:
     return path
 
 
-def test_what_goes_back_at_the_join_is_told_and_heard(run: Path, tmp_path: Path):
+def test_controllers_are_reset_at_the_join(run: Path, tmp_path: Path):
     prompt = faded(tmp_path / "faded.mid")
     for out in ("out.mid", "tail.wav"):
         more = ("--tail-only",) if out == "tail.wav" else ()
@@ -224,7 +218,7 @@ def test_what_goes_back_at_the_join_is_told_and_heard(run: Path, tmp_path: Path)
     assert np.abs(read(tmp_path / "tail.wav").samples).max() > 0.01
 
 
-def test_a_faulty_file_is_named_once_and_goes_on(prompt: Path, run: Path, tmp_path: Path):
+def test_a_faulty_file_is_warned_of_once_and_continued(prompt: Path, run: Path, tmp_path: Path):
     data = bytearray(prompt.read_bytes())
     data[10:12] = struct.pack(">H", 9)
     (tmp_path / "faulty.mid").write_bytes(data)

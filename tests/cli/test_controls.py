@@ -1,4 +1,4 @@
-"""`audiogen continue` with handles, a morph, and several Runs."""
+"""`audiogen continue` with controls, a morph, and several Runs."""
 
 from __future__ import annotations
 

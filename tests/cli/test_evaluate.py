@@ -44,7 +44,7 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
     text = invoke(
         folder / "good.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav", "-o", tmp_path
     )
-    assert text.splitlines()[0].startswith(f"{folder / 'good.wav'}: 5.00 s against ")
+    assert text.splitlines()[0].startswith(f"{folder / 'good.wav'}: 5.00 s compared with ")
     assert cells(text, " ") == ["real", *BASELINES]
     assert float(cells(text, "overall")[0]) == pytest.approx(1, abs=0.35)
     assert cells(text, "copied")[0] == "0%"
@@ -53,20 +53,20 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
         assert label in text
     assert "beats noise: " in text
     assert "not held against loop: " in text
-    told = text.splitlines()[:-3]
-    assert told[-1].startswith("beats ")
+    lines = text.splitlines()[:-3]
+    assert lines[-1].startswith("beats ")
     assert text.splitlines()[-3:] == [
         "",
         f"report: {tmp_path / 'report.html'}",
         f"blind test: {tmp_path / 'blind.html'}",
     ]
     tree = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
-    assert tree["verdicts"] == told[-len(tree["verdicts"]) :]
+    assert tree["verdicts"] == lines[-len(tree["verdicts"]) :]
     with (tmp_path / "evaluation.csv").open(encoding="utf-8") as file:
         assert [row["candidate"] for row in csv.DictReader(file)] == ["output", "real", *BASELINES]
 
 
-def test_a_model_that_is_worse_is_told_so(folder: Path) -> None:
+def test_a_worse_model_gets_a_worse_verdict(folder: Path) -> None:
     text = invoke(
         folder / "noise.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav", "--seed", 1
     )
@@ -74,7 +74,7 @@ def test_a_model_that_is_worse_is_told_so(folder: Path) -> None:
     assert float(cells(text, "overall")[0]) > 1.5
 
 
-def test_the_sidecar_says_where_the_join_is(folder: Path, tmp_path: Path) -> None:
+def test_the_join_is_read_from_the_sidecar(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "good.wav"
     out.write_bytes((folder / "good.wav").read_bytes())
     out.with_suffix(".json").write_text(json.dumps({"join_sample": 8 * RATE}))
@@ -84,7 +84,7 @@ def test_the_sidecar_says_where_the_join_is(folder: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", ["{}", "not JSON", "[]", '{"join_sample": "8"}', '{"join_sample": -1}'])
-def test_a_sidecar_that_does_not_say_is_refused(folder: Path, tmp_path: Path, content: str) -> None:
+def test_a_sidecar_without_a_join_is_refused(folder: Path, tmp_path: Path, content: str) -> None:
     out = tmp_path / "good.wav"
     out.write_bytes((folder / "noise.wav").read_bytes())
     out.with_suffix(".json").write_text(content)
@@ -104,22 +104,22 @@ def test_an_error_is_one_line_and_exit_code_2(
 ) -> None:
     write(folder / "stereo.wav", Recording(np.zeros((2, RATE), "f4"), RATE), "PCM_16")
     for reference in ("missing.wav", "stereo.wav"):
-        asked = ["audiogen", "evaluate", str(folder / "good.wav"), "--reference", str(folder / reference)]
-        monkeypatch.setattr("sys.argv", asked)
+        arguments = ["audiogen", "evaluate", str(folder / "good.wav"), "--reference", str(folder / reference)]
+        monkeypatch.setattr("sys.argv", arguments)
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
+        captured = capsys.readouterr()
         assert ended.value.code == 2
-        assert said.out == ""
-        assert said.err.count("\n") == 1
-        assert said.err.startswith("audiogen: error: ")
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert captured.err.startswith("audiogen: error: ")
 
 
 @pytest.mark.parametrize("name", ["real", "prompt"])
-def test_a_file_held_against_itself_is_refused(folder: Path, name: str) -> None:
+def test_a_file_compared_with_itself_is_refused(folder: Path, name: str) -> None:
     path = folder / f"{name}.wav"
     with pytest.raises(
-        InputError, match=rf"{name}\.wav: it is the {'reference' if name == 'real' else 'prompt'} too; "
+        InputError, match=rf"{name}\.wav: it is also the {'reference' if name == 'real' else 'prompt'}; "
     ):
         invoke(path, "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
 
@@ -133,14 +133,14 @@ def test_a_copy_of_the_reference_is_refused_and_too_short_an_output_warned_of(fo
         AudioWarning, match=r"short\.wav: 0\.70 s of continuation are too short for most measures; give 1 s"
     ):
         text = invoke(tmp_path / "short.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
-    assert text.startswith(f"{tmp_path / 'short.wav'}: 0.70 s against ")
+    assert text.startswith(f"{tmp_path / 'short.wav'}: 0.70 s compared with ")
 
 
 def test_a_wrong_reference_gets_no_verdict(folder: Path, tmp_path: Path) -> None:
     write(tmp_path / "hiss.wav", recording(np.random.default_rng(1).standard_normal((1, 6 * RATE)) * 0.05), "FLOAT")
     with pytest.warns(AudioWarning, match=r"hiss\.wav: it is not the prompt's kind of sound: "):
         text = invoke(folder / "good.wav", "--reference", tmp_path / "hiss.wav", "--prompt", folder / "prompt.wav")
-    assert "as close as another real stretch" not in text
+    assert "as close as another real segment" not in text
     assert "beats " not in text
     assert text.splitlines()[-1].startswith(
         "says nothing about the baselines: of the real audio, it is not the prompt's"

@@ -1,4 +1,4 @@
-"""`audiogen infill` and `audiogen accompany`: what is written, what is kept, what is refused."""
+"""`audiogen infill` and `audiogen accompany`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from audiogen.audio import AudioWarning, read
 from audiogen.cli.accompany import accompany
-from audiogen.cli.infill import bars_of, infill
+from audiogen.cli.infill import bar_range, infill
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
 from audiogen.training.trainer import train
@@ -48,7 +48,7 @@ def tune(tmp_path: Path) -> Path:
     return tmp_path / "tune.mid"
 
 
-def test_bars_are_played_anew(tune: Path, run: Path, tmp_path: Path):
+def test_bars_are_regenerated(tune: Path, run: Path, tmp_path: Path):
     out = tmp_path / "out.mid"
     done = invoke(infill, tune, "-o", out, "--run", run, "--bars", "2-3", *FEW)
     assert done.exit_code == 0
@@ -68,11 +68,11 @@ def test_bars_are_played_anew(tune: Path, run: Path, tmp_path: Path):
         invoke(infill, tune, "-o", out, "--run", run, "--bars", "2-3")
 
 
-def test_without_a_run_the_other_bars_teach(tmp_path: Path):
+def test_without_a_run_a_markov_chain_is_estimated(tmp_path: Path):
     whole = melody([60, 62, 64, 65, 67, 65, 64, 62] * 3)
     write_midi(tmp_path / "whole.mid", whole)
     done = invoke(infill, tmp_path / "whole.mid", "-o", tmp_path / "out.wav", "--bars", "4", "--candidates", 4)
-    assert "instead of 4" in done.stdout
+    assert "in place of 4" in done.stdout
     assert abs(read(tmp_path / "out.wav").seconds - whole.seconds) < 4
     assert json.loads((tmp_path / "out.json").read_text())["settings"]["model"]["kind"] == "markov"
 
@@ -97,16 +97,16 @@ def test_parts_join_a_melody(run: Path, tmp_path: Path):
     assert read(tmp_path / "out.wav").seconds >= given.seconds
 
 
-def test_bars_are_read():
-    assert bars_of("9-12") == (9, 12)
-    assert bars_of("9") == (9, 9)
+def test_bar_ranges_are_parsed():
+    assert bar_range("9-12") == (9, 12)
+    assert bar_range("9") == (9, 9)
 
 
-def test_what_makes_no_sense_is_refused(tune: Path, run: Path, tmp_path: Path):
+def test_impossible_requests_are_refused(tune: Path, run: Path, tmp_path: Path):
     out = tmp_path / "refused.mid"
     for bars, match in (
-        ("x", "names no bars"),
-        ("3-", "names no bars"),
+        ("x", "is not a range of bars"),
+        ("3-", "is not a range of bars"),
         ("0", "it has"),
         ("4-3", "ends before it begins"),
         ("2-999", "it has"),
@@ -126,7 +126,7 @@ def test_what_makes_no_sense_is_refused(tune: Path, run: Path, tmp_path: Path):
     assert not out.exists()
 
 
-def test_a_chain_counted_around_the_gap_does_not_expect_it(tmp_path: Path):
+def test_a_markov_chain_of_the_context_does_not_predict_the_gap(tmp_path: Path):
     write_midi(tmp_path / "tune.mid", melody([67, 69, 71, 72, 74, 71, 69, 66] * 8))
     found = []
     for seed in range(3):
@@ -178,7 +178,7 @@ def events(path: Path) -> list[tuple[int, int, mido.Message | mido.MetaMessage]]
 
 
 @pytest.mark.parametrize("kind", [0, 1])
-def test_all_that_is_not_in_the_bars_or_not_of_their_notes_stays(kind: int, tmp_path: Path):
+def test_everything_but_the_notes_of_the_bars_is_kept(kind: int, tmp_path: Path):
     prompt, out, first, stop = dressed(tmp_path / "tune.mid", kind), tmp_path / "out.mid", 2 * BAR, 4 * BAR
     invoke(infill, prompt, "-o", out, "--bars", "3-4", *FEW)
     of_notes = {"note_on", "note_off", "pitchwheel"}
@@ -223,7 +223,7 @@ def test_filled_bars_sound_with_the_tune_s_controllers(tmp_path: Path):
     assert levels[1] < 0.05 * levels[0]
 
 
-def test_everything_given_is_kept_by_accompany_and_new_parts_get_a_channel_nobody_set(run: Path, tmp_path: Path):
+def test_accompany_keeps_all_events_and_gives_new_parts_an_unused_channel(run: Path, tmp_path: Path):
     prompt, out = dressed(tmp_path / "tune.mid"), tmp_path / "out.mid"
     midi = mido.MidiFile(prompt)
     midi.tracks[1][:0] = [mido.Message("control_change", channel=channel, control=7, value=0) for channel in (1, 2)]
@@ -234,12 +234,12 @@ def test_everything_given_is_kept_by_accompany_and_new_parts_get_a_channel_nobod
     assert {message.channel for track, _, message in found if track == 2 and message.type == "note_on"} == {3}
 
 
-def test_a_run_that_adds_nothing_says_so(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_that_adds_nothing_is_reported(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_midi(tmp_path / "melody.mid", wandering(2, 12))
     monkeypatch.setattr(Infiller, "_plays", lambda self, tick: np.zeros(len(self.free), bool))
     with pytest.warns(AudioWarning, match="no note was added, since this Run plays nothing in so many parts"):
         done = invoke(accompany, tmp_path / "melody.mid", "-o", tmp_path / "out.mid", "--run", run, *FEW)
-    assert done.stdout.endswith("no note added: the Run plays nothing beside what is given\n")
+    assert done.stdout.endswith("no notes added: the Run predicts silence here\n")
     assert "tunes of 4 parts" in json.loads((tmp_path / "out.json").read_text())["warnings"][0]
 
 
@@ -270,7 +270,7 @@ def test_progress_reaches_its_end(run: Path, tune: Path, tmp_path: Path, monkeyp
     assert len(set(shown)) > 5
 
 
-def test_more_parts_than_can_be_told_apart_stay_and_this_is_said(tmp_path: Path):
+def test_more_parts_than_can_be_represented_are_kept_with_a_warning(tmp_path: Path):
     write_midi(tmp_path / "many.mid", wandering(3, 16, parts=20))
     with pytest.warns(AudioWarning, match="of its 20 parts, the first 16 are regenerated"):
         invoke(infill, tmp_path / "many.mid", "-o", tmp_path / "out.mid", "--bars", "2", *FEW)

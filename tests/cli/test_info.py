@@ -80,7 +80,7 @@ def test_a_run_is_summed_up_in_a_page(tmp_path: Path, tiny: Callable[..., Experi
     assert len(lines) < 24
     facts = {name: text.strip() for name, text in lines.items()}
     assert facts["model"] == "sequence: backbone lstm, head mixture"
-    assert facts["frames"] == "mel, 44100 Hz, 128 bands, 86.1 frames a second, patch 4, latents 8"
+    assert facts["frames"] == "mel, 44100 Hz, 128 bands, 86.1 frames per second, patch 4, latents 8"
     assert facts["vocoder"] == "source"
     assert facts["parameters"] == "12,345"
     assert facts["trained on"] == "500 train, 1 validation, 0 test recordings or tunes"
@@ -95,7 +95,7 @@ def test_a_run_is_summed_up_in_a_page(tmp_path: Path, tiny: Callable[..., Experi
 def test_the_run_of_an_earlier_version_or_unfinished_is_summed_up_too(run: Path) -> None:
     assert "model:        sequence: head mixture" in invoke(str(run)).output.splitlines()
     (run / "metrics.json").unlink()
-    assert "training:     not finished: there are no metrics yet" in invoke(str(run)).output.splitlines()
+    assert "training:     not finished: no metrics yet" in invoke(str(run)).output.splitlines()
 
 
 def test_a_run_still_in_training_has_no_metrics_yet(run: Path) -> None:

@@ -1,4 +1,4 @@
-"""What every command does with a slip of the hand: one line that says file, cause and cure, and nothing is lost."""
+"""Wrong command lines: one line that names the file, the cause and the cure, and no file is lost."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audiogen.audio import Recording, write
-from audiogen.cli import main
 from audiogen.tunes.midi.writer import write_midi
+from tests.cli.conftest import Shell
 from tests.tune_fixtures import wandering
 
 
 @pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """``say("continue", "a.wav", ...)`` -> what the command refuses with, in a folder of a few files."""
+def refuse(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
+    """``refuse("continue", "a.wav", ...)`` -> the error message of a command, in a folder of a few files."""
     for name in ("a.wav", "-dash.wav"):
         (tmp_path / name).write_bytes(b"sound")
     write_midi(tmp_path / "tune.mid", wandering(1, 20, parts=2))
@@ -30,13 +31,10 @@ def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 
     def run(*arguments: str) -> str:
         before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-        monkeypatch.setattr(sys, "argv", ["audiogen", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert (ended.value.code, said.out) == (2, "")
+        code, output, errors = shell(*arguments)
+        assert (code, output) == (2, "")
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
-        (line,) = said.err.splitlines()
+        (line,) = errors.splitlines()
         return line.removeprefix("audiogen: error: ")
 
     return run
@@ -54,12 +52,12 @@ OVERWRITING = [
 
 
 @pytest.mark.parametrize("arguments", OVERWRITING, ids=" ".join)
-def test_what_is_read_is_never_overwritten(say, arguments: tuple[str, ...]) -> None:
+def test_inputs_are_never_overwritten(refuse: Callable[..., str], arguments: tuple[str, ...]) -> None:
     for force in ((), ("--force",)):
-        assert say(*arguments, *force).endswith("it is what is read, and would be lost; name another file")
+        assert refuse(*arguments, *force).endswith("it is an input, and would be overwritten; name another file")
 
 
-SLIPS = [
+MISTAKES = [
     (("continue", "none.wav", "-o", "b.wav"), "none.wav: there is no such file; check the name"),
     (("continue", "folder", "-o", "b.wav"), "folder: it is a folder; name one file in it"),
     (("continue", "a.wav", "-o", "."), ".: it is a folder; name a file in it"),
@@ -80,42 +78,42 @@ SLIPS = [
     (("compare", "a.yaml", "--data", ".", "-o", "c", "--seconds", "0:00"), "Invalid value for '--seconds': 0.0 is not"),
     (
         ("continue", "tune.mid", "-o", "b.mid", "--bars", "4", "--seconds", "30"),
-        "--bars: --seconds asks for a length too; leave out either of the two",
+        "--bars: --seconds sets the length too; leave out one of the two",
     ),
     (
         ("train", "mel/gan", "--data", "a.wav", "-o", "run", "--resume", "--force"),
-        "--resume goes on and --force trains anew: choose one; `audiogen train --help` lists what there is",
+        "--resume continues and --force starts over: choose one; see `audiogen train --help`",
     ),
     (("prepare", "a.wav", "-o", "cache"), "a.wav: it is a file; name its folder; `audiogen train --data` takes one"),
     (("prepare", "none", "-o", "cache"), "none: there is no such folder; name a folder of recordings"),
     (("prepare", "folder", "-o", "a.wav", "--force"), "a.wav: it is a file; name a folder for the cache"),
-    (("continue", "a.wav"), "Missing option '-o' / '--output'; `audiogen continue --help` lists what there is"),
+    (("continue", "a.wav"), "Missing option '-o' / '--output'; see `audiogen continue --help`"),
     (("continue", "-dash.wav", "-o", "b.wav"), "No such option '-d'; write ./-dash.wav for the file"),
     (("contine", "a.wav"), "contine: there is no such command; did you mean continue? choose from demo, "),
-    (("--frobnicate",), "No such option '--frobnicate'; `audiogen --help` lists what there is"),
+    (("--frobnicate",), "No such option '--frobnicate'; see `audiogen --help`"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "told"), SLIPS)
-def test_slips(say, arguments: tuple[str, ...], told: str) -> None:
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_mistakes(refuse: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:
     # Older versions of click write the option without quotation marks.
-    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", say(*arguments))
-    assert line.startswith(told)
+    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", refuse(*arguments))
+    assert line.startswith(message)
 
 
-def test_a_device_that_is_not_there(say, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_device(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    told = say("continue", "a.wav", "-o", "b.wav", "--budget", "0", "--device", "cuda")
-    assert told == "device cuda: no CUDA device was found; use --device cpu or auto"
+    message = refuse("continue", "a.wav", "-o", "b.wav", "--budget", "0", "--device", "cuda")
+    assert message == "device cuda: no CUDA device was found; use --device cpu or auto"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_nothing_half_written_is_left_behind(tmp_path: Path, number: signal.Signals) -> None:
+def test_no_partial_files_are_left_behind(tmp_path: Path, number: signal.Signals) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44100)).astype(np.float32)
     write(tmp_path / "noise.wav", Recording(noise, 44100), "PCM_16")
     before = {path.name for path in tmp_path.iterdir()}
-    asked = [str(tmp_path / "noise.wav"), "-o", str(tmp_path / "out.wav"), "--budget", "0", "--seconds", "80000"]
-    command = [sys.executable, "-m", "audiogen", "continue", *asked]
+    arguments = [str(tmp_path / "noise.wav"), "-o", str(tmp_path / "out.wav"), "--budget", "0", "--seconds", "80000"]
+    command = [sys.executable, "-m", "audiogen", "continue", *arguments]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
         deadline = time.monotonic() + 60
@@ -127,6 +125,22 @@ def test_nothing_half_written_is_left_behind(tmp_path: Path, number: signal.Sign
         process.kill()
     assert (process.returncode, errors.decode().strip()) == (
         130,
-        "audiogen: interrupted: nothing half-written was left behind",
+        "audiogen: interrupted: no partial files were left behind",
     )
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_an_interruption_while_modules_are_imported_is_one_line(number: signal.Signals) -> None:
+    script = """
+import signal, sys
+from audiogen.__main__ import main
+class Interruption:
+    def find_spec(self, name, path=None, target=None):
+        if name == "audiogen.cli.command":
+            signal.raise_signal(%d)
+sys.meta_path.insert(0, Interruption())
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", script % number], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "audiogen: interrupted\n")

@@ -1,4 +1,4 @@
-"""--quiet, --verbose and --json of every command, help, completion, and what is said of errors and warnings."""
+"""--quiet, --verbose and --json of every command, help, shell completion, errors and warnings."""
 
 from __future__ import annotations
 
@@ -14,30 +14,14 @@ import click
 import pytest
 
 from audiogen.audio import AudioWarning, Recording, write
-from audiogen.cli import COMMANDS, cli, main
+from audiogen.cli import COMMANDS, cli
 from audiogen.cli.command import Command
 from audiogen.jobs.continue_tune import ORDER
 from audiogen.tunes.midi.writer import write_midi
+from tests.cli.conftest import Shell
 from tests.tune_fixtures import wandering
 
 Texture = Callable[..., Recording]
-Shell = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shell:
-    """``shell("continue", "a.wav", ...)`` -> exit code, stdout, stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["audiogen", *map(str, arguments)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("always")
-            with pytest.raises(SystemExit) as ended:
-                main()
-        said = capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
-
-    return run
 
 
 @pytest.fixture
@@ -56,19 +40,19 @@ def test_every_command_has_the_shared_options(name: str) -> None:
 
 
 def test_a_bare_command_shows_help(shell: Shell) -> None:
-    code, said, errors = shell()
+    code, output, errors = shell()
     assert (code, errors) == (0, "")
-    assert all(f"\n  {name} " in said for name in COMMANDS)
-    assert "_AUDIOGEN_COMPLETE=bash_source" in said
+    assert all(f"\n  {name} " in output for name in COMMANDS)
+    assert "_AUDIOGEN_COMPLETE=bash_source" in output
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("demo", "configs")])
-def test_missing_arguments_are_one_line_that_says_where_help_is(name: str, shell: Shell) -> None:
-    code, said, errors = shell(name)
+def test_missing_arguments_are_one_line_that_points_to_help(name: str, shell: Shell) -> None:
+    code, output, errors = shell(name)
     (line,) = errors.splitlines()
-    assert (code, said) == (2, "")
+    assert (code, output) == (2, "")
     assert line.startswith("audiogen: error: Missing ")
-    assert line.endswith(f"; `audiogen {name} --help` lists what there is")
+    assert line.endswith(f"; see `audiogen {name} --help`")
 
 
 def test_quiet_and_verbose_contradict(shell: Shell) -> None:
@@ -80,43 +64,41 @@ def test_quiet_and_verbose_contradict(shell: Shell) -> None:
 ERRORS = [
     (("continue", "none.wav", "-o", "b.wav"), "none.wav", "there is no such file", "check the name"),
     (("configs", "mel/lstm-flw"), "mel/lstm-flw", "there is no such file, and no shipped configuration of that", "did"),
-    (("info",), "audiogen info", "Missing argument 'FILE|RUN'", "`audiogen info --help` lists what there is"),
+    (("info",), "audiogen info", "Missing argument 'FILE|RUN'", "see `audiogen info --help`"),
     (("contine",), "contine", "there is no such command", "did you mean continue?"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "subject", "cause", "cure"), ERRORS)
-def test_an_error_is_an_object_too(
+def test_an_error_is_a_json_object(
     arguments: tuple[str, ...], subject: str, cause: str, cure: str, shell: Shell
 ) -> None:
-    code, said, errors = shell(*arguments, "--json")
+    code, output, errors = shell(*arguments, "--json")
     assert (code, len(errors.splitlines())) == (2, 1)
-    told = json.loads(said)["error"]
-    assert told["subject"] == subject
-    assert told["cause"].startswith(cause)
-    assert told["cure"].startswith(cure)
+    result = json.loads(output)["error"]
+    assert result["subject"] == subject
+    assert result["cause"].startswith(cause)
+    assert result["cure"].startswith(cure)
     assert shell(*arguments)[1] == ""  # without --json, nothing on stdout
 
 
-def test_a_failure_is_an_object_and_verbose_shows_where(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_is_a_json_object_and_a_traceback_if_verbose(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail() -> dict[str, Path]:
         raise RuntimeError("the disk melted")
 
     monkeypatch.setattr("audiogen.cli.configs.shipped_configs", fail)
-    code, said, errors = shell("configs", "--json")
+    code, output, errors = shell("configs", "--json")
     assert (code, len(errors.splitlines())) == (1, 1)
-    assert json.loads(said) == {
-        "error": {"subject": "RuntimeError", "cause": "the disk melted", "cure": "--verbose shows where"}
+    assert json.loads(output) == {
+        "error": {"subject": "RuntimeError", "cause": "the disk melted", "cure": "--verbose prints the traceback"}
     }
-    code, said, errors = shell("configs", "-v")
-    assert (code, said) == (1, "")
+    code, output, errors = shell("configs", "-v")
+    assert (code, output) == (1, "")
     assert "Traceback" in errors
     assert errors.splitlines()[-1].startswith("audiogen: failed: RuntimeError: the disk melted")
 
 
-def test_an_interruption_that_a_library_turns_into_an_error_is_one(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interruption_that_a_library_turns_into_another_error(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     import signal
 
     def fail() -> dict[str, Path]:
@@ -128,47 +110,47 @@ def test_an_interruption_that_a_library_turns_into_an_error_is_one(
 
     before = signal.getsignal(signal.SIGINT)
     monkeypatch.setattr("audiogen.cli.configs.shipped_configs", fail)
-    code, said, errors = shell("configs", "--json")
-    assert (code, errors.splitlines()) == (130, ["audiogen: interrupted: nothing half-written was left behind"])
-    assert json.loads(said)["error"]["subject"] == "interrupted"
+    code, output, errors = shell("configs", "--json")
+    assert (code, errors.splitlines()) == (130, ["audiogen: interrupted: no partial files were left behind"])
+    assert json.loads(output)["error"]["subject"] == "interrupted"
     assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_variations_are_a_list_in_one_object(shell: Shell, prompt: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.wav"
-    asked = ("continue", prompt, "-o", out, "--budget", 0, "--seconds", 0.5, "--variations", 2)
-    code, said, errors = shell(*asked, "--json")
+    options = ("continue", prompt, "-o", out, "--budget", 0, "--seconds", 0.5, "--variations", 2)
+    code, output, errors = shell(*options, "--json")
     assert (code, errors) == (0, "")
-    told = json.loads(said)
-    assert [each["output"] for each in told["outputs"]] == [str(tmp_path / f"out-{number}.wav") for number in (1, 2)]
-    assert [each["seed"] for each in told["outputs"]] == [0, 1]
-    assert told["page"] is None
-    for each in told["outputs"]:
+    result = json.loads(output)
+    assert [each["output"] for each in result["outputs"]] == [str(tmp_path / f"out-{number}.wav") for number in (1, 2)]
+    assert [each["seed"] for each in result["outputs"]] == [0, 1]
+    assert result["page"] is None
+    for each in result["outputs"]:
         assert each["predicted_by"]["text"] == "the shipped base"
         assert each["join_sample"] == 2 * 44100
         assert Path(each["sidecar"]).is_file()
-    code, said, errors = shell(*asked, "--force")
-    assert said.splitlines()[-1] == "predicted by: the shipped base"
-    assert shell(*asked, "--force", "--quiet") == (0, "", "")
-    code, said, errors = shell(*asked, "--force", "--verbose")
+    code, output, errors = shell(*options, "--force")
+    assert output.splitlines()[-1] == "predicted by: the shipped base"
+    assert shell(*options, "--force", "--quiet") == (0, "", "")
+    code, output, errors = shell(*options, "--force", "--verbose")
     assert "\r" not in errors
     assert any("reading prompt.wav: " in line for line in errors.splitlines())
 
 
-def test_a_tune_says_what_predicted(shell: Shell, tmp_path: Path) -> None:
+def test_the_summary_of_a_tune_names_the_predictor(shell: Shell, tmp_path: Path) -> None:
     write_midi(tmp_path / "tune.mid", wandering(1, 40))
-    asked = ("continue", tmp_path / "tune.mid", "-o", tmp_path / "out.mid", "--bars", 1, "--takes", 1)
-    code, said, _ = shell(*asked)
+    options = ("continue", tmp_path / "tune.mid", "-o", tmp_path / "out.mid", "--bars", 1, "--takes", 1)
+    code, output, _ = shell(*options)
     assert code == 0
     sentence = f"a Markov chain of order {ORDER}, counted on this tune's own notes"
-    assert said.splitlines()[-1] == f"predicted by: {sentence}"
-    code, said, _ = shell(*asked, "--force", "--json")
-    (only,) = json.loads(said)["outputs"]
+    assert output.splitlines()[-1] == f"predicted by: {sentence}"
+    code, output, _ = shell(*options, "--force", "--json")
+    (only,) = json.loads(output)["outputs"]
     assert only["predicted_by"]["text"] == sentence
     assert only["output"] == str(tmp_path / "out.mid")
 
 
-def test_a_warning_is_given_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_warning_is_printed_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     def warn() -> dict[str, Path]:
         for text in ("clipped", "clipped", "short", "clipped"):
             warnings.warn(text, AudioWarning, stacklevel=1)
@@ -176,12 +158,12 @@ def test_a_warning_is_given_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("audiogen.cli.configs.shipped_configs", warn)
     monkeypatch.setattr("audiogen.cli.configs.max", lambda found, default=0: 0, raising=False)
-    for _ in range(2):  # once a command, not once a process
+    for _ in range(2):  # once per command, not once per process
         _, _, errors = shell("configs", "--json")
         assert errors.splitlines() == ["audiogen: warning: clipped", "audiogen: warning: short"]
 
 
-def test_numbers_that_json_does_not_know_are_null(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nan_and_infinity_are_null(capsys: pytest.CaptureFixture[str]) -> None:
     from audiogen.cli.command import print_json
 
     print_json({"a": float("nan"), "b": [1.5, float("inf")], "c": Path("x")})
@@ -194,6 +176,9 @@ def test_numbers_that_json_does_not_know_are_null(capsys: pytest.CaptureFixture[
         ("audiogen con", {"plain,continue", "plain,configs"}),
         ("audiogen train mel/lstm-f", {"plain,mel/lstm-flow"}),
         ("audiogen train mel/gan --res", {"plain,--resume"}),
+        ("audiogen continue a.wav --vocoder gr", {"plain,griffin_lim"}),
+        ("audiogen continue a.wav --device cu", {"plain,cuda"}),
+        ("audiogen continue a.wav --run r", {"dir,r"}),
         ("audiogen nonsense ", set()),
     ],
 )
@@ -223,7 +208,7 @@ def test_help_of_every_command_loads_no_heavy_library() -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-LACKING = [
+MISSING = [
     (("render", "jobs.csv", "-o", "clips", "--engine", "ray"), "--engine ray: ray is not installed; `?pip install"),
     (
         ("continue", "prompt.wav", "-o", "b.wav", "--vocoder", "bigvgan"),
@@ -236,10 +221,10 @@ LACKING = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "told"), LACKING)
-def test_what_is_missing_is_said_before_any_work(
+@pytest.mark.parametrize(("arguments", "result"), MISSING)
+def test_missing_extras_are_reported_before_any_work(
     arguments: tuple[str, ...],
-    told: str,
+    result: str,
     shell: Shell,
     prompt: Path,
     tmp_path: Path,
@@ -253,13 +238,13 @@ def test_what_is_missing_is_said_before_any_work(
         raise AssertionError("work has begun")
 
     monkeypatch.chdir(prompt.parent)
-    monkeypatch.setattr(continuing, "predictor_of", work)
+    monkeypatch.setattr(continuing, "choose_run", work)
     monkeypatch.setattr(batch, "read_rows", work)
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     before = set(tmp_path.iterdir())
-    code, said, errors = shell(*arguments)
-    assert (code, said) == (2, "")
+    code, output, errors = shell(*arguments)
+    assert (code, output) == (2, "")
     (line,) = errors.splitlines()
-    assert re.match(f"audiogen: error: {told}", line), line
+    assert re.match(f"audiogen: error: {result}", line), line
     assert set(tmp_path.iterdir()) == before

@@ -56,14 +56,14 @@ def test_prepare_then_train_then_open(config: Path, recordings: Path, tmp_path: 
 def test_one_recording_and_a_budget(config: Path, recordings: Path, tmp_path: Path):
     arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run", "--budget", 30)
     done = invoke(train, *arguments)
-    assert "the same again: training.steps=12 training.schedule_steps=12" in done.stdout
+    assert "to repeat it: training.steps=12 training.schedule_steps=12" in done.stdout
 
 
 def test_a_run_is_overwritten_by_force_only(config: Path, recordings: Path, tmp_path: Path):
     arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run")
     assert invoke(train, *arguments).exit_code == 0
     before = (tmp_path / "run" / "metrics.json").read_bytes()
-    with pytest.raises(InputError, match=r"it exists already; use --resume to go on, --force"):
+    with pytest.raises(InputError, match=r"it exists already; use --resume to continue, or --force"):
         invoke(train, *arguments)
     assert invoke(train, *arguments, "--resume").exit_code == 0
     assert (tmp_path / "run" / "metrics.json").read_bytes() == before
@@ -71,7 +71,7 @@ def test_a_run_is_overwritten_by_force_only(config: Path, recordings: Path, tmp_
     assert Run.open(tmp_path / "run").metrics["steps"] == 5
 
 
-def test_a_run_goes_on_from_another(config: Path, recordings: Path, tmp_path: Path):
+def test_fine_tuning(config: Path, recordings: Path, tmp_path: Path):
     base, run = tmp_path / "base", tmp_path / "run"
     invoke(train, config, "--data", recordings, "-o", base)
     other = ("training.steps=1", "training.learning_rate=1e-9", "training.ema_decay=0", "model.backbone.hidden=24")
@@ -95,14 +95,14 @@ def test_one_tune_is_trained_on(tmp_path: Path):
     assert Run.open(tmp_path / "run").experiment.representation.kind == "midi"
 
 
-def test_what_a_training_cannot_begin_with_is_named(config: Path, recordings: Path, tmp_path: Path):
+def test_incompatible_bases_and_configurations_are_named(config: Path, recordings: Path, tmp_path: Path):
     base, out = tmp_path / "base", tmp_path / "run"
     invoke(train, config, "--data", recordings / "0.wav", "-o", base, "training.steps=1")
     vocoder = ("vocoder=neural", "training.task=vocoder")
     with pytest.raises(InputError, match=r"vocoder_training\.init_from"):
         invoke(train, config, "--data", recordings / "0.wav", "-o", out, "--base", base, *vocoder)
     tunes = Path(__file__).parents[2] / "configs" / "midi" / "lstm.yaml"
-    with pytest.raises(InputError, match="tunes need no cache"):
+    with pytest.raises(InputError, match="MIDI files need no cache"):
         invoke(prepare, recordings, "-o", out, "--config", tunes)
     assert not out.exists()
 
@@ -117,7 +117,7 @@ def test_bad_input_is_named(config: Path, recordings: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="there is no audio file in it"):
         invoke(prepare, tmp_path / "empty", "-o", tmp_path / "cache")
-    with pytest.raises(InputError, match="it exists and is no cache"):
+    with pytest.raises(InputError, match="it exists and is not a cache"):
         invoke(prepare, recordings, "-o", recordings)
     assert not (tmp_path / "run").exists()
 

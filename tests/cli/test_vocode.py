@@ -100,7 +100,7 @@ def test_bad_input_is_named(texture: Texture, tmp_path: Path):
         with pytest.raises(InputError, match=message):
             invoke(*arguments, "-o", out)
     assert not out.exists()
-    with pytest.raises(InputError, match="it is what is read"):
+    with pytest.raises(InputError, match="it is an input"):
         invoke(wav, "-o", wav, "--force")
     (tmp_path / "made.wav").touch()
     with pytest.raises(InputError, match="it exists already"):

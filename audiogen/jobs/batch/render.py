@@ -10,7 +10,7 @@ from shutil import rmtree
 
 from audiogen.errors import InputError
 from audiogen.file_names import representable
-from audiogen.jobs.batch.results import FAILED, FINISHED, Results, finished, former_records, mismatch
+from audiogen.jobs.batch.results_table import FAILED, FINISHED, Results, finished, former_records, mismatch
 from audiogen.jobs.batch.rows import READ, Clip, Row, RowValidator, is_plain, read_rows
 from audiogen.jobs.batch.workers import ENGINES, PART, RUNS, in_words, tasks_of
 from audiogen.output_names import sidecar_of

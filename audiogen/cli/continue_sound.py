@@ -1,0 +1,85 @@
+"""`audiogen continue` on a recording."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from audiogen.cli.command import print_summary, set_json_result
+from audiogen.output_names import sidecar_of
+from audiogen.progress import stage
+
+if TYPE_CHECKING:
+    from audiogen.experiment import Experiment
+
+
+def continue_sound(
+    prompt: Path,
+    outs: list[Path],
+    page: Path | None,
+    run_folders: tuple[Path, ...],
+    allow_external_weights: bool,
+    experiment: Experiment | None,
+    budget: float | None,
+    device: str,
+    options: dict[str, Any],
+) -> None:
+    """Continue a recording into each of ``outs``, and write a page about them if one is named.
+
+    Args:
+        prompt: audio file.
+        outs: audio files to write, with consecutive seeds.
+        page: HTML file to write.
+        run_folders: Runs that predict; empty to train, or to use the base.
+        allow_external_weights: as of `Run.open`.
+        experiment: what to train; None for the default.
+        budget: training time limit in seconds; 0 for the base.
+        device: "auto", "cpu" or "cuda".
+        options: fields of a `Request`, and ``weight`` and ``morph``.
+    """
+    with stage("loading libraries"):
+        from audiogen.jobs.continue_sound import MorphTarget, Request, continue_variations, read_prompt
+        from audiogen.jobs.run_choice import describe_choice
+        from audiogen.sound.run_mixture import open_runs
+
+    weights, morph = options.pop("weight"), options.pop("morph")
+    request = Request(**options)
+    recording, prompt_warnings = read_prompt(prompt)
+    run = open_runs(run_folders, weights, allow_external_weights)
+    morph_target = None
+    if morph is not None:
+        target, target_warnings = read_prompt(morph)
+        morph_target, prompt_warnings = MorphTarget(target), [*prompt_warnings, *target_warnings]
+    wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
+    sidecars: list[dict[str, Any]] = []
+    for sidecar in continue_variations(
+        recording, wanted, run, experiment, budget, device, prompt_warnings, morph_target
+    ):
+        path = outs[len(sidecars)]
+        sidecars.append(sidecar)
+        samples = (sidecar["length"], sidecar["length"] - sidecar["join_sample"])
+        total, new = (length / sidecar["sample_rate"] for length in samples)
+        print_summary(f"{path}: {total:.2f} s, {new:.2f} s of it new; details in {sidecar_of(path).name}")
+    if page is not None:
+        from audiogen.reports.variations_page import write_variations
+
+        with stage("writing the page"):
+            write_variations(page, recording, outs, sidecars)
+        print_summary(f"page: {page}")
+    choice = describe_choice(sidecars[0]["settings"])
+    if morph is not None:
+        choice += f"; {morph.name} by: {describe_choice(sidecars[0]['settings']['morph'])}"
+    print_summary(f"predicted by: {choice}")
+    set_json_result({"outputs": [json_result(*each) for each in zip(outs, sidecars, strict=True)], "page": page})
+
+
+def json_result(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:
+    """One continuation for --json: its path, its sidecar without the experiment, and what predicted it."""
+    from audiogen.jobs.run_choice import describe_choice
+
+    omitted = ("experiment", "training", "runs")
+    settings = {name: value for name, value in sidecar["settings"].items() if name not in omitted}
+    predictor = {"text": describe_choice(sidecar["settings"]), "run": sidecar["settings"].get("run")}
+    predictor |= {"choice": (sidecar["settings"]["training"] or {}).get("choice")}
+    return {**sidecar, "output": out, "sidecar": sidecar_of(out), "predicted_by": predictor, "settings": settings}
