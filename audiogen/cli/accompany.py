@@ -25,7 +25,12 @@ from audiogen.output_names import sidecar_of
 @option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="File to write: .mid, .wav, ...")
 @option("--run", "run_folder", group=MODEL, type=RUN, required=True, help="Run trained on tunes of several parts.")
 @option("--parts", group=TUNES, type=click.IntRange(1, 15), default=3, help="Number of parts to add, 1 to 15.")
-@option("--program", group=TUNES, type=click.IntRange(0, 127), help="General MIDI program of the new parts, 0 to 127.  [default: the melody's]")
+@option(
+    "--program",
+    group=TUNES,
+    type=click.IntRange(0, 127),
+    help="General MIDI program of the new parts, 0 to 127.  [default: the melody's]",
+)
 @EXTERNAL
 @candidate_options
 @FORCE

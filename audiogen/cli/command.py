@@ -20,6 +20,8 @@ QUIET, JSON, RESULT = (f"audiogen.{name}" for name in ("quiet", "json", "result"
 GROUPS = OUTPUT, SOUND, TUNES, MODEL, DATA, GENERAL = ("Output", "Sound", "MIDI", "Model", "Data", "General")
 """Groups of options, in the order in which --help lists them."""
 
+MAX_NAMES = 30  # characters of an option's names beside which its description starts, as of click
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -88,7 +90,7 @@ class Command(click.Command):
             record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
             if record is not None:
                 groups[getattr(parameter, "group", GENERAL)].append(record)
-        width = max(len(names) for records in groups.values() for names, _ in records)
+        width = max(len(names) for records in groups.values() for names, _ in records if len(names) <= MAX_NAMES)
         for group, records in groups.items():
             if records:
                 with formatter.section(f"{group} options"):

@@ -30,10 +30,18 @@ from audiogen.progress import stage
 )
 @option("-o", "--output", "out", group=OUTPUT, type=FILE, required=True, help="Folder of the report.")
 @option(
-    "--budget", group=MODEL, type=Duration(1), default=Settings.budget, help="Time limit of each training, from 1 s: 90, 10:00."
+    "--budget",
+    group=MODEL,
+    type=Duration(1),
+    default=Settings.budget,
+    help="Time limit of each training, from 1 s: 90, 10:00.",
 )
-@option("--seeds", group=MODEL, type=click.IntRange(1, 99), default=Settings.seeds, help="Trainings per CONFIG, 1 to 99.")
-@option("--prompts", group=DATA, type=click.IntRange(1), default=Settings.prompts, help="Number of test prompts, from 1.")
+@option(
+    "--seeds", group=MODEL, type=click.IntRange(1, 99), default=Settings.seeds, help="Trainings per CONFIG, 1 to 99."
+)
+@option(
+    "--prompts", group=DATA, type=click.IntRange(1), default=Settings.prompts, help="Number of test prompts, from 1."
+)
 @option(
     "--prompt-seconds",
     group=DATA,

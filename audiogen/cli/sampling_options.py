@@ -56,7 +56,7 @@ candidate_options = combine(
             group=TUNES,
             type=click.IntRange(1, 1000),
             default=SamplingOptions.candidates,
-                help="Candidates sampled in parallel, 1 to 1000: more fit better and take longer.",
+            help="Candidates sampled in parallel, 1 to 1000: more fit better and take longer.",
         ),
         SEED,
         option(

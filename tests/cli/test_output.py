@@ -232,7 +232,7 @@ def test_missing_extras_are_reported_before_any_work(
 ) -> None:
     from audiogen import extras
     from audiogen.jobs import continue_sound as continuing
-    from audiogen.jobs.batch.render import render as batch
+    from audiogen.jobs.batch import render as batch
 
     def work(*ignored: object, **ignored_too: object) -> None:
         raise AssertionError("work has begun")
