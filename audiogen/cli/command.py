@@ -20,7 +20,7 @@ QUIET, JSON, RESULT = (f"audiogen.{name}" for name in ("quiet", "json", "result"
 GROUPS = OUTPUT, SOUND, TUNES, MODEL, DATA, GENERAL = ("Output", "Sound", "MIDI", "Model", "Data", "General")
 """Groups of options, in the order in which --help lists them."""
 
-MAX_NAMES = 30  # characters of an option's names beside which its description starts, as of click
+MAX_NAMES = 30  # characters; the description of a longer name starts on the next line, as click has it
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -90,7 +90,7 @@ class Command(click.Command):
             record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
             if record is not None:
                 groups[getattr(parameter, "group", GENERAL)].append(record)
-        width = max(len(names) for records in groups.values() for names, _ in records if len(names) <= MAX_NAMES)
+        width = min(max(len(names) for records in groups.values() for names, _ in records), MAX_NAMES)
         for group, records in groups.items():
             if records:
                 with formatter.section(f"{group} options"):
