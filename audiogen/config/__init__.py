@@ -1,0 +1,1 @@
+"""Configuration: YAML files and overrides <-> dataclasses of options, and the registries of variants."""

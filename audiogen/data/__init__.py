@@ -1,0 +1,1 @@
+"""Training data: recordings, caches, windows, splits and published data sets."""

@@ -1,0 +1,1 @@
+"""What a command does, from reading its input to writing its output: continue, infill, vocode, render, compare."""

@@ -1,0 +1,1 @@
+"""Pages and figures: continuations, variations, evaluations and blind listening tests as self-contained HTML."""

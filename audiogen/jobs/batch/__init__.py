@@ -1,0 +1,1 @@
+"""Batches: a table of jobs in, many continuations out, by worker processes, resumable."""

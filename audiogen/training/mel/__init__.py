@@ -1,0 +1,1 @@
+"""Training on recordings: splits, windows of mel frames, augmentation and media for TensorBoard."""

@@ -1,0 +1,1 @@
+"""Training on tunes: splits, windows of tokens and media for TensorBoard."""

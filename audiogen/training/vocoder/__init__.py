@@ -1,0 +1,1 @@
+"""Training of the neural vocoder: excerpts, losses, discriminators and media for TensorBoard."""

@@ -1,0 +1,1 @@
+"""Phase reconstruction: magnitudes from mel bands, and phases by projections (Griffin-Lim)."""
