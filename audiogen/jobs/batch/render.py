@@ -1,4 +1,4 @@
-"""Many clips: a job file in, a folder of WAVs with their sidecars and a results table out."""
+"""Render a batch: a job file in, a folder of audio files with sidecars and a results table out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from shutil import rmtree
 
 from audiogen.errors import InputError
 from audiogen.file_names import representable
-from audiogen.jobs.batch.results_table import FAILED, FINISHED, Results, finished, former_records, mismatch
-from audiogen.jobs.batch.rows import READ, Clip, Row, RowValidator, is_plain, read_rows
-from audiogen.jobs.batch.workers import ENGINES, PART, RUNS, in_words, tasks_of
+from audiogen.jobs.batch.clips import RECORDING_COLUMNS, Clip, RowValidator
+from audiogen.jobs.batch.results_table import FAILED, FINISHED, Results, finished_record, read_records
+from audiogen.jobs.batch.resume import mismatch
+from audiogen.jobs.batch.rows import Row, is_plain, read_rows
+from audiogen.jobs.batch.tasks import PART, RUNS, describe_error, group_into_tasks
+from audiogen.jobs.batch.workers import ENGINES
 from audiogen.output_names import sidecar_of
 from audiogen.progress import progress
 from audiogen.run import METRICS
 
-LEFTOVERS = (".audiogen-*.part", "*.json.part", "results.*.part")
+PARTIAL_FILES = (".audiogen-*.part", "*.json.part", "results.*.part")
 
 
 def render(
@@ -29,92 +32,95 @@ def render(
     force: bool = False,
     budget: float | None = None,
     device: str = "auto",
-    tell: Callable[[str], None] = lambda line: None,
+    log: Callable[[str], None] = lambda line: None,
     allow_external_weights: bool = False,
 ) -> Results:
-    """Make every clip of a job file; a row that cannot be made fails alone.
+    """Render every row of a job file. A row that fails does not stop the others.
 
-    Whatever stops it, each file in the folder is complete, and ``resume`` goes on from there: what is
-    finished and still is what its row asks for is left alone, the rest is made. The Runs that were trained
-    stay in ``folder/runs``.
+    However it is stopped, each file in the folder is complete, and ``resume`` continues: finished clips that still
+    match their rows are kept, the others are rendered. Trained Runs are kept in ``folder/runs``.
 
     Args:
-        jobs: CSV, JSON lines or YAML; see `rows.COLUMNS`. Its relative paths start from its own folder.
+        jobs: CSV, JSON lines or YAML with the columns `job_table.COLUMNS`; relative paths are relative to its folder.
         folder: where the clips, their sidecars and the results go.
-        workers: processes.
+        workers: number of processes.
         engine: a key of `ENGINES`.
-        resume: go on in a folder that holds something.
-        force: start over in a folder that holds something.
-        budget: most wall-clock seconds of each training.
+        resume: continue in a folder that is not empty.
+        force: start over in a folder that is not empty.
+        budget: time limit of each training in seconds; 0 for the shipped base.
         device: "auto", "cpu" or "cuda".
-        tell: is given a line for each row that failed or is made again.
+        log: receives a line for each row that failed or is rendered again.
         allow_external_weights: whether Runs and configurations that the job file names may name weights elsewhere; as
             of `Run.open`.
 
     Raises:
-        InputError: an unusable job file, an unknown engine, a folder that holds something, or a clip that would take
-            the place of a recording.
+        InputError: an unusable job file, an unknown engine, a folder that is not empty, or a clip that would replace
+            one of the recordings.
     """
     rows = read_rows(jobs)
     if engine not in ENGINES:
-        raise InputError(f"engine {engine}", "there is none of that name", f"choose from {', '.join(ENGINES)}")
-    _require_apart(rows, folder)
-    _make_ready(folder, resume, force)
-    former, results = former_records(folder) if resume else {}, Results(folder, rows)
-    check, clips = RowValidator(allow_external_weights), dict[str, Clip]()
+        raise InputError(f"engine {engine}", "there is no such engine", f"choose from {', '.join(ENGINES)}")
+    _require_no_recording_replaced(rows, folder)
+    _prepare_folder(folder, resume, force)
+    records, results = read_records(folder) if resume else {}, Results(folder, rows)
+    validator, clips = RowValidator(allow_external_weights), dict[str, Clip]()
     for row in rows:
         try:
-            clip = check.clip(row)
-        except Exception as error:  # one prompt that a decoder stumbles over must not keep the others from being made
-            _fail(results, folder, row.name, in_words(error), tell)
+            clip = validator.clip(row)
+        except Exception as error:  # whatever a decoder raises for one prompt must not stop the others
+            _fail(results, folder, row.name, describe_error(error), log)
             continue
-        if not _kept(results, clip, folder / row.name, former.get(representable(row.name), {}), tell):
+        if not _is_kept(results, clip, folder / row.name, records.get(representable(row.name), {}), log):
             clips[row.name] = clip
     results.write()
-    tasks = tasks_of(clips.values(), folder, workers, budget, device, allow_external_weights)
+    tasks = group_into_tasks(clips.values(), folder, workers, budget, device, allow_external_weights)
     with (
         progress(len(clips), "rendering", "clips") as bar,
-        closing(ENGINES[engine](tasks, workers)) as outcomes,
+        closing(ENGINES[engine](tasks, workers)) as batches,
     ):
-        for batch in outcomes:
-            # A task of many clips is not over yet, but some of them may be: they are known by their sidecars.
-            found = batch or [(name, None) for name in clips if sidecar_of(folder / name).is_file()]
-            for name, cause in found:
+        for batch in batches:
+            # No task has ended, but some of its clips may be finished: those whose sidecar exists.
+            outcomes = batch or [(name, None) for name in clips if sidecar_of(folder / name).is_file()]
+            for name, error in outcomes:
                 if (done := clips.pop(name, None)) is None:
                     continue
-                if cause is None:
-                    results.set(done.row, **finished(done, folder / name))
+                if error is None:
+                    results.set(done.row, **finished_record(done, folder / name))
                 else:
-                    _fail(results, folder, name, cause, tell)
+                    _fail(results, folder, name, error, log)
                 bar.update()
-            if found:
+            if outcomes:
                 results.write()
     return results
 
 
-def _require_apart(rows: list[Row], folder: Path) -> None:
-    """Raise an InputError for a clip that would take the place of what a row reads: it would be removed first."""
-    read = {_resolved(row.folder / str(row.values[key])) for row in rows for key in READ if key in row.values}
+def _require_no_recording_replaced(rows: list[Row], folder: Path) -> None:
+    """Raise an InputError for a clip with the path of a recording: that would be removed before it is read."""
+    recordings = {
+        _resolved(row.folder / str(row.values[key])) for row in rows for key in RECORDING_COLUMNS if key in row.values
+    }
     for row in rows:
-        if _resolved(folder / row.name) in read:
-            cause = f"{row.label} would take the place of a recording that is read"
-            raise InputError(folder / row.name, cause, "name the row otherwise, or another folder")
+        if _resolved(folder / row.name) in recordings:
+            cause = f"{row.label} would replace a recording that is read"
+            raise InputError(folder / row.name, cause, "choose another name, or another folder")
 
 
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, ValueError, RuntimeError):  # no name of a file, which is said when it is read
+    except (OSError, ValueError, RuntimeError):  # not a file name: refused when the file is read
         return path
 
 
-def _make_ready(folder: Path, resume: bool, force: bool) -> None:
+def _prepare_folder(folder: Path, resume: bool, force: bool) -> None:
+    """Create the folder, or remove partial files and Runs from it."""
     if folder.exists() and not folder.is_dir():
         raise InputError(folder, "it is not a folder", "name another")
     if folder.is_dir() and any(folder.iterdir()) and not (resume or force):
-        raise InputError(folder, "it is not empty", "--resume goes on in it, --force starts over, or name another")
+        cure = "use --resume to continue, --force to start over, or name another"
+        raise InputError(folder, "it is not empty", cure)
     folder.mkdir(parents=True, exist_ok=True)
-    for pattern in LEFTOVERS:
+    for pattern in PARTIAL_FILES:
         for part in folder.glob(pattern):
             part.unlink()
     for run in (folder / RUNS).glob("*"):
@@ -122,24 +128,24 @@ def _make_ready(folder: Path, resume: bool, force: bool) -> None:
             rmtree(run)
 
 
-def _kept(results: Results, clip: Clip, out: Path, former: dict[str, object], tell: Callable[[str], None]) -> bool:
-    """Whether the clip is there already, as asked; otherwise nothing of it is left, and it is to be made."""
-    known = bool(former) or out.exists()
-    reason = mismatch(clip, out, former) if former else "it is not known to the results"
+def _is_kept(results: Results, clip: Clip, out: Path, record: dict[str, object], log: Callable[[str], None]) -> bool:
+    """Whether the clip on disk is kept; if not, its files are removed."""
+    exists = bool(record) or out.exists()
+    reason = mismatch(clip, out, record) if record else "the results do not list it"
     if reason is None:
-        results.set(clip.row, **finished(clip, out))
+        results.set(clip.row, **finished_record(clip, out))
         return True
-    if known and former.get("status") in (None, FINISHED):
-        tell(f"{clip.row.label}: made again: {reason}")
+    if exists and record.get("status") in (None, FINISHED):
+        log(f"{clip.row.label}: rendered again: {reason}")
     _discard(out)
     results.set(clip.row, request=clip.digest)
     return False
 
 
-def _fail(results: Results, folder: Path, name: str, error: str, tell: Callable[[str], None]) -> None:
+def _fail(results: Results, folder: Path, name: str, error: str, log: Callable[[str], None]) -> None:
     record = results.records[name]
     record.update(status=FAILED, error=error)
-    tell(f"row {record['row']} ({Path(name).stem}): {error}")
+    log(f"row {record['row']} ({Path(name).stem}): {error}")
     if is_plain(name):
         _discard(folder / name)
 
@@ -149,7 +155,7 @@ def _discard(out: Path) -> None:
     try:
         sidecar_of(out).unlink(missing_ok=True)
         out.unlink(missing_ok=True)
-    except ValueError:  # a name that no file can have
+    except ValueError:  # not a file name
         return
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:

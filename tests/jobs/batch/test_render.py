@@ -1,4 +1,4 @@
-"""Batches: rows that fail alone, resuming with checks, and what an interruption leaves behind."""
+"""Batches: rows that fail alone, resuming, and interruptions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from audiogen.audio import Recording, read, write
 from audiogen.cli.render import render as command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, merge, to_tree
-from audiogen.jobs.batch import rows as rows_module
-from audiogen.jobs.batch import workers as engines
+from audiogen.jobs.batch import clips, tasks
+from audiogen.jobs.batch.clips import RowValidator
 from audiogen.jobs.batch.render import render
-from audiogen.jobs.batch.rows import RowValidator, read_rows
+from audiogen.jobs.batch.rows import read_rows
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run, new_model
@@ -55,7 +55,7 @@ def untrained_run() -> Run:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two prompts, a file that is no audio, and a Run."""
+    """A folder with two prompts, a file that is not audio, and a Run."""
     folder = tmp_path_factory.mktemp("jobs")
     write(folder / "a.wav", noise(), "PCM_16", exact=True)
     write(folder / "wide.wav", noise(3), "PCM_16", exact=True)
@@ -172,25 +172,25 @@ class TestRendering:
         render(jobs, tmp_path / "out", force=True, budget=9.0)
         assert len(trained) == 5
 
-    def test_of_two_workers_that_train_the_same_one_run_stays(
+    def test_two_workers_that_train_the_same_run_keep_one(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (row,) = read_rows(jobs_of(place, [{"prompt": "a.wav"}], "one.yaml"))
-        task, sound = engines.Task((RowValidator().clip(row),), tmp_path, None, "cpu"), read(place / "a.wav")
+        task, recording = tasks.Task((RowValidator().clip(row),), tmp_path, None, "cpu"), read(place / "a.wav")
         opened: list[Any] = []
 
         def predictor(*ignored: object) -> Run:
             if not opened:  # another worker is quicker
                 opened.append(None)
-                opened.append(engines._run_of(task, sound, place / "a.wav", "same"))
+                opened.append(tasks.run_for(task, recording, place / "a.wav", "same"))
             return untrained_run()
 
-        monkeypatch.setattr(engines, "predictor_of", predictor)
-        opened.append(engines._run_of(task, sound, place / "a.wav", "same"))
+        monkeypatch.setattr(tasks, "choose_run", predictor)
+        opened.append(tasks.run_for(task, recording, place / "a.wav", "same"))
         assert opened[1].path == opened[2].path
         assert list((tmp_path / "runs").iterdir()) == [opened[2].path]
 
-    def test_morphs_several_runs_and_handles(
+    def test_morphs_several_runs_and_controls(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         trained: list[int] = []
@@ -209,7 +209,7 @@ class TestRendering:
         jobs = jobs_of(place, rows, "controls.yaml")
         results = render(jobs, tmp_path / "out")
         assert [record["status"] for record in results.records.values()] == ["finished"] * 3 + ["failed"]
-        assert sorted(trained) == [2, 3]  # for the prompt and for what it turns into, once for both rows
+        assert sorted(trained) == [2, 3]  # for the prompt and the target of the morph, once for both rows
         assert results.records["a-3.wav"]["level"] == -6
         assert results.records["a-3.wav"]["weights"] == "1;2"
         sidecar = json.loads((tmp_path / "out/a-1.json").read_text())
@@ -237,7 +237,7 @@ class TestRendering:
 
 
 class TestResuming:
-    def test_what_is_finished_is_left_alone(self, grid: Path, finished: Path, tmp_path: Path) -> None:
+    def test_finished_clips_are_kept(self, grid: Path, finished: Path, tmp_path: Path) -> None:
         folder = copied(finished, tmp_path / "out")
         times = {file.name: file.stat().st_mtime_ns for file in folder.glob("a-*")}
         result = invoke(grid, "-o", folder, "--resume")
@@ -245,7 +245,7 @@ class TestResuming:
         assert {file.name: file.stat().st_mtime_ns for file in folder.glob("a-*")} == times
         assert (folder / "results.csv").read_text() == (finished / "results.csv").read_text()
 
-    def test_what_is_missing_or_damaged_is_made_again(self, grid: Path, finished: Path, tmp_path: Path) -> None:
+    def test_missing_and_damaged_clips_are_rendered_again(self, grid: Path, finished: Path, tmp_path: Path) -> None:
         folder = copied(finished, tmp_path / "out")
         (folder / "a-1.wav").unlink()
         os.truncate(folder / "a-2.wav", 60_000)
@@ -260,32 +260,32 @@ class TestResuming:
         assert all(text in line for text, line in zip(expected, reasons, strict=True))
         assert audio_in(folder) == audio_in(finished)
 
-    def test_other_settings_are_made_again(self, place: Path, finished: Path, tmp_path: Path) -> None:
+    def test_clips_with_other_settings_are_rendered_again(self, place: Path, finished: Path, tmp_path: Path) -> None:
         folder = copied(finished, tmp_path / "out")
         row = {"prompt": "a.wav", "run": "run", "seconds": [0.2, 0.3], "seed": [0, 1]}
-        told: list[str] = []
-        results = render(jobs_of(place, [row], "other.yaml"), folder, resume=True, tell=told.append)
-        assert told == [f"row {k} (a-{k}): made again: its settings were others" for k in (3, 4)]
+        lines: list[str] = []
+        results = render(jobs_of(place, [row], "other.yaml"), folder, resume=True, log=lines.append)
+        assert lines == [f"row {k} (a-{k}): rendered again: its settings have changed" for k in (3, 4)]
         assert results.records["a-4.wav"]["seconds"] == 0.3
         before, after = audio_in(finished), audio_in(folder)
         assert [before[name] == after[name] for name in before] == [True, True, False, False]
 
-    def test_another_prompt_of_the_same_name_is_made_again(self, place: Path, tmp_path: Path) -> None:
+    def test_clips_of_another_prompt_with_the_same_name_are_rendered_again(self, place: Path, tmp_path: Path) -> None:
         write(tmp_path / "p.wav", noise(seed=1), "PCM_16", exact=True)
         jobs = jobs_of(tmp_path, [{"prompt": "p.wav", "run": str(place / "run"), "seconds": 0.1}])
         render(jobs, tmp_path / "out")
         before = audio_in(tmp_path / "out")
         write(tmp_path / "p.wav", noise(seed=2), "PCM_16", exact=True)
-        told: list[str] = []
-        render(jobs, tmp_path / "out", resume=True, tell=told.append)
-        assert "its prompt, Run or settings were others" in told[0]
+        lines: list[str] = []
+        render(jobs, tmp_path / "out", resume=True, log=lines.append)
+        assert "its prompt, Run or settings have changed" in lines[0]
         assert audio_in(tmp_path / "out") != before
 
     @pytest.mark.parametrize("how", [{"resume": True}, {"force": True}])
-    def test_no_clip_takes_the_place_of_a_recording(self, place: Path, tmp_path: Path, how: dict[str, bool]) -> None:
+    def test_no_clip_replaces_a_recording(self, place: Path, tmp_path: Path, how: dict[str, bool]) -> None:
         (tmp_path / "a.wav").write_bytes((place / "a.wav").read_bytes())
         jobs = jobs_of(tmp_path, [{"prompt": "a.wav", "seconds": 0.2, "name": "a"}])
-        with pytest.raises(InputError, match=r"row 1 \(a\) would take the place"):
+        with pytest.raises(InputError, match=r"row 1 \(a\) would replace"):
             render(jobs, tmp_path, **how)
         assert (tmp_path / "a.wav").read_bytes() == (place / "a.wav").read_bytes()
 
@@ -299,19 +299,19 @@ class TestResuming:
 
 
 class TestOddFiles:
-    """Rows whose files or names are odd fail alone, or are made whole, sidecar and all."""
+    """Rows with unusual files or names fail alone, or are rendered completely, with their sidecars."""
 
     def test_whatever_a_decoder_raises_fails_its_row_alone(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        opened = rows_module.open_blocks
+        opened = clips.open_blocks
 
         def failing(path: Path) -> Any:
             if path.name == "odd.wav":
                 raise AttributeError("'NoneType' object has no attribute 'name'")
             return opened(path)
 
-        monkeypatch.setattr(rows_module, "open_blocks", failing)
+        monkeypatch.setattr(clips, "open_blocks", failing)
         (tmp_path / "odd.wav").write_bytes(b"RIFF")
         rows: list[dict[str, Any]] = [
             {"prompt": str(tmp_path / "odd.wav")},
@@ -338,7 +338,7 @@ class TestOddFiles:
     def test_a_prompt_whose_name_is_not_utf8_and_long(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(engines, "predictor_of", lambda *ignored: untrained_run())
+        monkeypatch.setattr(tasks, "choose_run", lambda *ignored: untrained_run())
         odd = os.fsdecode(b"M\xfcnchen" + b"n" * 200)
         (place / f"{odd}.wav").write_bytes((place / "a.wav").read_bytes())
         path = place / "latin.jsonl"
@@ -351,14 +351,14 @@ class TestOddFiles:
         assert len(render(path, tmp_path / "out", resume=True, budget=0).with_status("finished")) == 1
         assert (tmp_path / "out" / f"{odd}-1.wav").stat().st_mtime_ns == made
 
-    def test_runs_and_configurations_of_a_job_file_get_no_weights_from_elsewhere(
+    def test_job_files_get_no_external_weights_unless_allowed(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        asked: list[str] = []
+        downloads: list[str] = []
 
         def download(address: str, *ignored: object) -> Path:
-            asked.append(address)
-            raise InputError(address, "asked for")
+            downloads.append(address)
+            raise InputError(address, "downloaded")
 
         monkeypatch.setattr("audiogen.vocoders.published.hub.download", download)
         untrained_run().save(tmp_path / "run")
@@ -369,10 +369,10 @@ class TestOddFiles:
         prompt = str(place / "a.wav")
         jobs = jobs_of(tmp_path, [{"prompt": prompt, "run": "run"}, {"prompt": prompt, "config": "own.yaml"}])
         result = invoke(jobs, "-o", tmp_path / "out")
-        assert asked == []
+        assert downloads == []
         assert result.stderr.count("--allow-external-weights") == 2
         invoke(jobs_of(tmp_path, [{"prompt": prompt, "run": "run"}]), "-o", tmp_path / "b", "--allow-external-weights")
-        assert len(asked) == 1
+        assert len(downloads) == 1
 
 
 class TestInterruption:
@@ -410,7 +410,7 @@ class TestInterruption:
         assert audio_in(folder) == audio_in(finished)
         assert not list(folder.glob("*.part"))
 
-    def test_ctrl_c_stops_all_workers_and_leaves_nothing_half_written(self, long: Path, tmp_path: Path) -> None:
+    def test_ctrl_c_stops_all_workers_and_leaves_no_partial_files(self, long: Path, tmp_path: Path) -> None:
         folder = tmp_path / "out"
         process = self.started(long, folder, "--workers", "2")
         self.wait_for(lambda: (folder / "a-1.json").is_file() and any(folder.glob(".audiogen-*.part")))

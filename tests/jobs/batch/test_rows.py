@@ -1,4 +1,4 @@
-"""Job files: three formats that say the same, and each mistake found before anything is made."""
+"""Rows of job files, and their validation before anything is rendered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import yaml
 
 from audiogen.audio import Recording, write
 from audiogen.errors import InputError
-from audiogen.jobs.batch.rows import RowValidator, read_rows
+from audiogen.jobs.batch.clips import RowValidator
+from audiogen.jobs.batch.rows import read_rows
 
 
 def jobs_of(folder: Path, rows: list[dict[str, Any]]) -> Path:
@@ -23,18 +24,18 @@ def jobs_of(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """A folder with two prompts, a file that is no audio, a configuration, and what looks like a Run."""
+    """A folder with two prompts, a file that is not audio, a configuration, and files named like those of a Run."""
     for channels, name in ((1, "a.wav"), (3, "wide.wav")):
         write(tmp_path / name, Recording(np.full((channels, 100), 0.1, "f4"), 22050))
     (tmp_path / "bad.wav").write_text("no audio")
     (tmp_path / "tiny.yaml").write_text("training: {steps: 3}")
     (tmp_path / "run").mkdir()
     for name in ("config.yaml", "model.safetensors", "statistics.safetensors"):
-        (tmp_path / "run" / name).write_text("looked at when the Run is opened")
+        (tmp_path / "run" / name).write_text("read when the Run is opened")
     return tmp_path
 
 
-def test_all_formats_say_the_same(tmp_path: Path) -> None:
+def test_all_formats_are_equivalent(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('prompt, seconds,loop,name\n"b, c.wav",2.5,yes,x\nd.wav,,,\n\n')
     lines = ['{"prompt": "b, c.wav", "seconds": 2.5, "loop": true, "name": "x"}', '{"prompt": "d.wav"}']
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n\n")
@@ -46,7 +47,7 @@ def test_all_formats_say_the_same(tmp_path: Path) -> None:
         assert first.folder == tmp_path
 
 
-def test_a_list_stands_for_a_row_of_each(tmp_path: Path) -> None:
+def test_a_list_makes_a_row_of_each(tmp_path: Path) -> None:
     rows = read_rows(jobs_of(tmp_path, [{"prompt": ["a.wav", "b.wav"], "seed": [3, 4]}, {"prompt": "c.flac"}]))
     assert [(row.name, row.values.get("seed")) for row in rows] == [
         ("a-1.wav", 3),
@@ -66,13 +67,13 @@ def test_a_list_stands_for_a_row_of_each(tmp_path: Path) -> None:
             r"column 'second'.*did you mean seconds\? choose from name, prompt",
         ),
         ("a.csv", "prompt,seed\na.wav,1,2\n", "column '.beyond the last.'"),
-        ("a.csv", "prompt,seed\n", "no rows"),
+        ("a.csv", "prompt,seed\n", "it has no rows"),
         ("a.csv", "prompt,name\na.wav,x\nb.wav,\nc.wav,X.flac\n", "rows 1, 3 share the name x"),
-        ("a.jsonl", '{"prompt": "a.wav"\n', "not JSONL"),
-        ("a.jsonl", "[1, 2]\n", "a row must name its values"),
-        ("a.yaml", "prompt: a.wav\n", "a list of rows is needed"),
+        ("a.jsonl", '{"prompt": "a.wav"\n', "not valid JSONL"),
+        ("a.jsonl", "[1, 2]\n", "a row must map columns to values"),
+        ("a.yaml", "prompt: a.wav\n", "it must be a list of rows"),
         ("a.yaml", "- {prompt: a.wav, 5: x}\n", "column 5"),
-        ("a.yaml", "- [", "not YAML"),
+        ("a.yaml", "- [", "not valid YAML"),
         ("a.txt", "", "unknown suffix '.txt'; choose from .csv"),
         ("none.csv", None, "cannot be read"),
     ],
@@ -87,7 +88,7 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "prompt: none is named"),
+        ({}, "prompt: it is missing"),
         ({"prompt": "none.wav"}, "no such file"),
         ({"prompt": "bad.wav"}, "bad.wav: "),
         ({"prompt": "a.wav", "seconds": "long"}, "seconds.*'long'"),
@@ -96,19 +97,19 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "a.wav", "vocoder": "x"}, "vocoder x.*choose from"),
         ({"prompt": "a.wav", "name": "x.mp3", "subtype": "FLOAT"}, "cannot hold subtype FLOAT"),
         ({"prompt": "a.wav", "name": "../x"}, "no folders"),
-        ({"prompt": "a.wav", "run": "."}, "no Run: config.yaml is missing"),
-        ({"prompt": "a.wav", "run": "run", "config": "tiny.yaml"}, "trained already"),
+        ({"prompt": "a.wav", "run": "."}, "not a Run: config.yaml is missing"),
+        ({"prompt": "a.wav", "run": "run", "config": "tiny.yaml"}, "already trained"),
         ({"prompt": "a.wav", "config": "none.yaml"}, "there is no such file, and no shipped"),
         ({"prompt": "a.wav", "level": 41}, "level: 41 is out of range"),
         ({"prompt": "a.wav", "morph": "bad.wav"}, "bad.wav: "),
         ({"prompt": "a.wav", "morph": "wide.wav", "loop": True}, "morph: .*cannot loop"),
-        ({"prompt": "a.wav", "run": "run; ."}, "no Run: config.yaml is missing"),
-        ({"prompt": "a.wav", "run": "run", "weights": 1}, "weights: .*among several Runs"),
-        ({"prompt": "a.wav", "run": "run;run", "weights": "1; x"}, "weights: .*'x'.*; between"),
+        ({"prompt": "a.wav", "run": "run; ."}, "not a Run: config.yaml is missing"),
+        ({"prompt": "a.wav", "run": "run", "weights": 1}, "weights: .*several Runs only"),
+        ({"prompt": "a.wav", "run": "run;run", "weights": "1; x"}, "weights: .*'x'.*separated by ;"),
         ({"prompt": "a.wav", "run": "run;run", "weights": "1;2;3"}, "weights: 3 of them for 2 Runs"),
     ],
 )
-def test_a_wrong_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
+def test_an_invalid_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
     (row,) = read_rows(jobs_of(place, [values]))
     with pytest.raises(InputError, match=message):
         RowValidator().clip(row)
@@ -137,7 +138,7 @@ def test_the_digest_covers_prompt_run_and_request(place: Path, tmp_path: Path) -
     assert digests[1] == digests[5]
 
 
-def test_a_configuration_that_ships_is_found_by_its_name(place: Path) -> None:
+def test_a_shipped_configuration_is_found_by_its_name(place: Path) -> None:
     (clip,) = [
         RowValidator().clip(row) for row in read_rows(jobs_of(place, [{"prompt": "a.wav", "config": "mel/hmm"}]))
     ]

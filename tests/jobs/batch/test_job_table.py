@@ -1,4 +1,4 @@
-"""Job tables as spreadsheets and people write them: what has one meaning is read, what has two is refused."""
+"""Dialects of job tables; ambiguous values are refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
-from audiogen.jobs.batch.rows import MOST_ROWS, read_rows
-from audiogen.jobs.batch.tables import read_table
+from audiogen.jobs.batch.job_table import read_table
+from audiogen.jobs.batch.rows import MAX_ROWS, read_rows
 
 PLAIN = "prompt,seconds,temperature\nrain.wav,2.5,0.8\n"
 
@@ -47,7 +47,7 @@ PLAIN = "prompt,seconds,temperature\nrain.wav,2.5,0.8\n"
         b'"prompt\n",seconds,temperature\n"rain.wav",2.5,0.8\n',
     ],
 )
-def test_one_row_however_it_is_written(tmp_path: Path, content: bytes) -> None:
+def test_dialects_of_one_row(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     assert read_table(tmp_path / "a.csv") == [{"prompt": "rain.wav", "seconds": "2.5", "temperature": "0.8"}]
 
@@ -57,7 +57,7 @@ def test_a_tsv_is_a_table_too(tmp_path: Path) -> None:
     assert read_table(tmp_path / "a.tsv")[0]["seconds"] == "2.5"
 
 
-def test_windows_1252_is_read_and_said(tmp_path: Path) -> None:
+def test_windows_1252_is_read_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("prompt,name\nrain.wav,Straße – 1\n".encode("cp1252"))
     with pytest.warns(AudioWarning, match="read as Windows-1252"):
         assert read_table(tmp_path / "a.csv")[0]["name"] == "Straße – 1"
@@ -86,32 +86,30 @@ def test_columns_may_be_spelled_with_blanks_hyphens_and_capitals(tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", 'prompt,seconds\na.wav,1\nb.wav,"1,500"\n', r"row 2: seconds: 1,500 is 1\.5 or 1500"),
-        ("a.csv", "prompt;seconds\na.wav;1.500\n", r"row 1: seconds: 1\.500 is 1\.5 or 1500"),
-        ("a.csv", "prompt;seconds\na.wav;1.234,5\n", "row 1: seconds: .* mark of thousands"),
-        ("a.csv", 'prompt,seconds\na.wav,"1,234,567"\n', "row 1: seconds: .* mark of thousands"),
-        ("a.csv", "prompt,seconds,\na.wav,1,\nb.wav,1,x\n", r"column '\(without a name\)': row 2 has 'x'"),
-        ("a.csv", "prompt,seconds\na.wav,1,x\n", r"column '\(beyond the last\)': row 1 has 'x'"),
-        ("a.csv", "prompt,Prompt\na.wav,b.wav\n", "two of its columns are called prompt"),
-        ("a.jsonl", '{"prompt": "a.wav", "prompt": "b.wav"}\n', "prompt stands twice"),
-        ("a.jsonl", '{"prompt": "a.wav", "Prompt": "b.wav"}\n', "row 1: it names prompt twice"),
-        ("a.yaml", "- {prompt: a.wav, prompt: b.wav}\n", "prompt stands twice"),
-        ("a.jsonl", '{"prompt": "a.wav", "name": false}\n', "row 1: name: False is no value"),
-        ("a.jsonl", '{"prompt": {"a": 1}}\n', "row 1: prompt: .* is no value"),
-        ("a.jsonl", "[" * 100_000, "it is not JSONL"),
-        ("a.yaml", "[" * 1000, "it is not YAML .*nested more than"),
+        ("a.csv", 'prompt,seconds\na.wav,1\nb.wav,"1,500"\n', r"row 2: seconds: 1,500 may mean 1\.5 or 1500"),
+        ("a.csv", "prompt;seconds\na.wav;1.500\n", r"row 1: seconds: 1\.500 may mean 1\.5 or 1500"),
+        ("a.csv", "prompt;seconds\na.wav;1.234,5\n", "row 1: seconds: .* thousands separators"),
+        ("a.csv", 'prompt,seconds\na.wav,"1,234,567"\n', "row 1: seconds: .* thousands separators"),
+        ("a.csv", "prompt,seconds,\na.wav,1,\nb.wav,1,x\n", r"column '\(without a name\)': row 2 has the value 'x'"),
+        ("a.csv", "prompt,seconds\na.wav,1,x\n", r"column '\(beyond the last\)': row 1 has the value 'x'"),
+        ("a.csv", "prompt,Prompt\na.wav,b.wav\n", "column prompt occurs twice"),
+        ("a.jsonl", '{"prompt": "a.wav", "prompt": "b.wav"}\n', "prompt occurs twice"),
+        ("a.jsonl", '{"prompt": "a.wav", "Prompt": "b.wav"}\n', "row 1: column prompt occurs twice"),
+        ("a.yaml", "- {prompt: a.wav, prompt: b.wav}\n", "prompt occurs twice"),
+        ("a.jsonl", '{"prompt": "a.wav", "name": false}\n', "row 1: name: False is not a valid value"),
+        ("a.jsonl", '{"prompt": {"a": 1}}\n', "row 1: prompt: .* is not a valid value"),
+        ("a.jsonl", "[" * 100_000, "it is not valid JSONL"),
+        ("a.yaml", "[" * 1000, "it is not valid YAML .*nested more than"),
     ],
 )
-def test_what_can_be_meant_in_two_ways_is_refused_in_one_line(
-    tmp_path: Path, name: str, text: str, message: str
-) -> None:
+def test_ambiguous_values_are_refused_in_one_line(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message) as caught:
         read_rows(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
-def test_yaml_keeps_the_texts_that_were_written(tmp_path: Path) -> None:
+def test_yaml_keeps_text_as_written(tmp_path: Path) -> None:
     names = ["007", "no", "1e3", "12:30", "2024-01-01", "0x10", "1.50", "Off", "~x"]
     rows = "".join(f"- {{prompt: rain.wav, name: {name}, seconds: 4:00, loop: no, seed: 010}}\n" for name in names)
     (tmp_path / "a.yaml").write_text(rows)
@@ -137,7 +135,7 @@ def test_lists_are_bounded_before_they_are_multiplied(tmp_path: Path, suffix: st
     many = list(range(1000))
     row = {"prompt": "a.wav", "seed": many, "seconds": many, "level": many, "temperature": many}
     (tmp_path / f"a.{suffix}").write_text(json.dumps([row] if suffix == "yaml" else row))
-    with pytest.raises(InputError, match=rf"its lists make 1,000,000,000,000 rows; ask for {MOST_ROWS:,} at most"):
+    with pytest.raises(InputError, match=rf"its lists make 1,000,000,000,000 rows; .* at most {MAX_ROWS:,}"):
         read_rows(tmp_path / f"a.{suffix}")
 
 
@@ -151,7 +149,7 @@ def test_an_alias_bomb_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_or_a_pipe_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    monkeypatch.setattr("audiogen.jobs.batch.tables.MOST_BYTES", 100)
+    monkeypatch.setattr("audiogen.jobs.batch.job_table.MAX_BYTES", 100)
     (tmp_path / "a.csv").write_text(PLAIN + "x" * 100)
     with pytest.raises(InputError, match="more than 100 bytes"):
         read_rows(tmp_path / "a.csv")
