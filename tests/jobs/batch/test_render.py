@@ -291,7 +291,7 @@ class TestResuming:
 
     def test_a_folder_in_use_is_refused(self, grid: Path, tmp_path: Path) -> None:
         (tmp_path / "mine.txt").write_text("x")
-        with pytest.raises(InputError, match=r"not empty; --resume.*--force"):
+        with pytest.raises(InputError, match=r"not empty; use --resume.*--force"):
             invoke(grid, "-o", tmp_path)
         with pytest.raises(InputError, match="not a folder"):
             invoke(grid, "-o", tmp_path / "mine.txt")
