@@ -135,12 +135,12 @@ def own_vocoder(vocoder: Choice, folder: Path, allow: bool = False) -> Choice:
     if not getattr(options, "weights", ""):
         return vocoder  # it has none, or those that ship
     kind = find_vocoder(vocoder.kind)
-    if address := kind.address(options):
+    if address := kind.download_address(options):
         if allow:
             return vocoder
         raise InputError(folder, f"its vocoder {vocoder.kind} downloads {address} (of unknown size)", ALLOW)
     for path in (_expanded(options.weights), folder / options.weights):
-        files = kind.files_at(path)
+        files = kind.weight_files(path)
         if all(file.is_file() and file.resolve().is_relative_to(folder.resolve()) for file in files):
             return replace(vocoder, options=replace(options, weights=str(path)))
     if allow:

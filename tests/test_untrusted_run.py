@@ -300,7 +300,7 @@ def test_vocoder_weights_that_do_not_fit_their_description(folder: Path):
     for changed, message in (
         ({"channels": 10**9}, "less than or equal"),
         ({"channels": 60_000, "blocks": 1000}, "GB of weights"),
-        ({"hidden": 64}, "its layout is another one"),
+        ({"hidden": 64}, "it does not fit its configuration"),
     ):
         size = json.dumps(json.loads(metadata["size"]) | changed)
         save_file(tensors, folder / "own.safetensors", metadata | {"size": size})

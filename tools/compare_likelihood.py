@@ -74,9 +74,9 @@ def linear(
     for offset in range(patch):
         part = known[offset:]
         part = part[: len(part) // patch * patch]
-        sequences.append(representation.encode(part, centre).double().numpy())
+        sequences.append(representation.encode(part, centre).double())
     fitted = LinearAutoregression.best(sequences)
-    nats = fitted.log_likelihood(latents.double().numpy())
+    nats = fitted.log_likelihood(latents)
     return float(nats[-later:].mean()) / representation.features
 
 

@@ -1,26 +1,26 @@
-"""One-step likelihood of held-back frames: a Model's, and that of the linear autoregression that it has to beat.
+"""One-step likelihood of held-out frames: of a Model, and of the linear autoregression that it has to beat.
 
-Nats of each frame given all that came before it; differences between models on the same frames are what
-counts, since the unit of the frames decides the rest. Whoever predicts well by this measure need not
-continue well: a rollout hears its own frames, not real ones.
+Log density in nats of each frame given all real frames before it (teacher forcing). Only differences between models on
+the same frames are meaningful, since the unit of the frames adds a constant. A good teacher-forced likelihood need not
+mean good rollouts: those are conditioned on the model's own frames (exposure bias).
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-import numpy as np
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
+from audiogen.dsp.autoregression import LeastSquares, lag_regression
 from audiogen.models.heads.flow import Flow
 from audiogen.models.sequence_model import SequenceModel
 
 STEPS = 16  # of the integration from a frame to its noise
-ORDERS, RIDGES = (1, 2, 4), (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # the autoregressions that are tried
-TRIED = 0.2  # share of the frames to fit that decides between them
+ORDERS, RIDGES = (1, 2, 4), (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # candidates for the autoregression
+VALIDATION_FRACTION = 0.2  # of the frames to fit, by which order and ridge are chosen
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def one_step_likelihood(model: SequenceModel, frames: Tensor, last: int | None =
     nats = model.head.log_likelihood(known, wanted)
     if nats is None and isinstance(model.head, Flow):
         nats = flow_log_likelihood(model.head, known, wanted)
-    return None if nats is None else nats.view(len(frames), -1) - model.log_volume
+    return None if nats is None else nats.view(len(frames), -1) - model.log_det
 
 
 def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int = STEPS) -> Tensor:
@@ -67,7 +67,7 @@ def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int =
         slope_there, spread_there = _slope_and_divergence(head, point - step * slope, then)
         point = point - 0.5 * step * (slope + slope_there)
         total = total + 0.5 * step * (spread + spread_there)
-    return head.log_noise(point) - total
+    return head.noise_log_prob(point) - total
 
 
 def _slope_and_divergence(head: Flow, point: Tensor, modulations: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
@@ -82,69 +82,44 @@ def _slope_and_divergence(head: Flow, point: Tensor, modulations: tuple[Tensor, 
 
 @dataclass(frozen=True)
 class LinearAutoregression:
-    """Vector autoregression with Gaussian residuals (Lütkepohl 2005, chapter 3).
+    """Vector autoregression with a constant and Gaussian residuals (Lütkepohl 2005, chapter 3).
 
     Args:
-        coefficients: ``[order * features + 1, features]``: lag one first, then the constant.
+        weight: ``[order * features + 1, features]``: lag 1 first, then the constant.
         covariance: ``[features, features]`` of the residuals.
-        order: frames that it looks back.
+        order: number of lags.
     """
 
-    coefficients: np.ndarray
-    covariance: np.ndarray
+    weight: Tensor
+    covariance: Tensor
     order: int
 
     @classmethod
-    def fit(cls, sequences: list[np.ndarray], order: int, ridge: float) -> LinearAutoregression:
-        """Ridge regression on sequences ``[time, features]``, each longer than ``order``.
-
-        The residuals' covariance allows for the parameters that were fitted (Hastie et al. 2009, section
-        3.4.1), and is drawn towards its diagonal as far as frames are few.
-        """
-        past, present = _regression(sequences, order)
-        plain = past.T @ past
-        gram = plain.copy()
-        gram[np.diag_indices(len(gram) - 1)] += ridge * np.trace(gram) / len(gram)
-        coefficients = np.linalg.solve(gram, past.T @ present)
-        residuals = present - past @ coefficients
-        free = max(len(residuals) - np.trace(np.linalg.solve(gram, plain)), 0.1 * len(residuals))
-        covariance = residuals.T @ residuals / free
-        features, independent = present.shape[1], len(present) / len(sequences)
-        trust = independent / (independent + features)
-        covariance = trust * covariance + (1 - trust) * np.diag(np.diag(covariance))
-        return cls(coefficients, covariance + 1e-6 * np.eye(features), order)
+    def fit(cls, sequences: list[Tensor], order: int, ridge: float) -> LinearAutoregression:
+        """Ridge regression on sequences ``[time, features]``, each longer than ``order``."""
+        moments = LeastSquares([_regression(sequence, order) for sequence in sequences])
+        weight = moments.solve(ridge, constant=True)
+        return cls(weight, moments.covariance(weight, moments.freedom(ridge, constant=True)), order)
 
     @classmethod
-    def best(cls, sequences: list[np.ndarray]) -> LinearAutoregression:
+    def best(cls, sequences: list[Tensor]) -> LinearAutoregression:
         """The order and ridge that predict the last fifth of the sequences best, fitted again on all of them."""
 
-        def unseen(order: int, ridge: float) -> float:
-            cuts = [round((1 - TRIED) * len(values)) for values in sequences]
-            fitted = cls.fit([values[:cut] for values, cut in zip(sequences, cuts, strict=True)], order, ridge)
-            ends = [values[cut - order :] for values, cut in zip(sequences, cuts, strict=True)]
-            return float(np.mean(np.concatenate([fitted.log_likelihood(end) for end in ends])))
+        def validation(order: int, ridge: float) -> float:
+            cuts = [round((1 - VALIDATION_FRACTION) * len(sequence)) for sequence in sequences]
+            fitted = cls.fit([sequence[:cut] for sequence, cut in zip(sequences, cuts, strict=True)], order, ridge)
+            ends = [sequence[cut - order :] for sequence, cut in zip(sequences, cuts, strict=True)]
+            return float(torch.cat([fitted.log_likelihood(end) for end in ends]).mean())
 
-        return cls.fit(sequences, *max(product(ORDERS, RIDGES), key=lambda choice: unseen(*choice)))
+        return cls.fit(sequences, *max(product(ORDERS, RIDGES), key=lambda choice: validation(*choice)))
 
-    def log_likelihood(self, values: np.ndarray) -> np.ndarray:
-        """``[time, features]`` -> ``[time - order]`` nats of each frame that has ``order`` before it."""
-        past, present = _regression([values], self.order)
-        factor = np.linalg.cholesky(self.covariance)
-        scaled = np.linalg.solve(factor, (present - past @ self.coefficients).T)
-        logs = np.log(np.diag(factor)).sum() + 0.5 * present.shape[1] * math.log(2 * math.pi)
-        return -0.5 * np.square(scaled).sum(axis=0) - logs
+    def log_likelihood(self, frames: Tensor) -> Tensor:
+        """Log density in nats of each of ``[time, features]`` that has ``order`` frames before it."""
+        past, present = _regression(frames.double(), self.order)
+        return MultivariateNormal(past @ self.weight, self.covariance).log_prob(present)
 
 
-def _regression(sequences: list[np.ndarray], order: int) -> tuple[np.ndarray, np.ndarray]:
-    """What is known ``[n, order * features + 1]`` and what follows ``[n, features]``."""
-    past = [
-        np.concatenate(
-            [
-                *(values[order - lag - 1 : len(values) - lag - 1] for lag in range(order)),
-                np.ones((len(values) - order, 1)),
-            ],
-            axis=1,
-        )
-        for values in sequences
-    ]
-    return np.concatenate(past), np.concatenate([values[order:] for values in sequences])
+def _regression(frames: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    """`lag_regression` with a constant as last regressor."""
+    past, present = lag_regression(frames, order)
+    return torch.cat([past, past.new_ones(len(past), 1)], dim=1), present

@@ -135,7 +135,7 @@ def vocode(
     """
     kind = kind or ("griffin_lim" if source is None else "source")
     options = _options(kind, overrides)
-    spec = find(kind).own_spec(options) or MelSpec()
+    spec = find(kind).native_spec(options) or MelSpec()
     layout, silent = None, list[int]()
     with stage(f"reading and analysing {path.name}"):
         if path.suffix.lower() == ".npy":

@@ -148,28 +148,23 @@ def autoregression(prompt: Recording, seconds: float, seed: int = 0) -> Recordin
 
 
 def fit_autoregression(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ridge-regressed vector autoregression, made stable.
+    """Stable vector autoregression by ridge regression (see `audiogen.dsp.autoregression`).
 
     Args:
         values: ``[time, dimensions]`` of zero mean.
 
     Returns:
-        Matrices ``[order, dimensions, dimensions]`` (lag one first), their companion matrix' eigenvalues
-        within 0.99, and the residuals ``[time - order, dimensions]``.
+        Matrices ``[order, dimensions, dimensions]``, lag 1 first, whose companion matrix has a spectral radius of at
+        most 0.99, and centred residuals ``[time - order, dimensions]``.
     """
-    time, dimensions = values.shape
-    past = np.concatenate([values[ORDER - lag - 1 : time - lag - 1] for lag in range(ORDER)], axis=1)
-    gram = past.T @ past
-    gram[np.diag_indices_from(gram)] += RIDGE * np.trace(gram) / len(gram)
-    stacked = np.linalg.solve(gram, past.T @ values[ORDER:])
-    matrices = stacked.T.reshape(dimensions, ORDER, dimensions).transpose(1, 0, 2)
-    companion = np.eye(ORDER * dimensions, k=-dimensions)
-    companion[:dimensions] = stacked.T
-    radius = float(np.abs(np.linalg.eigvals(companion)).max())
-    if radius > MAX_RADIUS:  # the k-th matrix times g^k scales each eigenvalue by g
-        matrices = matrices * (MAX_RADIUS / radius) ** np.arange(1, ORDER + 1)[:, None, None]
-    residuals = values[ORDER:] - past @ matrices.transpose(0, 2, 1).reshape(ORDER * dimensions, dimensions)
-    return matrices, residuals - residuals.mean(axis=0)
+    import torch
+
+    from audiogen.dsp.autoregression import LeastSquares, lag_regression, stabilise
+
+    past, present = lag_regression(torch.from_numpy(values), ORDER)
+    weight = stabilise(LeastSquares([(past, present)]).solve(RIDGE), ORDER, MAX_RADIUS)
+    residuals = present - past @ weight
+    return weight.unflatten(0, (ORDER, -1)).mT.numpy(), (residuals - residuals.mean(dim=0)).numpy()
 
 
 def _require_seconds(prompt: Recording) -> Recording:

@@ -1,4 +1,4 @@
-"""The table of Models: ``model: {kind: KEY, ...}`` in a config."""
+"""Models: what predicts the next frame; `MODELS` names them for ``model: {kind: KEY, ...}`` in a config."""
 
 from audiogen.config.registry import Registry
 from audiogen.models.base import Model, Sampling, State

@@ -1,8 +1,8 @@
-"""Recurrent generator trained against a discriminator that hears its free-running continuations.
+"""Recurrent generative adversarial network, trained on its free-running rollouts.
 
-Goodfellow et al. (2014), arXiv 1406.2661; the hinge loss of Lim & Ye (2017), arXiv 1705.02894, with matching of the
-discriminator's features (Salimans et al. 2016, arXiv 1606.03498) and its gradient at real frames kept small (Mescheder
-et al. 2018, arXiv 1801.04406). Continuations are judged, not single frames: Lamb et al. (2016), arXiv 1610.09038.
+Goodfellow et al. (2014), arXiv 1406.2661, with hinge loss (Lim & Ye 2017, arXiv 1705.02894), feature matching (Salimans
+et al. 2016, arXiv 1606.03498) and R1 gradient penalty (Mescheder et al. 2018, arXiv 1801.04406). The discriminator sees
+free-running rollouts, not teacher-forced frames (professor forcing, Lamb et al. 2016, arXiv 1610.09038).
 """
 
 from __future__ import annotations
@@ -23,14 +23,16 @@ from audiogen.models.base import ContextModel, Sampling, State
 
 @dataclass(frozen=True)
 class GANOptions:
-    """Args:
-    backbone: options of one of `BACKBONES`.
-    noise: size of the noise that a frame is made of.
-    width: units of generator and discriminator.
-    rollout: frames that the generator goes on by itself for, in training.
-    matching: weight of matching the means of the discriminator's features.
-    penalty: weight of the discriminator's squared gradient at real frames.
-    dropout: share of the context's units dropped, in training.
+    """Options of the GAN.
+
+    Args:
+        backbone: kind and options of one of `BACKBONES`.
+        noise: size of the noise vector of a frame.
+        width: units of generator and discriminator.
+        rollout: frames generated freely after each training prompt.
+        matching: weight of feature matching: of the distance between mean discriminator features.
+        penalty: weight of the R1 gradient penalty at real frames.
+        dropout: fraction of the context's units dropped, in training.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
@@ -43,7 +45,7 @@ class GANOptions:
 
 
 class Discriminator(nn.Module):
-    """Convolutions over time: how real each stretch of some frames sounds.
+    """Convolutions over time that score how real each frame is, given its neighbours.
 
     Args:
         features: size of a frame.
@@ -57,16 +59,16 @@ class Discriminator(nn.Module):
         self.verdict = nn.Conv1d(width, 1, 1)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """``[batch, time, features]`` -> verdicts ``[batch, time]``, and each layer's output."""
-        hidden, heard = frames.transpose(1, 2), []
+        """Scores ``[batch, time]`` of ``[batch, time, features]`` frames, and the output of each layer."""
+        hidden, outputs = frames.transpose(1, 2), []
         for layer in self.layers:
             hidden = nn.functional.leaky_relu(layer(hidden), 0.2)
-            heard.append(hidden)
-        return self.verdict(hidden)[:, 0], heard
+            outputs.append(hidden)
+        return self.verdict(hidden)[:, 0], outputs
 
 
 class GAN(ContextModel):
-    """A frame is what a network makes of the context and of noise. Temperature tau multiplies the noise by sqrt(tau).
+    """Generates a frame from context and noise. Temperature tau multiplies the noise by sqrt(tau).
 
     Args:
         features: size of a frame.
@@ -90,57 +92,57 @@ class GAN(ContextModel):
         )
         self.discriminator = Discriminator(features, width)
 
-    def made(self, context: Tensor, noise: Tensor) -> Tensor:
-        """``[n, width]`` and ``[n, noise]`` -> ``[n, features]``."""
+    def generate(self, context: Tensor, noise: Tensor) -> Tensor:
+        """Frames ``[n, features]`` from contexts ``[n, width]`` and noise ``[n, noise]``."""
         return self.generator(torch.cat([self.dropout(context), noise], dim=-1))
 
-    def continued(self, prompt: Tensor, steps: int) -> Tensor:
-        """``[batch, steps, features]`` after a prompt ``[batch, time, features]``, fed back to itself."""
+    def free_run(self, prompt: Tensor, steps: int) -> Tensor:
+        """Free-running rollout ``[batch, steps, features]`` after a prompt ``[batch, time, features]``."""
         context, memory = self.backbone(prompt)
         frames = []
         for _ in range(steps):
             noise = torch.randn(len(prompt), self.options.noise, device=prompt.device)
-            frames.append(self.made(context[:, -1], noise))
+            frames.append(self.generate(context[:, -1], noise))
             context, memory = self.backbone(frames[-1].unsqueeze(1), memory)
         return torch.stack(frames, dim=1)
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
-        """In training the losses of both players, each with the other held still; else the energy score."""
+        """In training the losses of both networks, each with the other fixed; in evaluation the energy score."""
         steps = min(self.options.rollout, frames.shape[1] - 1)
         prompt, real = frames[:, :-steps], frames[:, -steps:]
-        made = self.continued(prompt, steps)
+        fake = self.free_run(prompt, steps)
         if not self.training:
-            score = energy_score(made, self.continued(prompt, steps), real)
+            score = energy_score(fake, self.free_run(prompt, steps), real)
             return {"loss": score, "energy": score}
-        judged, penalty = self._judge(prompt[:, -steps:], real, made.detach())
-        fooled, matched = self._fool(prompt[:, -steps:], real, made)
+        discriminator, r1 = self._discriminator_loss(prompt[:, -steps:], real, fake.detach())
+        generator, matching = self._generator_loss(prompt[:, -steps:], real, fake)
         options = self.options
-        total = judged + options.penalty * penalty + fooled + options.matching * matched
+        total = discriminator + options.penalty * r1 + generator + options.matching * matching
         return {
             "loss": total,
-            "discriminator": judged.detach(),
-            "generator": fooled.detach(),
-            "matching": matched.detach(),
+            "discriminator": discriminator.detach(),
+            "generator": generator.detach(),
+            "matching": matching.detach(),
         }
 
-    def _judge(self, before: Tensor, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        """The discriminator's loss, and its squared gradient at real frames."""
-        genuine = torch.cat([before, real], dim=1).requires_grad_()
-        trusted, _ = self.discriminator(genuine)
-        doubted, _ = self.discriminator(torch.cat([before, made], dim=1))
-        (slope,) = torch.autograd.grad(trusted.sum(), genuine, create_graph=True)
-        hinge = nn.functional.relu(1 - trusted).mean() + nn.functional.relu(1 + doubted).mean()
-        return hinge, slope.square().sum((1, 2)).mean() / genuine.shape[1]
+    def _discriminator_loss(self, before: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Hinge loss of the discriminator, and the R1 penalty: its mean squared gradient at real frames."""
+        real = torch.cat([before, real], dim=1).requires_grad_()
+        real_score, _ = self.discriminator(real)
+        fake_score, _ = self.discriminator(torch.cat([before, fake], dim=1))
+        (gradient,) = torch.autograd.grad(real_score.sum(), real, create_graph=True)
+        hinge = nn.functional.relu(1 - real_score).mean() + nn.functional.relu(1 + fake_score).mean()
+        return hinge, gradient.square().sum((1, 2)).mean() / real.shape[1]
 
-    def _fool(self, before: Tensor, real: Tensor, made: Tensor) -> tuple[Tensor, Tensor]:
-        """The generator's loss, and the distance of the means of features, by a discriminator that holds still."""
-        still = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
-        verdict, features = functional_call(self.discriminator, still, torch.cat([before, made], dim=1))
+    def _generator_loss(self, before: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Hinge loss of the generator, and the feature-matching loss; the discriminator's weights get no gradient."""
+        fixed = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
+        score, fake_features = functional_call(self.discriminator, fixed, torch.cat([before, fake], dim=1))
         with torch.no_grad():
-            _, wanted = self.discriminator(torch.cat([before, real], dim=1))
-        pairs = zip(features, wanted, strict=True)
+            _, real_features = self.discriminator(torch.cat([before, real], dim=1))
+        pairs = zip(fake_features, real_features, strict=True)
         distances = [(one.mean((0, 2)) - other.mean((0, 2))).abs().mean() for one, other in pairs]
-        return -verdict.mean(), torch.stack(distances).mean()
+        return -score.mean(), torch.stack(distances).mean()
 
     def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         return self.backbone(frames, state)
@@ -148,13 +150,14 @@ class GAN(ContextModel):
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, _ = state
         noise = sampling.normal(len(context), self.options.noise, device=context.device)
-        return self.made(context, math.sqrt(sampling.temperature) * noise)
+        return self.generate(context, math.sqrt(sampling.temperature) * noise)
 
 
 def energy_score(one: Tensor, other: Tensor, real: Tensor) -> Tensor:
-    """How far two draws are from what truly came, less half of how far they are from each other, ``[..., features]``.
+    """Energy score of two samples against the real frames, all ``[..., features]``.
 
-    A proper score (Gneiting & Raftery 2007, section 4.2): least where both are drawn as the real frames are.
+    The samples' mean distance to the real frames, less half of their distance to each other. A proper scoring rule
+    (Gneiting & Raftery 2007, section 4.2): its expectation is least if the samples are distributed as the real frames.
     """
-    away = 0.5 * ((one - real).norm(dim=-1) + (other - real).norm(dim=-1)).mean()
-    return (away - 0.5 * (one - other).norm(dim=-1).mean()) / math.sqrt(real.shape[-1])
+    error = 0.5 * ((one - real).norm(dim=-1) + (other - real).norm(dim=-1)).mean()
+    return (error - 0.5 * (one - other).norm(dim=-1).mean()) / math.sqrt(real.shape[-1])

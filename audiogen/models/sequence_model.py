@@ -1,4 +1,4 @@
-"""Backbone + Head: an autoregressive Model of Frames, around what is predicted linearly."""
+"""The default Model: a Backbone summarises the past, a Head predicts the next frame from that summary."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from audiogen.models.linear_prediction import LinearPrediction
 
 @dataclass(frozen=True)
 class SequenceModelOptions:
-    """Args:
-    backbone: options of one of `BACKBONES`.
-    head: options of one of `HEADS`.
-    context_noise: the backbone hears frames corrupted at a level uniform in 0..context_noise in training, so
-        that it does not lean on details which generated frames get wrong (CALM, arXiv 2509.06926).
-    clean_context: the head also hears this many last frames uncorrupted; 0 for none.
-    dropout: share of the context's units dropped, in training.
-    linear: whether the head describes what `LinearPrediction` leaves, whitened, instead of the frames themselves.
+    """Options of the sequence model.
+
+    Args:
+        backbone: kind and options of one of `BACKBONES`.
+        head: kind and options of one of `HEADS`.
+        context_noise: highest level, 0..1, of the noise added to the backbone's input in training; the level of each
+            frame is uniform in 0..context_noise. It reduces exposure bias: the backbone does not rely on details that
+            generated frames get wrong (CALM, arXiv 2509.06926).
+        clean_context: number of last frames that reach the head without that noise; 0 for none.
+        dropout: fraction of the context's units dropped, in training.
+        linear: whether the head models the whitened residual of `LinearPrediction` instead of the frame itself.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
@@ -37,11 +40,11 @@ class SequenceModelOptions:
 
 
 class SequenceModel(FrameModel):
-    """p(frame | earlier frames): a noised long context through the backbone, a clean short one beside it.
+    """p(frame | earlier frames) from a noised long context, through the backbone, and a clean short one beside it.
 
     Args:
         features: size of a frame.
-        options: which backbone and head, and how the context reaches the head.
+        options: see `SequenceModelOptions`.
     """
 
     Options = SequenceModelOptions
@@ -58,29 +61,26 @@ class SequenceModel(FrameModel):
         self.head = HEADS[options.head.kind](width, features, options.head.options)
 
     def corrupt(self, frames: Tensor) -> Tensor:
-        """Variance-preserving noise, its level drawn anew for each frame."""
+        """Add variance-preserving noise, at a random level for each frame; in training only."""
         if not self.training or self.noise == 0:
             return frames
         level = self.noise * torch.rand(*frames.shape[:2], 1, device=frames.device)
         return (1 - level.square()).sqrt() * frames + level * torch.randn_like(frames)
 
     def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """``[batch, time, features]`` -> what is known by each frame, ``[batch, time, width]``; the state."""
+        """Context vectors ``[batch, time, width]`` after each frame ``[batch, time, features]``, and the next state."""
         memory, recent = state if state is not None else (None, None)
         hidden, memory = self.backbone(self.corrupt(frames), memory)
         if self.recent == 0:
             return self.dropout(hidden), (memory, None)
         if recent is None:
             recent = frames.new_zeros(len(frames), self.recent - 1, self.features)
-        heard = torch.cat([recent, frames], dim=1)
-        short = heard.unfold(1, self.recent, 1).transpose(2, 3).flatten(2)
-        return self.dropout(hidden + self.clean(short)), (
-            memory,
-            heard[:, heard.shape[1] - self.recent + 1 :],
-        )
+        padded = torch.cat([recent, frames], dim=1)
+        short = padded.unfold(1, self.recent, 1).transpose(2, 3).flatten(2)
+        return self.dropout(hidden + self.clean(short)), (memory, padded[:, padded.shape[1] - self.recent + 1 :])
 
-    def expect(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """What is predicted linearly after each frame ``[batch, time, features]``; the state."""
+    def linear_prediction(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Linear prediction of the frame after each of ``[batch, time, features]``, and the next state."""
         return (torch.zeros_like(frames), None) if self.linear is None else self.linear(frames, state)
 
     def fit_closed_form(self, sequences: list[Tensor]) -> None:
@@ -88,43 +88,43 @@ class SequenceModel(FrameModel):
             self.linear.fit(sequences)
 
     def targets(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Contexts and what the head is to say in them, ``[batch * (time - 1), ...]``."""
+        """Contexts and the head's targets in them, ``[batch * (time - 1), ...]``: frames, or whitened residuals."""
         context, _ = self.context(frames[:, :-1])
-        left = frames[:, 1:]
+        target = frames[:, 1:]
         if self.linear is not None:
-            left = self.linear.left(left, self.linear(frames[:, :-1])[0])
-        return context.flatten(0, 1), left.flatten(0, 1)
+            target = self.linear.residual(target, self.linear(frames[:, :-1])[0])
+        return context.flatten(0, 1), target.flatten(0, 1)
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         return self.head.loss(*self.targets(frames))
 
     def log_likelihood(self, frames: Tensor) -> Tensor | None:
-        """Nats of each frame but the first, ``[batch, time - 1]``; None where the head has no density."""
+        """Log density in nats of each frame but the first, ``[batch, time - 1]``; None where the head has none."""
         nats = self.head.log_likelihood(*self.targets(frames))
         if nats is None:
             return None
-        return nats.view(len(frames), -1) - self.log_volume
+        return nats.view(len(frames), -1) - self.log_det
 
     @property
-    def log_volume(self) -> Tensor | float:
-        """Nats by which the density of a frame is below that of the head's target."""
-        return 0.0 if self.linear is None else self.linear.log_volume
+    def log_det(self) -> Tensor | float:
+        """Change of variables: log p(frame) = log p(target of the head) - log_det, in nats."""
+        return 0.0 if self.linear is None else self.linear.log_det
 
     def start(self, prompt: Tensor) -> State:
         state: State = (None, None)
-        for piece in prompt.split(CHUNK, dim=1):
-            context, memory = self.context(piece, state[0])
-            expected, past = self.expect(piece, state[1])
+        for chunk in prompt.split(CHUNK, dim=1):
+            context, memory = self.context(chunk, state[0])
+            expected, past = self.linear_prediction(chunk, state[1])
             state = (memory, past)
         return context[:, -1], expected[:, -1], state
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, expected, _ = state
-        frame = self.head.sample(context, sampling)
-        return frame if self.linear is None else self.linear.frames(expected, frame)
+        target = self.head.sample(context, sampling)
+        return target if self.linear is None else self.linear.unwhiten(expected, target)
 
     def read(self, state: State, frame: Tensor) -> State:
         _, _, (memory, past) = state
         context, memory = self.context(frame.unsqueeze(1), memory)
-        expected, past = self.expect(frame.unsqueeze(1), past)
+        expected, past = self.linear_prediction(frame.unsqueeze(1), past)
         return context[:, -1], expected[:, -1], (memory, past)

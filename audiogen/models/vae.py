@@ -1,6 +1,6 @@
-"""Variational recurrent network (Chung et al. 2015, arXiv 1506.02216): a latent a frame, whose prior the past gives.
+"""Variational recurrent network (Chung et al. 2015, arXiv 1506.02216): a latent per frame with a learned prior.
 
-The recurrence hears frames only, not latents, so that all frames of a window are trained at once.
+The recurrence reads frames only, not latents, so that all frames of a training window are computed in parallel.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from audiogen.models.base import ContextModel, Sampling, State
 
 @dataclass(frozen=True)
 class VAEOptions:
-    """Args:
-    backbone: options of one of `BACKBONES`.
-    latents: size of the latent of a frame.
-    width: units of the networks for prior, posterior and frame.
-    dropout: share of the context's units dropped, in training.
-    warmup: training steps over which the Kullback-Leibler term rises to its full weight (Bowman et al. 2016, arXiv
-        1511.06349).
-    free: nats of each latent that cost nothing, so that it is not left unused (Kingma et al. 2016, arXiv 1606.04934).
-    floor: smallest standard deviation of a frame, in units of the (normalised) frame.
+    """Options of the variational recurrent network.
+
+    Args:
+        backbone: kind and options of one of `BACKBONES`.
+        latents: size of the latent of a frame.
+        width: units of the prior, posterior and decoder networks.
+        dropout: fraction of the context's units dropped, in training.
+        warmup: training steps over which the Kullback-Leibler term rises to its full weight (Bowman et al. 2016, arXiv
+            1511.06349).
+        free: free bits: nats of each latent's Kullback-Leibler divergence that are not penalised, against posterior
+            collapse (Kingma et al. 2016, arXiv 1606.04934).
+        floor: smallest standard deviation of a frame, in units of the (normalised) frame.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
@@ -41,23 +44,23 @@ class VAEOptions:
 
 
 class Gaussian(nn.Module):
-    """A network that gives mean and standard deviation of ``size`` values.
+    """A network that predicts mean and standard deviation of a diagonal Gaussian.
 
     Args:
-        known: size of what they depend on.
+        inputs: size of the input.
         width: units of the hidden layer.
-        size: number of values.
-        floor: smallest deviation.
+        size: number of dimensions.
+        floor: smallest standard deviation.
     """
 
-    def __init__(self, known: int, width: int, size: int, floor: float) -> None:
+    def __init__(self, inputs: int, width: int, size: int, floor: float) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(known, width), nn.SiLU(), nn.Linear(width, 2 * size))
+        self.layers = nn.Sequential(nn.Linear(inputs, width), nn.SiLU(), nn.Linear(width, 2 * size))
         self.floor = floor
 
-    def forward(self, *known: Tensor) -> tuple[Tensor, Tensor]:
-        """Tensors ``[..., parts of known]`` -> means and deviations ``[..., size]``."""
-        mean, raw = self.layers(torch.cat(known, dim=-1)).chunk(2, dim=-1)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation ``[..., size]`` given tensors whose last axes together have the input size."""
+        mean, raw = self.layers(torch.cat(inputs, dim=-1)).chunk(2, dim=-1)
         return mean, nn.functional.softplus(raw) + self.floor
 
 
@@ -77,15 +80,15 @@ class VAE(ContextModel):
         self.features, self.options = features, options
         self.backbone = BACKBONES[options.backbone.kind](features, options.backbone.options)
         self.dropout = nn.Dropout(options.dropout)
-        known, latents = self.backbone.width, options.latents
-        self.prior = Gaussian(known, options.width, latents, 1e-3)
-        self.posterior = Gaussian(known + features, options.width, latents, 1e-3)
-        self.decoder = Gaussian(known + latents, options.width, features, options.floor)
-        self.register_buffer("step_count", torch.zeros(()))  # of training so far
+        width, latents = self.backbone.width, options.latents
+        self.prior = Gaussian(width, options.width, latents, 1e-3)
+        self.posterior = Gaussian(width + features, options.width, latents, 1e-3)
+        self.decoder = Gaussian(width + latents, options.width, features, options.floor)
+        self.register_buffer("step_count", torch.zeros(()))  # training steps taken
 
     @property
-    def weight(self) -> float:
-        """Of the Kullback-Leibler term at this step of the training; 1 outside of it."""
+    def kl_weight(self) -> float:
+        """Weight of the Kullback-Leibler term at this training step; 1 in evaluation."""
         return min(float(self.step_count + 1) / (self.options.warmup + 1), 1.0) if self.training else 1.0
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
@@ -93,9 +96,9 @@ class VAE(ContextModel):
         context, target = self.dropout(context), frames[:, 1:]
         prior, posterior = self.prior(context), self.posterior(context, target)
         latent = posterior[0] + posterior[1] * torch.randn_like(posterior[0])
-        nats = -_density(target, *self.decoder(context, latent)).sum(-1).mean()
-        each = _divergence(posterior, prior).mean((0, 1))  # of each latent
-        bound = nats + self.weight * each.clamp(min=self.options.free).sum()
+        nats = -_log_prob(target, *self.decoder(context, latent)).sum(-1).mean()
+        each = _kl_divergence(posterior, prior).mean((0, 1))  # of each latent
+        bound = nats + self.kl_weight * each.clamp(min=self.options.free).sum()
         if self.training:
             self.step_count += 1
         return {"loss": bound / self.features, "nll": nats.detach(), "kl": each.sum().detach()}
@@ -105,20 +108,20 @@ class VAE(ContextModel):
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         context, _ = state
-        latent = self._drawn(self.prior(context), sampling)
-        return self._drawn(self.decoder(context, latent), sampling)
+        latent = self._sample(self.prior(context), sampling)
+        return self._sample(self.decoder(context, latent), sampling)
 
-    def _drawn(self, gaussian: tuple[Tensor, Tensor], sampling: Sampling) -> Tensor:
+    def _sample(self, gaussian: tuple[Tensor, Tensor], sampling: Sampling) -> Tensor:
         mean, deviation = gaussian
         return mean + math.sqrt(sampling.temperature) * deviation * sampling.normal(*mean.shape, device=mean.device)
 
 
-def _density(value: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """Nats of each value under a Gaussian of its own."""
+def _log_prob(value: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Log density in nats of each value under its own Gaussian."""
     return -0.5 * (((value - mean) / deviation).square() + math.log(2 * math.pi)) - deviation.log()
 
 
-def _divergence(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
-    """Kullback-Leibler divergence of each Gaussian of ``other`` from that of ``one``, in nats."""
+def _kl_divergence(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> Tensor:
+    """Kullback-Leibler divergence D(one || other) in nats of Gaussians given as (means, standard deviations)."""
     ratio = one[1] / other[1]
     return 0.5 * (ratio.square() + ((one[0] - other[0]) / other[1]).square() - 1) - ratio.log()

@@ -1,4 +1,4 @@
-"""Linear vector autoregression whose residuals are drawn from those of the source: nothing is trained.
+"""Vector autoregression driven by residuals of the training frames (residual bootstrap); nothing is trained.
 
 Lütkepohl (2005), "New introduction to multiple time series analysis", chapter 3, and appendix D on the bootstrap.
 """
@@ -19,15 +19,17 @@ from audiogen.models.linear_prediction import LinearPrediction
 
 @dataclass(frozen=True)
 class VAROptions:
-    """Args:
-    residuals: how many of the source's residuals are kept to draw from.
+    """Options of the vector autoregression.
+
+    Args:
+        residuals: number of residuals of the training frames to keep and sample from.
     """
 
     residuals: PositiveInt = 2048
 
 
 class VAR(ContextModel):
-    """A stable `LinearPrediction` and a residual of the source. Temperature tau multiplies it by sqrt(tau).
+    """A stable `LinearPrediction` plus a bootstrapped residual. Temperature tau multiplies the residual by sqrt(tau).
 
     Args:
         features: size of a frame.
@@ -46,19 +48,19 @@ class VAR(ContextModel):
     @torch.no_grad()
     def fit_closed_form(self, sequences: list[Tensor]) -> None:
         self.linear.fit(sequences)
-        left = torch.cat([self._left(piece[None])[0] for piece in sequences if len(piece) > 1])
-        left = left - left.mean(0)
-        # As many as are kept, spread evenly: all of them, again and again, where they are fewer.
-        places = torch.arange(len(self.residuals)) * max(len(left), len(self.residuals)) // len(self.residuals)
-        self.residuals.copy_(left[places % len(left)])
+        found = torch.cat([self._residuals_of(sequence[None])[0] for sequence in sequences if len(sequence) > 1])
+        found = found - found.mean(0)
+        # Evenly spaced residuals; where there are fewer than are kept, all of them, repeated.
+        indices = torch.arange(len(self.residuals)) * max(len(found), len(self.residuals)) // len(self.residuals)
+        self.residuals.copy_(found[indices % len(found)])
 
-    def _left(self, frames: Tensor) -> Tensor:
-        return self.linear.left(frames[:, 1:], self.linear(frames[:, :-1])[0])
+    def _residuals_of(self, frames: Tensor) -> Tensor:
+        return self.linear.residual(frames[:, 1:], self.linear(frames[:, :-1])[0])
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
-        """Nats of each frame but the first under Gaussian residuals, ``[batch, time - 1]``."""
-        left = self._left(frames)
-        return -0.5 * (left.square() + math.log(2 * math.pi)).sum(-1) - self.linear.log_volume
+        """Log density in nats of each frame but the first under Gaussian residuals, ``[batch, time - 1]``."""
+        residual = self._residuals_of(frames)
+        return -0.5 * (residual.square() + math.log(2 * math.pi)).sum(-1) - self.linear.log_det
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         nats = -self.log_likelihood(frames).mean()
@@ -69,5 +71,5 @@ class VAR(ContextModel):
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         expected, _ = state
-        places = (sampling.uniform(len(expected), device=expected.device) * len(self.residuals)).long()
-        return self.linear.frames(expected, math.sqrt(sampling.temperature) * self.residuals[places])
+        indices = (sampling.uniform(len(expected), device=expected.device) * len(self.residuals)).long()
+        return self.linear.unwhiten(expected, math.sqrt(sampling.temperature) * self.residuals[indices])

@@ -1,4 +1,4 @@
-"""The table of Representations: ``representation: {kind: KEY, ...}`` in a config."""
+"""Representations: what a Model's frames are, named for ``representation: {kind: KEY, ...}`` in a config."""
 
 from audiogen.config.registry import Registry
 from audiogen.representation.base import Representation

@@ -1,4 +1,4 @@
-"""What every Representation is: a file's content <-> Frames that a Model can predict."""
+"""The Representation interface: a fitted code between a recording's content and the frames that a Model predicts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from audiogen.tensors import Layout, require_layout
 
 
 class Representation(ABC):
-    """A code fitted on the training part and saved with the Run as plain tensors.
+    """A code fitted on the training split and saved with the Run as plain tensors.
 
     Attributes:
-        tokens: whether its frames are tokens, integers ``[batch, time]``.
-        vocabulary: names of the tokens, where they are.
+        tokens: whether the Model's frames are tokens, integers ``[batch, time]``.
+        vocabulary: names of the tokens; empty for float frames.
     """
 
     Options: ClassVar[type]
@@ -25,18 +25,22 @@ class Representation(ABC):
     @property
     @abstractmethod
     def features(self) -> int:
-        """Size of one of the Model's frames; of the vocabulary where they are tokens."""
+        """Size of one of the Model's frames; for tokens, of the vocabulary."""
 
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
-        """What was fitted, for ``statistics.safetensors``."""
+        """The fitted tensors by name, as saved in ``statistics.safetensors``."""
 
     @classmethod
     def require_layout(cls, options: Any, layout: Layout) -> None:
-        """Raise a ValueError unless the tensors announced by a file's header can be those of `tensors`."""
+        """Check the names, types and shapes in a file's header before its tensors are read.
+
+        Raises:
+            ValueError: they cannot be those of `tensors` under these options.
+        """
         require_layout(layout, {})
 
     @classmethod
     @abstractmethod
     def from_tensors(cls, options: Any, tensors: dict[str, Tensor]) -> Self:
-        """The fitted representation that `tensors` came from."""
+        """The fitted representation of which `tensors` were saved."""

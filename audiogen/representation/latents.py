@@ -1,9 +1,9 @@
-"""Frames -> patches -> a few partially whitened linear latents, and back.
+"""Linear latents of patches of frames: principal components, partially whitened.
 
-A patch is several consecutive frames side by side: a model over patches hears that many times further back
-for the same cost. Principal component analysis keeps the directions in which patches of the training part
-vary. Dividing each by its standard deviation to a power between 0 (plain PCA) and 1 (whitened) weighs them
-for the model: whitened, it wastes effort on noise; unwhitened, it never learns the fine structure.
+A patch is several consecutive frames side by side: a model over patches has that many times the context at the same
+cost. Principal component analysis of the training patches keeps their directions of greatest variance. Each component
+is divided by its standard deviation to a power between 0 (plain PCA) and 1 (whitened). Fully whitened, a model spends
+its capacity on noise; unwhitened, it does not learn the fine structure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-PATCHES_AT_ONCE = 4096  # while fitting: all at once would hold each frame ``patch`` times
+PATCHES_AT_ONCE = 4096  # while fitting: bounds memory, since overlapping patches hold each frame ``patch`` times
 
 
 @dataclass(frozen=True)
@@ -21,10 +21,10 @@ class Latents:
     """A fitted linear code of patches.
 
     Args:
-        mean: ``[feature]``, mean log-mel frame of the training part.
+        mean: ``[feature]``, mean log-mel frame of the training split.
         deviation: ``[feature]``, standard deviation of each band there, at least a hundredth of their mean.
         basis: ``[patch * feature, latent]``, orthonormal columns over normalised patches.
-        scale: ``[latent]``, what each coordinate is divided by.
+        scale: ``[latent]``, divisor of each latent.
     """
 
     mean: Tensor
@@ -39,37 +39,34 @@ class Latents:
 
     @property
     def size(self) -> int:
-        """Latent coordinates of a patch."""
+        """Number of latents of a patch."""
         return self.basis.shape[1]
 
     def encode(self, frames: Tensor, centre: Tensor | None = None) -> Tensor:
-        """``[..., time, feature]``, time a multiple of the patch -> ``[..., time / patch, latent]``.
+        """Latents ``[..., time / patch, latent]`` of frames.
 
-        ``centre`` ``[feature]`` replaces the mean where the frames belong to a recording of another level or
-        colour.
+        Args:
+            frames: ``[..., time, feature]``, time a multiple of the patch.
+            centre: ``[feature]``, subtracted instead of the training mean, so that recordings of other levels or
+                spectra have comparable latents.
         """
         normalised = (frames - (self.mean if centre is None else centre)) / self.deviation
         patches = normalised.unflatten(-2, (-1, self.patch)).flatten(-2)
         return patches @ self.basis / self.scale
 
     def decode(self, latents: Tensor, centre: Tensor | None = None) -> Tensor:
-        """``[..., time, latent]`` -> ``[..., time * patch, feature]``; what the code drops is missing."""
+        """Frames ``[..., time * patch, feature]`` of latents ``[..., time, latent]``, less the dropped components."""
         patches = (latents * self.scale) @ self.basis.T
         normalised = patches.unflatten(-1, (self.patch, -1)).flatten(-3, -2)
         return normalised * self.deviation + (self.mean if centre is None else centre)
 
     def to(self, device: torch.device) -> Latents:
-        """The same code on another device."""
+        """A copy on another device."""
         return Latents(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
     def tensors(self) -> dict[str, Tensor]:
-        """What is saved with a Run."""
-        return {
-            "mean": self.mean,
-            "deviation": self.deviation,
-            "basis": self.basis,
-            "scale": self.scale,
-        }
+        """The fields by name, as saved with a Run."""
+        return {"mean": self.mean, "deviation": self.deviation, "basis": self.basis, "scale": self.scale}
 
 
 def fit_latents(
@@ -80,16 +77,17 @@ def fit_latents(
     centred: bool = False,
     centres: list[Tensor] | None = None,
 ) -> Latents:
-    """Fit on the training part, patches at all offsets.
+    """Fit the code on patches at all offsets.
 
     Args:
-        recordings: ``[time, feature]`` each.
+        recordings: ``[time, feature]`` frames of each recording in the training split.
         patch: frames in a patch.
-        size: latents to keep; at most ``patch * feature`` and what the data spans. 0 keeps every frame value
-            as it is (no turning, no whitening).
-        whitening: exponent in 0..1 of the standard deviation that each latent is divided by.
-        centred: subtract each recording's own mean instead of the common one.
-        centres: ``[feature]`` each: what to subtract then, where recordings are stretches of longer ones.
+        size: latents to keep; at most ``patch * feature`` and the number of patches. 0 keeps the normalised frame
+            values (no rotation, no whitening).
+        whitening: exponent, 0..1, of the standard deviation that each latent is divided by.
+        centred: whether to subtract each recording's own mean instead of the common one.
+        centres: ``[feature]`` for each recording, subtracted if ``centred``; None for the recording's mean. Needed
+            where recordings are segments of longer ones.
 
     Raises:
         ValueError: no recording is as long as a patch.
@@ -109,12 +107,12 @@ def fit_latents(
     covariance = sum(_second_moments(piece / deviation, patch) for piece in pieces) / count
     basis, variance = principal_directions(torch.as_tensor(covariance), min(size, count, patch * feature))
     spread = variance.clamp(min=1e-6 * float(variance[0]) + 1e-12).sqrt()
-    # One common factor makes the latents' mean square 1, the size that noise levels and heads assume.
+    # A common factor gives the latents a mean square of 1, which noise levels and heads assume.
     return Latents(mean, deviation, basis, spread.pow(whitening) * spread.pow(2 - 2 * whitening).mean().sqrt())
 
 
 def _second_moments(frames: Tensor, patch: int) -> Tensor:
-    """Summed second moments of the patches of ``[time, feature]`` at all offsets, some at a time."""
+    """Sum of the outer products of the patches of ``[time, feature]`` at all offsets."""
     size = patch * frames.shape[1]
     moments = torch.zeros(size, size)
     if len(frames) >= patch:
@@ -125,10 +123,10 @@ def _second_moments(frames: Tensor, patch: int) -> Tensor:
 
 
 def principal_directions(covariance: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """The ``size`` strongest directions ``[feature, size]`` of a covariance, and the variance along each."""
+    """The ``size`` leading eigenvectors ``[feature, size]`` of a covariance, and their eigenvalues."""
     variance, vectors = torch.linalg.eigh(covariance)
     variance, vectors = variance.flip(0)[:size], vectors.flip(1)[:, :size]
-    # An eigenvector's sign is arbitrary: fixed here, so that equal input gives equal output.
+    # The sign of an eigenvector is arbitrary; it is fixed for reproducibility.
     largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
-    # Contiguous, as it comes back from disk: another layout would round differently.
+    # Contiguous like a tensor loaded from disk: another memory layout would round differently.
     return (vectors * torch.where(largest < 0, -1.0, 1.0)).contiguous(), variance

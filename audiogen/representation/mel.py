@@ -1,8 +1,7 @@
-"""Recording samples -> log-mel Frames, exactly as the published 44.1 kHz vocoders expect them.
+"""Log-mel spectrograms, exactly as the published 44.1 kHz vocoders expect them.
 
-The default `MelSpec` is that of BigVGAN v2 (Lee et al. 2023, arXiv 2206.04658; its
-`meldataset.mel_spectrogram` at 44.1 kHz, 128 bands, hop 512): a vocoder trained on those frames understands
-ours bit for bit.
+The default `MelSpec` is that of BigVGAN v2 (Lee et al. 2023, arXiv 2206.04658; `meldataset.mel_spectrogram` at 44.1
+kHz, 128 bands, hop 512): its published weights render these frames without adaptation.
 """
 
 from __future__ import annotations
@@ -17,29 +16,29 @@ import torch
 from torch import Tensor
 
 from audiogen.config.option_types import Bands, NonNegativeFloat, PositiveFloat, SampleRate, Width
-from audiogen.representation.filterbank import triangles
+from audiogen.representation.filterbank import mel_filterbank
 
-FRAMES_PER_TILE = 128  # keeps the unfolded windows of one tile inside the L2 cache: 2.3 x faster than all at once
+FRAMES_PER_TILE = 128  # the windows of a tile fit into the L2 cache: 2.3 x faster than all at once
 
 
 @dataclass(frozen=True)
 class MelSpec:
-    """What a mel frame means. Two specs that differ in any field are not interchangeable.
+    """Definition of a log-mel frame. Frames of specs that differ in any field are not interchangeable.
 
     Args:
         sample_rate: Hz.
         n_fft: length of the Fourier transform, samples.
         win: length of the periodic Hann window, samples (equal to ``n_fft`` here).
-        hop: samples from one frame to the next.
+        hop: samples between frames.
         n_mels: number of bands.
         fmin: lower edge of the lowest band, Hz.
         fmax: upper edge of the highest band, Hz.
         scale: mel scale, "slaney" (linear below 1 kHz) or "htk".
         norm: "slaney" (unit area of each triangle) or "none".
-        power: exponent of the magnitude that the filterbank sums; 1 is magnitude, 2 is power.
-        padding: "same" (reflect ``(n_fft - hop) / 2`` each side: samples / hop frames) or "center" (n_fft /
-            2).
-        floor: smallest band value, before the natural logarithm.
+        power: exponent of the magnitude spectrum before the filterbank: 1 for magnitude, 2 for power.
+        padding: reflection at each end: "same" (``(n_fft - hop) / 2`` samples, giving samples / hop frames) or "center"
+            (``n_fft / 2`` samples).
+        floor: smallest band value, applied before the natural logarithm.
     """
 
     sample_rate: SampleRate = 44100
@@ -69,7 +68,7 @@ class MelSpec:
         return self.n_fft // 2 + 1
 
     @property
-    def edge(self) -> int:
+    def padding_samples(self) -> int:
         """Samples reflected at each end of a recording."""
         return (self.n_fft - self.hop) // 2 if self.padding == "same" else self.n_fft // 2
 
@@ -84,13 +83,13 @@ class MelSpec:
         return float(np.log(np.float32(self.floor)))
 
     def filterbank(self) -> np.ndarray:
-        """The triangles, ``[n_mels, bins]`` float32, as `librosa.filters.mel` makes them."""
+        """The filterbank ``[n_mels, bins]`` float32, equal to `librosa.filters.mel`; read-only."""
         return _filterbank(self)
 
 
 @lru_cache(maxsize=8)
 def _filterbank(spec: MelSpec) -> np.ndarray:
-    bank = triangles(
+    bank = mel_filterbank(
         spec.sample_rate, spec.n_fft, spec.n_mels, spec.fmin, spec.fmax, spec.scale, equal_area=spec.norm == "slaney"
     )
     bank.setflags(write=False)
@@ -105,7 +104,7 @@ def hann(spec: MelSpec, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _bands(spec: MelSpec, device: torch.device, groups: int = 16) -> list[tuple[slice, Tensor]]:
-    """The filterbank as a few dense blocks: 98.5 % of the full matrix is zeros."""
+    """The filterbank as (slice of bins, dense block) pairs: 98.5 % of the full matrix is zeros."""
     bank = torch.tensor(spec.filterbank())
     blocks = []
     for rows in torch.arange(spec.n_mels).tensor_split(groups):
@@ -117,15 +116,16 @@ def _bands(spec: MelSpec, device: torch.device, groups: int = 16) -> list[tuple[
 
 
 def mel_bands(magnitude: Tensor, spec: MelSpec) -> Tensor:
-    """``[..., bins]`` magnitudes (to the spec's power) -> ``[..., n_mels]`` band sums, linear."""
+    """Band sums ``[..., n_mels]``, linear, of magnitudes ``[..., bins]`` already raised to ``spec.power``."""
     return torch.cat([magnitude[..., bins] @ block for bins, block in _bands(spec, magnitude.device)], dim=-1)
 
 
 def pad(samples: Tensor, spec: MelSpec) -> Tensor:
-    """``[..., time]`` with the edges reflected; what is shorter than an edge is repeated to and fro."""
+    """Extend ``[..., time]`` samples by reflection at both ends, repeatedly where they are shorter than the padding."""
     time = samples.shape[-1]
-    after = max(spec.edge, spec.win - spec.edge - time)  # what is shorter than a hop still fills a window
-    index = torch.arange(-spec.edge, time + after, device=samples.device)
+    before = spec.padding_samples
+    after = max(before, spec.win - before - time)  # samples shorter than a hop still fill one window
+    index = torch.arange(-before, time + after, device=samples.device)
     if time == 1:
         return samples[..., torch.zeros_like(index)]
     period = 2 * (time - 1)
@@ -134,10 +134,11 @@ def pad(samples: Tensor, spec: MelSpec) -> Tensor:
 
 
 def stft(samples: Tensor, spec: MelSpec) -> Tensor:
-    """Uncentred short-time Fourier transform of samples that already carry their edges.
+    """Short-time Fourier transform without padding.
 
     Args:
-        samples: ``[..., time]`` float32, time >= win (see `pad`).
+        samples: ``[..., time]`` float32, time >= win; see `pad`.
+        spec: window and hop.
 
     Returns:
         ``[..., frames, bins]`` complex64, frames = 1 + (time - win) // hop.
@@ -152,7 +153,7 @@ def _stft_tiles(samples: Tensor, spec: MelSpec) -> Iterator[Tensor]:
 
 
 def log_mel_of_stft(spectrum: Tensor, spec: MelSpec) -> Tensor:
-    """``[..., bins]`` complex -> ``[..., n_mels]`` log-mel, natural logarithm, floored."""
+    """Log-mel ``[..., n_mels]`` (natural logarithm, floored) of spectra ``[..., bins]`` complex."""
     magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
     if spec.power != 1.0:
         magnitude = magnitude.pow(spec.power)
@@ -160,36 +161,37 @@ def log_mel_of_stft(spectrum: Tensor, spec: MelSpec) -> Tensor:
 
 
 def log_mel(samples: Tensor, spec: MelSpec, padded: bool = False) -> Tensor:
-    """Samples -> log-mel frames.
+    """Log-mel spectrogram of samples.
 
     Args:
         samples: ``[..., time]`` float32 in -1..1 at ``spec.sample_rate``.
-        padded: True when the samples carry their own edges: only whole windows are analysed.
+        spec: definition of the frames.
+        padded: whether the samples are already padded; if so, only whole windows are analysed.
 
     Returns:
-        ``[..., frames, n_mels]``; unpadded, frames = time / hop when hop divides time, and at least 1.
+        ``[..., frames, n_mels]``. With padding "same", frames = time / hop where hop divides time; at least 1.
     """
     samples = samples if padded else pad(samples, spec)
     return torch.cat([log_mel_of_stft(tile, spec) for tile in _stft_tiles(samples, spec)], dim=-2)
 
 
 def log_mel_stream(blocks: Iterable[Tensor], spec: MelSpec) -> Iterator[Tensor]:
-    """`log_mel` of a recording that arrives in ``[channels, time]`` blocks, in bounded memory.
+    """`log_mel` of a recording that arrives in blocks ``[channels, time]``, in bounded memory.
 
-    The frames are those of the whole recording: edges are reflected at its two ends only.
+    The frames equal those of the whole recording: only its two ends are padded.
     """
-    edge = spec.edge
+    padding = spec.padding_samples
     held: Tensor | None = None
     started = False
     for block in blocks:
         held = block if held is None else torch.cat([held, block], dim=-1)
-        if held.shape[-1] <= max(2 * edge, spec.win) + spec.hop:
+        if held.shape[-1] <= max(2 * padding, spec.win) + spec.hop:
             continue
         if not started:
-            held = torch.cat([held[..., 1 : edge + 1].flip(-1), held], dim=-1)
+            held = torch.cat([held[..., 1 : padding + 1].flip(-1), held], dim=-1)
             started = True
-        # The last `edge` samples stay behind: should the recording end here, they are what its edge reflects.
-        ready = 1 + (held.shape[-1] - edge - 1 - spec.win) // spec.hop
+        # The last `padding` samples are kept: they are reflected if the recording ends here.
+        ready = 1 + (held.shape[-1] - padding - 1 - spec.win) // spec.hop
         if ready > 0:
             yield log_mel(held[..., : (ready - 1) * spec.hop + spec.win], spec, padded=True)
             held = held[..., ready * spec.hop :]
@@ -198,6 +200,6 @@ def log_mel_stream(blocks: Iterable[Tensor], spec: MelSpec) -> Iterator[Tensor]:
     if not started:
         yield log_mel(held, spec)
         return
-    tail = torch.cat([held, held[..., -edge - 1 : -1].flip(-1)], dim=-1)
+    tail = torch.cat([held, held[..., -padding - 1 : -1].flip(-1)], dim=-1)
     if tail.shape[-1] >= spec.win:
         yield log_mel(tail, spec, padded=True)

@@ -1,4 +1,4 @@
-"""The ``mel`` Representation: log-mel frames of principal channels -> patches -> latents, and back."""
+"""The ``mel`` Representation: latents of patches of the log-mel frames of the principal channels."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from audiogen.representation.latents import Latents, fit_latents
 from audiogen.representation.mel import MelSpec
 from audiogen.tensors import Layout, require_layout
 
+MAX_PATCH_VALUES = 1 << 15  # their covariance takes 4 GiB
+LATENT_TENSORS = ("mean", "deviation", "basis", "scale")
+
 
 @dataclass(frozen=True)
 class MelOptions:
-    """Args:
-    spec: what a mel frame is.
-    channels: principal channels that the model hears, further ones follow the source; None for as many as the
-        one recording that is trained on has, at most 2, and for 1 of each recording in a folder.
-    patch: consecutive frames in one of the Model's frames.
-    latents: principal components kept of a patch; 0 keeps every value.
-    whitening: exponent (0..1) of the standard deviation that each latent is divided by.
-    centred: subtract each recording's own mean frame: levels and colours then transfer between recordings.
+    """Options of the mel representation.
+
+    Args:
+        spec: definition of a mel frame.
+        channels: number of principal channels that are modelled; further ones are taken from the source. None for the
+            channels of a single training recording, at most 2, and for 1 with a folder of recordings.
+        patch: consecutive mel frames in one of the Model's frames.
+        latents: principal components kept of a patch; 0 keeps every value.
+        whitening: exponent, 0..1, of the standard deviation that each latent is divided by.
+        centred: whether to subtract each recording's own mean frame, so that a Model transfers between recordings of
+            different levels and spectra.
     """
 
     spec: MelSpec = field(default_factory=MelSpec)
@@ -36,15 +42,15 @@ class MelOptions:
 
     def __post_init__(self) -> None:
         values = self.patch * self.spec.n_mels * (self.channels or 1)
-        if values > MOST_VALUES:
-            raise ValueError(f"a patch of {values:,} values is too large: their covariance takes memory; lower patch")
+        if values > MAX_PATCH_VALUES:
+            raise ValueError(f"a patch of {values:,} values is too large: lower patch or n_mels")
 
 
 class MelLatents(Representation):
-    """Log-mel frames ``[time, channels * n_mels]`` <-> latents ``[time / patch, latent]``.
+    """Maps log-mel frames ``[time, channels * n_mels]`` to latents ``[time / patch, latent]`` and back.
 
     Args:
-        options: with ``channels`` decided.
+        options: with ``channels`` set.
         latents: fitted on frames of that many channels.
     """
 
@@ -55,9 +61,13 @@ class MelLatents(Representation):
 
     @classmethod
     def fit(cls, options: MelOptions, recordings: list[Tensor], centres: list[Tensor] | None = None) -> Self:
-        """Fit on the frames ``[time, channels * n_mels]`` of the recordings in the training part.
+        """Fit on the training split.
 
-        ``centres``: what each is centred by, where `MelOptions.centred`; None for its own mean.
+        Args:
+            options: with ``channels`` set.
+            recordings: ``[time, channels * n_mels]`` frames of each recording.
+            centres: ``[channels * n_mels]`` frame that each recording is centred by, if `MelOptions.centred`; None for
+                its mean.
         """
         return cls(
             options,
@@ -84,15 +94,15 @@ class MelLatents(Representation):
         return self.options.patch / self.options.spec.frame_rate
 
     def centre(self, frames: Tensor) -> Tensor:
-        """``[feature]``: what to subtract from a recording's ``[time, feature]`` frames."""
+        """Frame ``[feature]`` to subtract from a recording's frames ``[time, feature]``."""
         return frames.mean(0) if self.options.centred else self.latents.mean
 
     def encode(self, frames: Tensor, centre: Tensor | None = None) -> Tensor:
-        """``[..., time, feature]``, time a multiple of the patch -> ``[..., time / patch, latent]``."""
+        """Latents ``[..., time / patch, latent]`` of frames ``[..., time, feature]``, time a multiple of the patch."""
         return self.latents.encode(frames, centre)
 
     def decode(self, latents: Tensor, centre: Tensor | None = None) -> Tensor:
-        """``[..., time, latent]`` -> ``[..., time * patch, feature]``."""
+        """Frames ``[..., time * patch, feature]`` of latents ``[..., time, latent]``."""
         return self.latents.decode(latents, centre)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -119,9 +129,5 @@ class MelLatents(Representation):
     def from_tensors(cls, options: MelOptions, tensors: dict[str, Tensor]) -> Self:
         if not (bool((tensors["deviation"] > 0).all()) and bool((tensors["scale"] > 0).all())):
             raise ValueError("a deviation or scale is not above 0")
-        # Copied, since tensors as they lie in a file may be aligned otherwise, and then round otherwise.
+        # Copied: tensors mapped from a file may be aligned differently, and then round differently.
         return cls(options, Latents(**{name: torch.as_tensor(tensors[name]).clone() for name in LATENT_TENSORS}))
-
-
-MOST_VALUES = 1 << 15  # of a patch: their covariance takes 4 GiB
-LATENT_TENSORS = ("mean", "deviation", "basis", "scale")

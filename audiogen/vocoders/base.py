@@ -1,12 +1,19 @@
-"""What every Vocoder is: mel Frames -> waveform, in a stream.
+"""The Vocoder interface: renders mel frames as a waveform, block by block.
 
-A Vocoder declares the `MelSpec` of the frames it takes. Batch is the channel axis here: frames are
+A Vocoder declares the `MelSpec` of the frames that it renders. The channel axis takes the place of a batch: frames are
 ``[channels, time, n_mels]`` log-mel values of one recording, samples are ``[channels, samples]`` at
 ``spec.sample_rate``.
 
-Frame k of a stream is the window that covers samples ``[k * hop - overlap, k * hop - overlap + win)`` where sample 0
-is the first one to be rendered and ``overlap = win - hop``. So frame 0 adds the first ``hop`` new samples and looks
-``overlap`` samples back into the past, which is the prompt's end when there is one, and silence otherwise.
+Frame k of a stream is the analysis window over samples ``k * hop - overlap`` to ``k * hop - overlap + win``, where
+``overlap = win - hop`` and sample 0 is the first one rendered. So frame 0 adds the first ``hop`` samples and overlaps
+the past: the last samples of the prompt where there is one, otherwise silence.
+
+Every Vocoder keeps this contract:
+
+- A stream returns ``hop`` samples per frame in total.
+- Pushing frames in chunks of any sizes gives the same samples as pushing them at once.
+- Equal frames, past and seed give equal samples.
+- Memory does not grow with the length of a stream.
 """
 
 from __future__ import annotations
@@ -24,55 +31,67 @@ from audiogen.representation.mel import MelSpec
 
 
 class Stream(ABC):
-    """One waveform being rendered, piece by piece. Pieces of any size give the same samples."""
+    """One waveform being rendered, chunk by chunk; chunks of any sizes give the same samples."""
 
     @abstractmethod
     def push(self, frames: Tensor) -> Tensor:
-        """Take ``[channels, time, n_mels]`` log-mel frames; return the samples that are final by now.
+        """Append log-mel frames.
 
-        The returned ``[channels, samples]`` may be shorter than ``time * hop`` (look-ahead) or empty.
+        Args:
+            frames: ``[channels, time, n_mels]``.
+
+        Returns:
+            ``[channels, samples]``, the samples completed by these frames: fewer than ``time * hop``, or none, if the
+            vocoder looks ahead.
         """
 
     @abstractmethod
     def finish(self) -> Tensor:
-        """The samples still held back; in total ``frames * hop`` samples come out of a stream."""
+        """End the stream; returns the remaining samples ``[channels, samples]``, ``hop`` per frame in total."""
 
 
 class Vocoder(ABC):
-    """Mel Frames -> Recording samples."""
+    """Renders mel frames as samples.
+
+    Attributes:
+        Options: a frozen dataclass whose fields are the keys of ``vocoder:`` in a config.
+        needs_source: whether it can be built only with a source recording.
+        spec: spec of the frames that it renders.
+    """
 
     Options: ClassVar[type]
-    needs_source: ClassVar[bool] = False  # whether it cannot do without a recording
+    needs_source: ClassVar[bool] = False
 
     spec: MelSpec
 
     @classmethod
     @abstractmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: Any) -> Self:
-        """Make one.
+        """Construct the vocoder.
 
         Args:
-            spec: of the frames it will be given.
-            source: ``[channels, samples]`` at ``spec.sample_rate``, the recording that the frames continue, if any.
+            spec: spec of the frames that it is to render.
+            source: ``[channels, samples]`` at ``spec.sample_rate``, the recording that the frames continue; None where
+                there is none.
             options: an instance of ``Options``.
 
         Raises:
-            InputError: it renders frames of another spec only.
+            InputError: the vocoder renders frames of another spec only.
         """
 
     @classmethod
-    def address(cls, options: Any) -> str:
-        """Where its weights are downloaded from; empty where they are files on this machine."""
+    def download_address(cls, options: Any) -> str:
+        """Address from which its weights are downloaded; empty for local files."""
         return ""
 
     @classmethod
-    def files_at(cls, path: Path) -> list[Path]:
-        """The files that are read of weights at ``path``, a file or a folder."""
+    def weight_files(cls, path: Path) -> list[Path]:
+        """The files that are read where the weights are given as ``path``, a file or a folder."""
         return [path]
 
     @classmethod
-    def own_spec(cls, options: Any) -> MelSpec | None:
-        """The one spec whose frames it renders; None if it renders those of any."""
+    def native_spec(cls, options: Any) -> MelSpec | None:
+        """The only spec whose frames it renders, read without loading weights; None if it renders any."""
         return None
 
     @abstractmethod
@@ -80,14 +99,14 @@ class Vocoder(ABC):
         """Start a stream.
 
         Args:
-            channels: number of channels that each push will bring.
-            past: ``[channels, samples]``, the real samples just before the first one to be rendered, at
-                ``spec.sample_rate``; the stream's phases continue from them. None means silence.
-            seed: of the random phases, where there are any.
+            channels: number of channels of the frames.
+            past: ``[channels, samples]`` at ``spec.sample_rate``, the recording just before the first sample; the
+                phases continue from it. None for silence.
+            seed: seed of random phases, where the vocoder uses any.
         """
 
     def vocode(self, frames: Tensor, past: Tensor | None = None, seed: int = 0) -> Tensor:
-        """``[channels, time, n_mels]`` log-mel frames -> ``[channels, time * hop]`` samples, in one go."""
+        """Render frames ``[channels, time, n_mels]`` at once as samples ``[channels, time * hop]``; see `open`."""
         stream = self.open(frames.shape[0], past, seed)
         return torch.cat([stream.push(frames), stream.finish()], dim=-1)
 

@@ -1,4 +1,4 @@
-"""Mel inversion, a phase-gradient start and a few fast Griffin-Lim iterations: the vocoder that needs no training."""
+"""The vocoder without training: mel inversion, phase-gradient initialisation, fast Griffin-Lim iterations."""
 
 from __future__ import annotations
 
@@ -19,18 +19,23 @@ BLOCK = 256  # frames rendered at a time
 
 @dataclass(frozen=True)
 class GriffinLimOptions:
-    """Args:
-    iterations: of Griffin-Lim, after the start.
-    coarse: iterations before, on the lowest quarter of the spectrum alone; four of them cost as much as one of those.
-        Twice as many are made on the lowest sixteenth before.
-    momentum: of the fast Griffin-Lim algorithm.
-    inversion: iterations of the mel inversion.
-    trust: how far an iteration pulls a bin to the magnitude that the inversion expects, 0..1.
-    free: share of the iterations, the last ones, that pull no bin: what is drawn to expectations is too smooth.
-    equalise: whether the power of the bands is led to what they had in the recording that is continued. Without, with
-        trust 0.5 and none free, spectra come closest to those of the very sound that the frames came from, as paired
-        measures ask; its texture and its third octaves are better with the defaults.
-    noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
+    """Options of the Griffin-Lim vocoder.
+
+    Args:
+        iterations: Griffin-Lim iterations on the full spectrum.
+        coarse: iterations before, on the lowest quarter of the spectrum, at a quarter of the cost each; preceded by
+            twice as many on the lowest sixteenth.
+        momentum: momentum of the fast Griffin-Lim algorithm.
+        inversion: iterations of the mel inversion.
+        trust: fraction, 0..1, by which an iteration moves each magnitude towards the one estimated by the mel
+            inversion.
+        free: fraction of the iterations, the last ones, that use only the mel bands and not the estimated magnitudes,
+            since sound led to expected values is too smooth.
+        equalise: whether the power in each mel band is adjusted to that of the source recording. Without it, with trust
+            0.5 and free 0, spectra are closest to those of the sound that the frames were computed from, as paired
+            measures require; texture and third-octave levels are better with the defaults.
+        noise_above: frequency in Hz above which the initial phases are those of noise; below, they follow from the
+            gradients of the magnitudes.
     """
 
     iterations: Iterations = 20
@@ -44,11 +49,13 @@ class GriffinLimOptions:
 
 
 class GriffinLim(Vocoder):
-    """Magnitudes from the mel frames, phases from the magnitudes; the iterations only ever ask for the mel bands.
+    """Estimates magnitudes from the mel frames and phases from the magnitudes, then iterates towards the mel bands.
 
     Args:
-        source: ``[channels, samples]``, the recording that the frames continue; the long-term spectrum within each mel
-            band, and the power that goes with it, are taken from it.
+        spec: spec of the frames.
+        options: see `GriffinLimOptions`; None for the defaults.
+        source: ``[channels, samples]``, the recording that the frames continue: it supplies the long-term spectrum
+            within each mel band and the power in it. None, or shorter than a window, for none.
     """
 
     Options = GriffinLimOptions
@@ -58,7 +65,7 @@ class GriffinLim(Vocoder):
         if source is not None and source.shape[-1] < spec.win:
             source = None
         self.shape = None if source is None else mean_magnitude(source, spec)
-        self.fullness = band_power_ratio(source, spec) if source is not None and self.options.equalise else None
+        self.power_ratio = band_power_ratio(source, spec) if source is not None and self.options.equalise else None
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: GriffinLimOptions) -> GriffinLim:
@@ -70,32 +77,32 @@ class GriffinLim(Vocoder):
         return _GriffinLimStream(self, channels, past, seed)
 
 
-def mean_magnitude(source: Tensor, spec: MelSpec, most: int = 4096) -> Tensor:
-    """Mean spectrum ``[channels, 1, bins]`` of a recording, over ``most`` windows of it at the most."""
+def mean_magnitude(source: Tensor, spec: MelSpec, max_windows: int = 4096) -> Tensor:
+    """Mean of ``magnitude ** spec.power`` of a recording, ``[channels, 1, bins]``, over at most ``max_windows``."""
     windows = source.unfold(-1, spec.win, spec.hop)
     total = source.new_zeros(len(source), 1, spec.bins)
-    chosen = windows[:, :: -(-windows.shape[1] // most)]
+    chosen = windows[:, :: -(-windows.shape[1] // max_windows)]
     for tile in chosen.split(128, dim=1):
         total += torch.fft.rfft(tile * hann(spec, source.device)).abs().pow(spec.power).sum(dim=1, keepdim=True)
     return total / chosen.shape[1] + 1e-7
 
 
 def _steps(options: GriffinLimOptions) -> list[tuple[float, float]]:
-    """Pull and momentum of each iteration. What is let go starts without the momentum of the pull."""
+    """Weight of the estimated magnitudes, and momentum, of each iteration; momentum is reset when the weight drops."""
     free = round(options.free * options.iterations)
-    pulled = options.iterations - free
-    turn = [(1.0, 0.0)] if pulled else []
-    return [(1.0, options.momentum)] * (pulled - 1) + turn + [(0.0, options.momentum)] * free
+    guided = options.iterations - free
+    last_guided = [(1.0, 0.0)] if guided else []
+    return [(1.0, options.momentum)] * (guided - 1) + last_guided + [(0.0, options.momentum)] * free
 
 
 class _GriffinLimStream(MagnitudeStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
-        how = Refinement(_steps(options), options.noise_above, options.coarse)
-        super().__init__(vocoder.spec, channels, past, seed, how, BLOCK, vocoder.fullness)
+        refinement = Refinement(_steps(options), options.noise_above, options.coarse)
+        super().__init__(vocoder.spec, channels, past, seed, refinement, BLOCK, vocoder.power_ratio)
         self.inversion, self.shape = options.inversion, vocoder.shape
         self.trust = torch.tensor(options.trust)
 
-    def outline(self, frames: Tensor, final: int) -> MagnitudeEstimate:
+    def estimate(self, frames: Tensor, final: int) -> MagnitudeEstimate:
         shape = None if self.shape is None else self.shape.expand(-1, frames.shape[1], -1)
         return MagnitudeEstimate(invert(frames, self.spec, self.inversion, shape), self.trust.to(frames.device))

@@ -1,4 +1,4 @@
-"""What the vocoders that are networks share: one stream, weights from a folder, and one spec that they know."""
+"""Base of the vocoders that are one neural network: streaming in blocks, and loading of published weights."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from audiogen.tensors import layout_in, layout_of, require_finite, require_layou
 from audiogen.vocoders.base import Stream, Vocoder, require_spec
 from audiogen.vocoders.published import hub
 
-MOST_DESCRIPTION = 1 << 20  # bytes of what lies beside weights and describes them
-SMALL = 1 << 24  # weights that may be made without a look at the size of their file
+MAX_DESCRIPTION = 1 << 20  # bytes of the configuration file beside the weights
+MIN_CHECKED_WEIGHTS = 1 << 24  # networks of fewer weights are built whatever the size of their file
 BLOCK = 64  # frames rendered at a time
 
 
 class Network(nn.Module, ABC):
-    """Frames -> samples, each sample from the frames around it.
+    """A network from mel frames to samples, with a finite receptive field.
 
-    Args:
-        reach: frames on either side of a window that its samples may depend on.
-        offset: samples from the start of the first frame's window to the first sample that comes out.
+    Attributes:
+        reach: frames on either side of a window that its samples depend on.
+        offset: samples from the start of the first window to the first output sample.
     """
 
     reach: int
@@ -37,26 +37,26 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, frames: Tensor) -> Tensor:
-        """``[channels, time, n_mels]`` log-mel -> ``[channels, samples]``."""
+        """Samples ``[channels, samples]`` of log-mel frames ``[channels, time, n_mels]``."""
 
 
 class NetworkStream(Stream):
-    """Renders blocks of frames, each with the context that the network can see, so that blocks leave no seams.
+    """Renders blocks of frames with the context of the receptive field, so that blocks join without seams.
 
-    Frames of the past are the context of the first block; where the recording ends, its last frame is repeated.
+    The frames of the past are the context of the first block; at the end of the stream the last frame is repeated.
     """
 
     def __init__(self, network: Network, spec: MelSpec, channels: int, past: Tensor | None) -> None:
         self.network, self.spec, self.channels = network, spec, channels
-        # A sample belongs to the windows of its own hop and those that follow; the last of them has context as well.
+        # A sample is covered by the windows of its hop and of later ones; the last of them needs its context, too.
         self._overlap = spec.win - spec.hop
         self._before = network.reach
         self._after = network.reach + -(-self._overlap // spec.hop)
         self._frames = self._context(past)
-        self._held = 0
+        self._pending = 0
 
     def _context(self, past: Tensor | None) -> Tensor:
-        """``[channels, before, n_mels]`` frames that end where the stream begins."""
+        """Frames ``[channels, before, n_mels]`` of the past, up to the start of the stream."""
         spec, count = self.spec, self._before
         length = (count - 1) * spec.hop + spec.win
         if count == 0:
@@ -68,17 +68,17 @@ class NetworkStream(Stream):
     def push(self, frames: Tensor) -> Tensor:
         self.network.to(frames.device)
         self._frames = torch.cat([self._frames.to(frames.device), frames], dim=1)
-        self._held += frames.shape[1]
+        self._pending += frames.shape[1]
         rendered = [frames.new_zeros(self.channels, 0)]
-        while self._held >= BLOCK + self._after:
+        while self._pending >= BLOCK + self._after:
             rendered.append(self._advance(BLOCK))
         return torch.cat(rendered, dim=1)
 
     def finish(self) -> Tensor:
         rendered = [self._frames.new_zeros(self.channels, 0)]
         self._frames = torch.cat([self._frames, self._frames[:, -1:].expand(-1, self._after, -1)], dim=1)
-        while self._held > 0:
-            rendered.append(self._advance(min(BLOCK, self._held)))
+        while self._pending > 0:
+            rendered.append(self._advance(min(BLOCK, self._pending)))
         return torch.cat(rendered, dim=1)
 
     @torch.no_grad()
@@ -86,16 +86,18 @@ class NetworkStream(Stream):
         window = self._frames[:, : self._before + count + self._after]
         samples = self.network(window)
         first = self._before * self.spec.hop + self._overlap - self.network.offset
-        self._frames, self._held = self._frames[:, count:], self._held - count
+        self._frames, self._pending = self._frames[:, count:], self._pending - count
         return samples[:, first : first + count * self.spec.hop]
 
 
 @dataclass(frozen=True)
 class WeightsOptions:
-    """Args:
-    weights: folder that holds the weights and what describes them, ``hub`` for those that the authors published, or
-        ``hub:OWNER/NAME@COMMIT`` for others.
-    sha256: of the weights file, checked if it is given; that of others from the hub must be.
+    """Options of a vocoder with published weights.
+
+    Args:
+        weights: folder of the weights and their configuration file; ``hub`` for the authors' weights on the Hugging
+            Face hub, or ``hub:OWNER/NAME@COMMIT`` for others there.
+        sha256: checksum of the weights file; required for ``hub:OWNER/NAME@COMMIT``, otherwise checked if given.
     """
 
     weights: str = ""
@@ -103,11 +105,17 @@ class WeightsOptions:
 
 
 class NetworkVocoder(Vocoder):
-    """A network, the spec of the frames that it was trained on, and nothing else."""
+    """A vocoder that is one network, trained on frames of one spec.
+
+    Attributes:
+        name: its kind.
+        files: names of the published files: configuration and weights.
+        published: the authors' weights.
+    """
 
     Options: ClassVar[type] = WeightsOptions
     name: ClassVar[str]
-    files: ClassVar[tuple[str, ...]]  # as they are published
+    files: ClassVar[tuple[str, ...]]
     published: ClassVar[hub.Published]
 
     def __init__(self, network: Network, spec: MelSpec) -> None:
@@ -116,7 +124,11 @@ class NetworkVocoder(Vocoder):
     @classmethod
     @abstractmethod
     def load(cls, folder: Path, sha256: str) -> Self:
-        """The vocoder whose weights lie in a folder.
+        """Load the vocoder from a folder.
+
+        Args:
+            folder: holds `files`.
+            sha256: checksum of the weights file; empty for no check.
 
         Raises:
             InputError: files are missing, damaged, or of another layout.
@@ -125,24 +137,24 @@ class NetworkVocoder(Vocoder):
     @classmethod
     @abstractmethod
     def spec_in(cls, folder: Path) -> MelSpec:
-        """The spec of the frames that the weights in a folder render; the weights themselves are not read."""
+        """The spec of the frames that the weights in a folder render, from the configuration file only."""
 
     @classmethod
-    def address(cls, options: WeightsOptions) -> str:
+    def download_address(cls, options: WeightsOptions) -> str:
         weights = cls.resolved(options).weights
         return weights if weights.startswith(hub.PREFIX) else ""
 
     @classmethod
-    def files_at(cls, path: Path) -> list[Path]:
+    def weight_files(cls, path: Path) -> list[Path]:
         return [path / name for name in cls.files]
 
     @classmethod
-    def own_spec(cls, options: WeightsOptions) -> MelSpec:
+    def native_spec(cls, options: WeightsOptions) -> MelSpec:
         return cls.spec_in(folder_of(cls.name, cls.resolved(options), cls.files))
 
     @classmethod
     def resolved(cls, options: WeightsOptions) -> WeightsOptions:
-        """The options with the published weights' address and checksum in place of ``hub``."""
+        """The options with ``hub`` replaced by the address and checksum of the published weights."""
         if options.weights != "hub":
             return options
         return WeightsOptions(cls.published.address, options.sha256 or cls.published.sha256)
@@ -159,32 +171,32 @@ class NetworkVocoder(Vocoder):
 
 
 def folder_of(name: str, options: WeightsOptions, files: tuple[str, ...]) -> Path:
-    """The weights' folder, downloaded if need be.
+    """The folder of the weights, downloaded if necessary.
 
     Raises:
-        InputError: none is named, or it is not there.
+        InputError: no folder is given, it does not exist, or the download fails.
     """
     if not options.weights:
-        cure = "name their folder: weights=FOLDER, or weights=hub"
+        cure = "give their folder: weights=FOLDER, or weights=hub"
         raise InputError(f"vocoder {name}", "it needs trained weights", cure)
     if options.weights.startswith(hub.PREFIX):
         return hub.download(options.weights, options.sha256, files)
     folder = Path(options.weights).expanduser()
     if not folder.is_dir():
-        raise InputError(folder, "there is no such folder", f"name the folder of the weights of {name}")
+        raise InputError(folder, "there is no such folder", f"give the folder of the weights of {name}")
     return folder
 
 
 def read_weights(path: Path, sha256: str = "") -> dict[str, Any]:
-    """Tensors by name, from .safetensors or from a PyTorch file; nothing in it is executed.
+    """Read tensors by name from a .safetensors or PyTorch file, without executing code in it.
 
     Raises:
-        InputError: no such file, another checksum, or no tensors in it.
+        InputError: the file is missing, has another checksum, or holds no tensors.
     """
     if not path.is_file():
         raise InputError(path, "there is no such file", "download the published weights into that folder")
     if sha256 and (found := hashlib.sha256(path.read_bytes()).hexdigest()) != sha256.lower():
-        raise InputError(path, f"its sha256 is {found}", "download it again, or mend sha256=")
+        raise InputError(path, f"its sha256 is {found}", "download it again, or correct sha256=")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -196,31 +208,40 @@ def read_weights(path: Path, sha256: str = "") -> dict[str, Any]:
 
 
 def require_weights(path: Path, make: Callable[[], nn.Module]) -> None:
-    """Raise an InputError unless a weights file holds what a network would, before memory is taken for either.
+    """Check that a weights file fits a network, before memory is allocated for either.
 
-    Of a PyTorch file only the size is known beforehand: the network must not be larger.
+    Of a PyTorch file only the size is known beforehand: the network must not be larger. A missing file passes, since
+    reading it reports that.
+
+    Args:
+        path: of the weights file.
+        make: constructs the network; called on the meta device.
+
+    Raises:
+        InputError: the file does not fit.
     """
     from safetensors import SafetensorError
 
     if not path.is_file():
-        return  # which whoever reads it will say
+        return
     try:
         wanted = layout_of(make)
         if path.suffix == ".safetensors":
             require_layout(layout_in(path), wanted)
-        elif (count := sum(math.prod(shape) for _, shape in wanted.values())) > max(path.stat().st_size / 2, SMALL):
-            raise ValueError(f"its description asks for {count:,} weights, more than a file of its size holds")
+        else:
+            count = sum(math.prod(shape) for _, shape in wanted.values())
+            if count > max(path.stat().st_size / 2, MIN_CHECKED_WEIGHTS):
+                raise ValueError(f"its configuration requires {count:,} weights, more than a file of its size holds")
     except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            path, f"its layout is another one: {error}", "use weights that fit their description"
-        ) from error
+        cause = f"it does not fit its configuration: {error}"
+        raise InputError(path, cause, "use matching weights and configuration") from error
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What a .safetensors file says of itself.
+    """The metadata of a .safetensors file.
 
     Raises:
-        InputError: it is none.
+        InputError: it is no such file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -228,23 +249,23 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise InputError(path, f"it holds no weights ({type(error).__name__})", "name a .safetensors file") from error
+        raise InputError(path, f"it holds no weights ({type(error).__name__})", "give a .safetensors file") from error
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Load a state dict whole.
+    """Load a state dict into a network.
 
     Raises:
-        InputError: a tensor is missing, left over, or of another shape; the message names one.
+        InputError: a tensor is missing, unexpected, not finite, or of another shape; the message names one.
     """
     try:
         missing, extra = network.load_state_dict(tensors, strict=False)
     except RuntimeError as error:
-        raise InputError(path, str(error).splitlines()[-1].strip(), "use weights that fit their description") from error
+        raise InputError(path, str(error).splitlines()[-1].strip(), "use matching weights and configuration") from error
     try:
         require_finite(network.state_dict())
     except ValueError as error:
         raise InputError(path, str(error), "download it again, or train it again") from error
     if missing or extra:
-        what = f"{missing[0]} is missing" if missing else f"{extra[0]} has no place"
-        raise InputError(path, f"its layout is another one: {what}", "use weights that fit their description")
+        what = f"{missing[0]} is missing" if missing else f"{extra[0]} is unexpected"
+        raise InputError(path, f"it does not fit its configuration: {what}", "use matching weights and configuration")

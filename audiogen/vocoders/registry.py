@@ -1,4 +1,4 @@
-"""The vocoders by name. Adding one is one file and one line here."""
+"""The registry of vocoders: found, checked and built by kind."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ VOCODERS: Registry[Vocoder] = Registry(
 
 
 def find(kind: str) -> type[Vocoder]:
-    """The vocoder of that name.
+    """The vocoder class of a kind.
 
     Raises:
-        InputError: there is none; lists the choices.
+        InputError: the kind is unknown; the message lists the choices.
     """
     if kind not in VOCODERS:
         raise InputError(f"vocoder {kind}", "there is none of that name", f"choose from {', '.join(VOCODERS)}")
@@ -35,29 +35,34 @@ def find(kind: str) -> type[Vocoder]:
 
 
 def check(kind: str, spec: MelSpec, options: Any) -> None:
-    """See to it, without making it, that a vocoder renders frames of ``spec``: for the moment a Run is opened.
+    """Check that a vocoder renders frames of a spec, without building it; called when a Run is opened.
+
+    Args:
+        kind: a key of `VOCODERS`.
+        spec: spec of the frames.
+        options: an instance of the vocoder's ``Options``.
 
     Raises:
-        InputError: it renders those of another, which the message names, or the weights that say so are missing.
+        InputError: the vocoder renders frames of another spec, or the weights that state its spec are missing.
     """
-    own = find(kind).own_spec(options)
+    own = find(kind).native_spec(options)
     if own is not None:
         require_spec(kind, own, spec)
 
 
 def build(kind: str, spec: MelSpec, source: Tensor | None = None, options: Any = None) -> Vocoder:
-    """Make a vocoder by name.
+    """Build a vocoder by kind.
 
     Args:
         kind: a key of `VOCODERS`.
-        spec: of the frames it will be given.
+        spec: spec of the frames that it is to render.
         source: ``[channels, samples]`` at ``spec.sample_rate``, the recording that the frames continue, if any.
-        options: an instance of the vocoder's ``Options``; None for its defaults.
+        options: an instance of the vocoder's ``Options``; None for the defaults.
 
     Raises:
-        InputError: unknown kind, a recording is needed and missing, or the vocoder renders frames of another spec.
+        InputError: the kind is unknown, the source is missing, or the vocoder renders frames of another spec.
     """
     vocoder = find(kind)
     if vocoder.needs_source and source is None:
-        raise InputError(f"vocoder {kind}", "it renders out of a recording and none was given", "give --source")
+        raise InputError(f"vocoder {kind}", "it renders from a source recording and none was given", "give --source")
     return vocoder.build(spec, source, vocoder.Options() if options is None else options)

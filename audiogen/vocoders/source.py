@@ -17,7 +17,7 @@ from audiogen.representation.mel import MelSpec, hann, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.block_stream import BlockStream
 from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProjection
-from audiogen.vocoders.phase_reconstruction.projection import Step, pinned, refine, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import Step, overlap, refine, synthesise
 from audiogen.vocoders.unit_selection import UnitIndex, UnitPath, UnitSelectionOptions
 
 BAND_PROJECTION_INTERVAL = 2  # iterations that mel bands are looked at again: a tenth of the time saved, and as good
@@ -78,7 +78,7 @@ class _SourceStream(BlockStream):
         self._path = UnitPath(vocoder.library)
 
     @torch.no_grad()
-    def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
+    def render(self, frames: Tensor, past: Tensor, lookahead: Tensor | None, final: int) -> Tensor:
         spec, options = self.spec, self.vocoder.options
         places = self._path.extend(_side_by_side(frames), final)
         target = MelBandProjection(frames, spec, options.largest_gain)
@@ -88,7 +88,7 @@ class _SourceStream(BlockStream):
         looks = [(options.iterations - index) % BAND_PROJECTION_INTERVAL == 1 for index in range(options.iterations)]
         steps: list[Step] = [(target if look else target.again, options.momentum) for look in looks]
         signal = refine(start, steps, spec)
-        return signal[:, pinned(spec) :]
+        return signal[:, overlap(spec) :]
 
     def _windows(self, starts: Tensor) -> Tensor:
         """Spectra ``[channels, time, bins]`` of the source's windows at the given samples."""

@@ -94,27 +94,27 @@ def test_the_vae_uses_its_latents(learned: Model) -> None:
 
 def test_the_divergence_term_rises() -> None:
     model = VAE(3, OPTIONS["vae"])
-    before = model.weight
+    before = model.kl_weight
     for _ in range(25):
         model.loss(process(2))
     assert before < 0.05
-    assert model.weight == pytest.approx(0.5, abs=0.02)
-    assert model.eval().weight == 1
-    assert VAE(3, replace(OPTIONS["vae"], warmup=0)).weight == 1
+    assert model.kl_weight == pytest.approx(0.5, abs=0.02)
+    assert model.eval().kl_weight == 1
+    assert VAE(3, replace(OPTIONS["vae"], warmup=0)).kl_weight == 1
 
 
 def test_each_player_holds_still_while_the_other_is_moved() -> None:
     model = GAN(3, OPTIONS["gan"])
     frames = process(8)
     prompt, real = frames[:, :5], frames[:, 5:]
-    made = model.continued(prompt, 4)
-    judged, penalty = model._judge(prompt[:, -4:], real, made.detach())
-    (judged + penalty).backward()
+    fake = model.free_run(prompt, 4)
+    loss, r1 = model._discriminator_loss(prompt[:, -4:], real, fake.detach())
+    (loss + r1).backward()
     assert all(weight.grad is None for weight in model.generator.parameters())
     assert all(weight.grad is not None for weight in model.discriminator.verdict.parameters())
     model.zero_grad()
-    fooled, matched = model._fool(prompt[:, -4:], real, made)
-    (fooled + matched).backward()
+    loss, matching = model._generator_loss(prompt[:, -4:], real, fake)
+    (loss + matching).backward()
     assert all(weight.grad is None for weight in model.discriminator.parameters())
     assert all(weight.grad is not None for weight in model.generator.parameters())
 

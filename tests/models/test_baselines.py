@@ -12,7 +12,7 @@ from audiogen.models import MODELS, Sampling, State
 from audiogen.models.baselines.grains import Grains, GrainsOptions
 from audiogen.models.baselines.loop import Loop, LoopOptions
 from audiogen.models.baselines.replay import FrameBuffer, ReplayBaseline
-from audiogen.models.baselines.walk import APART, Walk, WalkOptions
+from audiogen.models.baselines.walk import MIN_JUMP, Walk, WalkOptions
 
 FEATURES = 3
 
@@ -100,11 +100,11 @@ def test_what_is_played_again_is_not_remembered_again() -> None:
     state = model.start(prompt)
     for _ in range(100):
         _, state = model.step(state, sampling())
-    assert state.held.tolist() == [50]
+    assert state.count.tolist() == [50]
     torch.testing.assert_close(state.frames[:, -50:], prompt)
     state = model.read(state, news[:, 0])
-    assert state.held.tolist() == [51]
-    torch.testing.assert_close(state.at(state.place), news[:, 0])
+    assert state.count.tolist() == [51]
+    torch.testing.assert_close(state.at(state.position), news[:, 0])
 
 
 def test_only_the_last_frames_are_remembered() -> None:
@@ -113,7 +113,7 @@ def test_only_the_last_frames_are_remembered() -> None:
     torch.testing.assert_close(memory.frames, prompt[:, -20:])
     memory = memory.read(prompt[:, 0])
     torch.testing.assert_close(memory.frames, torch.cat([prompt[:, -19:], prompt[:, :1]], dim=1))
-    assert memory.held.tolist() == [20]
+    assert memory.count.tolist() == [20]
 
 
 def test_a_walk_is_the_source_and_jumps_elsewhere() -> None:
@@ -123,11 +123,11 @@ def test_a_walk_is_the_source_and_jumps_elsewhere() -> None:
     moves = [later - earlier for earlier, later in pairwise(made)]
     jumps = [move for move in moves if move != 1]
     assert 0.35 < len(jumps) / len(moves) < 0.65
-    assert all(abs(jump - 1) >= APART for jump in jumps[1:])  # the first is from the end, to what is like it
+    assert all(abs(jump - 1) >= MIN_JUMP for jump in jumps[1:])  # the first is from the end, to what is like it
     for earlier, later in pairwise(made[1:]):
         if later != earlier + 1 and earlier < 299:  # a jump goes to one of the frames most like the successor
             distance = (source[0] - source[0, earlier + 1]).norm(dim=1)
-            assert int((distance < distance[later]).sum()) <= 8 + 2 * APART
+            assert int((distance < distance[later]).sum()) <= 8 + 2 * MIN_JUMP
     state = walk.read(walk.start(source), source[:, 99])
     assert places(going_on(walk, state, 50, sampling(0.0)), source) == list(range(100, 150))
 

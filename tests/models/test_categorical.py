@@ -8,7 +8,7 @@ from torch import Tensor
 
 from audiogen.models import Sampling
 from audiogen.models.heads import TOKEN_HEADS
-from audiogen.models.heads.categorical import PADDING, Categorical, CategoricalOptions, draw
+from audiogen.models.heads.categorical import PADDING, Categorical, CategoricalOptions, sample_tokens
 
 SHARES = torch.tensor([0.05, 0.4, 0.0, 0.3, 0.15, 0.1])
 ROWS = 20_000
@@ -20,7 +20,7 @@ def sampling(seed: int = 0, **asked: object) -> Sampling:
 
 def shares(**asked: object) -> Tensor:
     """How often each token is drawn."""
-    drawn = draw(SHARES.log().expand(ROWS, -1), sampling(**asked))
+    drawn = sample_tokens(SHARES.log().expand(ROWS, -1), sampling(**asked))
     return torch.bincount(drawn, minlength=len(SHARES)) / ROWS
 
 
@@ -91,10 +91,10 @@ def test_only_the_tail_that_is_asked_for_is_drawn(asked: dict[str, object], kept
 
 def test_rows_may_differ_in_what_is_allowed():
     allowed = torch.tensor([[True, False, False], [False, True, False], [False, False, True]])
-    assert draw(torch.zeros(3, 3), sampling(allowed=allowed)).tolist() == [0, 1, 2]
+    assert sample_tokens(torch.zeros(3, 3), sampling(allowed=allowed)).tolist() == [0, 1, 2]
 
 
 def test_the_generator_decides():
     logits = torch.randn(50, 9, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(draw(logits, sampling(1)), draw(logits, sampling(1)))
-    assert not torch.equal(draw(logits, sampling(1)), draw(logits, sampling(2)))
+    assert torch.equal(sample_tokens(logits, sampling(1)), sample_tokens(logits, sampling(1)))
+    assert not torch.equal(sample_tokens(logits, sampling(1)), sample_tokens(logits, sampling(2)))

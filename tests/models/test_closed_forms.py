@@ -178,8 +178,8 @@ def test_a_hidden_markov_model_finds_two_states() -> None:
     torch.testing.assert_close(means[order], torch.tensor([[2.0, 0.0, -1.0], [-2.0, 1.0, 0.0]]), atol=0.1, rtol=0)
     torch.testing.assert_close(model.transition.diagonal(), torch.full((2,), 0.95), atol=0.02, rtol=0)
     torch.testing.assert_close(model.root[0] @ model.root[0].T, 0.25 * torch.eye(3), atol=0.05, rtol=0)
-    shares, _ = model.start(frames[None, :300])
-    assert int(shares[0].argmax()) == int(order[which[299]])
+    posterior, _ = model.start(frames[None, :300])
+    assert int(posterior[0].argmax()) == int(order[which[299]])
 
 
 def test_a_hidden_markov_model_stays_in_its_states_and_a_mixture_does_not() -> None:
@@ -199,18 +199,19 @@ def test_forward_and_backward_are_the_sum_over_all_paths() -> None:
     model.transition.copy_(torch.tensor([[0.8, 0.2], [0.3, 0.7]]))
     model.weight.copy_(torch.randn(2, 1, 2, generator=torch.Generator().manual_seed(0)))
     frames = torch.randn(1, 4, 2, generator=torch.Generator().manual_seed(1))
-    emission = model.emission(model.known(frames), frames)
-    nats, shares, moves = model._expect(emission)
+    emission = model.emission_log_prob(model.regressors(frames), frames)
+    nats, posterior, counts = model._e_step(emission)
     paths, chances = list(itertools.product(range(2), repeat=4)), []
     for path in paths:
-        chance = float(model.usual[path[0]].log()) + sum(float(emission[0, k, s]) for k, s in enumerate(path))
+        chance = float(model.stationary_distribution[path[0]].log())
+        chance += sum(float(emission[0, k, s]) for k, s in enumerate(path))
         chances.append(chance + sum(float(model.transition[a, b].log()) for a, b in itertools.pairwise(path)))
     weights = torch.tensor(chances).softmax(0)
     assert nats * 4 == pytest.approx(float(torch.tensor(chances).logsumexp(0)), abs=1e-4)
     expected = sum(float(w) for w, path in zip(weights, paths, strict=True) if path[2] == 1)
-    assert float(shares[0, 2, 1]) == pytest.approx(expected, abs=1e-4)
+    assert float(posterior[0, 2, 1]) == pytest.approx(expected, abs=1e-4)
     stayed = sum(
         float(w) * sum(a == b == 0 for a, b in itertools.pairwise(path)) for w, path in zip(weights, paths, strict=True)
     )
-    assert float(moves[0, 0]) == pytest.approx(stayed, abs=1e-4)
+    assert float(counts[0, 0]) == pytest.approx(stayed, abs=1e-4)
     assert math.isfinite(nats)

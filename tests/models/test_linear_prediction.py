@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiogen.models.linear_prediction import LARGEST_RADIUS, LinearPrediction
+from audiogen.models.linear_prediction import MAX_RADIUS, LinearPrediction
 
 
 def rotating(steps: int, noise: float, seed: int = 0) -> Tensor:
@@ -37,19 +37,19 @@ def test_what_is_left_is_white_and_comes_back() -> None:
     frames = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)) @ mixing.T
     linear = fitted(frames)
     expected = linear(frames[None, :-1])[0][0]
-    left = linear.left(frames[1:], expected)
-    torch.testing.assert_close(left.T.cov(), torch.eye(3), atol=0.15, rtol=0)
-    torch.testing.assert_close(linear.frames(expected, left), frames[1:], atol=1e-4, rtol=1e-4)
+    residual = linear.residual(frames[1:], expected)
+    torch.testing.assert_close(residual.T.cov(), torch.eye(3), atol=0.15, rtol=0)
+    torch.testing.assert_close(linear.unwhiten(expected, residual), frames[1:], atol=1e-4, rtol=1e-4)
     normal = torch.distributions.MultivariateNormal(expected, scale_tril=linear.root)
-    nats = torch.distributions.Normal(0, 1).log_prob(left).sum(-1) - linear.log_volume
+    nats = torch.distributions.Normal(0, 1).log_prob(residual).sum(-1) - linear.log_det
     torch.testing.assert_close(nats, normal.log_prob(frames[1:]), atol=1e-3, rtol=1e-4)
 
 
 def test_few_frames_leave_no_false_certainty() -> None:
     noise = torch.randn(500, 24, generator=torch.Generator().manual_seed(0))
     linear = fitted(noise[:40])
-    left = linear.left(noise[41:], linear(noise[None, 40:-1])[0][0])
-    assert float(left.square().mean()) < 2
+    residual = linear.residual(noise[41:], linear(noise[None, 40:-1])[0][0])
+    assert float(residual.square().mean()) < 2
 
 
 def test_noise_is_not_predicted() -> None:
@@ -82,4 +82,4 @@ def test_pieces_equal_the_whole() -> None:
 def test_what_explodes_is_held() -> None:
     growing = torch.exp(0.05 * torch.arange(120.0))[:, None]
     linear = fitted(growing)
-    assert float(torch.linalg.eigvals(linear._recursion(linear.weight)).abs().max()) <= LARGEST_RADIUS + 1e-4
+    assert float(torch.linalg.eigvals(linear._recursion(linear.weight)).abs().max()) <= MAX_RADIUS + 1e-4

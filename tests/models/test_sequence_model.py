@@ -98,8 +98,8 @@ def test_around_a_linear_prediction_the_head_says_the_rest():
         drawn.append(frame[:, None])
     whole = torch.cat(drawn, dim=1)
     context, _ = model.context(whole[:, :-1])
-    expected, _ = model.expect(whole[:, :-1])
-    again = model.linear.frames(expected, model.head.sample(context[0], source))
+    expected, _ = model.linear_prediction(whole[:, :-1])
+    again = model.linear.unwhiten(expected, model.head.sample(context[0], source))
     assert (again - whole[:, 1:])[:, 24:].abs().max() < 1e-5
 
 

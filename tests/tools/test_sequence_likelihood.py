@@ -73,7 +73,7 @@ def test_a_flow_around_a_linear_prediction_is_scored_on_the_frames(tiny: Callabl
     """An untrained flow is standard noise, so what remains is the Gaussian of the linear prediction."""
     model = SequenceModel(5, tiny("model.head={kind: flow, width: 8}", "model.linear=true").model.options).eval()
     frames = torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(1)).cumsum(1) / 5
-    model.prepare(list(frames))
+    model.fit_closed_form(list(frames))
     found = one_step_likelihood(model, frames)
     assert found is not None
     assert model.linear is not None
@@ -100,9 +100,9 @@ def test_an_autoregression_finds_the_process_it_was_made_by() -> None:
     values = np.zeros((6000, 2))
     for k in range(1, 6000):
         values[k] = turn @ values[k - 1] + noise[k] + 0.2
-    fitted = LinearAutoregression.best([values[:4000]])
+    fitted = LinearAutoregression.best([torch.from_numpy(values[:4000])])
     unseen = values[4000:]
-    nats = fitted.log_likelihood(unseen)
+    nats = fitted.log_likelihood(torch.from_numpy(unseen)).numpy()
     truth = multivariate_normal([0.2, 0.2], covariance).logpdf(unseen[1:] - unseen[:-1] @ turn.T)
     assert len(nats) == 2000 - fitted.order
     assert nats.mean() == pytest.approx(truth.mean(), abs=0.02)
@@ -111,6 +111,6 @@ def test_an_autoregression_finds_the_process_it_was_made_by() -> None:
 
 def test_few_frames_do_not_make_it_overconfident() -> None:
     values = np.random.default_rng(1).standard_normal((300, 30))
-    few = LinearAutoregression.best([values[:60]])
+    few = LinearAutoregression.best([torch.from_numpy(values[:60])])
     truth = multivariate_normal(np.zeros(30), np.eye(30)).logpdf(values[60:])
-    assert few.log_likelihood(values[60:]).mean() > truth.mean() - 4
+    assert float(few.log_likelihood(torch.from_numpy(values[60:])).mean()) > truth.mean() - 4

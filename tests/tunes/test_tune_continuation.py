@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audiogen.audio import AudioWarning
 from audiogen.models import Model, Sampling, State
-from audiogen.models.heads.categorical import draw
+from audiogen.models.heads.categorical import sample_tokens
 from audiogen.tunes import tune_continuation as module
 from audiogen.tunes.midi.editor import extend_midi
 from audiogen.tunes.midi.reader import read_midi
@@ -41,7 +41,7 @@ class Anything(Model):
         return prompt[:, -1:]
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        token = draw(torch.zeros(len(state), self.size), sampling)
+        token = sample_tokens(torch.zeros(len(state), self.size), sampling)
         return token, token[:, None]
 
 

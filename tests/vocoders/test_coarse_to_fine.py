@@ -11,8 +11,8 @@ from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.phase_reconstruction.coarse_to_fine import FACTORS, coarse_to_fine, lowered
-from audiogen.vocoders.phase_reconstruction.projection import analyse, pinned, synthesise
+from audiogen.vocoders.phase_reconstruction.coarse_to_fine import FACTORS, coarse_to_fine, reduced
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, synthesise
 
 SPEC = MelSpec()
 
@@ -20,7 +20,7 @@ SPEC = MelSpec()
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("spec", [SPEC, MelSpec(8000, 512, 512, 128, 40, fmax=4000.0, scale="htk", norm="none")])
 def test_bands_are_the_same_as_far_as_they_reach(spec: MelSpec, factor: int):
-    low = lowered(spec, factor)
+    low = reduced(spec, factor)
     assert low is not None
     bank = low.filterbank()
     wanted = spec.filterbank()[: low.n_mels, : low.bins]
@@ -31,7 +31,7 @@ def test_bands_are_the_same_as_far_as_they_reach(spec: MelSpec, factor: int):
 
 def test_what_does_not_divide_is_left_alone():
     spec = MelSpec(22050, 1000, 1000, 250, 80, fmax=11025.0)
-    assert all(lowered(spec, factor) is None for factor in FACTORS)
+    assert all(reduced(spec, factor) is None for factor in FACTORS)
     start = torch.randn(1, 4, spec.bins, dtype=torch.complex64)
     past, frames = torch.zeros(1, 2 * spec.win), torch.zeros(1, 4, spec.n_mels)
     assert torch.equal(coarse_to_fine(start, start.abs(), torch.tensor(0.3), frames, past, spec, 8), start)
@@ -39,9 +39,9 @@ def test_what_does_not_divide_is_left_alone():
 
 def test_the_low_end_is_settled_and_the_rest_is_left(texture: Callable[..., Recording]):
     samples = torch.from_numpy(texture(1.5).samples)[:, : 2 * SPEC.win + 64 * SPEC.hop]
-    past, signal = samples[:, : 2 * SPEC.win], samples[:, 2 * SPEC.win - pinned(SPEC) :]
+    past, signal = samples[:, : 2 * SPEC.win], samples[:, 2 * SPEC.win - overlap(SPEC) :]
     true = analyse(signal, SPEC)
-    frames = log_mel(signal[:, pinned(SPEC) - SPEC.win + SPEC.hop :], SPEC, padded=True)
+    frames = log_mel(signal[:, overlap(SPEC) - SPEC.win + SPEC.hop :], SPEC, padded=True)
     phases = 2 * np.pi * torch.rand(true.shape, generator=torch.Generator().manual_seed(0))
     start = torch.polar(true.abs(), phases)
 

@@ -7,15 +7,15 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.phase_reconstruction.equaliser import LARGEST, Equaliser, band_power_ratio
-from audiogen.vocoders.phase_reconstruction.projection import pinned
+from audiogen.vocoders.phase_reconstruction.equaliser import MAX_GAIN, Equaliser, band_power_ratio
+from audiogen.vocoders.phase_reconstruction.projection import overlap
 
 SPEC = MelSpec()
 FRAMES = 72
 
 
 def noise(seed: int, frames: int) -> Tensor:
-    samples = torch.randn(1, pinned(SPEC) + frames * SPEC.hop, generator=torch.Generator().manual_seed(seed))
+    samples = torch.randn(1, overlap(SPEC) + frames * SPEC.hop, generator=torch.Generator().manual_seed(seed))
     return 0.1 * samples
 
 
@@ -23,10 +23,10 @@ def decibels(samples: Tensor, reference: Tensor) -> float:
     return 10 * float(torch.log10(samples.square().mean() / reference.square().mean()))
 
 
-@pytest.mark.parametrize(("change", "expected"), [(0.0, 0.0), (-0.6, 0.0), (0.6, 0.0), (-6.0, -6.0 + LARGEST)])
+@pytest.mark.parametrize(("change", "expected"), [(0.0, 0.0), (-0.6, 0.0), (0.6, 0.0), (-6.0, -6.0 + MAX_GAIN)])
 def test_what_is_too_weak_is_raised_within_limits(change: float, expected: float):
     sound = noise(1, FRAMES)
-    past, real = sound[:, : pinned(SPEC)], sound[:, pinned(SPEC) :]
+    past, real = sound[:, : overlap(SPEC)], sound[:, overlap(SPEC) :]
     equalise = Equaliser(band_power_ratio(noise(0, 400), SPEC), SPEC)
     out = equalise(real * 10 ** (change / 20), past, log_mel(sound, SPEC, padded=True), FRAMES)
     # The first and the last windows reach out of the block.

@@ -23,8 +23,8 @@ from audiogen.vocoders.neural import (
     NetworkSize,
     Neural,
     NeuralOptions,
-    described,
     load_network,
+    read_description,
     save_network,
 )
 from audiogen.vocoders.registry import build, check
@@ -46,7 +46,7 @@ def test_the_weights_that_ship_are_small_and_have_a_card():
     assert SHIPPED.stat().st_size < 25e6
     card = SHIPPED.with_suffix(".md").read_text("utf-8")
     assert all(word in card for word in ("Licence", "Data", "Figures", "CC-BY"))
-    assert described(SHIPPED)[0] == SPEC
+    assert read_description(SHIPPED)[0] == SPEC
 
 
 @pytest.mark.parametrize("name", ["waterfall", "birds_spring"])
@@ -54,7 +54,7 @@ def test_real_sound_comes_closer_than_by_an_untrained_network(shared_data: Path,
     recording = read(shared_data / "textures" / f"{name}.ogg").resampled(SPEC.sample_rate)
     samples = torch.from_numpy(recording.samples)[:1, : SPEC.win + 200 * SPEC.hop]
     torch.manual_seed(0)
-    untrained = MagnitudeNetwork(SPEC, described(SHIPPED)[1])
+    untrained = MagnitudeNetwork(SPEC, read_description(SHIPPED)[1])
     assert distance(load_network(NeuralOptions()), samples) < distance(untrained, samples)
 
 
@@ -144,5 +144,5 @@ def test_what_is_no_weights_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="does not describe a vocoder"):
         build("neural", SPEC, None, NeuralOptions(str(wrong)))
     save_file({"a": torch.zeros(1)}, wrong, MagnitudeNetwork(SPEC, SMALL).metadata())
-    with pytest.raises(InputError, match="layout is another one"):
+    with pytest.raises(InputError, match="does not fit its configuration"):
         build("neural", SPEC, None, NeuralOptions(str(wrong)))

@@ -16,15 +16,15 @@ from audiogen.audio import Recording
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProjection, fixed
 from audiogen.vocoders.phase_reconstruction.phase_gradients import gradients, integrate
-from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, pinned, refine, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, refine, synthesise
 
 SPEC = MelSpec()
 
 
 @pytest.fixture
 def signal(texture: Callable[..., Recording]) -> Tensor:
-    """``[1, pinned + 80 hops]``."""
-    return torch.from_numpy(texture(2.0).samples[:, : pinned(SPEC) + 80 * SPEC.hop])
+    """``[1, overlap + 80 hops]``."""
+    return torch.from_numpy(texture(2.0).samples[:, : overlap(SPEC) + 80 * SPEC.hop])
 
 
 def random_phases(magnitude: Tensor) -> Tensor:
@@ -40,21 +40,21 @@ def convergence(signal: Tensor, magnitude: Tensor) -> float:
 
 
 def test_synthesis_inverts_analysis(signal: Tensor):
-    back = synthesise(analyse(signal, SPEC), signal[:, : pinned(SPEC)], SPEC)
+    back = synthesise(analyse(signal, SPEC), signal[:, : overlap(SPEC)], SPEC)
     # The last windows are not complete: there the weight of a sample is a single window's.
     torch.testing.assert_close(back[:, : -SPEC.hop], signal[:, : -SPEC.hop], rtol=0.0, atol=1e-4)
 
 
 def test_the_past_is_never_touched(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
-    past = signal[:, : pinned(SPEC)]
+    past = signal[:, : overlap(SPEC)]
     out = iterate(synthesise(random_phases(magnitude), past, SPEC), fixed(magnitude), SPEC, 4)
-    assert torch.equal(out[:, : pinned(SPEC)], past)
+    assert torch.equal(out[:, : overlap(SPEC)], past)
 
 
 def test_inconsistency_falls(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
-    start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
+    start = synthesise(random_phases(magnitude), signal[:, : overlap(SPEC)], SPEC)
     plain = [convergence(iterate(start, fixed(magnitude), SPEC, n, 0.0), magnitude) for n in (0, 1, 2, 4, 8, 16)]
     assert all(after < before for before, after in pairwise(plain))
     fast = convergence(iterate(start, fixed(magnitude), SPEC, 16, 0.99), magnitude)
@@ -63,10 +63,10 @@ def test_inconsistency_falls(signal: Tensor):
 
 def test_in_place_and_with_gradients_are_the_same(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
-    frames = log_mel(signal[:, pinned(SPEC) - (SPEC.win - SPEC.hop) :], SPEC, padded=True)
+    frames = log_mel(signal[:, overlap(SPEC) - (SPEC.win - SPEC.hop) :], SPEC, padded=True)
     bands = MelBandProjection(frames, SPEC, 30.0, magnitude)
-    steps = [(bands.pulling(torch.tensor(0.4)), 0.9), (fixed(magnitude), 1.1), (bands, torch.tensor(0.5))]
-    start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
+    steps = [(bands.towards_expected(torch.tensor(0.4)), 0.9), (fixed(magnitude), 1.1), (bands, torch.tensor(0.5))]
+    start = synthesise(random_phases(magnitude), signal[:, : overlap(SPEC)], SPEC)
     before = start.clone()
     recorded = refine(start, steps, SPEC)
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_bins_are_pulled_before_bands_are_met():
     square = torch.rand(1, 8, SPEC.bins, generator=torch.Generator().manual_seed(0)).square()
     expected = 2.0 * torch.rand(square.shape, generator=torch.Generator().manual_seed(1)) + 0.1
     bands = MelBandProjection(frames, SPEC, 60.0, expected)
-    untouched, all_the_way = (bands.pulling(torch.tensor(part))(square.clone()) for part in (0.0, 1.0))
+    untouched, all_the_way = (bands.towards_expected(torch.tensor(part))(square.clone()) for part in (0.0, 1.0))
     torch.testing.assert_close(untouched, bands(square.clone()))
     ratio = (all_the_way * square.sqrt() / expected)[..., 1:-1]  # what is left is the gain of the bands: smooth
     assert float((ratio[..., 1:] / ratio[..., :-1]).log().abs().mean()) < 0.05
@@ -96,7 +96,7 @@ def test_the_true_signal_is_a_fixed_point(signal: Tensor):
 
 def test_as_good_as_librosa_and_torchaudio(signal: Tensor, torchaudio: ModuleType):
     magnitude = analyse(signal, SPEC).abs()
-    start = synthesise(random_phases(magnitude), signal[:, : pinned(SPEC)], SPEC)
+    start = synthesise(random_phases(magnitude), signal[:, : overlap(SPEC)], SPEC)
     ours = convergence(iterate(start, fixed(magnitude), SPEC, 32), magnitude)
     theirs = librosa.griffinlim(
         magnitude[0].T.numpy(), n_iter=32, hop_length=SPEC.hop, window="hann", center=False, random_state=0
@@ -142,7 +142,7 @@ def test_phases_of_a_tone_advance_by_its_frequency():
 
 def test_integrated_phases_start_closer_than_random_ones(signal: Tensor):
     spectrum = analyse(signal, SPEC)
-    magnitude, past = spectrum.abs(), signal[:, : pinned(SPEC)]
+    magnitude, past = spectrum.abs(), signal[:, : overlap(SPEC)]
     phases = integrate(magnitude, spectrum[:, 0].angle(), SPEC)
     guided = torch.polar(magnitude, torch.cat([spectrum[:, :1].angle(), phases], dim=1))
     reached = [
@@ -156,11 +156,11 @@ def test_integrated_phases_start_closer_than_random_ones(signal: Tensor):
 def test_a_signal_is_what_its_own_spectra_give_back_whatever_the_hop(hop: int) -> None:
     """Also where it does not divide the window."""
     spec = MelSpec(hop=hop)
-    length = pinned(spec) + 12 * hop
+    length = overlap(spec) + 12 * hop
     signal = torch.randn(2, length, generator=torch.Generator().manual_seed(0))
-    given = synthesise(analyse(signal, spec), signal[:, : pinned(spec)], spec)
+    given = synthesise(analyse(signal, spec), signal[:, : overlap(spec)], spec)
     assert given.shape == signal.shape
-    inner = slice(pinned(spec), length - pinned(spec))  # where as many windows lie as anywhere
+    inner = slice(overlap(spec), length - overlap(spec))  # where as many windows lie as anywhere
     torch.testing.assert_close(given[:, inner], signal[:, inner], atol=1e-4, rtol=1e-4)
 
 

@@ -22,7 +22,7 @@ from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.network_vocoder import WeightsOptions
-from audiogen.vocoders.published.bigvgan import BigVGAN, BigVGANNetwork, BigVGANSize, multiplied_out
+from audiogen.vocoders.published.bigvgan import BigVGAN, BigVGANNetwork, BigVGANSize, fold_weight_norm
 from audiogen.vocoders.published.vocos import ConvNeXtSize, Vocos, VocosNetwork
 from audiogen.vocoders.registry import VOCODERS, build, check
 
@@ -125,7 +125,7 @@ def test_the_numbers_are_the_packages(case: tuple[str, Vocoder]):
     name, vocoder = case
     with torch.no_grad():
         samples = vocoder.network(FRAMES)  # type: ignore[attr-defined]
-    edge = vocoder.spec.edge if name == "vocos" else 0  # the package trims what lies before its first hop
+    edge = vocoder.spec.padding_samples if name == "vocos" else 0  # the package trims what lies before its first hop
     found = samples[0, edge : edge + 640 : 160]
     torch.testing.assert_close(found, torch.tensor(EXPECTED[name]), rtol=0.0, atol=2e-6)
 
@@ -173,7 +173,7 @@ def test_another_spec_is_refused_before_weights_are_read(tmp_path: Path):
     folder = bigvgan_folder(tmp_path, "snakebeta", "1")
     (folder / "bigvgan_generator.pt").unlink()
     options = WeightsOptions(str(folder))
-    assert BigVGAN.own_spec(options) == BIG_SPEC
+    assert BigVGAN.native_spec(options) == BIG_SPEC
     with pytest.raises(InputError, match=r"mel frames of sample_rate 8000, .*not sample_rate 44100"):
         build("bigvgan", MelSpec(), None, options)
     with pytest.raises(InputError, match=r"mel frames of sample_rate 8000"):
@@ -201,8 +201,8 @@ def test_damaged_weights_are_named(tmp_path: Path):
     with pytest.raises(InputError, match="it holds no weights"):
         BigVGAN.load(folder, "")
     (folder / "config.json").write_text("[]")
-    with pytest.raises(InputError, match="it is no mapping"):
-        BigVGAN.own_spec(WeightsOptions(str(folder)))
+    with pytest.raises(InputError, match="it holds no mapping"):
+        BigVGAN.native_spec(WeightsOptions(str(folder)))
 
 
 def test_missing_folders_are_named(tmp_path: Path):
@@ -211,7 +211,7 @@ def test_missing_folders_are_named(tmp_path: Path):
     with pytest.raises(InputError, match="there is no such folder"):
         build("vocos", VOCOS_SPEC, None, WeightsOptions(str(tmp_path / "missing")))
     with pytest.raises(InputError, match=r"config\.yaml: it cannot be read"):
-        Vocos.own_spec(WeightsOptions(str(tmp_path)))
+        Vocos.native_spec(WeightsOptions(str(tmp_path)))
 
 
 def test_the_default_spec_is_that_of_the_published_44khz_weights(tmp_path: Path):
@@ -225,13 +225,13 @@ def test_the_default_spec_is_that_of_the_published_44khz_weights(tmp_path: Path)
         "fmax": None,
     }
     (tmp_path / "config.json").write_text(json.dumps(published_config))
-    assert BigVGAN.own_spec(WeightsOptions(str(tmp_path))) == MelSpec()
+    assert BigVGAN.native_spec(WeightsOptions(str(tmp_path))) == MelSpec()
 
 
-def test_weight_norm_is_multiplied_out():
+def test_weight_norm_is_folded_into_the_weights():
     convolution = torch.nn.utils.parametrizations.weight_norm(torch.nn.Conv1d(3, 4, 5))
     parts = convolution.parametrizations.weight
-    plain = multiplied_out({"c.weight_g": parts.original0, "c.weight_v": parts.original1, "c.bias": convolution.bias})
+    plain = fold_weight_norm({"c.weight_g": parts.original0, "c.weight_v": parts.original1, "c.bias": convolution.bias})
     torch.testing.assert_close(plain["c.weight"], convolution.weight)
     assert set(plain) == {"c.weight", "c.bias"}
 

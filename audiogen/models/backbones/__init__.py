@@ -1,4 +1,4 @@
-"""The table of Backbones: ``backbone: {kind: KEY, ...}`` in a config."""
+"""Backbones: causal sequence maps; `BACKBONES` names them for ``backbone: {kind: KEY, ...}`` in a config."""
 
 from audiogen.config.registry import Registry
 from audiogen.models.backbones.base import Backbone

@@ -1,4 +1,4 @@
-"""What every Backbone is: a causal map of a sequence that can also be fed piece by piece."""
+"""The Backbone interface: a causal sequence map that also runs step by step."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from audiogen.models.base import State
 class Backbone(nn.Module, ABC):
     """Causal sequence map ``[batch, time, features] -> [batch, time, width]``.
 
-    Output t depends on inputs 0..t only, and feeding a sequence in pieces, handing the state on, gives the
-    same outputs as feeding it whole.
+    Contract (checked for every registered backbone):
+
+    - Causality: output t depends on inputs 0..t only, and so do its gradients.
+    - Stepping equals the full forward pass: a sequence fed in chunks of any sizes, with the state passed on, gives the
+      same outputs, up to rounding, as the sequence fed at once.
+    - The state is batch first, of bounded size, and never modified in place.
 
     Args:
         features: size of an input frame.
-        options: the dataclass named by ``Options``.
+        options: an instance of ``Options``, a frozen dataclass whose fields are the keys of ``backbone:`` in a config.
+
+    Attributes:
+        width: size of an output vector; set by the constructor.
     """
 
     Options: ClassVar[type]
@@ -30,7 +37,12 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """``[batch, time, features]``, the state before it -> ``[batch, time, width]``, the state after it.
+        """Map a chunk of a sequence.
 
-        ``state=None`` is the state before anything was heard.
+        Args:
+            frames: ``[batch, time, features]``, time >= 1.
+            state: returned for the previous chunk; None at the start of a sequence.
+
+        Returns:
+            ``[batch, time, width]`` outputs, and the state after the last frame.
         """

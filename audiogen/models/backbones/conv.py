@@ -16,11 +16,13 @@ from audiogen.models.base import State
 
 @dataclass(frozen=True)
 class ConvOptions:
-    """Args:
-    channels: width of the residual stream.
-    kernel: taps of each convolution.
-    dilations: dilation of each layer; the receptive field is ``1 + (kernel - 1) * sum(dilations)`` frames.
-    dropout: share of units dropped after each layer, in training.
+    """Options of the dilated convolutions.
+
+    Args:
+        channels: width of the residual stream.
+        kernel: taps of each convolution.
+        dilations: dilation of each layer; the receptive field is ``1 + (kernel - 1) * sum(dilations)`` frames.
+        dropout: fraction of units dropped after each layer, in training.
     """
 
     channels: Width = 160
@@ -30,7 +32,11 @@ class ConvOptions:
 
 
 class GatedLayer(nn.Module):
-    """One residual layer: tanh times sigmoid of a dilated causal convolution (WaveNet, eq. 2)."""
+    """One residual layer: a dilated causal convolution with tanh and sigmoid gates (WaveNet, eq. 2).
+
+    Attributes:
+        past: earlier frames that the convolution reaches back to.
+    """
 
     def __init__(self, channels: int, kernel: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -40,15 +46,23 @@ class GatedLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, stream: Tensor, past: Tensor) -> tuple[Tensor, Tensor]:
-        """``[batch, channels, time]`` and the ``self.past`` frames before -> the same shapes, moved on."""
-        heard = torch.cat([past, stream], dim=-1)
-        filtered, gated = self.gate(heard).chunk(2, dim=1)
+        """Map one chunk.
+
+        Args:
+            stream: ``[batch, channels, time]``.
+            past: ``[batch, channels, self.past]``, the frames before.
+
+        Returns:
+            ``[batch, channels, time]``, and the ``past`` of the next chunk.
+        """
+        padded = torch.cat([past, stream], dim=-1)
+        filtered, gated = self.gate(padded).chunk(2, dim=1)
         update = self.out(self.dropout(filtered.tanh() * gated.sigmoid()))
-        return stream + update, heard[..., heard.shape[-1] - self.past :]
+        return stream + update, padded[..., padded.shape[-1] - self.past :]
 
 
 class Conv(Backbone):
-    """A stack of `GatedLayer`; the state is the inputs that each layer's taps still reach back to."""
+    """A stack of `GatedLayer`; the state holds the last inputs of each layer that later frames still depend on."""
 
     Options = ConvOptions
 

@@ -1,4 +1,4 @@
-"""What the recurrent backbones share: stacked layers with dropout between them, in torch's fused kernels."""
+"""Base class of the recurrent backbones: stacked layers of torch's fused kernels, with dropout."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from audiogen.models.base import State
 
 @dataclass(frozen=True)
 class RecurrentOptions:
-    """Args:
-    hidden: units of each layer.
-    layers: number of stacked layers.
-    dropout: share of units dropped between layers, and after the last one, in training.
+    """Options of the recurrent backbones.
+
+    Args:
+        hidden: units of each layer.
+        layers: number of stacked layers.
+        dropout: fraction of units dropped between layers and after the last one, in training.
     """
 
     hidden: Width = 160
@@ -25,7 +27,11 @@ class RecurrentOptions:
 
 
 class Recurrent(Backbone):
-    """Stacked recurrent layers; the state is that of the torch module named by ``cell``, batch first."""
+    """Stacked recurrent layers; the state is that of the torch module, transposed to batch first.
+
+    Attributes:
+        cell: the torch module of the layers.
+    """
 
     Options = RecurrentOptions
     cell: type[nn.LSTM] | type[nn.GRU] | type[nn.RNN]
@@ -38,12 +44,12 @@ class Recurrent(Backbone):
         self.width = options.hidden
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        hidden, state = self.layers(frames, None if state is None else _swapped(state))
-        return self.dropout(hidden), _swapped(state)
+        hidden, state = self.layers(frames, None if state is None else _transposed(state))
+        return self.dropout(hidden), _transposed(state)
 
 
-def _swapped(state: State) -> State:
-    """torch keeps ``[layers, batch, hidden]`` even where it is told "batch first"; a State is batch first."""
+def _transposed(state: State) -> State:
+    """Swap the first two axes: torch's states are ``[layers, batch, hidden]`` even with ``batch_first=True``."""
     if isinstance(state, Tensor):
         return state.transpose(0, 1).contiguous()
-    return tuple(_swapped(item) for item in state)
+    return tuple(_transposed(item) for item in state)

@@ -1,6 +1,6 @@
-"""Causal transformer with a sliding window and a key-value cache (Vaswani et al. 2017, arXiv 1706.03762).
+"""Causal transformer with sliding-window attention and a key-value cache (Vaswani et al. 2017, arXiv 1706.03762).
 
-Pre-norm blocks, rotary positions (Su et al. 2021, arXiv 2104.09864) and SwiGLU (Shazeer 2020, arXiv
+Pre-norm blocks, rotary position embedding (Su et al. 2021, arXiv 2104.09864) and SwiGLU (Shazeer 2020, arXiv
 2002.05202).
 """
 
@@ -19,12 +19,14 @@ from audiogen.models.base import State
 
 @dataclass(frozen=True)
 class TransformerOptions:
-    """Args:
-    width: size of the residual stream, a multiple of ``2 * heads``.
-    heads: attention heads.
-    layers: number of blocks.
-    window: frames that each frame attends to, itself included.
-    dropout: share of units dropped after attention and feed-forward, in training.
+    """Options of the transformer.
+
+    Args:
+        width: size of the residual stream, a multiple of ``2 * heads``.
+        heads: attention heads.
+        layers: number of blocks.
+        window: frames that each frame attends to, itself included.
+        dropout: fraction of units dropped after attention and feed-forward, in training.
     """
 
     width: Width = 160
@@ -39,7 +41,12 @@ class TransformerOptions:
 
 
 def rotate(heads: Tensor, first: int) -> Tensor:
-    """Rotary positions: ``[batch, heads, time, size]`` whose first frame stands at position ``first``."""
+    """Apply rotary position embedding.
+
+    Args:
+        heads: ``[batch, heads, time, size]`` queries or keys.
+        first: position of the first frame.
+    """
     time, half = heads.shape[-2], heads.shape[-1] // 2
     rates = 10000.0 ** (-torch.arange(half, device=heads.device) / half)
     angles = torch.arange(first, first + time, device=heads.device)[:, None] * rates
@@ -49,7 +56,7 @@ def rotate(heads: Tensor, first: int) -> Tensor:
 
 
 class Block(nn.Module):
-    """Attention, then feed-forward, each on a normalised copy of the stream."""
+    """Pre-norm transformer block: attention, then a SwiGLU feed-forward network, both residual."""
 
     def __init__(self, options: TransformerOptions) -> None:
         super().__init__()
@@ -69,15 +76,15 @@ class Block(nn.Module):
         return stream + self.dropout(self.fall(functional.silu(self.gate(hidden)) * self.rise(hidden))), cache
 
     def attend(self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Attention over the window; the cache holds the last ``window - 1`` keys (unrotated) and values."""
+        """Causal attention over the window; the cache holds the last ``window - 1`` keys (unrotated) and values."""
         batch, time, width = hidden.shape
         split = self.query_key_value(hidden).view(batch, time, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         if cache is not None:
             key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
         total = key.shape[2]
-        # Rotary attention sees differences of positions only, so positions may restart at the cache's first
-        # key: they stay small however long the generation runs.
+        # Rotary attention depends on differences of positions only, so positions are counted from the first key of
+        # the cache and stay small however long the rollout.
         ages = torch.arange(total - time, total, device=hidden.device)[:, None] - torch.arange(
             total, device=hidden.device
         )
@@ -91,7 +98,7 @@ class Block(nn.Module):
 
 
 class Transformer(Backbone):
-    """A stack of `Block`; the state is each block's cache."""
+    """A stack of `Block`; the state is the key-value cache of each block."""
 
     Options = TransformerOptions
 

@@ -1,4 +1,4 @@
-"""Random grains of what was heard (Roads 2001, "Microsound"): each frame is right, and nothing leads anywhere."""
+"""Granular baseline: frames of the prompt, sampled uniformly and in no order (Roads 2001, "Microsound")."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from audiogen.models.baselines.replay import FrameBuffer, ReplayBaseline
 
 @dataclass(frozen=True)
 class GrainsOptions:
-    """Args:
-    memory: most frames that are remembered, the last ones.
+    """Options of the granular baseline.
+
+    Args:
+        memory: number of most recent frames to sample from.
     """
 
     memory: PositiveInt = 2048
 
 
 class Grains(ReplayBaseline):
-    """Frames from places that are drawn uniformly. Temperature has no effect.
+    """Samples uniformly from the frames read so far. Temperature has no effect.
 
     Args:
         features: size of a frame.
@@ -38,11 +40,11 @@ class Grains(ReplayBaseline):
         return FrameBuffer.of(prompt, self.memory)
 
     def expected(self, state: State) -> Tensor:
-        return state.frames.sum(1) / state.held[:, None]
+        return state.frames.sum(1) / state.count[:, None]
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
-        draws = sampling.uniform(len(state.held), device=state.held.device)
-        return state.at(self.memory - 1 - (draws * state.held).long())
+        ages = (sampling.uniform(len(state.count), device=state.count.device) * state.count).long()
+        return state.at(self.memory - 1 - ages)
 
     def read(self, state: State, frame: Tensor) -> State:
         return state.read(frame)

@@ -1,4 +1,4 @@
-"""The end of what was heard over and over: the cheapest continuation. It copies, and it loops."""
+"""Loop baseline: repeats the end of the prompt; the cheapest continuation, which copies and loops."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from audiogen.models.baselines.replay import ReplayBaseline, same
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """Args:
-    period: frames that are repeated, or as many as were heard if those are fewer; 43 patches of 93 ms are 4 s.
-    fade: of the step from the end of the loop to its beginning, what is left after each frame.
+    """Options of the loop baseline.
+
+    Args:
+        period: frames that are repeated, or all frames of a shorter prompt; 43 patches of 93 ms are 4 s.
+        fade: factor per frame by which the step from the end of the loop to its beginning decays.
     """
 
     period: PositiveInt = 43
@@ -24,10 +26,10 @@ class LoopOptions:
 
 
 class Loop(ReplayBaseline):
-    """frame[t] = frame[t - period] + fade (frame[t - 1] - frame[t - 1 - period]).
+    """Repeats with ``frame[t] = frame[t - period] + fade * (frame[t - 1] - frame[t - 1 - period])``.
 
-    Within the loop the second term is nothing; at the seam it fades from what came last into the loop's beginning, and
-    it does so in the same way each time. Temperature has no effect.
+    Within the loop the second term is zero; at the seam it fades from the last frame into the beginning of the loop, in
+    the same way each time. Temperature has no effect.
 
     Args:
         features: size of a frame.
@@ -41,8 +43,8 @@ class Loop(ReplayBaseline):
         self.period, self.fade = options.period, options.fade
 
     def start(self, prompt: Tensor) -> State:
-        prompt = prompt[:, -2 * (self.period + 1) :]  # an hour before tells nothing more
-        # What came before the first frame is taken to be like it.
+        prompt = prompt[:, -2 * (self.period + 1) :]  # earlier frames have no influence
+        # The frames before the first one are taken to equal it.
         line = prompt[:, :1].expand(-1, self.period + 1, -1)
         state: State = (line, torch.ones(len(prompt), dtype=torch.long, device=prompt.device))
         for frame in prompt[:, 1:].unbind(1):
@@ -51,14 +53,14 @@ class Loop(ReplayBaseline):
 
     def expected(self, state: State) -> Tensor:
         line, period = state
-        rows, ago = torch.arange(len(line), device=line.device), line.shape[1] - period
-        return line[rows, ago] + self.fade * (line[:, -1] - line[rows, ago - 1])
+        rows, lagged = torch.arange(len(line), device=line.device), line.shape[1] - period
+        return line[rows, lagged] + self.fade * (line[:, -1] - line[rows, lagged - 1])
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
         return self.expected(state)
 
     def read(self, state: State, frame: Tensor) -> State:
-        """The last frames, and how many of them are news: what the loop itself has drawn makes it no longer."""
+        """The last frames, and the period: frames that the loop itself predicted do not lengthen it."""
         line, period = state
         longer = (period + 1).clamp(max=self.period)
         return (

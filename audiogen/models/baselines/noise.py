@@ -1,4 +1,4 @@
-"""Stationary noise: frames with the mean and the covariance of the source's, each independent of all others."""
+"""Noise baseline: independent Gaussian frames with the mean and covariance of the training frames."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from audiogen.models.base import FrameModel, Sampling, State
 
 @dataclass(frozen=True)
 class NoiseOptions:
-    """Args:
-    floor: share of the mean variance that is added to each, so that frames of any number have a density.
+    """Options of the noise baseline.
+
+    Args:
+        floor: fraction of the mean variance added to each variance, so that few frames have a density, too.
     """
 
     floor: PositiveFloat = 1e-4
 
 
 class Noise(FrameModel):
-    """Independent draws from a Gaussian. Temperature tau multiplies its covariance.
+    """Independent samples of one Gaussian. Temperature tau multiplies its covariance.
 
     Args:
         features: size of a frame.
@@ -39,7 +41,7 @@ class Noise(FrameModel):
         super().__init__()
         self.floor = options.floor
         self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("root", torch.eye(features))  # of the covariance (Cholesky's)
+        self.register_buffer("root", torch.eye(features))  # Cholesky factor of the covariance
 
     @torch.no_grad()
     def fit_closed_form(self, sequences: list[Tensor]) -> None:
@@ -50,11 +52,11 @@ class Noise(FrameModel):
         self.root.copy_(torch.linalg.cholesky(covariance + self.floor * variance * torch.eye(len(self.mean))))
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
-        """Nats of each frame but the first, ``[batch, time - 1]``."""
-        left = (frames[:, 1:] - self.mean).flatten(0, 1)
-        white = torch.linalg.solve_triangular(self.root, left.T, upper=False).T.view_as(frames[:, 1:])
-        volume = self.root.diagonal().log().sum()
-        return -0.5 * (white.square() + math.log(2 * math.pi)).sum(-1) - volume
+        """Log density in nats of each frame but the first, ``[batch, time - 1]``."""
+        residual = (frames[:, 1:] - self.mean).flatten(0, 1)
+        white = torch.linalg.solve_triangular(self.root, residual.T, upper=False).T.view_as(frames[:, 1:])
+        log_det = self.root.diagonal().log().sum()
+        return -0.5 * (white.square() + math.log(2 * math.pi)).sum(-1) - log_det
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         nats = -self.log_likelihood(frames).mean()
@@ -68,5 +70,5 @@ class Noise(FrameModel):
         return self.mean + math.sqrt(sampling.temperature) * white @ self.root.T
 
     def read(self, state: State, frame: Tensor) -> State:
-        """The last frame, of which nothing follows."""
+        """The last frame, which later ones do not depend on."""
         return frame

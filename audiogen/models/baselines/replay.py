@@ -1,4 +1,4 @@
-"""What Models have in common that play again what they have heard, and what two of them remember it by."""
+"""Base of the baselines that replay frames of the prompt, and the buffer in which they keep them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 
 from audiogen.models.base import FrameModel, State
 
-SAME = 1e-3  # by which frames may differ that are one: what was drawn comes back through mel frames
+TOLERANCE = 1e-3  # largest difference of equal frames: a replayed frame comes back through mel frames
 
 
 class ReplayBaseline(FrameModel):
-    """A baseline that is made of what it has heard, and heard as it is drawn. Nothing is trained."""
+    """A baseline whose frames are frames that it has read; nothing is trained, and patch selection is off."""
 
     uses_selection = False
 
     @abstractmethod
     def expected(self, state: State) -> Tensor:
-        """The next frame ``[batch, feature]``, but for what is left to chance."""
+        """Point prediction of the next frame, ``[batch, feature]``."""
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
-        """Mean square between each frame but the first and what was expected after those before it."""
+        """Mean squared error of the point prediction of each frame but the first."""
         state, errors = self.start(frames[:, :1]), []
         for frame in frames[:, 1:].unbind(1):
             errors.append((self.expected(state) - frame).square().mean())
@@ -34,50 +34,50 @@ class ReplayBaseline(FrameModel):
 
 
 def same(one: Tensor, other: Tensor) -> Tensor:
-    """``[...]`` bool: whether ``[..., feature]`` are one frame."""
-    return (one - other).abs().amax(-1) < SAME
+    """Whether frames ``[..., feature]`` are equal within the tolerance, ``[...]`` bool."""
+    return (one - other).abs().amax(-1) < TOLERANCE
 
 
 class FrameBuffer(NamedTuple):
-    """The frames that were heard, each once: what is drawn from them and read again adds nothing.
+    """The distinct frames read so far, of which the newest are kept; a replayed frame is not stored again.
 
     Args:
         frames: ``[batch, size, feature]``, the newest last.
-        held: ``[batch]``, how many of them hold something.
-        place: ``[batch]``, where the frame is that was read last.
+        count: ``[batch]``, how many slots are filled, from the end.
+        position: ``[batch]``, slot of the frame that was read last.
     """
 
     frames: Tensor
-    held: Tensor
-    place: Tensor
+    count: Tensor
+    position: Tensor
 
     @classmethod
     def of(cls, prompt: Tensor, size: int) -> Self:
-        """Of ``[batch, time, feature]`` the last ``size`` frames."""
+        """A buffer of ``size`` slots that has read ``[batch, time, feature]`` frames."""
         batch, _, features = prompt.shape
         none = torch.zeros(batch, dtype=torch.long, device=prompt.device)
-        memory = cls(prompt.new_zeros(batch, size, features), none, none)
+        buffer = cls(prompt.new_zeros(batch, size, features), none, none)
         for frame in prompt[:, -size:].unbind(1):
-            memory = memory.read(frame)
-        return memory
+            buffer = buffer.read(frame)
+        return buffer
 
     @property
-    def holding(self) -> Tensor:
-        """``[batch, size]`` bool: which places hold something."""
+    def filled(self) -> Tensor:
+        """``[batch, size]`` bool: which slots are filled."""
         size = self.frames.shape[1]
-        return torch.arange(size, device=self.held.device) >= size - self.held[:, None]
+        return torch.arange(size, device=self.count.device) >= size - self.count[:, None]
 
     def read(self, frame: Tensor) -> Self:
-        """The memory that has read ``[batch, feature]``."""
-        known = same(self.frames, frame.unsqueeze(1)) & self.holding
-        size, met = known.shape[1], known.any(1)
+        """The buffer after reading ``[batch, feature]``."""
+        matches = same(self.frames, frame.unsqueeze(1)) & self.filled
+        size, known = matches.shape[1], matches.any(1)
         grown = torch.cat([self.frames[:, 1:], frame.unsqueeze(1)], dim=1)
         return type(self)(
-            torch.where(met[:, None, None], self.frames, grown),
-            torch.where(met, self.held, (self.held + 1).clamp(max=size)),
-            torch.where(met, known.byte().argmax(1), size - 1),
+            torch.where(known[:, None, None], self.frames, grown),
+            torch.where(known, self.count, (self.count + 1).clamp(max=size)),
+            torch.where(known, matches.byte().argmax(1), size - 1),
         )
 
-    def at(self, places: Tensor) -> Tensor:
-        """The frames ``[batch, feature]`` at ``[batch]`` places."""
-        return self.frames[torch.arange(len(places), device=places.device), places]
+    def at(self, positions: Tensor) -> Tensor:
+        """The frames ``[batch, feature]`` in the slots ``[batch]``."""
+        return self.frames[torch.arange(len(positions), device=positions.device), positions]

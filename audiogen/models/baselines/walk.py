@@ -1,5 +1,6 @@
-"""Nearest-neighbour walk: the source's own frames, with jumps between similar ones (Schödl et al. 2000, "Video
-textures"). Nothing is trained, and nothing is new: it copies.
+"""Nearest-neighbour walk: frames of the prompt in order, with jumps between similar ones.
+
+Schödl et al. (2000), "Video textures". Nothing is trained; it copies.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from audiogen.config.option_types import PositiveInt, Unit
 from audiogen.models.base import Sampling, State
 from audiogen.models.baselines.replay import FrameBuffer, ReplayBaseline
 
-APART = 3  # frames that a jump bridges at least
+MIN_JUMP = 3  # frames
 
 
 @dataclass(frozen=True)
 class WalkOptions:
-    """Args:
-    memory: most frames of the source that are remembered, the last ones.
-    jump: share of the frames that are followed by one like their successor instead of it.
-    neighbours: among how many such frames a jump chooses.
+    """Options of the nearest-neighbour walk.
+
+    Args:
+        memory: number of most recent frames to walk through.
+        jump: probability of a jump, to a frame similar to the successor instead of the successor.
+        neighbours: number of most similar frames that a jump chooses from.
     """
 
     memory: PositiveInt = 2048
@@ -30,7 +33,7 @@ class WalkOptions:
 
 
 class Walk(ReplayBaseline):
-    """Places in what was heard, one after the other. Temperature multiplies the share of jumps.
+    """Walks through the frames read so far. Temperature multiplies the probability of a jump.
 
     Args:
         features: size of a frame.
@@ -47,30 +50,34 @@ class Walk(ReplayBaseline):
         return FrameBuffer.of(prompt, self.options.memory)
 
     def expected(self, state: State) -> Tensor:
-        """The successor of the place; of the newest frame, that of the one most like it."""
-        return state.at(self._after(state))
+        """The successor of the current frame; for the newest frame, the successor of the most similar one."""
+        return state.at(self._successor(state))
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
-        jumping, which = sampling.uniform(2, len(state.held), device=state.held.device)
-        after = self._after(state)
-        nearest, count = self._like(state, after)
+        jumping, which = sampling.uniform(2, len(state.count), device=state.count.device)
+        successor = self._successor(state)
+        nearest, count = self._neighbours(state, successor)
         chosen = nearest.gather(1, (which * count).long()[:, None])[:, 0]
-        return state.at(torch.where(jumping < self.options.jump * sampling.temperature, chosen, after))
+        return state.at(torch.where(jumping < self.options.jump * sampling.temperature, chosen, successor))
 
     def read(self, state: State, frame: Tensor) -> State:
         return state.read(frame)
 
-    def _after(self, state: State) -> Tensor:
+    def _successor(self, state: State) -> Tensor:
         newest = self.options.memory - 1
-        like = self._like(state, state.place)[0][:, 0]
-        return torch.where(state.place < newest, state.place, like).add(1).clamp(max=newest)
+        similar = self._neighbours(state, state.position)[0][:, 0]
+        return torch.where(state.position < newest, state.position, similar).add(1).clamp(max=newest)
 
-    def _like(self, state: State, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Places elsewhere of the frames most like those at ``[batch]`` places, nearest first, ``[batch, neighbours]``,
-        and how many of them there are, at least one: if there is no other, the same."""
-        distance = (state.frames - state.at(places).unsqueeze(1)).square().sum(-1)
-        apart = (torch.arange(self.options.memory, device=places.device) - places[:, None]).abs()
-        elsewhere = state.holding & (apart >= APART)
-        distance = distance.masked_fill(~elsewhere, torch.inf).masked_fill(apart == 0, torch.finfo().max)
+    def _neighbours(self, state: State, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Nearest neighbours of the frames at ``[batch]`` positions, at least `MIN_JUMP` frames away.
+
+        Returns:
+            Positions ``[batch, neighbours]``, nearest first, and how many of them are valid, ``[batch]``, at least one:
+            without any neighbour, the position itself.
+        """
+        distance = (state.frames - state.at(positions).unsqueeze(1)).square().sum(-1)
+        offset = (torch.arange(self.options.memory, device=positions.device) - positions[:, None]).abs()
+        elsewhere = state.filled & (offset >= MIN_JUMP)
+        distance = distance.masked_fill(~elsewhere, torch.inf).masked_fill(offset == 0, torch.finfo().max)
         count = elsewhere.sum(1).clamp(1, self.options.neighbours)
         return distance.topk(min(self.options.neighbours, self.options.memory), largest=False).indices, count

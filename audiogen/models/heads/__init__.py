@@ -1,4 +1,7 @@
-"""The tables of Heads: ``head: {kind: KEY, ...}`` in a config, for frames and for tokens."""
+"""Heads: conditional distributions of a frame, named for ``head: {kind: KEY, ...}`` in a config.
+
+`HEADS` are for float frames, `TOKEN_HEADS` for tokens.
+"""
 
 from audiogen.config.registry import Registry
 from audiogen.models.heads.base import Head

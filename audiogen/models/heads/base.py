@@ -1,4 +1,4 @@
-"""What every Head is: a distribution over one frame given a context vector; loss and sample in one file."""
+"""The Head interface: a distribution over one frame given a context vector; loss and sampling in one file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from audiogen.models.base import Sampling
 
 
 class Head(nn.Module, ABC):
-    """p(frame | context).
+    """Conditional distribution p(frame | context).
 
     Args:
         context: size of a context vector.
-        features: size of a frame.
-        options: the dataclass named by ``Options``.
+        features: size of a frame; for tokens, of the vocabulary.
+        options: an instance of ``Options``, a frozen dataclass whose fields are the keys of ``head:`` in a config.
     """
 
     Options: ClassVar[type]
@@ -28,12 +28,21 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
-        """Named losses of ``[n, features]`` given ``[n, context]``; ``"loss"`` is the one to minimise."""
+        """Losses of frames ``[n, features]`` given contexts ``[n, context]``.
+
+        Returns:
+            Scalars by name; ``"loss"`` is minimised and must be differentiable in the parameters and the context. The
+            others are logged.
+        """
 
     @abstractmethod
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
-        """Draw ``[n, features]`` given ``[n, context]``."""
+        """Sample frames ``[n, features]`` given contexts ``[n, context]``.
+
+        All randomness comes from ``sampling``. At temperature 0 the result is deterministic given the context; the
+        spread grows with the temperature.
+        """
 
     def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor | None:
-        """``[n]`` nats of each frame, or None where the Head has no tractable density."""
+        """Log density of each frame in nats, ``[n]``; None where the Head has no tractable density."""
         return None

@@ -1,4 +1,4 @@
-"""One token of a vocabulary: a softmax, trained by cross-entropy."""
+"""Categorical head: a softmax over the vocabulary, trained with cross-entropy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
 
 PADDING = -1
-"""Stands in a batch where a piece has ended already: it is never scored."""
+"""Fills a batch after the end of a shorter sequence; excluded from losses and likelihoods."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class CategoricalOptions:
 
 
 class Categorical(Head):
-    """p(token | context), ``features`` being the size of the vocabulary; a batch of tokens is ``[n]`` int64."""
+    """p(token | context) for tokens ``[n]`` int64; ``features`` is the size of the vocabulary."""
 
     Options = CategoricalOptions
 
@@ -35,32 +35,38 @@ class Categorical(Head):
         return {"loss": loss, "nll": loss.detach()}
 
     def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor:
-        """``[n]`` nats of each token; 0 for `PADDING`."""
-        return -nats(self.logits(context), frame)
+        """Log probability of each token in nats, ``[n]``; 0 for `PADDING`."""
+        return -token_nll(self.logits(context), frame)
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
-        return draw(self.logits(context), sampling)
+        return sample_tokens(self.logits(context), sampling)
 
 
-def nats(logits: Tensor, frame: Tensor) -> Tensor:
-    """``[n]`` of each token, by ``[n, size]`` logits; 0 for `PADDING`."""
-    return functional.cross_entropy(logits, frame, ignore_index=PADDING, reduction="none")
+def token_nll(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Negative log probability in nats of tokens ``[n]`` given ``[n, size]`` logits; 0 for `PADDING`."""
+    return functional.cross_entropy(logits, tokens, ignore_index=PADDING, reduction="none")
 
 
-def draw(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Tokens ``[n]`` from ``[n, size]`` logits: the allowed ones, by temperature, then top-k, top-p and min-p."""
+def sample_tokens(logits: Tensor, sampling: Sampling) -> Tensor:
+    """Sample tokens ``[n]`` from ``[n, size]`` logits.
+
+    The mask of allowed tokens and the temperature are applied first, then top-k, top-p and min-p.
+    """
     if sampling.allowed is not None:
         logits = logits.masked_fill(~sampling.allowed.to(logits.device), -torch.inf)
     if sampling.temperature == 0:
         return logits.argmax(-1)
-    share, tokens = (logits.double() / sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
-    before = share.cumsum(-1) - share
-    kept = (before < sampling.top_p) & (share >= sampling.min_p * share[:, :1])
+    probability, tokens = (
+        (logits.double() / sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    )
+    before = probability.cumsum(-1) - probability
+    kept = (before < sampling.top_p) & (probability >= sampling.min_p * probability[:, :1])
     if sampling.top_k > 0:
         kept[:, sampling.top_k :] = False
-    kept[:, 0] = True  # rounding and top_p = 0 leave the likeliest
-    cumulated = (share * kept).cumsum(-1)
-    place = sampling.uniform(len(logits), 1, device=logits.device).double() * cumulated[:, -1:]
-    # The first token whose share reaches beyond the place: one of no share reaches no further than the one before it.
-    chosen = torch.searchsorted(cumulated, place, right=True).clamp(max=logits.shape[-1] - 1)
+    kept[:, 0] = True  # the likeliest token stays, also under rounding or top_p = 0
+    cumulative = (probability * kept).cumsum(-1)
+    level = sampling.uniform(len(logits), 1, device=logits.device).double() * cumulative[:, -1:]
+    # Inverse transform sampling: the first token whose cumulative probability exceeds the level. right=True passes over
+    # tokens of probability zero.
+    chosen = torch.searchsorted(cumulative, level, right=True).clamp(max=logits.shape[-1] - 1)
     return tokens.gather(-1, chosen).squeeze(-1)

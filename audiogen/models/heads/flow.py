@@ -1,8 +1,7 @@
-"""Flow matching (Lipman et al. 2023, arXiv 2210.02747; rectified flow, Liu et al. 2023, arXiv 2209.03003).
+"""Flow-matching head (Lipman et al. 2023, arXiv 2210.02747), as a rectified flow (Liu et al. 2023, arXiv 2209.03003).
 
-A small network carries noise to a frame along straight lines, conditioned on the context by adaptive layer
-norms (Peebles & Xie 2023, arXiv 2212.09748). As a head on an autoregressive backbone: Li et al. 2024, arXiv
-2406.11838.
+A small network predicts the velocity from noise to frame, conditioned on the context by adaptive layer norm (Peebles &
+Xie 2023, arXiv 2212.09748). As a head on an autoregressive backbone: Li et al. 2024, arXiv 2406.11838.
 """
 
 from __future__ import annotations
@@ -24,16 +23,18 @@ from audiogen.models.heads.base import Head
 
 @dataclass(frozen=True)
 class FlowOptions:
-    """Args:
-    width: units of the velocity network.
-    blocks: its residual blocks.
-    draws: noise and time draws for each context in training; the backbone's pass is shared by them.
-    steps: Heun steps from noise to frame when sampling; each costs two passes. After 3 the frames are within
-        5 % (rms) of those after 60.
-    dropout: share of units dropped in each block, in training.
-    tails: 0 starts from Gaussian noise; 3 and more from Student's t of so many degrees of freedom, of unit variance,
-        which describes sound that is now softer, now louder (Pandey et al. 2024, "Heavy-tailed diffusion models", arXiv
-        2410.14171).
+    """Options of the flow-matching head.
+
+    Args:
+        width: units of the velocity network.
+        blocks: residual blocks of the velocity network.
+        draws: noise and time samples per context in training; they share one pass of the backbone.
+        steps: Heun steps from noise to frame when sampling, two network passes each. After 3 steps the frames are
+            within 5 % (rms) of those after 60.
+        dropout: fraction of units dropped in each block, in training.
+        tails: degrees of freedom of the starting noise: 0 for Gaussian noise, 3 or more for Student's t of unit
+            variance, which describes sound of changing variance (Pandey et al. 2024, "Heavy-tailed diffusion models",
+            arXiv 2410.14171).
     """
 
     width: Width = 128
@@ -49,7 +50,7 @@ class FlowOptions:
 
 
 class AdaptiveBlock(nn.Module):
-    """A residual block whose scale, shift and gate come from the condition."""
+    """Residual block with adaptive layer norm: scale, shift and gate are linear in the condition (adaLN-Zero)."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -62,13 +63,18 @@ class AdaptiveBlock(nn.Module):
         nn.init.zeros_(self.condition.bias)
 
     def forward(self, hidden: Tensor, modulation: Tensor) -> Tensor:
-        """``modulation``: ``self.condition`` of the condition, ``[n, 3 * width]``."""
+        """Apply the block.
+
+        Args:
+            hidden: ``[n, width]``.
+            modulation: ``[n, 3 * width]``, ``self.condition`` applied to the condition.
+        """
         scale, shift, gate = modulation.chunk(3, dim=-1)
         return hidden + gate * self.inner(self.norm(hidden) * (1 + scale) + shift)
 
 
 class Velocity(nn.Module):
-    """v(x, t | context): the direction from noise to frame at time t in 0 (noise) .. 1 (frame)."""
+    """Velocity v(x, t | context) of the flow, from noise at t = 0 to the frame at t = 1."""
 
     rates: Tensor
 
@@ -85,17 +91,21 @@ class Velocity(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, point: Tensor, modulations: Iterable[Tensor]) -> Tensor:
-        """``[n, features]``, with the `modulations` of its time and context."""
+        """Velocity at points ``[n, features]``, given the `modulations` of their time and context."""
         hidden = self.enter(point)
         for block, modulation in zip(self._stack(), modulations, strict=True):
             hidden = block(hidden, modulation)
         return self.leave(self.norm(hidden))
 
     def modulations(self, times: Tensor, context: Tensor) -> list[tuple[Tensor, ...]]:
-        """For each of the times ``[t, 1 or n, 1]`` the blocks' modulations ``[n, 3 * width]``, all at once.
+        """The blocks' modulations at several times, computed at once since they do not depend on the point.
 
-        They do not depend on the point, so they need not be computed again on its way. ``context``: already through
-        ``self.context``, ``[n, width]``.
+        Args:
+            times: ``[t, 1 or n, 1]``.
+            context: ``[n, width]``, ``self.context`` applied to the contexts.
+
+        Returns:
+            For each time, ``[n, 3 * width]`` per block.
         """
         angles = times * self.rates
         condition = functional.silu(context + self.time(torch.cat([angles.sin(), angles.cos()], dim=-1)))
@@ -106,7 +116,7 @@ class Velocity(nn.Module):
 
 
 class Flow(Head):
-    """Rectified flow. Temperature tau scales the starting noise by sqrt(tau)."""
+    """Rectified flow. Temperature tau multiplies the starting noise by sqrt(tau)."""
 
     Options = FlowOptions
 
@@ -118,9 +128,8 @@ class Flow(Head):
     def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
         condition = self.velocity.context(context).repeat(self.draws, 1)
         frame = frame.repeat(self.draws, 1)
-        noise = self._tailed(torch.randn(len(frame), self.features + self.tails, device=frame.device))
-        # Logit-normal times spend the draws where the velocity is hard to tell (Esser et al. 2024, arXiv
-        # 2403.03206).
+        noise = self._student_t_noise(torch.randn(len(frame), self.features + self.tails, device=frame.device))
+        # Logit-normal times: more samples where the velocity is hard to predict (Esser et al. 2024, arXiv 2403.03206).
         time = torch.randn(len(frame), 1, device=frame.device).sigmoid()
         point = time * frame + (1 - time) * noise
         (modulations,) = self.velocity.modulations(time[None], condition)
@@ -128,7 +137,7 @@ class Flow(Head):
         return {"loss": error, "flow": error.detach()}
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
-        noise = self._tailed(sampling.normal(len(context), self.features + self.tails, device=context.device))
+        noise = self._student_t_noise(sampling.normal(len(context), self.features + self.tails, device=context.device))
         point = math.sqrt(sampling.temperature) * noise
         times = torch.linspace(0, 1, self.steps + 1, device=context.device).view(-1, 1, 1)
         modulations = self.velocity.modulations(times, self.velocity.context(context))
@@ -139,15 +148,15 @@ class Flow(Head):
             point = point + 0.5 * step * (slope + slope_there)
         return point
 
-    def _tailed(self, normal: Tensor) -> Tensor:
-        """Noise ``[n, features]`` from normal draws ``[n, features + tails]``."""
-        noise, others = normal.split([self.features, self.tails], dim=-1)
-        return noise * ((self.tails - 2) / others.square().sum(-1, keepdim=True)).sqrt() if self.tails else noise
+    def _student_t_noise(self, normal: Tensor) -> Tensor:
+        """Starting noise ``[n, features]`` from standard normal ``[n, features + tails]``."""
+        noise, chi = normal.split([self.features, self.tails], dim=-1)
+        return noise * ((self.tails - 2) / chi.square().sum(-1, keepdim=True)).sqrt() if self.tails else noise
 
-    def log_noise(self, point: Tensor) -> Tensor:
-        """``[n]`` nats of noise ``[n, features]``."""
+    def noise_log_prob(self, point: Tensor) -> Tensor:
+        """Log density of starting noise ``[n, features]`` in nats, ``[n]``."""
         power, size, tails = point.square().sum(-1), self.features, self.tails
         if not tails:
             return -0.5 * (power + size * math.log(2 * math.pi))
-        height = math.lgamma((tails + size) / 2) - math.lgamma(tails / 2) - size / 2 * math.log((tails - 2) * math.pi)
-        return height - (tails + size) / 2 * torch.log1p(power / (tails - 2))
+        constant = math.lgamma((tails + size) / 2) - math.lgamma(tails / 2) - size / 2 * math.log((tails - 2) * math.pi)
+        return constant - (tails + size) / 2 * torch.log1p(power / (tails - 2))

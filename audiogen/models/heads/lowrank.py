@@ -1,5 +1,8 @@
-"""Mixture of Gaussians whose features go together: a diagonal and a low-rank factor (Ghahramani & Hinton 1996, "The EM
-algorithm for mixtures of factor analyzers", CRG-TR-96-1), as a mixture density network (Bishop 1994, NCRG/94/004)."""
+"""Mixture density network of Gaussians with diagonal plus low-rank covariances.
+
+A mixture of factor analysers (Ghahramani & Hinton 1996, "The EM algorithm for mixtures of factor analyzers",
+CRG-TR-96-1) whose parameters a network predicts (Bishop 1994, NCRG/94/004): it describes correlated features.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,17 @@ from torch import Tensor, nn
 from audiogen.config.option_types import PositiveFloat, Width
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
-from audiogen.models.heads.mixture import SMALL, init_components, pick
+from audiogen.models.heads.mixture import INIT_GAIN, init_components, sample_component
 
 
 @dataclass(frozen=True)
 class LowRankOptions:
-    """Args:
-    components: number of Gaussians.
-    rank: directions of each in which features go together; as many as a frame has features for any covariance.
-    floor: smallest standard deviation, in units of the (normalised) frame.
+    """Options of the low-rank mixture.
+
+    Args:
+        components: number of Gaussians.
+        rank: rank of the factor of each covariance; the size of a frame allows any covariance.
+        floor: smallest standard deviation of the diagonal part, in units of the (normalised) frame.
     """
 
     components: Width = 4
@@ -30,7 +35,7 @@ class LowRankOptions:
 
 
 class LowRankMixture(Head):
-    """K Gaussians of covariance ``D (I + U U') D``, D diagonal and U of the given rank.
+    """K Gaussians of covariance ``D (I + U U') D``, with D diagonal and U ``[features, rank]``.
 
     Temperature tau divides the mixture's logits and multiplies the covariances.
     """
@@ -44,11 +49,14 @@ class LowRankMixture(Head):
         self.parameters_of = nn.Linear(context, options.components * (1 + features * (2 + options.rank)))
         init_components(self.parameters_of, options.components, features, options.floor)
         each = self.parameters_of.bias[options.components :].view(options.components, -1, features)
-        nn.init.normal_(each[:, 2:], std=SMALL)  # at zero they would stay there
+        nn.init.normal_(each[:, 2:], std=INIT_GAIN)  # zero is a stationary point of the likelihood
 
     def distribution(self, context: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """``[n, context]`` -> log weights ``[n, K]``, means and diagonals ``[n, K, features]``, factors
-        ``[n, K, features, rank]`` in units of the diagonal."""
+        """Parameters given contexts ``[n, context]``.
+
+        Returns:
+            Log weights ``[n, K]``, means and diagonals D ``[n, K, features]``, factors U ``[n, K, features, rank]``.
+        """
         raw = self.parameters_of(context)
         logits, rest = raw.split([self.components, raw.shape[-1] - self.components], dim=-1)
         rest = rest.unflatten(-1, (self.components, 2 + self.rank, self.features))
@@ -58,7 +66,7 @@ class LowRankMixture(Head):
     def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor:
         weights, means, diagonals, factors = self.distribution(context)
         scaled = (frame.unsqueeze(-2) - means) / diagonals
-        # Woodbury's identity and the determinant lemma: only matrices of the rank's size are factored.
+        # Woodbury identity and matrix determinant lemma: only rank x rank matrices are factored.
         inner = factors.transpose(-1, -2) @ factors + torch.eye(self.rank, device=frame.device)
         root = torch.linalg.cholesky(inner)
         along = torch.linalg.solve_triangular(root, factors.transpose(-1, -2) @ scaled.unsqueeze(-1), upper=False)
@@ -73,7 +81,7 @@ class LowRankMixture(Head):
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
         weights, means, diagonals, factors = self.distribution(context)
-        rows, chosen = torch.arange(len(context), device=context.device), pick(weights, sampling)
+        rows, chosen = torch.arange(len(context), device=context.device), sample_component(weights, sampling)
         own = sampling.normal(len(context), self.features, device=context.device)
         common = sampling.normal(len(context), self.rank, 1, device=context.device)
         noise = own + (factors[rows, chosen] @ common).squeeze(-1)

@@ -1,4 +1,4 @@
-"""One frame, no distribution: least squares. It averages the possible futures, and so collapses."""
+"""Point head: predicts the conditional mean by least squares, so free-running rollouts collapse to an average."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from audiogen.models.heads.base import Head
 
 @dataclass(frozen=True)
 class PointOptions:
-    """A point head has no options."""
+    """The point head has no options."""
 
 
 class Point(Head):
-    """The conditional mean, by least squares; temperature has nothing to act on."""
+    """The conditional mean of the frame; deterministic at every temperature."""
 
     Options = PointOptions
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from audiogen.models.base import Model, Sampling, State
-from audiogen.models.heads.categorical import draw
+from audiogen.models.heads.categorical import sample_tokens
 
 SCALES = (0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.8)
 LARGEST_DISCOUNT = 0.99  # of a count, up to counts of 3
@@ -200,7 +200,7 @@ class Markov(Model):
         return torch.stack([self.probabilities(context) for context in contexts]).log()[places]
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        drawn = draw(self.log_probabilities(state), sampling)
+        drawn = sample_tokens(self.log_probabilities(state), sampling)
         return drawn, torch.cat([state, drawn[:, None]], dim=1)[:, -self.order :] if self.order else state
 
 

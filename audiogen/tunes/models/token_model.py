@@ -15,7 +15,7 @@ from audiogen.config.option_types import NonNegativeInt, Share
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads import TOKEN_HEADS
-from audiogen.models.heads.categorical import PADDING, draw, nats
+from audiogen.models.heads.categorical import PADDING, sample_tokens, token_nll
 from audiogen.tunes.models.auxiliary_features import AuxiliaryFeatures
 
 PIECE = 1024  # tokens that are read at once: a prompt of any length passes in bounded memory
@@ -100,14 +100,14 @@ class TokenModel(Model):
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         logits, _ = self.read(frames[:, :-1])
-        told = nats(logits.flatten(0, 1), frames[:, 1:].flatten())
+        told = token_nll(logits.flatten(0, 1), frames[:, 1:].flatten())
         loss = told.sum() / (frames[:, 1:] != PADDING).sum()
         return {"loss": loss, "nll": loss.detach()}
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
         """Nats of each token but the first, ``[batch, time - 1]``; 0 for `PADDING`."""
         pieces = zip(self._pieces(frames[:, :-1]), frames[:, 1:].split(PIECE, dim=1), strict=True)
-        told = [nats(logits.flatten(0, 1), target.flatten()).view(target.shape) for (logits, _), target in pieces]
+        told = [token_nll(logits.flatten(0, 1), target.flatten()).view(target.shape) for (logits, _), target in pieces]
         return -torch.cat(told, dim=1)
 
     def start(self, prompt: Tensor) -> State:
@@ -120,7 +120,7 @@ class TokenModel(Model):
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         logits, memory = state
-        token = draw(logits, sampling)
+        token = sample_tokens(logits, sampling)
         logits, memory = self.read(token.unsqueeze(1), memory)
         return token, (logits[:, -1], memory)
 

@@ -1,8 +1,8 @@
-"""Griffin-Lim on the lowest parts of the spectrum alone, at a fraction of the rate: coarse to fine.
+"""Coarse-to-fine Griffin-Lim: iterations on the lowest part of the spectrum first, at a reduced sample rate.
 
-Most of what a spectrum's convergence is about lies low, and most of what an iteration costs lies high. Windows of a
-signal at a quarter of the rate have the lowest quarter of the bins, so an iteration there costs a quarter, and one on
-the lowest sixteenth a tenth. What comes out of each is the start of the next, and of the iterations on the whole.
+Most of the energy that has to converge is at low frequencies, most of the cost of an iteration at high ones. Windows of
+a signal at a quarter of the sample rate have the lowest quarter of the bins, so an iteration there costs a quarter, and
+one on the lowest sixteenth a tenth. Each result initialises the next stage, and the last one the full spectrum.
 """
 
 from __future__ import annotations
@@ -15,29 +15,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen.representation.filterbank import hertz_of, mels_of
+from audiogen.representation.filterbank import hz_to_mel, mel_to_hz
 from audiogen.representation.mel import MelSpec
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import LOUDEST, MelBandProjection, band_projection_schedule
-from audiogen.vocoders.phase_reconstruction.projection import analyse, pinned, refine, synthesise
+from audiogen.vocoders.phase_reconstruction.mel_band_targets import (
+    MAX_GAIN,
+    MelBandProjection,
+    band_projection_schedule,
+)
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, refine, synthesise
 
-FACTORS = (16, 4)  # by which the rate is lowered, the lowest one first
-TURNS = (2, 1)  # iterations at each, in units of those at a quarter: what costs less may take more
-MOMENTUM = 1.06  # what would not converge in hundreds of iterations is ahead in tens
-TOP = 31 / 32  # of the lowered bins that are taken back: the highest ones fold
+FACTORS = (16, 4)  # of the reduction of the sample rate, one per stage
+ITERATIONS = (2, 1)  # of each stage, relative to the last one: cheaper iterations are more numerous
+MOMENTUM = 1.06  # diverges in the long run, but is faster over tens of iterations
+KEPT_BINS = 31 / 32  # fraction of the bins of a stage that are used: the highest ones alias
 
 
 @lru_cache(maxsize=16)
-def lowered(spec: MelSpec, factor: int) -> MelSpec | None:
-    """The spec of the same bins and mel bands, as far as they reach, at a fraction of the rate.
+def reduced(spec: MelSpec, factor: int) -> MelSpec | None:
+    """The spec with the sample rate divided by a factor, and the same bins and mel bands below half of it.
 
-    None where windows or hops do not divide evenly, or no band is left. The rate is one in whole Hz: bins shift by a
-    ten-thousandth.
+    The rate is rounded to whole Hz, which shifts the bins by 1e-4. None where the factor does not divide window and
+    hop, or no band is left.
     """
     if spec.n_fft % (2 * factor) or spec.hop % factor:
         return None
     rate = spec.sample_rate // factor
-    edges = hertz_of(
-        np.linspace(mels_of(spec.fmin, spec.scale), mels_of(spec.fmax, spec.scale), spec.n_mels + 2), spec.scale
+    edges = mel_to_hz(
+        np.linspace(hz_to_mel(spec.fmin, spec.scale), hz_to_mel(spec.fmax, spec.scale), spec.n_mels + 2), spec.scale
     )
     bands = int((edges <= rate / 2).sum()) - 2
     if bands < 1:
@@ -57,21 +61,22 @@ def lowered(spec: MelSpec, factor: int) -> MelSpec | None:
 def coarse_to_fine(
     start: Tensor,
     expected: Tensor,
-    pull: Tensor,
+    weight: Tensor,
     frames: Tensor,
     past: Tensor,
     spec: MelSpec,
     steps: int,
 ) -> Tensor:
-    """Spectra to set out from, their lowest parts refined.
+    """Refine the lowest part of initial spectra.
 
     Args:
         start: ``[channels, time, bins]`` spectra.
-        expected: ``[channels, time, bins]`` magnitudes that bins are pulled to.
-        pull: by which part, 0..1; to be broadcast with them.
+        expected: ``[channels, time, bins]`` estimated magnitudes.
+        weight: by which bins are moved to them in each iteration, 0..1; broadcastable to them.
         frames: ``[channels, time, n_mels]`` log-mel.
         past: ``[channels, >= win]`` samples just before.
-        steps: iterations on the lowest quarter; twice as many are made before, on the lowest sixteenth.
+        spec: spec of the frames.
+        steps: iterations on the lowest quarter, preceded by twice as many on the lowest sixteenth.
 
     Returns:
         ``[channels, time, bins]`` spectra.
@@ -79,18 +84,20 @@ def coarse_to_fine(
     if steps == 0:
         return start
     start, known = start.clone(), analyse(past, spec)
-    for factor, turns in zip(FACTORS, TURNS, strict=True):
-        low = lowered(spec, factor)
+    for factor, count in zip(FACTORS, ITERATIONS, strict=True):
+        low = reduced(spec, factor)
         if low is None:
             continue
-        # A spectrum is a sum over samples: of every fourth one, a quarter.
+        # A spectrum is a sum over samples, so decimation divides it by the factor.
         before = known[..., : low.bins] / factor
-        silence = torch.zeros(len(before), pinned(low), device=past.device)
+        silence = torch.zeros(len(before), overlap(low), device=past.device)
         signal = synthesise(start[..., : low.bins] / factor, synthesise(before, silence, low), low)
         wanted = frames[..., : low.n_mels] - spec.power * math.log(factor)
-        bands = MelBandProjection(wanted, low, LOUDEST, expected[..., : low.bins] / factor)
-        targets = band_projection_schedule(bands, [pull[..., : low.bins] if pull.ndim else pull] * (turns * steps))
-        settled = analyse(refine(signal, [(target, MOMENTUM) for target in targets], low), low) * factor
-        top = int(TOP * low.bins)
-        start[..., :top] = settled[..., :top]
+        bands = MelBandProjection(wanted, low, MAX_GAIN, expected[..., : low.bins] / factor)
+        targets = band_projection_schedule(
+            bands, [weight[..., : low.bins] if weight.ndim else weight] * (count * steps)
+        )
+        refined = analyse(refine(signal, [(target, MOMENTUM) for target in targets], low), low) * factor
+        top = int(KEPT_BINS * low.bins)
+        start[..., :top] = refined[..., :top]
     return start

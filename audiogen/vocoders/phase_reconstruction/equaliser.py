@@ -1,9 +1,9 @@
-"""The power that goes with the mel bands of a recording, and rendered sound led to it.
+"""Band equaliser: adjusts the power in each mel band of rendered sound to that of the source recording.
 
-A band of a mel frame is a sum of magnitudes, and for the same sum there is the more power the less even they are:
-magnitudes of noise have 4 / pi (1 dB) more than constant ones. So what is rendered smoother than it was comes out too
-weak where its bands are right. The recording tells how much power its bands went with; the mean over what was rendered
-lately is led there.
+A mel band is a sum of magnitudes; at the same sum, the power is greater the less even the magnitudes are: noise has
+4 / pi (1 dB) more power than constant magnitudes. So sound that is rendered too smooth is too quiet although its mel
+bands are right. The source recording gives the ratio of power to squared band; the running mean over the rendered sound
+is adjusted to it.
 """
 
 from __future__ import annotations
@@ -15,61 +15,65 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann, mel_bands
 from audiogen.vocoders.phase_reconstruction.mel_inversion import bands, spread
-from audiogen.vocoders.phase_reconstruction.projection import analyse, pinned, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, synthesise
 
-LARGEST = 1.0  # dB that a band is raised or lowered: more is no matter of smoothness, but of another sound
-MEMORY = 10.0  # seconds after which what was rendered is forgotten by a factor of e
-FAINTEST = 1e-12
+MAX_GAIN = 1.0  # dB; a larger difference is not one of smoothness but of the sound itself
+TIME_CONSTANT = 10.0  # seconds, of the running mean
+POWER_FLOOR = 1e-12
 
 
 class Equaliser:
-    """Of one stream.
+    """The equaliser of one stream; it keeps running means from block to block.
 
     Args:
-        fullness: ``[channels, 1, n_mels]`` of the recording (see `band_power_ratio`).
-        spec: of the frames.
+        power_ratio: ``[channels, 1, n_mels]`` of the source recording (see `band_power_ratio`).
+        spec: spec of the frames.
     """
 
-    def __init__(self, band_power_ratio: Tensor, spec: MelSpec) -> None:
-        self.fullness, self.spec = band_power_ratio, spec
-        self._wanted = self._found = torch.zeros(())
+    def __init__(self, power_ratio: Tensor, spec: MelSpec) -> None:
+        self.power_ratio, self.spec = power_ratio, spec
+        self._target = self._rendered = torch.zeros(())
 
     def __call__(self, samples: Tensor, past: Tensor, frames: Tensor, final: int) -> Tensor:
-        """One rendered block, equalised.
+        """Equalise one rendered block.
 
         Args:
-            samples: ``[channels, time * hop]``, as they were rendered.
-            past: ``[channels, >= pinned]`` samples just before.
-            frames: ``[channels, time, n_mels]`` log-mel that were to be rendered.
-            final: how many of them count; the rest will come again.
+            samples: ``[channels, time * hop]``, the rendered block and its look-ahead.
+            past: ``[channels, >= overlap]`` samples just before.
+            frames: ``[channels, time, n_mels]`` log-mel of the block and its look-ahead.
+            final: number of frames of the block itself, which enter the running means.
+
+        Returns:
+            ``[channels, time * hop]``.
         """
         spec = self.spec
-        past = past[:, past.shape[-1] - pinned(spec) :]
+        past = past[:, past.shape[-1] - overlap(spec) :]
         spectrum = analyse(torch.cat([past, samples], dim=-1), spec)
-        kept = math.exp(-final / (MEMORY * spec.frame_rate))
-        wanted = self.fullness * (2.0 / spec.power * frames[:, :final]).exp().sum(dim=1, keepdim=True)
-        self._wanted = kept * self._wanted + wanted
-        self._found = kept * self._found + _power(spectrum[:, :final], spec)
-        largest = 10.0 ** (LARGEST / 10.0)
-        gains = ((self._wanted + FAINTEST) / (self._found + FAINTEST)).clamp(1.0 / largest, largest)
-        return synthesise(spectrum * spread(gains, spec).sqrt(), past, spec)[:, pinned(spec) :]
+        decay = math.exp(-final / (TIME_CONSTANT * spec.frame_rate))
+        target = self.power_ratio * (2.0 / spec.power * frames[:, :final]).exp().sum(dim=1, keepdim=True)
+        self._target = decay * self._target + target
+        self._rendered = decay * self._rendered + _power(spectrum[:, :final], spec)
+        largest = 10.0 ** (MAX_GAIN / 10.0)
+        gains = ((self._target + POWER_FLOOR) / (self._rendered + POWER_FLOOR)).clamp(1.0 / largest, largest)
+        return synthesise(spectrum * spread(gains, spec).sqrt(), past, spec)[:, overlap(spec) :]
 
 
 def _power(spectrum: Tensor, spec: MelSpec) -> Tensor:
-    """``[channels, time, bins]`` -> ``[channels, 1, n_mels]``, summed over time."""
+    """Power in the mel bands of spectra ``[channels, time, bins]``, summed over time: ``[channels, 1, n_mels]``."""
     return bands((spectrum.real.square() + spectrum.imag.square()).sum(dim=1, keepdim=True), spec)
 
 
-def band_power_ratio(source: Tensor, spec: MelSpec, most: int = 4096) -> Tensor:
-    """Power in the mel bands of a recording over their squares, ``[channels, 1, n_mels]``.
+def band_power_ratio(source: Tensor, spec: MelSpec, max_windows: int = 4096) -> Tensor:
+    """Ratio of the power in each mel band to the squared band value of a recording, ``[channels, 1, n_mels]``.
 
     Args:
-        source: ``[channels, samples]``, a window at least.
-        most: windows that it is taken from.
+        source: ``[channels, samples]``, at least one window.
+        spec: spec of the frames.
+        max_windows: number of windows, evenly spaced, that are analysed at most.
     """
     windows = source.unfold(-1, spec.win, spec.hop)
-    chosen = windows[:, :: -(-windows.shape[1] // most)]
-    power = squares = torch.full((), FAINTEST)
+    chosen = windows[:, :: -(-windows.shape[1] // max_windows)]
+    power = squares = torch.full((), POWER_FLOOR)
     for tile in chosen.split(128, dim=1):
         spectrum = torch.fft.rfft(tile * hann(spec, source.device))
         sums = mel_bands(spectrum.abs().pow(spec.power), spec)

@@ -1,10 +1,10 @@
-"""Noise whose spectra hardly fluctuate: what vocoders set out from where the phases of noise are wanted.
+"""Low-noise noise: noise whose spectra hardly fluctuate, the initial signal of vocoders at high frequencies.
 
-Magnitudes of white noise fluctuate by 4 dB (mean) in windows of any length, and so would whatever is shaped from it:
-Griffin-Lim evens that out in one length of windows, in dozens of iterations. Low-noise noise (Pumplin 1985, "Low-noise
-noise", JASA 78; Hartmann & Pumplin 1988, JASA 83) was evened out beforehand, to 2 dB in windows of 512, 1024 and 2048
-samples: what is shaped from it begins where those iterations end, and the fluctuations that mel frames ask for are not
-mixed with others. Made by ``tools/make_low_noise.py``.
+Magnitudes of white noise fluctuate by 4 dB (mean) in windows of any length, and so does any sound shaped from it;
+Griffin-Lim evens that out for one window length, in dozens of iterations. Low-noise noise (Pumplin 1985, "Low-noise
+noise", JASA 78; Hartmann & Pumplin 1988, JASA 83) is evened out beforehand, to 2 dB in windows of 512, 1024 and 2048
+samples: sound shaped from it starts where those iterations end, and has only the fluctuations of the mel frames. The
+file is made by ``tools/make_low_noise.py``.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
-from audiogen.vocoders.phase_reconstruction.projection import analyse, pinned
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap
 
 SHIPPED = Path(__file__).parents[1] / "weights" / "low_noise.safetensors"
-LARGEST = 127  # of what the file holds: 8 bits are 40 dB below, and what matters are phases
+FULL_SCALE = 127  # 8 bits: quantisation noise is 40 dB below, and only the phases matter
 
 
 @lru_cache(maxsize=1)
 def loop() -> Tensor:
-    """``[samples]`` of white spectrum and unit power; it goes on at its end as it begins."""
+    """The shipped noise ``[samples]``: white spectrum, unit power, its end joins its start."""
     from safetensors.torch import load_file
 
     noise = load_file(SHIPPED)["noise"].float()
@@ -32,20 +32,25 @@ def loop() -> Tensor:
 
 
 def save(noise: Tensor, path: Path) -> None:
-    """Write ``[samples]`` of any power."""
+    """Write noise ``[samples]`` of any power to a file."""
     from safetensors.torch import save_file
 
-    save_file({"noise": (noise * (LARGEST / noise.abs().max())).round().to(torch.int8)}, path)
+    save_file({"noise": (noise * (FULL_SCALE / noise.abs().max())).round().to(torch.int8)}, path)
 
 
 def low_noise(shape: torch.Size, spec: MelSpec, generator: torch.Generator | None = None) -> Tensor:
-    """Spectra ``[channels, time, bins]`` of unit power, from places of the loop that are drawn.
+    """Spectra of low-noise noise from random positions in the loop.
 
     Args:
         shape: ``[channels, time, ...]``.
+        spec: window and hop.
+        generator: source of randomness.
+
+    Returns:
+        ``[channels, time, bins]`` complex, of unit power.
     """
-    noise, length = loop(), pinned(spec) + shape[1] * spec.hop
-    places = torch.randint(len(noise), (shape[0],), generator=generator).tolist()
-    rounds = 1 + -(-length // len(noise))
-    samples = torch.stack([noise.repeat(rounds)[place : place + length] for place in places])
+    noise, length = loop(), overlap(spec) + shape[1] * spec.hop
+    starts = torch.randint(len(noise), (shape[0],), generator=generator).tolist()
+    repeats = 1 + -(-length // len(noise))
+    samples = torch.stack([noise.repeat(repeats)[start : start + length] for start in starts])
     return analyse(samples, spec) / float(hann(spec, samples.device).square().sum().sqrt())

@@ -1,8 +1,8 @@
-"""Blocks rendered from an outline of their magnitudes: a start, then Griffin-Lim iterations.
+"""Renders blocks from estimated magnitudes: initial phases, then Griffin-Lim iterations.
 
-Partials are drawn by the phase gradients of the outline, but above a few kHz most sounds are noise, which has no
-gradients to follow: phases made from them would ring. There, noise is shaped by the outline, which fluctuates as the
-outline does and by itself as little as noise can.
+At low frequencies the initial phases follow from the gradients of the magnitudes, which suits partials. Above a few kHz
+most sounds are noise, whose phases have no such structure: integrated gradients would ring. There, low-noise noise is
+shaped by the magnitudes, so that it fluctuates as they do and as little as possible by itself.
 """
 
 from __future__ import annotations
@@ -19,16 +19,22 @@ from audiogen.vocoders.block_stream import BlockStream
 from audiogen.vocoders.phase_reconstruction.coarse_to_fine import coarse_to_fine
 from audiogen.vocoders.phase_reconstruction.equaliser import Equaliser
 from audiogen.vocoders.phase_reconstruction.low_noise import low_noise
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import LOUDEST, MelBandProjection, band_projection_schedule
+from audiogen.vocoders.phase_reconstruction.mel_band_targets import (
+    MAX_GAIN,
+    MelBandProjection,
+    band_projection_schedule,
+)
 from audiogen.vocoders.phase_reconstruction.phase_gradients import integrate
-from audiogen.vocoders.phase_reconstruction.projection import analyse, pinned, refine, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, refine, synthesise
 
 
 @dataclass(frozen=True)
 class MagnitudeEstimate:
-    """Args:
-    magnitude: ``[channels, time, bins]``, root of the power that is expected in each bin.
-    certainty: 0..1, to be broadcast with it: how far iterations pull each bin to its magnitude.
+    """Estimated magnitudes and the confidence in them.
+
+    Args:
+        magnitude: ``[channels, time, bins]``, root of the expected power of each bin.
+        certainty: 0..1, broadcastable to it: weight by which an iteration moves each bin to its estimate.
     """
 
     magnitude: Tensor
@@ -37,10 +43,13 @@ class MagnitudeEstimate:
 
 @dataclass(frozen=True)
 class Refinement:
-    """Args:
-    steps: of Griffin-Lim, each with the part of their certainty by which bins are pulled, and its momentum.
-    noise_above: Hz from which on the start is shaped noise; below it, phases follow the magnitudes' gradients.
-    coarse: iterations on the lowest part of the spectrum alone, before the steps on the whole.
+    """How an initial spectrum is refined.
+
+    Args:
+        steps: for each Griffin-Lim iteration, a factor 0..1 on the certainty, and the momentum.
+        noise_above: frequency in Hz above which the initial spectrum is shaped noise; below, phases follow from the
+            gradients of the magnitudes.
+        coarse: iterations on the lowest part of the spectrum, before the steps on the full spectrum.
     """
 
     steps: Sequence[tuple[float | Tensor, float | Tensor]]
@@ -49,55 +58,65 @@ class Refinement:
 
 
 def render(
-    outline: MagnitudeEstimate,
+    estimate: MagnitudeEstimate,
     known: Tensor,
     frames: Tensor,
     past: Tensor,
     spec: MelSpec,
-    how: Refinement,
+    refinement: Refinement,
     noise: Tensor,
 ) -> Tensor:
-    """One block; it can be differentiated.
+    """Render one block; differentiable.
 
     Args:
-        outline: of the block.
-        known: ``[channels, 1 + ready, bins]`` spectra of the window before the block and of the first ones in it.
+        estimate: estimated magnitudes of the block.
+        known: ``[channels, 1 + ready, bins]`` spectra of the window before the block and of the first ``ready`` ones in
+            it, which the previous block rendered.
         frames: ``[channels, time, n_mels]`` log-mel.
-        past: ``[channels, >= pinned]`` samples just before the block.
+        past: ``[channels, >= overlap]`` samples just before the block.
+        spec: spec of the frames.
+        refinement: how the initial spectrum is refined.
         noise: ``[channels, time, bins]`` spectra of unit power.
 
     Returns:
         ``[channels, time * hop]`` samples.
     """
-    start = _start(outline.magnitude, known, noise, spec, how.noise_above)
-    start = coarse_to_fine(start, outline.magnitude, outline.certainty, frames, past, spec, how.coarse)
-    bands = MelBandProjection(frames, spec, LOUDEST, outline.magnitude)
-    parts = [None if part == 0.0 else part * outline.certainty for part, _ in how.steps]
-    steps = list(zip(band_projection_schedule(bands, parts), (momentum for _, momentum in how.steps), strict=True))
-    return refine(synthesise(start, past, spec), steps, spec)[:, pinned(spec) :]
+    start = _initial_spectrum(estimate.magnitude, known, noise, spec, refinement.noise_above)
+    start = coarse_to_fine(start, estimate.magnitude, estimate.certainty, frames, past, spec, refinement.coarse)
+    bands = MelBandProjection(frames, spec, MAX_GAIN, estimate.magnitude)
+    weights = [None if factor == 0.0 else factor * estimate.certainty for factor, _ in refinement.steps]
+    momenta = [momentum for _, momentum in refinement.steps]
+    steps = list(zip(band_projection_schedule(bands, weights), momenta, strict=True))
+    return refine(synthesise(start, past, spec), steps, spec)[:, overlap(spec) :]
 
 
-def _start(magnitude: Tensor, known: Tensor, noise: Tensor, spec: MelSpec, noise_above: float) -> Tensor:
-    """Spectra ``[channels, time, bins]`` to set out from."""
+def _initial_spectrum(magnitude: Tensor, known: Tensor, noise: Tensor, spec: MelSpec, noise_above: float) -> Tensor:
+    """Spectra ``[channels, time, bins]``: the known ones, then the estimated magnitudes with initial phases."""
     ready = known.shape[1] - 1
     split = min(round(noise_above / spec.sample_rate * spec.n_fft), spec.bins)
     start = noise[:, ready:] * magnitude[:, ready:]
     if split:
         wanted = magnitude[:, ready:, :split]
-        lead = torch.cat([known[:, -1:, :split].abs(), wanted], dim=1).detach()  # winding phases have no gradient
+        lead = torch.cat(
+            [known[:, -1:, :split].abs(), wanted], dim=1
+        ).detach()  # no gradients through integrated phases
         phases = integrate(lead, known[:, -1, :split].angle(), spec)
         start = torch.cat([torch.polar(wanted, phases), start[..., split:]], dim=-1)
     return torch.cat([known[:, 1:], start], dim=1)
 
 
 class MagnitudeStream(BlockStream):
-    """A stream of blocks that are rendered so.
+    """A stream of blocks rendered from estimated magnitudes.
 
     Args:
-        seed: of the noise.
-        how: they are refined.
+        spec: spec of the frames.
+        channels: number of channels.
+        past: ``[channels, samples]`` before the first rendered sample, or None for silence.
+        seed: seed of the noise.
+        refinement: how the initial spectrum is refined.
         block: frames rendered at a time.
-        fullness: of the recording that is continued (see `equaliser`); None to leave the bands' power as it comes.
+        power_ratio: ``[channels, 1, n_mels]`` of the source recording (see `band_power_ratio`); None for no
+            equalisation.
     """
 
     def __init__(
@@ -106,29 +125,34 @@ class MagnitudeStream(BlockStream):
         channels: int,
         past: Tensor | None,
         seed: int,
-        how: Refinement,
+        refinement: Refinement,
         block: int = 64,
-        fullness: Tensor | None = None,
+        power_ratio: Tensor | None = None,
     ) -> None:
         super().__init__(spec, channels, past, block)
-        self.how = how
-        self._equalise = None if fullness is None else Equaliser(fullness, spec)
+        self.refinement = refinement
+        self._equalise = None if power_ratio is None else Equaliser(power_ratio, spec)
         self._noise = torch.Generator().manual_seed(seed)
 
     @abstractmethod
-    def outline(self, frames: Tensor, final: int) -> MagnitudeEstimate:
-        """Of a block's ``[channels, time, n_mels]`` frames and those ahead of it, ``final`` of them its own."""
+    def estimate(self, frames: Tensor, final: int) -> MagnitudeEstimate:
+        """Estimate the magnitudes of a block.
+
+        Args:
+            frames: ``[channels, time, n_mels]``, the frames of the block and its look-ahead.
+            final: number of frames of the block itself.
+        """
 
     @torch.no_grad()
-    def render(self, frames: Tensor, past: Tensor, guess: Tensor | None, final: int) -> Tensor:
-        outline = self.outline(frames, final)
+    def render(self, frames: Tensor, past: Tensor, lookahead: Tensor | None, final: int) -> Tensor:
+        estimate = self.estimate(frames, final)
         noise = low_noise(frames.shape, self.spec, self._noise).to(frames.device)
-        samples = render(outline, self._known(past, guess), frames, past, self.spec, self.how, noise)
+        samples = render(estimate, self._known(past, lookahead), frames, past, self.spec, self.refinement, noise)
         return samples if self._equalise is None else self._equalise(samples, past, frames, final)
 
-    def _known(self, past: Tensor, guess: Tensor | None) -> Tensor:
-        """Spectra of the last window of the past, then of those that reach no further than the guess."""
+    def _known(self, past: Tensor, lookahead: Tensor | None) -> Tensor:
+        """Spectra of the last window of the past, and of the windows that end within the look-ahead."""
         spec = self.spec
-        ready = 0 if guess is None else max((guess.shape[-1] - pinned(spec)) // spec.hop, 0)
-        samples = past if guess is None else torch.cat([past, guess[:, : ready * spec.hop]], dim=-1)
+        ready = 0 if lookahead is None else max((lookahead.shape[-1] - overlap(spec)) // spec.hop, 0)
+        samples = past if lookahead is None else torch.cat([past, lookahead[:, : ready * spec.hop]], dim=-1)
         return analyse(samples, spec)[:, -1 - ready :]

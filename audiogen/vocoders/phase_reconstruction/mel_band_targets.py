@@ -1,4 +1,4 @@
-"""What the rendered spectra are drawn towards: fixed magnitudes, or nothing but the mel bands that were asked for."""
+"""Magnitude projections of Griffin-Lim: onto given magnitudes, or onto given mel bands."""
 
 from __future__ import annotations
 
@@ -10,70 +10,71 @@ from torch import Tensor
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.phase_reconstruction.mel_inversion import at_the_floor, bands, spread
 
-TINY = 1e-16  # added to squared magnitudes, so that silence has a phase
-FAINTEST = 1e-9  # added to squared magnitudes where mel bands are taken, as `log_mel` does
-EVERY = 4  # iterations that mel bands are looked at again
-LOUDEST = 30.0  # dB that a band is raised at most in one iteration
+EPSILON = 1e-16  # added to squared magnitudes, so that silence has a phase
+POWER_FLOOR = 1e-9  # added to squared magnitudes before mel bands are computed, as in `log_mel`
+BANDS_EVERY = 4  # iterations between evaluations of the mel bands
+MAX_GAIN = 30.0  # dB by which a band is raised in one iteration, at most
 
 Target = Callable[[Tensor], Tensor]
 """Squared magnitudes ``[channels, time, bins]`` of the current signal -> real factors to multiply its spectrum by."""
 
 
 def linear(frames: Tensor, spec: MelSpec) -> tuple[Tensor, Tensor]:
-    """Log-mel frames -> linear bands, and where they are at the spec's floor: there, all that is known is a limit."""
+    """Linear mel bands of log-mel frames, and a mask of those at the spec's floor, for which they are upper bounds."""
     return frames.exp(), at_the_floor(frames, spec)
 
 
 def fixed(magnitude: Tensor) -> Target:
-    """Projection onto the given magnitudes ``[channels, time, bins]`` (Griffin & Lim 1984)."""
+    """Projection onto magnitudes ``[channels, time, bins]`` (Griffin & Lim 1984)."""
 
     def factors(square: Tensor) -> Tensor:
-        return square.add_(TINY).rsqrt_().mul_(magnitude)
+        return square.add_(EPSILON).rsqrt_().mul_(magnitude)
 
     return factors
 
 
 class MelBandProjection:
-    """Raise or lower each bin by the gain that its mel bands need; the shape within a band stays the signal's own.
+    """Multiplies each bin by the gain that its mel bands need; the shape within a band remains the signal's own.
 
-    Bands at the floor are only ever lowered to it: what lies below was not written down. Before that, bins can be
-    pulled part of the way to magnitudes that are expected.
+    Bands at the spec's floor are only lowered to it, never raised, since the floor is an upper bound. Optionally, bins
+    are first moved towards estimated magnitudes.
 
     Args:
         frames: ``[channels, time, n_mels]`` log-mel.
-        largest: the most that a band is raised, in dB.
-        expected: ``[channels, time, bins]`` magnitudes.
+        spec: spec of the frames.
+        max_gain: largest gain of a band, in dB.
+        expected: ``[channels, time, bins]`` estimated magnitudes, for `towards_expected`.
     """
 
-    def __init__(self, frames: Tensor, spec: MelSpec, largest: float, expected: Tensor | None = None) -> None:
+    def __init__(self, frames: Tensor, spec: MelSpec, max_gain: float, expected: Tensor | None = None) -> None:
         self.spec, self.expected = spec, expected
         self.wanted, silent = linear(frames, spec)
-        self.limit = torch.where(silent, 1.0, 10.0 ** (largest * spec.power / 20.0))
-        self._asked = torch.zeros(())
+        self.limit = torch.where(silent, 1.0, 10.0 ** (max_gain * spec.power / 20.0))
+        self._target = torch.zeros(())
 
     def __call__(self, square: Tensor) -> Tensor:
-        magnitude = square.add_(FAINTEST).sqrt_()
+        magnitude = square.add_(POWER_FLOOR).sqrt_()
         factor = self._gains(magnitude)
-        self._asked = magnitude * factor
+        self._target = magnitude * factor
         return factor
 
-    def pulling(self, part: Tensor) -> Target:
-        """The same after each bin was pulled to what is expected of it, by ``part`` 0..1 of the way."""
+    def towards_expected(self, weight: Tensor) -> Target:
+        """The projection after moving each bin to its expected magnitude by a weight, 0..1, broadcastable to it."""
         expected = self.expected
         if expected is None:
-            raise ValueError("there is nothing to pull to")
+            raise ValueError("no expected magnitudes were given")
 
         def factors(square: Tensor) -> Tensor:
-            magnitude = square.add_(FAINTEST).sqrt_()
-            pulled = torch.lerp(magnitude, expected, part)
-            self._asked = self._gains(pulled) * pulled
-            return self._asked / magnitude
+            magnitude = square.add_(POWER_FLOOR).sqrt_()
+            moved = torch.lerp(magnitude, expected, weight)
+            self._target = self._gains(moved) * moved
+            return self._target / magnitude
 
         return factors
 
     def again(self, square: Tensor) -> Tensor:
-        """Toward the magnitudes asked for last: in a third of the time, and asking anew each time gains little."""
-        return square.add_(FAINTEST).rsqrt_() * self._asked
+        """Projection onto the target of the last evaluation: a third of the time, at little loss of quality."""
+        return square.add_(POWER_FLOOR).rsqrt_() * self._target
 
     def _gains(self, magnitude: Tensor) -> Tensor:
         spec = self.spec
@@ -82,18 +83,23 @@ class MelBandProjection:
         return factor if spec.power == 1.0 else factor.pow_(1.0 / spec.power)
 
 
-def band_projection_schedule(bands: MelBandProjection, parts: Sequence[Tensor | None]) -> list[Target]:
-    """The targets of some iterations, of which each fourth looks at the bands, the last, and the first without a pull.
+def band_projection_schedule(bands: MelBandProjection, weights: Sequence[Tensor | None]) -> list[Target]:
+    """The magnitude projections of a number of iterations.
+
+    The mel bands are evaluated in every fourth iteration, in the first one without estimated magnitudes, and in the
+    last; the others repeat the previous target.
 
     Args:
-        parts: by which each pulls, to be broadcast with the magnitudes; None for not at all.
+        bands: the projection.
+        weights: of the estimated magnitudes in each iteration, see `MelBandProjection.towards_expected`; None for an
+            iteration that uses the mel bands only.
     """
     targets: list[Target] = []
-    let_go = False
-    for index, part in enumerate(parts):
-        if index % EVERY and index < len(parts) - 1 and let_go == (part is None):
+    free = False
+    for index, weight in enumerate(weights):
+        if index % BANDS_EVERY and index < len(weights) - 1 and free == (weight is None):
             targets.append(bands.again)
         else:
-            targets.append(bands if part is None else bands.pulling(part))
-        let_go = part is None
+            targets.append(bands if weight is None else bands.towards_expected(weight))
+        free = weight is None
     return targets

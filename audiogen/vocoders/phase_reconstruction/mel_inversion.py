@@ -1,8 +1,8 @@
-"""Log-mel frames -> linear-frequency magnitudes: positive, fast, on the banded filterbank.
+"""Mel inversion: positive linear-frequency magnitudes with given mel bands.
 
-Expectation-maximisation for a positive linear model (Richardson 1972; Lucy 1974; Lee & Seung 2001 for the
-Kullback-Leibler case): multiply each bin by the ratios of wanted to present mel bands, weighted as the filterbank
-weights them. Every step is positive by construction and keeps the fine shape it started from.
+Multiplicative updates for a non-negative linear model (Richardson 1972; Lucy 1974; Lee & Seung 2001 for the
+Kullback-Leibler case): each bin is multiplied by the ratios of target to current mel bands, weighted by the filterbank.
+Magnitudes stay positive and keep the fine structure of the initial estimate.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
 
-AT_THE_FLOOR = 1e-3  # natural log units
-BINS_A_GROUP = 128  # of the dense blocks that the filterbank is cut into: fewer zeros against fewer calls
+FLOOR_TOLERANCE = 1e-3  # natural log units
+BINS_PER_BLOCK = 128  # of the filterbank: smaller blocks have fewer zeros, larger ones need fewer calls
 
 
 @lru_cache(maxsize=16)
 def _blocks(spec: MelSpec, device: torch.device) -> tuple[list[tuple[slice, Tensor]], list[tuple[slice, Tensor]]]:
-    """The filterbank cut along its bands (bins -> bands), and its normalised transpose cut along its bins."""
+    """Dense blocks of the filterbank (bins to bands) and of its normalised transpose (bands to bins)."""
     bank = torch.tensor(spec.filterbank())
     forward = []
-    for rows in torch.arange(spec.n_mels).tensor_split(max(spec.bins // BINS_A_GROUP, 1)):
+    for rows in torch.arange(spec.n_mels).tensor_split(max(spec.bins // BINS_PER_BLOCK, 1)):
         used = bank[rows].any(dim=0).nonzero().flatten()
         bins = slice(int(used[0]), int(used[-1]) + 1) if len(used) else slice(0, 1)
         forward.append((bins, bank[rows][:, bins].T.contiguous().to(device)))
-    # Bins that no band sees (the lowest, where a triangle starts at zero) follow the nearest that one does: were they
-    # silent, no consistent signal could have the low end that the others ask for.
+    # Bins outside all bands (the lowest, where a triangle starts at zero) follow the nearest bin inside one: were they
+    # silent, no consistent signal could have the low end that the other bins require.
     seen = (bank.sum(dim=0) > 0).nonzero().flatten()
     nearest = (torch.arange(spec.bins)[:, None] - seen).abs().argmin(dim=1)
     weight = bank[:, seen[nearest]]
@@ -44,32 +44,34 @@ def _blocks(spec: MelSpec, device: torch.device) -> tuple[list[tuple[slice, Tens
 
 
 def at_the_floor(frames: Tensor, spec: MelSpec) -> Tensor:
-    """Where log-mel frames are their spec's silence: all that is known is that nothing was louder."""
-    return frames <= spec.silence + AT_THE_FLOOR
+    """Mask of log-mel values at the spec's floor, which are upper bounds of the true value."""
+    return frames <= spec.silence + FLOOR_TOLERANCE
 
 
 def bands(magnitude: Tensor, spec: MelSpec) -> Tensor:
-    """``[..., bins]`` -> ``[..., n_mels]`` band sums."""
+    """Mel bands ``[..., n_mels]``, linear, of magnitudes ``[..., bins]``."""
     return torch.cat([magnitude[..., bins] @ block for bins, block in _blocks(spec, magnitude.device)[0]], dim=-1)
 
 
 def spread(gains: Tensor, spec: MelSpec) -> Tensor:
-    """``[..., n_mels]`` band gains -> ``[..., bins]``: each bin takes the mean of its bands, as it weighs in them."""
+    """Gains of bins ``[..., bins]`` from gains of bands ``[..., n_mels]``: means weighted by the filterbank."""
     return torch.cat([gains[..., rows] @ block for rows, block in _blocks(spec, gains.device)[1]], dim=-1)
 
 
 def invert(frames: Tensor, spec: MelSpec, iterations: int = 20, start: Tensor | None = None) -> Tensor:
-    """Positive magnitudes whose mel bands are the given ones.
+    """Positive magnitudes with the given mel bands.
 
     Args:
         frames: ``[..., n_mels]`` log-mel.
-        iterations: of expectation-maximisation.
-        start: ``[..., bins]`` positive, the shape to start from; by default the bands spread over their bins.
+        spec: spec of the frames.
+        iterations: number of multiplicative updates.
+        start: ``[..., bins]`` positive initial estimate of ``magnitude ** spec.power``; None for the bands spread
+            evenly over their bins.
 
     Returns:
-        ``[..., bins]`` magnitudes (for a spec of power 2, their square root is taken).
+        ``[..., bins]`` magnitudes.
     """
-    wanted = frames.exp().masked_fill(at_the_floor(frames, spec), 0.0)  # at the floor, nothing is as good as any
+    wanted = frames.exp().masked_fill(at_the_floor(frames, spec), 0.0)  # values at the floor are taken as zero
     if start is None:
         unit = bands(torch.ones(spec.bins, device=frames.device), spec).clamp(min=1e-12)
         start = spread(wanted / unit, spec)

@@ -1,11 +1,10 @@
-"""Start phases from magnitudes alone: phase-gradient integration, frame by frame.
+"""Phase-gradient integration: initial phases from magnitudes alone, frame by frame.
 
 The gradients are those of a Gaussian window (Prusa, Balazs & Sondergaard 2017, eq. 15 to 18; a Hann window of length M
 behaves as a Gaussian with gamma = 0.25645 M^2). The order of integration is that of real-time PGHI (Prusa & Holighaus
-2017): each bin takes its phase either from the same bin one frame earlier or from its louder neighbour in its own
-frame, whichever is more trustworthy. Their heap decides that bin by bin; here each bin decides for itself from its two
-neighbours, which needs no heap, no loop over bins, and makes the same choice wherever the spectrum rises steadily
-towards its peaks.
+2017): each bin takes its phase either from the same bin one frame earlier or from its louder neighbour in the same
+frame, whichever is more reliable. They decide with a heap, bin by bin; here each bin decides from its two neighbours,
+without a heap or a loop over bins. The choice is the same wherever the spectrum rises steadily towards its peaks.
 """
 
 from __future__ import annotations
@@ -21,11 +20,15 @@ GAMMA = 0.25645  # of a Hann window, in squared window lengths
 
 
 def gradients(log_magnitude: Tensor, spec: MelSpec) -> tuple[Tensor, Tensor]:
-    """Phase differences implied by ``[channels, time, bins]`` log magnitudes of the lowest bins or all.
+    """Phase differences implied by log magnitudes.
+
+    Args:
+        log_magnitude: ``[channels, time, bins]``, natural logarithm, of all bins or the lowest ones.
+        spec: window and hop.
 
     Returns:
-        From the previous frame to this one, and from the previous bin to this one (first bin: 0), both
-        ``[channels, time, bins]`` radians, by the trapezoidal rule; phases count from the start of the window.
+        Differences in radians to the previous frame and to the previous bin (0 for the first bin), both ``[channels,
+        time, bins]``, by the trapezoidal rule; phases are relative to the start of the window.
     """
     gamma = GAMMA * spec.win**2
     padded = torch.nn.functional.pad(log_magnitude, (1, 1), mode="replicate")
@@ -44,7 +47,10 @@ def gradients(log_magnitude: Tensor, spec: MelSpec) -> tuple[Tensor, Tensor]:
 
 
 def _roots(log_magnitude: Tensor) -> Tensor:
-    """For each bin, the bin of its frame whose phase comes from the frame before. ``[channels, time - 1, bins]``."""
+    """For each bin, the bin of its frame from which its phase is integrated, ``[channels, time - 1, bins]``.
+
+    That bin, the root, takes its phase from the frame before.
+    """
     before, now = log_magnitude[:, :-1], log_magnitude[:, 1:]
     reach = torch.minimum(before, now)
     low = torch.full_like(reach[..., :1], -math.inf)
@@ -64,11 +70,12 @@ def _roots(log_magnitude: Tensor) -> Tensor:
 
 
 def integrate(magnitude: Tensor, first: Tensor, spec: MelSpec) -> Tensor:
-    """Phases of each frame, continued from those of the first.
+    """Phases of each frame, continued from the phases of the first.
 
     Args:
-        magnitude: ``[channels, 1 + time, bins]``, the known frame and those that follow it.
+        magnitude: ``[channels, 1 + time, bins]``, of the known frame and those that follow it.
         first: ``[channels, bins]``, phase of the known frame, radians.
+        spec: window and hop.
 
     Returns:
         ``[channels, time, bins]`` radians.

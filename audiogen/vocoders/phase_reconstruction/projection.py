@@ -1,9 +1,8 @@
-"""Griffin-Lim's two projections, fused: onto wanted magnitudes, and onto spectra that some signal has.
+"""Griffin-Lim iterations: projections onto magnitudes and onto consistent spectra, those of some signal.
 
-Griffin & Lim (1984), with the momentum of Perraudin, Balazs & Sondergaard (2013). Here the momentum is applied to the
-signal rather than to its spectrum: the transform is linear, so the iterates are the same, at a quarter of the memory
-traffic and with no complex history to keep. Samples before the block are pinned: the projection is onto the signals
-that continue them.
+Griffin & Lim (1984), with the momentum of fast Griffin-Lim (Perraudin, Balazs & Sondergaard 2013). The momentum is
+applied to the signal instead of its spectrum: the transform is linear, so the iterates are the same, at a quarter of
+the memory traffic. The samples before a block are fixed: the projection is onto spectra of signals that continue them.
 """
 
 from __future__ import annotations
@@ -21,20 +20,21 @@ Step = tuple[Target, float | Tensor]
 """The magnitude projection of an iteration, and the momentum after it."""
 
 
-def chunks(spec: MelSpec) -> int:
-    """Number of hops that a window spans, rounded up."""
+def hops_per_window(spec: MelSpec) -> int:
+    """Hops that a window spans, rounded up."""
     return -(-spec.win // spec.hop)
 
 
-def pinned(spec: MelSpec) -> int:
-    """Number of past samples that a block's windows are laid over: ``(chunks - 1) * hop``, at least win - hop."""
-    return (chunks(spec) - 1) * spec.hop
+def overlap(spec: MelSpec) -> int:
+    """Samples before a block that its first windows cover, in whole hops; at least ``win - hop``."""
+    return (hops_per_window(spec) - 1) * spec.hop
 
 
 @lru_cache(maxsize=16)
 def _synthesis(spec: MelSpec, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The window in hops ``[chunks, hop]``, zeros first; one over its summed square ``[frames + chunks - 1, hop]``."""
-    count = chunks(spec)
+    """Synthesis window, zero-padded in front, ``[hops, hop]``, and the inverse of the sum of squared windows at each
+    sample, ``[frames + hops - 1, hop]``."""
+    count = hops_per_window(spec)
     window = torch.zeros(count * spec.hop, device=device)
     window[-spec.win :] = hann(spec, device)
     window = window.view(count, spec.hop)
@@ -45,31 +45,32 @@ def _synthesis(spec: MelSpec, frames: int, device: torch.device) -> tuple[Tensor
 
 
 def analyse(signal: Tensor, spec: MelSpec) -> Tensor:
-    """``[channels, pinned + time * hop]`` samples -> ``[channels, time, bins]`` spectra."""
-    windows = signal[:, pinned(spec) - (spec.win - spec.hop) :].unfold(-1, spec.win, spec.hop)
+    """Spectra ``[channels, time, bins]`` of samples ``[channels, overlap + time * hop]``."""
+    windows = signal[:, overlap(spec) - (spec.win - spec.hop) :].unfold(-1, spec.win, spec.hop)
     return torch.fft.rfft(windows * hann(spec, signal.device))
 
 
 def synthesise(spectrum: Tensor, past: Tensor, spec: MelSpec) -> Tensor:
-    """The signal after ``past`` whose spectra are closest to those given, in the least-squares sense.
+    """Least-squares inverse of `analyse`: the continuation of ``past`` whose spectra are closest to those given.
 
     Args:
         spectrum: ``[channels, time, bins]`` complex.
-        past: ``[channels, >= pinned]`` samples that the signal starts with.
+        past: ``[channels, >= overlap]`` samples before the block, which stay as they are.
+        spec: window and hop.
 
     Returns:
-        ``[channels, pinned + time * hop]``.
+        ``[channels, overlap + time * hop]``.
     """
     waves = torch.fft.irfft(spectrum, n=spec.win)
-    flat = _overlap_add(waves, waves.new_empty(len(waves), pinned(spec) + waves.shape[1] * spec.hop), spec)
-    flat[:, : pinned(spec)] = past[:, past.shape[-1] - pinned(spec) :]
+    flat = _overlap_add(waves, waves.new_empty(len(waves), overlap(spec) + waves.shape[1] * spec.hop), spec)
+    flat[:, : overlap(spec)] = past[:, past.shape[-1] - overlap(spec) :]
     return flat
 
 
 def _overlap_add(waves: Tensor, signal: Tensor, spec: MelSpec) -> Tensor:
-    """``[channels, time, win]``, windowed once more, added up into ``signal`` ``[channels, pinned + time * hop]``."""
+    """Weighted overlap-add of windows ``[channels, time, win]`` into samples ``[channels, overlap + time * hop]``."""
     channels, frames, _ = waves.shape
-    count = chunks(spec)
+    count = hops_per_window(spec)
     window, scale = _synthesis(spec, frames, waves.device)
     if count * spec.hop != spec.win:
         waves = torch.nn.functional.pad(waves, (count * spec.hop - spec.win, 0))
@@ -82,12 +83,14 @@ def _overlap_add(waves: Tensor, signal: Tensor, spec: MelSpec) -> Tensor:
 
 
 def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, momentum: float = 0.99) -> Tensor:
-    """Alternate the two projections.
+    """Griffin-Lim with the same target and momentum in every iteration.
 
     Args:
-        signal: ``[channels, pinned + time * hop]``, the start; its first ``pinned`` samples stay as they are.
+        signal: ``[channels, overlap + time * hop]``, initial signal; its first ``overlap`` samples stay as they are.
         target: the magnitude projection.
-        momentum: 0 is the original algorithm; 0.99 is good, 1.3 diverges.
+        spec: window and hop.
+        iterations: number of iterations.
+        momentum: 0 is the original algorithm; 0.99 works well, 1.3 diverges.
 
     Returns:
         The refined signal, of the same shape.
@@ -96,13 +99,13 @@ def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, mome
 
 
 def refine(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
-    """`iterate`, with a target and a momentum of its own for each step."""
-    return _recorded(signal, steps, spec) if torch.is_grad_enabled() else _in_place(signal, steps, spec)
+    """Griffin-Lim with a target and a momentum for each iteration; differentiable where gradients are enabled."""
+    return _differentiable(signal, steps, spec) if torch.is_grad_enabled() else _in_place(signal, steps, spec)
 
 
-def _recorded(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
-    """Leaves everything that gradients are computed from as it was."""
-    past = signal[:, : pinned(spec)].clone()
+def _differentiable(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
+    """Without in-place operations on tensors that gradients depend on."""
+    past = signal[:, : overlap(spec)].clone()
     previous = extrapolated = signal
     for target, momentum in steps:
         spectrum = analyse(extrapolated, spec)
@@ -114,9 +117,9 @@ def _recorded(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
 
 
 def _in_place(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
-    """The same in memory that is taken once: taking it anew in every step costs as much as a transform does."""
-    start, before = pinned(spec) - (spec.win - spec.hop), signal[:, : pinned(spec)]
-    previous, extrapolated, turns = signal, signal.clone(), (torch.empty_like(signal), torch.empty_like(signal))
+    """With buffers allocated once: allocating them in every iteration costs as much as a Fourier transform."""
+    start, before = overlap(spec) - (spec.win - spec.hop), signal[:, : overlap(spec)]
+    previous, extrapolated, buffers = signal, signal.clone(), (torch.empty_like(signal), torch.empty_like(signal))
     windows = extrapolated[:, start:].unfold(-1, spec.win, spec.hop)
     waves = torch.empty(windows.shape, device=signal.device)
     spectrum = torch.empty(*windows.shape[:2], spec.bins, dtype=torch.complex64, device=signal.device)
@@ -128,8 +131,8 @@ def _in_place(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
         torch.mul(real, real, out=square).addcmul_(imaginary, imaginary)
         spectrum.mul_(target(square))
         torch.fft.irfft(spectrum, n=spec.win, out=waves)
-        refined = _overlap_add(waves, turns[index % 2], spec)
-        refined[:, : pinned(spec)] = before
+        refined = _overlap_add(waves, buffers[index % 2], spec)
+        refined[:, : overlap(spec)] = before
         torch.lerp(previous, refined, 1.0 + float(momentum), out=extrapolated)
         previous = refined
     return previous

@@ -1,9 +1,9 @@
-"""BigVGAN (Lee et al. 2023, arXiv 2206.04658), from its published weights; the package itself is not needed.
+"""BigVGAN (Lee et al. 2023, arXiv 2206.04658), from its published weights, without its package.
 
-Transposed convolutions bring the frame rate up to the sample rate; between them, residual blocks with periodic
-activations, ``x + sin²(a x) / b``, each run at twice its rate so that what it folds over is filtered out again. Layer
-names are those of the published weights (``config.json`` and ``bigvgan_generator.pt``). Version 2 at 44.1 kHz, 128
-bands, hop 512 takes this project's default frames.
+Transposed convolutions raise the frame rate to the sample rate; between them are residual blocks with periodic
+activations, ``x + sin²(a x) / b``, each run at twice the rate and low-pass filtered against aliasing. Layer names are
+those of the published weights (``config.json`` and ``bigvgan_generator.pt``). Version 2 at 44.1 kHz, 128 bands, hop 512
+renders the default frames of this package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from audiogen.config.schema import build, read_bounded
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.network_vocoder import (
-    MOST_DESCRIPTION,
+    MAX_DESCRIPTION,
     Network,
     NetworkVocoder,
     fill,
@@ -35,7 +35,7 @@ TAPS = 12  # of the filters around an activation
 
 @dataclass(frozen=True)
 class BigVGANSize:
-    """The keys of ``config.json`` that shape the network, by their names there."""
+    """The keys of ``config.json`` that define the network, under the same names."""
 
     num_mels: Width
     upsample_initial_channel: Width
@@ -51,7 +51,7 @@ class BigVGANSize:
 
 
 class Periodic(nn.Module):
-    """Snake (Ziyin et al. 2020, arXiv 2006.08195), with a frequency and maybe an own magnitude for each channel."""
+    """Snake activation (Ziyin et al. 2020, arXiv 2006.08195), a frequency per channel; "snakebeta" adds a magnitude."""
 
     def __init__(self, channels: int, size: BigVGANSize) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Periodic(nn.Module):
 
 
 class Filter(nn.Module):
-    """A fixed low-pass, kept with the weights as they keep it."""
+    """A fixed low-pass filter, stored as a buffer as in the published weights."""
 
     filter: Tensor
 
@@ -79,7 +79,7 @@ class Filter(nn.Module):
 
 
 class Lowpass(nn.Module):
-    """A filter one level deeper, as the published names have it."""
+    """A `Filter` one level deeper, to match the published names."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Lowpass(nn.Module):
 
 
 class Activation(nn.Module):
-    """A periodic activation between upsampling and downsampling by two."""
+    """A periodic activation between upsampling and downsampling by two, against aliasing."""
 
     def __init__(self, channels: int, size: BigVGANSize) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class Activation(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual pairs (type 1) or single ones (type 2) of activation and dilated convolution."""
+    """Residual block: activations and dilated convolutions, in pairs (type "1") or single (type "2")."""
 
     def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...], size: BigVGANSize) -> None:
         super().__init__()
@@ -135,11 +135,11 @@ class Block(nn.Module):
 
 
 class BigVGANNetwork(Network):
-    """The generator, its weight norms already multiplied out."""
+    """The generator, with weight normalisation already folded into the weights."""
 
     def __init__(self, spec: MelSpec, size: BigVGANSize) -> None:
         super().__init__()
-        self.size, self.offset = size, spec.edge
+        self.size, self.offset = size, spec.padding_samples
         channels = [size.upsample_initial_channel // 2**stage for stage in range(len(size.upsample_rates) + 1)]
         self.conv_pre = nn.Conv1d(size.num_mels, channels[0], 7, padding=3)
         steps = zip(size.upsample_rates, size.upsample_kernel_sizes, channels, channels[1:], strict=False)
@@ -154,14 +154,14 @@ class BigVGANNetwork(Network):
         self.reach = self._reach()
 
     def _reach(self) -> int:
-        """Frames on either side that a frame's samples depend on, rounded up at each rate."""
+        """Frames on either side that the samples of a frame depend on, rounded up at each rate."""
         size = self.size
         rate, reach = 1, 3.0
         for factor, kernel in zip(size.upsample_rates, size.upsample_kernel_sizes, strict=True):
             rate *= factor
             reach += kernel / rate
             blocks = zip(size.resblock_kernel_sizes, size.resblock_dilation_sizes, strict=True)
-            # Each convolution is led by an activation, whose filters look TAPS / 2 samples either way.
+            # Each convolution follows an activation, whose filters reach TAPS / 2 samples in either direction.
             reach += max(sum((k - 1) // 2 * (d + 1) + 2 * TAPS for d in dilations) for k, dilations in blocks) / rate
         return int(reach + (3 + TAPS) / rate) + 1
 
@@ -177,7 +177,7 @@ class BigVGANNetwork(Network):
 
 
 class BigVGAN(NetworkVocoder):
-    """The published weights, from a folder with ``config.json`` and ``bigvgan_generator.pt``."""
+    """BigVGAN from a folder with ``config.json`` and ``bigvgan_generator.pt``."""
 
     name = "bigvgan"
     files = ("config.json", "bigvgan_generator.pt")
@@ -195,7 +195,7 @@ class BigVGAN(NetworkVocoder):
             return MelSpec(*shape, float(h["fmin"]), float(top))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                folder / "config.json", f"it describes no mel frames ({error})", "use BigVGAN's"
+                folder / "config.json", f"it does not define mel frames ({error})", "use BigVGAN's own"
             ) from error
 
     @classmethod
@@ -203,21 +203,26 @@ class BigVGAN(NetworkVocoder):
         spec, h, path = cls.spec_in(folder), _config(folder), folder / "bigvgan_generator.pt"
         try:
             names = BigVGANSize.__dataclass_fields__
-            size = build(BigVGANSize, {key: _frozen(value) for key, value in h.items() if key in names}, "config.json")
+            size = build(
+                BigVGANSize, {key: _as_tuples(value) for key, value in h.items() if key in names}, "config.json"
+            )
             require_weights(path, lambda: BigVGANNetwork(spec, size))
             network = BigVGANNetwork(spec, size)
         except InputError:
             raise
         except (TypeError, ValueError) as error:
-            cause = f"it describes no BigVGAN ({error})"
+            cause = f"it does not define a BigVGAN ({error})"
             raise InputError(folder / "config.json", cause, "use BigVGAN's own") from error
         tensors = read_weights(path, sha256)
-        fill(network, multiplied_out(tensors.get("generator", tensors)), path)
+        fill(network, fold_weight_norm(tensors.get("generator", tensors)), path)
         return cls(network, spec)
 
 
-def multiplied_out(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weight norm (Salimans & Kingma 2016) as plain weights: ``g v / |v|``, the norm over all but the first axis."""
+def fold_weight_norm(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Fold weight normalisation (Salimans & Kingma 2016) into plain weights.
+
+    ``w = g v / |v|``, with the norm over all axes but the first.
+    """
     plain = {}
     for name, value in tensors.items():
         if name.endswith(".weight_v"):
@@ -228,16 +233,16 @@ def multiplied_out(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return plain
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+def _as_tuples(value: Any) -> Any:
+    return tuple(_as_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        found = json.loads(read_bounded(path, MOST_DESCRIPTION, "use BigVGAN's own").decode("utf-8"))
+        found = json.loads(read_bounded(path, MAX_DESCRIPTION, "use BigVGAN's own").decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise InputError(path, "it cannot be read", "download it beside the weights") from error
+        raise InputError(path, "it cannot be read", "download it into the folder of the weights") from error
     if not isinstance(found, dict):
-        raise InputError(path, "it is no mapping", "download it again")
+        raise InputError(path, "it holds no mapping", "download it again")
     return found

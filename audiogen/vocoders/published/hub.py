@@ -1,4 +1,4 @@
-"""Published weights from the Hugging Face hub, at a revision that is named and with a checksum that is checked."""
+"""Downloads published weights from the Hugging Face hub, at a given commit and with a checksum."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ ADDRESS = re.compile(r"hub:(?P<repository>[\w.-]+/[\w.-]+)@(?P<revision>[0-9a-f]
 
 @dataclass(frozen=True)
 class Published:
-    """Weights as their authors published them.
+    """Address and checksum of published weights.
 
     Args:
         address: ``hub:OWNER/NAME@COMMIT``.
-        sha256: of the weights file at that commit.
+        sha256: checksum of the weights file at that commit.
     """
 
     address: str
@@ -27,21 +27,24 @@ class Published:
 
 
 def download(address: str, sha256: str, files: tuple[str, ...]) -> Path:
-    """The folder that holds some files of a repository; what was downloaded before is not asked for again.
+    """Download files of a repository, unless they are in the hub's cache already.
 
     Args:
-        address: ``hub:OWNER/NAME@COMMIT``: names and branches can come to mean other weights, a commit cannot.
-        sha256: of the weights file; whoever reads it checks it.
-        files: by their names in the repository.
+        address: ``hub:OWNER/NAME@COMMIT``; a commit, since names and branches can change their contents.
+        sha256: checksum of the weights file; must be given, but is checked only when the file is read.
+        files: names in the repository.
+
+    Returns:
+        The folder of the files.
 
     Raises:
-        InputError: no commit or checksum is named, huggingface_hub is missing, or the hub cannot be reached.
+        InputError: commit or checksum is missing, huggingface_hub is not installed, or the download fails.
     """
     found = ADDRESS.fullmatch(address)
     if found is None:
         raise InputError(address, "it names no commit of the hub", "write hub:OWNER/NAME@COMMIT, 40 hexadecimal digits")
     if not sha256:
-        raise InputError(address, "weights from elsewhere need a checksum", "add sha256=, as the hub shows it")
+        raise InputError(address, "weights of others need a checksum", "add sha256=, as shown on the hub")
     try:
         from huggingface_hub import hf_hub_download
     except ImportError as error:
@@ -50,5 +53,5 @@ def download(address: str, sha256: str, files: tuple[str, ...]) -> Path:
         paths = [hf_hub_download(found["repository"], file, revision=found["revision"]) for file in files]
     except Exception as error:  # the library's own, the HTTP library's and the system's
         cause = f"it cannot be downloaded ({type(error).__name__})"
-        raise InputError(address, cause, "check the network and the address, or name a local folder") from error
+        raise InputError(address, cause, "check the network and the address, or give a local folder") from error
     return Path(paths[0]).parent

@@ -1,8 +1,8 @@
 """Vocos: a ConvNeXt over mel frames with a Fourier head (Siuzdak 2023, arXiv 2306.00814), from its published weights.
 
-The head predicts magnitude and phase of each frame's spectrum; the inverse transform does the upsampling, which is why
-it is an order of magnitude cheaper than a network that upsamples step by step. Layer names are those of the published
-weights (`vocos-mel-24khz`: ``config.yaml`` and ``pytorch_model.bin``).
+The head predicts magnitude and phase of the spectrum of each frame; the inverse Fourier transform does the upsampling,
+which makes it an order of magnitude cheaper than a network that upsamples in stages. Layer names are those of the
+published weights (`vocos-mel-24khz`: ``config.yaml`` and ``pytorch_model.bin``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from audiogen.config.schema import build, load_yaml, read_bounded
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.network_vocoder import (
-    MOST_DESCRIPTION,
+    MAX_DESCRIPTION,
     Network,
     NetworkVocoder,
     fill,
@@ -28,15 +28,17 @@ from audiogen.vocoders.network_vocoder import (
 )
 from audiogen.vocoders.published.hub import Published
 
-LOUDEST = 100.0  # magnitude that the head clips at
+MAX_MAGNITUDE = 100.0  # at which the head clips
 
 
 @dataclass(frozen=True)
 class ConvNeXtSize:
-    """Args:
-    dim: channels.
-    intermediate_dim: channels inside each block.
-    num_layers: blocks.
+    """Size of the ConvNeXt, under the names of the published configuration.
+
+    Args:
+        dim: channels.
+        intermediate_dim: channels inside each block.
+        num_layers: number of blocks.
     """
 
     dim: Width = 512
@@ -45,7 +47,7 @@ class ConvNeXtSize:
 
 
 class ConvNeXtBlock(nn.Module):
-    """Depthwise convolution over 7 frames, then a pointwise network, on a residual path (Liu et al. 2022)."""
+    """Residual block: depthwise convolution over 7 frames, then a pointwise network (Liu et al. 2022)."""
 
     def __init__(self, size: ConvNeXtSize) -> None:
         super().__init__()
@@ -56,14 +58,14 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = nn.Parameter(torch.full((size.dim,), 1.0 / size.num_layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[batch, dim, time]`` -> the same."""
+        """``[batch, dim, time]`` to the same shape."""
         y = self.norm(self.dwconv(x).mT)
         y = self.gamma * self.pwconv2(nn.functional.gelu(self.pwconv1(y)))
         return x + y.mT
 
 
 class Backbone(nn.Module):
-    """``[batch, time, n_mels]`` -> ``[batch, time, dim]``."""
+    """ConvNeXt from frames ``[batch, time, n_mels]`` to features ``[batch, time, dim]``."""
 
     def __init__(self, n_mels: int, size: ConvNeXtSize) -> None:
         super().__init__()
@@ -80,10 +82,10 @@ class Backbone(nn.Module):
 
 
 class FourierHead(nn.Module):
-    """``[batch, time, dim]`` -> samples, through magnitude and phase of each window.
+    """Samples from features ``[batch, time, dim]``, by magnitude and phase of each window and overlap-add.
 
-    The phase's wrapping is left to sine and cosine. Samples under fewer windows than the others (at both ends) are
-    divided by those that there are.
+    Phases are unwrapped implicitly, through sine and cosine. At both ends, where fewer windows overlap, samples are
+    normalised by those that do.
     """
 
     def __init__(self, dim: int, spec: MelSpec) -> None:
@@ -92,12 +94,12 @@ class FourierHead(nn.Module):
         self.out = nn.Linear(dim, spec.n_fft + 2)
 
     def spectrum(self, features: Tensor) -> Tensor:
-        """``[batch, time, bins]`` complex."""
+        """Spectra ``[batch, time, bins]`` complex."""
         log_magnitude, phase = self.out(features).chunk(2, dim=-1)
-        return torch.polar(log_magnitude.exp().clamp(max=LOUDEST), phase)
+        return torch.polar(log_magnitude.exp().clamp(max=MAX_MAGNITUDE), phase)
 
     def forward(self, features: Tensor) -> Tensor:
-        """``[batch, (time - 1) * hop + win]`` samples, from the start of the first window to the end of the last."""
+        """Samples ``[batch, (time - 1) * hop + win]``, from the start of the first window to the end of the last."""
         window = hann(self.spec, features.device)
         waves = torch.fft.irfft(self.spectrum(features), n=self.spec.n_fft) * window
         total = overlap_add(window.square().expand(1, waves.shape[1], -1), self.spec.hop)
@@ -105,14 +107,14 @@ class FourierHead(nn.Module):
 
 
 def overlap_add(waves: Tensor, hop: int) -> Tensor:
-    """``[batch, time, win]`` -> ``[batch, (time - 1) * hop + win]``."""
+    """Overlap-add of windows ``[batch, time, win]``: ``[batch, (time - 1) * hop + win]``."""
     length = (waves.shape[1] - 1) * hop + waves.shape[2]
     folded = nn.functional.fold(waves.mT, (1, length), (1, waves.shape[2]), stride=(1, hop))
     return folded[:, 0, 0]
 
 
 class VocosNetwork(Network):
-    """Backbone and head."""
+    """Backbone and Fourier head."""
 
     def __init__(self, spec: MelSpec, size: ConvNeXtSize) -> None:
         super().__init__()
@@ -125,7 +127,7 @@ class VocosNetwork(Network):
 
 
 class Vocos(NetworkVocoder):
-    """The published weights, from a folder with ``config.yaml`` and ``pytorch_model.bin``."""
+    """Vocos from a folder with ``config.yaml`` and ``pytorch_model.bin``."""
 
     name = "vocos"
     files = ("config.yaml", "pytorch_model.bin")
@@ -141,26 +143,26 @@ class Vocos(NetworkVocoder):
             rate = int(features.get("sample_rate", 24000))
             n_fft, padding = int(features.get("n_fft", 1024)), features.get("padding", "center")
             hop, n_mels = int(features.get("hop_length", 256)), int(features.get("n_mels", 100))
-            # torchaudio's mel filters: HTK scale, no norm; the logarithm's floor is the package's own.
+            # torchaudio's mel filterbank: HTK scale, no norm; the floor is that of the vocos package.
             return MelSpec(rate, n_fft, n_fft, hop, n_mels, 0.0, rate / 2, "htk", "none", 1.0, padding, 1e-7)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(
-                folder / "config.yaml", f"it describes no mel vocoder ({error})", "use vocos-mel-*"
+                folder / "config.yaml", f"it does not define mel frames ({error})", "use vocos-mel-*"
             ) from error
 
     @classmethod
     def load(cls, folder: Path, sha256: str) -> Self:
         spec, path = cls.spec_in(folder), folder / "pytorch_model.bin"
         try:
-            described = _config(folder)["backbone"]["init_args"]
-            named = {key: int(described[key]) for key in ("dim", "intermediate_dim", "num_layers")}
+            sizes = _config(folder)["backbone"]["init_args"]
+            named = {key: int(sizes[key]) for key in ("dim", "intermediate_dim", "num_layers")}
             size = build(ConvNeXtSize, named, "config.yaml")
             require_weights(path, lambda: VocosNetwork(spec, size))
         except InputError:
             raise
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                folder / "config.yaml", f"it describes no ConvNeXt ({error})", "use vocos-mel-*"
+                folder / "config.yaml", f"it does not define a ConvNeXt ({error})", "use vocos-mel-*"
             ) from error
         network = VocosNetwork(spec, size)
         tensors = read_weights(path, sha256)
@@ -172,6 +174,6 @@ class Vocos(NetworkVocoder):
 def _config(folder: Path) -> Any:
     path = folder / "config.yaml"
     try:
-        return load_yaml(read_bounded(path, MOST_DESCRIPTION, "use vocos-mel-*").decode("utf-8"))
+        return load_yaml(read_bounded(path, MAX_DESCRIPTION, "use vocos-mel-*").decode("utf-8"))
     except ValueError as error:
-        raise InputError(path, "it cannot be read", "download it beside the weights") from error
+        raise InputError(path, "it cannot be read", "download it into the folder of the weights") from error
