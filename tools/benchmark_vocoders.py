@@ -114,8 +114,11 @@ def by_librosa(split: Split) -> Tensor:
 
 RENDERS: dict[str, Render] = {
     **{kind: by(kind) for kind in SHIPPED},
-    "griffin_lim, paired": by("griffin_lim", GriffinLimOptions(inversion=6, trust=0.5, free=0.0, equalise=False)),
-    "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32, coarse=0)),
+    "griffin_lim, paired": by(
+        "griffin_lim",
+        GriffinLimOptions(inversion_iterations=6, magnitude_weight=0.5, unconstrained_share=0.0, equalise=False),
+    ),
+    "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32, coarse_iterations=0)),
     "librosa": by_librosa,
     "true magnitudes": true_magnitudes,
 }

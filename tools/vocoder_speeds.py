@@ -132,7 +132,7 @@ def speeds() -> dict[str, Figures]:
     frames = log_mel(signal, SPEC, padded=True)
     past = signal[:, :4096]
     whole = {kind: build(kind, SPEC, signal) for kind in ("griffin_lim", "source", "neural")}
-    whole["griffin_lim, 32"] = build("griffin_lim", SPEC, signal, GriffinLimOptions(iterations=32, coarse=0))
+    whole["griffin_lim, 32"] = build("griffin_lim", SPEC, signal, GriffinLimOptions(iterations=32, coarse_iterations=0))
     rendering = {f"{kind}: seconds": cpu_seconds(lambda v=v: v.vocode(frames, past)) for kind, v in whole.items()}
     rendering["librosa: seconds"] = cpu_seconds(lambda: as_librosa(frames[0]), 3)
     return {

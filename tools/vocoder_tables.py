@@ -29,9 +29,10 @@ Further down, so are frames that the base predicts in their place.
 - Texture distance: 1.0 is as far as another real stretch of the same recording is; 0 is equal.
 - "true magnitudes" is no vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 numbers) with
   64 Griffin-Lim iterations. What it misses lies in the phases.
-- "griffin_lim, paired" is it with the options `trust=0.5 free=0 equalise=false inversion=6`, which serve the paired
-  measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" is it with 32 iterations on the whole
-  spectrum and none on its lowest parts alone, instead of 20 after 16 on a quarter and 32 on a sixteenth.
+- "griffin_lim, paired" uses `magnitude_weight=0.5 unconstrained_share=0 equalise=false inversion_iterations=6`, which
+  serve the paired measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" is it with 32
+  iterations on the whole spectrum and none on its lowest parts alone, instead of 20 after 16 on a quarter and 32 on a
+  sixteenth.
 - "neural" uses the weights that ship, which heard none of these recordings.
 - "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
 - Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one. Below 150 Hz they are

@@ -7,6 +7,18 @@ through `audiogen.config.schema.merge`, which looks the keys up here.
 from __future__ import annotations
 
 FORMER_KEYS: dict[str, dict[str, str | None]] = {
+    "model=gan": {"matching": "feature_matching", "penalty": "r1_weight"},
+    "model=hmm": {"rounds": "max_iterations"},
+    "model=vae": {"free": "free_bits"},
+    "model.head=flow": {"tails": "noise_dof"},
+    "vocoder=griffin_lim": {
+        "coarse": "coarse_iterations",
+        "free": "unconstrained_share",
+        "inversion": "inversion_iterations",
+        "trust": "magnitude_weight",
+    },
+    "vocoder=neural": {"coarse": "coarse_iterations"},
+    "vocoder.matching": {"forget": "reuse_decay", "jump": "jump_cost", "reuse": "reuse_cost"},
     "training": {
         "average": "ema_decay",
         "batch": "batch_size",

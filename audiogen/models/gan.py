@@ -30,8 +30,8 @@ class GANOptions:
         noise: size of the noise vector of a frame.
         width: units of generator and discriminator.
         rollout: frames generated freely after each training prompt.
-        matching: weight of feature matching: of the distance between mean discriminator features.
-        penalty: weight of the R1 gradient penalty at real frames.
+        feature_matching: weight of feature matching: of the distance between mean discriminator features.
+        r1_weight: weight of the R1 gradient penalty at real frames.
         dropout: fraction of the context's units dropped, in training.
     """
 
@@ -39,8 +39,8 @@ class GANOptions:
     noise: Width = 32
     width: Width = 128
     rollout: Layers = 8
-    matching: NonNegativeFloat = 5.0
-    penalty: NonNegativeFloat = 1.0
+    feature_matching: NonNegativeFloat = 5.0
+    r1_weight: NonNegativeFloat = 1.0
     dropout: Share = 0.1
 
 
@@ -117,12 +117,12 @@ class GAN(ContextModel):
         discriminator, r1 = self._discriminator_loss(prompt[:, -steps:], real, fake.detach())
         generator, matching = self._generator_loss(prompt[:, -steps:], real, fake)
         options = self.options
-        total = discriminator + options.penalty * r1 + generator + options.matching * matching
+        total = discriminator + options.r1_weight * r1 + generator + options.feature_matching * matching
         return {
             "loss": total,
-            "discriminator": discriminator.detach(),
-            "generator": generator.detach(),
-            "matching": matching.detach(),
+            "discriminator_loss": discriminator.detach(),
+            "generator_loss": generator.detach(),
+            "feature_matching": matching.detach(),
         }
 
     def _discriminator_loss(self, before: Tensor, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

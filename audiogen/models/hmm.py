@@ -35,14 +35,14 @@ class HMMOptions:
         states: number of hidden states.
         order: number of earlier frames that a state's mean depends on.
         independent: whether the state of each frame is independent of the last one (Gaussian mixture model).
-        rounds: maximum number of iterations of expectation-maximisation.
+        max_iterations: maximum number of iterations of expectation-maximisation.
         prior: shrinkage of each state's covariance towards the pooled one, in frames.
     """
 
     states: Width = 12
     order: Iterations = 1
     independent: bool = False
-    rounds: Steps = 40
+    max_iterations: Steps = 40
     prior: PositiveFloat = 50.0
 
 
@@ -109,7 +109,7 @@ class HMM(FrameModel):
         counts = posterior[:, :-1].flatten(0, 1).T @ posterior[:, 1:].flatten(0, 1)
         self._m_step(frames, regressors, posterior, counts)
         best = -math.inf
-        for _ in range(self.options.rounds):
+        for _ in range(self.options.max_iterations):
             nats, posterior, counts = self._e_step(self.emission_log_prob(regressors, frames))
             if nats < best + MIN_GAIN * self.features:
                 break

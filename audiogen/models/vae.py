@@ -29,7 +29,7 @@ class VAEOptions:
         dropout: fraction of the context's units dropped, in training.
         warmup: training steps over which the Kullback-Leibler term rises to its full weight (Bowman et al. 2016, arXiv
             1511.06349).
-        free: free bits: nats of each latent's Kullback-Leibler divergence that are not penalised, against posterior
+        free_bits: nats of each latent's Kullback-Leibler divergence that are not penalised, against posterior
             collapse (Kingma et al. 2016, arXiv 1606.04934).
         floor: smallest standard deviation of a frame, in units of the (normalised) frame.
     """
@@ -39,7 +39,7 @@ class VAEOptions:
     width: Width = 128
     dropout: Share = 0.1
     warmup: WholeSteps = 100
-    free: NonNegativeFloat = 0.05
+    free_bits: NonNegativeFloat = 0.05
     floor: PositiveFloat = 0.1
 
 
@@ -98,7 +98,7 @@ class VAE(ContextModel):
         latent = posterior[0] + posterior[1] * torch.randn_like(posterior[0])
         nats = -_log_prob(target, *self.decoder(context, latent)).sum(-1).mean()
         each = _kl_divergence(posterior, prior).mean((0, 1))  # of each latent
-        bound = nats + self.kl_weight * each.clamp(min=self.options.free).sum()
+        bound = nats + self.kl_weight * each.clamp(min=self.options.free_bits).sum()
         if self.training:
             self.step_count += 1
         return {"loss": bound / self.features, "nll": nats.detach(), "kl": each.sum().detach()}

@@ -23,27 +23,28 @@ class GriffinLimOptions:
 
     Args:
         iterations: Griffin-Lim iterations on the full spectrum.
-        coarse: iterations before, on the lowest quarter of the spectrum, at a quarter of the cost each; preceded by
-            twice as many on the lowest sixteenth.
+        coarse_iterations: iterations before, on the lowest quarter of the spectrum, at a quarter of the cost each;
+            preceded by twice as many on the lowest sixteenth.
         momentum: momentum of the fast Griffin-Lim algorithm.
-        inversion: iterations of the mel inversion.
-        trust: fraction, 0..1, by which an iteration moves each magnitude towards the one estimated by the mel
-            inversion.
-        free: fraction of the iterations, the last ones, that use only the mel bands and not the estimated magnitudes,
-            since sound led to expected values is too smooth.
-        equalise: whether the power in each mel band is adjusted to that of the source recording. Without it, with trust
-            0.5 and free 0, spectra are closest to those of the sound that the frames were computed from, as paired
-            measures require; texture and third-octave levels are better with the defaults.
+        inversion_iterations: iterations of the mel inversion.
+        magnitude_weight: fraction, 0..1, by which an iteration moves each magnitude towards the one estimated by the
+            mel inversion.
+        unconstrained_share: fraction of the iterations, the last ones, that use only the mel bands and not the
+            estimated magnitudes, since sound led to expected values is too smooth.
+        equalise: whether the power in each mel band is adjusted to that of the source recording. Without it, with
+            magnitude_weight 0.5 and unconstrained_share 0, spectra are closest to those of the sound that the frames
+            were computed from, as paired measures require; texture and third-octave levels are better with the
+            defaults.
         noise_above: frequency in Hz above which the initial phases are those of noise; below, they follow from the
             gradients of the magnitudes.
     """
 
     iterations: Iterations = 20
-    coarse: Iterations = 16
+    coarse_iterations: Iterations = 16
     momentum: NonNegativeFloat = 0.99
-    inversion: Layers = 4
-    trust: Unit = 0.3
-    free: Unit = 0.25
+    inversion_iterations: Layers = 4
+    magnitude_weight: Unit = 0.3
+    unconstrained_share: Unit = 0.25
     equalise: bool = True
     noise_above: NonNegativeFloat = 4000.0
 
@@ -89,7 +90,7 @@ def mean_magnitude(source: Tensor, spec: MelSpec, max_windows: int = 4096) -> Te
 
 def _steps(options: GriffinLimOptions) -> list[tuple[float, float]]:
     """Weight of the estimated magnitudes, and momentum, of each iteration; momentum is reset when the weight drops."""
-    free = round(options.free * options.iterations)
+    free = round(options.unconstrained_share * options.iterations)
     guided = options.iterations - free
     last_guided = [(1.0, 0.0)] if guided else []
     return [(1.0, options.momentum)] * (guided - 1) + last_guided + [(0.0, options.momentum)] * free
@@ -98,11 +99,12 @@ def _steps(options: GriffinLimOptions) -> list[tuple[float, float]]:
 class _GriffinLimStream(MagnitudeStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
-        refinement = Refinement(_steps(options), options.noise_above, options.coarse)
+        refinement = Refinement(_steps(options), options.noise_above, options.coarse_iterations)
         super().__init__(vocoder.spec, channels, past, seed, refinement, BLOCK, vocoder.power_ratio)
-        self.inversion, self.shape = options.inversion, vocoder.shape
-        self.trust = torch.tensor(options.trust)
+        self.inversion_iterations, self.shape = options.inversion_iterations, vocoder.shape
+        self.magnitude_weight = torch.tensor(options.magnitude_weight)
 
     def estimate(self, frames: Tensor, final: int) -> MagnitudeEstimate:
         shape = None if self.shape is None else self.shape.expand(-1, frames.shape[1], -1)
-        return MagnitudeEstimate(invert(frames, self.spec, self.inversion, shape), self.trust.to(frames.device))
+        magnitude = invert(frames, self.spec, self.inversion_iterations, shape)
+        return MagnitudeEstimate(magnitude, self.magnitude_weight.to(frames.device))

@@ -141,15 +141,15 @@ class NeuralOptions:
         weights: a .safetensors file, or a Run of vocoder training; empty for the shipped weights.
         noise_above: frequency in Hz above which the initial phases are those of noise; below, they follow from the
             gradients of the magnitudes.
-        coarse: Griffin-Lim iterations on the lowest quarter of the spectrum, before the learned ones; preceded by twice
-            as many on the lowest sixteenth.
+        coarse_iterations: Griffin-Lim iterations on the lowest quarter of the spectrum, before the learned ones;
+            preceded by twice as many on the lowest sixteenth.
         equalise: whether the power in each mel band is adjusted to that of the source recording.
         size: of a network to be trained; ignored with existing weights, which hold their own.
     """
 
     weights: str = ""
     noise_above: NonNegativeFloat = 4000.0
-    coarse: Iterations = 12
+    coarse_iterations: Iterations = 12
     equalise: bool = True
     size: NetworkSize = field(default_factory=NetworkSize)
 
@@ -210,7 +210,7 @@ class Neural(Vocoder):
     @property
     def refinement(self) -> Refinement:
         """How the initial spectrum of a block is refined."""
-        return Refinement(self.network.steps, self.options.noise_above, self.options.coarse)
+        return Refinement(self.network.steps, self.options.noise_above, self.options.coarse_iterations)
 
 
 class _NeuralStream(MagnitudeStream):

@@ -25,19 +25,19 @@ class UnitSelectionOptions:
     candidates: places considered for each frame.
     dimensions: of the features, after principal component analysis.
     level_weight: how much a difference in level counts, beside 1 for each difference in colour.
-    jump: cost of not reading on, in units of the typical distance between a frame and its best match.
+    jump_cost: cost of not reading on, in units of the typical distance between a frame and its best match.
     longest_run: seconds read verbatim at most.
-    reuse: cost of a place that was used lately, in the same unit.
-    forget: seconds after which a place's use is forgotten by a factor of e.
+    reuse_cost: cost of a place that was used lately, in the same unit.
+    reuse_decay: seconds after which a place's use is forgotten by a factor of e.
     """
 
     candidates: PositiveInt = 16
     dimensions: PositiveInt = 64
     level_weight: NonNegativeFloat = 1.0
-    jump: NonNegativeFloat = 2.0
+    jump_cost: NonNegativeFloat = 2.0
     longest_run: PositiveFloat = 0.25
-    reuse: NonNegativeFloat = 0.2
-    forget: PositiveFloat = 4.0
+    reuse_cost: NonNegativeFloat = 0.2
+    reuse_decay: PositiveFloat = 4.0
 
 
 class UnitIndex:
@@ -100,7 +100,7 @@ class UnitPath:
         features = library.describe(frames)
         places = self._candidates(library.nearest(features))
         target = (library.features[places] - features[:, None]).square().sum(-1) / library.unit
-        target += options.reuse * self._used[places + self._reach]
+        target += options.reuse_cost * self._used[places + self._reach]
         path, runs = self._search(places, target)
         self._last, self._run = int(path[final - 1]), int(runs[final - 1])
         self._remember(path[:final])
@@ -119,7 +119,7 @@ class UnitPath:
         squares = following.square().sum(-1)[:, :, None] + now.square().sum(-1)[:, None]
         join = torch.baddbmm(squares, following, now.mT, alpha=-2.0).clamp_(min=0.0) / self.library.unit
         reads_on = places[1:, None] == places[:-1, :, None] + 1
-        return (self.options.jump * (1.0 + join)).masked_fill(reads_on, 0.0).numpy(), reads_on.numpy()
+        return (self.options.jump_cost * (1.0 + join)).masked_fill(reads_on, 0.0).numpy(), reads_on.numpy()
 
     def _search(self, places: Tensor, target: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """The cheapest path through the candidates, and how long each of its places has been read verbatim."""
@@ -152,6 +152,6 @@ class UnitPath:
         return np.array(path[::-1]), np.array(lengths[::-1])
 
     def _remember(self, path: np.ndarray) -> None:
-        self._used *= float(np.exp(-len(path) / (self.options.forget * self.library.frame_rate)))
+        self._used *= float(np.exp(-len(path) / (self.options.reuse_decay * self.library.frame_rate)))
         near = torch.from_numpy(path)[:, None] + torch.arange(2 * self._reach + 1)
         self._used.index_add_(0, near.flatten(), torch.ones(near.numel()))

@@ -103,3 +103,28 @@ def test_a_key_of_one_kind_only() -> None:
         "kind": "gan",
         "noise_width": 3,
     }
+
+
+@pytest.mark.parametrize(
+    ("override", "current"),
+    [
+        ("model={kind: gan, matching: 2, penalty: 3}", {"feature_matching": 2.0, "r1_weight": 3.0}),
+        ("model={kind: hmm, rounds: 7}", {"max_iterations": 7}),
+        ("model={kind: vae, free: 0.2}", {"free_bits": 0.2}),
+        ("model={kind: sequence, head: {kind: flow, tails: 5}}", {"head": {"noise_dof": 5}}),
+        (
+            "vocoder={kind: griffin_lim, coarse: 3, free: 0.5, inversion: 2, trust: 0.4}",
+            {"coarse_iterations": 3, "unconstrained_share": 0.5, "inversion_iterations": 2, "magnitude_weight": 0.4},
+        ),
+        ("vocoder={kind: neural, coarse: 3}", {"coarse_iterations": 3}),
+        (
+            "vocoder={kind: source, matching: {jump: 1, reuse: 2, forget: 3}}",
+            {"matching": {"jump_cost": 1.0, "reuse_cost": 2.0, "reuse_decay": 3.0}},
+        ),
+    ],
+)
+def test_keys_of_models_and_vocoders(override: str, current: Mapping[str, Any]) -> None:
+    require_known_keys(None, (override,))
+    tree = to_tree(read_experiment(None, (override,)))[override.partition("=")[0]]
+    for key, value in current.items():
+        assert (tree[key] | value if isinstance(value, dict) else value) == tree[key]

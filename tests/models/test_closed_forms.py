@@ -23,7 +23,7 @@ CLOSED = {
     "walk": WalkOptions(memory=600),
     "noise": NoiseOptions(),
     "var": VAROptions(residuals=256),
-    "hmm": HMMOptions(states=3, rounds=10),
+    "hmm": HMMOptions(states=3, max_iterations=10),
 }
 TURN = 0.9 * torch.tensor([[0.8, -0.6], [0.6, 0.8]])
 
@@ -172,7 +172,7 @@ def two_states(steps: int, stay: float = 0.95) -> tuple[Tensor, Tensor]:
 
 def test_a_hidden_markov_model_finds_two_states() -> None:
     frames, which = two_states(1600)
-    model = HMM(3, HMMOptions(states=2, order=0, prior=1.0, rounds=8))
+    model = HMM(3, HMMOptions(states=2, order=0, prior=1.0, max_iterations=8))
     model.fit_closed_form([frames[:800], frames[800:]])
     means, order = model.weight[:, 0], model.weight[:, 0, 0].argsort(descending=True)
     torch.testing.assert_close(means[order], torch.tensor([[2.0, 0.0, -1.0], [-2.0, 1.0, 0.0]]), atol=0.1, rtol=0)
@@ -186,7 +186,7 @@ def test_a_hidden_markov_model_stays_in_its_states_and_a_mixture_does_not() -> N
     frames, _ = two_states(1500)
     lasting = []
     for independent in (False, True):
-        model = HMM(3, HMMOptions(states=2, order=0, independent=independent, rounds=8))
+        model = HMM(3, HMMOptions(states=2, order=0, independent=independent, max_iterations=8))
         model.fit_closed_form([frames])
         made = rollout(model, frames[None, :5].expand(20, -1, -1), 100, sampling())[:, :, 0]
         lasting.append(float((made[:, 1:].sign() == made[:, :-1].sign()).float().mean()))

@@ -184,9 +184,9 @@ def test_only_mixtures_have_a_density(kind: str):
     assert (found is not None) == (kind in WITH_DENSITY)
 
 
-def test_tails_need_a_variance():
+def test_noise_needs_a_variance():
     with pytest.raises(ValueError, match="must be 0, or 3 or more"):
-        FlowOptions(tails=2)
+        FlowOptions(noise_dof=2)
 
 
 def test_the_flow_learns_two_modes_that_depend_on_the_context():

@@ -48,7 +48,7 @@ def test_a_flow_between_gaussians_has_their_density() -> None:
 
 
 def test_heavy_tails_are_those_of_student() -> None:
-    head = Flow(3, 2, FlowOptions(width=8, tails=5))
+    head = Flow(3, 2, FlowOptions(width=8, noise_dof=5))
     scale = torch.full((2,), (3 / 5) ** 0.5).diag()  # of unit variance
     points = 3 * torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
     truth = multivariate_t(shape=scale.square().numpy(), df=5).logpdf(points.numpy())

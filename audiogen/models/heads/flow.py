@@ -32,7 +32,7 @@ class FlowOptions:
         steps: Heun steps from noise to frame when sampling, two network passes each. After 3 steps the frames are
             within 5 % (rms) of those after 60.
         dropout: fraction of units dropped in each block, in training.
-        tails: degrees of freedom of the starting noise: 0 for Gaussian noise, 3 or more for Student's t of unit
+        noise_dof: degrees of freedom of the starting noise: 0 for Gaussian noise, 3 or more for Student's t of unit
             variance, which describes sound of changing variance (Pandey et al. 2024, "Heavy-tailed diffusion models",
             arXiv 2410.14171).
     """
@@ -42,11 +42,11 @@ class FlowOptions:
     draws: Layers = 2
     steps: Layers = 3
     dropout: Share = 0.0
-    tails: NonNegativeInt = 0
+    noise_dof: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
-        if self.tails in (1, 2):
-            raise ValueError(f"tails ({self.tails}) must be 0, or 3 or more: fewer degrees of freedom have no variance")
+        if self.noise_dof in (1, 2):
+            raise ValueError(f"noise_dof ({self.noise_dof}) must be 0, or 3 or more: below, the variance is not finite")
 
 
 class AdaptiveBlock(nn.Module):
@@ -122,13 +122,14 @@ class Flow(Head):
 
     def __init__(self, context: int, features: int, options: FlowOptions) -> None:
         super().__init__(context, features, options)
-        self.features, self.draws, self.steps, self.tails = features, options.draws, options.steps, options.tails
+        self.features, self.dof = features, options.noise_dof
+        self.draws, self.steps = options.draws, options.steps
         self.velocity = Velocity(context, features, options)
 
     def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
         condition = self.velocity.context(context).repeat(self.draws, 1)
         frame = frame.repeat(self.draws, 1)
-        noise = self._student_t_noise(torch.randn(len(frame), self.features + self.tails, device=frame.device))
+        noise = self._student_t_noise(torch.randn(len(frame), self.features + self.dof, device=frame.device))
         # Logit-normal times: more samples where the velocity is hard to predict (Esser et al. 2024, arXiv 2403.03206).
         time = torch.randn(len(frame), 1, device=frame.device).sigmoid()
         point = time * frame + (1 - time) * noise
@@ -137,7 +138,7 @@ class Flow(Head):
         return {"loss": error, "flow": error.detach()}
 
     def sample(self, context: Tensor, sampling: Sampling) -> Tensor:
-        noise = self._student_t_noise(sampling.normal(len(context), self.features + self.tails, device=context.device))
+        noise = self._student_t_noise(sampling.normal(len(context), self.features + self.dof, device=context.device))
         point = math.sqrt(sampling.temperature) * noise
         times = torch.linspace(0, 1, self.steps + 1, device=context.device).view(-1, 1, 1)
         modulations = self.velocity.modulations(times, self.velocity.context(context))
@@ -149,14 +150,14 @@ class Flow(Head):
         return point
 
     def _student_t_noise(self, normal: Tensor) -> Tensor:
-        """Starting noise ``[n, features]`` from standard normal ``[n, features + tails]``."""
-        noise, chi = normal.split([self.features, self.tails], dim=-1)
-        return noise * ((self.tails - 2) / chi.square().sum(-1, keepdim=True)).sqrt() if self.tails else noise
+        """Starting noise ``[n, features]`` from standard normal ``[n, features + dof]``."""
+        noise, chi = normal.split([self.features, self.dof], dim=-1)
+        return noise * ((self.dof - 2) / chi.square().sum(-1, keepdim=True)).sqrt() if self.dof else noise
 
     def noise_log_prob(self, point: Tensor) -> Tensor:
         """Log density of starting noise ``[n, features]`` in nats, ``[n]``."""
-        power, size, tails = point.square().sum(-1), self.features, self.tails
-        if not tails:
+        power, size, dof = point.square().sum(-1), self.features, self.dof
+        if not dof:
             return -0.5 * (power + size * math.log(2 * math.pi))
-        constant = math.lgamma((tails + size) / 2) - math.lgamma(tails / 2) - size / 2 * math.log((tails - 2) * math.pi)
-        return constant - (tails + size) / 2 * torch.log1p(power / (tails - 2))
+        constant = math.lgamma((dof + size) / 2) - math.lgamma(dof / 2) - size / 2 * math.log((dof - 2) * math.pi)
+        return constant - (dof + size) / 2 * torch.log1p(power / (dof - 2))

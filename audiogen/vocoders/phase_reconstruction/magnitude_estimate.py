@@ -49,12 +49,12 @@ class Refinement:
         steps: for each Griffin-Lim iteration, a factor 0..1 on the certainty, and the momentum.
         noise_above: frequency in Hz above which the initial spectrum is shaped noise; below, phases follow from the
             gradients of the magnitudes.
-        coarse: iterations on the lowest part of the spectrum, before the steps on the full spectrum.
+        coarse_iterations: iterations on the lowest part of the spectrum, before the steps on the full spectrum.
     """
 
     steps: Sequence[tuple[float | Tensor, float | Tensor]]
     noise_above: float
-    coarse: int
+    coarse_iterations: int
 
 
 def render(
@@ -82,7 +82,9 @@ def render(
         ``[channels, time * hop]`` samples.
     """
     start = _initial_spectrum(estimate.magnitude, known, noise, spec, refinement.noise_above)
-    start = coarse_to_fine(start, estimate.magnitude, estimate.certainty, frames, past, spec, refinement.coarse)
+    start = coarse_to_fine(
+        start, estimate.magnitude, estimate.certainty, frames, past, spec, refinement.coarse_iterations
+    )
     bands = MelBandProjection(frames, spec, MAX_GAIN, estimate.magnitude)
     weights = [None if factor == 0.0 else factor * estimate.certainty for factor, _ in refinement.steps]
     momenta = [momentum for _, momentum in refinement.steps]
