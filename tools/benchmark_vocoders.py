@@ -41,7 +41,7 @@ from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import GriffinLimOptions
 from audiogen.vocoders.phase_reconstruction.mel_band_targets import fixed
-from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, synthesise
 from audiogen.vocoders.registry import build
 from audiogen.vocoders.source import SourceOptions
 
@@ -99,11 +99,11 @@ def by(kind: str, options: Any = None) -> Render:
 
 def true_magnitudes(split: Split) -> Tensor:
     """What no vocoder of mel frames can beat by far: the true magnitudes of all bins, and 64 iterations."""
-    past = split.source[:, -pinned(SPEC) :]
+    past = split.source[:, -overlap(SPEC) :]
     magnitude = analyse(torch.cat([past, split.real], dim=1), SPEC).abs()
     phases = 2 * np.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
     start = synthesise(torch.polar(magnitude, phases), past, SPEC)
-    return iterate(start, fixed(magnitude), SPEC, 64)[:, pinned(SPEC) :]
+    return iterate(start, fixed(magnitude), SPEC, 64)[:, overlap(SPEC) :]
 
 
 def by_librosa(split: Split) -> Tensor:

@@ -19,18 +19,19 @@ from audiogen.run import Run
 
 CARD = """# The base
 
-One Model for the mel frames of any recording. `audiogen continue PROMPT -o OUT.wav --budget 0` goes on with it at once;
-without a budget a Model of the prompt's own is trained beside it, and the better of the two is taken.
+A pretrained Model of mel frames for any recording. `audiogen continue PROMPT -o OUT.wav --budget 0` uses it without
+further training; otherwise a Model is also trained on the prompt, and the better of the two is used.
 
-- {parameters} parameters, {steps} steps ({hours:.1f} hours of one processor core), validation loss {loss:.4f} on
-  the {held} of its files that were held back; kept: the averaged weights of step {best}.
+- {parameters:,} parameters, trained for {steps} steps ({hours:.1f} hours on one CPU core); validation loss {loss:.4f} on {held}
+  held-out files; exponential moving average of the weights at step {best}.
 - Trained by `audiogen train configs/mel/pretrain.yaml --data FOLDER -o RUN` (resumable: `--resume`) on {real}
-  recordings and {synthetic} synthetic textures of `tools/make_synthetic_textures.py`. `config.yaml` says all.
-- A folder of your own sounds makes a better base for your work: the same command, then `audiogen continue --run RUN`.
+  recordings and {synthetic} synthetic textures of `tools/make_synthetic_textures.py`. `config.yaml` holds all
+  settings.
+- A base trained on your own sounds suits your work better: use the same command, then `audiogen continue --run RUN`.
 {figures}
 ## Licence and credits
 
-The weights are available under CC-BY-SA 4.0, which the strictest of the recordings' licences asks for. Made from:
+The weights are available under CC-BY-SA 4.0, which the strictest of the recordings' licences requires. Trained on:
 
 | package | licence | author | recordings |
 | --- | --- | --- | --- |

@@ -15,7 +15,7 @@ from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import BLOCK, GriffinLimOptions
 from audiogen.vocoders.phase_reconstruction.mel_band_targets import fixed
 from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
-from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, pinned, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, synthesise
 from audiogen.vocoders.registry import build
 
 SPEC = MelSpec()
@@ -50,7 +50,7 @@ def librosa_magnitudes(frames: Tensor, scale: float = 1.0) -> np.ndarray:
 def test_signal() -> Tensor:
     """``[1, time]``: coloured noise, a chord and clicks."""
     generator = np.random.default_rng(0)
-    length = round(SECONDS * SPEC.sample_rate) // SPEC.hop * SPEC.hop + pinned(SPEC)
+    length = round(SECONDS * SPEC.sample_rate) // SPEC.hop * SPEC.hop + overlap(SPEC)
     time_axis = np.arange(length) / SPEC.sample_rate
     noise = np.convolve(generator.standard_normal(length), 0.8 ** np.arange(32), "same")
     chord = sum(np.sin(2 * np.pi * hertz * time_axis) for hertz in (220.0, 277.2, 329.6, 1318.5))
@@ -81,7 +81,7 @@ def griffin_lim_figures(signal: Tensor, magnitude: Tensor) -> Figures:
     import torchaudio
 
     phases = 2 * np.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
-    start = synthesise(torch.polar(magnitude, phases), signal[:, : pinned(SPEC)], SPEC)
+    start = synthesise(torch.polar(magnitude, phases), signal[:, : overlap(SPEC)], SPEC)
     window = torch.hann_window(SPEC.win)
     centred = torch.stft(signal, SPEC.n_fft, SPEC.hop, window=window, return_complex=True).abs()
     other = torchaudio.transforms.GriffinLim(n_fft=SPEC.n_fft, hop_length=SPEC.hop, power=1.0, n_iter=ITERATIONS)
@@ -106,7 +106,7 @@ def griffin_lim_figures(signal: Tensor, magnitude: Tensor) -> Figures:
     def ours_in_blocks() -> None:
         """As the vocoders do it: memory that is used again is near."""
         for first, part in zip(range(0, magnitude.shape[1], BLOCK), magnitude.split(BLOCK, dim=1), strict=True):
-            samples = start[:, first * SPEC.hop : (first + part.shape[1]) * SPEC.hop + pinned(SPEC)]
+            samples = start[:, first * SPEC.hop : (first + part.shape[1]) * SPEC.hop + overlap(SPEC)]
             iterate(samples, fixed(part), SPEC, ITERATIONS)
 
     def transforms() -> None:

@@ -1,4 +1,4 @@
-"""Weights that ship with the package; each folder is a Run with a card that says what it was made of."""
+"""Pretrained Runs that ship with the package, each with a card on data, training and licence."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ BASE = Path(__file__).parent / "base"
 
 
 def base() -> Run:
-    """The Model of any recording's mel frames that a continuation sets out from; its card is ``base/CARD.md``."""
+    """Open the shipped base: a Model of mel frames for any recording, described in ``base/CARD.md``."""
     return Run.open(BASE, allow_external_weights=True)

@@ -16,8 +16,8 @@ from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.training.vocoder.spectral_losses import multi_resolution
 from audiogen.vocoders.griffin_lim import mean_magnitude
 from audiogen.vocoders.neural import (
-    MOMENTUM,
-    PULL,
+    INIT_MOMENTUM,
+    INIT_WEIGHT,
     SHIPPED,
     MagnitudeNetwork,
     NetworkSize,
@@ -108,7 +108,7 @@ def test_steps_are_learned(texture: Texture):
     torch.manual_seed(0)
     network = MagnitudeNetwork(SPEC, SMALL)
     with torch.no_grad():
-        assert torch.tensor(network.steps).flatten().tolist() == pytest.approx([PULL, MOMENTUM] * 2)
+        assert torch.tensor(network.steps).flatten().tolist() == pytest.approx([INIT_WEIGHT, INIT_MOMENTUM] * 2)
     frames = log_mel(torch.from_numpy(texture(0.5).samples), SPEC)
     before = Neural(network).vocode(frames)
     torch.nn.init.constant_(network.schedule, -0.1)
