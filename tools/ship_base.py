@@ -22,8 +22,8 @@ CARD = """# The base
 A pretrained Model of mel frames for any recording. `audiogen continue PROMPT -o OUT.wav --budget 0` uses it without
 further training; otherwise a Model is also trained on the prompt, and the better of the two is used.
 
-- {parameters:,} parameters, trained for {steps} steps ({hours:.1f} hours on one CPU core); validation loss {loss:.4f} on {held}
-  held-out files; exponential moving average of the weights at step {best}.
+- {parameters:,} parameters, trained for {steps} steps ({hours:.1f} hours on one CPU core); validation loss {loss:.4f}
+  on {held} held-out files; exponential moving average of the weights at step {best}.
 - Trained by `audiogen train configs/mel/pretrain.yaml --data FOLDER -o RUN` (resumable: `--resume`) on {real}
   recordings and {synthetic} synthetic textures of `tools/make_synthetic_textures.py`. `config.yaml` holds all
   settings.
