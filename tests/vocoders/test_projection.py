@@ -75,17 +75,17 @@ def test_in_place_and_with_gradients_are_the_same(signal: Tensor):
     assert torch.equal(start, before)
 
 
-def test_bins_are_pulled_before_bands_are_met():
+def test_bins_move_to_expected_magnitudes_before_the_bands_are_met():
     frames = torch.full((1, 8, SPEC.n_mels), -3.0)
     square = torch.rand(1, 8, SPEC.bins, generator=torch.Generator().manual_seed(0)).square()
     expected = 2.0 * torch.rand(square.shape, generator=torch.Generator().manual_seed(1)) + 0.1
     bands = MelBandProjection(frames, SPEC, 60.0, expected)
     untouched, all_the_way = (bands.towards_expected(torch.tensor(part))(square.clone()) for part in (0.0, 1.0))
     torch.testing.assert_close(untouched, bands(square.clone()))
-    ratio = (all_the_way * square.sqrt() / expected)[..., 1:-1]  # what is left is the gain of the bands: smooth
+    ratio = (all_the_way * square.sqrt() / expected)[..., 1:-1]  # the remaining gains of the bands are smooth
     assert float((ratio[..., 1:] / ratio[..., :-1]).log().abs().mean()) < 0.05
-    with pytest.raises(ValueError, match="nothing to pull to"):
-        MelBandProjection(frames, SPEC, 60.0).pulling(torch.tensor(0.5))
+    with pytest.raises(ValueError, match="no expected magnitudes"):
+        MelBandProjection(frames, SPEC, 60.0).towards_expected(torch.tensor(0.5))
 
 
 def test_the_true_signal_is_a_fixed_point(signal: Tensor):

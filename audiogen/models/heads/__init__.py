@@ -3,9 +3,15 @@
 `HEADS` are for float frames, `TOKEN_HEADS` for tokens.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from audiogen.config.registry import Registry
 from audiogen.models.heads.base import Head
-from audiogen.models.heads.categorical import Categorical
+
+if TYPE_CHECKING:
+    from audiogen.models.heads.categorical import Categorical
 
 HEADS: Registry[Head] = Registry(
     "audiogen.heads",
