@@ -30,7 +30,8 @@ from vocoder_speeds import as_librosa, speeds
 from vocoder_tables import page
 
 from audiogen.audio import Recording, read
-from audiogen.dsp.principal_channels import covariance, rotation_of
+from audiogen.dsp.covariance import second_moments
+from audiogen.dsp.principal_channels import principal_rotation
 from audiogen.jobs import vocode as vocoding
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.metrics.crest_factor import crest_ratio
@@ -67,7 +68,7 @@ class Split:
         samples = recording.samples[:, : round(LONGEST * SPEC.sample_rate)]
         start = int(samples.shape[1] * SHARE) // SPEC.hop * SPEC.hop
         stop = start + (samples.shape[1] - start) // SPEC.hop * SPEC.hop
-        self.rotation = rotation_of(covariance(samples[:, :start]))
+        self.rotation = principal_rotation(second_moments(samples[:, :start]))
         principal = torch.from_numpy((self.rotation @ samples).astype(np.float32))
         self.source, self.real = principal[:, :start], principal[:, start:stop]
         self.frames = log_mel(principal[:, start - SPEC.win + SPEC.hop : stop], SPEC, padded=True)

@@ -1,8 +1,8 @@
 """Frames that the base predicts after the known part of a recording, for the vocoders' benchmark.
 
-Two kinds. ``chosen``: what `audiogen continue --budget 0` renders, patches of the recording itself in an order that
-the Model asks for. ``drawn``: what the Model drew before each of them was chosen, decoded; it is smoother than any
-recording and shows how a vocoder copes with that. Channels that the Model does not hear are those of the chosen ones.
+Two kinds. ``chosen``: what `audiogen continue --budget 0` renders, patches of the recording itself as patch selection
+orders them. ``drawn``: the latents that the Model drew before selection, decoded; they are smoother than any recording
+and show how a vocoder copes with that. Channels that are not modelled are those of the chosen patches.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ class Predictions:
         count: frames wanted.
 
     Attributes:
-        heard: the prompt's principal channels.
+        features: the prompt's principal channels.
         source: ``[channels, samples]`` that a vocoder may know, as a Run gives them to its own.
     """
 
     def __init__(self, prompt: Recording, count: int) -> None:
         self.continuer, self.count = Continuer(base(), prompt), count
-        self.heard = self.continuer.features
-        self.source = self.heard.samples[:, self.heard.skipped :]
+        self.features = self.continuer.analysis.material
+        self.source = self.features.samples[:, self.features.skipped :]
 
     def frames(self) -> dict[str, Tensor]:
         """``{"chosen": ..., "drawn": ...}``, both ``[channels, count, n_mels]`` log-mel."""
         chosen = self._first(self.continuer.frames_after(SEED, 1.0))
         return {"chosen": chosen, "drawn": self._first(self._drawn())}
 
-    def _first(self, pieces: Iterator[Tensor]) -> Tensor:
-        """The first frames of ``[time, channels * n_mels]`` pieces, ``[channels, count, n_mels]``."""
-        found = torch.zeros(0, len(self.heard.frames) * self.heard.frames.shape[-1])
+    def _first(self, chunks: Iterator[Tensor]) -> Tensor:
+        """The first frames of ``[time, channels * n_mels]`` chunks, ``[channels, count, n_mels]``."""
+        found = torch.zeros(0, len(self.features.frames) * self.features.frames.shape[-1])
         while len(found) < self.count:
-            found = torch.cat([found, next(pieces)[:, : found.shape[1]]])
-        return found[: self.count].unflatten(1, (len(self.heard.frames), -1)).transpose(0, 1)
+            found = torch.cat([found, next(chunks)[:, : found.shape[1]]])
+        return found[: self.count].unflatten(1, (len(self.features.frames), -1)).transpose(0, 1)
 
     def _drawn(self) -> Iterator[Tensor]:
-        prediction = self.continuer.prediction
+        prediction = self.continuer.predictor
         assert isinstance(prediction, RunPredictor)
         sampling = Sampling(1.0, generator=torch.Generator().manual_seed(SEED))
         state, selection = prediction.start, prediction.selection(0.0)
         while True:
             latent = prediction.model.draw(state, sampling)
-            place = selection.choose(latent[0])
-            state = prediction.model.read(state, selection.latents[place : place + 1])
+            index = selection.choose(latent[0])
+            state = prediction.model.read(state, selection.latents[index : index + 1])
             frames = prediction.representation.decode(latent, prediction.centre)
-            yield torch.cat([frames, selection.frames_at(place)[:, frames.shape[1] :]], dim=1)
+            yield torch.cat([frames, selection.frames_at(index)[:, frames.shape[1] :]], dim=1)

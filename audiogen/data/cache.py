@@ -23,7 +23,8 @@ import torch
 
 from audiogen.audio import AudioWarning, Resampler, open_blocks
 from audiogen.data.recordings import reading
-from audiogen.dsp.principal_channels import covariance, rotation_of
+from audiogen.dsp.covariance import second_moments
+from audiogen.dsp.principal_channels import principal_rotation
 from audiogen.errors import InputError
 from audiogen.file_names import is_inside
 from audiogen.representation.mel import MelSpec, log_mel_stream
@@ -96,8 +97,8 @@ def _principal_blocks(path: Path, spec: MelSpec, channels: int) -> Iterator[torc
         moments = np.zeros((count, count))
         if count > 1:
             for block in blocks:
-                moments += covariance(block)
-    rotation = rotation_of(moments)[:channels]
+                moments += second_moments(block)
+    rotation = principal_rotation(moments)[:channels]
     missing = np.zeros((channels - len(rotation), count), np.float32)
     rotation = np.concatenate([rotation, missing])
     resampler = Resampler(rate, spec.sample_rate, channels)

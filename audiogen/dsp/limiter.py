@@ -1,4 +1,4 @@
-"""A look-ahead limiter: samples are kept within a ceiling by a gain that is there before the peak is."""
+"""Look-ahead peak limiter."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-HOLD_SECONDS = 0.005  # before and after a peak over which it is turned down: longer would be heard as pumping
-UNITY = 1 << 30  # a gain of 1: gains are integers, whose running sums are exact wherever a block begins
+HOLD_SECONDS = 0.005  # before and after a peak, at reduced gain: more would be audible as pumping
+UNITY = 1 << 30  # fixed-point gain of 1: integer running sums are exact, wherever blocks begin
 
 
 class LookaheadLimiter:
-    """Keeps samples that arrive in blocks within a ceiling, all channels by one gain.
+    """Keeps a stream of samples within a ceiling, with one gain for all channels.
 
-    The gain is the least that is needed within `HOLD_SECONDS` either side, averaged over as long either side: it is
-    continuous, and full where the peak is. It is 1, to the bit, more than twice `HOLD_SECONDS` from what exceeds the
-    ceiling. The output lags as long behind; the sizes of the blocks change no sample of it.
+    The gain is the minimum of the gains needed within `HOLD_SECONDS` either side, then averaged over as long: it is
+    continuous, and fully reduced at the peak. It is exactly 1 more than twice `HOLD_SECONDS` away from any peak above
+    the ceiling. The output lags by that long; block sizes change no sample of it.
 
     Args:
-        ceiling: largest magnitude that is let through, at least 0.
+        ceiling: largest magnitude of the output, at least 0.
         sample_rate: Hz.
     """
 
     def __init__(self, ceiling: float, sample_rate: int) -> None:
         self.ceiling = ceiling
         self.reach = max(round(HOLD_SECONDS * sample_rate), 1)
-        self._pending: np.ndarray | None = None  # [channels, time] that lacks its future
-        self._needed = np.full(2 * self.reach, UNITY)  # from twice the reach before what is pending to its end
+        self._pending: np.ndarray | None = None  # [channels, time] that lack look-ahead
+        self._needed = np.full(2 * self.reach, UNITY)  # gains from twice the reach before the pending samples on
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """``[channels, time]`` blocks -> the same samples within the ceiling, in blocks that are not empty."""
+        """Limit ``[channels, time]`` blocks; yields blocks that are not empty, of the same total length."""
         for block in blocks:
             if (ready := self.push(block)).shape[1]:
                 yield ready
@@ -37,19 +37,19 @@ class LookaheadLimiter:
             yield rest
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        """Take ``[channels, time]`` samples; return those whose gain is known by now, which may be none."""
+        """Take ``[channels, time]`` samples; return those that have their look-ahead by now, maybe none."""
         magnitude = np.abs(block).max(axis=0, initial=0.0).astype(np.float64)
-        self._take(block, np.floor(UNITY * self.ceiling / np.maximum(magnitude, max(self.ceiling, 1e-30))))
+        self._append(block, np.floor(UNITY * self.ceiling / np.maximum(magnitude, max(self.ceiling, 1e-30))))
         return self._ready()
 
     def flush(self) -> np.ndarray:
-        """The samples that are left, ``[channels, time]``, as nothing follows them."""
+        """The remaining samples ``[channels, time]``, with silence as their look-ahead."""
         if self._pending is None:
             return np.zeros((1, 0), np.float32)
-        self._take(self._pending[:, :0], np.full(2 * self.reach, UNITY))
+        self._append(self._pending[:, :0], np.full(2 * self.reach, UNITY))
         return self._ready()
 
-    def _take(self, block: np.ndarray, needed: np.ndarray) -> None:
+    def _append(self, block: np.ndarray, needed: np.ndarray) -> None:
         self._pending = block if self._pending is None else np.concatenate([self._pending, block], axis=1)
         self._needed = np.concatenate([self._needed, needed.astype(np.int64)])
 
@@ -63,18 +63,18 @@ class LookaheadLimiter:
         from scipy import ndimage
 
         width = 2 * self.reach + 1
-        held = ndimage.minimum_filter1d(needed, width)[self.reach : -self.reach]
-        total = np.cumsum(np.concatenate([[0], held]))
+        smallest = ndimage.minimum_filter1d(needed, width)[self.reach : -self.reach]
+        total = np.cumsum(np.concatenate([[0], smallest]))
         gain = (total[width:] - total[:-width]) / (width * UNITY)
         return (ready * gain).clip(-self.ceiling, self.ceiling).astype(ready.dtype)
 
 
 def limit_peaks(samples: np.ndarray, ceiling: float, sample_rate: int) -> np.ndarray:
-    """``[channels, time]`` with what exceeds the ceiling brought down to it; see `LookaheadLimiter`."""
+    """Apply a `LookaheadLimiter` to a whole signal ``[channels, time]``."""
     limiter = LookaheadLimiter(ceiling, sample_rate)
     return np.concatenate([limiter.push(samples), limiter.flush()], axis=1)
 
 
-def peak_of(*pieces: np.ndarray) -> float:
-    """Largest magnitude of all their samples; 0 without any."""
-    return max((max(float(piece.max()), -float(piece.min())) for piece in pieces if piece.size), default=0.0)
+def peak_of(*signals: np.ndarray) -> float:
+    """Largest magnitude in any of the signals; 0 if all are empty."""
+    return max((max(float(signal.max()), -float(signal.min())) for signal in signals if signal.size), default=0.0)

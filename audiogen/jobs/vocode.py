@@ -15,7 +15,8 @@ from audiogen.audio import Recording, Resampler, Writer, read, resample, subtype
 from audiogen.config.schema import build as build_options
 from audiogen.config.schema import merge, override_tree
 from audiogen.devices import pick_device
-from audiogen.dsp.principal_channels import covariance, rotation_of
+from audiogen.dsp.covariance import second_moments
+from audiogen.dsp.principal_channels import principal_rotation
 from audiogen.errors import InputError
 from audiogen.progress import progress, stage
 from audiogen.representation.mel import MelSpec, log_mel
@@ -47,7 +48,7 @@ class Analysis:
 
 def analyse(recording: Recording, spec: MelSpec) -> Analysis:
     """The mel frames of a recording's principal channels, in the vocoders' alignment, silence around it."""
-    rotation = rotation_of(covariance(recording.samples))
+    rotation = principal_rotation(second_moments(recording.samples))
     principal = (rotation @ recording.samples).astype(np.float32)
     principal = resample(principal, recording.sample_rate, spec.sample_rate)
     # The first window holds a hop of the recording; the last ones reach past its end, so that each sample has as

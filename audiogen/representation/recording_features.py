@@ -1,4 +1,4 @@
-"""Recording -> what a Model and a Vocoder need of it: principal channels, as samples and as mel frames."""
+"""Features of a recording that Models and Vocoders work on: principal channels, as samples and as mel frames."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, resample
-from audiogen.dsp.principal_channels import covariance, rotation_of
+from audiogen.dsp.covariance import second_moments
+from audiogen.dsp.principal_channels import principal_rotation
 from audiogen.representation.mel import MelSpec, log_mel
 
-EDGE = 2048  # samples mirrored around the ends before resampling, so that its filter does not hear a step there
+EDGE = 2048  # samples of point reflection at either end, so that the resampling filter meets no step there
 
 
 @dataclass(frozen=True)
 class RecordingFeatures:
-    """A recording as the pipeline sees it.
+    """Principal channels and mel frames of a recording.
 
     Args:
-        rotation: ``[channels, channels]``; ``rotation @ samples`` are the principal channels, strongest
-            first.
+        rotation: ``[channels, channels]``; ``rotation @ samples`` are the principal channels, strongest first.
         samples: ``[channels, time]`` principal channels at the spec's sample rate.
-        frames: ``[channels, frames, n_mels]`` log-mel frames of whole windows; the last one ends with the
-            recording.
+        frames: ``[channels, frames, n_mels]`` log-mel frames of whole windows, aligned to the end of the recording.
         spec: of the frames.
     """
 
@@ -35,11 +34,11 @@ class RecordingFeatures:
 
     @property
     def skipped(self) -> int:
-        """How many samples lie before the first frame's window."""
+        """Number of samples before the first frame's window."""
         return max(self.samples.shape[-1] - self.spec.win, 0) % self.spec.hop
 
     def side_by_side(self, channels: int) -> Tensor:
-        """``[frames, channels * n_mels]`` of the first principal channels; missing ones are silent."""
+        """Frames ``[frames, channels * n_mels]`` of the first principal channels; missing channels are silent."""
         frames = self.frames[:channels]
         if len(frames) < channels:
             silent = frames.new_full((channels - len(frames), *frames.shape[1:]), self.spec.silence)
@@ -47,9 +46,16 @@ class RecordingFeatures:
         return frames.transpose(0, 1).flatten(1)
 
 
-def extract_features(recording: Recording, spec: MelSpec) -> RecordingFeatures:
-    """Analyse a recording; frames are aligned to its end, where a continuation takes over."""
-    rotation = rotation_of(covariance(recording.samples))
+def extract_features(recording: Recording, spec: MelSpec, rotation: np.ndarray | None = None) -> RecordingFeatures:
+    """Extract principal channels and mel frames, aligned to the end of the recording, where a tail is joined.
+
+    Args:
+        recording: of any rate and length; one shorter than a window is padded with silence before it.
+        spec: of the frames.
+        rotation: to principal channels; None for the recording's own.
+    """
+    if rotation is None:
+        rotation = principal_rotation(second_moments(recording.samples))
     principal = rotation @ recording.samples
     if recording.sample_rate != spec.sample_rate:
         principal = _resampled(principal, recording.sample_rate, spec.sample_rate)
@@ -60,13 +66,13 @@ def extract_features(recording: Recording, spec: MelSpec) -> RecordingFeatures:
     return RecordingFeatures(rotation, samples, log_mel(padded[:, skipped:], spec, padded=True), spec)
 
 
-def _resampled(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Resample with both ends continued by their point reflection."""
+def _resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
+    """Resample ``[channels, time]``, both ends extended by their point reflection."""
     edge = min(EDGE, samples.shape[-1] - 1)
     if edge < 1:
-        return resample(samples, rate, wanted)
+        return resample(samples, rate, new_rate)
     before = 2 * samples[:, :1] - samples[:, edge:0:-1]
     after = 2 * samples[:, -1:] - samples[:, -2 : -edge - 2 : -1]
-    whole = resample(np.concatenate([before, samples, after], axis=1).astype(np.float32), rate, wanted)
-    start = round(edge * wanted / rate)
-    return whole[:, start : start + round(samples.shape[-1] * wanted / rate)]
+    extended = resample(np.concatenate([before, samples, after], axis=1).astype(np.float32), rate, new_rate)
+    start = round(edge * new_rate / rate)
+    return extended[:, start : start + round(samples.shape[-1] * new_rate / rate)]

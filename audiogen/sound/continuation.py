@@ -1,4 +1,21 @@
-"""The one generation loop: a prompt's end in, the samples that follow it out, in constant memory."""
+"""Continuation of a recording: the signal flow from the end of a prompt to the samples that follow it.
+
+The stages, in order, each in a file of its own; `Continuer.tail`, `Continuer.frames_after` and `Continuer.samples_of`
+chain them as generators, so that a tail of any length needs constant memory::
+
+    prompt analysis       prompt_analysis.py   material, join partner, level reference
+    prediction            predictor.py         a Model draws the latent of the next patch   (run_mixture.py: several)
+    patch selection       patch_selection.py   the patch of the material nearest to it, under constraints
+    spectrum guard        drift_guard.py       feedback control of the mel spectrum
+    vocoder, rotation     rendering.py         mel frames -> principal channels -> channels
+    tilt                  controls.py          brightness
+    texture matching      texture_matching.py  band gains that match texture statistics and level variance
+    resampling            rendering.py         to the prompt's rate
+    level guard           drift_guard.py       feedback control of level and stereo image
+    limiter               dsp/limiter.py       peaks within the prompt's own
+    gain                  controls.py          level
+    join                  join.py              extrapolation of the prompt, cross-faded into the tail
+"""
 
 from __future__ import annotations
 
@@ -9,16 +26,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen.audio import Recording, Resampler
+from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.representation.recording_features import RecordingFeatures, extract_features
 from audiogen.run import Run
-from audiogen.sound.controls import Controls, Gain, SpectralTilt
+from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
-from audiogen.sound.join import join
+from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.predictor import Predictor, RunPredictor
+from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
+from audiogen.sound.rendering import RESAMPLER_WARM_UP, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
@@ -26,182 +44,154 @@ from audiogen.vocoders.registry import VOCODERS
 from audiogen.vocoders.registry import build as build_vocoder
 
 PATCHES_PER_CHUNK = 8
-MATERIAL_SECONDS = 120.0  # seconds of the prompt's end whose statistics tails are given
-RESAMPLER_WARM_UP = 8192  # samples of the prompt that the resampler hears before the tail
-NEUTRAL = Controls()
+MATCHED_SECONDS = 120.0  # of the end of the material, whose texture statistics tails are given
 
 
 @dataclass
 class Continuer:
-    """A prompt heard and a Run warmed on it, ready for any number of tails.
+    """A prompt, analysed, and a Run primed with it: generates any number of tails.
 
     Args:
-        run: what predicts, one Run or several.
-        prompt: what is continued.
-        vocoder: kind, instead of the (first) Run's own.
-        match_texture: whether tails are given the prompt's statistics (`StatisticsMatcher`);
-            without, they scatter about them as the Model drew them.
+        run: what predicts: one Run, or several that predict together.
+        prompt: the recording to continue.
+        vocoder: kind of Vocoder, instead of the (first) Run's own.
+        match_texture: match each tail's texture statistics to the prompt's, unless an onset density is requested
+            (`StatisticsMatcher`). Without, and for baselines, patches are rendered as they are selected.
+
+    Attributes:
+        analysis: of the prompt.
+        spec: of the mel frames.
+        drift_guard: largest corrections of the guards in the latest tail, dB; ``imposed_rms_db`` is that of the
+            texture matching.
     """
 
     run: Run | RunMixture
     prompt: Recording
     vocoder: str | None = None
     match_texture: bool = True
-    features: RecordingFeatures = field(init=False)
-    imposition: tuple[tuple[float, ...], StatisticsMatcher] | None = field(
-        init=False, default=None
-    )  # the last, and of what
-    drift_guard: dict[str, float] = field(init=False, default_factory=dict)  # the largest corrections made so far
+    analysis: PromptAnalysis = field(init=False)
+    drift_guard: dict[str, float] = field(init=False, default_factory=dict)
+    _matcher: tuple[tuple[float, ...], StatisticsMatcher] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.first = self.run if isinstance(self.run, Run) else self.run.runs[0]
         representation = self.first.representation
         assert isinstance(representation, MelLatents)
         self.spec = representation.options.spec
-        self.features = extract_features(self.prompt, self.spec)
-        self.frames = self.features.side_by_side(self.prompt.channels)
-        self.prediction = self._prediction()
-
-    def _prediction(self) -> Predictor:
+        self.analysis = analyse_prompt(self.prompt, self.spec)
+        self.frames = self.analysis.material.side_by_side(self.prompt.channels)
+        self.predictor: Predictor
         if isinstance(self.run, Run):
-            return RunPredictor(self.run, self.features, self.prompt.channels)
-        return MixturePredictor(self.run, self.features, self.prompt.channels)
+            self.predictor = RunPredictor(self.run, self.analysis)
+        else:
+            self.predictor = MixturePredictor(self.run, self.analysis)
 
-    @property
-    def level(self) -> float:
-        """dB that a tail is held at."""
-        guard = LevelGuard(self.features.samples.numpy(), self.spec.sample_rate, self.prompt.sample_rate)
-        return float(10 * np.log10(np.trace(guard.target) + 1e-20))
-
-    def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Tensor]:
-        """Endless ``[time, channels * n_mels]`` mel frames that follow the prompt, all of its channels."""
-        guard = SpectrumGuard(self.frames, self.spec)
-        patches = self.prediction.patches_after(seed, temperature, controls.density)
-        while True:
-            piece = torch.cat([next(patches) for _ in range(PATCHES_PER_CHUNK)])
-            yield guard(piece[:, : self.frames.shape[1]])
-            self.drift_guard["largest_band_db"] = round(guard.largest, 2)
-
-    def samples_after(
-        self, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
+    def tail(
+        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:
-        """Endless ``[channels, time]`` blocks at the prompt's rate; the first sample follows the prompt's last."""
-        gain = Gain(controls.level, self.prompt.sample_rate)
-        if self._imposes():
-            # The same is drawn at all temperatures. What is imposed makes its swells larger or smaller; wilder patches
-            # than the source usually has would be the odd, not the loud ones.
-            pieces = self.frames_after(seed, 1.0, controls)
-            return map(gain, self.samples_of(pieces, seed, controls, temperature))
-        return map(gain, self.samples_of(self.frames_after(seed, temperature, controls), seed, controls))
+        """Generate the samples that follow the prompt.
 
-    def _imposes(self) -> bool:
-        """Whether a tail is to have its source's statistics, and swells by the temperature: not a baseline's."""
+        Args:
+            length: samples per channel. A shorter tail is the beginning of a longer one.
+            seed: of the Model's draws and the Vocoder's phases.
+            temperature: variance of the levels, in units of the prompt's own; see `_matches`.
+            controls: level, brightness and onset density.
+
+        Yields:
+            ``[channels, time]`` float32 at the prompt's rate, joined to its end.
+        """
+        if not self.prompt.samples.any():
+            yield from silence(self.prompt.channels, length)
+            return
+        # At all temperatures the same patches are selected, and texture matching expands or compresses their levels:
+        # patches of higher variance than the material usually has would be the odd, not the loud ones.
+        matched = self._matches()
+        chunks = self.frames_after(seed, 1.0 if matched else temperature, controls)
+        blocks = self.samples_of(chunks, seed, controls, temperature if matched else None)
+        gain = Gain(controls.level, self.prompt.sample_rate)
+        yield from join_to_prompt(self.prompt, map(gain, blocks), length)
+
+    def _matches(self) -> bool:
+        """Whether texture matching applies the temperature; otherwise sampling and patch selection do."""
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         selected = all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
         return self.match_texture and selected
 
-    def samples_of(
-        self, pieces: Iterable[Tensor], seed: int, controls: Controls = NEUTRAL, temperature: float | None = None
-    ) -> Iterator[np.ndarray]:
-        """Blocks ``[channels, time]`` that follow the prompt, out of frames ``[time, channels * n_mels]``.
+    def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Tensor]:
+        """Predict the mel frames that follow the prompt.
 
-        A temperature gives them its swells and, unless others are asked for, the source's statistics
-        (`StatisticsMatcher`).
+        Yields:
+            ``[time, channels * n_mels]`` log-mel frames of the principal channels side by side; endless.
         """
-        tilt = SpectralTilt(controls.brightness, self.features.samples.numpy(), self.spec.sample_rate)
-        rendered = map(tilt, self.rendered(pieces, seed))
-        blocks = rendered if temperature is None else self._imposed(rendered, tilt, temperature, controls.density == 0)
-        # The guard aims at the source as the handle has turned it.
-        guard = LevelGuard(tilt.source, self.spec.sample_rate, self.prompt.sample_rate)
-        loudest = self.features.rotation.T @ tilt.source if controls.brightness else self.prompt.samples
-        # Pieces of a loud recording can add up to more than it has anywhere.
-        limiter = LookaheadLimiter(peak_of(loudest), self.prompt.sample_rate)
-        return limiter(self._held(self.resampled(blocks), guard))
+        patches = self.predictor.patches_after(seed, temperature, controls.density)
+        guard = SpectrumGuard(self.frames, self.spec)
+        while True:
+            chunk = torch.cat([next(patches) for _ in range(PATCHES_PER_CHUNK)])
+            yield guard(chunk[:, : self.frames.shape[1]])
+            self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
-    def _held(self, blocks: Iterable[np.ndarray], guard: LevelGuard) -> Iterator[np.ndarray]:
-        """Principal channels ``[channels, time]`` -> the prompt's channels, at its level and stereo image."""
+    def samples_of(
+        self, chunks: Iterable[Tensor], seed: int, controls: Controls = NEUTRAL, temperature: float | None = None
+    ) -> Iterator[np.ndarray]:
+        """Render mel frames that follow the prompt, and hold them to its texture, level and peak.
+
+        Args:
+            chunks: ``[time, channels * n_mels]`` log-mel frames of the principal channels.
+            seed: of the Vocoder.
+            controls: of which the brightness is applied here.
+            temperature: variance of the levels of bands, for texture matching; None leaves that out.
+
+        Yields:
+            ``[channels, time]`` float32 at the prompt's rate.
+        """
+        prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.prompt.sample_rate
+        past = prompt.to_channels(prompt.join_partner.samples[:, -RESAMPLER_WARM_UP:].numpy())
+        tilt = SpectralTilt(controls.brightness, prompt.level_reference.samples.numpy(), past, rate)
+        # With a tilt, the tilted prompt is the reference.
+        peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.prompt.samples)
+        guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
+        # Overlapping segments of a loud recording can add up to peaks that it has nowhere.
+        limiter = LookaheadLimiter(peak, new_rate)
+
+        blocks = map(tilt, render(self._vocoder(), prompt, chunks, seed))
+        if temperature is not None:
+            blocks = self._matched(blocks, tilt, temperature, statistics=controls.density == 0)
+        blocks = resample_after(past, blocks, rate, new_rate)
+        return limiter(self._guarded(blocks, guard))
+
+    def _matched(
+        self, blocks: Iterable[np.ndarray], tilt: SpectralTilt, temperature: float, statistics: bool
+    ) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` with the texture statistics of the (tilted) material."""
+        key = (tilt.slope, temperature, statistics)
+        if self._matcher is None or self._matcher[0] != key:
+            rate = self.spec.sample_rate
+            material = self.analysis.material.samples[:, -round(MATCHED_SECONDS * rate) :].numpy()
+            source = self.analysis.to_channels(tilt.whole(material))
+            self._matcher = key, StatisticsMatcher(source, rate, temperature, statistics)
+        matcher = self._matcher[1]
+        for block in matcher(blocks):
+            self.drift_guard["imposed_rms_db"] = round(matcher.change, 2)
+            yield block
+
+    def _guarded(self, blocks: Iterable[np.ndarray], guard: LevelGuard) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` at the level and stereo image of the reference."""
         for block in blocks:
             held = guard(block)
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
-            yield (self.features.rotation.T @ held).astype(np.float32)
-
-    def _imposed(
-        self, blocks: Iterable[np.ndarray], tilt: SpectralTilt, temperature: float, statistics: bool
-    ) -> Iterator[np.ndarray]:
-        """Principal channels ``[channels, time]``, with the statistics of the tilted source (`StatisticsMatcher`)."""
-        turn = self.features.rotation.astype(np.float32)
-        asked = (tilt.slope, temperature, statistics)
-        if self.imposition is None or self.imposition[0] != asked:
-            recent = tilt.source[:, -round(MATERIAL_SECONDS * self.spec.sample_rate) :]  # of an hour, no copy
-            self.imposition = asked, StatisticsMatcher(turn.T @ recent, self.spec.sample_rate, temperature, statistics)
-        imposition = self.imposition[1]
-        for block in imposition(turn.T @ block for block in blocks):
-            self.drift_guard["imposed_rms_db"] = round(imposition.change, 2)
-            yield turn @ block
-
-    def rendered(self, pieces: Iterable[Tensor], seed: int) -> Iterator[np.ndarray]:
-        """``[time, channels * n_mels]`` frames -> principal channels ``[channels, time]`` at the spec's rate."""
-        channels = self.prompt.channels
-        stream = self._vocoder().open(channels, self.features.samples, seed)
-        for frames in pieces:
-            yield stream.push(frames.unflatten(1, (channels, -1)).transpose(0, 1)).numpy()
-
-    def resampled(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Blocks ``[channels, time]`` that follow the prompt, from the spec's rate to the prompt's."""
-        rate = self.spec.sample_rate
-        resampler = Resampler(rate, self.prompt.sample_rate, self.prompt.channels)
-        past = self.features.samples[:, -RESAMPLER_WARM_UP:]
-        # What the resampler is given of the past comes out first, and is dropped.
-        drop = round(past.shape[1] * self.prompt.sample_rate / rate)
-        waiting = [resampler.push(past.numpy())]
-        for rendered in blocks:
-            if rendered.shape[1] == 0:
-                continue
-            waiting.append(resampler.push(rendered))
-            block = np.concatenate(waiting, axis=1)
-            waiting = []
-            dropped = min(drop, block.shape[1])
-            drop -= dropped
-            if block.shape[1] > dropped:
-                yield block[:, dropped:]
+            yield held
 
     def _vocoder(self) -> Vocoder:
         configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind
         options = configured.options if kind == configured.kind else VOCODERS[kind].Options()
-        # From where the frames begin, so that the frames of the source that were chosen are among the Vocoder's own.
-        source = self.features.samples[:, self.features.skipped :]
-        return build_vocoder(kind, self.spec, source, options)
+        # From the first whole frame on, so that the frames of the material are among those of the source vocoder.
+        material = self.analysis.material
+        return build_vocoder(kind, self.spec, material.samples[:, material.skipped :], options)
 
-    def tail(
-        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
-    ) -> Iterator[np.ndarray]:
-        """The next ``length`` samples after the prompt, ``[channels, time]`` in blocks, joined to its end."""
-        if not self.prompt.samples.any():
-            yield from silence(self.prompt.channels, length)
-            return
-        yield from join_to_prompt(self.prompt, self.samples_after(seed, temperature, controls), length)
-
-
-def join_to_prompt(prompt: Recording, blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """The first ``length`` samples of what follows a prompt, joined to its end.
-
-    What is digital silence in a channel of the prompt stays so: turned into principal channels and back, it would be
-    rounding errors of the others.
-    """
-    left, silent = length, list(prompt.silent)
-    for index, block in enumerate(blocks):
-        block = join(prompt, block) if index == 0 else block
-        if silent:
-            block = block.copy()
-            block[silent] = 0
-        yield block[:, :left]
-        left -= min(left, block.shape[1])
-        if left == 0:
-            return
-
-
-def silence(channels: int, length: int, block: int = 1 << 16) -> Iterator[np.ndarray]:
-    """Nothing follows nothing: a prompt of digital silence goes on as digital silence."""
-    for start in range(0, length, block):
-        yield np.zeros((channels, min(block, length - start)), np.float32)
+    @property
+    def level(self) -> float:
+        """Level that tails are held at, dB."""
+        reference = self.analysis.level_reference.samples.numpy()
+        guard = LevelGuard(reference, self.spec.sample_rate, self.prompt.sample_rate)
+        return float(10 * np.log10(np.trace(guard.target) + 1e-20))

@@ -1,4 +1,4 @@
-"""Handles on a tail: its level and brightness leave the source's, smoothly from the join on."""
+"""Controls of a tail: level, brightness and onset density, as offsets from the prompt's own."""
 
 from __future__ import annotations
 
@@ -6,22 +6,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audiogen.dsp.fades import raised_cosine
 from audiogen.errors import InputError
 
-RAMP_SECONDS = 3.0  # seconds after the join
-TAPS = 2048  # of the tilting filter
-MIN_TILT_HZ = 40.0  # Hz, below which the tilt is level: rumble is not brightness
+RAMP_SECONDS = 3.0  # from the join until a control has its full effect
+TAPS = 2048  # of the tilt filter
+MIN_TILT_HZ = 40.0  # below, the tilt filter is flat: rumble is not brightness
 MAX_VALUES = {"level": 40.0, "brightness": 6.0, "density": 4.0}
 
 
 @dataclass(frozen=True)
 class Controls:
-    """What a tail is bent towards; 0 leaves it as the source has it, to the byte.
+    """Offsets from the prompt's own properties. A control at 0 changes no sample.
 
     Args:
-        level: dB above the source's level, -40..40.
-        brightness: dB per octave that the spectrum is tilted by, at the source's level, -6..6.
-        density: how much more begins, -4..4; see `density.leaning`.
+        level: dB relative to the prompt, -40..40.
+        brightness: spectral tilt at equal power, dB per octave, -6..6.
+        density: bias towards patches with strong onsets (above 0) or weak ones (below), -4..4; see `onset_bias`.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     level: float = 0.0
@@ -29,79 +33,104 @@ class Controls:
     density: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, most in MAX_VALUES.items():
+        for name, largest in MAX_VALUES.items():
             value = getattr(self, name)
-            if not -most <= value <= most:
-                raise InputError(name, f"{value:g} is out of range", f"choose from {-most:g} to {most:g}")
+            if not -largest <= value <= largest:
+                raise InputError(name, f"{value:g} is out of range", f"choose from {-largest:g} to {largest:g}")
 
 
-def ramp(start: int, length: int, sample_rate: int, seconds: float = RAMP_SECONDS) -> np.ndarray:
-    """``[length]``: a raised cosine from 0 at sample 0 to 1 after ``seconds``, from sample ``start`` on."""
-    return 0.5 - 0.5 * np.cos(np.pi * ((start + np.arange(length)) / (seconds * sample_rate)).clip(0, 1))
+NEUTRAL = Controls()
+
+
+def control_ramp(start: int, length: int, sample_rate: int) -> np.ndarray:
+    """Weight ``[length]`` of a control from sample ``start`` of a tail on: 0 at the join, 1 after `RAMP_SECONDS`."""
+    return raised_cosine((start + np.arange(length)) / (RAMP_SECONDS * sample_rate))
 
 
 class Gain:
-    """Turns blocks up by ``decibels``, reached from the first sample on."""
+    """Gain of a tail in dB, ramped up from the join on.
+
+    Args:
+        decibels: full gain.
+        sample_rate: Hz.
+    """
 
     def __init__(self, decibels: float, sample_rate: int) -> None:
         self.decibels, self.sample_rate, self.done = decibels, sample_rate, 0
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """The next ``[channels, time]`` samples."""
+        """Process the next ``[channels, time]`` samples."""
         if self.decibels == 0:
             return block
-        share = ramp(self.done, block.shape[1], self.sample_rate)
+        weight = control_ramp(self.done, block.shape[1], self.sample_rate)
         self.done += block.shape[1]
-        return (block * 10 ** (self.decibels * share / 20)).astype(np.float32)
+        return (block * 10 ** (self.decibels * weight / 20)).astype(np.float32)
 
 
 class SpectralTilt:
-    """Tilts the spectrum of blocks, reached from the first sample on, at the source's level.
+    """Spectral tilt of a tail, ramped up from the join on.
 
     Args:
         slope: dB per octave.
-        past: ``[channels, time]`` source: what sounded before the first block, and whose level is kept.
+        reference: ``[channels, time]`` signal whose power the tilt preserves.
+        past: ``[channels, time]`` samples just before the tail, for the filter's memory; `TAPS` are enough.
         sample_rate: Hz.
+
+    Attributes:
+        reference: the reference, tilted.
     """
 
-    def __init__(self, slope: float, past: np.ndarray, sample_rate: int) -> None:
+    def __init__(self, slope: float, reference: np.ndarray, past: np.ndarray, sample_rate: int) -> None:
         self.slope, self.sample_rate, self.done = slope, sample_rate, 0
-        self.source = past
+        self.reference = reference
         if slope == 0:
             return
-        from scipy.signal import oaconvolve  # a second to import, which most tails do without
-
-        response = tilt_filter(slope, sample_rate)
-        tilted = oaconvolve(past, response[None], axes=1)[:, : past.shape[1]]
-        power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (past, tilted))
+        self.response = tilt_filter(slope, sample_rate)
+        tilted = self.whole(reference)
+        power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (reference, tilted))
         factor = np.sqrt(power / max(after, 1e-20))
-        self.response = response * factor
-        self.source = (tilted * factor).astype(np.float32)
+        self.response *= factor
+        self.reference = (tilted * factor).astype(np.float32)
         self.past = np.pad(past, ((0, 0), (TAPS, 0)))[:, -(TAPS - 1) :]
 
+    def whole(self, samples: np.ndarray) -> np.ndarray:
+        """Tilt a whole signal ``[channels, time]``, without ramp."""
+        if self.slope == 0:
+            return samples
+        from scipy.signal import oaconvolve  # takes a second to import, which most tails do without
+
+        return oaconvolve(samples, self.response[None], axes=1)[:, : samples.shape[1]]
+
     def __call__(self, block: np.ndarray) -> np.ndarray:
-        """The next ``[channels, time]`` samples."""
+        """Process the next ``[channels, time]`` samples of the tail."""
         if self.slope == 0 or block.shape[1] == 0:
             return block
         from scipy.signal import oaconvolve
 
-        heard = np.concatenate([self.past, block], axis=1)
-        tilted = oaconvolve(heard, self.response[None], mode="valid", axes=1)
-        self.past = heard[:, -(TAPS - 1) :]
-        share = ramp(self.done, block.shape[1], self.sample_rate)
+        samples = np.concatenate([self.past, block], axis=1)
+        tilted = oaconvolve(samples, self.response[None], mode="valid", axes=1)
+        self.past = samples[:, -(TAPS - 1) :]
+        weight = control_ramp(self.done, block.shape[1], self.sample_rate)
         self.done += block.shape[1]
-        return (block + share * (tilted - block)).astype(np.float32)
+        return (block + weight * (tilted - block)).astype(np.float32)
 
 
 def tilt_filter(slope: float, sample_rate: int) -> np.ndarray:
-    """``[TAPS]`` minimum-phase filter of ``slope`` dB per octave above `MIN_TILT_HZ`, 0 dB at 1 kHz.
+    """Minimum-phase FIR filter with a constant slope in dB per octave.
 
     From the magnitude by the folded cepstrum (Oppenheim & Schafer 2010, Discrete-Time Signal Processing, 13.5.4).
+
+    Args:
+        slope: dB per octave above `MIN_TILT_HZ`; 0 dB at 1 kHz.
+        sample_rate: Hz.
+
+    Returns:
+        ``[TAPS]`` impulse response.
     """
     size = 8 * TAPS
     hertz = np.fft.rfftfreq(size, 1 / sample_rate).clip(min=MIN_TILT_HZ)
-    logs = slope * np.log2(hertz / 1000) * np.log(10) / 20
-    cepstrum = np.fft.irfft(logs)
+    log_magnitude = slope * np.log2(hertz / 1000) * np.log(10) / 20
+    cepstrum = np.fft.irfft(log_magnitude)
     cepstrum[1 : size // 2] *= 2
     cepstrum[size // 2 + 1 :] = 0
     return np.fft.irfft(np.exp(np.fft.rfft(cepstrum)))[:TAPS]

@@ -1,9 +1,9 @@
-"""Swells: how far bands of a sound stray from their mean level, and a temperature that makes more or less of it.
+"""Multiband level expansion, driven by the temperature: swells become larger above 1, smaller below.
 
-A dynamics processor for each band (Giannoulis, Massberg & Reiss 2012, J. Audio Eng. Soc. 60:399): levels in dB are
-drawn together below a temperature of 1 and apart above it, by its square root. Where they are normally distributed,
-that is what a temperature does to a distribution. Choosing patches alone cannot bring it about, since the source has
-none that are wilder than its own.
+A dynamics processor for each band (Giannoulis, Massberg & Reiss 2012, J. Audio Eng. Soc. 60:399): deviations of the
+level from its mean, in dB, are multiplied by the square root of the temperature, so that their variance is multiplied
+by the temperature. Patch selection alone cannot do that, since the material has no patches of higher variance than its
+own.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ import numpy as np
 
 from audiogen.representation.cochleagram import power
 
-SMOOTHING_SECONDS = 0.05  # standard deviation of the window that levels are taken in
+SMOOTHING_SECONDS = 0.05  # standard deviation of the Gaussian window of the level
 MAX_GAIN = 12 * math.log(10) / 20  # nepers (12 dB), of a band before its mean power is restored
 EPSILON = 1e-20  # power
 
 
 def expansion_gains(envelope: np.ndarray, frame_rate: int, floor: float, temperature: float) -> np.ndarray:
-    """What makes the levels of bands vary ``temperature`` times as much, each keeping its mean power.
+    """Gains that multiply the level variance of bands by ``temperature`` and preserve each band's mean power.
 
     Args:
         envelope: ``[channels, bands, time]`` compressed envelopes (`cochleagram.envelopes`).
-        frame_rate: Hz, of these.
-        floor: amplitude below which nothing is heard, and no level falls.
-        temperature: from 0 on; 1 leaves everything as it is.
+        frame_rate: Hz, of the envelopes.
+        floor: amplitude below which a band is inaudible; levels do not fall below it.
+        temperature: 0 or above; 1 gives no change.
 
     Returns:
-        nepers ``[channels, bands, time]`` by which bands are to be turned up.
+        ``[channels, bands, time]`` in nepers.
     """
     from scipy import ndimage
 
-    given = power(envelope.astype(np.float64), floor)
-    smooth = ndimage.gaussian_filter1d(given, SMOOTHING_SECONDS * frame_rate, axis=-1)
+    powers = power(envelope.astype(np.float64), floor)
+    smooth = ndimage.gaussian_filter1d(powers, SMOOTHING_SECONDS * frame_rate, axis=-1)
     levels = 0.5 * np.log(smooth + floor**2 + EPSILON)
-    apart = (math.sqrt(temperature) - 1) * (levels - levels.mean(-1, keepdims=True))
-    apart = apart.clip(-MAX_GAIN, MAX_GAIN)
-    turned = (given * np.exp(2 * apart)).mean(-1, keepdims=True)
-    kept = 0.5 * np.log((given.mean(-1, keepdims=True) + EPSILON) / (turned + EPSILON))
-    return (apart + kept).astype(np.float32)
+    gains = (math.sqrt(temperature) - 1) * (levels - levels.mean(-1, keepdims=True))
+    gains = gains.clip(-MAX_GAIN, MAX_GAIN)
+    expanded = (powers * np.exp(2 * gains)).mean(-1, keepdims=True)
+    makeup = 0.5 * np.log((powers.mean(-1, keepdims=True) + EPSILON) / (expanded + EPSILON))
+    return (gains + makeup).astype(np.float32)

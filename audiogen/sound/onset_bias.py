@@ -1,4 +1,4 @@
-"""More events or fewer: of the source's patches, those that begin with more, or with less, are taken more readily."""
+"""Onset density: a bias of patch selection towards patches with strong onsets, or with weak ones."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ WEIGHT_PER_DENSITY = 0.25  # of the logarithm of a patch's weight, per unit of d
 
 
 def bias_by_onset(selection: PatchSelector, density: float) -> PatchSelector:
-    """The selection with a cost that falls, or rises, with how much begins in a patch.
+    """Add a selection cost that falls (or rises) with the onset strength of a patch.
 
     Args:
-        selection: of the source's patches; changed in place.
-        density: 0 leaves it alone, exactly; above, more begins; below, less.
+        selection: changed in place.
+        density: above 0 favours strong onsets, below 0 weak ones; 0 changes nothing.
+
+    Returns:
+        The selection.
     """
     if density != 0:
         strengths = onset_strengths(selection)
         unit = COST_PER_DENSITY * 2 * selection.searched.var(0, correction=0).sum()
         selection.squares = selection.squares - density * unit * strengths
-        # The selection holds a mean and a variance: those of patches as they are wanted, lest it undo what is asked.
-        shares = (WEIGHT_PER_DENSITY * density * strengths).softmax(0)
-        selection.mean = shares @ selection.latents
-        apart = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
-        selection.variance *= float(shares @ apart / selection.searched.var(0, correction=0).sum())
+        # Feedback holds mean and variance to the material's and would undo the bias: hold those of weighted patches.
+        weights = (WEIGHT_PER_DENSITY * density * strengths).softmax(0)
+        selection.mean = weights @ selection.latents
+        deviations = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
+        selection.variance *= float(weights @ deviations / selection.searched.var(0, correction=0).sum())
     return selection
 
 
 def onset_strengths(selection: PatchSelector) -> Tensor:
-    """``[places]``: how strongly each patch begins with something, standardised over the source.
+    """Onset strength ``[patches]`` of each patch, standardised over the material.
 
-    The largest half-wave rectified spectral flux in it (Dixon 2006, "Onset detection revisited", DAFx).
+    The largest half-wave rectified spectral flux in the patch (Dixon 2006, "Onset detection revisited", DAFx).
     """
-    rises = selection.frames.diff(dim=0, prepend=selection.frames[:1]).clamp(min=0).mean(1)
-    strongest = rises.unfold(0, selection.patch, 1).amax(1)[selection.starts]
+    flux = selection.frames.diff(dim=0, prepend=selection.frames[:1]).clamp(min=0).mean(1)
+    strongest = flux.unfold(0, selection.patch, 1).amax(1)[selection.starts]
     return (strongest - strongest.mean()) / strongest.std(correction=0).clamp(min=1e-6)

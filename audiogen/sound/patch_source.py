@@ -1,4 +1,4 @@
-"""A source's patches, found by their latents: what a tail is made of, as it is chosen or as a Model has drawn it."""
+"""The material of a tail: patches of the prompt's mel frames, indexed by their latents."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
 
-MAX_PATCHES = 40_000  # of the source that are searched; an hour's are thinned to this
+MAX_PATCHES = 40_000  # that are searched; an hour's are thinned to this
+ENCODED_AT_ONCE = 4096  # patches; all side by side would hold each frame `patch` times
 
 
 class PatchSource(ABC):
-    """Patches of a source at all offsets, for one tail.
+    """Patches of the material at all offsets, looked up by latent, for one tail.
 
-    Also carry what the Model does not hear at all: the further principal channels of a recording.
+    Patches also carry what the Model does not predict: the further principal channels of a recording.
 
     Args:
-        representation: whose latents are drawn.
-        frames: ``[time, channels * n_mels]`` of the source, all of its channels, time at least a patch.
-        centre: ``[feature]`` that latents are relative to.
+        representation: whose latents are looked up.
+        frames: ``[time, channels * n_mels]`` log-mel frames of the material, all of its channels.
+        centre: ``[feature]`` frame that latents are relative to; its length is that of the modelled channels.
 
     Attributes:
-        last: frame of the source at which the last patch begins; -1 before the first.
+        starts: ``[patches]`` frame at which each patch begins.
+        latents: ``[patches, latent]``.
+        last: frame of the material at which the latest patch begins; -1 before the first.
 
     Raises:
-        InputError: the source is shorter than a patch.
+        InputError: the material is shorter than a patch.
     """
 
     def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor) -> None:
@@ -35,49 +38,53 @@ class PatchSource(ABC):
         if len(frames) < self.patch:
             cause = f"its {len(frames)} mel frames are fewer than the {self.patch} of a patch"
             raise InputError("the prompt", cause, "give a longer one")
-        self.heard = frames[:, : len(centre)]
+        self.modelled = frames[:, : len(centre)]
         stride = max((len(frames) - self.patch) // MAX_PATCHES, 1)
         self.starts = torch.arange(0, len(frames) - self.patch + 1, stride)
         index = self.starts[:, None] + torch.arange(self.patch)
-        # Encoded in pieces: all patches side by side would hold each frame `patch` times.
-        pieces = [representation.encode(self.heard[some], centre).squeeze(1) for some in index.split(4096)]
-        self.latents = torch.cat(pieces)
+        chunks = [
+            representation.encode(self.modelled[some], centre).squeeze(1) for some in index.split(ENCODED_AT_ONCE)
+        ]
+        self.latents = torch.cat(chunks)
         self.last = -1
 
     @abstractmethod
     def choose(self, latent: Tensor) -> int:
-        """The place ``0 .. len(starts) - 1`` of the source for the ``[latent]`` that was drawn; it is used now."""
+        """Index ``0 .. len(starts) - 1`` of the patch for a drawn ``[latent]``; the patch is marked as used."""
 
     def lookup(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """What comes next where ``[latent]`` was drawn: as the Model hears it, ``[latent]``, and its frames, ``[patch,
-        channels * n_mels]``."""
-        place = self.choose(latent)
-        return self.latents[place], self.frames_at(place)
+        """Replace a drawn latent by a patch of the material.
+
+        Returns:
+            ``[latent]`` that the Model reads, and ``[patch, channels * n_mels]`` frames to render.
+        """
+        index = self.choose(latent)
+        return self.latents[index], self.frames_at(index)
 
     def mark_used(self, start: int) -> None:
-        """What came next begins at frame ``start`` of the source, chosen here or elsewhere."""
+        """Note that the patch that begins at frame ``start`` comes next, chosen here or by another predictor."""
         self.last = start
 
-    def frames_at(self, place: int) -> Tensor:
-        """``[patch, channels * n_mels]``."""
-        start = int(self.starts[place])
+    def frames_at(self, index: int) -> Tensor:
+        """Frames ``[patch, channels * n_mels]`` of a patch."""
+        start = int(self.starts[index])
         return self.frames[start : start + self.patch]
 
 
 class NearestPatches(PatchSource):
-    """What a Model draws, no more and no less: the nearest patch of the source, moved to the latents that were drawn.
+    """The drawn latent, completed by the nearest patch, for baselines.
 
-    A draw that is a patch of the source is that patch. Of any other, what latents do not hold - detail, channels that
-    the Model does not hear - is the nearest patch's.
+    The latent is kept as drawn; the nearest patch adds the detail and the channels that latents lack. A latent that is
+    exactly a patch's gives that patch.
     """
 
     def choose(self, latent: Tensor) -> int:
-        place = int((self.latents - latent).square().sum(1).argmin())
-        self.mark_used(int(self.starts[place]))
-        return place
+        index = int((self.latents - latent).square().sum(1).argmin())
+        self.mark_used(int(self.starts[index]))
+        return index
 
     def lookup(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         nearest, frames = super().lookup(latent)
-        bands = self.heard.shape[1]
-        moved = self.representation.decode((latent - nearest)[None], torch.zeros(bands))
-        return latent, torch.cat([frames[:, :bands] + moved, frames[:, bands:]], dim=1)
+        bands = self.modelled.shape[1]
+        difference = self.representation.decode((latent - nearest)[None], torch.zeros(bands))
+        return latent, torch.cat([frames[:, :bands] + difference, frames[:, bands:]], dim=1)

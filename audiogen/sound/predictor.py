@@ -1,4 +1,4 @@
-"""What follows a prompt, as patches of mel frames: one Run warmed on it, or several that take turns."""
+"""Prediction of what follows a prompt, in patches of mel frames, by a Run primed with the prompt."""
 
 from __future__ import annotations
 
@@ -12,70 +12,84 @@ from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.representation.recording_features import RecordingFeatures
 from audiogen.run import Run
 from audiogen.sound.onset_bias import bias_by_onset
 from audiogen.sound.patch_selection import PatchSelector
 from audiogen.sound.patch_source import NearestPatches, PatchSource
+from audiogen.sound.prompt_analysis import PromptAnalysis
 
 
 class Predictor(Protocol):
-    """Anything that goes on from a prompt in frames."""
+    """Predicts mel frames that follow a prompt: `RunPredictor`, or `run_mixture.MixturePredictor` for several Runs."""
 
     def patches_after(self, seed: int, temperature: float, density: float) -> Iterator[Tensor]:
-        """Endless ``[patch, channels * n_mels]`` mel frames, each patch one of the source's, or moved from it."""
+        """Predict patches that follow the prompt.
+
+        Args:
+            seed: of the draws.
+            temperature: of the Model's distribution, and of the variance of the selected patches.
+            density: bias of the selection towards patches with strong onsets; see `onset_bias`.
+
+        Yields:
+            ``[patch, channels * n_mels]`` log-mel frames of the principal channels, taken from the material; endless.
+        """
         ...
 
 
 class RunPredictor:
-    """A Run warmed on a prompt.
+    """A Run primed with a prompt: its Model draws latents, patch selection turns them into frames of the material.
 
     Args:
-        run: what predicts.
-        heard: the prompt.
-        channels: principal channels that patches hold at least; those that the Model does not hear follow the source.
+        run: of mel frames.
+        prompt: its material supplies patches; its join partner primes the Model.
+        channels: principal channels that patches hold at least; None for the prompt's. Those that the Model does not
+            model follow the material.
     """
 
-    def __init__(self, run: Run, heard: RecordingFeatures, channels: int) -> None:
+    def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
         representation = run.representation
         assert isinstance(representation, MelLatents)
         assert isinstance(run.model, FrameModel)
         self.model, self.representation = run.model, representation
-        self.source = heard.side_by_side(max(channels, representation.channels))
-        modelled = heard.side_by_side(representation.channels)
-        self.centre = representation.centre(modelled)
-        whole = len(modelled) // representation.patch * representation.patch
-        self.start = self._start(modelled[len(modelled) - whole :])
+        channels = prompt.channels if channels is None else channels
+        self.material = prompt.material.side_by_side(max(channels, representation.channels))
+        self.centre = representation.centre(prompt.material.side_by_side(representation.channels))
+        frames = prompt.join_partner.side_by_side(representation.channels)
+        whole = len(frames) // representation.patch * representation.patch
+        self.start = self._prime(frames[len(frames) - whole :])
 
     @torch.no_grad()
-    def _start(self, frames: Tensor) -> State:
+    def _prime(self, frames: Tensor) -> State:
+        """The Model's state after ``[time, channels * n_mels]`` frames, in whole patches."""
         if len(frames) == 0:
             frames = self.centre.expand(self.representation.patch, -1)
         return self.model.start(self.representation.encode(frames, self.centre)[None])
 
     def selection(self, density: float, temperature: float = 1.0) -> PatchSource:
-        """The source's patches for one tail.
+        """Patch selection for one tail, with an empty history.
 
         Raises:
-            InputError: a density is asked of a Model whose draws are heard as they are.
+            InputError: an onset density is requested of a baseline, which does not use selection.
         """
-        known = (self.representation, self.source, self.centre)
+        arguments = (self.representation, self.material, self.centre)
         if self.model.uses_selection:
-            return bias_by_onset(PatchSelector(*known, temperature), density)
+            return bias_by_onset(PatchSelector(*arguments, temperature), density)
         if density != 0:
-            raise InputError("density", "a baseline is heard as it draws", "leave it out, or name another Model")
-        return NearestPatches(*known)
+            raise InputError(
+                "density", "baselines are rendered without selection", "leave it out or use another Model"
+            )
+        return NearestPatches(*arguments)
 
     def read(self, state: State, patch: Tensor) -> State:
-        """The state that has read ``[patch, channels * n_mels]`` frames which another has predicted."""
+        """Advance the Model by ``[patch, channels * n_mels]`` frames that another Run has predicted."""
         return self.model.read(state, self.representation.encode(patch[:, : len(self.centre)], self.centre))
 
     @torch.no_grad()
     def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Tensor]:
-        """See `Predictor`."""
+        """Implements `Predictor.patches_after`: the Model reads back the latent of each selected patch."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         state, selection = self.start, self.selection(density, temperature)
         while True:
-            heard, patch = selection.lookup(self.model.draw(state, sampling)[0])
-            state = self.model.read(state, heard[None])
+            latent, patch = selection.lookup(self.model.draw(state, sampling)[0])
+            state = self.model.read(state, latent[None])
             yield patch

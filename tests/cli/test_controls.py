@@ -78,8 +78,8 @@ def test_several_runs(place: Path) -> None:
         (("--morph", "none.wav"), "none.wav: "),
         (("--morph", "silence.wav"), "silence.wav: its target of a morph is silent"),
         (("--morph", "b.wav", "--loop"), "morph: .*cannot loop"),
-        (("--weight", 2), "weights: they divide the predictions among several Runs"),
-        (("--run", "two", "--weight", 2), "weights: 1 of them for 2 Runs"),
+        (("--weight", 2), "weights: they apply to several Runs"),
+        (("--run", "two", "--weight", 2), "weights: 1 weights for 2 Runs"),
     ],
 )
 def test_what_cannot_be_is_one_line(

@@ -1,4 +1,4 @@
-"""Handles: each bends the tail its own way, monotonically, smoothly from the join, and not at all at 0."""
+"""Controls: each changes the tail monotonically, ramped up from the join, and not at all at 0."""
 
 from __future__ import annotations
 
@@ -43,31 +43,31 @@ def noise(seconds: float, channels: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("slope", [-6.0, -1.5, 3.0])
 def test_a_tilt_has_its_slope_and_keeps_the_level(slope: float) -> None:
     source, after = noise(2.0), round(RAMP_SECONDS * RATE)
-    tilt = SpectralTilt(slope, source, RATE)
+    tilt = SpectralTilt(slope, source, source, RATE)
     sound = noise(6.0)
     tilted = np.concatenate([tilt(piece) for piece in pieces_of(sound, 10_007)], axis=1)
     found = spectral_tilt(Recording(tilted[:, after:], RATE), Recording(sound[:, after:], RATE))
-    heard = (found.hertz > 80) & (found.hertz < 18_000)
-    line = np.polynomial.polynomial.polyfit(np.log2(found.hertz[heard]), found.difference[heard], 1)
+    audible = (found.hertz > 80) & (found.hertz < 18_000)
+    line = np.polynomial.polynomial.polyfit(np.log2(found.hertz[audible]), found.difference[audible], 1)
     assert line[1] == pytest.approx(slope, abs=0.15)
     assert decibels(tilted[:, after:]) == pytest.approx(decibels(sound), abs=0.2)
-    assert decibels(tilt.source) == pytest.approx(decibels(source), abs=0.01)
+    assert decibels(tilt.reference) == pytest.approx(decibels(source), abs=0.01)
 
 
-def test_blocks_of_any_size_are_bent_alike() -> None:
+def test_block_sizes_make_no_difference() -> None:
     sound = noise(1.0)
-    for make in (lambda: SpectralTilt(2.0, noise(0.5), RATE), lambda: Gain(-6.0, RATE)):
+    for make in (lambda: SpectralTilt(2.0, noise(0.5), noise(0.5), RATE), lambda: Gain(-6.0, RATE)):
         whole, pieces = make()(sound), make()
         assert np.allclose(np.concatenate([pieces(p) for p in pieces_of(sound, 999)], axis=1), whole, atol=1e-6)
 
 
-def test_what_is_bent_begins_as_it_was() -> None:
+def test_controls_ramp_up_from_the_join() -> None:
     sound = noise(4.0)
-    for bend in (SpectralTilt(4.0, sound, RATE), Gain(12.0, RATE)):
-        bent = bend(sound)
+    for control in (SpectralTilt(4.0, sound, sound, RATE), Gain(12.0, RATE)):
+        changed = control(sound)
         first, half = RATE // 50, round(RAMP_SECONDS * RATE / 2)
-        assert np.abs(bent[:, :first] - sound[:, :first]).max() < 0.001
-        step = np.abs(np.diff(bent[:, :half])).max() / np.abs(np.diff(sound[:, :half])).max()
+        assert np.abs(changed[:, :first] - sound[:, :first]).max() < 0.001
+        step = np.abs(np.diff(changed[:, :half])).max() / np.abs(np.diff(sound[:, :half])).max()
         assert step < 10 ** (12 / 20)
 
 
@@ -77,33 +77,33 @@ def test_level_is_reached_and_held(texture: Texture, untrained: Untrained, chann
     continuer = Continuer(untrained(prompt), prompt)
     plain = tail_of(continuer, 3.3, Controls())[:, 3 * RATE :]
     for level in (-12.0, 6.0):
-        bent = tail_of(continuer, 3.3, Controls(level=level))[:, 3 * RATE :]
-        assert decibels(bent) - decibels(plain) == pytest.approx(level, abs=0.01)
+        changed = tail_of(continuer, 3.3, Controls(level=level))[:, 3 * RATE :]
+        assert decibels(changed) - decibels(plain) == pytest.approx(level, abs=0.01)
 
 
-def test_brightness_is_monotone_at_the_source_s_level(texture: Texture, untrained: Untrained) -> None:
+def test_brightness_is_monotone_at_the_level_of_the_prompt(texture: Texture, untrained: Untrained) -> None:
     prompt = texture(4.0)
     continuer = Continuer(untrained(prompt), prompt)
     plain = Recording(tail_of(continuer, 4.0, Controls())[:, 3 * RATE :], RATE)
     tilts = []
     for brightness in (-3.0, -1.0, 2.0):
-        bent = Recording(tail_of(continuer, 4.0, Controls(brightness=brightness))[:, 3 * RATE :], RATE)
-        tilts.append(spectral_tilt(bent, plain).slope)
-        assert decibels(bent.samples) == pytest.approx(decibels(plain.samples), abs=1.5)
+        changed = Recording(tail_of(continuer, 4.0, Controls(brightness=brightness))[:, 3 * RATE :], RATE)
+        tilts.append(spectral_tilt(changed, plain).slope)
+        assert decibels(changed.samples) == pytest.approx(decibels(plain.samples), abs=1.5)
     assert all(one < other - 0.8 for one, other in pairwise(tilts))
 
 
-def test_density_is_monotone_in_what_begins(texture: Texture, untrained: Untrained) -> None:
+def test_density_favours_patches_with_onsets(texture: Texture, untrained: Untrained) -> None:
     prompt = texture(12.0)
-    prediction = Continuer(untrained(prompt), prompt).prediction
-    assert isinstance(prediction, RunPredictor)
-    strengths = onset_strengths(prediction.selection(0.0))
+    predictor = Continuer(untrained(prompt), prompt).predictor
+    assert isinstance(predictor, RunPredictor)
+    strengths = onset_strengths(predictor.selection(0.0))
     assert float(strengths.mean()) == pytest.approx(0, abs=1e-4)
     found = []
     for density in (-4.0, -1.5, 0.0, 1.5, 4.0):
-        selection = prediction.selection(density)
-        drawn = selection.latents[torch.randperm(len(strengths), generator=torch.Generator().manual_seed(0))[:200]]
-        found.append(float(strengths[[selection.choose(latent) for latent in drawn]].mean()))
+        selection = predictor.selection(density)
+        latents = selection.latents[torch.randperm(len(strengths), generator=torch.Generator().manual_seed(0))[:200]]
+        found.append(float(strengths[[selection.choose(latent) for latent in latents]].mean()))
     assert found == sorted(found)
     assert found[-1] > found[0] + 0.1
 
@@ -115,10 +115,10 @@ def test_at_zero_nothing_changes(texture: Texture, untrained: Untrained) -> None
     assert np.array_equal(plain, tail_of(continuer, 20_000 / RATE, Controls(0.0, 0.0, 0.0)))
 
 
-@pytest.mark.parametrize("asked", [{"level": 99}, {"brightness": -7}, {"density": float("nan")}])
-def test_what_is_out_of_range_is_refused(asked: dict[str, float]) -> None:
-    with pytest.raises(InputError, match=f"{next(iter(asked))}: .*out of range; choose from -"):
-        Controls(**asked)
+@pytest.mark.parametrize("values", [{"level": 99}, {"brightness": -7}, {"density": float("nan")}])
+def test_what_is_out_of_range_is_refused(values: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=f"{next(iter(values))}: .*out of range; choose from -"):
+        Controls(**values)
 
 
 @pytest.mark.parametrize("slope", [-3.0, 4.0])

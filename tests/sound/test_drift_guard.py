@@ -1,4 +1,4 @@
-"""The drift guard brings what strays back to the source, and leaves alone what does not."""
+"""The drift guard corrects drift towards the source, and leaves everything else unchanged."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.drift_guard import DB, MAX_BAND_DB, MAX_LEVEL_DB, LevelGuard, SpectrumGuard
+from audiogen.sound.drift_guard import DB_PER_NEPER, MAX_BAND_DB, MAX_LEVEL_DB, LevelGuard, SpectrumGuard
 
 SPEC = MelSpec()
 RATE = 8000  # Hz, of the samples
@@ -24,33 +24,33 @@ def swelling(seconds: float, depth: float, seed: int) -> Tensor:
 def brightness(frames: Tensor) -> float:
     """dB by which the upper half of the bands has more magnitude than the lower."""
     mean = frames.exp().mean(0)
-    return float((mean[SPEC.n_mels // 2 :].mean() / mean[: SPEC.n_mels // 2].mean()).log() * DB)
+    return float((mean[SPEC.n_mels // 2 :].mean() / mean[: SPEC.n_mels // 2].mean()).log() * DB_PER_NEPER)
 
 
-def test_crests_that_are_brighter_are_taken_back() -> None:
-    source, strayed = swelling(20.0, 1.0, 0), swelling(60.0, 1.0, 1)
-    # Crests brighter, troughs as much darker: the mean logarithm does not tell, the magnitude does.
+def test_brighter_crests_are_corrected() -> None:
+    source, drifted = swelling(20.0, 1.0, 0), swelling(60.0, 1.0, 1)
+    # Crests brighter, troughs as much darker: the mean logarithm does not change, the magnitude does.
     tilt = torch.linspace(-1, 1, SPEC.n_mels) * 0.15
-    level = strayed.mean(1, keepdim=True) - strayed.mean()
-    strayed = strayed + tilt * level.sign()
+    level = drifted.mean(1, keepdim=True) - drifted.mean()
+    drifted = drifted + tilt * level.sign()
     guard = SpectrumGuard(source, SPEC)
-    held = torch.cat([guard(piece) for piece in strayed.split(64)])
+    held = torch.cat([guard(piece) for piece in drifted.split(64)])
     late = len(held) // 2
-    before, after = (abs(brightness(frames[late:]) - brightness(source)) for frames in (strayed, held))
+    before, after = (abs(brightness(frames[late:]) - brightness(source)) for frames in (drifted, held))
     assert before > 0.4
     assert after < 0.4 * before
     assert 0 < guard.largest <= MAX_BAND_DB
 
 
-def test_more_of_the_same_is_left_alone() -> None:
+def test_equal_statistics_are_not_changed() -> None:
     guard = SpectrumGuard(swelling(20.0, 1.0, 0), SPEC)
     more = swelling(30.0, 1.0, 1)
     held = torch.cat([guard(piece) for piece in more.split(64)])
-    assert float((held - more).abs().mean()) * DB < 0.2
+    assert float((held - more).abs().mean()) * DB_PER_NEPER < 0.2
 
 
 def channels(seconds: float, seed: int, decibels: tuple[float, ...] = (0.0,)) -> np.ndarray:
-    """``[channels, time]`` unrelated noise, each channel so many dB above 0.1 RMS."""
+    """``[channels, time]`` uncorrelated noise, each channel so many dB above 0.1 RMS."""
     draws = np.random.default_rng(seed).standard_normal((len(decibels), round(seconds * RATE))).clip(-3, 3)
     return (0.1 * draws * 10 ** (np.array(decibels)[:, None] / 20)).astype(np.float32)
 
@@ -66,33 +66,33 @@ def levels(samples: np.ndarray) -> np.ndarray:
 
 
 def end(samples: np.ndarray) -> np.ndarray:
-    """The last 5 s, when the guard has long known."""
+    """The last 5 s, once the guard has settled."""
     return samples[:, -5 * RATE :]
 
 
 @pytest.mark.parametrize("off", [-5.0, -3.0, 2.0, 5.0])
-def test_a_tail_too_loud_is_brought_down_and_one_too_quiet_up(off: float) -> None:
+def test_a_wrong_level_is_corrected_slowly(off: float) -> None:
     guard = LevelGuard(channels(20, 0), RATE, RATE)
-    strayed = channels(60, 1, (off,))
-    held = held_by(guard, strayed)
-    assert levels(end(strayed)) == pytest.approx([off], abs=0.15)
+    drifted = channels(60, 1, (off,))
+    held = held_by(guard, drifted)
+    assert levels(end(drifted)) == pytest.approx([off], abs=0.15)
     assert levels(end(held)) == pytest.approx([0.0], abs=0.15)
     assert guard.largest == pytest.approx(abs(off), abs=0.3)
-    # It begins where the tail is, since a swell would be the texture's own, and gets there over seconds.
+    # Slowly, since a swell would belong to the texture.
     early, late = (levels(held[:, first * RATE : (first + 1) * RATE])[0] for first in (0, 10))
     assert abs(early) > 0.7 * abs(off)
     assert abs(late) < 0.35 * abs(off)
 
 
 @pytest.mark.parametrize("off", [-12.0, 12.0])
-def test_the_level_is_moved_by_six_decibels_at_most(off: float) -> None:
+def test_the_level_is_corrected_by_six_decibels_at_most(off: float) -> None:
     guard = LevelGuard(channels(20, 0), RATE, RATE)
     held = held_by(guard, channels(60, 1, (off,)))
     assert levels(end(held)) == pytest.approx([off - np.sign(off) * MAX_LEVEL_DB], abs=0.15)
     assert guard.largest == pytest.approx(MAX_LEVEL_DB)
 
 
-def test_each_axis_of_the_stereo_image_is_moved_by_its_own_amount() -> None:
+def test_each_axis_of_the_stereo_image_is_corrected_by_its_own_amount() -> None:
     guard = LevelGuard(channels(20, 0, (0.0, -10.0)), RATE, RATE)
     held = held_by(guard, channels(60, 1, (4.0, -14.0)))
     assert levels(end(held)) == pytest.approx([0.0, -10.0], abs=0.2)
@@ -100,7 +100,7 @@ def test_each_axis_of_the_stereo_image_is_moved_by_its_own_amount() -> None:
     assert levels(end(held)) == pytest.approx([0.0, -10.0], abs=0.2)
 
 
-def test_channels_that_came_to_agree_are_taken_apart_again() -> None:
+def test_a_narrowed_image_is_widened_again() -> None:
     guard = LevelGuard(channels(20, 0, (0.0, 0.0)), RATE, RATE)
     own = channels(60, 1, (0.0, 0.0))
     narrow = np.array([[0.95, 0.3122], [0.3122, 0.95]], np.float32) @ own  # of one power, correlated
@@ -110,15 +110,15 @@ def test_channels_that_came_to_agree_are_taken_apart_again() -> None:
     assert levels(end(held)) == pytest.approx([0.0, 0.0], abs=0.2)
 
 
-def test_what_is_as_it_should_be_is_left_alone() -> None:
+def test_equal_covariance_is_not_changed() -> None:
     guard = LevelGuard(channels(60, 0, (0.0, -10.0)), RATE, RATE)
     more = channels(60, 1, (0.0, -10.0))
     assert np.abs(levels(held_by(guard, more)) - levels(more)).max() < 0.05
     assert guard.largest < 0.2
 
 
-def test_the_level_aimed_at_is_near_that_of_the_end() -> None:
-    """The mean of a recording that fades out is not where it can go on."""
+def test_the_target_level_is_near_that_of_the_end() -> None:
+    """A recording that fades out cannot continue at its mean level."""
     fading = np.concatenate([channels(15, 0), channels(5, 1, (-8.0,))], axis=1)
     held = held_by(LevelGuard(fading, RATE, RATE), channels(60, 2, (-8.0,)))
     assert levels(end(held)) == pytest.approx([-7.0], abs=0.15)
@@ -127,7 +127,7 @@ def test_the_level_aimed_at_is_near_that_of_the_end() -> None:
     assert levels(end(held)) == pytest.approx([-1.0], abs=0.15)
 
 
-def test_turning_up_makes_no_peak_that_the_source_never_had() -> None:
+def test_amplification_makes_no_peak_beyond_the_sources() -> None:
     source = channels(20, 0)
     quiet = channels(60, 1, (-5.0,))
     quiet[:, ::4000] = 0.28  # within the source's 0.3
@@ -144,8 +144,15 @@ def test_the_gain_glides_from_block_to_block() -> None:
     assert held[-1] < 0.15
 
 
-def test_silence_is_not_turned_into_noise() -> None:
+def test_silence_stays_silent() -> None:
     held = held_by(LevelGuard(channels(20, 0), RATE, RATE), np.zeros((1, 10 * RATE), np.float32))
     assert not held.any()
     held = held_by(LevelGuard(np.zeros((1, RATE), np.float32), RATE, RATE), np.zeros((1, RATE), np.float32))
     assert not held.any()
+
+
+def test_a_rotated_source_corrects_the_channels_it_was_rotated_from() -> None:
+    rotation = np.array([[0.8, 0.6], [0.6, -0.8]], np.float32)
+    principal, drifted = channels(20, 0, (0.0, -10.0)), rotation.T @ channels(60, 1, (3.0, -12.0))
+    held = held_by(LevelGuard(principal, RATE, RATE, rotation=rotation), drifted)
+    assert levels(rotation @ end(held)) == pytest.approx([0.0, -10.0], abs=0.2)

@@ -85,23 +85,23 @@ def test_any_other_draw_is_met_in_its_latents_with_the_nearest_patchs_detail(
 def test_the_baselines_are_all_that_is_not_selected(runs: dict[str, Run], prompt: Recording) -> None:
     assert {kind for kind, model in MODELS.items() if not getattr(model, "uses_selection", True)} == set(BASELINES)
     for run in runs.values():
-        prediction = Continuer(run, prompt).prediction
-        assert isinstance(prediction, RunPredictor)
-        assert isinstance(prediction.selection(0.0), NearestPatches)
-        with pytest.raises(InputError, match="density: a baseline is heard as it draws"):
-            next(prediction.patches_after(0, 1.0, 1.0))
+        predictor = Continuer(run, prompt).predictor
+        assert isinstance(predictor, RunPredictor)
+        assert isinstance(predictor.selection(0.0), NearestPatches)
+        with pytest.raises(InputError, match="density: baselines are rendered without selection"):
+            next(predictor.patches_after(0, 1.0, 1.0))
 
 
 def test_others_are_selected(prompt: Recording, untrained: Callable[..., Run]) -> None:
-    prediction = Continuer(untrained(prompt), prompt).prediction
-    assert isinstance(prediction, RunPredictor)
-    assert isinstance(prediction.selection(1.0), PatchSelector)
+    predictor = Continuer(untrained(prompt), prompt).predictor
+    assert isinstance(predictor, RunPredictor)
+    assert isinstance(predictor.selection(1.0), PatchSelector)
 
 
 def test_a_loop_is_a_loop_of_the_prompts_end(runs: dict[str, Run], prompt: Recording) -> None:
     continuer = Continuer(runs["loop"], prompt)
     period = runs["loop"].experiment.model.options.period
-    patches = torch.stack(list(islice(continuer.prediction.patches_after(0, 1.0, 0.0), 3 * period)))
+    patches = torch.stack(list(islice(continuer.predictor.patches_after(0, 1.0, 0.0), 3 * period)))
     torch.testing.assert_close(patches[period : 2 * period], patches[2 * period :], atol=1e-3, rtol=1e-3)
     end = continuer.frames[-period * patches.shape[1] :].unflatten(0, (period, -1))
     torch.testing.assert_close(patches[10:period], end[10:], atol=0.05, rtol=0)  # past the seam

@@ -1,4 +1,4 @@
-"""Several Runs that predict together: they take turns by weight, and each hears what the others said."""
+"""Several Runs that predict together: sampled by weight, and each reads what the others predicted."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.models import Sampling
-from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.prompt_analysis import analyse_prompt
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 
 Texture = Callable[..., Recording]
@@ -37,24 +37,22 @@ def two(prompt: Recording, texture: Texture, untrained: Untrained) -> tuple[Run,
 
 
 def test_all_the_weight_on_one_run_is_that_run(prompt: Recording, two: tuple[Run, Run]) -> None:
-    heard = extract_features(prompt, two[0].representation.options.spec)
+    analysis = analyse_prompt(prompt, two[0].representation.options.spec)
     for index, weights in enumerate([(1.0, 0.0), (0.0, 2.0)]):
-        mixture = MixturePredictor(RunMixture(two, weights), heard, 1)
+        mixture = MixturePredictor(RunMixture(two, weights), analysis)
         alone = mixture.members[index]
         sampling = Sampling(generator=torch.Generator().manual_seed(0))
-        sampling.uniform(1)  # that draws the Run
+        sampling.uniform(1)  # samples the Run
         latent, _ = alone.model.step(alone.start, sampling)
         selection = alone.selection(0.0)
         expected = selection.frames_at(selection.choose(latent[0]))
         assert torch.allclose(next(mixture.patches_after(0, 1.0)), expected)
 
 
-def test_each_predicts_as_often_as_it_weighs(
+def test_each_predicts_in_proportion_to_its_weight(
     prompt: Recording, two: tuple[Run, Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mixture = MixturePredictor(
-        RunMixture(two, (1.0, 3.0)), extract_features(prompt, two[0].representation.options.spec), 1
-    )
+    mixture = MixturePredictor(RunMixture(two, (1.0, 3.0)), analyse_prompt(prompt, two[0].representation.options.spec))
     chosen = [0, 0]
     for index, member in enumerate(mixture.members):
         selection = member.selection(0.0)
@@ -70,19 +68,18 @@ def test_each_predicts_as_often_as_it_weighs(
     assert chosen[1] / 200 == pytest.approx(0.75, abs=0.08)
 
 
-def test_what_one_says_the_other_hears(prompt: Recording, two: tuple[Run, Run]) -> None:
-    member = MixturePredictor(RunMixture(two), extract_features(prompt, two[0].representation.options.spec), 1).members[
-        1
-    ]
-    said = member.source[-member.representation.patch :] + 0.5
-    read = member.read(member.start, said)
-    heard = torch.cat([member.source[len(member.source) % member.representation.patch :], said])
-    expected = member.model.start(member.representation.encode(heard, member.centre)[None])
+def test_each_reads_what_the_others_predict(prompt: Recording, two: tuple[Run, Run]) -> None:
+    analysis = analyse_prompt(prompt, two[0].representation.options.spec)
+    member = MixturePredictor(RunMixture(two), analysis).members[1]
+    patch = member.material[-member.representation.patch :] + 0.5
+    read = member.read(member.start, patch)
+    frames = torch.cat([member.material[len(member.material) % member.representation.patch :], patch])
+    expected = member.model.start(member.representation.encode(frames, member.centre)[None])
     assert torch.allclose(read[0], expected[0], atol=1e-5)
     assert not torch.allclose(read[0], member.start[0], atol=1e-3)
 
 
-def test_a_combination_continues_reproducibly(prompt: Recording, two: tuple[Run, Run]) -> None:
+def test_a_mixture_continues_reproducibly(prompt: Recording, two: tuple[Run, Run]) -> None:
     continuer = Continuer(RunMixture(two), prompt)
     tail = np.concatenate(list(continuer.tail(30_000, 1)), axis=1)
     assert tail.shape == (1, 30_000)
@@ -92,7 +89,7 @@ def test_a_combination_continues_reproducibly(prompt: Recording, two: tuple[Run,
     assert not np.allclose(tail, np.concatenate(list(Continuer(two[0], prompt).tail(30_000, 1)), axis=1))
 
 
-def test_runs_of_stereo_and_mono_combine(texture: Texture, untrained: Untrained) -> None:
+def test_runs_of_stereo_and_mono_mix(texture: Texture, untrained: Untrained) -> None:
     prompt = texture(3.0, channels=2)
     wide = untrained(prompt, 0, "representation.channels=2")
     narrow = untrained(texture(3.0), 1)
@@ -104,8 +101,8 @@ def test_runs_of_stereo_and_mono_combine(texture: Texture, untrained: Untrained)
     ("override", "weights", "message"),
     [
         ("representation.patch=8", (), "Run 2: its patches hold 8 frames, the first Run's 4"),
-        ("representation.spec={hop: 256}", (), "Run 2: its mel frames are not those of the first Run"),
-        ("training.steps=1", (1.0,), "weights: 1 of them for 2 Runs"),
+        ("representation.spec={hop: 256}", (), "Run 2: its mel frames differ from those of the first Run"),
+        ("training.steps=1", (1.0,), "weights: 1 weights for 2 Runs"),
         ("training.steps=1", (1.0, -1.0), "weights: they must be 0 or above"),
         ("training.steps=1", (0.0, 0.0), "not all 0"),
     ],

@@ -1,4 +1,4 @@
-"""Loops: what follows the last sample is the first one."""
+"""Seamless loops: the first sample continues the last one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from audiogen.audio import Recording
 from audiogen.dsp.limiter import peak_of
-from audiogen.sound.seamless_loop import close_loop, faded, loop_on_itself
+from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 
 Texture = Callable[..., Recording]
 
@@ -64,7 +64,7 @@ def tone(hertz: float, seconds: float, phase: float = 0.0) -> np.ndarray:
 
 
 def hard(seed: int) -> tuple[Recording, np.ndarray]:
-    """A prompt that begins far off zero, and a tail, both up to full scale: noise, hum, or a step."""
+    """A prompt that begins far from zero, and a tail, both up to full scale: noise, hum, or a step."""
     random = np.random.default_rng(seed)
     noise = random.uniform(-1, 1, (2, 2 * 44100)).astype(np.float32)
     hum = np.concatenate([tone(90, 2, 1.5), tone(90, 2, 1.5 + seed)])
@@ -84,21 +84,8 @@ def test_no_loop_is_louder_than_what_it_joins(seed: int) -> None:
     assert np.abs(np.concatenate(looped, axis=1)).max() <= 1
 
 
-def test_an_end_has_no_offset_that_its_prompt_has_not() -> None:
+def test_the_end_has_no_offset_that_the_prompt_lacks() -> None:
     prompt = Recording(0.9 * tone(50, 1, np.pi / 2), 44100)  # begins at its peak
     led = np.concatenate(list(close_loop(iter([np.zeros((1, 44100), np.float32)]), 44100, prompt)), axis=1)
     assert abs(led[0, -882 * 3 :].mean()) < 0.05  # three periods
     assert bend(led[0], prompt.samples[0]) < 2
-
-
-def test_power_stays_where_nothing_is_shared_and_amplitude_where_all_is() -> None:
-    one, other = np.random.default_rng(0).standard_normal((2, 2, 200_000)).astype(np.float32)
-    mixed = faded(one, other)
-    powers = np.square(mixed).reshape(2, 10, -1).mean(axis=(0, 2))
-    assert 10 * np.log10(powers) == pytest.approx(np.zeros(10), abs=0.15)
-    np.testing.assert_allclose(faded(one, one), one, rtol=1e-5, atol=1e-6)
-    half = faded(one, (one + other) / np.sqrt(2))  # a correlation of 0.71
-    assert 10 * np.log10(np.square(half).reshape(2, 10, -1).mean(axis=(0, 2))) == pytest.approx(np.zeros(10), abs=0.15)
-    opposed = faded(one, -one)
-    assert np.isfinite(opposed).all()
-    assert np.abs(opposed).max() <= np.abs(one).max()

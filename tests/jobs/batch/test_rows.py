@@ -106,7 +106,7 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "a.wav", "run": "run; ."}, "not a Run: config.yaml is missing"),
         ({"prompt": "a.wav", "run": "run", "weights": 1}, "weights: .*several Runs only"),
         ({"prompt": "a.wav", "run": "run;run", "weights": "1; x"}, "weights: .*'x'.*separated by ;"),
-        ({"prompt": "a.wav", "run": "run;run", "weights": "1;2;3"}, "weights: 3 of them for 2 Runs"),
+        ({"prompt": "a.wav", "run": "run;run", "weights": "1;2;3"}, "weights: 3 weights for 2 Runs"),
     ],
 )
 def test_an_invalid_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
