@@ -1,4 +1,4 @@
-"""How the files of a job are called."""
+"""Names of the files that a job writes and reads."""
 
 from __future__ import annotations
 
@@ -9,51 +9,53 @@ from audiogen.errors import InputError
 from audiogen.file_names import require_name
 
 SHIPPED = "waterfall.ogg"
-MAX_ON_PAGE = 40  # variations: more would be heard for less than 15 s each
+MAX_ON_PAGE = 40  # variations: of more, each would be played for less than 15 s
 
 
 def sidecar_of(out: Path) -> Path:
-    """OUT.wav -> OUT.json."""
+    """Sidecar of an output: OUT.wav -> OUT.json."""
     return out.with_suffix(".json")
 
 
 def require_names(*outs: Path) -> None:
-    """Raise an InputError for the first output that cannot be created under its name, or whose sidecar cannot: before
-    minutes are spent on what goes into it."""
+    """Raise an InputError for the first output that, or whose sidecar, cannot be created under its name.
+
+    To be called before minutes are spent on the content.
+    """
     for out in outs:
         require_name(out, ".json")
 
 
 def variations_of(out: Path, count: int) -> list[Path]:
-    """OUT.wav -> OUT.wav, or OUT-1.wav, OUT-2.wav, ... when there are several."""
+    """Names of variations: OUT.wav -> OUT.wav, or OUT-1.wav, OUT-2.wav, ... if there are several."""
     if count == 1:
         return [out]
     return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, count + 1)]
 
 
 def page_of(out: Path) -> Path:
-    """OUT.wav -> OUT.html, of all its variations."""
+    """Page about all variations of an output: OUT.wav -> OUT.html."""
     return out.with_suffix(".html")
 
 
 def shipped_recording() -> Path:
-    """The recording that ships with audiogen, from the installed package or from the repository.
+    """The demo recording, from the installed package or from the repository.
 
     Raises:
-        InputError: it is in neither place.
+        InputError: it is in neither.
     """
     package = Path(__file__).parent
     for path in (package / "data_files" / SHIPPED, package.parent / "data" / SHIPPED):
         if path.is_file():
             return path
-    raise InputError(SHIPPED, "the demo recording is missing from this installation", "install audiogen again")
+    raise InputError(SHIPPED, "the demo recording is missing from this installation", "reinstall audiogen")
 
 
 def join_beside(out: Path) -> int | None:
-    """Where the sidecar of ``out`` says that the continuation begins, in samples; None if there is none.
+    """Sample at which the continuation begins in ``out``, from its sidecar; None without a sidecar.
 
     Raises:
-        InputError: there is one, and it does not say.
+        InputError: the sidecar is unreadable or lacks a valid ``join_sample``.
     """
     sidecar = sidecar_of(out)
     try:
@@ -61,7 +63,7 @@ def join_beside(out: Path) -> int | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        cause = "it does not say where the join is"
+        cause = "it holds no join_sample"
         raise InputError(sidecar, cause, "move it away, and name the prompt") from error
     if not isinstance(join, int) or join < 0:
         raise InputError(sidecar, f"its join_sample is {join!r}", "move it away, and name the prompt")

@@ -1,4 +1,4 @@
-"""What is being done, on stderr: bars with time left on a terminal, plain lines with --verbose, silence otherwise."""
+"""Progress on stderr: bars with the time left on a terminal, plain lines with --verbose, nothing otherwise."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from audiogen.file_names import printable
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-DELAY = 2.0  # seconds of work before anything is shown of it
-REFRESH = 0.5  # seconds between two looks at the clock of a stage
-LOG_EVERY = 0.1  # share of the work between two lines of a bar that is no terminal's
+DELAY = 2.0  # seconds of work before it is shown
+REFRESH = 0.5  # seconds between updates of a stage's clock
+LOG_EVERY = 0.1  # fraction of the work between two lines of a bar outside a terminal
 BAR = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}"
 STAGE = "{desc} ... {elapsed}"
 
 ProgressCallback: TypeAlias = Callable[[float, float, str], object]
-"""Called with the work done, the whole of it in the same unit, and what is being done."""
+"""Called with the work done, the total in the same unit, and a label."""
 _callback: ContextVar[ProgressCallback | None] = ContextVar("progress_callback", default=None)
 
 
@@ -47,12 +47,12 @@ def report_to(callback: ProgressCallback | None) -> Iterator[None]:
 
 @dataclass
 class Verbosity:
-    """How much is said on stderr, for the whole process.
+    """How much is written to stderr by the whole process.
 
     Args:
         quiet: no progress.
-        verbose: each step in a line with its time, on top of the bars.
-        started: `time.monotonic` that the times of lines count from.
+        verbose: a line with the time for each step, besides the bars.
+        started: `time.monotonic` at which the time of verbose lines is 0.
     """
 
     quiet: bool = False
@@ -64,15 +64,15 @@ verbosity = Verbosity()
 
 
 def set_verbosity(quiet: bool = False, verbose: bool = False) -> None:
-    """Choose how much is said from now on, and start the clock of verbose lines."""
+    """Set the `verbosity` of the process, and start the clock of verbose lines."""
     verbosity.quiet, verbosity.verbose, verbosity.started = quiet, verbose, time.monotonic()
 
 
 def write_line(text: str, file: TextIO | None = None) -> None:
-    """Write a line to ``file`` (None: stderr) without tearing a bar apart."""
+    """Write a line to ``file`` (None: stderr) without breaking a bar."""
     file = sys.stderr if file is None else file
     text = "\n".join(map(printable, text.split("\n")))  # a file's name may hold anything
-    bars = sys.modules.get("tqdm")  # where it is not loaded, there is no bar
+    bars = sys.modules.get("tqdm")  # if it is not loaded, there is no bar
     if bars is None:
         file.write(text + "\n")
         file.flush()
@@ -82,13 +82,13 @@ def write_line(text: str, file: TextIO | None = None) -> None:
 
 
 def log(text: str) -> None:
-    """A line for --verbose, with the seconds since the command began."""
+    """Write a line with the seconds since the command began, if --verbose."""
     if verbosity.verbose:
         write_line(f"audiogen: {time.monotonic() - verbosity.started:7.2f} s  {text}")
 
 
 def progress(total: float, label: str, unit: str = "it") -> tqdm | LoggedBar:
-    """A progress bar to use with ``with``; ``update(n)`` moves it."""
+    """Progress bar, a context manager; ``update(n)`` advances it by ``n`` of ``total``."""
     if (callback := _callback.get()) is not None:
         return _CallbackBar(total, label, callback)
     if verbosity.verbose and not _is_terminal():
@@ -99,7 +99,7 @@ def progress(total: float, label: str, unit: str = "it") -> tqdm | LoggedBar:
 def _bar(total: float | None, label: str, unit: str, form: str, delay: float = 0.0) -> tqdm:
     from tqdm import tqdm
 
-    # Asked here, since tqdm shows nothing on terminals that do not know their size, as those of some containers.
+    # Set here, since tqdm shows nothing on terminals of unknown size, such as those of some containers.
     columns, rows = shutil.get_terminal_size()
     return tqdm(
         total=total,
@@ -115,11 +115,11 @@ def _bar(total: float | None, label: str, unit: str, form: str, delay: float = 0
 
 
 class LoggedBar:
-    """What of a `tqdm` bar is used here, as one line a tenth of the work: for a verbose command's log file.
+    """Substitute for a `tqdm` bar that writes a line per tenth of the work, for log files of verbose commands.
 
     Args:
-        total: updates that are expected.
-        label: what is being done.
+        total: sum of all updates.
+        label: name of the work.
     """
 
     disable = False
@@ -130,7 +130,7 @@ class LoggedBar:
         log(f"{label} ...")
 
     def update(self, n: float = 1) -> None:
-        """Note that ``n`` more are done."""
+        """Advance by ``n``."""
         self.n += n
         done = self.n / self.total if self.total else 1.0
         if done - self._logged < LOG_EVERY - 1e-9 or done >= 1:
@@ -140,11 +140,11 @@ class LoggedBar:
         log(f"{self.label}: {done:.0%}, {left:.0f} s left{self._postfix}")
 
     def set_postfix(self, values: dict[str, Any], refresh: bool = True) -> None:
-        """Values that the next line names."""
+        """Set values that the next lines show."""
         self._postfix = "".join(f", {name}={value}" for name, value in values.items())
 
     def close(self) -> None:
-        """The last line."""
+        """Write the last line."""
         if self.label:
             log(f"{self.label}: {time.monotonic() - self._started:.2f} s{self._postfix}")
         self.label = ""
@@ -157,7 +157,7 @@ class LoggedBar:
 
 
 class _CallbackBar(LoggedBar):
-    """The same, reported to a `ProgressCallback`."""
+    """Substitute for a `tqdm` bar that reports to a `ProgressCallback`."""
 
     def __init__(self, total: float, label: str, callback: ProgressCallback) -> None:
         self.total, self.label, self.n, self.callback = total, label, 0.0, callback
@@ -173,7 +173,7 @@ class _CallbackBar(LoggedBar):
 
 @contextmanager
 def stage(label: str) -> Iterator[None]:
-    """Say what is being done where no share of it is known: a running clock from the third second on."""
+    """Show work of unknown length: its label and a running clock, from the third second on."""
     if (callback := _callback.get()) is not None:
         callback(0, 1, label)
         yield
@@ -193,7 +193,7 @@ def stage(label: str) -> Iterator[None]:
 
 
 class _RunningClock(threading.Thread):
-    """Keeps the line of a stage up to date while its work blocks the main thread."""
+    """Thread that updates the line of a stage while its work blocks the main thread."""
 
     def __init__(self, label: str) -> None:
         super().__init__(daemon=True, name="progress")

@@ -1,4 +1,8 @@
-"""One job: a prompt in, a continued WAV and its sidecar out."""
+"""The job of `audiogen continue` for a recording: continue it into an audio file with a sidecar.
+
+`continue_variations` checks the prompt, chooses or trains a Run (`run_choice`), analyses the prompt (`Continuer`), and
+for each tail streams its blocks to disk (`write_tail`), measures the file and writes OUT.json.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,8 @@ from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
 from audiogen.run import Run
-from audiogen.sound.continuation import Continuer, silence
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.join import silence
 from audiogen.sound.morph import Morph, convert_format
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
@@ -35,11 +40,12 @@ MAX_PEAK = 1e9  # times full scale: integers saved as floats pass, garbage whose
 
 @dataclass(frozen=True)
 class MorphTarget:
-    """What a tail turns into on its way.
+    """The recording that a tail morphs into.
 
     Args:
-        recording: whose texture the tail ends as; of any sample rate and number of channels.
-        run: what predicts it; None for the prompt's own, or, where that is trained, one trained on this recording.
+        recording: whose texture the tail ends with; of any sample rate and number of channels.
+        run: what predicts its texture; None for the prompt's own Run, or, if that is trained here, for one trained on
+            this recording.
     """
 
     recording: Recording
@@ -56,20 +62,23 @@ def continue_recording(
     device: str = "auto",
     morph_target: MorphTarget | None = None,
 ) -> dict[str, Any]:
-    """Continue a recording into ``out`` and describe what was done in ``out`` + ``.json``.
+    """Continue a recording into an audio file, and describe the result in a sidecar beside it.
 
     Args:
-        prompt: what is continued.
-        out: audio file to write; the suffix names the container.
-        request: what is asked of the tail.
-        run: what predicts, one Run or a Combination; None for `choose_run` the prompt.
-        experiment: what is trained on the prompt; None for the default, or the base if that goes on better.
-        budget: most wall-clock seconds of training; 0 for the base as it is.
-        device: "auto", "cpu" or "cuda".
-        morph_target: what the tail turns into on its way; None for more of the prompt.
+        prompt: the recording to continue.
+        out: audio file to write; the suffix names the container. OUT.json is the sidecar.
+        request: properties of the tail.
+        run: what predicts, one Run or a mixture; None trains one on the prompt, or takes the base (`choose_run`).
+        experiment: to train on the prompt; None for the default, which the base replaces if it continues better.
+        budget: limit of the training time in seconds; None for no limit, 0 for the base without training.
+        device: to train on: "auto", "cpu" or "cuda".
+        morph_target: what the tail morphs into; None for the prompt's own texture throughout.
 
     Returns:
         The sidecar's content.
+
+    Raises:
+        InputError: the prompt or the request is unusable.
     """
     wanted = [(Path(out), request)]
     return next(continue_variations(prompt, wanted, run, experiment, budget, device, morph_target=morph_target))
@@ -85,10 +94,16 @@ def continue_variations(
     prompt_warnings: Sequence[str] = (),
     morph_target: MorphTarget | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """`continue_recording` for several tails of one prompt: one training, one warming, each tail as it is ready.
+    """Continue one recording into several files, with one training and one analysis of the prompt.
 
-    ``prompt_warnings`` are warnings that the sidecars should repeat, such as those of reading the prompt. A morph
-    trains for each of its two recordings, half the budget long.
+    Args:
+        prompt: see `continue_recording`, as all arguments that are not listed here.
+        wanted: path and request of each tail.
+        budget: a morph spends half of it on each of its two recordings.
+        prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
+
+    Yields:
+        The content of each sidecar, once its tail is written.
     """
     require_continuable(prompt)
     clock = Clock()
@@ -96,7 +111,7 @@ def continue_variations(
     with collect_warnings() as general:
         _warn_of_silent_channels(prompt, morph_target)
         if run is None and prompt.samples.any():
-            for out, request in wanted:  # before minutes are spent
+            for out, request in wanted:  # before minutes are spent on the training
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
             with clock("training"):
@@ -110,7 +125,7 @@ def continue_variations(
         with collect_warnings() as particular:
             kind = (request.vocoder, request.match_texture)
             if run is not None and kind not in continuers:
-                with clock("warming"), stage(f"reading {_name_of(prompt)} into the model"):
+                with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
                     continuers[kind] = continuer_of(prompt, run, *kind, morph_target)
             sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
         with remove_sidecar_on_failure(out):
@@ -127,57 +142,57 @@ def continue_variations(
 def continuer_of(
     prompt: Recording, run: Runs, vocoder: str | None, match_texture: bool, morph_target: MorphTarget | None
 ) -> Continuer | Morph:
-    """What makes tails of a prompt."""
-    first = Continuer(run, prompt, vocoder, match_texture)
+    """Analyse a prompt, and the morph's target if there is one."""
+    continuer = Continuer(run, prompt, vocoder, match_texture)
     if morph_target is None:
-        return first
+        return continuer
     target = convert_format(morph_target.recording, prompt.sample_rate, prompt.channels)
-    return Morph(first, Continuer(morph_target.run or run, target, vocoder))
+    return Morph(continuer, Continuer(morph_target.run or run, target, vocoder))
 
 
 def require_continuable(prompt: Recording) -> None:
-    """Raise an InputError for a prompt that nothing can follow; silence of any length can be followed."""
+    """Raise an InputError for a prompt that cannot be continued. Silence of any length can."""
     if prompt.length == 0 or (prompt.seconds < SHORTEST and prompt.samples.any()):
-        cause = f"{prompt.seconds:.3f} s is too short to go on from"
+        cause = f"{prompt.seconds:.3f} s is too short to continue"
         raise InputError(prompt.path or "the prompt", cause, f"give at least {SHORTEST:g} s")
     peak = max(float(prompt.samples.max()), -float(prompt.samples.min()))
-    if not peak <= MAX_PEAK:  # NaN too, which files are rid of as they are read
+    if not peak <= MAX_PEAK:  # or NaN, which reading a file removes
         cause = f"its samples reach {peak:g} times full scale"
-        raise InputError(prompt.path or "the prompt", cause, "bring them to full scale, -1 to 1")
+        raise InputError(prompt.path or "the prompt", cause, "scale them to -1..1")
 
 
 def length_of(prompt: Recording, request: Request) -> int:
-    """Samples of the tail that is asked for, per channel.
+    """Length of the requested tail in samples per channel.
 
     Raises:
-        InputError: there would be none.
+        InputError: it is 0.
     """
     length = round(request.seconds * prompt.sample_rate)
     if length == 0:
-        raise InputError("seconds", f"{request.seconds:g} is less than a sample", "ask for more")
+        raise InputError("seconds", f"{request.seconds:g} is less than a sample", "choose a larger value")
     return length
 
 
 def subtype_of(prompt: Recording, out: Path, request: Request) -> str:
-    """How the samples of a tail are stored."""
+    """Sample format of a tail's file."""
     return request.subtype or subtype_for(prompt, out)
 
 
 def writer_of(prompt: Recording, out: Path, request: Request) -> Writer:
-    """Writes a tail, after the prompt or alone."""
+    """Writer of a tail's file."""
     subtype, silent = subtype_of(prompt, out, request), prompt.silent
     return Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed, prompt.layout, silent)
 
 
 def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
-    """Raise an InputError for a morph that cannot be."""
+    """Raise an InputError for an impossible morph: of silence, or a loop."""
     if morph_target is None:
         return
     for recording, name in ((prompt, "the prompt"), (morph_target.recording, "its target")):
         if not recording.samples.any():
-            raise InputError(recording.path or "morph", f"{name} of a morph is silent", "name a sounding one")
+            raise InputError(recording.path or "morph", f"{name} of a morph is silent", "choose one that is not")
     if any(request.loop for request in requests):
-        raise InputError("morph", "it ends elsewhere than it began: it cannot loop", "leave out --loop or --morph")
+        raise InputError("morph", "a morph cannot loop, since its end differs", "leave out --loop or --morph")
 
 
 def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None) -> None:
@@ -187,7 +202,7 @@ def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None
     silent = [channel for channel in prompt.silent if target.samples[channel % target.channels].any()]
     if silent:
         numbers = ", ".join(str(channel + 1) for channel in silent)
-        text = f"channel {numbers} is digital silence in the prompt and stays so, though not in the morph's target"
+        text = f"channel {numbers} is digital silence in the prompt, so it stays silent, unlike in the morph's target"
         warnings.warn(f"{target.path or 'morph'}: {text}", AudioWarning, stacklevel=3)
 
 
@@ -198,10 +213,20 @@ def write_tail(
     request: Request,
     clock: Clock,
 ) -> dict[str, Any]:
-    """Stream prompt and tail to disk, and measure what was written.
+    """Stream prompt and tail to disk, and measure the file.
+
+    Args:
+        prompt: the recording.
+        continuer: generates the tail; None for a silent prompt.
+        out: file to write.
+        request: properties of the tail.
+        clock: of the time spent so far.
+
+    Returns:
+        The sidecar's content, without what predicted.
 
     Warns:
-        AudioWarning: of measures that lie far from what the prompt's own segments have; see `tail_warnings`.
+        AudioWarning: measures of the tail lie far from those of the prompt's own segments; see `tail_warnings`.
     """
     length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
     join_sample = 0 if request.tail_only else prompt.length
@@ -216,10 +241,10 @@ def write_tail(
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
     with remove_sidecar_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale, which are the prompt's own
+        warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale, which the prompt has
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
         if request.loop and request.tail_only:
-            measures["join"] = None  # such a loop is not entered where the prompt ends
+            measures["join"] = None  # such a loop does not start at the end of the prompt
     for text in tail_warnings(measures, request, isinstance(continuer, Morph)):
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
@@ -242,8 +267,10 @@ def write_tail(
 def _blocks(
     prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request
 ) -> Iterator[np.ndarray]:
+    """Blocks ``[channels, time]`` of the requested tail, ``length`` samples in total."""
+
     def tail(count: int) -> Iterator[np.ndarray]:
-        if continuer is None:  # a prompt of digital silence goes on as digital silence
+        if continuer is None:
             return silence(prompt.channels, count)
         return continuer.tail(count, request.seed, request.temperature, request.controls)
 
@@ -255,7 +282,7 @@ def _blocks(
 
 
 def describe_runs(run: Runs | None) -> dict[str, Any]:
-    """What predicts, for a sidecar."""
+    """The sidecar's account of what predicted."""
     if run is None:
         return {"training": None}
     if isinstance(run, RunMixture):
@@ -273,7 +300,7 @@ def _name_of(recording: Recording) -> str:
 
 
 def read_prompt(path: Path) -> tuple[Recording, list[str]]:
-    """Read a prompt and what there is to be said about it."""
+    """Read a prompt, and collect the warnings about it."""
     with collect_warnings() as texts, stage(f"reading {path.name}"):
         recording = read(path)
     return recording, texts

@@ -1,4 +1,4 @@
-"""What a sidecar says about the work itself: versions, seconds spent, warnings heard."""
+"""Provenance in sidecars: versions, timings and warnings."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from audiogen.audio import AudioWarning
 
 
 def versions() -> dict[str, str]:
-    """Of audiogen and of what its output depends on."""
+    """Versions of audiogen and of the libraries that its output depends on."""
     names = ("torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
     own = {"python": platform.python_version(), "audiogen": __version__}
     return own | {name: version(name) for name in names}
 
 
 class Clock:
-    """Seconds spent, by name.
+    """Accumulates wall-clock seconds by name: ``with clock("training"): ...``.
 
     Args:
-        seconds: spent before.
+        seconds: to start from.
     """
 
     def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
@@ -42,7 +42,7 @@ class Clock:
 
 @contextmanager
 def remove_sidecar_on_failure(out: Path) -> Iterator[None]:
-    """An output that was just written does not stay if its sidecar is not written, too."""
+    """Remove an output whose sidecar could not be written."""
     try:
         yield
     except BaseException:  # a full disk, Ctrl-C
@@ -52,7 +52,7 @@ def remove_sidecar_on_failure(out: Path) -> Iterator[None]:
 
 @contextmanager
 def collect_warnings() -> Iterator[list[str]]:
-    """Collect `AudioWarning` texts that are raised inside, for the sidecar; they are warned of again afterwards."""
+    """Collect the texts of `AudioWarning` raised inside, for the sidecar; they are issued again afterwards."""
     texts: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AudioWarning)

@@ -1,4 +1,7 @@
-"""What is asked of one tail of a recording. Imports no library, so that the command line can read the defaults."""
+"""Properties of a requested tail of a recording, with their defaults.
+
+Imports no library, so that the command line can read the defaults at once.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,31 @@ if TYPE_CHECKING:
     from audiogen.sound.controls import Controls
 
 MAX_SECONDS = 24 * 3600.0
+MAX_TEMPERATURE = 10
 MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of one tail.
+    """Properties of a requested tail.
 
     Args:
-        seconds: length of the tail.
-        seed: of everything that is drawn, 0 .. 2^63 - 1.
-        temperature: variance of the levels of a tail's bands, 1 as they are (`sound.level_expansion`); of a tune, and
-            without ``match_texture``, that of the sampling distribution.
-        level, brightness, density: what the tail is bent towards; see `sound.controls.Controls`.
+        seconds: length of the tail, above 0 up to 24 hours.
+        seed: of all random draws, 0 .. 2^63 - 1; the same seed and settings give the same bytes.
+        temperature: variance of the levels of bands in units of the recording's, 0..10 (`sound.level_expansion`).
+            Without ``match_texture``, and in a morph, temperature of the Model's distribution.
+        level: dB relative to the prompt, -40..40.
+        brightness: spectral tilt, dB per octave, -6..6.
+        density: onset density, -4..4: above 0 more events, below 0 fewer.
         tail_only: write the tail without the prompt.
-        loop: make the end meet the beginning.
-        match_texture: give the tail the prompt's own statistics, where none others are asked for; see
-            `sound.texture_matching`.
+        loop: make the end join seamlessly to the start.
+        match_texture: match the recording's texture statistics (`sound.texture_matching`); off when ``density`` is
+            set.
         vocoder: kind, instead of the Run's own.
-        subtype: how samples are stored; None decides by the prompt.
+        subtype: sample format, such as PCM_16; None for the prompt's.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     seconds: Seconds = 30.0
@@ -50,9 +59,10 @@ class Request:
             raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose up to {MAX_SECONDS:g} s")
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
-        if not 0 <= self.temperature <= 10:
-            raise InputError("temperature", f"{self.temperature:g} is out of range", "choose from 0 to 10")
-        _ = self.controls  # refuses what is out of range
+        if not 0 <= self.temperature <= MAX_TEMPERATURE:
+            cure = f"choose from 0 to {MAX_TEMPERATURE}"
+            raise InputError("temperature", f"{self.temperature:g} is out of range", cure)
+        _ = self.controls  # which checks their ranges
 
     @property
     def controls(self) -> Controls:

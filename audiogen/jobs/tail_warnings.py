@@ -1,187 +1,205 @@
-"""What the measures of a tail say that a user should know: a line for each that is far from the recording's own.
+"""Warnings about a tail: one line for each measure that lies far from the recording's own.
 
-What is usual is taken from the recording wherever it can be (`metrics.segments`); the margins beyond it were set on
-recordings of rain, wind, water, fire, traffic, birds and insects, whose tails none of them may warn of.
+What is usual is taken from segments of the recording wherever possible (`metrics.segments`). The margins beyond it
+were set on recordings of rain, wind, water, fire, traffic, birds and insects, so that none of their tails is warned of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from audiogen.jobs.request import Request
 from audiogen.reports.scorecard import flatten
 
-MOST_WARNINGS = 3  # a tail
-SHORTEST = 1.0  # seconds of a tail that enough can be said of
-TEXTURE = 1.5  # times the distance between real stretches
-SHARE = 0.1  # of half seconds that repeat something
-TONES, TONAL = 5.0, -3.0  # dB beyond the segments' range; dB of tones over the rest from which they matter
-DIP = 5.0  # dB deeper than the recording's deepest
-LEVEL, STEP = 2.5, 3.0  # dB beyond the segments' range; dB at the join
-COLOUR, VARIANCE, IMAGE = 0.12, 2.0, 0.15  # share of the centroid; ratio; correlation, beyond the segments' range
-FLUX, CLICK = 2.0, 6.0  # times the usual, where nothing in the recording has as much
+MAX_WARNINGS = 3  # per tail
+MIN_SECONDS = 1.0  # shorter tails are not warned of: their measures are too uncertain
+MAX_TEXTURE_DISTANCE = 1.5  # 1 between segments of one recording
+MAX_REPEATED = 0.1  # fraction of half seconds that are copies or repetitions
+TONALITY_DB, MIN_TONALITY_DB = 5.0, -3.0  # beyond the segments' range; tones over the rest, from which they matter
+DIP_DB = 5.0  # beyond the recording's deepest dip
+LEVEL_DB = 2.5  # beyond the segments' range
+STEP_DB = 3.0  # at the join
+CENTROID, VARIANCE, CORRELATION = 0.12, 2.0, 0.15  # beyond the segments' range: fraction; ratio; difference
+FLUX, CLICK = 2.0, 6.0  # times the usual, if nothing in the recording reaches as much
 
 LISTEN = "listen to it; --variations 4 --page offers others to choose from"
 EDGES = "cut a moment off the recording's end, or try another --seed"
 LONGER = "give a longer recording, or try another --seed"
+STEADIER = "try --temperature 0.5 or another --seed"
 
 Flat = Mapping[str, Any]
-Check = tuple[Callable[[Flat], Iterator[str]], tuple[str, ...]]
 
 
 def tail_warnings(measures: Mapping[str, Any], request: Request, morphs: bool = False) -> list[str]:
-    """The most important `MOST_WARNINGS`, the most important first, each with the figure, what is usual, and a cure.
+    """Find what a user should know about a tail.
 
     Args:
         measures: see `metrics.tail_measures.measure_continuation`.
-        request: what was asked for: where it moves what a measure is about, that is no fault.
-        morphs: whether the tail was to become another texture.
+        request: a measure that the request changes on purpose is not warned of.
+        morphs: whether the tail morphs into another texture.
+
+    Returns:
+        At most `MAX_WARNINGS` lines, the most important first, each with the figure, what is usual, and a cure.
     """
     flat = flatten(measures)
-    if flat.get("seconds", SHORTEST) < SHORTEST:
+    if flat.get("seconds", MIN_SECONDS) < MIN_SECONDS:
         return []
-    asked = {
+    requested = {
         "level": request.level != 0,
         "brightness": request.brightness != 0,
         "density": request.density != 0,
         "temperature": request.temperature != 1,
         "morph": morphs,
     }
-    found = [text for check, excuses in CHECKS if not any(asked[name] for name in excuses) for text in check(flat)]
-    return found[:MOST_WARNINGS]
+    applicable = [check for check, excuses in CHECKS if not any(requested[name] for name in excuses)]
+    return [text for check in applicable for text in check(flat)][:MAX_WARNINGS]
 
 
-def _tones(flat: Flat) -> Iterator[str]:
-    own = _range(flat, "tonality_db")
-    if own is None:
-        return
-    low, high, usual_low, usual_high = own
-    if usual_low > TONAL and high < usual_low - TONES:
-        yield f"its tones turned into noise: {high:.0f} dB over the rest, {usual_low:.0f} in the recording; {LISTEN}"
-    elif low > max(usual_high + TONES, TONAL):
-        yield f"it rings: its tones are {low:.0f} dB over the rest, {usual_high:.0f} in the recording; {LISTEN}"
+@dataclass(frozen=True)
+class RangeCheck:
+    """Compares the range of a measure over the tail's segments with its range over the recording's.
+
+    Args:
+        measure: name below ``segments``.
+        limits: the recording's lowest and highest value -> the lowest and highest acceptable ones.
+        above, below: texts with ``{value}``, ``{usual}`` (the recording's range) and ``{change}`` that would undo it.
+        both: text where the range is exceeded at both ends, with ``{low}`` and ``{high}``; None for ``above``.
+        form: of the numbers.
+    """
+
+    measure: str
+    limits: Callable[[float, float], tuple[float, float]]
+    above: str
+    below: str
+    both: str | None = None
+    form: str = ".1f"
+
+    def __call__(self, flat: Flat) -> Iterator[str]:
+        edges = segment_range(flat, self.measure)
+        if edges is None:
+            return
+        low, high, usual_low, usual_high = edges
+        lowest, highest = self.limits(usual_low, usual_high)
+        usual = f"from {usual_low:{self.form}} to {usual_high:{self.form}}"
+        if low < lowest and high > highest and self.both is not None:
+            yield self.both.format(low=f"{low:{self.form}}", high=f"{high:{self.form}}", usual=usual)
+        elif high > highest:
+            yield self.above.format(value=f"{high:{self.form}}", usual=usual, change=f"{usual_high - high:.0f}")
+        elif low < lowest:
+            yield self.below.format(value=f"{low:{self.form}}", usual=usual, change=f"{usual_low - low:.0f}")
 
 
-def _dips(flat: Flat) -> Iterator[str]:
-    if "dips.dip_db" not in flat:
-        return
-    own, usual = flat["dips.dip_db"], flat["dips.usual_dip_db"]
-    if own <= usual + DIP:
-        return
-    fades = {"in": flat["dips.fade_in_seconds"], "out": flat["dips.fade_out_seconds"]}
-    named = " and ".join(f"{way} over {seconds:.1f} s" for way, seconds in fades.items() if seconds > 0)
-    cure = f"the recording fades {named}: cut that off first" if named else "try --temperature 0.5 or another --seed"
-    yield f"its level dips by {own:.0f} dB below its median, the recording's by {usual:.0f} at most; {cure}"
-
-
-def _texture(flat: Flat) -> Iterator[str]:
-    overall = flat.get("texture.overall")
-    if overall is None or overall <= TEXTURE:
-        return
-    prefix = "texture.classes."
-    classes = {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
-    worst = max(classes, key=lambda name: classes[name])
-    yield (
-        f"its texture is not the recording's: a distance of {overall:.1f} (1.0 between its own stretches, up to"
-        f" {TEXTURE:g} is good), farthest in {worst} ({classes[worst]:.1f}); {LISTEN}"
-    )
-
-
-def _join(flat: Flat) -> Iterator[str]:
-    for prefix, place in (("join", "at the join"), ("loop_seam", "where the loop starts over")):
-        found = {name: flat.get(f"{prefix}.{name}", 0.0) for name in ("flux", "click", "level_step_db")}
-        alone = {name: flat.get(f"{prefix}.{name}_percentile", 0.0) >= 99.5 for name in ("flux", "click", "level_step")}
-        step = found["level_step_db"]
-        if alone["click"] and found["click"] > CLICK:
-            yield f"there is a click {place}: {found['click']:.0f} times the usual error of prediction; {EDGES}"
-        elif alone["flux"] and found["flux"] > FLUX:
-            yield f"there is a break {place}: the spectrum changes {found['flux']:.1f} times as much as usual; {EDGES}"
-        elif alone["level_step"] and abs(step) > STEP:
-            yield f"the level steps by {step:+.1f} dB {place}, as it does nowhere in the recording; {EDGES}"
-
-
-def _copying(flat: Flat) -> Iterator[str]:
-    share = flat.get("copying.share", 0.0)
-    if share > SHARE:
-        yield f"{share:.0%} of it copies the recording (up to {SHARE:.0%} is usual); {LONGER}"
-
-
-def _looping(flat: Flat) -> Iterator[str]:
-    share = flat.get("looping.share", 0.0)
-    if share > SHARE:
-        yield f"{share:.0%} of it repeats itself (up to {SHARE:.0%} is usual); {LONGER}"
-
-
-def _level(flat: Flat) -> Iterator[str]:
-    own = _range(flat, "level_db")
-    if own is None:
-        return
-    low, high, usual_low, usual_high = own
-    over, under = high - usual_high > LEVEL, usual_low - low > LEVEL
-    usual = f"the recording from {usual_low:.1f} to {usual_high:.1f}"
-    if over and under:
-        yield f"its level strays from {low:.1f} to {high:.1f} dBFS, {usual}; try --temperature 0.5 or another --seed"
-    elif over or under:
-        move = usual_high - high if over else usual_low - low
-        word, level = ("rises", high) if over else ("falls", low)
-        yield f"its level {word} to {level:.1f} dBFS, {usual}; move it by --level {move:.0f}, or try another --seed"
-
-
-def _colour(flat: Flat) -> Iterator[str]:
-    own = _range(flat, "centroid_hz")
-    if own is None:
-        return
-    low, high, usual_low, usual_high = own
-    usual = f"the recording's from {usual_low:.0f} to {usual_high:.0f}"
-    if high > usual_high * (1 + COLOUR):
-        yield f"it turns brighter: its mean frequency goes up to {high:.0f} Hz, {usual}; {LISTEN}"
-    elif low < usual_low * (1 - COLOUR):
-        yield f"it turns darker: its mean frequency goes down to {low:.0f} Hz, {usual}; {LISTEN}"
-
-
-def _liveliness(flat: Flat) -> Iterator[str]:
-    own = _range(flat, "variance")
-    if own is None:
-        return
-    low, high, usual_low, usual_high = own
-    usual = f"the recording's from {usual_low:.1f} to {usual_high:.1f}"
-    if high > VARIANCE * usual_high:
-        yield f"it is rougher: its bands vary by up to {high:.1f} dB², {usual}; {LISTEN}"
-    elif low < usual_low / VARIANCE:
-        yield f"it freezes: its bands vary by only {low:.1f} dB², {usual}; try another --seed or a longer recording"
-
-
-def _image(flat: Flat) -> Iterator[str]:
-    own = _range(flat, "correlation")
-    if own is None:
-        return
-    low, high, usual_low, usual_high = own
-    usual = f"the recording's from {usual_low:.2f} to {usual_high:.2f}"
-    if high > usual_high + IMAGE:
-        yield f"its stereo image narrows: the channels correlate by up to {high:.2f}, {usual}; {LISTEN}"
-    elif low < usual_low - IMAGE:
-        yield f"its stereo image widens: the channels correlate by down to {low:.2f}, {usual}; {LISTEN}"
-
-
-def _range(flat: Flat, name: str) -> tuple[float, float, float, float] | None:
-    edges = [flat.get(f"segments.{name}.{edge}") for edge in ("low", "high", "usual_low", "usual_high")]
+def segment_range(flat: Flat, measure: str) -> tuple[float, float, float, float] | None:
+    """Lowest and highest value of a measure over the tail's segments, then over the recording's; None if unknown."""
+    edges = [flat.get(f"segments.{measure}.{edge}") for edge in ("low", "high", "usual_low", "usual_high")]
     low, high, usual_low, usual_high = edges
     if low is None or high is None or usual_low is None or usual_high is None:
         return None
     return low, high, usual_low, usual_high
 
 
-CHECKS: tuple[Check, ...] = (
-    (_tones, ("brightness", "density", "morph")),
+_level = RangeCheck(
+    "level_db",
+    lambda low, high: (low - LEVEL_DB, high + LEVEL_DB),
+    above="its level rises to {value} dBFS, the recording's is {usual}; set --level {change}, or try another --seed",
+    below="its level falls to {value} dBFS, the recording's is {usual}; set --level {change}, or try another --seed",
+    both=f"its level varies from {{low}} to {{high}} dBFS, the recording's {{usual}}; {STEADIER}",
+)
+_brightness = RangeCheck(
+    "centroid_hz",
+    lambda low, high: (low * (1 - CENTROID), high * (1 + CENTROID)),
+    above=f"it becomes brighter: its spectral centroid rises to {{value}} Hz, the recording's is {{usual}}; {LISTEN}",
+    below=f"it becomes darker: its spectral centroid falls to {{value}} Hz, the recording's is {{usual}}; {LISTEN}",
+    form=".0f",
+)
+_variability = RangeCheck(
+    "variance",
+    lambda low, high: (low / VARIANCE, VARIANCE * high),
+    above=f"it is rougher: the variance of its bands reaches {{value}} dB², the recording's is {{usual}}; {LISTEN}",
+    below=f"it freezes: the variance of its bands falls to {{value}} dB², the recording's is {{usual}}; {LONGER}",
+)
+_stereo_image = RangeCheck(
+    "correlation",
+    lambda low, high: (low - CORRELATION, high + CORRELATION),
+    above=f"its stereo image narrows: the channels correlate by {{value}}, the recording's {{usual}}; {LISTEN}",
+    below=f"its stereo image widens: the channels correlate by {{value}}, the recording's {{usual}}; {LISTEN}",
+    form=".2f",
+)
+
+
+def _tonality(flat: Flat) -> Iterator[str]:
+    edges = segment_range(flat, "tonality_db")
+    if edges is None:
+        return
+    low, high, usual_low, usual_high = edges
+    if usual_low > MIN_TONALITY_DB and high < usual_low - TONALITY_DB:
+        yield f"its tones became noise: {high:.0f} dB over the rest, {usual_low:.0f} in the recording; {LISTEN}"
+    elif low > max(usual_high + TONALITY_DB, MIN_TONALITY_DB):
+        yield f"it rings: its tones are {low:.0f} dB over the rest, {usual_high:.0f} in the recording; {LISTEN}"
+
+
+def _dips(flat: Flat) -> Iterator[str]:
+    if "dips.dip_db" not in flat:
+        return
+    dip, usual = flat["dips.dip_db"], flat["dips.usual_dip_db"]
+    if dip <= usual + DIP_DB:
+        return
+    fades = {"in": flat["dips.fade_in_seconds"], "out": flat["dips.fade_out_seconds"]}
+    named = " and ".join(f"{direction} over {seconds:.1f} s" for direction, seconds in fades.items() if seconds > 0)
+    cure = f"the recording fades {named}: cut that off first" if named else STEADIER
+    yield f"its level dips by {dip:.0f} dB below its median, the recording's by {usual:.0f} at most; {cure}"
+
+
+def _texture(flat: Flat) -> Iterator[str]:
+    overall = flat.get("texture.overall")
+    if overall is None or overall <= MAX_TEXTURE_DISTANCE:
+        return
+    prefix = "texture.classes."
+    classes = {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
+    worst = max(classes, key=lambda name: classes[name])
+    yield (
+        f"its texture differs from the recording's: a distance of {overall:.1f} (1.0 between the recording's own"
+        f" segments, up to {MAX_TEXTURE_DISTANCE:g} is good), most in {worst} ({classes[worst]:.1f}); {LISTEN}"
+    )
+
+
+def _join(flat: Flat) -> Iterator[str]:
+    for prefix, position in (("join", "at the join"), ("loop_seam", "where the loop starts over")):
+        flux, click, step = (flat.get(f"{prefix}.{name}", 0.0) for name in ("flux", "click", "level_step_db"))
+        rare = {name: flat.get(f"{prefix}.{name}_percentile", 0.0) >= 99.5 for name in ("flux", "click", "level_step")}
+        if rare["click"] and click > CLICK:
+            yield f"there is a click {position}: {click:.0f} times the usual prediction error; {EDGES}"
+        elif rare["flux"] and flux > FLUX:
+            yield f"there is a break {position}: the spectrum changes {flux:.1f} times as much as usual; {EDGES}"
+        elif rare["level_step"] and abs(step) > STEP_DB:
+            yield f"the level steps by {step:+.1f} dB {position}, as it does nowhere in the recording; {EDGES}"
+
+
+def _copying(flat: Flat) -> Iterator[str]:
+    yield from _repeated(flat.get("copying.share", 0.0), "copies the recording")
+
+
+def _looping(flat: Flat) -> Iterator[str]:
+    yield from _repeated(flat.get("looping.share", 0.0), "repeats itself")
+
+
+def _repeated(fraction: float, verb: str) -> Iterator[str]:
+    if fraction > MAX_REPEATED:
+        yield f"{fraction:.0%} of it {verb} (up to {MAX_REPEATED:.0%} is usual); {LONGER}"
+
+
+CHECKS: tuple[tuple[Callable[[Flat], Iterator[str]], tuple[str, ...]], ...] = (
+    (_tonality, ("brightness", "density", "morph")),
     (_dips, ("temperature", "density", "morph")),
     (_texture, ("level", "brightness", "density", "temperature", "morph")),
     (_join, ()),
     (_copying, ()),
     (_looping, ()),
     (_level, ("level", "temperature", "density", "morph")),
-    (_colour, ("brightness", "temperature", "density", "morph")),
-    (_liveliness, ("brightness", "temperature", "density", "morph")),
-    (_image, ("morph",)),
+    (_brightness, ("brightness", "temperature", "density", "morph")),
+    (_variability, ("brightness", "temperature", "density", "morph")),
+    (_stereo_image, ("morph",)),
 )
-"""What is looked at, the most important first, and what the request may have moved on purpose."""
+"""Checks, the most important first, each with the request's settings that change its measure on purpose."""

@@ -130,11 +130,11 @@ class TextureReference:
         frames = min(self.real.shape[-1], self.other.shape[-1]) // 3
         if frames < MIN_SECONDS * FRAME_RATE:
             return {}
-        spread = scatter(self.other[:, :bands], frames, of=self.of)
+        spread = scatter(self.other[:, :bands], frames, analyse=self.of)
         channels = np.arange(max(len(self.real), len(self.other)))
 
         def scaled(envelope: np.ndarray) -> Statistics:
-            found = statistics(envelope[channels % len(envelope), :bands], frames, of=self.of)
+            found = statistics(envelope[channels % len(envelope), :bands], frames, analyse=self.of)
             return {name: values / spread[name][channels % len(spread[name])] for name, values in found.items()}
 
         def within(recording: Statistics) -> dict[str, float]:
@@ -158,7 +158,7 @@ class _SegmentDistances:
     def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int, of: Analysis | None) -> None:
         self.frames, self.of = frames, of
         pool = real if other is None else other
-        self.scatter = scatter(pool, frames, of=of)
+        self.scatter = scatter(pool, frames, analyse=of)
         self.real = self._scaled(real)
         if other is None:
             apart = {name: _exclude_overlaps(table) for name, table in pairwise(self.real, self.real).items()}
@@ -171,7 +171,7 @@ class _SegmentDistances:
         return _typical(pairwise(self._scaled(judged), self.real))
 
     def _scaled(self, envelope: np.ndarray) -> Statistics:
-        found = statistics(envelope, self.frames, of=self.of)
+        found = statistics(envelope, self.frames, analyse=self.of)
         channels = np.arange(len(envelope))
         return {name: values / self.scatter[name][channels % len(self.scatter[name])] for name, values in found.items()}
 

@@ -1,19 +1,19 @@
-"""The statistics of a stretch of sound that texture is recognised by, from its cochleagram.
+"""Texture statistics: averages over a segment of sound that listeners recognise a texture by, from its cochleagram.
 
 After McDermott & Simoncelli (2011), "Sound texture perception via statistics of the auditory periphery: evidence from
 sound synthesis", Neuron 71:926-940. By class:
 
 - ``spectrum``: mean of each envelope, in dB;
 - ``moments``: coefficient of variation, skewness and kurtosis of each envelope;
-- ``attack``: skewness of each envelope's rises over 10 ms: sharp onsets with slow decays against the
-  reverse. It stands for the paper's C2, whose purpose it serves at a tenth of the cost;
-- ``correlation``: between the envelopes of bands 1, 2, 3, 5, 8, 11, 16 and 21 apart (the paper's C);
-- ``modulation``: power of each envelope in octave bands around 4 to 128 Hz, a share of its variance, in dB;
-- ``slow modulation``: the same around 0.5, 1 and 2 Hz (swells, gusts, waves), averaged over 8 neighbouring
-  bands: a stretch holds few such cycles, and band by band their scatter would hide a missing swell;
+- ``attack``: skewness of each envelope's rises over 10 ms, which tells sharp onsets with slow decays from the
+  reverse. It replaces the paper's C2, which serves the same purpose at ten times the cost;
+- ``correlation``: between the envelopes of bands 1, 2, 3, 5, 8, 11, 16 and 21 bands apart (the paper's C);
+- ``modulation``: power of each envelope in octave bands around 4 to 128 Hz, relative to its variance, in dB;
+- ``slow modulation``: the same around 0.5, 1 and 2 Hz (swells, gusts, waves), averaged over 8 neighbouring bands: a
+  segment holds few such cycles, and the scatter of single bands would hide a missing swell;
 - ``comodulation``: correlation of neighbouring bands within each modulation band (the paper's C1).
 
-They are differentiable: what measures a texture also tells how to reach it.
+All are differentiable, so that a tail can be moved to given statistics (`audiogen.sound.texture_matching`).
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from torch import Tensor
 from audiogen.representation.cochleagram import COMPRESSION, FRAME_RATE
 
 BAND_OFFSETS = (1, 2, 3, 5, 8, 11, 16, 21)  # of band pairs whose correlation is taken (the paper's)
-MODULATIONS = tuple(2.0**octave for octave in range(-1, 8))  # 0.5 .. 128 Hz
-SLOW_BELOW = 4.0  # Hz: modulations below are slow
+MODULATIONS = tuple(2.0**octave for octave in range(-1, 8))  # Hz, centres of modulation bands: 0.5 .. 128
+SLOW_BELOW = 4.0  # Hz: modulation bands centred below are slow
 BANDS_PER_GROUP = 8  # neighbouring bands whose slow modulation power is averaged
-RISE_RATE = 100  # a second: a rise is taken over 10 ms
-SCATTER_SECONDS, SCATTER_PARTS = 2, 12  # scatter is taken over stretches of 2 s or a twelfth
-PRIOR_SEGMENTS = 4.0  # stretches' worth of trust in the mean scatter of the class
+RISE_RATE = 100  # Hz: rises are taken over 10 ms
+SCATTER_SECONDS, SCATTER_PARTS = 2, 12  # scatter is taken over segments of 2 s or a twelfth of the recording
+PRIOR_SEGMENTS = 4.0  # weight of the mean scatter of a class as a prior, in segments
 
 RESOLUTION = {
     "spectrum": 0.05,
@@ -44,65 +44,66 @@ RESOLUTION = {
     "slow modulation": 0.05,
     "comodulation": 0.002,
 }
-"""What each class cannot resolve, in its own unit: smaller scatter of real audio counts as this much."""
+"""Resolution of each class in its own unit, added (as variance) to the scatter of real audio."""
 DEFAULT_RESOLUTION = 0.005  # of other classes
 
 Analysis = Callable[[Tensor, int], dict[str, Tensor]]
 """Envelopes ``[..., bands, time]`` and their rate in Hz -> class -> ``[..., values]``."""
 Statistics = dict[str, np.ndarray]
-"""Class name -> ``[channels, stretches, values]``."""
+"""Class name -> ``[channels, segments, values]``."""
 
 
 @torch.no_grad()
 def statistics(
-    envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, of: Analysis | None = None
+    envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, analyse: Analysis | None = None
 ) -> Statistics:
-    """Statistics of each stretch of a recording.
+    """Compute statistics of overlapping segments of a recording.
 
     Args:
         envelope: ``[channels, bands, time]`` compressed envelopes.
-        frames: length of a stretch.
+        frames: length of a segment.
         frame_rate: Hz, of the envelopes.
-        of: what is said of a stretch; `segment_statistics` unless named.
+        analyse: statistics of a segment; None for `segment_statistics`.
 
     Returns:
-        class -> ``[channels, stretches, values]``, of the stretches that `segment_starts` names.
+        class -> ``[channels, segments, values]``, of the segments at `segment_starts`.
     """
     starts = segment_starts(envelope.shape[-1], frames)
-    analyse = of or segment_statistics
-    stretches = [analyse(torch.from_numpy(envelope[..., s : s + frames]), frame_rate) for s in starts]
-    return {name: torch.stack([each[name] for each in stretches], 1).numpy() for name in stretches[0]}
+    analyse = analyse or segment_statistics
+    segments = [analyse(torch.from_numpy(envelope[..., s : s + frames]), frame_rate) for s in starts]
+    return {name: torch.stack([each[name] for each in segments], 1).numpy() for name in segments[0]}
 
 
 def segment_starts(time: int, frames: int) -> np.ndarray:
-    """Where stretches of so many frames begin: they overlap by half, and the last one ends with the recording."""
+    """First frames of segments that overlap by half, the last one ending with the recording."""
     last = time - frames
     return np.linspace(0, last, 1 + int(np.ceil(last / (frames / 2)))).round().astype(int)
 
 
-def scatter(envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, of: Analysis | None = None) -> Statistics:
-    """How far each statistic scatters from one short stretch of a recording to the next.
+def scatter(
+    envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, analyse: Analysis | None = None
+) -> Statistics:
+    """Compute the scatter of each statistic: its standard deviation over short segments of a recording.
 
-    Taken over stretches of a twelfth of the recording, `SCATTER_SECONDS` at least, and drawn towards the mean of its
-    class as far as their number leaves it uncertain.
+    Segments last a twelfth of the recording, but at least `SCATTER_SECONDS`. Variances are shrunk towards the mean of
+    their class, the more so the fewer segments there are.
 
     Args:
         envelope: ``[channels, bands, time]`` compressed envelopes.
-        frames: the most that a stretch is long.
+        frames: maximum length of a segment.
         frame_rate: Hz, of the envelopes.
-        of: as in `statistics`.
+        analyse: as in `statistics`.
 
     Returns:
         class -> standard deviations ``[channels, 1, values]``.
     """
     short = min(frames, max(SCATTER_SECONDS * frame_rate, envelope.shape[-1] // SCATTER_PARTS))
-    return {
-        name: _scatter(name, values)[:, None] for name, values in statistics(envelope, short, frame_rate, of).items()
-    }
+    found = statistics(envelope, short, frame_rate, analyse)
+    return {name: _scatter(name, values)[:, None] for name, values in found.items()}
 
 
 def _scatter(name: str, values: np.ndarray) -> np.ndarray:
-    """Standard deviation ``[channels, values]`` over stretches, drawn towards that of the class."""
+    """Standard deviation ``[channels, values]`` over segments, shrunk towards that of the class."""
     free = values.shape[1] - 1
     own = values.var(axis=1, ddof=1) if free else np.ones_like(values[:, 0])
     shrunk = (free * own + PRIOR_SEGMENTS * own.mean()) / (free + PRIOR_SEGMENTS)
@@ -110,13 +111,18 @@ def _scatter(name: str, values: np.ndarray) -> np.ndarray:
 
 
 def segment_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[str, Tensor]:
-    """Statistics of stretches, ``[..., bands, time]`` compressed envelopes -> class -> ``[..., values]``.
+    """Compute the statistics of segments.
 
-    Of modulation bands, those that fit below half the frame rate.
+    Args:
+        envelope: ``[..., bands, time]`` compressed envelopes, one segment each.
+        frame_rate: Hz, of the envelopes; modulation bands above half of it are left out.
+
+    Returns:
+        class -> ``[..., values]``.
     """
     mean = envelope.mean(-1, keepdim=True)
     centred = envelope - mean
-    # A band that lies at the inaudible floor is constant up to rounding: it has no shape to compare.
+    # A band at the inaudible floor is constant up to rounding: it has no shape to compare.
     deviation = (centred.square().mean(-1, keepdim=True) + (0.01 * mean).square()).sqrt()
     scaled = centred * deviation.reciprocal()  # a division's gradient costs twice as much
     square = scaled.square()
@@ -132,7 +138,7 @@ def segment_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[s
 
 
 def _diagonal(pairs: Tensor, offset: int) -> Tensor:
-    """``[..., bands, bands]`` -> those of bands so far apart, ``[..., pairs]``."""
+    """Values ``[..., pairs]`` of a ``[..., bands, bands]`` matrix for bands ``offset`` apart."""
     return pairs.diagonal(min(offset, pairs.shape[-1]), -2, -1)
 
 
@@ -150,7 +156,7 @@ def _modulation_statistics(scaled: Tensor, frame_rate: int) -> dict[str, Tensor]
     window = _window(time)
     weighted = (scaled - (scaled @ (window / window.sum()))[..., None]) * window
     sizes, weights = _half_bands(time, frame_rate)
-    # Apart at once, not band by band: the gradient of a slice is as large as what it was cut from.
+    # Split at once, not sliced band by band: the gradient of a slice is as large as the whole tensor.
     halves = torch.view_as_real(torch.fft.rfft(weighted)).split(sizes, -2)[1:-1]
     slow, fast, together = [], [], []
     for k, centre in enumerate(MODULATIONS):
@@ -166,7 +172,7 @@ def _modulation_statistics(scaled: Tensor, frame_rate: int) -> dict[str, Tensor]
         power = _diagonal(cross, 0)
         fast.append(_decibels(power))
         norm = (power + 1e-6).sqrt()
-        together += [_diagonal(cross, apart) / (norm[..., apart:] * norm[..., :-apart]) for apart in (1, 2)]
+        together += [_diagonal(cross, offset) / (norm[..., offset:] * norm[..., :-offset]) for offset in (1, 2)]
     classes = {"modulation": fast, "slow modulation": slow, "comodulation": together}
     return {name: torch.cat(values, -1) for name, values in classes.items() if values}
 
@@ -177,16 +183,18 @@ def _decibels(power: Tensor) -> Tensor:
 
 @lru_cache(maxsize=16)
 def _window(time: int) -> Tensor:
-    """``[time]`` Hann window that leaves a variance of 1 as the sum of the powers of all modulation bands."""
+    """Hann window ``[time]``, scaled so that the powers of all modulation bands sum to a variance of 1."""
     window = np.hanning(time + 2)[1:-1]
     return torch.from_numpy((window * np.sqrt(2 / (time * np.sum(window**2)))).astype(np.float32))
 
 
 @lru_cache(maxsize=16)
 def _half_bands(time: int, frame_rate: int) -> tuple[list[int], list[tuple[Tensor, Tensor]]]:
-    """The bins of a spectrum below, between and above the centres of modulation bands and of one more on either side,
-    as numbers that add up to all of them; and of each band, cosine weights ``[bins, 1]`` of its lower and upper half,
-    whose squares sum to one with those of its neighbours.
+    """Partition of a spectrum into halves of modulation bands, and their weights.
+
+    Returns:
+        Numbers of bins below, between and above the centres of all bands and of one more on either side; and for each
+        band, cosine weights ``[bins, 1]`` of its lower and upper half, whose squares sum to 1 with the neighbours'.
     """
     frequency = np.arange(1, time // 2 + 1) * frame_rate / time
     octaves = np.log2(frequency / MODULATIONS[0])

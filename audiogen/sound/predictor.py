@@ -75,9 +75,7 @@ class RunPredictor:
         if self.model.uses_selection:
             return bias_by_onset(PatchSelector(*arguments, temperature), density)
         if density != 0:
-            raise InputError(
-                "density", "baselines are rendered without selection", "leave it out or use another Model"
-            )
+            raise InputError("density", "baselines are rendered without selection", "leave it out or use another Model")
         return NearestPatches(*arguments)
 
     def read(self, state: State, patch: Tensor) -> State:

@@ -142,7 +142,7 @@ def test_the_summary_of_a_tune_names_the_predictor(shell: Shell, tmp_path: Path)
     options = ("continue", tmp_path / "tune.mid", "-o", tmp_path / "out.mid", "--bars", 1, "--takes", 1)
     code, output, _ = shell(*options)
     assert code == 0
-    sentence = f"a Markov chain of order {ORDER}, counted on this tune's own notes"
+    sentence = f"a Markov chain of order {ORDER}, fitted to this tune"
     assert output.splitlines()[-1] == f"predicted by: {sentence}"
     code, output, _ = shell(*options, "--force", "--json")
     (only,) = json.loads(output)["outputs"]

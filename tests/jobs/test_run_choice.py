@@ -1,4 +1,4 @@
-"""The shipped base goes on at once; a trained Run has to be as good on the end that was held back."""
+"""The shipped base continues at once; a trained Run has to be better on the held-out end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_no_budget_means_the_base_and_no_trainer(texture: Texture) -> None:
 
 
 def test_an_experiment_of_ones_own_needs_a_budget(texture: Texture, tiny: Tiny) -> None:
-    with pytest.raises(InputError, match="--budget 0: an experiment of one's own has to be trained"):
+    with pytest.raises(InputError, match="--budget 0: an experiment has to be trained"):
         choose_run(texture(2.0), tiny(), budget=0)
 
 
@@ -79,12 +79,12 @@ def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
 
 OURS = "the model trained 31 s on this recording"
 SENTENCES = [
-    (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97 against 1.05 of {OURS})"),
+    (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97; 1.05 for {OURS})"),
     (
         settings((0.95, 1.0), "base"),
-        f"the shipped base (texture distance 1.00 against 0.95 of {OURS}, which has to be closer by 0.1)",
+        f"the shipped base (texture distance 1.00; 0.95 for {OURS}, which would have to be closer by 0.1)",
     ),
-    (settings((0.8, 1.0), "trained"), f"{OURS} (texture distance 0.80 against 1.00 of the shipped base)"),
+    (settings((0.8, 1.0), "trained"), f"{OURS} (texture distance 0.80; 1.00 for the shipped base)"),
     (
         {"run": None, "training": {"choice": {"chosen": "trained", "why": "it is short", "training_seconds": 4}}},
         "the model trained 4 s on this recording (it is short)",
@@ -92,10 +92,10 @@ SENTENCES = [
     ({"run": str(BASE), "training": {"seconds": 9.0}}, "the shipped base"),
     ({"run": "runs/rain", "training": {"seconds": 9.0}}, "the Run runs/rain"),
     ({"run": None, "training": {"seconds": 9.4}}, "a model trained 9 s on this prompt"),
-    ({"training": None}, "nothing: silence goes on as silence"),
+    ({"training": None}, "nothing: silence is continued by silence"),
     (
         {"run": None, "training": None, "model": {"kind": "markov", "order": 5}},
-        "a Markov chain of order 5, counted on this tune's own notes",
+        "a Markov chain of order 5, fitted to this tune",
     ),
     (
         {

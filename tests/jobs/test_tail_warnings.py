@@ -13,7 +13,7 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.jobs import continue_sound as continuing
 from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
-from audiogen.jobs.tail_warnings import MOST_WARNINGS, tail_warnings
+from audiogen.jobs.tail_warnings import MAX_WARNINGS, tail_warnings
 from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.reports.continuation_page import write_page
 from audiogen.run import Run
@@ -22,7 +22,7 @@ from tests.metrics.signals import RATE, impacts, modulated, noise, recording
 PLAIN = Request()
 
 
-def said(prompt: np.ndarray, tail: np.ndarray, request: Request = PLAIN, morphs: bool = False) -> list[str]:
+def lines_of(prompt: np.ndarray, tail: np.ndarray, request: Request = PLAIN, morphs: bool = False) -> list[str]:
     return tail_warnings(measure_continuation(recording(prompt), recording(tail)), request, morphs)
 
 
@@ -39,47 +39,47 @@ def rough(seconds: float) -> np.ndarray:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("make", [noise, impacts, lambda seconds, seed: modulated(seconds, seed, 0.7)])
-def test_more_of_the_same_gives_no_warning(make: Callable[[float, int], np.ndarray], seed: int) -> None:
+def test_the_same_texture_gives_no_warning(make: Callable[[float, int], np.ndarray], seed: int) -> None:
     whole = make(24, seed)
-    assert said(whole[:, : 14 * RATE], whole[:, 14 * RATE :]) == []
+    assert lines_of(whole[:, : 14 * RATE], whole[:, 14 * RATE :]) == []
 
 
-def test_tones_that_turned_into_noise() -> None:
+def test_tones_that_became_noise() -> None:
     hiss = 0.003 * noise(22, 1)
-    lines = said(tone(12) + hiss[:, : 12 * RATE], rough(10) + hiss[:, 12 * RATE :])
-    assert lines[0].startswith("its tones turned into noise: ")
+    lines = lines_of(tone(12) + hiss[:, : 12 * RATE], rough(10) + hiss[:, 12 * RATE :])
+    assert lines[0].startswith("its tones became noise: ")
     assert "dB over the rest, 5" in lines[0]
     assert lines[0].endswith("; listen to it; --variations 4 --page offers others to choose from")
-    assert said(tone(12) + hiss[:, : 12 * RATE], tone(22)[:, 12 * RATE :] + hiss[:, 12 * RATE :]) == []
+    assert lines_of(tone(12) + hiss[:, : 12 * RATE], tone(22)[:, 12 * RATE :] + hiss[:, 12 * RATE :]) == []
 
 
 def test_a_tail_that_rings() -> None:
-    assert said(noise(12, 1), noise(10, 2) + tone(10))[0].startswith("it rings: its tones are ")
+    assert lines_of(noise(12, 1), noise(10, 2) + tone(10))[0].startswith("it rings: its tones are ")
 
 
 def test_dips_and_the_fades_they_come_from() -> None:
     prompt, tail = noise(12, 1), noise(10, 2)
     for start in range(0, 10 * RATE, 2 * RATE):
         tail[:, start : start + RATE // 5] *= 0.2
-    assert "; try --temperature 0.5 or another --seed" in said(prompt, tail)[0]
+    assert "; try --temperature 0.5 or another --seed" in lines_of(prompt, tail)[0]
     prompt[:, -2 * RATE :] *= np.linspace(1, 0, 2 * RATE)
-    lines = said(prompt, tail)
+    lines = lines_of(prompt, tail)
     assert lines[0].startswith("its level dips by 14 dB below its median, the recording's by ")
     assert lines[0].endswith("; the recording fades out over 1.4 s: cut that off first")
-    assert not any("dips" in line for line in said(prompt, tail, Request(temperature=2.0)))
+    assert not any("dips" in line for line in lines_of(prompt, tail, Request(temperature=2.0)))
 
 
 def test_another_texture() -> None:
-    lines = said(noise(14, 1), impacts(10, 2))
-    assert any(line.startswith("its texture is not the recording's: a distance of ") for line in lines)
-    assert not any("texture" in line for line in said(noise(14, 1), impacts(10, 2), morphs=True))
+    lines = lines_of(noise(14, 1), impacts(10, 2))
+    assert any(line.startswith("its texture differs from the recording's: a distance of ") for line in lines)
+    assert not any("texture" in line for line in lines_of(noise(14, 1), impacts(10, 2), morphs=True))
 
 
 def test_a_break_at_the_join() -> None:
     hum = tone(22) + 0.01 * noise(22, 1)
     shifted = np.concatenate([hum[:, : 12 * RATE], -hum[:, 12 * RATE :]], axis=1)
-    assert said(hum[:, : 12 * RATE], hum[:, 12 * RATE :]) == []
-    lines = said(hum[:, : 12 * RATE], shifted[:, 12 * RATE :])
+    assert lines_of(hum[:, : 12 * RATE], hum[:, 12 * RATE :]) == []
+    lines = lines_of(hum[:, : 12 * RATE], shifted[:, 12 * RATE :])
     assert lines[0].startswith(("there is a click at the join: ", "there is a break at the join: "))
     assert lines[0].endswith("; cut a moment off the recording's end, or try another --seed")
 
@@ -87,7 +87,7 @@ def test_a_break_at_the_join() -> None:
 def test_a_copy_and_a_loop() -> None:
     prompt = impacts(14, 1)
     tail = np.tile(prompt[:, 5 * RATE : 8 * RATE], (1, 4))
-    lines = said(prompt, tail)
+    lines = lines_of(prompt, tail)
     assert any(
         line.endswith("copies the recording (up to 10% is usual); give a longer recording, or try another --seed")
         for line in lines
@@ -99,41 +99,41 @@ def test_a_copy_and_a_loop() -> None:
 def test_a_level_beyond_the_recordings(gain: float, text: str) -> None:
     tail = noise(20, 2)
     tail[:, 10 * RATE :] *= gain
-    (line,) = (line for line in said(noise(14, 1), tail) if "level" in line)
+    (line,) = (line for line in lines_of(noise(14, 1), tail) if "level" in line)
     assert text in line
-    assert f"move it by --level {-6 if gain > 1 else 6}" in line
-    asked = Request(level=20 * np.log10(gain))
-    assert not any("level" in line for line in said(noise(14, 1), tail, asked))
+    assert f"set --level {-6 if gain > 1 else 6}" in line
+    request = Request(level=20 * np.log10(gain))
+    assert not any("level" in line for line in lines_of(noise(14, 1), tail, request))
 
 
-def test_a_tail_that_turns_darker_or_freezes() -> None:
+def test_a_tail_that_becomes_darker_or_freezes() -> None:
     tail = noise(10, 2)
     dark = tail.copy()
     dark[:, 1:] += tail[:, :-1]  # a slope towards low frequencies, by half the samples' sum
     dark *= 0.7
-    lines = said(noise(14, 1), dark)
-    assert any(line.startswith("it turns darker: ") for line in lines) or any("texture" in line for line in lines)
+    lines = lines_of(noise(14, 1), dark)
+    assert any(line.startswith("it becomes darker: ") for line in lines) or any("texture" in line for line in lines)
     flat = {"segments": {"variance": {"low": 2.0, "high": 3.0, "usual_low": 9.0, "usual_high": 10.0}}}
-    assert tail_warnings(flat, PLAIN)[0].startswith("it freezes: its bands vary by only 2.0 dB²")
+    assert tail_warnings(flat, PLAIN)[0].startswith("it freezes: the variance of its bands falls to 2.0 dB²")
     assert tail_warnings(flat, Request(temperature=0.0)) == []
 
 
 RANGES = [
     ("level_db", (-22.4, -20, -20, -18), None),
-    ("level_db", (-22.6, -20, -20, -18), "its level falls to -22.6 dBFS, the recording from -20.0 to -18.0; "),
-    ("level_db", (-20, -15.4, -20, -18), "its level rises to -15.4 dBFS, the recording from -20.0 to -18.0; "),
-    ("level_db", (-30, -10, -20, -18), "its level strays from -30.0 to -10.0 dBFS, the recording from "),
+    ("level_db", (-22.6, -20, -20, -18), "its level falls to -22.6 dBFS, the recording's is from -20.0 to -18.0; "),
+    ("level_db", (-20, -15.4, -20, -18), "its level rises to -15.4 dBFS, the recording's is from -20.0 to -18.0; "),
+    ("level_db", (-30, -10, -20, -18), "its level varies from -30.0 to -10.0 dBFS, the recording's from "),
     ("centroid_hz", (890, 1110, 1000, 1000), None),
-    ("centroid_hz", (900, 1130, 1000, 1000), "it turns brighter: its mean frequency goes up to 1130 Hz, "),
-    ("centroid_hz", (870, 1100, 1000, 1000), "it turns darker: its mean frequency goes down to 870 Hz, "),
+    ("centroid_hz", (900, 1130, 1000, 1000), "it becomes brighter: its spectral centroid rises to 1130 Hz, "),
+    ("centroid_hz", (870, 1100, 1000, 1000), "it becomes darker: its spectral centroid falls to 870 Hz, "),
     ("variance", (5.1, 19.9, 10, 10), None),
-    ("variance", (6, 20.1, 10, 10), "it is rougher: its bands vary by up to 20.1 dB², "),
-    ("variance", (4.9, 10, 10, 10), "it freezes: its bands vary by only 4.9 dB², "),
+    ("variance", (6, 20.1, 10, 10), "it is rougher: the variance of its bands reaches 20.1 dB², "),
+    ("variance", (4.9, 10, 10, 10), "it freezes: the variance of its bands falls to 4.9 dB², "),
     ("correlation", (0.36, 0.74, 0.5, 0.6), None),
-    ("correlation", (0.5, 0.76, 0.5, 0.6), "its stereo image narrows: the channels correlate by up to 0.76, "),
-    ("correlation", (0.34, 0.5, 0.5, 0.6), "its stereo image widens: the channels correlate by down to 0.34, "),
+    ("correlation", (0.5, 0.76, 0.5, 0.6), "its stereo image narrows: the channels correlate by 0.76, "),
+    ("correlation", (0.34, 0.5, 0.5, 0.6), "its stereo image widens: the channels correlate by 0.34, "),
     ("tonality_db", (20, 26, 30, 31), None),
-    ("tonality_db", (20, 24, 30, 31), "its tones turned into noise: 24 dB over the rest, 30 in the recording; "),
+    ("tonality_db", (20, 24, 30, 31), "its tones became noise: 24 dB over the rest, 30 in the recording; "),
     ("tonality_db", (-20, -19, -4, -3.5), None),
     ("tonality_db", (-2.5, 0, -20, -8), "it rings: its tones are -2 dB over the rest, -8 in the recording; "),
     ("tonality_db", (-4, 0, -20, -10), None),
@@ -155,7 +155,7 @@ def test_the_limits_of_the_other_measures() -> None:
     assert lines(texture={"overall": 1.5, "classes": {"moments": 1.5}}) == []
     (line,) = lines(texture={"overall": 1.6, "classes": {"moments": 1.5, "attack": 1.7}})
     assert "a distance of 1.6 (" in line
-    assert "farthest in attack (1.7)" in line
+    assert "most in attack (1.7)" in line
     assert lines(copying={"share": 0.1}, looping={"share": 0.1}) == []
     assert lines(copying={"share": 0.11})[0].startswith("11% of it copies the recording")
     assert lines(looping={"share": 0.11})[0].startswith("11% of it repeats itself")
@@ -175,9 +175,9 @@ def test_the_limits_of_the_other_measures() -> None:
 
 
 def test_three_lines_at_most_the_most_important_first() -> None:
-    lines = said(tone(12), 3 * impacts(10, 1))
-    assert len(lines) == MOST_WARNINGS
-    assert lines[0].startswith("its tones turned into noise")
+    lines = lines_of(tone(12), 3 * impacts(10, 1))
+    assert len(lines) == MAX_WARNINGS
+    assert lines[0].startswith("its tones became noise")
 
 
 def test_the_command_the_sidecar_and_the_page_say_it(
@@ -187,17 +187,17 @@ def test_the_command_the_sidecar_and_the_page_say_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prompt, out = texture(2.0), tmp_path / "out.wav"
-    heard = []
+    calls = []
 
     def found(measures: Any, request: Request, morphs: bool) -> list[str]:
-        heard.append((measures["seconds"], request.seed, morphs))
+        calls.append((measures["seconds"], request.seed, morphs))
         return ["it hums: 20 dB, 3 in the recording; leave it out"]
 
     monkeypatch.setattr(continuing, "tail_warnings", found)
     with pytest.warns(AudioWarning, match=r"out\.wav: it hums: 20 dB") as caught:
         sidecar = continue_recording(prompt, out, Request(seconds=1.0, seed=7), untrained(prompt))
     assert len(caught) == 1
-    assert heard == [(1.0, 7, False)]
+    assert calls == [(1.0, 7, False)]
     assert sidecar["warnings"] == [f"{out}: it hums: 20 dB, 3 in the recording; leave it out"]
     write_page(tmp_path / "page.html", prompt, out, sidecar)
     assert "it hums: 20 dB" in (tmp_path / "page.html").read_text()
