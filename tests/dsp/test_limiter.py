@@ -1,4 +1,4 @@
-"""The limiter keeps its ceiling, its gain is continuous, and it knows nothing of blocks."""
+"""The limiter: ceiling, continuous gain, independence of block sizes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def noise(seconds: float, channels: int = 2) -> np.ndarray:
 
 
 def with_peaks(*places: int) -> np.ndarray:
-    """Noise within 0.5 but for peaks of up to 0.9 at some places of one channel."""
+    """Noise within 0.5 with some peaks of up to 0.9 in one channel."""
     samples = noise(1.0)
     for number, place in enumerate(places):
         samples[number % 2, place] = (0.9, -0.7)[number % 2]
@@ -53,7 +53,7 @@ def test_no_sample_exceeds_the_ceiling(ceiling: float) -> None:
 
 
 @pytest.mark.parametrize("size", [100, 4096])
-def test_what_is_within_the_ceiling_is_not_touched(size: int) -> None:
+def test_samples_within_the_ceiling_are_not_changed(size: int) -> None:
     quiet = noise(0.5)
     ceiling = peak_of(quiet)
     assert np.array_equal(np.concatenate(list(LookaheadLimiter(ceiling, RATE)(blocks(quiet, size))), axis=1), quiet)
@@ -63,7 +63,7 @@ def test_what_is_within_the_ceiling_is_not_touched(size: int) -> None:
     assert np.array_equal(limit_peaks(wide, 1.0, RATE), wide)
 
 
-def test_the_gain_is_one_for_all_channels_and_is_there_before_the_peak() -> None:
+def test_the_gain_is_common_to_all_channels_and_precedes_the_peak() -> None:
     loud = noise(1.0)
     loud[0, 20_000] = 0.7
     found = limit_peaks(loud, 0.5, RATE)
@@ -79,7 +79,7 @@ def test_the_gain_is_one_for_all_channels_and_is_there_before_the_peak() -> None
 
 @pytest.mark.parametrize("place", [4095, 4096, 4097, 8000])
 def test_the_gain_does_not_jump_at_the_edge_of_a_block(place: int) -> None:
-    """A block that knew nothing of its neighbour's peak would begin at full gain."""
+    """A limiter without memory across blocks would start at full gain."""
     steady = np.full((1, 3 * 4096), 0.5, np.float32)
     loud = steady.copy()
     loud[0, place] = 1.0
@@ -98,7 +98,7 @@ def test_a_tone_beyond_the_ceiling_has_no_click() -> None:
     assert np.abs(np.diff(held, 2)).max() < 1.1 * np.abs(np.diff(source, 2)).max()
 
 
-def test_the_output_lags_no_longer_than_the_look_ahead() -> None:
+def test_the_output_lags_by_the_look_ahead_at_most() -> None:
     limiter = LookaheadLimiter(0.5, RATE)
     samples = noise(0.5)
     given = sum(limiter.push(block).shape[1] for block in blocks(samples, 1000))
@@ -107,7 +107,7 @@ def test_the_output_lags_no_longer_than_the_look_ahead() -> None:
     assert LookaheadLimiter(0.5, RATE).flush().shape[1] == 0
 
 
-def test_the_peak_of_several_pieces() -> None:
+def test_the_peak_of_several_signals() -> None:
     assert peak_of(np.array([[0.1, -0.4]]), np.array([[0.3]])) == pytest.approx(0.4)
     assert peak_of(np.zeros((2, 0)), np.array([[-0.2, 0.1]])) == pytest.approx(0.2)
     assert peak_of() == 0

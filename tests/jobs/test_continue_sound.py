@@ -1,4 +1,4 @@
-"""What cannot be done is said before minutes are spent on it; what is done is as short as is asked for."""
+"""Impossible requests are refused before any training; tails have the requested length."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         ("out.wav", 1e-6, "less than a sample"),
     ],
 )
-def test_what_cannot_be_written_is_said_before_the_training(
+def test_impossible_outputs_are_refused_before_the_training(
     texture: Texture, tmp_path: Path, name: str, seconds: float, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -47,7 +47,7 @@ def test_what_cannot_be_written_is_said_before_the_training(
 
 
 @pytest.mark.parametrize("length", [0, 1, 9000])
-def test_a_prompt_below_half_a_second_is_refused_whatever_predicts(
+def test_a_prompt_below_half_a_second_is_refused_with_any_run(
     texture: Texture, untrained: Untrained, tmp_path: Path, length: int
 ) -> None:
     run, prompt = untrained(texture(2.0)), texture(1.0).cut(22000, 22000 + length)
@@ -57,9 +57,7 @@ def test_a_prompt_below_half_a_second_is_refused_whatever_predicts(
 
 
 @pytest.mark.parametrize("sample", [1e12, -1e12])
-def test_samples_that_no_sound_has_are_refused(
-    texture: Texture, untrained: Untrained, tmp_path: Path, sample: float
-) -> None:
+def test_absurd_samples_are_refused(texture: Texture, untrained: Untrained, tmp_path: Path, sample: float) -> None:
     run, samples = untrained(texture(2.0)), texture(1.0).samples.copy()
     samples[0, 77] = sample
     with pytest.raises(InputError, match="times full scale"):
@@ -67,37 +65,37 @@ def test_samples_that_no_sound_has_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_one_sample_of_silence_goes_on(texture: Texture, untrained: Untrained, tmp_path: Path) -> None:
+def test_one_sample_of_silence_is_continued(texture: Texture, untrained: Untrained, tmp_path: Path) -> None:
     silence = Recording(np.zeros((1, 1), np.float32), 44100)
     continue_recording(silence, tmp_path / "out.wav", Request(seconds=0.1), untrained(texture(2.0)))
     assert read(tmp_path / "out.wav").length == 4411
 
 
-@pytest.mark.parametrize("asked", [{}, {"loop": True}, {"loop": True, "tail_only": True}])
+@pytest.mark.parametrize("options", [{}, {"loop": True}, {"loop": True, "tail_only": True}])
 @pytest.mark.parametrize("length", [1, 2, 300])
 def test_a_tail_of_a_few_samples(
-    texture: Texture, untrained: Untrained, tmp_path: Path, length: int, asked: dict[str, Any]
+    texture: Texture, untrained: Untrained, tmp_path: Path, length: int, options: dict[str, Any]
 ) -> None:
     prompt = Recording(0.2 * texture(1.0).samples, 44100)
-    request = Request(seconds=length / 44100, **asked)
+    request = Request(seconds=length / 44100, **options)
     sidecar = continue_recording(prompt, tmp_path / "out.wav", request, untrained(prompt))
     assert read(tmp_path / "out.wav").length == sidecar["length"]
     assert sidecar["length"] - sidecar["join_sample"] == length
-    if asked.get("tail_only"):
+    if options.get("tail_only"):
         assert sidecar["measures"]["join"] is None
     else:
         assert sidecar["measures"]["join"]["flux_percentile"] is not None
 
 
 @pytest.mark.parametrize("request_of", [Request, TuneRequest])
-def test_seeds_that_no_generator_takes_are_refused(request_of: type[Request] | type[TuneRequest]) -> None:
+def test_seeds_out_of_range_are_refused(request_of: type[Request] | type[TuneRequest]) -> None:
     for seed in (-1, 2**63):
         with pytest.raises(InputError, match="seed"):
             request_of(seed=seed)
     assert request_of(seed=2**63 - 1).seed == 2**63 - 1
 
 
-def test_each_tail_has_the_seconds_of_its_own(
+def test_each_tail_has_timings_of_its_own(
     texture: Texture, untrained: Untrained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def written(prompt: Recording, continuer: object, out: Path, request: Request, clock: Clock) -> dict:

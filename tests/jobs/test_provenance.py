@@ -1,4 +1,4 @@
-"""An output and its sidecar: both are there, or neither."""
+"""An output and its sidecar: both are written, or neither."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.tune_fixtures import wandering
 
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
-def test_an_output_without_its_sidecar_does_not_stay(tmp_path: Path, error: BaseException) -> None:
+def test_an_output_without_its_sidecar_is_removed(tmp_path: Path, error: BaseException) -> None:
     (tmp_path / "out.wav").write_bytes(b"sound")
     with pytest.raises(type(error)), remove_sidecar_on_failure(tmp_path / "out.wav"):
         raise error

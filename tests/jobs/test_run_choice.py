@@ -27,7 +27,7 @@ def test_the_base_ships_with_its_card_and_is_small() -> None:
     assert base().metrics["parameters"] == sum(weight.numel() for weight in base().model.parameters())
 
 
-def test_no_budget_means_the_base_and_no_trainer(texture: Texture) -> None:
+def test_a_budget_of_0_takes_the_base_without_the_trainer(texture: Texture) -> None:
     run = choose_run(texture(2.0), budget=0)
     assert run.path == BASE
     tail = np.concatenate(list(Continuer(run, texture(2.0, channels=2)).tail(30_000)), axis=1)
@@ -35,13 +35,13 @@ def test_no_budget_means_the_base_and_no_trainer(texture: Texture) -> None:
     assert 0.3 < tail.std() / texture(2.0, channels=2).samples.std() < 3
 
 
-def test_an_experiment_of_ones_own_needs_a_budget(texture: Texture, tiny: Tiny) -> None:
+def test_an_experiment_needs_a_budget(texture: Texture, tiny: Tiny) -> None:
     with pytest.raises(InputError, match="--budget 0: an experiment has to be trained"):
         choose_run(texture(2.0), tiny(), budget=0)
 
 
 @pytest.mark.parametrize(("scores", "winner"), [((0.8, 1.0), "trained"), ((0.95, 1.0), "base"), ((1.2, 0.9), "base")])
-def test_what_was_trained_has_to_be_clearly_closer(
+def test_the_trained_run_has_to_be_clearly_closer(
     texture: Texture, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], winner: str
 ) -> None:
     trained = replace(base(), path=None)
@@ -56,12 +56,12 @@ def test_what_was_trained_has_to_be_clearly_closer(
     }
 
 
-def test_a_short_recording_is_not_cut_up(texture: Texture) -> None:
+def test_a_short_recording_is_not_split(texture: Texture) -> None:
     trained = replace(base(), path=None)
     assert better_run(texture(3.0), trained, base()).metrics["choice"]["chosen"] == "trained"
 
 
-def test_copying_costs_points(texture: Texture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_copying_is_penalised(texture: Texture, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = texture(8.0)
     start, end = recording.cut(0, 6 * recording.sample_rate), recording.cut(6 * recording.sample_rate, recording.length)
     judge = predicting.Judge(start, end)
@@ -71,7 +71,7 @@ def test_copying_costs_points(texture: Texture, monkeypatch: pytest.MonkeyPatch)
 
 
 def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
-    """Of a sidecar, where a choice was made."""
+    """Settings of a sidecar with a choice."""
     distance = {"trained": scores[0], "base": scores[1]}
     choice = {"chosen": winner, "texture_distance": distance, "training_seconds": 31.2}
     return {"run": str(BASE) if winner == "base" else None, "training": {"seconds": 9.0, "choice": choice}}
@@ -107,6 +107,6 @@ SENTENCES = [
 ]
 
 
-@pytest.mark.parametrize(("told", "sentence"), SENTENCES)
-def test_what_predicted_is_said_with_its_figures(told: dict[str, object], sentence: str) -> None:
-    assert describe_choice(told) == sentence
+@pytest.mark.parametrize(("recorded", "sentence"), SENTENCES)
+def test_the_choice_is_described_with_its_figures(recorded: dict[str, object], sentence: str) -> None:
+    assert describe_choice(recorded) == sentence

@@ -1,4 +1,4 @@
-"""A tail that is far from its recording is warned of: the figure, what is usual, the cure; a good one is not."""
+"""Warnings about tails far from their recording: the figure, what is usual, the cure; none about good ones."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("name", "edges", "text"), RANGES)
-def test_the_margins_beyond_what_is_usual(name: str, edges: tuple[float, ...], text: str | None) -> None:
+def test_the_margins_beyond_the_usual_range(name: str, edges: tuple[float, ...], text: str | None) -> None:
     named = dict(zip(("low", "high", "usual_low", "usual_high"), edges, strict=True))
     lines = tail_warnings({"segments": {name: named}}, PLAIN)
     assert len(lines) == (text is not None)
@@ -174,13 +174,13 @@ def test_the_limits_of_the_other_measures() -> None:
     assert lines(join=None, segments=None, texture=None, dips=None, copying=None, looping=None) == []
 
 
-def test_three_lines_at_most_the_most_important_first() -> None:
+def test_at_most_three_lines_the_most_important_first() -> None:
     lines = lines_of(tone(12), 3 * impacts(10, 1))
     assert len(lines) == MAX_WARNINGS
     assert lines[0].startswith("its tones became noise")
 
 
-def test_the_command_the_sidecar_and_the_page_say_it(
+def test_command_sidecar_and_page_show_the_warning(
     texture: Callable[..., Recording],
     untrained: Callable[..., Run],
     tmp_path: Path,

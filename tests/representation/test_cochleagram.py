@@ -1,4 +1,4 @@
-"""The auditory front end, there and back, on signals whose answer is known."""
+"""Cochleagram analysis and band gains, on signals with known results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from audiogen.representation.cochleagram import (
 from tests.metrics.signals import RATE, noise, recording
 
 
-def test_a_tone_lights_the_band_that_holds_it_and_keeps_its_amplitude():
+def test_a_tone_appears_in_its_band_at_its_amplitude():
     edges = band_edges(RATE / 2)
     band = 12
     time = np.arange(3 * RATE) / RATE
@@ -53,13 +53,13 @@ def test_long_recordings_are_analysed_in_segments_without_seams():
     assert difference.max() < 0.1  # at the sharp dips of compressed envelopes, whose corners alias a little
 
 
-def test_bands_that_are_left_alone_give_the_sound_back():
+def test_unit_gains_give_the_signal_back():
     samples = noise(3, 1, channels=2)
     gains = np.ones((2, len(band_edges(RATE / 2)), 3 * FRAME_RATE))
     assert np.array_equal(apply_band_gains(samples, RATE, gains), samples)
 
 
-def test_a_band_is_turned_up_by_itself():
+def test_a_gain_changes_its_band_only():
     centres = band_edges(RATE / 2)[:, 1]
     near, far = 10, 20
     time = np.arange(3 * RATE) / RATE
@@ -72,7 +72,7 @@ def test_a_band_is_turned_up_by_itself():
 
 
 @pytest.mark.parametrize("frame_rate", [FRAME_RATE, FRAME_RATE // 2])
-def test_a_course_of_gains_is_heard_in_the_envelopes(frame_rate: int) -> None:
+def test_varying_gains_appear_in_the_envelopes(frame_rate: int) -> None:
     samples = noise(4, 2)
     course = 1 + 0.5 * np.sin(2 * np.pi * 3 * np.arange(4 * frame_rate) / frame_rate)
     gains = np.broadcast_to(course, (1, len(band_edges(RATE / 2)), len(course)))
@@ -86,7 +86,7 @@ def test_a_course_of_gains_is_heard_in_the_envelopes(frame_rate: int) -> None:
     np.testing.assert_allclose(ratio, course[edge:-edge], atol=0.06)
 
 
-def test_gains_change_linearly_between_their_instants() -> None:
+def test_gains_are_interpolated_linearly() -> None:
     course = torch.tensor([0.0, 1.0, 2.0, 4.0])
     assert _interpolate(course, 8).tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 4]
     assert _interpolate(course, 4).tolist() == course.tolist()

@@ -1,4 +1,4 @@
-"""The statistics of a texture, on envelopes whose answer is known."""
+"""Texture statistics, on envelopes with known results."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_moments_and_correlations_are_those_of_the_envelopes():
 
 
 def test_the_powers_of_all_modulation_bands_are_the_variance():
-    """Of an envelope that swings at 23 Hz alone, which lies between two bands."""
+    """For a modulation at 23 Hz, which lies between two bands."""
     time = torch.arange(4 * FRAME_RATE) / FRAME_RATE
     envelope = (1 + 0.3 * torch.sin(2 * torch.pi * 23 * time)).expand(BANDS_PER_GROUP, -1)
     found = segment_statistics(envelope)
@@ -81,17 +81,17 @@ def test_at_a_lower_frame_rate_the_slower_bands_are_the_same():
     np.testing.assert_allclose(half["modulation"][..., of_band], whole["modulation"][..., of_band], atol=1.5)
 
 
-def test_many_stretches_at_once_are_as_one_by_one():
+def test_segments_in_one_batch_equal_segments_one_by_one():
     envelope = envelopes(recording(noise(5, 2, channels=2)))
     together = statistics(envelope, 800)
     for channel, start in [(0, 0), (1, segment_starts(envelope.shape[-1], 800)[2])]:
-        stretch = torch.from_numpy(envelope[channel, :, start : start + 800])
-        alone, place = segment_statistics(stretch), 0 if start == 0 else 2
+        segment = torch.from_numpy(envelope[channel, :, start : start + 800])
+        alone, index = segment_statistics(segment), 0 if start == 0 else 2
         for name, values in alone.items():
-            np.testing.assert_allclose(together[name][channel, place], values, rtol=1e-4, atol=1e-4)
+            np.testing.assert_allclose(together[name][channel, index], values, rtol=1e-4, atol=1e-4)
 
 
-def test_every_statistic_says_how_to_change_it():
+def test_every_statistic_has_a_gradient():
     envelope = torch.from_numpy(envelopes(recording(noise(3, 4)))[0]).requires_grad_()
     found = segment_statistics(envelope)
     assert set(found) == set(RESOLUTION)

@@ -1,4 +1,4 @@
-"""The generation loop: lengths, determinism, channels, levels, memory."""
+"""Continuation: lengths, determinism, channels, levels."""
 
 from __future__ import annotations
 
@@ -93,13 +93,13 @@ def test_level_stays_near_that_of_the_prompt(texture: Texture, tiny: Tiny, train
     assert np.abs(tail).max() < 2 * np.abs(prompt.samples).max()
 
 
-def test_silence_goes_on_as_silence(texture: Texture, tiny: Tiny, trained: Callable) -> None:
-    heard = texture(3.0)
+def test_silence_is_continued_by_silence(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+    sound = texture(3.0)
     silent = Recording(np.zeros((2, 44100), np.float32), 44100)
-    assert not tail_of(Continuer(trained(heard, tiny()), silent), 5000).any()
+    assert not tail_of(Continuer(trained(sound, tiny()), silent), 5000).any()
 
 
-def test_a_vanishing_prompt_is_refused_in_one_line(tiny: Tiny) -> None:
+def test_a_tiny_prompt_is_refused(tiny: Tiny) -> None:
     from audiogen.errors import InputError
 
     with pytest.raises(InputError, match="too short"):
@@ -117,8 +117,8 @@ def test_no_step_at_the_join(texture: Texture, tiny: Tiny, trained: Callable, vo
     assert steps[7990:8010].max() <= 1.5 * steps[:7900].max()
 
 
-def test_a_rendered_tail_swells_further_at_each_temperature(texture: Texture, tiny: Tiny, trained: Callable) -> None:
-    """Whether it has the prompt's other statistics, too, or a density of its own."""
+def test_swells_grow_with_the_temperature(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+    """With and without matching of the other texture statistics."""
     swell = 1 + 0.6 * np.sin(2 * np.pi * np.arange(6 * 44100) / 44100)
     prompt = Recording((texture(6.0).samples * swell).astype(np.float32), 44100)
     continuer = Continuer(trained(prompt, tiny("training.steps=60")), prompt)
@@ -126,19 +126,19 @@ def test_a_rendered_tail_swells_further_at_each_temperature(texture: Texture, ti
         found = []
         for temperature in (0.0, 0.5, 1.0, 2.0):
             tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, controls)), axis=1)
-            power = np.square(tail[0, 44100:]).reshape(-1, 4410).mean(1)  # once it has glided there
+            power = np.square(tail[0, 44100:]).reshape(-1, 4410).mean(1)  # after the transition
             found.append(float(np.var(10 * np.log10(power))))
         assert found == sorted(found)
         assert found[-1] > 3 * found[0]
 
 
-def test_temperature_widens_what_is_drawn(texture: Texture, tiny: Tiny, trained: Callable) -> None:
-    """Which is heard in morphs, and where nothing is imposed."""
+def test_temperature_widens_the_predicted_frames(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+    """Which matters in morphs, and without texture matching."""
     prompt = texture(6.0)
     continuer = Continuer(trained(prompt, tiny("training.steps=60", "model.head={kind: mixture}")), prompt)
-    heard = []
+    variances = []
     for temperature in (0.0, 1.0, 3.0):
         frames = continuer.frames_after(0, temperature)
-        heard.append(float(torch.cat([next(frames) for _ in range(8)]).var(0).mean()))
-    assert heard == sorted(heard)
-    assert heard[-1] > 1.2 * heard[0]
+        variances.append(float(torch.cat([next(frames) for _ in range(8)]).var(0).mean()))
+    assert variances == sorted(variances)
+    assert variances[-1] > 1.2 * variances[0]

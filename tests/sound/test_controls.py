@@ -72,7 +72,7 @@ def test_controls_ramp_up_from_the_join() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_level_is_reached_and_held(texture: Texture, untrained: Untrained, channels: int) -> None:
+def test_the_level_is_reached(texture: Texture, untrained: Untrained, channels: int) -> None:
     prompt = texture(4.0, channels=channels)
     continuer = Continuer(untrained(prompt), prompt)
     plain = tail_of(continuer, 3.3, Controls())[:, 3 * RATE :]
@@ -116,13 +116,13 @@ def test_at_zero_nothing_changes(texture: Texture, untrained: Untrained) -> None
 
 
 @pytest.mark.parametrize("values", [{"level": 99}, {"brightness": -7}, {"density": float("nan")}])
-def test_what_is_out_of_range_is_refused(values: dict[str, float]) -> None:
+def test_values_out_of_range_are_refused(values: dict[str, float]) -> None:
     with pytest.raises(InputError, match=f"{next(iter(values))}: .*out of range; choose from -"):
         Controls(**values)
 
 
 @pytest.mark.parametrize("slope", [-3.0, 4.0])
-def test_the_tilt_reaches_down_to_forty_hertz_and_no_further(slope: float) -> None:
-    response = 20 * np.log10(np.abs(np.fft.rfft(tilt_filter(slope, 8000), 8000)))  # a bin a hertz
+def test_the_tilt_is_flat_below_forty_hertz(slope: float) -> None:
+    response = 20 * np.log10(np.abs(np.fft.rfft(tilt_filter(slope, 8000), 8000)))  # one bin per Hz
     for hertz, wanted in ((10, 40), (20, 40), (60, 60), (100, 100), (500, 500), (1000, 1000), (3000, 3000)):
         assert response[hertz] == pytest.approx(slope * np.log2(wanted / 1000), abs=0.6), hertz

@@ -1,4 +1,4 @@
-"""Levels of bands vary as a temperature asks them to, and nothing else about them changes."""
+"""Level expansion: the variance of band levels follows the temperature, their power stays."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def turned(samples: np.ndarray, temperature: float) -> tuple[np.ndarray, np.ndar
 
 
 def level_variance(power: np.ndarray) -> float:
-    """Of quarters of a second, dB2, mean over bands."""
+    """Variance of the levels of quarter seconds, dB2, mean over bands."""
     return float(np.var(10 * np.log10(power.reshape(*power.shape[:2], -1, 50).mean(-1)), axis=-1).mean())
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.25, 1.0, 2.0, 4.0])
-def test_levels_vary_so_many_times_as_much(temperature: float) -> None:
+def test_the_variance_of_levels_is_multiplied_by_the_temperature(temperature: float) -> None:
     before, after = turned(modulated(16, 1, 0.5, 0.6), temperature)
     # What is left at 0 is faster than levels are taken.
     assert level_variance(after) == pytest.approx(temperature * level_variance(before), rel=0.15, abs=0.1)
@@ -46,7 +46,7 @@ def test_a_temperature_of_one_changes_nothing() -> None:
     assert np.array_equal(before, after)
 
 
-def test_what_is_rare_is_turned_down_and_silence_up_by_no_more_than_a_limit() -> None:
+def test_gains_are_limited() -> None:
     lone = np.zeros((1, 8 * RATE), np.float32)
     lone[:, 3 * RATE : 4 * RATE] = noise(1, 3)
     before, after = turned(lone, 0.0)

@@ -36,12 +36,12 @@ def dark(texture: Texture) -> Recording:
 
 @pytest.fixture
 def bright() -> Recording:
-    """Differentiated noise, 12 dB softer than the dark one or so."""
+    """Differentiated noise, about 12 dB softer than the dark one."""
     draws = np.random.default_rng(3).standard_normal((1, 4 * RATE + 1))
     return Recording((0.01 * np.diff(draws)).astype(np.float32), RATE)
 
 
-def test_it_goes_from_one_to_the_other(dark: Recording, bright: Recording, untrained: Untrained) -> None:
+def test_a_morph_leads_from_one_to_the_other(dark: Recording, bright: Recording, untrained: Untrained) -> None:
     morph = Morph(Continuer(untrained(dark), dark), Continuer(untrained(bright), bright))
     tail = np.concatenate(list(morph.tail(8 * RATE)), axis=1)
     assert tail.shape == (1, 8 * RATE)
@@ -66,7 +66,7 @@ def test_a_morph_into_itself_is_a_continuation(dark: Recording, untrained: Untra
         assert decibels(part) == pytest.approx(decibels(dark.samples), abs=2.5)
 
 
-def test_it_is_reproducible_and_takes_handles(dark: Recording, bright: Recording, untrained: Untrained) -> None:
+def test_a_morph_is_reproducible_and_takes_controls(dark: Recording, bright: Recording, untrained: Untrained) -> None:
     morph = Morph(Continuer(untrained(dark), dark), Continuer(untrained(bright), bright))
     one, same = (np.concatenate(list(morph.tail(4 * RATE, 2)), axis=1) for _ in range(2))
     assert np.array_equal(one, same)
@@ -76,7 +76,7 @@ def test_it_is_reproducible_and_takes_handles(dark: Recording, bright: Recording
 
 def test_other_mel_frames_are_refused(dark: Recording, untrained: Untrained) -> None:
     other = untrained(dark, 0, "representation.spec={hop: 256}")
-    with pytest.raises(InputError, match="morph: the two Runs have other mel frames"):
+    with pytest.raises(InputError, match="morph: the mel frames of the two Runs differ"):
         Morph(Continuer(untrained(dark), dark), Continuer(other, dark))
 
 
@@ -84,7 +84,7 @@ def test_other_mel_frames_are_refused(dark: Recording, untrained: Untrained) -> 
     ("has", "wants", "each"),
     [(1, 2, [0, 0]), (2, 2, [0, 1]), (6, 2, [0, 1]), (2, 5, [0, 1, 0, 1, 0]), (2, 1, None)],
 )
-def test_a_target_is_brought_to_the_prompt_s_rate_and_channels(
+def test_a_target_is_converted_to_the_prompts_rate_and_channels(
     texture: Texture, has: int, wants: int, each: list[int] | None
 ) -> None:
     recording = texture(1.0, channels=has, rate=22050)
@@ -94,7 +94,7 @@ def test_a_target_is_brought_to_the_prompt_s_rate_and_channels(
     assert np.allclose(made.samples, resample(np.ascontiguousarray(expected), 22050, 44100), atol=1e-6)
 
 
-def test_the_way_is_smooth_and_still_at_both_ends() -> None:
+def test_the_mixing_weight_is_smooth_and_constant_at_both_ends() -> None:
     way = mixing_weight(np.arange(1000), 1000)
     assert not way[: int(1000 * HOLD_FRACTION)].any()
     assert (way[-int(1000 * HOLD_FRACTION) :] == 1).all()
@@ -102,7 +102,7 @@ def test_the_way_is_smooth_and_still_at_both_ends() -> None:
     assert np.diff(way).max() < 0.01
 
 
-def test_streams_of_other_blocks_go_abreast() -> None:
+def test_blocks_of_several_streams_are_aligned() -> None:
     sound = np.arange(20.0).reshape(2, 10)
     streams = ([sound[:, start : start + size] for start in range(0, 10, size)] for size in (3, 4))
     blocks = list(aligned_blocks(*streams))

@@ -1,4 +1,4 @@
-"""Each patch that is drawn becomes a patch of the source: the nearest, but neither a copy nor a loop."""
+"""Patch selection: the nearest patch of the source, without copies and loops, at the source's mean and variance."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_patch_of_the_source_finds_itself(
         assert torch.equal(selection.frames_at(selection.choose(latent)), frames[start : start + PATCH])
 
 
-def test_channels_that_are_not_heard_follow(
+def test_channels_that_are_not_modelled_follow(
     frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
@@ -46,63 +46,63 @@ def test_channels_that_are_not_heard_follow(
     assert selection.frames_at(selection.choose(latent))[:, BANDS].tolist() == [40, 41, 42, 43]
 
 
-def test_no_place_comes_back_soon_and_no_run_is_long(frames: Tensor, representation: MelLatents) -> None:
-    """Asked for the source itself, in order and again and again, it must not give it."""
+def test_lockout_and_longest_run(frames: Tensor, representation: MelLatents) -> None:
+    """The latents of the source itself, in order and repeated, must not reproduce it."""
     selection = PatchSelector(representation, frames, frames.mean(0))
-    rest = round(LOCKOUT_SECONDS / representation.step_seconds)
-    asked = representation.encode(frames[: 40 * PATCH], frames.mean(0)).repeat(12, 1)
+    lockout = round(LOCKOUT_SECONDS / representation.step_seconds)
+    latents = representation.encode(frames[: 40 * PATCH], frames.mean(0)).repeat(12, 1)
     starts = []
-    for latent in asked:
+    for latent in latents:
         selection.choose(latent)
         starts.append(selection.last)
     run = longest = 1
     for index, start in enumerate(starts):
-        earlier = starts[max(0, index - rest) : index]
+        earlier = starts[max(0, index - lockout) : index]
         assert all(abs(start - other) >= PATCH for other in earlier)
         run = run + 1 if index and start == starts[index - 1] + PATCH else 1
         longest = max(longest, run)
     assert 2 <= longest <= MAX_RUN_SECONDS / representation.step_seconds
 
 
-def test_what_always_leans_to_one_side_is_steered_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_biased_mean_is_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     noise = torch.randn(3000, BANDS)
     representation = MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=2), [noise])
-    asked = representation.encode(noise[: 160 * PATCH], noise.mean(0)) + torch.tensor([1.0, 0.0])
+    latents = representation.encode(noise[: 160 * PATCH], noise.mean(0)) + torch.tensor([1.0, 0.0])
 
-    def off(steering: float) -> float:
-        monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_FEEDBACK", steering)
+    def offset(feedback: float) -> float:
+        monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_FEEDBACK", feedback)
         monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_SECONDS", 1.0)
         monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
         selection = PatchSelector(representation, noise, noise.mean(0))
-        chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in asked])
+        chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in latents])
         return float((chosen[80:].mean(0) - selection.mean)[0])
 
-    assert off(0.0) > 0.7
-    assert off(2.0) < 0.5 * off(0.0)
+    assert offset(0.0) > 0.7
+    assert offset(2.0) < 0.5 * offset(0.0)
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.0])
-@pytest.mark.parametrize("timid", [0.6, 1.0, 1.5])
-def test_what_is_chosen_varies_as_it_is_asked_to(
-    frames: Tensor, representation: MelLatents, temperature: float, timid: float
+@pytest.mark.parametrize("spread_factor", [0.6, 1.0, 1.5])
+def test_the_variance_of_the_selection_follows_the_temperature(
+    frames: Tensor, representation: MelLatents, temperature: float, spread_factor: float
 ) -> None:
-    """The nearest patches alone are tamer than what was drawn, and a Model's draws may vary too little, or too much."""
+    """Although nearest neighbours shrink the variance, and a Model's draws may vary too little or too much."""
     torch.manual_seed(1)
     selection = PatchSelector(representation, frames, frames.mean(0), temperature)
-    spread = timid * math.sqrt(temperature) * selection.latents.std(0)
-    drawn = selection.latents.mean(0) + spread * torch.randn(500, 16)
-    chosen = torch.stack([selection.searched[selection.choose(latent)] for latent in drawn])[100:]
+    spread = spread_factor * math.sqrt(temperature) * selection.latents.std(0)
+    latents = selection.latents.mean(0) + spread * torch.randn(500, 16)
+    chosen = torch.stack([selection.searched[selection.choose(latent)] for latent in latents])[100:]
     variance = float((chosen - selection.searched.mean(0)).square().sum(1).mean())
     assert variance / float(selection.searched.var(0).sum()) == pytest.approx(temperature, rel=0.2)
 
 
-def test_at_a_temperature_of_none_only_the_typical_is_chosen(frames: Tensor, representation: MelLatents) -> None:
+def test_at_a_temperature_of_0_typical_patches_are_selected(frames: Tensor, representation: MelLatents) -> None:
     selection = PatchSelector(representation, frames, frames.mean(0), temperature=0.0)
     near = selection.searched - selection.searched.mean(0)
     typical = near.square().sum(1).argsort()
-    drawn = selection.latents.mean(0) + selection.latents.std(0) * torch.randn(5, 16)
-    chosen = [selection.choose(latent) for latent in drawn]
+    latents = selection.latents.mean(0) + selection.latents.std(0) * torch.randn(5, 16)
+    chosen = [selection.choose(latent) for latent in latents]
     assert chosen[0] == int(typical[0])
     assert near[chosen].square().sum(1).mean() < 0.6 * near.square().sum(1).mean()
 

@@ -1,4 +1,4 @@
-"""Baselines are heard as they draw: copies stay copies, loops loop, and each one's known fault shows."""
+"""Baselines are rendered as they draw: copies stay copies, loops loop, and each one's known fault shows."""
 
 from __future__ import annotations
 
@@ -51,28 +51,26 @@ def prompt() -> Recording:
 
 @pytest.fixture(scope="module")
 def runs(prompt: Recording) -> dict[str, Run]:
-    """Each baseline, prepared on the prompt."""
+    """Each baseline, fitted to the prompt."""
     return {kind: train(read_experiment(CONFIGS / f"{kind}.yaml"), prompt) for kind in BASELINES}
 
 
-def test_what_is_the_sources_stays_as_it_is_however_often(frames: Tensor, representation: MelLatents) -> None:
-    drawn = NearestPatches(representation, frames, frames.mean(0))
+def test_patches_of_the_source_are_reproduced(frames: Tensor, representation: MelLatents) -> None:
+    patches = NearestPatches(representation, frames, frames.mean(0))
     for start in (0, 17, 17, 17, len(frames) - PATCH):
         latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
-        heard, patch = drawn.lookup(latent)
+        read, patch = patches.lookup(latent)
         torch.testing.assert_close(patch, frames[start : start + PATCH], atol=1e-4, rtol=1e-4)
-        assert torch.equal(heard, latent)
-        assert drawn.last == start
+        assert torch.equal(read, latent)
+        assert patches.last == start
 
 
-def test_any_other_draw_is_met_in_its_latents_with_the_nearest_patchs_detail(
-    frames: Tensor, representation: MelLatents
-) -> None:
+def test_other_latents_get_the_detail_of_the_nearest_patch(frames: Tensor, representation: MelLatents) -> None:
     centre = frames.mean(0)
     further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
-    drawn = NearestPatches(representation, torch.cat([frames, further], dim=1), centre)
+    patches = NearestPatches(representation, torch.cat([frames, further], dim=1), centre)
     latent = representation.encode(frames[40 : 40 + PATCH], centre)[0] + 0.01
-    _, patch = drawn.lookup(latent)
+    _, patch = patches.lookup(latent)
     assert patch[:, BANDS].tolist() == [40, 41, 42, 43]  # a channel that is not modelled
     torch.testing.assert_close(representation.encode(patch[:, :BANDS], centre)[0], latent, atol=1e-4, rtol=1e-4)
     shifted = patch[:, :BANDS] - representation.decode(latent[None], centre)
@@ -82,7 +80,7 @@ def test_any_other_draw_is_met_in_its_latents_with_the_nearest_patchs_detail(
     torch.testing.assert_close(shifted, missing, atol=1e-3, rtol=1e-3)
 
 
-def test_the_baselines_are_all_that_is_not_selected(runs: dict[str, Run], prompt: Recording) -> None:
+def test_only_baselines_do_without_selection(runs: dict[str, Run], prompt: Recording) -> None:
     assert {kind for kind, model in MODELS.items() if not getattr(model, "uses_selection", True)} == set(BASELINES)
     for run in runs.values():
         predictor = Continuer(run, prompt).predictor
@@ -92,7 +90,7 @@ def test_the_baselines_are_all_that_is_not_selected(runs: dict[str, Run], prompt
             next(predictor.patches_after(0, 1.0, 1.0))
 
 
-def test_others_are_selected(prompt: Recording, untrained: Callable[..., Run]) -> None:
+def test_other_models_use_selection(prompt: Recording, untrained: Callable[..., Run]) -> None:
     predictor = Continuer(untrained(prompt), prompt).predictor
     assert isinstance(predictor, RunPredictor)
     assert isinstance(predictor.selection(1.0), PatchSelector)
@@ -127,9 +125,7 @@ def test_each_known_fault_shows(runs: dict[str, Run], prompt: Recording) -> None
         assert classes[kind]["modulation"] > classes["loop"]["modulation"]
 
 
-def test_baselines_combine_and_morph_as_others_do(
-    runs: dict[str, Run], prompt: Recording, untrained: Callable[..., Run]
-) -> None:
+def test_baselines_mix_and_morph(runs: dict[str, Run], prompt: Recording, untrained: Callable[..., Run]) -> None:
     other = untrained(prompt, 0, "representation.patch=8")
     for tail in (
         Continuer(RunMixture((runs["grains"], other)), prompt).tail(30_000, 1),

@@ -32,11 +32,11 @@ def prompt(texture: Texture) -> Recording:
 
 @pytest.fixture
 def two(prompt: Recording, texture: Texture, untrained: Untrained) -> tuple[Run, Run]:
-    """Runs of one kind of frames with latents, and a number of latents, of their own."""
+    """Runs with equal frames and different latents."""
     return untrained(prompt), untrained(texture(3.0, 5), 1, "representation.latents=5")
 
 
-def test_all_the_weight_on_one_run_is_that_run(prompt: Recording, two: tuple[Run, Run]) -> None:
+def test_all_the_weight_on_one_run_equals_that_run(prompt: Recording, two: tuple[Run, Run]) -> None:
     analysis = analyse_prompt(prompt, two[0].representation.options.spec)
     for index, weights in enumerate([(1.0, 0.0), (0.0, 2.0)]):
         mixture = MixturePredictor(RunMixture(two, weights), analysis)
@@ -107,7 +107,7 @@ def test_runs_of_stereo_and_mono_mix(texture: Texture, untrained: Untrained) -> 
         ("training.steps=1", (0.0, 0.0), "not all 0"),
     ],
 )
-def test_what_does_not_fit_is_refused_in_one_line(
+def test_incompatible_runs_are_refused_in_one_line(
     prompt: Recording, untrained: Untrained, override: str, weights: tuple[float, ...], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):

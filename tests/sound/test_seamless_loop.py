@@ -20,7 +20,7 @@ def blocks(samples: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 
 def bend(before: np.ndarray, after: np.ndarray) -> float:
-    """Largest second difference over a seam, in units of the largest that the material itself has."""
+    """Largest second difference over a seam, relative to the largest in the material itself."""
     joined = np.concatenate([before[-64:], after[:64]])
     own = np.abs(np.diff(np.concatenate([before, after])[: len(before) - 200], 2)).max()
     return float(np.abs(np.diff(joined, 2)).max() / own)
@@ -45,7 +45,7 @@ def test_a_tail_shorter_than_the_overlap(texture: Texture) -> None:
 
 
 @pytest.mark.parametrize("size", [5000, 10**6])
-def test_an_end_that_leads_into_the_prompt(texture: Texture, size: int) -> None:
+def test_the_end_leads_into_the_prompt(texture: Texture, size: int) -> None:
     prompt, tail = texture(3.0, 1, channels=2), texture(3.0, 2, channels=2).samples
     led = np.concatenate(list(close_loop(blocks(tail, size), tail.shape[1], prompt)), axis=1)
     assert led.shape == tail.shape

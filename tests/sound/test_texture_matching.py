@@ -1,4 +1,4 @@
-"""A tail takes on its source's statistics by the least change, and nothing else happens to it."""
+"""Texture matching: a tail gets its source's statistics by small gains of bands."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from audiogen.sound.texture_matching import SECTION_SECONDS, StatisticsMatcher
 from tests.metrics.signals import RATE, impacts, modulated, noise, recording
 
 
-def imposed(
+def matched(
     source: np.ndarray, tail: np.ndarray, seconds: float, block: int = 5000, temperature: float = 1.0
 ) -> np.ndarray:
-    """``seconds`` of a tail ``[channels, time]``, which goes on as silence."""
+    """``seconds`` of a matched tail; the input ``[channels, time]`` continues as silence."""
     return next_samples(StatisticsMatcher(source, RATE, temperature)(blocks_of(tail, block)), round(seconds * RATE))
 
 
@@ -41,30 +41,30 @@ def classes(samples: np.ndarray, source: np.ndarray, real: np.ndarray) -> dict[s
 
 
 @pytest.mark.parametrize("kind", ["modulated", "impacts"])
-def test_what_is_missing_comes_back(kind: str) -> None:
-    """Plain noise in place of noise that swings, and of impacts: nearer to what truly comes next than before."""
+def test_missing_statistics_are_restored(kind: str) -> None:
+    """Plain noise instead of modulated noise, or of impacts, comes closer to the real continuation."""
     make = {"modulated": lambda seconds, seed: modulated(seconds, seed, 5.0, 0.5), "impacts": impacts}[kind]
     source, real = make(18, 1), make(6, 2)
     tail = noise(SECTION_SECONDS + 1, 3) * np.sqrt(np.mean(source**2) / 0.01)
-    after = imposed(source, tail, SECTION_SECONDS - 1)
+    after = matched(source, tail, SECTION_SECONDS - 1)
     was, now = (classes(samples[:, : (SECTION_SECONDS - 1) * RATE], source, real) for samples in (tail, after))
     assert now["overall"] < 0.6 * was["overall"]
     assert max(now[name] / was[name] for name in ("modulation", "moments", "correlation")) < 0.8
 
 
-def test_more_of_the_same_is_hardly_changed_and_scatters_less() -> None:
+def test_a_good_tail_is_hardly_changed_and_scatters_less() -> None:
     source, tail = noise(18, 1), noise(SECTION_SECONDS + 1, 2)
-    imposition = StatisticsMatcher(source, RATE)
-    after = next_samples(imposition(blocks_of(tail, 4096)), (SECTION_SECONDS - 1) * RATE)
+    matcher = StatisticsMatcher(source, RATE)
+    after = next_samples(matcher(blocks_of(tail, 4096)), (SECTION_SECONDS - 1) * RATE)
     before = tail[:, : after.shape[1]]
-    assert 0 < imposition.change < 1.5, "dB"
+    assert 0 < matcher.change < 1.5, "dB"
     assert np.corrcoef(before[0], after[0])[0, 1] > 0.97
     was, now = (classes(samples, source, noise(6, 3)) for samples in (before, after))
     assert now["overall"] < 0.95 * was["overall"]
 
 
 def level_variance(samples: np.ndarray) -> float:
-    """dB2, of tenths of a second, below 6 kHz: the highest bands, of which half is missing, are left alone."""
+    """Variance of the levels of tenths of a second, dB2, below 6 kHz: the incomplete highest bands are not changed."""
     spectrum = np.fft.rfft(samples[0, : samples.shape[1] // 1600 * 1600])
     spectrum[round(0.75 * len(spectrum)) :] = 0
     power = np.square(np.fft.irfft(spectrum).reshape(-1, 1600)).mean(1)
@@ -73,12 +73,12 @@ def level_variance(samples: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("seconds", "statistics"), [(18, True), (18, False), (4, True)])
 def test_temperature_is_the_variance_of_levels(seconds: int, statistics: bool) -> None:
-    """Also where no other statistics are wanted, and after a source too short to have any."""
+    """Also without the other statistics, and for a source too short to have any."""
     source, tail = modulated(seconds, 1, 0.5, 0.5), modulated(SECTION_SECONDS + 1, 2, 0.5, 0.5)
     found = []
     for temperature in (0.0, 0.5, 1.0, 2.0):
-        imposition = StatisticsMatcher(source, RATE, temperature, statistics)
-        found.append(level_variance(next_samples(imposition(blocks_of(tail, 5000)), (SECTION_SECONDS - 1) * RATE)))
+        matcher = StatisticsMatcher(source, RATE, temperature, statistics)
+        found.append(level_variance(next_samples(matcher(blocks_of(tail, 5000)), (SECTION_SECONDS - 1) * RATE)))
     wanted = level_variance(source)
     assert found[0] < 0.1 * wanted
     assert found[1] == pytest.approx(0.5 * wanted, rel=0.2)
@@ -86,53 +86,53 @@ def test_temperature_is_the_variance_of_levels(seconds: int, statistics: bool) -
     assert found[3] == pytest.approx(2 * wanted, rel=0.2)
 
 
-def test_at_another_temperature_the_same_is_heard_otherwise(texture, untrained) -> None:
-    """So that a temperature can be tried without losing what is liked about a seed."""
+def test_another_temperature_changes_the_levels_of_the_same_tail(texture, untrained) -> None:
+    """So that temperatures can be compared at one seed."""
     prompt: Recording = texture(7.0)
     continuer = Continuer(untrained(prompt), prompt)
-    plain, wild, other = (
+    plain, expanded, other = (
         np.concatenate(list(continuer.tail(40_000, seed, temperature)), axis=1)[0]
         for seed, temperature in ((0, 1.0), (0, 2.0), (1, 1.0))
     )
-    assert np.corrcoef(plain, wild)[0, 1] > 0.8 > 0.3 > np.corrcoef(plain, other)[0, 1]
-    assert not np.array_equal(plain, wild)
+    assert np.corrcoef(plain, expanded)[0, 1] > 0.8 > 0.3 > np.corrcoef(plain, other)[0, 1]
+    assert not np.array_equal(plain, expanded)
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
-def test_it_begins_at_the_join_without_a_step(temperature: float) -> None:
+def test_gains_start_without_a_step_at_the_join(temperature: float) -> None:
     source, tail = modulated(18, 1, 5.0), noise(SECTION_SECONDS + 1, 2)
-    after = imposed(source, tail, 1.0, temperature=temperature)
+    after = matched(source, tail, 1.0, temperature=temperature)
     change = np.abs(after - tail[:, :RATE])[0]
     assert change[: RATE // 1000].max() < 0.15 * change.max()
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
-def test_blocks_and_lengths_make_no_difference_and_sections_no_seam(temperature: float) -> None:
+def test_blocks_and_lengths_make_no_difference_and_sections_have_no_seam(temperature: float) -> None:
     source, tail = modulated(18, 1, 5.0), noise(2 * SECTION_SECONDS + 2, 2)
-    whole = imposed(source, tail, 2 * SECTION_SECONDS - 1, 7001, temperature)
-    assert np.array_equal(whole[:, : 3 * RATE], imposed(source, tail, 3.0, RATE, temperature))
+    whole = matched(source, tail, 2 * SECTION_SECONDS - 1, 7001, temperature)
+    assert np.array_equal(whole[:, : 3 * RATE], matched(source, tail, 3.0, RATE, temperature))
     change = whole[0] - tail[0, : whole.shape[1]]
     steps = np.abs(np.diff(change, 2))  # of what was added, which would jump where sections disagree
     for seam in (round((SECTION_SECONDS - 0.5) * RATE), SECTION_SECONDS * RATE):
         assert steps[seam - 3 : seam + 3].max() < np.quantile(steps, 0.999)
 
 
-def test_what_cannot_be_heard_is_not_turned_up() -> None:
-    """The source has highs, the tail has none: there is nothing to turn up, however far."""
+def test_inaudible_bands_are_not_amplified() -> None:
+    """The source has high frequencies, the tail has none."""
     source = noise(18, 1)
     spectrum = np.fft.rfft(noise(SECTION_SECONDS + 1, 2))
     spectrum[:, spectrum.shape[1] // 2 :] = 0
     low = np.fft.irfft(spectrum).astype(np.float32)
-    after = imposed(source, low, 5.0)
+    after = matched(source, low, 5.0)
     bins = np.abs(np.fft.rfft(after[0] * np.hanning(after.shape[1]))) ** 2
     assert bins[int(0.6 * len(bins)) :].sum() < 1e-4 * bins.sum()
 
 
-def test_channels_are_given_each_their_own() -> None:
+def test_channels_are_matched_one_by_one() -> None:
     left, right = modulated(18, 1, 5.0, 0.5), noise(18, 2)
     source = np.concatenate([left, right])
     tail = np.concatenate([noise(SECTION_SECONDS + 1, 3), noise(SECTION_SECONDS + 1, 4)])
-    after = imposed(source, tail, SECTION_SECONDS - 1)
+    after = matched(source, tail, SECTION_SECONDS - 1)
     real = modulated(6, 5, 5.0, 0.5)
     swinging, steady = (classes(channel[None], left, real)["modulation"] for channel in after)
     assert swinging < 0.6 * steady
@@ -140,31 +140,31 @@ def test_channels_are_given_each_their_own() -> None:
 
 def test_a_source_too_short_to_have_statistics_changes_nothing() -> None:
     tail = noise(2, 2)
-    assert np.array_equal(imposed(noise(5, 1), tail, 2.0), tail)
-    assert not np.array_equal(imposed(noise(6, 1), tail, 2.0), tail)
+    assert np.array_equal(matched(noise(5, 1), tail, 2.0), tail)
+    assert not np.array_equal(matched(noise(6, 1), tail, 2.0), tail)
 
 
 def test_silence_stays_silent() -> None:
-    after = imposed(noise(18, 1), np.zeros((1, RATE), np.float32), 3.0)
+    after = matched(noise(18, 1), np.zeros((1, RATE), np.float32), 3.0)
     assert np.abs(after).max() < 0.01, "what rings on from the source"
     assert np.abs(after[:, RATE // 2 :]).max() < 1e-5
 
 
-def test_statistics_of_their_own_are_left_to_tails_that_ask_for_them(texture, untrained) -> None:
+def test_matching_follows_the_request_and_the_controls(texture, untrained) -> None:
     prompt: Recording = texture(7.0)
     run = untrained(prompt)
-    heard, plain = Continuer(run, prompt), Continuer(run, prompt, match_texture=False)
+    matching, plain = Continuer(run, prompt), Continuer(run, prompt, match_texture=False)
 
     def first(continuer: Continuer, temperature: float = 1.0, controls: Controls = Controls()) -> np.ndarray:  # noqa: B008
         blocks = list(islice(continuer.tail(20_000, 0, temperature, controls), 99))
         return np.concatenate(blocks, axis=1)
 
-    assert not np.array_equal(first(heard), first(plain))
-    assert "imposed_rms_db" in heard.drift_guard
+    assert not np.array_equal(first(matching), first(plain))
+    assert "imposed_rms_db" in matching.drift_guard
     assert "imposed_rms_db" not in plain.drift_guard
     dense = (1.0, Controls(density=1.0))
-    assert np.array_equal(first(heard, *dense), first(plain, *dense))
+    assert np.array_equal(first(matching, *dense), first(plain, *dense))
     for temperature, controls in [(1.5, Controls()), (1.5, Controls(density=1.0))]:
-        assert not np.array_equal(first(heard, temperature, controls), first(plain, temperature, controls))
+        assert not np.array_equal(first(matching, temperature, controls), first(plain, temperature, controls))
     bright = Controls(brightness=2.0)
-    assert not np.array_equal(first(heard, 1.0, bright), first(plain, 1.0, bright)), "which the aim follows"
+    assert not np.array_equal(first(matching, 1.0, bright), first(plain, 1.0, bright)), "which the aim follows"
