@@ -192,7 +192,7 @@ def require_morphable(prompt: Recording, morph_target: MorphTarget | None, reque
         if not recording.samples.any():
             raise InputError(recording.path or "morph", f"{name} of a morph is silent", "choose one that is not")
     if any(request.loop for request in requests):
-        raise InputError("morph", "a morph cannot loop, since its end differs", "leave out --loop or --morph")
+        raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out --loop or --morph")
 
 
 def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None) -> None:

@@ -91,7 +91,7 @@ def open_runs(
     if len(runs) > 1:
         return RunMixture(runs, tuple(weights))
     if weights:
-        raise InputError("weights", "they apply to several Runs", "name two Runs or more")
+        raise InputError("weights", "they apply to several Runs only", "name two Runs or more")
     return runs[0] if runs else None
 
 
