@@ -10,7 +10,7 @@ PYTEST := -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 # What a run with other versions shows besides failures: deprecations, which the tests otherwise leave to the libraries.
 DEPRECATIONS := -W default::DeprecationWarning -W default::PendingDeprecationWarning -W default::FutureWarning
 
-.PHONY: help demo test coverage lint types layers check format lock test-newest test-lowest test-wheel clean
+.PHONY: help demo test docs coverage lint types layers check format lock test-newest test-lowest test-wheel clean
 
 demo: $(VENV)/.ready  ## continue the recording in data/: a WAV, and a page to look at
 	$(BIN)/audiogen demo -o $(OUT) --force
@@ -31,6 +31,9 @@ types: $(VENV)/.ready-dev  ## mypy
 layers: $(VENV)/.ready-dev  ## import-linter
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.ready-docs  ## the manual, in site/; broken links and missing references fail
+	$(BIN)/python -m mkdocs build --strict --quiet
+
 check: lint types layers test  ## all that must hold before a change lands
 
 format: $(VENV)/.ready-dev  ## ruff, in place
@@ -46,6 +49,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python $(PIP) -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(BIN)/python $(PIP) -c constraints.txt -e '.[docs]'
 	touch $@
 
 # One lock for all Pythons and systems that pyproject.toml admits. LOCK_LIMITS keeps a release out: make lock LOCK_LIMITS='torch<2.15'
@@ -79,5 +86,5 @@ test-wheel:  ## build a wheel, install it beside no clone, and use it
 	$(PYTHON) tools/check_wheel.py
 
 clean:  ## remove environments and caches
-	rm -rf $(VENV) .venv-lock .venv-newest .venv-lowest demo build dist .coverage
+	rm -rf $(VENV) .venv-lock .venv-newest .venv-lowest demo build dist site .coverage
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
