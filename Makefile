@@ -32,7 +32,7 @@ layers: $(VENV)/.ready-dev  ## import-linter
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.ready-docs  ## the manual, in site/; broken links and missing references fail
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 check: lint types layers test  ## all that must hold before a change lands
 

@@ -1,0 +1,72 @@
+"""The manual: its generated pages hold every command and key, its links lead somewhere, and mkdocs builds it strictly."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from audiogen.cli import COMMANDS
+from audiogen.experiment import Experiment, to_tree
+from audiogen.training.tensorboard import flat
+from tools import manual
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md"))
+VIRTUAL = {*manual.GENERATED, *manual.ROOT_PAGES}
+
+
+def test_the_command_line_reference_holds_every_command_and_option() -> None:
+    text = manual.cli_reference()
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(COMMANDS)
+    assert "`--temperature" in text
+
+
+def test_the_configuration_reference_holds_every_key_and_its_default() -> None:
+    text = manual.configuration_reference()
+    rows = re.findall(r"^\| `([\w.]+)` \| .* \| `(.*)` \| (.*) \|$", text, re.MULTILINE)
+    named = {key for key, *_ in rows}
+    assert set(flat(to_tree(Experiment()))) - named == set()
+    undescribed = [key for key, _, meaning in rows if not meaning.strip() and key not in ("representation", "model", "vocoder")]
+    assert not undescribed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#\s]+)[^)]*\)", page.read_text("utf-8")):
+        path = (page.parent / target).resolve()
+        virtual = path.relative_to(ROOT / "docs").as_posix() if path.is_relative_to(ROOT / "docs") else ""
+        assert path.is_file() or virtual in VIRTUAL, target
+
+
+def test_nothing_is_loaded_from_a_network() -> None:
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert "font: false" in text
+    assert not re.search(r"https?://", text)
+
+
+def test_equations_become_mathml() -> None:
+    html = manual.on_page_content(r'<p><span class="arithmatex">\(a^2 &lt; b\)</span></p>') if has("latex2mathml") else ""
+    if not html:
+        pytest.skip("the extra docs is not installed")
+    assert "<math" in html
+    assert "arithmatex" not in html
+
+
+@pytest.mark.skipif(importlib.util.find_spec("mkdocs") is None, reason="the extra docs is not installed")
+def test_the_manual_builds_strictly(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    method = (tmp_path / "site" / "method" / "index.html").read_text("utf-8")
+    assert "<math" in method
+    loaded = re.findall(r'<(?:script|img)[^>]* src="([^"]+)"|<link[^>]*rel="stylesheet"[^>]*href="([^"]+)"', method)
+    assert not [url for pair in loaded for url in pair if url.startswith(("http", "//"))]
+
+
+def has(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
