@@ -52,19 +52,21 @@ def _command(command: Any, context: Any) -> str:
         lines += [f"**{title}**\n", "| option | meaning |", "| --- | --- |"]
         lines += [f"| `{names.replace('|', chr(92) + '|')}` | {_cell(text)} |" for names, text in options]
         lines.append("")
-    if command.epilog:
-        lines += _blocks(command.epilog)
+    if command.examples:
+        lines += ["**Examples**\n", "```sh", *command.examples, "```\n"]
     return "\n".join(lines)
 
 
 def _option_groups(command: Any, context: Any) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Titles and options as `--help` prints them."""
-    groups: dict[str, list[tuple[str, str]]] = {}
+    """Titles and options in the order of `--help`."""
+    from audiogen.cli.command import GENERAL, GROUPS
+
+    groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
     for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
+        record = parameter.get_help_record(context) if parameter.param_type_name == "option" else None
         if record is not None:
-            groups.setdefault(getattr(parameter, "group", None) or "Options", []).append(record)
-    yield from groups.items()
+            groups[getattr(parameter, "group", GENERAL)].append(record)
+    yield from ((title, options) for title, options in groups.items() if options)
 
 
 def _blocks(text: str) -> Iterator[str]:
