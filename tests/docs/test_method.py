@@ -12,34 +12,27 @@ import pytest
 
 from audiogen.experiment import Experiment, to_tree
 
-PAGE = (Path(__file__).parents[2] / "docs" / "method.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "method.md").read_text("utf-8")
 ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]+)` \|", re.MULTILINE)
 NAMED = dict(ROW.findall(PAGE))
 DESCRIBED = (
-    "sound.copy_detection",
-    "sound.controls",
-    "sound.drift_guard",
-    "sound.join",
-    "sound.level_expansion",
-    "sound.morph",
-    "sound.onset_bias",
-    "sound.patch_selection",
-    "sound.patch_source",
-    "sound.seamless_loop",
-    "sound.texture_matching",
+    *(f"sound.{path.stem}" for path in (ROOT / "audiogen" / "sound").glob("[a-z]*.py")),
+    "dsp.extrapolation",
     "dsp.limiter",
+    "jobs.run_choice",
+    "models.linear_prediction",
+    "representation.cochleagram",
+    "representation.recording_features",
+    "representation.texture_statistics",
+    "vocoders.block_stream",
     "vocoders.source",
     "vocoders.unit_selection",
-    "vocoders.block_stream",
-    "models.linear_prediction",
-    "jobs.run_choice",
-    "representation.cochleagram",
-    "representation.texture_statistics",
-    "representation.recording_features",
 )
 # Chunk sizes, rounding and units are not audible; RIDGES and REGRESSORS are candidates.
 TECHNICAL = {
-    "sound.drift_guard.DB",
+    "sound.drift_guard.DB_PER_NEPER",
+    "sound.patch_source.ENCODED_AT_ONCE",
     "sound.texture_matching.DB_PER_NEPER",
     "sound.level_expansion.EPSILON",
     "dsp.limiter.UNITY",
