@@ -117,7 +117,7 @@ def real_section(found: dict[str, Row]) -> str:
     verdict = "Yes" if abs(pooled.mean() - 1) <= TOLERANCE else "No"
     return f"""## Real against real
 
-A quarter of each recording is held against another by the texture distance, the floor taken from the other two.
+A quarter of each recording is compared with another by the texture distance, with the floor taken from the other two.
 It should read 1.0 ± 0.2 on average.
 
 {table(["recording", "s", "4th : 3rd", "2nd : 1st", *CLASSES], rows)}
@@ -144,7 +144,7 @@ def baseline_section(found: dict[str, Row], seconds: float) -> str:
     medians = {kind: medians_of([row["baselines"][kind] for row in found.values()], measures) for kind in BASELINES}
     return f"""## Baselines
 
-Each baseline continues the first three quarters for {seconds:g} s and is held against the last.
+Each baseline continues the first three quarters for {seconds:g} s and is compared with the last.
 
 {table(["recording", "real copied / looped", *head], rows)}
 
@@ -153,7 +153,7 @@ Medians over the recordings:
 {table(["baseline", *measures], [[kind, *values.values()] for kind, values in medians.items()])}
 
 Is each baseline's known fault visible in the measure that is meant to show it? A class shows it at {VISIBLE} and above
-in the median, a share by more than 5 % above that of the real audio; in brackets, in how many recordings. (Steady rain
+in the median, a fraction at more than 5 % above that of the real audio; in brackets, the number of recordings. (Steady rain
 has no slow structure that grains could miss; wind and waves have.)
 
 {table(["baseline", "fault", "median", "visible"], list(visible(found)))}
@@ -193,8 +193,8 @@ def paste_section(found: dict[str, Row]) -> str:
     whole = f"{4 * PASTE - 1:g} of {4 * PASTE:g}"
     return f"""## Copies
 
-Positive controls: {PASTE:g} s pieces of the prompt, 6 dB softer, pasted among random grains of it. What share of half
-seconds is found to be copied? (Of the half seconds that begin within such a piece, {whole} end within it, too.)
+Positive controls: segments of {PASTE:g} s of the prompt, 6 dB softer, pasted among random grains of it. Which fraction of half
+seconds is detected as copied? (Of the half seconds that begin within such a segment, {whole} end within it, too.)
 
 {table(["pasted", *(f"{share:.0%}" for share in PASTES)], shown)}
 """
@@ -226,7 +226,7 @@ def main() -> None:
     sections = [real_section(found), baseline_section(found, asked.seconds), paste_section(found)]
     command = f"python tools/check_evaluation.py FOLDER --seconds {asked.seconds:g} --seed {asked.seed}"
     asked.output.parent.mkdir(parents=True, exist_ok=True)
-    head = f"# Is the evaluation right?\n\nMade by `{command}` over {len(found)} real recordings, worst first.\n\n"
+    head = f"# Validity of the evaluation\n\nMade by `{command}` over {len(found)} real recordings, worst first.\n\n"
     write_text(asked.output, head + "\n".join(sections))
     print(asked.output.read_text("utf-8"))
 

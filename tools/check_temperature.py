@@ -74,8 +74,8 @@ def least_step(found: np.ndarray) -> float:
 
 def table(rows: dict[str, tuple[tuple[float, float], Measured]]) -> str:
     """Markdown, of each recording's own variances and those of its tails; what rises least first."""
-    heads = ["recording", "level: its own", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
-    heads += ["bands: its own", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
+    heads = ["recording", "level: recording", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
+    heads += ["bands: recording", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
     text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for name, (own, found) in sorted(rows.items(), key=lambda row: least_step(row[1][1]["level"])):
         cells = [name]
@@ -86,7 +86,7 @@ def table(rows: dict[str, tuple[tuple[float, float], Measured]]) -> str:
     for kind in ("level", "bands"):
         every = np.concatenate([rising(found[kind]) for _, found in rows.values()])
         means = [bool(rising(found[kind].mean(0))) for _, found in rows.values()]
-        text.append(f"- {kind}: rises throughout in the mean on {sum(means)} of {len(means)} recordings, and with each")
+        text.append(f"- {kind}: the mean rises at every step on {sum(means)} of {len(means)} recordings, and each")
         text.append(f"  seed alone in {every.sum()} of {every.size}")
     return "\n".join(text) + "\n"
 
@@ -108,12 +108,12 @@ def main() -> None:
         rows[path.stem] = variances(prompt, loudest), measured(prompt, loudest, arguments)
         print(f"{path.stem}: {rows[path.stem][1]['level'].mean(0).round(1).tolist()}", file=sys.stderr, flush=True)
     head = (
-        "# Temperature: how far a tail swells\n\n"
-        f"Tails of {arguments.seconds:g} s by the base, {arguments.seeds} seeds, by `tools/check_temperature.py`:\n"
-        "variance over time, dB2, of the level of tenths of a second and of log-mel bands, of the recording and of\n"
-        "its tails at each temperature (means over seeds); seeds: those with which it rises at every step. Recordings\n"
-        "whose level rises least at one of them come first. What lies 80 dB below a recording's loudest band is not\n"
-        "heard, so that events between which nothing is left cannot vary more.\n\n"
+        "# Temperature: variance of a tail's level\n\n"
+        f"Tails of {arguments.seconds:g} s with the base, {arguments.seeds} seeds, made by `tools/check_temperature.py`:\n"
+        "variance over time, dB², of the level of tenths of a second and of log-mel bands, of the recording and of\n"
+        "its tails at each temperature (means over seeds); seeds: the number with which it rises at every step. Recordings\n"
+        "whose level rises least at one of the steps come first. Levels more than 80 dB below a recording's loudest band are\n"
+        "inaudible, so events separated by silence cannot vary more.\n\n"
     )
     write_text(arguments.output, head + table(rows))
     print(table(rows))

@@ -133,19 +133,17 @@ def page(cells: list[Cell]) -> str:
         speeds = [f"{1000 * row['model']:.1f}", f"{1000 * row['rendering']:.0f}"]
         own = [row["config"], f"{row['distance']:.2f}", *each, f"{row['copied']:.0%}", *figures, *speeds]
         lines.append("| " + " | ".join(own) + " |")
-    return "\n".join(
-        [TITLE, "", *lines, "", LEGEND, "", *families(rows), "## What to pick when", "", *advice(rows), ""]
-    )
+    return "\n".join([TITLE, "", *lines, "", LEGEND, "", *families(rows), "## Which to choose", "", *advice(rows), ""])
 
 
-TITLE = """# Models side by side
+TITLE = """# Model families
 
 Made by `tools/compare_families.py`: the configurations in `configs/mel`, one seed."""
-LEGEND = """Distance: texture distance, geometric mean over the recordings (1.0 is as close to what came next as another
-real stretch). Copied: largest share of half seconds that repeat the prompt. Training in processor seconds of one
-thread. Processor milliseconds for a second of sound: of the Model alone, of the whole chain with vocoder and join.
-`loop`, `grains`, `walk`, `noise` and `var` are baselines: they are heard as they draw, while what the others draw is
-replaced by patches of the prompt under rules that bar copies and loops."""
+LEGEND = """Distance: texture distance, geometric mean over the recordings (1.0 is as close to the real continuation as another
+real segment). Copied: largest fraction of half seconds that repeat the prompt. Training in processor seconds of one
+thread. Processor milliseconds per second of sound: of the Model alone, of the whole chain with vocoder and join.
+`loop`, `grains`, `walk`, `noise` and `var` are baselines: they are rendered as sampled, while the samples of the others are
+replaced by patches of the prompt under rules that exclude copies and loops."""
 
 
 def families(rows: list[Cell]) -> list[str]:
@@ -178,13 +176,13 @@ def advice(rows: list[Cell]) -> list[str]:
         f"- **The closest**: {said(best)}.",
         f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {said(trained)}, {trained['training']:.1f} s.",
         f"- **As close within {CLOSE - 1:.0%}, and quickest to generate**: {said(stepped)}, "
-        f"{1000 * stepped['model']:.1f} ms a second of sound.",
+        f"{1000 * stepped['model']:.1f} ms per second of sound.",
         f"- **No time to train**: {said(ready)}, {ready['training']:.1f} s.",
     ]
     copying = [row["config"] for row in complete if row["copied"] > COPIED]
     if copying:
         lines.append(
-            f"- **Not where the source must not be heard again** (more than {COPIED:.0%} copied): {', '.join(copying)}."
+            f"- **Not where the source must not be recognisable** (more than {COPIED:.0%} copied): {', '.join(copying)}."
         )
     return lines
 

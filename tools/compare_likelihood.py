@@ -93,7 +93,8 @@ def table(rows: list[dict[str, Any]], heads: list[str]) -> str:
         [
             *lines,
             "",
-            "Nats a latent coordinate, mean over the held-back frames: higher is better. An asterisk marks what does",
+            "Nats per latent coordinate, mean over the held-out frames (teacher forcing): higher is better. An asterisk marks"
+            " what does",
             f"not beat the linear autoregression. It is beaten on: {', '.join(won)} of {len(rows)} recordings.",
             "",
         ]
@@ -124,7 +125,7 @@ def main() -> None:
     named = [" with ".join([head, *rate]) for head, rate in zip(asked.heads, rates, strict=True)]
     settings = ", ".join([*named, *asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])])
     heads = [read_experiment(None, (f"model.head={head}",)).model.options.head.kind for head in asked.heads]
-    head = f"# One-step likelihood of held-back frames\n\nSettings: {settings}.\n\n"
+    head = f"# One-step likelihood of held-out frames\n\nSettings: {settings}.\n\n"
     write_text(asked.output, head + table(rows, heads))
     print(asked.output.read_text("utf-8"))
 

@@ -101,17 +101,18 @@ def at_once(tails: list[Row]) -> str:
 def legend(hasty: bool) -> list[str]:
     """What the columns are."""
     text = [
-        "Distance: the median over the seeds; copied, looped and s (wall-clock seconds): their largest. An asterisk",
-        "marks a baseline that copies or repeats itself more than the real audio and 5 %: it is not counted in",
-        "“beats all”, which says in how many of the seeds the tail is closer than every other baseline.",
+        "Distance: texture distance, the median over the seeds; copied, looped and s (wall-clock seconds): the largest. An"
+        " asterisk",
+        "marks a baseline that copies or repeats itself more than the real audio plus 5 %: it is not counted in",
+        "“beats all”, the number of seeds with which the tail is closer than every other baseline.",
     ]
     text += [
-        "Scattering: the same by scattering moments, which no tail is made to have, and what it is ahead of by them.",
-        f"{AGAIN}: the real last quarter plays earlier samples again (waveform correlation of most seconds "
+        "Scattering: distance of scattering moments, which texture matching does not optimise, and what the tail beats by it.",
+        f"{AGAIN}: the real last quarter repeats earlier samples (waveform correlation of most seconds "
         f"{REPEAT_THRESHOLD}",
-        "and above): another real stretch is a copy there, and what copies nothing cannot be as close as that.",
+        "and above): another real segment is a copy there, and a tail that copies nothing cannot be as close.",
     ]
-    return text + [f"“{AT_ONCE}”: the same by the shipped base alone, the median, and its longest time."] * hasty
+    return text + [f"“{AT_ONCE}”: the shipped base alone, median distance and longest time."] * hasty
 
 
 def totals(lines: list[Row]) -> list[str]:
@@ -135,7 +136,7 @@ def totals(lines: list[Row]) -> list[str]:
         f"- longest {max(line['seconds'] for line in lines):.0f} s",
     ]
     if based := sum(line["base"] for line in lines):
-        text.append(f"- {based} of the tails by the base, which was chosen on the prompt's end")
+        text.append(f"- {based} of the tails with the base, chosen on the prompt's end")
     hasty = [row for line in lines for row in line["at once"]]
     if hasty:
         distances, longest = [row["overall"] for row in hasty], max(row["seconds"] for row in hasty)

@@ -22,49 +22,50 @@ COLUMNS = {
 UNPAIRED = ("texture", "tilt", "tilt_resolved", "crest", "copied", "stereo")
 INTRODUCTION = """# Vocoders
 
-Written by `tools/benchmark_vocoders.py`; do not edit. The earlier three quarters of each recording may be known to the
-vocoder; the frames of the last quarter, true ones, are rendered back and compared with the audio that they came from.
-Further down, so are frames that the base predicts in their place.
+Written by `tools/benchmark_vocoders.py`; do not edit. The first three quarters of each recording are available to the
+vocoder; the true frames of the last quarter are rendered and compared with the audio that they were computed from.
+Frames that the base predicts for the last quarter follow further down.
 
-- Texture distance: 1.0 is as far as another real stretch of the same recording is; 0 is equal.
-- "true magnitudes" is no vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 numbers) with
-  64 Griffin-Lim iterations. What it misses lies in the phases.
+- Texture distance: 1.0 is the distance of another real segment of the same recording; 0 is equal.
+- "true magnitudes" is not a vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 values) with
+  64 Griffin-Lim iterations. Its error lies in the phases.
 - "griffin_lim, paired" uses `magnitude_weight=0.5 unconstrained_share=0 equalise=false inversion_iterations=6`, which
-  serve the paired measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" is it with 32
+  improve the paired measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" uses 32
   iterations on the whole spectrum and none on its lowest parts alone, instead of 20 after 16 on a quarter and 32 on a
   sixteenth.
-- "neural" uses the weights that ship, which heard none of these recordings.
+- "neural" uses the weights that ship, which were not trained on these recordings.
 - "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
 - Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one. Below 150 Hz they are
-  narrower than the 31 Hz that mel bands are apart: how a band's power is shared among them, frames do not say.
-- Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, against the original's; below 1, transients are
+  narrower than the 31 Hz between mel bands: frames do not say how the power of a band is distributed over them.
+- Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, relative to the original's; below 1, transients are
   smeared.
-- Copied share: half seconds of the output that are found in the known part; in brackets, of the true audio itself.
-- Stereo: as `audiogen vocode IN --source KNOWN` renders it, the frames being those of IN's own principal channels,
-  which do not correlate. "In the known part's channels", as a continuation has them, the frames do not say how the last
-  quarter correlates where it does so otherwise than the known part did (birds): true magnitudes do not say it either.
-  Of vinyl_hiss, more than half of the power lies below 10 Hz, where no mel band reaches: it is guessed. Places that
-  `source` reads bring a correlation of their own.
-- Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: what its Ogg file keeps there of the last
-  quarter is so full of holes that the same mel bands have 3 dB more power than in the known part. Only `source`, which
-  reads such holes along, has that.
-- Speeds are CPU seconds of one thread, medians; a machine that does other work at the time makes all of them slower.
+- Copied share: fraction of half seconds of the output that occur in the known part; in brackets, of the true audio itself.
+- Stereo: rendered as by `audiogen vocode IN --source KNOWN`, with frames of IN's own principal channels,
+  which are uncorrelated. "In the known part's channels", as in a continuation, the frames do not carry the correlation of the last
+  quarter where it differs from that of the known part (birds); true magnitudes do not carry it either.
+  More than half of the power of vinyl_hiss lies below 10 Hz, where there is no mel band: it is guessed. Segments that
+  `source` reads bring their own correlation.
+- Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: the last quarter of its Ogg file
+  has so many holes there that the same mel bands have 3 dB more power than in the known part. Only `source`, which
+  reads such holes as well, matches that.
+- Speeds are CPU seconds of one thread, medians; other work on the machine makes all of them slower.
 
-Vocoders of published weights (`bigvgan`, `vocos`) are not measured here: their weights do not ship.
+Vocoders with published weights (`bigvgan`, `vocos`) are not measured here, since their weights do not ship.
 """
 
-REPEATING = """The last quarter of these correlates at 0.8 or more with an earlier stretch, sample by sample (median of
-windows of 1 s), so another real stretch is all but equal to it, and nothing but a copy can be as close: """
+REPEATING = """The last quarter of these correlates at 0.8 or more with an earlier segment, sample by sample (median of
+windows of 1 s), so another real segment is almost equal to it, and only a copy can be as close: """
 
 PREDICTED = {
-    "chosen": """What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base asks
-for. Nothing is paired here, so there is no MR-STFT, and third octaves are those of another moment: "earlier audio", the
-end of the known part as it was recorded, is what real audio reads. "source, as in Runs" has 1 iteration instead of 4.
+    "chosen": """What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base predicts. Nothing
+is paired here, so there is no MR-STFT, and third octaves are those of another time: "earlier audio", the
+end of the known part as recorded, is the value of real audio. "source, as in Runs" has 1 iteration instead of 4.
 """,
-    "drawn": """What the Model drew before each of those patches was chosen, decoded: smoother than any recording. No
+    "drawn": """What the Model sampled before each of those patches was selected, decoded: smoother than any recording. No
 command renders it; it shows how vocoders cope with frames that are far from real ones.
 """,
 }
+SELECTION = {"chosen": "with unit selection", "drawn": "without unit selection"}
 REFERENCES = ("source, as in Runs", "librosa", "earlier audio", "true magnitudes")
 Row = dict[str, Any]
 
@@ -79,21 +80,21 @@ def page(rows: list[Row]) -> str:
     parts = [INTRODUCTION, summary(measured, f"All {count} recordings")]
     if fresh and names:
         parts.append(
-            summary(fresh, "Without those that play earlier samples again") + f"\n{REPEATING}{', '.join(names)}.\n"
+            summary(fresh, "Without recordings that repeat earlier samples") + f"\n{REPEATING}{', '.join(names)}.\n"
         )
     for row in rows:
         if "speeds" in row:
-            parts.append(asked(measured, row["speeds"]))
+            parts.append(requirements_table(measured, row["speeds"]))
     for kind, explained in PREDICTED.items():
         own = [row for row in predicted if row["frames"] == kind]
         if own:
-            parts.append(summary(own, f"Predicted frames, {kind}", UNPAIRED) + "\n" + explained)
+            parts.append(summary(own, f"Predicted frames, {SELECTION[kind]}", UNPAIRED) + "\n" + explained)
     parts.append(by_recording(measured, "texture", "Texture distance"))
     parts.append(by_recording(measured, "convergence", "MR-STFT spectral convergence"))
     parts.append(by_recording(measured, "log_magnitude", "MR-STFT log magnitude (dB)"))
     for kind in PREDICTED:
         own = [row for row in predicted if row["frames"] == kind]
-        parts.append(by_recording(own, "texture", f"Texture distance of predicted frames, {kind}"))
+        parts.append(by_recording(own, "texture", f"Texture distance of predicted frames, {SELECTION[kind]}"))
     for row in rows:
         if "speeds" in row:
             parts.append(speed_tables(row["speeds"]))
@@ -122,10 +123,10 @@ def summary(rows: list[Row], title: str, columns: Sequence[str] = tuple(COLUMNS)
     return f"## {title}: median / worst\n\n" + _table(["vocoder", *(COLUMNS[name] for name in columns)], body)
 
 
-def asked(rows: list[Row], speeds: dict[str, dict[str, float]]) -> str:
-    """What was asked, and whether it was met."""
+def requirements_table(rows: list[Row], speeds: dict[str, dict[str, float]]) -> str:
+    """The requirements, and whether they are met."""
     lines = [[what, wanted, found, "yes" if met else "no"] for what, wanted, found, met in requirements(rows, speeds)]
-    return "## Asked and found\n\n" + _table(["", "asked", "found", "met"], lines)
+    return "## Requirements and results\n\n" + _table(["", "requirement", "result", "met"], lines)
 
 
 def _cell(name: str, values: list[float]) -> str:
@@ -156,7 +157,7 @@ def speed_tables(parts: dict[str, dict[str, float]]) -> str:
         for key, value in lim.items()
         if key.endswith("seconds")
     ]
-    header = ["", "ms a second of audio", "relative", "spectral convergence after 16"]
+    header = ["", "ms per second of audio", "relative", "spectral convergence after 16"]
     text += "\n## Speed: one Griffin-Lim iteration\n\n" + _table(header, lines)
     lines = [
         [
@@ -169,7 +170,7 @@ def speed_tables(parts: dict[str, dict[str, float]]) -> str:
         for key, value in inversion.items()
         if key.endswith("seconds")
     ]
-    header = ["", "ms a second of audio", "relative", "mel error", "convergence to the true magnitudes"]
+    header = ["", "ms per second of audio", "relative", "mel error", "convergence to the true magnitudes"]
     return text + "\n## Mel inversion (20 iterations)\n\n" + _table(header, lines)
 
 
