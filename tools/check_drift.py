@@ -99,8 +99,8 @@ def table(rows: list[Row]) -> str:
     text += [
         "",
         f"Relative to the prompt. 20 s: the largest deviation of a segment of {STRETCH} s; beside it, that of 5 s of",
-        "the prompt from the whole of it. Quietest seconds: the 5th percentile, relative to the prompt's. Held: no minute",
-        f"deviates by more than {LEVEL:g} dB or {CENTROID:g} %.",
+        "the prompt from the whole of it. Quietest seconds: the 5th percentile, relative to the prompt's. Held: no",
+        f"minute deviates by more than {LEVEL:g} dB or {CENTROID:g} %.",
         "",
         f"- level: {np.mean(levels <= LEVEL):.0%} of minutes within {LEVEL:g} dB, median {np.median(levels):.2f} dB",
         f"- centroid: {np.mean(centroids <= CENTROID):.0%} of minutes within {CENTROID:g} %,"

@@ -153,8 +153,8 @@ Medians over the recordings:
 {table(["baseline", *measures], [[kind, *values.values()] for kind, values in medians.items()])}
 
 Is each baseline's known fault visible in the measure that is meant to show it? A class shows it at {VISIBLE} and above
-in the median, a fraction at more than 5 % above that of the real audio; in brackets, the number of recordings. (Steady rain
-has no slow structure that grains could miss; wind and waves have.)
+in the median, a fraction at more than 5 % above that of the real audio; in brackets, the number of recordings.
+(Steady rain has no slow structure that grains could miss; wind and waves have.)
 
 {table(["baseline", "fault", "median", "visible"], list(visible(found)))}
 """
@@ -193,8 +193,8 @@ def paste_section(found: dict[str, Row]) -> str:
     whole = f"{4 * PASTE - 1:g} of {4 * PASTE:g}"
     return f"""## Copies
 
-Positive controls: segments of {PASTE:g} s of the prompt, 6 dB softer, pasted among random grains of it. Which fraction of half
-seconds is detected as copied? (Of the half seconds that begin within such a segment, {whole} end within it, too.)
+Positive controls: segments of {PASTE:g} s of the prompt, 6 dB softer, pasted among random grains of it. Which fraction
+of half seconds is detected as copied? (Of those that begin within such a segment, {whole} end within it, too.)
 
 {table(["pasted", *(f"{share:.0%}" for share in PASTES)], shown)}
 """

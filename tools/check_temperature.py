@@ -109,11 +109,11 @@ def main() -> None:
         print(f"{path.stem}: {rows[path.stem][1]['level'].mean(0).round(1).tolist()}", file=sys.stderr, flush=True)
     head = (
         "# Temperature: variance of a tail's level\n\n"
-        f"Tails of {arguments.seconds:g} s with the base, {arguments.seeds} seeds, made by `tools/check_temperature.py`:\n"
+        f"Tails of {arguments.seconds:g} s with the base, {arguments.seeds} seeds, by `tools/check_temperature.py`:\n"
         "variance over time, dB², of the level of tenths of a second and of log-mel bands, of the recording and of\n"
-        "its tails at each temperature (means over seeds); seeds: the number with which it rises at every step. Recordings\n"
-        "whose level rises least at one of the steps come first. Levels more than 80 dB below a recording's loudest band are\n"
-        "inaudible, so events separated by silence cannot vary more.\n\n"
+        "its tails at each temperature (means over seeds); seeds: the number with which it rises at every step.\n"
+        "Recordings whose level rises least at one of the steps come first. Levels more than 80 dB below a\n"
+        "recording's loudest band are inaudible, so events separated by silence cannot vary more.\n\n"
     )
     write_text(arguments.output, head + table(rows))
     print(table(rows))

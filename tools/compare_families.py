@@ -139,11 +139,12 @@ def page(cells: list[Cell]) -> str:
 TITLE = """# Model families
 
 Made by `tools/compare_families.py`: the configurations in `configs/mel`, one seed."""
-LEGEND = """Distance: texture distance, geometric mean over the recordings (1.0 is as close to the real continuation as another
-real segment). Copied: largest fraction of half seconds that repeat the prompt. Training in processor seconds of one
-thread. Processor milliseconds per second of sound: of the Model alone, of the whole chain with vocoder and join.
-`loop`, `grains`, `walk`, `noise` and `var` are baselines: they are rendered as sampled, while the samples of the others are
-replaced by patches of the prompt under rules that exclude copies and loops."""
+LEGEND = """Distance: texture distance, geometric mean over the recordings (1.0 is as close to the real
+continuation as another real segment). Copied: largest fraction of half seconds that repeat the prompt. Training
+in processor seconds of one thread. Processor milliseconds per second of sound: of the Model alone, of the whole
+chain with vocoder and join.
+`loop`, `grains`, `walk`, `noise` and `var` are baselines: they are rendered as sampled, while the samples of the others
+are replaced by patches of the prompt under rules that exclude copies and loops."""
 
 
 def families(rows: list[Cell]) -> list[str]:
@@ -182,7 +183,7 @@ def advice(rows: list[Cell]) -> list[str]:
     copying = [row["config"] for row in complete if row["copied"] > COPIED]
     if copying:
         lines.append(
-            f"- **Not where the source must not be recognisable** (more than {COPIED:.0%} copied): {', '.join(copying)}."
+            f"- **Not where the source must not be recognised** (more than {COPIED:.0%} copied): {', '.join(copying)}."
         )
     return lines
 

@@ -93,9 +93,9 @@ def table(rows: list[dict[str, Any]], heads: list[str]) -> str:
         [
             *lines,
             "",
-            "Nats per latent coordinate, mean over the held-out frames (teacher forcing): higher is better. An asterisk marks"
-            " what does",
-            f"not beat the linear autoregression. It is beaten on: {', '.join(won)} of {len(rows)} recordings.",
+            "Nats per latent coordinate, mean over the held-out frames (teacher forcing): higher is better. An",
+            "asterisk marks what does not beat the linear autoregression.",
+            f"It is beaten on: {', '.join(won)} of {len(rows)} recordings.",
             "",
         ]
     )

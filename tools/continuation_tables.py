@@ -101,13 +101,12 @@ def at_once(tails: list[Row]) -> str:
 def legend(hasty: bool) -> list[str]:
     """What the columns are."""
     text = [
-        "Distance: texture distance, the median over the seeds; copied, looped and s (wall-clock seconds): the largest. An"
-        " asterisk",
-        "marks a baseline that copies or repeats itself more than the real audio plus 5 %: it is not counted in",
-        "“beats all”, the number of seeds with which the tail is closer than every other baseline.",
+        "Distance: texture distance, the median over the seeds; copied, looped and s (wall-clock seconds): the",
+        "largest. An asterisk marks a baseline that copies or repeats itself more than the real audio plus 5 %: it is",
+        "not counted in “beats all”, the number of seeds with which the tail is closer than every other baseline.",
     ]
     text += [
-        "Scattering: distance of scattering moments, which texture matching does not optimise, and what the tail beats by it.",
+        "Scattering: the same with scattering moments, which texture matching does not optimise.",
         f"{AGAIN}: the real last quarter repeats earlier samples (waveform correlation of most seconds "
         f"{REPEAT_THRESHOLD}",
         "and above): another real segment is a copy there, and a tail that copies nothing cannot be as close.",

@@ -22,32 +22,33 @@ COLUMNS = {
 UNPAIRED = ("texture", "tilt", "tilt_resolved", "crest", "copied", "stereo")
 INTRODUCTION = """# Vocoders
 
-Written by `tools/benchmark_vocoders.py`; do not edit. The first three quarters of each recording are available to the
-vocoder; the true frames of the last quarter are rendered and compared with the audio that they were computed from.
-Frames that the base predicts for the last quarter follow further down.
+Written by `tools/benchmark_vocoders.py`; do not edit. The first three quarters of each recording are available to
+the vocoder; the true frames of the last quarter are rendered and compared with the audio that they were computed
+from. Frames that the base predicts for the last quarter follow further down.
 
 - Texture distance: 1.0 is the distance of another real segment of the same recording; 0 is equal.
-- "true magnitudes" is not a vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 values) with
-  64 Griffin-Lim iterations. Its error lies in the phases.
-- "griffin_lim, paired" uses `magnitude_weight=0.5 unconstrained_share=0 equalise=false inversion_iterations=6`, which
-  improve the paired measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" uses 32
-  iterations on the whole spectrum and none on its lowest parts alone, instead of 20 after 16 on a quarter and 32 on a
-  sixteenth.
+- "true magnitudes" is not a vocoder but a bound: the true magnitudes of all 1025 bins (a mel frame has 128 values)
+  with 64 Griffin-Lim iterations. Its error lies in the phases.
+- "griffin_lim, paired" uses `magnitude_weight=0.5 unconstrained_share=0 equalise=false inversion_iterations=6`,
+  which improve the paired measures (MR-STFT) at the cost of texture and third octaves; "griffin_lim, 32" uses 32
+  iterations on the whole spectrum and none on its lowest parts alone, instead of 20 after 16 on a quarter and 32 on
+  a sixteenth.
 - "neural" uses the weights that ship, which were not trained on these recordings.
 - "librosa" is `mel_to_stft` and `griffinlim(n_iter=32)`.
-- Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one. Below 150 Hz they are
-  narrower than the 31 Hz between mel bands: frames do not say how the power of a band is distributed over them.
-- Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, relative to the original's; below 1, transients are
-  smeared.
-- Copied share: fraction of half seconds of the output that occur in the known part; in brackets, of the true audio itself.
-- Stereo: rendered as by `audiogen vocode IN --source KNOWN`, with frames of IN's own principal channels,
-  which are uncorrelated. "In the known part's channels", as in a continuation, the frames do not carry the correlation of the last
-  quarter where it differs from that of the known part (birds); true magnitudes do not carry it either.
-  More than half of the power of vinyl_hiss lies below 10 Hz, where there is no mel band: it is guessed. Segments that
+- Third octaves from 50 Hz to 16 kHz, where the recording lies within 60 dB of its loudest one. Below 150 Hz they
+  are narrower than the 31 Hz between mel bands: frames do not say how the power of a band is distributed over them.
+- Crest ratio: energy of the loudest 2 ms of each 100 ms over its mean, relative to the original's; below 1,
+  transients are smeared.
+- Copied share: fraction of half seconds of the output that occur in the known part; in brackets, of the true audio
+  itself.
+- Stereo: rendered as by `audiogen vocode IN --source KNOWN`, with frames of IN's own principal channels, which are
+  uncorrelated. "In the known part's channels", as in a continuation, the frames do not carry the correlation of the
+  last quarter where it differs from that of the known part (birds); true magnitudes do not carry it either. More
+  than half of the power of vinyl_hiss lies below 10 Hz, where there is no mel band: it is guessed. Segments that
   `source` reads bring their own correlation.
-- Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: the last quarter of its Ogg file
-  has so many holes there that the same mel bands have 3 dB more power than in the known part. Only `source`, which
-  reads such holes as well, matches that.
+- Campfire's error lies above 11 kHz, where it is 40 dB fainter than below: the last quarter of its Ogg file has so
+  many holes there that the same mel bands have 3 dB more power than in the known part. Only `source`, which reads
+  such holes as well, matches that.
 - Speeds are CPU seconds of one thread, medians; other work on the machine makes all of them slower.
 
 Vocoders with published weights (`bigvgan`, `vocos`) are not measured here, since their weights do not ship.
@@ -57,11 +58,13 @@ REPEATING = """The last quarter of these correlates at 0.8 or more with an earli
 windows of 1 s), so another real segment is almost equal to it, and only a copy can be as close: """
 
 PREDICTED = {
-    "chosen": """What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base predicts. Nothing
+    "chosen": """\
+What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base predicts. Nothing
 is paired here, so there is no MR-STFT, and third octaves are those of another time: "earlier audio", the
 end of the known part as recorded, is the value of real audio. "source, as in Runs" has 1 iteration instead of 4.
 """,
-    "drawn": """What the Model sampled before each of those patches was selected, decoded: smoother than any recording. No
+    "drawn": """\
+What the Model sampled before each of those patches was selected, decoded: smoother than any recording. No
 command renders it; it shows how vocoders cope with frames that are far from real ones.
 """,
 }
