@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from audiogen.errors import InputError
-from audiogen.representation.mel import MelSpec
+from audiogen.representation.mel import MelSpec, log_mel
 
 
 class Stream(ABC):
@@ -127,3 +127,24 @@ def require_spec(name: str, own: MelSpec, wanted: MelSpec) -> None:
         theirs = ", ".join(f"{key} {getattr(own, key)}" for key in differing)
         ours = ", ".join(f"{key} {getattr(wanted, key)}" for key in differing)
         raise InputError(f"vocoder {name}", f"it renders mel frames of {theirs}, not {ours}", "choose another vocoder")
+
+
+def past_frames(past: Tensor | None, channels: int, count: int, spec: MelSpec) -> Tensor:
+    """The last frames before a stream, which are context for its first ones.
+
+    Args:
+        past: ``[channels, samples]`` before the first rendered sample; None, like samples missing at its start, for
+            silence.
+        channels: number of channels.
+        count: number of frames.
+        spec: spec of the frames.
+
+    Returns:
+        ``[channels, count, n_mels]`` log-mel frames.
+    """
+    if count == 0:
+        return torch.zeros(channels, 0, spec.n_mels)
+    length = (count - 1) * spec.hop + spec.win
+    samples = torch.zeros(channels, 0) if past is None else past[:, -length:].float()
+    silence = samples.new_zeros(channels, length - samples.shape[1])
+    return log_mel(torch.cat([silence, samples], dim=1), spec, padded=True)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from audiogen.config.option_types import Iterations, Layers, NonNegativeFloat, Unit
-from audiogen.representation.mel import MelSpec, hann
+from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Stream, Vocoder
-from audiogen.vocoders.phase_reconstruction.equaliser import band_power_ratio
 from audiogen.vocoders.phase_reconstruction.magnitude_estimate import MagnitudeEstimate, MagnitudeStream, Refinement
 from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
+from audiogen.vocoders.phase_reconstruction.source_spectrum import band_power_ratio, mean_magnitude
 
 BLOCK = 256  # frames rendered at a time
 
@@ -76,16 +76,6 @@ class GriffinLim(Vocoder):
         if self.shape is not None and len(self.shape) != channels:
             raise ValueError(f"the source has {len(self.shape)} channels, the frames {channels}")
         return _GriffinLimStream(self, channels, past, seed)
-
-
-def mean_magnitude(source: Tensor, spec: MelSpec, max_windows: int = 4096) -> Tensor:
-    """Mean of ``magnitude ** spec.power`` of a recording, ``[channels, 1, bins]``, over at most ``max_windows``."""
-    windows = source.unfold(-1, spec.win, spec.hop)
-    total = source.new_zeros(len(source), 1, spec.bins)
-    chosen = windows[:, :: -(-windows.shape[1] // max_windows)]
-    for tile in chosen.split(128, dim=1):
-        total += torch.fft.rfft(tile * hann(spec, source.device)).abs().pow(spec.power).sum(dim=1, keepdim=True)
-    return total / chosen.shape[1] + 1e-7
 
 
 def _steps(options: GriffinLimOptions) -> list[tuple[float, float]]:

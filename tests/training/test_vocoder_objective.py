@@ -22,8 +22,9 @@ from audiogen.training.vocoder.discriminators import Discriminators, discriminat
 from audiogen.training.vocoder.spectral_losses import multi_resolution
 from audiogen.training.vocoder.vocoder_objective import Excerpts, VocoderObjective
 from audiogen.training.vocoder.vocoder_splits import channels_of
-from audiogen.vocoders.griffin_lim import mean_magnitude
-from audiogen.vocoders.neural import MagnitudeNetwork, NetworkSize, Neural, NeuralOptions, load_network
+from audiogen.vocoders.magnitude_network import MagnitudeNetwork, NetworkSize
+from audiogen.vocoders.neural import Neural, NeuralOptions, load_network
+from audiogen.vocoders.phase_reconstruction.source_spectrum import mean_magnitude
 from audiogen.vocoders.registry import build
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "vocoder"

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.phase_reconstruction.equaliser import MAX_GAIN, Equaliser, band_power_ratio
+from audiogen.vocoders.phase_reconstruction.equaliser import MAX_GAIN, Equaliser
 from audiogen.vocoders.phase_reconstruction.projection import overlap
+from audiogen.vocoders.phase_reconstruction.source_spectrum import band_power_ratio
 
 SPEC = MelSpec()
 FRAMES = 72

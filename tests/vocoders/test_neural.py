@@ -14,19 +14,16 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.training.vocoder.spectral_losses import multi_resolution
-from audiogen.vocoders.griffin_lim import mean_magnitude
-from audiogen.vocoders.neural import (
+from audiogen.vocoders.magnitude_network import (
     INIT_MOMENTUM,
     INIT_WEIGHT,
-    SHIPPED,
     MagnitudeNetwork,
     NetworkSize,
-    Neural,
-    NeuralOptions,
-    load_network,
     read_description,
     save_network,
 )
+from audiogen.vocoders.neural import SHIPPED, Neural, NeuralOptions, load_network
+from audiogen.vocoders.phase_reconstruction.source_spectrum import mean_magnitude
 from audiogen.vocoders.registry import build, check
 
 SPEC = MelSpec()

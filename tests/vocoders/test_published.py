@@ -21,9 +21,10 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Vocoder
-from audiogen.vocoders.network_vocoder import WeightsOptions
+from audiogen.vocoders.convnext import ConvNeXtSize
 from audiogen.vocoders.published.bigvgan import BigVGAN, BigVGANNetwork, BigVGANSize, fold_weight_norm
-from audiogen.vocoders.published.vocos import ConvNeXtSize, Vocos, VocosNetwork
+from audiogen.vocoders.published.network_vocoder import WeightsOptions
+from audiogen.vocoders.published.vocos import Vocos, VocosNetwork
 from audiogen.vocoders.registry import VOCODERS, build, check
 
 BIG = {

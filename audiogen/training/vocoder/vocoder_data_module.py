@@ -22,7 +22,8 @@ from audiogen.training.vocoder.vocoder_objective import Excerpts, VocoderObjecti
 from audiogen.training.vocoder.vocoder_run import VocoderRun
 from audiogen.training.vocoder.vocoder_splits import Channel, of_folder, of_recording
 from audiogen.vocoders.base import require_spec
-from audiogen.vocoders.neural import SHIPPED, MagnitudeNetwork, Neural, NeuralOptions, load_network, weights_file
+from audiogen.vocoders.magnitude_network import MagnitudeNetwork
+from audiogen.vocoders.neural import SHIPPED, Neural, NeuralOptions, load_network, weights_file
 
 VALIDATION_EXCERPTS = 8
 UNKNOWN = 0.25  # share of excerpts whose recording's spectrum is not told

@@ -10,7 +10,8 @@ from typing import Any
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.run import CONFIG, METRICS, WEIGHTS
 from audiogen.text_files import dump_json, write_text
-from audiogen.vocoders.neural import MagnitudeNetwork, NeuralOptions, load_network, save_network
+from audiogen.vocoders.magnitude_network import MagnitudeNetwork, save_network
+from audiogen.vocoders.neural import NeuralOptions, load_network
 
 
 @dataclass

@@ -19,7 +19,7 @@ from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.representation.recording_features import RecordingFeatures, extract_features
 from audiogen.run import Run
-from audiogen.vocoders.griffin_lim import mean_magnitude
+from audiogen.vocoders.phase_reconstruction.source_spectrum import mean_magnitude
 
 MOST_CHANNELS = 2  # of a recording
 CONTEXT, BATCH = 16, 64  # of the Model's frames: heard before each prediction, and predicted at a time

@@ -13,13 +13,13 @@ import math
 import torch
 from torch import Tensor
 
-from audiogen.representation.mel import MelSpec, hann, mel_bands
-from audiogen.vocoders.phase_reconstruction.mel_inversion import bands, spread
+from audiogen.representation.mel import MelSpec
+from audiogen.vocoders.phase_reconstruction.mel_inversion import spread
 from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, synthesise
+from audiogen.vocoders.phase_reconstruction.source_spectrum import POWER_FLOOR, band_power
 
 MAX_GAIN = 1.0  # dB; a larger difference is not one of smoothness but of the sound itself
 TIME_CONSTANT = 10.0  # seconds, of the running mean
-POWER_FLOOR = 1e-12
 
 
 class Equaliser:
@@ -52,31 +52,7 @@ class Equaliser:
         decay = math.exp(-final / (TIME_CONSTANT * spec.frame_rate))
         target = self.power_ratio * (2.0 / spec.power * frames[:, :final]).exp().sum(dim=1, keepdim=True)
         self._target = decay * self._target + target
-        self._rendered = decay * self._rendered + _power(spectrum[:, :final], spec)
+        self._rendered = decay * self._rendered + band_power(spectrum[:, :final], spec)
         largest = 10.0 ** (MAX_GAIN / 10.0)
         gains = ((self._target + POWER_FLOOR) / (self._rendered + POWER_FLOOR)).clamp(1.0 / largest, largest)
         return synthesise(spectrum * spread(gains, spec).sqrt(), past, spec)[:, overlap(spec) :]
-
-
-def _power(spectrum: Tensor, spec: MelSpec) -> Tensor:
-    """Power in the mel bands of spectra ``[channels, time, bins]``, summed over time: ``[channels, 1, n_mels]``."""
-    return bands((spectrum.real.square() + spectrum.imag.square()).sum(dim=1, keepdim=True), spec)
-
-
-def band_power_ratio(source: Tensor, spec: MelSpec, max_windows: int = 4096) -> Tensor:
-    """Ratio of the power in each mel band to the squared band value of a recording, ``[channels, 1, n_mels]``.
-
-    Args:
-        source: ``[channels, samples]``, at least one window.
-        spec: spec of the frames.
-        max_windows: number of windows, evenly spaced, that are analysed at most.
-    """
-    windows = source.unfold(-1, spec.win, spec.hop)
-    chosen = windows[:, :: -(-windows.shape[1] // max_windows)]
-    power = squares = torch.full((), POWER_FLOOR)
-    for tile in chosen.split(128, dim=1):
-        spectrum = torch.fft.rfft(tile * hann(spec, source.device))
-        sums = mel_bands(spectrum.abs().pow(spec.power), spec)
-        power = power + _power(spectrum, spec)
-        squares = squares + sums.pow(2.0 / spec.power).sum(dim=1, keepdim=True)
-    return power / squares

@@ -20,15 +20,9 @@ from audiogen.config.option_types import Layers, Width
 from audiogen.config.schema import build, read_bounded
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
-from audiogen.vocoders.network_vocoder import (
-    MAX_DESCRIPTION,
-    Network,
-    NetworkVocoder,
-    fill,
-    read_weights,
-    require_weights,
-)
 from audiogen.vocoders.published.hub import Published
+from audiogen.vocoders.published.network_vocoder import MAX_DESCRIPTION, Network, NetworkVocoder
+from audiogen.vocoders.weight_files import fill, read_weights, require_weights
 
 TAPS = 12  # of the filters around an activation
 

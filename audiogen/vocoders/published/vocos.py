@@ -7,78 +7,21 @@ published weights (`vocos-mel-24khz`: ``config.yaml`` and ``pytorch_model.bin``)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from audiogen.config.option_types import Layers, Width
 from audiogen.config.schema import build, load_yaml, read_bounded
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, hann
-from audiogen.vocoders.network_vocoder import (
-    MAX_DESCRIPTION,
-    Network,
-    NetworkVocoder,
-    fill,
-    read_weights,
-    require_weights,
-)
+from audiogen.vocoders.convnext import ConvNeXt, ConvNeXtSize
 from audiogen.vocoders.published.hub import Published
+from audiogen.vocoders.published.network_vocoder import MAX_DESCRIPTION, Network, NetworkVocoder
+from audiogen.vocoders.weight_files import fill, read_weights, require_weights
 
 MAX_MAGNITUDE = 100.0  # at which the head clips
-
-
-@dataclass(frozen=True)
-class ConvNeXtSize:
-    """Size of the ConvNeXt, under the names of the published configuration.
-
-    Args:
-        dim: channels.
-        intermediate_dim: channels inside each block.
-        num_layers: number of blocks.
-    """
-
-    dim: Width = 512
-    intermediate_dim: Width = 1536
-    num_layers: Layers = 8
-
-
-class ConvNeXtBlock(nn.Module):
-    """Residual block: depthwise convolution over 7 frames, then a pointwise network (Liu et al. 2022)."""
-
-    def __init__(self, size: ConvNeXtSize) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv1d(size.dim, size.dim, 7, padding=3, groups=size.dim)
-        self.norm = nn.LayerNorm(size.dim, eps=1e-6)
-        self.pwconv1 = nn.Linear(size.dim, size.intermediate_dim)
-        self.pwconv2 = nn.Linear(size.intermediate_dim, size.dim)
-        self.gamma = nn.Parameter(torch.full((size.dim,), 1.0 / size.num_layers))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``[batch, dim, time]`` to the same shape."""
-        y = self.norm(self.dwconv(x).mT)
-        y = self.gamma * self.pwconv2(nn.functional.gelu(self.pwconv1(y)))
-        return x + y.mT
-
-
-class Backbone(nn.Module):
-    """ConvNeXt from frames ``[batch, time, n_mels]`` to features ``[batch, time, dim]``."""
-
-    def __init__(self, n_mels: int, size: ConvNeXtSize) -> None:
-        super().__init__()
-        self.embed = nn.Conv1d(n_mels, size.dim, 7, padding=3)
-        self.norm = nn.LayerNorm(size.dim, eps=1e-6)
-        self.convnext = nn.ModuleList(ConvNeXtBlock(size) for _ in range(size.num_layers))
-        self.final_layer_norm = nn.LayerNorm(size.dim, eps=1e-6)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        x = self.norm(self.embed(frames.mT).mT).mT
-        for block in self.convnext:
-            x = block(x)
-        return self.final_layer_norm(x.mT)
 
 
 class FourierHead(nn.Module):
@@ -118,7 +61,7 @@ class VocosNetwork(Network):
 
     def __init__(self, spec: MelSpec, size: ConvNeXtSize) -> None:
         super().__init__()
-        self.backbone = Backbone(spec.n_mels, size)
+        self.backbone = ConvNeXt(spec.n_mels, size)
         self.head = FourierHead(size.dim, spec)
         self.reach, self.offset = 3 * (size.num_layers + 1), 0
 
