@@ -1,4 +1,4 @@
-"""VAE and GAN: what they promise, and that they learn it."""
+"""VAE and GAN: losses, and rollouts after a short training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sampling(temperature: float = 1.0, seed: int = 0) -> Sampling:
 
 
 def process(batch: int, time: int = 9) -> Tensor:
-    """Each frame stands at one of two places, now here, now there, and so is far from its mean."""
+    """Bimodal frames, ``[batch, time, 3]``: two features are opposite and +-1, the third is constant."""
     side = torch.randint(2, (batch, time, 1)) * 2.0 - 1
     return torch.cat([side, -side, 0.5 + 0.0 * side], dim=-1) + 0.15 * torch.randn(batch, time, 3)
 
@@ -56,19 +56,19 @@ def learned(request: pytest.FixtureRequest) -> Model:
     return trained(request.param, 250, 5e-3)
 
 
-def test_rollouts_stand_where_the_source_stands(learned: Model) -> None:
+def test_rollouts_have_the_moments_of_the_source(learned: Model) -> None:
     torch.manual_seed(1)
     prompt = process(64)
     made, real = rollout(learned, prompt, 20, sampling())[:, 5:].flatten(0, 1), process(400).flatten(0, 1)
     torch.testing.assert_close(made.mean(0), real.mean(0), atol=0.25, rtol=0)
     torch.testing.assert_close(made.std(0), real.std(0), atol=0.25, rtol=0)
-    assert float((made[:, 0] * made[:, 1]).mean()) < -0.6  # the two go together: -1 in the source
+    assert float((made[:, 0] * made[:, 1]).mean()) < -0.6  # their correlation; -1 in the source
     untrained = MODELS["vae" if isinstance(learned, VAE) else "gan"](3, learned.options).eval()
     before = rollout(untrained, prompt, 20, sampling())[:, 5:].flatten(0, 1)
     assert float((before.mean(0) - real.mean(0)).norm()) > float((made.mean(0) - real.mean(0)).norm())
 
 
-def test_draws_differ_and_spread_with_temperature(learned: Model) -> None:
+def test_samples_differ_and_spread_with_temperature(learned: Model) -> None:
     prompt = process(1).expand(256, -1, -1)
     spread = [float(rollout(learned, prompt, 1, sampling(t)).std(0).mean()) for t in (0.0, 0.3, 1.0)]
     assert spread[0] < 1e-5
@@ -76,7 +76,7 @@ def test_draws_differ_and_spread_with_temperature(learned: Model) -> None:
     assert not torch.equal(rollout(learned, prompt, 2, sampling()), rollout(learned, prompt, 2, sampling(seed=1)))
 
 
-def test_stepping_reads_as_starting_does(learned: Model) -> None:
+def test_reading_in_steps_equals_reading_at_once(learned: Model) -> None:
     frames = process(2)
     state = learned.start(frames[:, :6])
     for frame in frames[:, 6:].unbind(1):
@@ -88,11 +88,11 @@ def test_stepping_reads_as_starting_does(learned: Model) -> None:
 def test_the_vae_uses_its_latents(learned: Model) -> None:
     with torch.no_grad():
         losses = learned.loss(process(64))
-    assert float(losses["kl"]) > 0.3  # one bit, 0.69 nats, says on which side a frame stands
+    assert float(losses["kl"]) > 0.3  # one bit, 0.69 nats, encodes the sign of a frame
     assert float(losses["loss"]) * 3 == pytest.approx(float(losses["nll"] + losses["kl"]), rel=0.2)
 
 
-def test_the_divergence_term_rises() -> None:
+def test_the_kl_weight_rises() -> None:
     model = VAE(3, OPTIONS["vae"])
     before = model.kl_weight
     for _ in range(25):
@@ -103,7 +103,7 @@ def test_the_divergence_term_rises() -> None:
     assert VAE(3, replace(OPTIONS["vae"], warmup=0)).kl_weight == 1
 
 
-def test_each_player_holds_still_while_the_other_is_moved() -> None:
+def test_each_loss_trains_one_network_only() -> None:
     model = GAN(3, OPTIONS["gan"])
     frames = process(8)
     prompt, real = frames[:, :5], frames[:, 5:]
@@ -119,7 +119,7 @@ def test_each_player_holds_still_while_the_other_is_moved() -> None:
     assert all(weight.grad is not None for weight in model.generator.parameters())
 
 
-def test_the_energy_score_is_least_for_the_right_distribution() -> None:
+def test_the_energy_score_is_minimal_for_the_true_distribution() -> None:
     torch.manual_seed(0)
 
     def score(shift: float, spread: float) -> float:

@@ -1,4 +1,4 @@
-"""Every backbone of the table is causal, and fed in pieces gives what it gives whole."""
+"""Every registered backbone is causal, and fed in chunks it gives the outputs of the whole sequence."""
 
 from __future__ import annotations
 

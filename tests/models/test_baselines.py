@@ -1,4 +1,4 @@
-"""Baselines that play again what they have heard: loop, grains, walk."""
+"""Replay baselines: loop, grains, walk."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def numbered(count: int, seed: int = 0) -> Tensor:
 
 
 def rollout(model: ReplayBaseline, prompt: Tensor, steps: int, source: Sampling) -> Tensor:
-    return going_on(model, model.start(prompt), steps, source)
+    return continued(model, model.start(prompt), steps, source)
 
 
-def going_on(model: ReplayBaseline, state: State, steps: int, source: Sampling) -> Tensor:
+def continued(model: ReplayBaseline, state: State, steps: int, source: Sampling) -> Tensor:
     drawn = []
     for _ in range(steps):
         frame, state = model.step(state, source)
@@ -38,14 +38,14 @@ def going_on(model: ReplayBaseline, state: State, steps: int, source: Sampling) 
     return torch.stack(drawn, dim=1)
 
 
-def places(frames: Tensor, source: Tensor) -> list[int]:
-    """Where each of ``[1, n, 3]`` lies in the source, of which it must be a frame."""
+def positions(frames: Tensor, source: Tensor) -> list[int]:
+    """Position in the source of each of ``[1, n, 3]`` frames, which must be frames of it."""
     distance, found = torch.cdist(frames[0], source[0], compute_mode="donot_use_mm_for_euclid_dist").min(1)
     assert float(distance.max()) < 1e-3
     return found.tolist()
 
 
-def test_all_that_replays_is_heard_as_it_is_drawn() -> None:
+def test_baselines_do_not_use_patch_selection() -> None:
     replaying = {kind for kind, model in MODELS.items() if issubclass(model, ReplayBaseline)}
     assert replaying == {"loop", "grains", "walk"}
     assert {kind for kind, model in MODELS.items() if not getattr(model, "uses_selection", True)} == {
@@ -55,12 +55,12 @@ def test_all_that_replays_is_heard_as_it_is_drawn() -> None:
     }
 
 
-def test_a_loop_is_the_prompts_end_and_its_seam_fades() -> None:
+def test_a_loop_repeats_the_end_of_the_prompt_with_a_faded_seam() -> None:
     prompt, period = numbered(50), 12
     loop = Loop(FEATURES, LoopOptions(period=period, fade=0.5))
     made = rollout(loop, prompt, 4 * period, sampling())
     end = prompt[:, -period:]
-    step = prompt[:, -1] - prompt[:, -period - 1]  # what the loop's beginning lacks of going on from the end
+    step = prompt[:, -1] - prompt[:, -period - 1]  # the discontinuity at the seam
     faded = end + step[:, None] * 0.5 ** torch.arange(1, period + 1)[None, :, None]
     torch.testing.assert_close(made[:, :period], faded, atol=1e-5, rtol=0)
     torch.testing.assert_close(made[:, period:], made[:, :period].repeat(1, 3, 1), atol=1e-3, rtol=0)
@@ -68,14 +68,14 @@ def test_a_loop_is_the_prompts_end_and_its_seam_fades() -> None:
     torch.testing.assert_close(plain, end.repeat(1, 4, 1))
 
 
-@pytest.mark.parametrize("heard", [1, 2, 7])
-def test_a_short_prompt_is_looped_whole(heard: int) -> None:
-    prompt = numbered(heard)
+@pytest.mark.parametrize("length", [1, 2, 7])
+def test_a_short_prompt_is_looped_whole(length: int) -> None:
+    prompt = numbered(length)
     made = rollout(Loop(FEATURES, LoopOptions(period=12, fade=0.0)), prompt, 40, sampling())
     torch.testing.assert_close(made, prompt.repeat(1, 40, 1)[:, :40])
 
 
-def test_a_loop_goes_on_from_what_another_has_said() -> None:
+def test_a_loop_repeats_frames_of_another_source() -> None:
     prompt, other = numbered(20), numbered(30, seed=1)
     loop = Loop(FEATURES, LoopOptions(period=12, fade=0.0))
     state = loop.start(prompt)
@@ -84,17 +84,17 @@ def test_a_loop_goes_on_from_what_another_has_said() -> None:
     torch.testing.assert_close(loop.draw(state, sampling()), other[:, -12])
 
 
-def test_grains_are_uniform_and_lead_nowhere() -> None:
+def test_grains_are_uniform_and_in_no_order() -> None:
     prompt = numbered(50)
-    made = places(rollout(Grains(FEATURES, GrainsOptions(memory=64)), prompt, 2000, sampling()), prompt)
+    made = positions(rollout(Grains(FEATURES, GrainsOptions(memory=64)), prompt, 2000, sampling()), prompt)
     counts = torch.bincount(torch.tensor(made), minlength=50)
-    assert int(counts.min()) >= 15  # 40 expected, each within four deviations
+    assert int(counts.min()) >= 15  # 40 expected; four standard deviations
     assert int(counts.max()) <= 65
     in_order = sum(later == earlier + 1 for earlier, later in pairwise(made))
     assert in_order / len(made) < 0.05
 
 
-def test_what_is_played_again_is_not_remembered_again() -> None:
+def test_replayed_frames_are_not_stored_again() -> None:
     prompt, news = numbered(50), numbered(1, seed=1)
     model = Grains(FEATURES, GrainsOptions(memory=64))
     state = model.start(prompt)
@@ -107,7 +107,7 @@ def test_what_is_played_again_is_not_remembered_again() -> None:
     torch.testing.assert_close(state.at(state.position), news[:, 0])
 
 
-def test_only_the_last_frames_are_remembered() -> None:
+def test_the_buffer_keeps_the_last_frames() -> None:
     prompt = numbered(50)
     memory = FrameBuffer.of(prompt, 20)
     torch.testing.assert_close(memory.frames, prompt[:, -20:])
@@ -116,33 +116,35 @@ def test_only_the_last_frames_are_remembered() -> None:
     assert memory.count.tolist() == [20]
 
 
-def test_a_walk_is_the_source_and_jumps_elsewhere() -> None:
+def test_a_walk_follows_the_source_and_jumps() -> None:
     source = numbered(300).cumsum(1)
     walk = Walk(FEATURES, WalkOptions(memory=512))
-    made = [299, *places(rollout(walk, source, 400, sampling()), source)]
+    made = [299, *positions(rollout(walk, source, 400, sampling()), source)]
     moves = [later - earlier for earlier, later in pairwise(made)]
     jumps = [move for move in moves if move != 1]
     assert 0.35 < len(jumps) / len(moves) < 0.65
-    assert all(abs(jump - 1) >= MIN_JUMP for jump in jumps[1:])  # the first is from the end, to what is like it
+    assert all(abs(jump - 1) >= MIN_JUMP for jump in jumps[1:])  # the first jump is from the end of the source
     for earlier, later in pairwise(made[1:]):
-        if later != earlier + 1 and earlier < 299:  # a jump goes to one of the frames most like the successor
+        if later != earlier + 1 and earlier < 299:  # a jump leads to one of the frames most similar to the successor
             distance = (source[0] - source[0, earlier + 1]).norm(dim=1)
             assert int((distance < distance[later]).sum()) <= 8 + 2 * MIN_JUMP
     state = walk.read(walk.start(source), source[:, 99])
-    assert places(going_on(walk, state, 50, sampling(0.0)), source) == list(range(100, 150))
+    assert positions(continued(walk, state, 50, sampling(0.0)), source) == list(range(100, 150))
 
 
-@pytest.mark.parametrize("heard", [1, 2, 3, 5])
-def test_a_walk_through_very_little_goes_on(heard: int) -> None:
-    prompt = numbered(heard)
+@pytest.mark.parametrize("length", [1, 2, 3, 5])
+def test_a_walk_through_very_short_prompts(length: int) -> None:
+    prompt = numbered(length)
     made = rollout(Walk(FEATURES, WalkOptions(memory=32)), prompt, 30, sampling())
-    assert set(places(made, prompt)) <= set(range(heard))
+    assert set(positions(made, prompt)) <= set(range(length))
 
 
-def test_losses_are_of_what_was_expected() -> None:
+def test_losses_are_prediction_errors() -> None:
     prompt = numbered(12).repeat(1, 3, 1)
     loop = Loop(FEATURES, LoopOptions(period=12, fade=0.0))
-    fresh = float((prompt[:, 1:12] - prompt[:, :1]).square().mean())  # until it has come round, the first frame is all
+    fresh = float(
+        (prompt[:, 1:12] - prompt[:, :1]).square().mean()
+    )  # the first period predicts the first frame
     assert float(loop.loss(prompt)["mse"]) == pytest.approx(fresh * 11 / 35, rel=1e-3)
     walk = Walk(FEATURES, WalkOptions(memory=64))
     known = walk.start(prompt)

@@ -1,4 +1,4 @@
-"""The categorical head: cross-entropy, and draws that follow it as far as they are asked to."""
+"""The categorical head: cross-entropy loss, and sampling with temperature, top-k, top-p, min-p and masks."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from audiogen.models import Sampling
 from audiogen.models.heads import TOKEN_HEADS
 from audiogen.models.heads.categorical import PADDING, Categorical, CategoricalOptions, sample_tokens
 
-SHARES = torch.tensor([0.05, 0.4, 0.0, 0.3, 0.15, 0.1])
+PROBABILITIES = torch.tensor([0.05, 0.4, 0.0, 0.3, 0.15, 0.1])
 ROWS = 20_000
 
 
-def sampling(seed: int = 0, **asked: object) -> Sampling:
-    return Sampling(generator=torch.Generator().manual_seed(seed), **asked)  # type: ignore[arg-type]
+def sampling(seed: int = 0, **options: object) -> Sampling:
+    return Sampling(generator=torch.Generator().manual_seed(seed), **options)  # type: ignore[arg-type]
 
 
-def shares(**asked: object) -> Tensor:
-    """How often each token is drawn."""
-    drawn = sample_tokens(SHARES.log().expand(ROWS, -1), sampling(**asked))
-    return torch.bincount(drawn, minlength=len(SHARES)) / ROWS
+def frequencies(**options: object) -> Tensor:
+    """Relative frequency of each token among the samples."""
+    drawn = sample_tokens(PROBABILITIES.log().expand(ROWS, -1), sampling(**options))
+    return torch.bincount(drawn, minlength=len(PROBABILITIES)) / ROWS
 
 
-def test_it_stands_in_the_table_of_token_heads():
+def test_it_is_registered():
     assert TOKEN_HEADS["categorical"] is Categorical
 
 
 @torch.no_grad()
-def test_the_loss_is_cross_entropy_and_padding_is_not_scored():
+def test_the_loss_is_cross_entropy_without_padding():
     torch.manual_seed(0)
     head = Categorical(8, 5, CategoricalOptions())
     context, tokens = torch.randn(6, 8), torch.tensor([0, 4, 2, PADDING, 1, PADDING])
@@ -42,7 +42,7 @@ def test_the_loss_is_cross_entropy_and_padding_is_not_scored():
 
 
 @torch.no_grad()
-def test_a_head_draws_what_it_finds_likely():
+def test_samples_follow_the_predicted_distribution():
     torch.manual_seed(0)
     head = Categorical(8, 5, CategoricalOptions())
     context = torch.randn(1, 8)
@@ -50,25 +50,25 @@ def test_a_head_draws_what_it_finds_likely():
     assert torch.allclose(drawn, head.logits(context).softmax(-1)[0], atol=0.02)
 
 
-def test_draws_follow_the_distribution_and_never_the_impossible():
-    assert torch.allclose(shares(), SHARES, atol=0.015)
-    assert shares()[2] == 0
+def test_tokens_of_probability_zero_are_never_sampled():
+    assert torch.allclose(frequencies(), PROBABILITIES, atol=0.015)
+    assert frequencies()[2] == 0
 
 
 @pytest.mark.parametrize("temperature", [0.3, 2.0])
 def test_temperature_divides_the_logits(temperature: float):
-    expected = (SHARES.log() / temperature).softmax(-1)
-    assert torch.allclose(shares(temperature=temperature), expected, atol=0.015)
+    expected = (PROBABILITIES.log() / temperature).softmax(-1)
+    assert torch.allclose(frequencies(temperature=temperature), expected, atol=0.015)
 
 
-def test_temperature_zero_takes_the_likeliest():
-    assert shares(temperature=0.0)[1] == 1
+def test_temperature_zero_gives_the_likeliest_token():
+    assert frequencies(temperature=0.0)[1] == 1
     only = torch.tensor([True, False, True, False, True, True])
-    assert shares(temperature=0.0, allowed=only)[4] == 1
+    assert frequencies(temperature=0.0, allowed=only)[4] == 1
 
 
 @pytest.mark.parametrize(
-    ("asked", "kept"),
+    ("options", "kept"),
     [
         ({"top_k": 2}, [1, 3]),
         ({"top_k": 1}, [1]),
@@ -83,18 +83,18 @@ def test_temperature_zero_takes_the_likeliest():
         ({"allowed": torch.tensor([True, False, False, False, False, True]), "top_k": 1}, [5]),
     ],
 )
-def test_only_the_tail_that_is_asked_for_is_drawn(asked: dict[str, object], kept: list[int]):
-    expected = torch.zeros(len(SHARES))
-    expected[kept] = SHARES[kept]
-    assert torch.allclose(shares(**asked), expected / expected.sum(), atol=0.015)
+def test_truncated_sampling(options: dict[str, object], kept: list[int]):
+    expected = torch.zeros(len(PROBABILITIES))
+    expected[kept] = PROBABILITIES[kept]
+    assert torch.allclose(frequencies(**options), expected / expected.sum(), atol=0.015)
 
 
-def test_rows_may_differ_in_what_is_allowed():
+def test_masks_may_differ_between_rows():
     allowed = torch.tensor([[True, False, False], [False, True, False], [False, False, True]])
     assert sample_tokens(torch.zeros(3, 3), sampling(allowed=allowed)).tolist() == [0, 1, 2]
 
 
-def test_the_generator_decides():
+def test_the_generator_determines_the_samples():
     logits = torch.randn(50, 9, generator=torch.Generator().manual_seed(3))
     assert torch.equal(sample_tokens(logits, sampling(1)), sample_tokens(logits, sampling(1)))
     assert not torch.equal(sample_tokens(logits, sampling(1)), sample_tokens(logits, sampling(2)))

@@ -1,4 +1,4 @@
-"""Models of which nothing is trained: baselines, hidden Markov and mixture models."""
+"""Models with closed-form fits: baselines, vector autoregression, hidden Markov and Gaussian mixture models."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rotating(steps: int, seed: int = 0) -> Tensor:
     return torch.stack(frames)
 
 
-def prepared(kind: str, *sequences: Tensor) -> Model:
+def fitted(kind: str, *sequences: Tensor) -> Model:
     model = MODELS[kind](sequences[0].shape[1], CLOSED[kind]).eval()
     model.fit_closed_form(list(sequences))
     return model
@@ -58,9 +58,9 @@ def rollout(model: Model, prompt: Tensor, steps: int, source: Sampling) -> Tenso
 
 
 @pytest.mark.parametrize("kind", list(CLOSED))
-def test_nothing_is_left_to_train_and_all_is_saved(kind: str) -> None:
+def test_there_are_no_parameters_to_train_and_all_buffers_are_saved(kind: str) -> None:
     frames = rotating(600)
-    model, again = prepared(kind, frames), MODELS[kind](2, CLOSED[kind]).eval()
+    model, again = fitted(kind, frames), MODELS[kind](2, CLOSED[kind]).eval()
     assert list(model.parameters()) == []
     again.load_state_dict(model.state_dict())
     prompt = frames[None, :20]
@@ -69,9 +69,9 @@ def test_nothing_is_left_to_train_and_all_is_saved(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLOSED if kind != "loop"])
-def test_rollouts_are_drawn_and_have_the_moments_of_the_source(kind: str) -> None:
+def test_rollouts_are_random_and_have_the_moments_of_the_source(kind: str) -> None:
     frames = rotating(1500)
-    model = prepared(kind, frames)
+    model = fitted(kind, frames)
     prompt = frames[None, -600:].expand(12, -1, -1)
     made = rollout(model, prompt, 200, sampling())[:, 40:].flatten(0, 1)
     assert made.shape == (12 * 160, 2)
@@ -83,7 +83,7 @@ def test_rollouts_are_drawn_and_have_the_moments_of_the_source(kind: str) -> Non
 @pytest.mark.parametrize("kind", list(CLOSED))
 def test_reading_in_steps_equals_reading_at_once(kind: str) -> None:
     frames = rotating(600)
-    model = prepared(kind, frames)
+    model = fitted(kind, frames)
     state = model.start(frames[None, :1])
     for frame in frames[1:40]:
         state = model.read(state, frame[None])  # type: ignore[attr-defined]
@@ -93,16 +93,16 @@ def test_reading_in_steps_equals_reading_at_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", list(CLOSED))
-def test_what_stands_beside_it_in_a_batch_changes_nothing(kind: str) -> None:
+def test_items_of_a_batch_are_independent(kind: str) -> None:
     frames = rotating(600)
-    model = prepared(kind, frames)
-    # Of which one repeats itself, so that it holds fewer frames of its own.
+    model = fitted(kind, frames)
+    # One of them repeats itself, so that it has fewer distinct frames.
     prompts = [frames[:60], frames[:15].repeat(4, 1), frames[-60:]]
     together, alone = model.start(torch.stack(prompts)), [model.start(prompt[None]) for prompt in prompts]
     for tensors in zip(flat(together), *map(flat, alone), strict=True):
         torch.testing.assert_close(tensors[0], torch.cat(tensors[1:]), atol=1e-5, rtol=1e-5)
     drawn, _ = model.step(together, sampling(0.0))
-    if kind != "grains":  # which are drawn at any temperature
+    if kind != "grains":  # grains are random at any temperature
         torch.testing.assert_close(drawn, torch.cat([model.step(state, sampling(0.0))[0] for state in alone]))
 
 
@@ -120,26 +120,26 @@ def test_likelihood_approaches_that_of_the_process(kind: str) -> None:
     for _ in range(1799):
         frames.append(TURN @ frames[-1] + 0.5 * torch.randn(2, generator=generator))
     whole = torch.stack(frames)
-    nats = prepared(kind, whole[:1500]).log_likelihood(whole[None, 1500:])  # type: ignore[operator]
+    nats = fitted(kind, whole[:1500]).log_likelihood(whole[None, 1500:])  # type: ignore[operator]
     truth = torch.distributions.Normal(whole[1500:-1] @ TURN.T, 0.5).log_prob(whole[1501:]).sum(-1)
     assert float(nats.mean()) == pytest.approx(float(truth.mean()), abs=0.05)
 
 
-def test_the_autoregression_draws_the_sources_own_residuals() -> None:
+def test_the_autoregression_bootstraps_residuals_of_the_source() -> None:
     frames = rotating(1500)
-    model = prepared("var", frames)
+    model = fitted("var", frames)
     assert isinstance(model, VAR)
     made = rollout(model, frames[None, :9].expand(8, -1, -1), 200, sampling())
-    left = (made[:, 1:] - made[:, :-1] @ TURN.T).flatten(0, 1)
-    skew = ((left - left.mean(0)) / left.std(0)).pow(3).mean(0)
+    residual = (made[:, 1:] - made[:, :-1] @ TURN.T).flatten(0, 1)
+    skew = ((residual - residual.mean(0)) / residual.std(0)).pow(3).mean(0)
     assert float(skew.min()) > 1  # 2 is that of the exponential distribution, 0 of a Gaussian
     still = rollout(model, frames[None, 40:50], 150, sampling(0.0))[0]
-    assert float(still[-1].norm()) < 0.05  # stable: without residuals it comes to rest
+    assert float(still[-1].norm()) < 0.05  # stable: without residuals it decays to the mean
 
 
-def test_noise_is_gaussian_and_hears_nothing() -> None:
+def test_noise_is_gaussian_and_independent_of_the_prompt() -> None:
     frames = rotating(1500)
-    model = prepared("noise", frames)
+    model = fitted("noise", frames)
     assert isinstance(model, Noise)
     prompts = torch.stack([frames[:50], frames[-50:]]).repeat_interleave(2000, 0)
     drawn = model.draw(model.start(prompts), sampling(0.25))
@@ -159,7 +159,7 @@ def test_noise_of_few_frames_has_a_density(count: int) -> None:
 
 
 def two_states(steps: int, stay: float = 0.95) -> tuple[Tensor, Tensor]:
-    """Frames of two states, loud and soft, and which was which."""
+    """Frames of a two-state Markov chain, ``[steps, 3]``, and their states."""
     generator = torch.Generator().manual_seed(0)
     state, states = 0, []
     for _ in range(steps):
@@ -170,7 +170,7 @@ def two_states(steps: int, stay: float = 0.95) -> tuple[Tensor, Tensor]:
     return means[which] + 0.5 * torch.randn(steps, 3, generator=generator), which
 
 
-def test_a_hidden_markov_model_finds_two_states() -> None:
+def test_a_hidden_markov_model_recovers_two_states() -> None:
     frames, which = two_states(1600)
     model = HMM(3, HMMOptions(states=2, order=0, prior=1.0, max_iterations=8))
     model.fit_closed_form([frames[:800], frames[800:]])
@@ -182,19 +182,19 @@ def test_a_hidden_markov_model_finds_two_states() -> None:
     assert int(posterior[0].argmax()) == int(order[which[299]])
 
 
-def test_a_hidden_markov_model_stays_in_its_states_and_a_mixture_does_not() -> None:
+def test_states_persist_in_a_hidden_markov_model_but_not_in_a_mixture() -> None:
     frames, _ = two_states(1500)
-    lasting = []
+    persistence = []
     for independent in (False, True):
         model = HMM(3, HMMOptions(states=2, order=0, independent=independent, max_iterations=8))
         model.fit_closed_form([frames])
         made = rollout(model, frames[None, :5].expand(20, -1, -1), 100, sampling())[:, :, 0]
-        lasting.append(float((made[:, 1:].sign() == made[:, :-1].sign()).float().mean()))
-    assert lasting[0] == pytest.approx(0.95, abs=0.03)
-    assert lasting[1] == pytest.approx(0.5, abs=0.06)
+        persistence.append(float((made[:, 1:].sign() == made[:, :-1].sign()).float().mean()))
+    assert persistence[0] == pytest.approx(0.95, abs=0.03)
+    assert persistence[1] == pytest.approx(0.5, abs=0.06)
 
 
-def test_forward_and_backward_are_the_sum_over_all_paths() -> None:
+def test_forward_backward_equals_the_sum_over_all_paths() -> None:
     model = HMM(2, HMMOptions(states=2, order=0))
     model.transition.copy_(torch.tensor([[0.8, 0.2], [0.3, 0.7]]))
     model.weight.copy_(torch.randn(2, 1, 2, generator=torch.Generator().manual_seed(0)))
@@ -210,8 +210,8 @@ def test_forward_and_backward_are_the_sum_over_all_paths() -> None:
     assert nats * 4 == pytest.approx(float(torch.tensor(chances).logsumexp(0)), abs=1e-4)
     expected = sum(float(w) for w, path in zip(weights, paths, strict=True) if path[2] == 1)
     assert float(posterior[0, 2, 1]) == pytest.approx(expected, abs=1e-4)
-    stayed = sum(
+    self_transitions = sum(
         float(w) * sum(a == b == 0 for a, b in itertools.pairwise(path)) for w, path in zip(weights, paths, strict=True)
     )
-    assert float(counts[0, 0]) == pytest.approx(stayed, abs=1e-4)
+    assert float(counts[0, 0]) == pytest.approx(self_transitions, abs=1e-4)
     assert math.isfinite(nats)

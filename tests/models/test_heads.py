@@ -1,4 +1,4 @@
-"""Every head of the table: shapes, randomness, temperature; and what each of them promises."""
+"""Every registered head: shapes, randomness, temperature, densities."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_samples_have_the_shape_of_frames(kind: str):
 
 
 @torch.no_grad()
-def test_the_generator_decides(kind: str):
+def test_the_generator_determines_the_samples(kind: str):
     head = head_of(kind)
     torch.manual_seed(5)
     first = head.sample(context(), sampling(seed=1))
@@ -71,7 +71,7 @@ def test_the_generator_decides(kind: str):
 
 
 @torch.no_grad()
-def test_temperature_zero_is_one_frame(kind: str):
+def test_temperature_zero_is_deterministic(kind: str):
     head = head_of(kind)
     assert torch.equal(head.sample(context(), sampling(0.0, 1)), head.sample(context(), sampling(0.0, 2)))
 
@@ -89,7 +89,7 @@ def test_spread_grows_with_temperature(kind: str):
         assert spreads[3] > 1.2 * spreads[2] > 1.44 * spreads[1]
 
 
-def test_the_loss_falls_and_reaches_the_context(kind: str):
+def test_the_loss_decreases_and_has_gradients_in_the_context(kind: str):
     torch.manual_seed(0)
     head = HEADS[kind](CONTEXT, FEATURES, SMALL[kind])
     given, frame = torch.randn(64, CONTEXT), torch.randn(64, FEATURES)
@@ -111,7 +111,7 @@ def test_the_loss_falls_and_reaches_the_context(kind: str):
 
 
 def reference_of(head: Head, given: Tensor) -> MixtureSameFamily:
-    """The same distribution from torch."""
+    """The same distribution in torch.distributions."""
     if isinstance(head, LowRankMixture):
         weights, means, diagonals, factors = head.distribution(given)
         each: Any = LowRankMultivariateNormal(means, diagonals[..., None] * factors, diagonals.square())
@@ -149,19 +149,19 @@ def test_the_density_integrates_to_one(kind: str):
 
 @pytest.mark.parametrize("kind", WITH_DENSITY)
 @torch.no_grad()
-def test_samples_are_what_the_density_says(kind: str):
+def test_samples_follow_the_density(kind: str):
     head = head_of(kind)
     reference = reference_of(head, context(1))
     drawn = head.sample(context(1).expand(40000, -1), sampling())
     assert torch.allclose(drawn.mean(0), reference.mean[0], atol=0.03)
     assert torch.allclose(drawn.var(0), reference.variance[0], rtol=0.05)
-    own = -reference.log_prob(drawn[:, None]).mean()  # mean nats of what is drawn: the entropy
+    own = -reference.log_prob(drawn[:, None]).mean()  # the entropy, by the mean over samples
     theirs = -reference.log_prob(reference.sample((40000,))).mean()
     assert float(own) == pytest.approx(float(theirs), abs=0.03)
 
 
 @torch.no_grad()
-def test_a_factor_makes_features_go_together():
+def test_the_factor_correlates_features():
     head = LowRankMixture(CONTEXT, FEATURES, LowRankOptions(components=1, rank=1))
     torch.nn.init.zeros_(head.parameters_of.weight)
     head.parameters_of.bias[-FEATURES:] = torch.tensor([3.0, 3.0, 0.0])
@@ -172,7 +172,7 @@ def test_a_factor_makes_features_go_together():
 
 @pytest.mark.parametrize("kind", WITH_DENSITY)
 @torch.no_grad()
-def test_at_temperature_zero_it_is_the_mean_of_its_strongest_component(kind: str):
+def test_temperature_zero_gives_the_mean_of_the_likeliest_component(kind: str):
     head = head_of(kind)
     weights, means, *_ = head.distribution(context())  # type: ignore[attr-defined]
     expected = means[torch.arange(4), weights.argmax(-1)]
@@ -205,15 +205,15 @@ def test_the_flow_learns_two_modes_that_depend_on_the_context():
         given = torch.linspace(-1, 1, 2000)[:, None]
         drawn = flow.eval().sample(given, sampling())
     assert 0.4 < float((drawn[:, 0] > 0).float().mean()) < 0.6
-    assert float((drawn[:, 0].abs() - 1).abs().mean()) < 0.25  # 0.08 were perfect; 0.6 is a single Gaussian
+    assert float((drawn[:, 0].abs() - 1).abs().mean()) < 0.25  # 0.08 would be perfect; a single Gaussian has 0.6
     assert float((drawn[:, :1].abs() < 0.4).float().mean()) < 0.1
     assert float((drawn[:, 1] - given[:, 0]).abs().mean()) < 0.2
 
 
 @pytest.mark.parametrize("kind", WITH_DENSITY)
 @torch.no_grad()
-def test_a_mixture_begins_as_scales_about_zero(kind: str):
-    """Frames that are now small, now large are likelier from the start than under one Gaussian of their variance."""
+def test_a_mixture_is_initialised_as_a_scale_mixture(kind: str):
+    """Frames of changing variance are likelier, untrained, than under one Gaussian of their variance."""
     torch.manual_seed(0)
     head = HEADS[kind](CONTEXT, 16, SMALL[kind])
     loud = torch.tensor([0.4, 1.0, 1.4]).repeat(200)[:, None]

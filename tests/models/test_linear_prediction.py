@@ -1,4 +1,4 @@
-"""The linear part of a prediction: exact on what is linear, stable, stepped as computed whole."""
+"""Linear prediction: exact for linear processes, stable, and equal in chunks and at once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_linear_process_is_predicted_up_to_its_noise() -> None:
     assert float(linear.root.square().sum(1).mean().sqrt()) == pytest.approx(0.1, rel=0.1)
 
 
-def test_what_is_left_is_white_and_comes_back() -> None:
+def test_the_residual_is_white_and_invertible() -> None:
     mixing = torch.tensor([[1.0, 0.0, 0.0], [0.8, 0.3, 0.0], [-0.5, 0.2, 0.1]])
     frames = torch.randn(4000, 3, generator=torch.Generator().manual_seed(0)) @ mixing.T
     linear = fitted(frames)
@@ -45,7 +45,7 @@ def test_what_is_left_is_white_and_comes_back() -> None:
     torch.testing.assert_close(nats, normal.log_prob(frames[1:]), atol=1e-3, rtol=1e-4)
 
 
-def test_few_frames_leave_no_false_certainty() -> None:
+def test_few_frames_do_not_make_it_overconfident() -> None:
     noise = torch.randn(500, 24, generator=torch.Generator().manual_seed(0))
     linear = fitted(noise[:40])
     residual = linear.residual(noise[41:], linear(noise[None, 40:-1])[0][0])
@@ -59,8 +59,8 @@ def test_noise_is_not_predicted() -> None:
     torch.testing.assert_close(linear.root, torch.eye(12), atol=0.2, rtol=0)
 
 
-def test_a_slow_swell_is_remembered() -> None:
-    """Its level is in the running means only: single frames are mostly noise."""
+def test_running_means_predict_slow_swells() -> None:
+    """The level shows in the running means only: single frames are mostly noise."""
     time = torch.arange(6000)
     swell = 0.5 * torch.sin(2 * torch.pi * time / 400)[:, None]
     frames = swell + torch.randn(6000, 1, generator=torch.Generator().manual_seed(0))
@@ -69,7 +69,7 @@ def test_a_slow_swell_is_remembered() -> None:
     assert float(error.std()) < 0.6 * float(swell.std())
 
 
-def test_pieces_equal_the_whole() -> None:
+def test_chunks_equal_the_whole() -> None:
     linear, frames = fitted(rotating(500, 0.1)), rotating(60, 0.1, seed=2)[None]
     whole, _ = linear(frames)
     state, parts = None, []
@@ -79,7 +79,7 @@ def test_pieces_equal_the_whole() -> None:
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=1e-4)
 
 
-def test_what_explodes_is_held() -> None:
+def test_exponential_growth_gives_a_stable_recursion() -> None:
     growing = torch.exp(0.05 * torch.arange(120.0))[:, None]
     linear = fitted(growing)
     assert float(torch.linalg.eigvals(linear._recursion(linear.weight)).abs().max()) <= MAX_RADIUS + 1e-4

@@ -1,4 +1,4 @@
-"""Every backbone with every head: trains, steps as it was trained, and rolls out."""
+"""The sequence model: every backbone with every head trains, steps consistently and rolls out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sampling(seed: int = 0) -> Sampling:
     return Sampling(1.0, generator=torch.Generator().manual_seed(seed))
 
 
-def test_it_stands_in_the_table():
+def test_it_is_registered():
     assert MODELS["sequence"] is SequenceModel
 
 
@@ -69,7 +69,7 @@ def test_every_pair_trains_and_rolls_out(backbone: str, head: str, linear: bool)
 @pytest.mark.parametrize("recent", [0, 1, 3])
 @pytest.mark.parametrize("backbone", list(BACKBONES))
 @torch.no_grad()
-def test_stepping_knows_what_the_loss_knew(backbone: str, recent: int):
+def test_stepping_gives_the_contexts_of_the_loss(backbone: str, recent: int):
     model = model_of(backbone, "point", clean_context=recent).eval()
     state, source = model.start(frames()[:, :7]), sampling()
     drawn = [frames()[:, :7]]
@@ -83,8 +83,8 @@ def test_stepping_knows_what_the_loss_knew(backbone: str, recent: int):
 
 
 @torch.no_grad()
-def test_around_a_linear_prediction_the_head_says_the_rest():
-    """A point head's frame is what it would be by itself, coloured as the rest is, on top of what is expected."""
+def test_with_linear_prediction_the_head_models_the_residual():
+    """A frame is the linear prediction plus the unwhitened output of the head."""
     model = model_of("lstm", "point", linear=True).eval()
     swinging = (
         torch.sin(0.7 * torch.arange(40.0))[:, None] * torch.tensor([1.0, 0.5, -1.0, 2.0]) + 0.1 * frames(1, 40)[0]
@@ -104,7 +104,7 @@ def test_around_a_linear_prediction_the_head_says_the_rest():
 
 
 @torch.no_grad()
-def test_a_rollout_is_decided_by_its_generator():
+def test_the_generator_determines_a_rollout():
     model = model_of("lstm", "flow").eval()
     torch.nn.init.normal_(model.head.velocity.leave.weight)
 
@@ -120,7 +120,7 @@ def test_a_rollout_is_decided_by_its_generator():
 
 
 @torch.no_grad()
-def test_a_long_prompt_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch):
+def test_a_long_prompt_is_read_in_chunks(monkeypatch: pytest.MonkeyPatch):
     model = model_of("transformer", "point").eval()
     whole = model.start(frames())[0]
     monkeypatch.setattr(module, "CHUNK", 3)
@@ -128,7 +128,7 @@ def test_a_long_prompt_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch):
 
 
 @torch.no_grad()
-def test_the_clean_path_hears_the_last_frames_only():
+def test_the_clean_context_is_the_last_frames_only():
     pointwise = Choice("conv", BACKBONE_OPTIONS["conv"][1])
     options = SequenceModelOptions(pointwise, Choice("point", HEAD_OPTIONS["point"]), clean_context=3)
     model = SequenceModel(FEATURES, options).eval()
@@ -138,20 +138,20 @@ def test_the_clean_path_hears_the_last_frames_only():
     assert changed.nonzero().flatten().tolist() == [5, 6, 7]
 
 
-def test_context_noise_is_for_training_and_keeps_the_variance():
+def test_context_noise_is_added_in_training_and_keeps_the_variance():
     model = model_of("lstm", "point", context_noise=0.9)
     assert torch.equal(model.eval().corrupt(frames()), frames())
     many = frames(64, 200)
     noised = model.train().corrupt(many)
     assert float(noised.var()) == pytest.approx(1.0, abs=0.03)
     error = (noised - many).square().mean(-1)
-    assert float(error.min()) < 0.01  # a level for each frame: some are nearly clean
+    assert float(error.min()) < 0.01  # the level is random per frame: some are nearly clean
     assert float(error.max()) > 1.0
     assert torch.equal(model_of("lstm", "point", context_noise=0.0).train().corrupt(many), many)
 
 
 @torch.no_grad()
-def test_likelihood_where_there_is_one():
+def test_likelihood():
     nats = model_of("gru", "mixture").eval().log_likelihood(frames())
     assert nats is not None
     assert nats.shape == (3, 19)
@@ -161,11 +161,11 @@ def test_likelihood_where_there_is_one():
 
 
 @torch.no_grad()
-def test_around_a_linear_prediction_the_likelihood_is_that_of_the_frames():
-    """A head of one standard Gaussian leaves the likelihood of the linear prediction itself."""
+def test_with_linear_prediction_the_likelihood_is_that_of_the_frames():
+    """With a standard Gaussian head it is the likelihood of the linear prediction itself."""
     model = model_of("gru", "mixture", linear=True).eval()
     model.head = Mixture(model.backbone.width, FEATURES, MixtureOptions(components=1, floor=1e-6))
-    torch.nn.init.zeros_(model.head.parameters_of.weight)  # it begins at a deviation of one
+    torch.nn.init.zeros_(model.head.parameters_of.weight)  # its initial standard deviation is one
     torch.nn.init.zeros_(model.head.parameters_of.bias[: 1 + FEATURES])
     model.fit_closed_form(list(frames(3, 200)))
     assert model.linear is not None

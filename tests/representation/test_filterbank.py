@@ -1,4 +1,4 @@
-"""The mel filterbank against librosa's."""
+"""The mel filterbank, compared with librosa's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from audiogen.representation.filterbank import mel_filterbank
 from audiogen.representation.mel import MelSpec
 
 
-def test_the_default_is_bigvgans_to_the_byte() -> None:
+def test_the_default_has_the_checksum_of_bigvgans() -> None:
     """The checksum is that of `librosa.filters.mel(sr=44100, n_fft=2048, n_mels=128, fmin=0, fmax=22050)`."""
     found = hashlib.sha256(np.ascontiguousarray(MelSpec().filterbank()).tobytes()).hexdigest()
     assert found == "ac731832a9c3585e15c48b96defd3923a4f98f90f61d298460d62923302c3f16"
@@ -23,7 +23,7 @@ def test_the_default_is_bigvgans_to_the_byte() -> None:
 )
 @pytest.mark.parametrize("scale", ["slaney", "htk"])
 @pytest.mark.parametrize("equal_area", [True, False])
-def test_it_is_librosas(
+def test_it_equals_librosas(
     rate: int, size: int, bands: int, low: float, high: float, scale: str, equal_area: bool
 ) -> None:
     norm = "slaney" if equal_area else None
@@ -34,6 +34,6 @@ def test_it_is_librosas(
     np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-9)
 
 
-def test_bands_that_hear_nothing_are_told_of() -> None:
+def test_empty_bands_cause_a_warning() -> None:
     with pytest.warns(UserWarning, match="mel bands are empty"):
         mel_filterbank(44100, 256, 256, 0, 22050, "slaney", True)

@@ -1,4 +1,4 @@
-"""Patches as partially whitened principal components."""
+"""Latents: partially whitened principal components of patches."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_batch_is_encoded_like_its_items():
     assert code.decode(code.encode(batch)).shape == (2, 40, 6)
 
 
-def test_the_strongest_directions_explain_the_most():
+def test_leading_components_explain_the_most():
     generator = torch.Generator().manual_seed(1)
     hidden = torch.randn(500, 2, generator=generator)
     data = hidden @ torch.randn(2, 8, generator=generator) + 0.05 * torch.randn(500, 8, generator=generator)
@@ -60,9 +60,9 @@ def all_offsets(code: Latents, data: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("whitening", [0.0, 0.25, 0.5, 1.0])
-def test_latents_have_mean_square_one_and_spread_by_the_exponent(whitening: float):
+def test_latents_have_mean_square_one_and_variances_by_the_exponent(whitening: float):
     data = frames(800)
-    data[1:] += 0.9 * data[:-1]  # neighbours alike: directions of unlike strength
+    data[1:] += 0.9 * data[:-1]  # correlated neighbours: components of different variance
     code = fit_latents([data], 4, 10, whitening)
     spread = all_offsets(code, data).square().mean(0).sqrt()
     assert float(spread.square().mean()) == pytest.approx(1.0, rel=0.02)
@@ -70,7 +70,7 @@ def test_latents_have_mean_square_one_and_spread_by_the_exponent(whitening: floa
     assert torch.allclose(spread / spread[0], (plain / plain[0]) ** (1 - whitening), rtol=0.02)
 
 
-def test_a_recordings_own_centre_takes_its_level_away():
+def test_centring_removes_the_level_of_a_recording():
     quiet, loud = frames(seed=1), frames(seed=1) + 3.0
     code = fit_latents([quiet, loud], 4, 24, 0.5, centred=True)
     assert torch.allclose(code.encode(quiet, quiet.mean(0)), code.encode(loud, loud.mean(0)), atol=1e-4)
@@ -79,7 +79,7 @@ def test_a_recordings_own_centre_takes_its_level_away():
     assert float(code.deviation[0]) == pytest.approx(float(quiet[:, 0].std()), rel=0.05)
 
 
-def test_fitting_in_pieces_is_fitting_at_once(monkeypatch: pytest.MonkeyPatch):
+def test_fitting_in_chunks_equals_fitting_at_once(monkeypatch: pytest.MonkeyPatch):
     data = [frames(97), frames(3), frames(150, seed=4)]  # the second is shorter than a patch
     whole = fit_latents(data, 4, 6, 0.5)
     monkeypatch.setattr(module, "PATCHES_AT_ONCE", 10)
@@ -109,12 +109,12 @@ def test_degenerate_recordings_give_finite_numbers(data: Tensor, whitening: floa
     assert all(tensor.isfinite().all() for tensor in code.tensors().values())
 
 
-def test_a_recording_shorter_than_a_patch_is_refused():
+def test_a_recording_shorter_than_a_patch_is_rejected():
     with pytest.raises(ValueError, match="4 frames of a patch"):
         fit_latents([frames(3)], 4, 2, 0.5)
 
 
-def test_saved_tensors_make_the_same_representation():
+def test_saving_and_loading():
     options = MelOptions(patch=4, latents=7)
     data = torch.randn(60, 128, generator=torch.Generator().manual_seed(0))
     fitted = MelLatents.fit(options, [data])

@@ -1,4 +1,4 @@
-"""The mel front end: pinned, compared with two other implementations, and tested by physics."""
+"""Log-mel spectrograms: fixed values, agreement with librosa and torchaudio, physical properties."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def tone(hertz: float, seconds: float = 1.0) -> torch.Tensor:
     return 0.5 * torch.sin(2 * math.pi * hertz * torch.arange(int(44100 * seconds)) / 44100)[None]
 
 
-def test_the_filterbank_is_the_published_vocoders_bit_for_bit():
+def test_the_filterbank_equals_that_of_the_published_vocoder():
     bank = SPEC.filterbank()
     assert bank.shape == (128, 1025)
     assert bank.dtype == np.float32
@@ -33,7 +33,7 @@ def test_the_filterbank_is_the_published_vocoders_bit_for_bit():
     assert digest == "ac731832a9c3585e15c48b96defd3923a4f98f90f61d298460d62923302c3f16"
 
 
-def test_the_filterbank_cannot_be_written_to():
+def test_the_filterbank_is_read_only():
     with pytest.raises(ValueError, match="read-only"):
         SPEC.filterbank()[0, 0] = 1
 
@@ -77,7 +77,7 @@ def test_a_centred_spec_agrees_with_librosa():
 
 
 @pytest.mark.parametrize("length", [1, 2, 100, 511])
-def test_what_is_shorter_than_a_hop_has_one_frame(length: int):
+def test_less_than_a_hop_gives_one_frame(length: int):
     frames = log_mel(noise(length), SPEC)
     assert frames.shape == (1, 1, 128)
     assert frames.isfinite().all()
@@ -90,12 +90,12 @@ def test_silence_has_one_value():
 
 
 @pytest.mark.parametrize("hops", [1, 2, 3, 7, 200])
-def test_there_is_one_frame_for_each_hop(hops: int):
+def test_one_frame_per_hop(hops: int):
     assert log_mel(noise(512 * hops), SPEC).shape == (1, hops, 128)
 
 
 @pytest.mark.parametrize("hertz", [200.0, 440.0, 1000.0, 5000.0, 15000.0])
-def test_a_tone_lands_in_the_band_that_holds_it(hertz: float):
+def test_a_tone_peaks_in_its_band(hertz: float):
     centres = librosa.mel_frequencies(130, fmin=0, fmax=22050)[1:-1]
     strongest = int(log_mel(tone(hertz), SPEC)[0, 20].argmax())
     assert abs(strongest - int(np.abs(centres - hertz).argmin())) <= 1
@@ -123,7 +123,7 @@ def test_the_spectrum_keeps_the_energy():
 
 @pytest.mark.parametrize("spec", [SPEC, CENTRED])
 @pytest.mark.parametrize("length", [1, 2, 700, 1537, 2048, 5000, 40000])
-def test_frames_in_a_stream_are_those_of_the_whole(spec: MelSpec, length: int):
+def test_streamed_frames_equal_those_of_the_whole(spec: MelSpec, length: int):
     samples = torch.cat([noise(length), noise(length, 1)])
     whole = log_mel(samples, spec)
     for size in (1 if length < 1000 else 331, 509, 4097, length):
@@ -139,13 +139,13 @@ def test_empty_blocks_change_nothing():
     assert (streamed - log_mel(samples, SPEC)).abs().max() < 1e-5
 
 
-def test_a_stream_of_nothing_has_no_frames():
+def test_an_empty_stream_has_no_frames():
     assert list(log_mel_stream([], SPEC)) == []
     assert list(log_mel_stream([torch.zeros(1, 0)], SPEC)) == []
 
 
 @pytest.mark.parametrize("wrong", [{"win": 1024}, {"hop": 0}, {"hop": 4096}, {"fmax": 30000.0}, {"fmin": 22050.0}])
-def test_an_impossible_spec_is_refused(wrong: dict):
+def test_impossible_specs_are_rejected(wrong: dict):
     with pytest.raises(ValueError):  # noqa: PT011  (the texts differ)
         MelSpec(**wrong)
 

@@ -1,4 +1,4 @@
-"""The lowest parts of the spectrum at fractions of the rate: the same bins and bands, settled by some iterations."""
+"""Coarse-to-fine Griffin-Lim: the reduced spec has the same bins and bands, and the low end converges."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ SPEC = MelSpec()
 
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("spec", [SPEC, MelSpec(8000, 512, 512, 128, 40, fmax=4000.0, scale="htk", norm="none")])
-def test_bands_are_the_same_as_far_as_they_reach(spec: MelSpec, factor: int):
+def test_reduced_bands_equal_the_original_ones(spec: MelSpec, factor: int):
     low = reduced(spec, factor)
     assert low is not None
     bank = low.filterbank()
     wanted = spec.filterbank()[: low.n_mels, : low.bins]
-    shift = 1 - low.sample_rate * factor / spec.sample_rate  # the rate is one in whole Hz
+    shift = 1 - low.sample_rate * factor / spec.sample_rate  # the rate is rounded to whole Hz
     np.testing.assert_allclose(bank, wanted, atol=(1e-6 + shift * low.bins) * wanted.max())
     assert low.fmax <= low.sample_rate / 2
 
 
-def test_what_does_not_divide_is_left_alone():
+def test_specs_that_do_not_divide_are_skipped():
     spec = MelSpec(22050, 1000, 1000, 250, 80, fmax=11025.0)
     assert all(reduced(spec, factor) is None for factor in FACTORS)
     start = torch.randn(1, 4, spec.bins, dtype=torch.complex64)
@@ -37,7 +37,7 @@ def test_what_does_not_divide_is_left_alone():
     assert torch.equal(coarse_to_fine(start, start.abs(), torch.tensor(0.3), frames, past, spec, 8), start)
 
 
-def test_the_low_end_is_settled_and_the_rest_is_left(texture: Callable[..., Recording]):
+def test_the_low_end_converges_and_the_rest_is_unchanged(texture: Callable[..., Recording]):
     samples = torch.from_numpy(texture(1.5).samples)[:, : 2 * SPEC.win + 64 * SPEC.hop]
     past, signal = samples[:, : 2 * SPEC.win], samples[:, 2 * SPEC.win - overlap(SPEC) :]
     true = analyse(signal, SPEC)

@@ -1,4 +1,4 @@
-"""Low-noise noise: white, even in time and frequency, other at each place, and the same for the same seed."""
+"""Low-noise noise: white, even in time and frequency, different per channel, reproducible by seed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fluctuation(samples: Tensor, window: int) -> float:
     return float((levels - levels.median()).abs().mean())
 
 
-def test_magnitudes_hardly_fluctuate_wherever_windows_begin():
+def test_magnitudes_hardly_fluctuate_at_any_window_position():
     white = torch.randn(2**17, generator=torch.Generator().manual_seed(0))
     for window in (512, 1024, 2048):
         for offset in (0, 100, 333):
@@ -34,10 +34,10 @@ def test_it_is_white_and_of_unit_power():
     assert abs(float(power[..., 2:-2].mean()) - 1) < 0.02
     bands = power[..., 1:-1].unflatten(-1, (33, 31)).mean(dim=(0, 1, 3))
     assert float((bands - 1).abs().max()) < 0.15
-    assert 2.5 < float((loop() ** 4).mean()) < 3.5  # as many loud samples as noise has: no train of pulses
+    assert 2.5 < float((loop() ** 4).mean()) < 3.5  # kurtosis of noise, not of a pulse train
 
 
-def test_channels_differ_and_seeds_decide():
+def test_channels_differ_and_seeds_are_reproducible():
     one, again, other = (low_noise(SHAPE, SPEC, torch.Generator().manual_seed(seed)) for seed in (0, 0, 1))
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
@@ -45,7 +45,7 @@ def test_channels_differ_and_seeds_decide():
     assert float(alike) < 0.1
 
 
-def test_a_block_longer_than_the_loop_goes_round():
+def test_a_block_longer_than_the_loop_wraps_around():
     frames = len(loop()) // SPEC.hop + 20
     spectra = low_noise(torch.Size((1, frames)), SPEC, torch.Generator().manual_seed(0))
     assert spectra.shape[1] == frames
@@ -53,7 +53,7 @@ def test_a_block_longer_than_the_loop_goes_round():
     torch.testing.assert_close(spectra[:, :10], spectra[:, lap : lap + 10], atol=1e-3, rtol=0)
 
 
-def test_a_file_holds_its_shape(tmp_path, monkeypatch):
+def test_saving_and_loading(tmp_path, monkeypatch):
     noise = torch.randn(4096, generator=torch.Generator().manual_seed(3))
     save(noise, tmp_path / "noise.safetensors")
     monkeypatch.setattr("audiogen.vocoders.phase_reconstruction.low_noise.SHIPPED", tmp_path / "noise.safetensors")

@@ -1,4 +1,4 @@
-"""The neural vocoder's own: its weights, its gradients, what it takes from a source, what it refuses."""
+"""The neural vocoder: shipped weights, gradients, use of the source recording, errors."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ Texture = Callable[..., Recording]
 
 
 def distance(network: MagnitudeNetwork, samples: Tensor) -> float:
-    """Multi-resolution STFT distance of ``[1, time]`` samples from what a network renders of their frames."""
+    """Multi-resolution STFT distance between ``[1, time]`` samples and their resynthesis by a network."""
     past, real = samples.split([SPEC.win, samples.shape[1] - SPEC.win], dim=1)
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     out = Neural(network, source=samples).vocode(frames, past)
     return float(multi_resolution(out, real[:, : out.shape[1]]))
 
 
-def test_the_weights_that_ship_are_small_and_have_a_card():
+def test_shipped_weights_are_small_and_have_a_card():
     assert SHIPPED.stat().st_size < 25e6
     card = SHIPPED.with_suffix(".md").read_text("utf-8")
     assert all(word in card for word in ("Licence", "Data", "Figures", "CC-BY"))
@@ -47,7 +47,7 @@ def test_the_weights_that_ship_are_small_and_have_a_card():
 
 
 @pytest.mark.parametrize("name", ["waterfall", "birds_spring"])
-def test_real_sound_comes_closer_than_by_an_untrained_network(shared_data: Path, name: str):
+def test_shipped_weights_are_better_than_untrained_ones(shared_data: Path, name: str):
     recording = read(shared_data / "textures" / f"{name}.ogg").resampled(SPEC.sample_rate)
     samples = torch.from_numpy(recording.samples)[:1, : SPEC.win + 200 * SPEC.hop]
     torch.manual_seed(0)
@@ -69,10 +69,10 @@ def test_gradients_reach_every_weight(texture: Texture):
         assert float(weight.grad.abs().max()) > 0, name
 
 
-def test_training_sees_the_vocoder_as_it_is(texture: Texture):
+def test_the_training_excerpt_equals_the_stream(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     torch.manual_seed(0)
-    # Without noise and with a network that looks at no other frame, all that differs is what follows the last one.
+    # Without noise and with a receptive field of one frame, only the look-ahead at the end differs.
     vocoder = Neural(
         MagnitudeNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1, magnitudes=True)), NeuralOptions(noise_above=22050.0)
     )
@@ -82,7 +82,7 @@ def test_training_sees_the_vocoder_as_it_is(texture: Texture):
     assert float((excerpt.detach() - stream).norm() / stream.norm()) < 0.1
 
 
-def test_the_recording_tells_how_power_lies_within_bands():
+def test_the_source_determines_the_spectrum_within_bands():
     seconds = torch.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
     hertz = 5000.0
     source = 0.1 * torch.sin(2 * torch.pi * hertz * seconds)[None]
@@ -101,7 +101,7 @@ def test_the_recording_tells_how_power_lies_within_bands():
         Neural(network, source=source).open(2)
 
 
-def test_steps_are_learned(texture: Texture):
+def test_the_schedule_is_learned(texture: Texture):
     torch.manual_seed(0)
     network = MagnitudeNetwork(SPEC, SMALL)
     with torch.no_grad():
@@ -112,16 +112,16 @@ def test_steps_are_learned(texture: Texture):
     assert not torch.equal(Neural(network).vocode(frames), before)
 
 
-def test_weights_come_back_as_they_were(tmp_path: Path):
+def test_saving_and_loading(tmp_path: Path):
     network = MagnitudeNetwork(SPEC, SMALL)
     save_network(network, tmp_path / "model.safetensors")
-    for named in (tmp_path, tmp_path / "model.safetensors"):  # a Run's folder, or the file
+    for named in (tmp_path, tmp_path / "model.safetensors"):  # the folder of a Run, or the file
         back = load_network(NeuralOptions(str(named)))
         assert back.size == SMALL
         assert all(torch.equal(back.state_dict()[name], value) for name, value in network.state_dict().items())
 
 
-def test_another_spec_is_refused_before_anything_is_made():
+def test_another_spec_is_rejected_before_building():
     spec = MelSpec(22050, 1024, 1024, 256, 80, fmax=11025.0)
     refusal = r"sample_rate 44100, .*not sample_rate 22050"
     with pytest.raises(InputError, match=refusal):
@@ -130,7 +130,7 @@ def test_another_spec_is_refused_before_anything_is_made():
         check("neural", spec, NeuralOptions())
 
 
-def test_what_is_no_weights_is_named(tmp_path: Path):
+def test_invalid_weights_are_rejected(tmp_path: Path):
     with pytest.raises(InputError, match="no weights of the vocoder neural"):
         build("neural", SPEC, None, NeuralOptions(str(tmp_path)))
     wrong = tmp_path / "wrong.safetensors"

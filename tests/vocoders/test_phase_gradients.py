@@ -1,4 +1,4 @@
-"""Where each bin's phase comes from, against a plain loop; and that tones turn as fast as they should."""
+"""Phase-gradient integration: roots agree with a plain loop, phases of tones advance by their frequency."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from audiogen.vocoders.phase_reconstruction.phase_gradients import _roots, integ
 
 
 def roots_of(before: list[float], now: list[float]) -> list[int]:
-    """By its definition: a bin as loud before as either neighbour can give takes its phase from there, others take that
-    of the nearest such bin on the side of the louder way; on the other side, if there is none.
+    """The definition: a bin that was as loud one frame before as its neighbours takes its phase from there; others take
+    that of the nearest such bin on the side of their louder neighbour or, if there is none, on the other side.
     """
     count = len(now)
     reach = [min(pair) for pair in zip(before, now, strict=True)]
@@ -30,9 +30,9 @@ def roots_of(before: list[float], now: list[float]) -> list[int]:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("time", "bins"), [(2, 40), (9, 7), (30, 30)])
-def test_roots_are_those_of_the_definition(seed: int, time: int, bins: int) -> None:
+def test_roots_agree_with_the_definition(seed: int, time: int, bins: int) -> None:
     levels = torch.randn(2, time, bins, generator=torch.Generator().manual_seed(seed))
-    # Runs that rise to either end have their roots far away.
+    # Monotonic spectra have their roots far away, at either end.
     levels[0] += torch.linspace(-4, 4, bins)
     levels[1] -= torch.linspace(-4, 4, bins)
     found = _roots(levels)
@@ -43,7 +43,7 @@ def test_roots_are_those_of_the_definition(seed: int, time: int, bins: int) -> N
             assert found[channel, frame].tolist() == roots_of(before, now)
 
 
-def test_a_tone_in_the_middle_of_a_bin_turns_by_its_hop() -> None:
+def test_the_phase_of_a_tone_advances_by_its_frequency() -> None:
     spec = MelSpec()
     window = torch.hann_window(spec.win, periodic=True)
     bin_, frames = 100, 6

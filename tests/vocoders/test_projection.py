@@ -1,4 +1,4 @@
-"""Griffin-Lim: exact transforms, falling inconsistency, torchaudio's and librosa's spectral convergence."""
+"""Griffin-Lim: exact transforms, decreasing inconsistency, convergence as in torchaudio and librosa."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ def convergence(signal: Tensor, magnitude: Tensor) -> float:
 
 def test_synthesis_inverts_analysis(signal: Tensor):
     back = synthesise(analyse(signal, SPEC), signal[:, : overlap(SPEC)], SPEC)
-    # The last windows are not complete: there the weight of a sample is a single window's.
+    # At the end fewer windows overlap, so the weights there are not complete.
     torch.testing.assert_close(back[:, : -SPEC.hop], signal[:, : -SPEC.hop], rtol=0.0, atol=1e-4)
 
 
-def test_the_past_is_never_touched(signal: Tensor):
+def test_the_past_is_unchanged(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
     past = signal[:, : overlap(SPEC)]
     out = iterate(synthesise(random_phases(magnitude), past, SPEC), fixed(magnitude), SPEC, 4)
     assert torch.equal(out[:, : overlap(SPEC)], past)
 
 
-def test_inconsistency_falls(signal: Tensor):
+def test_inconsistency_decreases(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
     start = synthesise(random_phases(magnitude), signal[:, : overlap(SPEC)], SPEC)
     plain = [convergence(iterate(start, fixed(magnitude), SPEC, n, 0.0), magnitude) for n in (0, 1, 2, 4, 8, 16)]
@@ -61,7 +61,7 @@ def test_inconsistency_falls(signal: Tensor):
     assert fast < plain[-1] - 1.0
 
 
-def test_in_place_and_with_gradients_are_the_same(signal: Tensor):
+def test_in_place_and_differentiable_versions_agree(signal: Tensor):
     magnitude = analyse(signal, SPEC).abs()
     frames = log_mel(signal[:, overlap(SPEC) - (SPEC.win - SPEC.hop) :], SPEC, padded=True)
     bands = MelBandProjection(frames, SPEC, 30.0, magnitude)
@@ -94,7 +94,7 @@ def test_the_true_signal_is_a_fixed_point(signal: Tensor):
     torch.testing.assert_close(out[:, : -4 * SPEC.hop], signal[:, : -4 * SPEC.hop], rtol=0.0, atol=1e-3)
 
 
-def test_as_good_as_librosa_and_torchaudio(signal: Tensor, torchaudio: ModuleType):
+def test_convergence_is_as_good_as_in_librosa_and_torchaudio(signal: Tensor, torchaudio: ModuleType):
     magnitude = analyse(signal, SPEC).abs()
     start = synthesise(random_phases(magnitude), signal[:, : overlap(SPEC)], SPEC)
     ours = convergence(iterate(start, fixed(magnitude), SPEC, 32), magnitude)
@@ -116,7 +116,7 @@ def test_as_good_as_librosa_and_torchaudio(signal: Tensor, torchaudio: ModuleTyp
     assert ours < 20 * float(torch.log10(apart)) + 0.5
 
 
-def test_bands_are_met_and_those_at_the_floor_only_lowered(signal: Tensor):
+def test_bands_are_matched_and_those_at_the_floor_only_lowered(signal: Tensor):
     frames = torch.full((1, 80, SPEC.n_mels), -4.0)
     frames[..., 100:] = SPEC.silence
     square = torch.full((1, 80, SPEC.bins), 1e-4)
@@ -140,7 +140,7 @@ def test_phases_of_a_tone_advance_by_its_frequency():
     assert float(wrong.abs().max()) < 0.05
 
 
-def test_integrated_phases_start_closer_than_random_ones(signal: Tensor):
+def test_integrated_phases_are_better_than_random_ones(signal: Tensor):
     spectrum = analyse(signal, SPEC)
     magnitude, past = spectrum.abs(), signal[:, : overlap(SPEC)]
     phases = integrate(magnitude, spectrum[:, 0].angle(), SPEC)
@@ -153,19 +153,19 @@ def test_integrated_phases_start_closer_than_random_ones(signal: Tensor):
 
 
 @pytest.mark.parametrize("hop", [441, 500, 512, 1024])
-def test_a_signal_is_what_its_own_spectra_give_back_whatever_the_hop(hop: int) -> None:
-    """Also where it does not divide the window."""
+def test_synthesis_inverts_analysis_for_any_hop(hop: int) -> None:
+    """Also a hop that does not divide the window."""
     spec = MelSpec(hop=hop)
     length = overlap(spec) + 12 * hop
     signal = torch.randn(2, length, generator=torch.Generator().manual_seed(0))
     given = synthesise(analyse(signal, spec), signal[:, : overlap(spec)], spec)
     assert given.shape == signal.shape
-    inner = slice(overlap(spec), length - overlap(spec))  # where as many windows lie as anywhere
+    inner = slice(overlap(spec), length - overlap(spec))  # where all windows overlap
     torch.testing.assert_close(given[:, inner], signal[:, inner], atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("largest", [0.0, 6.0, 20.0])
-def test_a_band_is_raised_by_the_largest_gain_at_most(largest: float) -> None:
+def test_the_gain_of_a_band_is_limited(largest: float) -> None:
     loud, quiet = (torch.full((1, 1, SPEC.n_fft // 2 + 1), level) for level in (1.0, 1e-4))
     wanted = torch.log(torch.tensor(SPEC.filterbank()) @ loud[0, 0])[None, None]
     factor = MelBandProjection(wanted, SPEC, largest)(quiet.square())

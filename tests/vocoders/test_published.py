@@ -1,4 +1,4 @@
-"""Published layouts: the numbers of the packages' own forward pass, streams without seams, and what is refused.
+"""Published vocoders: outputs of the original packages, streams without seams, rejected weights.
 
 Weights are waves over the sorted names of the published layout. The expected samples come from `bigvgan` 2.4.1 and
 `vocos` 0.1.0 with those weights.
@@ -55,7 +55,7 @@ EXPECTED = {
 
 
 def kaiser_sinc() -> Tensor:
-    """The 12 taps that the published weights carry: half-band, transition 0.6 of it (``[1, 1, 12]``)."""
+    """The filter in the published weights, ``[1, 1, 12]``: half-band, 12 taps, transition width 0.6."""
     attenuation = 2.285 * 5 * math.pi * 4 * 0.3 + 7.95
     window = torch.kaiser_window(12, beta=0.1102 * (attenuation - 8.7), periodic=False)
     taps = 0.5 * window * torch.sinc(0.5 * (torch.arange(-6, 6) + 0.5))
@@ -63,7 +63,7 @@ def kaiser_sinc() -> Tensor:
 
 
 def waves(shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-    """Weights for a layout, by the rank of each name."""
+    """Deterministic weights of a layout, from the rank of each name."""
     tensors = {}
     for rank, (name, shape) in enumerate(sorted(shapes.items())):
         if "filter" in name:
@@ -78,7 +78,7 @@ def waves(shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
 
 
 def published(network: torch.nn.Module) -> dict[str, torch.Size]:
-    """The layout with its weight norms: every convolution's weight as a gain and a direction."""
+    """The layout before weight norm is folded: each convolution's weight as gain and direction."""
     shapes = {}
     for name, value in network.state_dict().items():
         if name.endswith(".weight") and value.dim() == 3:
@@ -122,11 +122,11 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Vocoder]:
     return request.param, build("bigvgan", BIG_SPEC, None, WeightsOptions(str(folder)))
 
 
-def test_the_numbers_are_the_packages(case: tuple[str, Vocoder]):
+def test_outputs_equal_those_of_the_packages(case: tuple[str, Vocoder]):
     name, vocoder = case
     with torch.no_grad():
         samples = vocoder.network(FRAMES)  # type: ignore[attr-defined]
-    edge = vocoder.spec.padding_samples if name == "vocos" else 0  # the package trims what lies before its first hop
+    edge = vocoder.spec.padding_samples if name == "vocos" else 0  # the package trims the samples before its first hop
     found = samples[0, edge : edge + 640 : 160]
     torch.testing.assert_close(found, torch.tensor(EXPECTED[name]), rtol=0.0, atol=2e-6)
 
@@ -151,16 +151,16 @@ def test_blocks_leave_no_seams(case: tuple[str, Vocoder]):
     with torch.no_grad():
         once = network(torch.cat([before, frames], dim=1))
     first = network.reach * 16 + 48 - network.offset
-    ahead = (network.reach + 3) * 16  # the end is made of repeated frames
+    ahead = (network.reach + 3) * 16  # the end consists of repeated frames
     expected = once[:, first : first + 200 * 16 - ahead]
     torch.testing.assert_close(streamed[:, : expected.shape[1]], expected, rtol=0.0, atol=1e-5)
 
 
-def test_nothing_beyond_its_reach_matters(case: tuple[str, Vocoder]):
+def test_frames_outside_the_receptive_field_have_no_influence(case: tuple[str, Vocoder]):
     _, vocoder = case
     network = vocoder.network  # type: ignore[attr-defined]
     frames = FRAMES.repeat(1, 4, 1)[:1].clone().requires_grad_(True)
-    first = 80  # of the windows that hold the hop below; there are four
+    first = 80  # of the four windows that cover the hop below
     start = first * 16 + 48 - network.offset
     network(frames)[0, start : start + 16].square().sum().backward()
     assert frames.grad is not None
@@ -170,7 +170,7 @@ def test_nothing_beyond_its_reach_matters(case: tuple[str, Vocoder]):
     assert len(used) > 1
 
 
-def test_another_spec_is_refused_before_weights_are_read(tmp_path: Path):
+def test_another_spec_is_rejected_before_weights_are_read(tmp_path: Path):
     folder = bigvgan_folder(tmp_path, "snakebeta", "1")
     (folder / "bigvgan_generator.pt").unlink()
     options = WeightsOptions(str(folder))
@@ -185,7 +185,7 @@ def test_another_spec_is_refused_before_weights_are_read(tmp_path: Path):
         build("bigvgan", BIG_SPEC, None, options)
 
 
-def test_damaged_weights_are_named(tmp_path: Path):
+def test_damaged_weights_are_rejected(tmp_path: Path):
     folder = bigvgan_folder(tmp_path, "snakebeta", "1")
     path = folder / "bigvgan_generator.pt"
     with pytest.raises(InputError, match="its sha256 is"):
@@ -206,7 +206,7 @@ def test_damaged_weights_are_named(tmp_path: Path):
         BigVGAN.native_spec(WeightsOptions(str(folder)))
 
 
-def test_missing_folders_are_named(tmp_path: Path):
+def test_missing_folders_are_reported(tmp_path: Path):
     with pytest.raises(InputError, match="weights=FOLDER"):
         build("vocos", VOCOS_SPEC)
     with pytest.raises(InputError, match="there is no such folder"):
@@ -241,7 +241,7 @@ HUB = f"hub:someone/vocos@{'0123456789' * 4}"
 
 
 def lay_out(folder: Path) -> str:
-    """Lay out small Vocos weights in ``folder`` as the hub has them; their checksum."""
+    """Write small Vocos weights to ``folder`` as on the hub; returns their checksum."""
     size = ConvNeXtSize(16, 32, 1)
     features = {"sample_rate": 8000, "n_fft": 64, "hop_length": 16, "n_mels": 20, "padding": "same"}
     backbone = {"dim": 16, "intermediate_dim": 32, "num_layers": 1}
@@ -276,7 +276,7 @@ def test_the_published_weights_are_pinned(name: str, repository: str, tmp_path: 
         return str(tmp_path / file)
 
     monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=hf_hub_download))
-    # What came is not what was published, so its description (bigvgan) or its checksum (vocos) is refused.
+    # The download is not the published file, so its configuration (bigvgan) or its checksum (vocos) is rejected.
     with pytest.raises(InputError, match=r"its sha256 is|cannot be read"):
         build(name, VOCOS_SPEC, None, WeightsOptions("hub"))
     (found, revision), *_ = asked
@@ -284,7 +284,7 @@ def test_the_published_weights_are_pinned(name: str, repository: str, tmp_path: 
     assert len(revision) == 40
 
 
-def test_what_keeps_weights_from_coming_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch):
+def test_failed_downloads_are_reported_in_one_line(monkeypatch: pytest.MonkeyPatch):
     def unreachable(repository: str, file: str, revision: str) -> str:
         raise ConnectionError("no route")
 

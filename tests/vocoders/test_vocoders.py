@@ -1,4 +1,4 @@
-"""What holds for every Vocoder of the table: lengths, streams, seeds, silence, levels, the join, channels."""
+"""Every registered vocoder: lengths, streaming, seeds, silence, levels, the join, channels."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def samples_of(recording: Recording) -> Tensor:
     return torch.from_numpy(recording.samples)
 
 
-def heard(samples: Tensor, start: int) -> Tensor:
-    """Frames of ``[channels, time]`` samples from ``start`` on, in the alignment of the vocoders."""
+def frames_of(samples: Tensor, start: int) -> Tensor:
+    """Frames of ``[channels, time]`` samples from ``start``, aligned as in the vocoders."""
     return log_mel(samples[:, start - OVERLAP :], SPEC, padded=True)
 
 
@@ -38,7 +38,7 @@ def decibels(samples: Tensor) -> float:
 
 @pytest.fixture(autouse=True)
 def short_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds of sound have seams, then."""
+    """Shortens blocks, so that a second of sound has several seams."""
     for module in (griffin_lim, neural):
         monkeypatch.setattr(module, "BLOCK", BLOCK)
 
@@ -58,15 +58,15 @@ def vocoder(kind: str, mono: Tensor) -> Vocoder:
     return build(kind, SPEC, mono)
 
 
-def test_a_hop_for_each_frame(vocoder: Vocoder, mono: Tensor):
+def test_one_hop_of_samples_per_frame(vocoder: Vocoder, mono: Tensor):
     for frames in (1, 7, 65, 80):
-        out = vocoder.vocode(heard(mono, 4096)[:, :frames], mono[:, :4096])
+        out = vocoder.vocode(frames_of(mono, 4096)[:, :frames], mono[:, :4096])
         assert out.shape == (1, frames * SPEC.hop)
         assert out.isfinite().all()
 
 
-def test_pieces_of_any_size_give_the_same_samples(vocoder: Vocoder, mono: Tensor):
-    frames = heard(mono, 4096)[:, :150]
+def test_chunks_of_any_size_give_the_same_samples(vocoder: Vocoder, mono: Tensor):
+    frames = frames_of(mono, 4096)[:, :150]
     whole = vocoder.vocode(frames, mono[:, :4096], seed=3)
     stream = vocoder.open(1, mono[:, :4096], seed=3)
     pieces = [stream.push(piece) for piece in frames.split([1, 70, 2, 77], dim=1)]
@@ -74,19 +74,19 @@ def test_pieces_of_any_size_give_the_same_samples(vocoder: Vocoder, mono: Tensor
     assert torch.equal(torch.cat(pieces, dim=1), whole)
 
 
-def test_a_stream_is_ready_with_what_its_look_ahead_allows(vocoder: Vocoder, mono: Tensor):
+def test_a_stream_returns_samples_up_to_its_look_ahead(vocoder: Vocoder, mono: Tensor):
     stream = vocoder.open(1, None)
-    ready = stream.push(heard(mono, 4096)[:, :150]).shape[1]
+    ready = stream.push(frames_of(mono, 4096)[:, :150]).shape[1]
     assert 150 - BLOCK - AHEAD < ready / SPEC.hop <= 150
 
 
 def test_the_same_seed_gives_the_same_samples(vocoder: Vocoder, mono: Tensor):
-    frames = heard(mono, 4096)[:, :20]
+    frames = frames_of(mono, 4096)[:, :20]
     assert torch.equal(vocoder.vocode(frames, None, seed=1), vocoder.vocode(frames, None, seed=1))
 
 
-def test_what_comes_later_does_not_change_what_is_final(vocoder: Vocoder, mono: Tensor):
-    frames = heard(mono, 4096)[:, :170]
+def test_later_frames_do_not_change_returned_samples(vocoder: Vocoder, mono: Tensor):
+    frames = frames_of(mono, 4096)[:, :170]
     changed = frames.clone()
     changed[:, 140:] -= 2.0
     first, second = vocoder.open(1, None), vocoder.open(1, None)
@@ -101,41 +101,41 @@ def test_silence_stays_silent(vocoder: Vocoder):
     assert decibels(out) < -95
 
 
-def test_bands_and_level_are_those_of_the_frames(kind: str, vocoder: Vocoder, mono: Tensor):
-    past, wanted = mono[:, :4096], heard(mono, 4096)[:, :200]
+def test_bands_and_level_match_the_frames(kind: str, vocoder: Vocoder, mono: Tensor):
+    past, wanted = mono[:, :4096], frames_of(mono, 4096)[:, :200]
     out = vocoder.vocode(wanted, past)
-    found = heard(torch.cat([past, out], dim=1), 4096)
+    found = frames_of(torch.cat([past, out], dim=1), 4096)
     assert float((found - wanted).abs().mean()) < 0.12  # nepers: 1 dB
-    # What is pulled to expected magnitudes loses peaks: the bands' sums are the same, but not their energies.
+    # Magnitudes moved to their expected values lose peaks: the band sums are the same, but not the powers.
     limit = 1.0 if kind == "neural" else 0.5
     assert abs(decibels(out) - decibels(mono[:, 4096 : 4096 + out.shape[1]])) < limit
 
 
-def test_the_waveform_goes_on_where_the_past_ends(kind: str):
+def test_the_waveform_continues_the_past(kind: str):
     time = torch.arange(3 * SPEC.sample_rate) / SPEC.sample_rate
     tone = 0.3 * torch.sin(2 * np.pi * 330.0 * time)[None]
     start = 60_123
-    out = build(kind, SPEC, tone[:, :start]).vocode(heard(tone, start)[:, :40], tone[:, :start])
+    out = build(kind, SPEC, tone[:, :start]).vocode(frames_of(tone, start)[:, :40], tone[:, :start])
     step = float((out[0, 0] - tone[0, start - 1]).abs())
     assert step < 1.5 * float(tone.diff().abs().max())
-    # The first hop still is the very tone, phase and all.
+    # The first hop is still the same tone, phase included.
     error = out[:, : SPEC.hop] - tone[:, start : start + SPEC.hop]
     assert decibels(error) < decibels(tone) - 12
 
 
 @pytest.mark.parametrize("hertz", [110.0, 997.0, 6000.0])
-def test_a_tone_passes_at_its_level_and_frequency(kind: str, hertz: float):
+def test_a_tone_keeps_its_level_and_frequency(kind: str, hertz: float):
     time = torch.arange(2 * SPEC.sample_rate) / SPEC.sample_rate
     tone = 0.2 * torch.sin(2 * np.pi * hertz * time)[None]
-    out = build(kind, SPEC, tone).vocode(heard(tone, 8192)[:, :100], tone[:, :8192])[0, 8192:40960]
+    out = build(kind, SPEC, tone).vocode(frames_of(tone, 8192)[:, :100], tone[:, :8192])[0, 8192:40960]
     power = torch.fft.rfft(out * torch.hann_window(len(out))).abs().square()
     peak = int(power.argmax())
-    # Above 4 kHz they set out from noise: a lone tone there comes out unsteady, and so quieter.
+    # Above 4 kHz the initial signal is noise: a single tone there fluctuates, and so is quieter.
     unsteady = kind != "source" and hertz > 4000
     bin_width = SPEC.sample_rate / SPEC.n_fft
     assert abs(peak * SPEC.sample_rate / len(out) - hertz) < bin_width * (1.0 if unsteady else 0.25)
     near = power[max(peak - 40, 0) : peak + 40].sum() / power.sum()
-    assert float(near) > 0.9  # within 54 Hz of the peak: a mel band does not say where in it the tone was
+    assert float(near) > 0.9  # within 54 Hz of the peak: a mel band does not give the frequency within it
     assert abs(decibels(out) - decibels(tone)) < (3.0 if unsteady else 1.0)
 
 
@@ -147,7 +147,7 @@ def test_uncorrelated_principal_channels_stay_uncorrelated(kind: str, texture: T
     _, vectors = np.linalg.eigh(moments)
     rotation = torch.from_numpy(np.ascontiguousarray(vectors.T[::-1])).float()
     principal = rotation @ coherent
-    out = build(kind, SPEC, principal).vocode(heard(principal, 4096)[:, :200], principal[:, :4096])
+    out = build(kind, SPEC, principal).vocode(frames_of(principal, 4096)[:, :200], principal[:, :4096])
     back, real = rotation.T @ out, coherent[:, 4096 : 4096 + out.shape[1]]
     assert abs(float(torch.corrcoef(back)[0, 1] - torch.corrcoef(real)[0, 1])) < 0.05
 
@@ -160,7 +160,7 @@ def test_any_spec_is_rendered(kind: str, mono: Tensor):
     assert abs(decibels(out) - decibels(mono[:, : 30 * 256])) < 1.5
 
 
-def test_unknown_kinds_and_missing_sources_are_named():
+def test_unknown_kinds_and_missing_sources_are_reported():
     with pytest.raises(InputError, match="choose from griffin_lim, source"):
         build("vocoder", SPEC)
     with pytest.raises(InputError, match="give --source"):
@@ -171,4 +171,4 @@ def test_every_vocoder_declares_its_options():
     assert {name for name, vocoder in VOCODERS.items() if vocoder.needs_source} == {"source"}
     for vocoder in VOCODERS.values():
         assert is_dataclass(vocoder.Options)
-        assert vocoder.Options() == vocoder.Options()  # as one dataclass, not as two objects
+        assert vocoder.Options() == vocoder.Options()  # equal by value: a dataclass
