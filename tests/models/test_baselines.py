@@ -142,9 +142,7 @@ def test_a_walk_through_very_short_prompts(length: int) -> None:
 def test_losses_are_prediction_errors() -> None:
     prompt = numbered(12).repeat(1, 3, 1)
     loop = Loop(FEATURES, LoopOptions(period=12, fade=0.0))
-    fresh = float(
-        (prompt[:, 1:12] - prompt[:, :1]).square().mean()
-    )  # the first period predicts the first frame
+    fresh = float((prompt[:, 1:12] - prompt[:, :1]).square().mean())  # the first period predicts the first frame
     assert float(loop.loss(prompt)["mse"]) == pytest.approx(fresh * 11 / 35, rel=1e-3)
     walk = Walk(FEATURES, WalkOptions(memory=64))
     known = walk.start(prompt)
