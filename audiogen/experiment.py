@@ -10,15 +10,15 @@ import yaml
 
 from audiogen.config.choice import Choice, choice
 from audiogen.config.option_types import (
+    Fraction,
+    FractionBelowOne,
     Layers,
     NonNegativeFloat,
     NonNegativeInt,
+    NonNegativeSteps,
     PositiveFloat,
     Seed,
-    Share,
     Steps,
-    Unit,
-    WholeSteps,
     Width,
 )
 from audiogen.config.schema import build, merge, override_tree, read_tree, to_tree
@@ -48,11 +48,11 @@ class Augmentation:
 
     gain: NonNegativeFloat = 1.0
     tilt: NonNegativeFloat = 0.0
-    frequency_mask: Unit = 0.0
-    time_mask: Unit = 0.0
-    mixing: Unit = 0.0
+    frequency_mask: Fraction = 0.0
+    time_mask: Fraction = 0.0
+    mixing: Fraction = 0.0
     transposition: NonNegativeInt = 6
-    tempo: Unit = 0.1
+    tempo: Fraction = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class Training:
     learning_rate: PositiveFloat = 2e-3
     weight_decay: NonNegativeFloat = 0.01
     schedule: Literal["cosine", "step", "plateau", "constant"] = "cosine"
-    warmup: WholeSteps = 20
+    warmup: NonNegativeSteps = 20
     gradient_clip: NonNegativeFloat = 1.0
-    ema_decay: Share = 0.98
+    ema_decay: FractionBelowOne = 0.98
     validate_every: Steps = 25
-    patience: WholeSteps = 3
+    patience: NonNegativeSteps = 3
     checkpoint_every: Steps = 200
-    log_media_every: WholeSteps = 200
+    log_media_every: NonNegativeSteps = 200
     precision: Literal["32", "bf16", "16"] = "32"
     compile: bool = False
     split_fractions: SplitFractions = field(default_factory=SplitFractions)

@@ -1,40 +1,54 @@
-"""Ranges of option values, as types: ``dropout: Share = 0.1``.
+"""Types of option values with their ranges: ``dropout: Fraction = 0.1``.
 
-They are checked where a config is read, and an error names the key. What involves several keys at once is
-checked in the options' own ``__post_init__``.
+Values are validated where a configuration is read, and an error names the key. Conditions on several keys are checked
+in ``__post_init__`` of the options.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from audiogen.durations import seconds_of
 
 PositiveInt = Annotated[int, Field(ge=1, le=2**20, strict=True)]
-"""1, 2, 3, ... up to a million: no configuration asks for terabytes."""
+"""1 to 1,048,576: the upper limit keeps a configuration from asking for terabytes of memory."""
 NonNegativeInt = Annotated[int, Field(ge=0, le=2**20, strict=True)]
-"""0, 1, 2, ... up to a million."""
+"""0 to 1,048,576."""
 Steps = Annotated[int, Field(ge=1, le=10**9, strict=True)]
-"""1 .. 10^9: of optimisers, which take time but no memory."""
-WholeSteps = Annotated[int, Field(ge=0, le=10**9, strict=True)]
-"""0 .. 10^9."""
+"""Optimiser steps, 1 to 10^9: they take time but no memory."""
+NonNegativeSteps = Annotated[int, Field(ge=0, le=10**9, strict=True)]
+"""Optimiser steps, 0 to 10^9."""
 Width = Annotated[int, Field(ge=1, le=2**16, strict=True)]
-"""1 .. 65,536: units of a layer, windows of a batch, samples of a frame."""
+"""Units of a layer, windows of a batch or samples of a frame, 1 to 65,536."""
 Layers = Annotated[int, Field(ge=1, le=1024, strict=True)]
-"""1 .. 1,024: of what a module is made for each."""
+"""Number of modules to make, 1 to 1,024."""
 Iterations = Annotated[int, Field(ge=0, le=10_000, strict=True)]
-"""0 .. 10,000: of an iteration."""
+"""Iterations of an algorithm, 0 to 10,000."""
 Bands = Annotated[int, Field(ge=1, le=2048, strict=True)]
-"""1 .. 2,048: of a mel frame."""
+"""Mel bands, 1 to 2,048."""
 SampleRate = Annotated[int, Field(ge=1, le=768_000, strict=True)]
-"""Hz."""
+"""Sample rate in Hz."""
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-"""0 .. 2^63 - 1: what every generator takes, with room above for what is drawn beside."""
+"""Random seed, 0 to 2^63 - 1."""
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Above 0."""
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""0 or above."""
-Share = Annotated[float, Field(ge=0, lt=1)]
-"""0..1, 1 excluded."""
-Unit = Annotated[float, Field(ge=0, le=1)]
-"""0..1."""
+"""At least 0."""
+Fraction = Annotated[float, Field(ge=0, le=1)]
+"""0 to 1."""
+FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
+"""0 to 1, without 1."""
+
+
+def _seconds(value: Any) -> Any:
+    try:
+        return seconds_of(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise PydanticCustomError("seconds", "{text}", {"text": str(error)}) from error
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+"""A duration: seconds, or text such as ``4:00``; see `audiogen.durations`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from audiogen.config.option_types import Share
+from audiogen.config.option_types import FractionBelowOne
 from audiogen.errors import InputError
 
 SUFFIXES = frozenset(
@@ -77,8 +77,8 @@ class SplitFractions:
     test: share held back from everything.
     """
 
-    validation: Share = 0.1
-    test: Share = 0.1
+    validation: FractionBelowOne = 0.1
+    test: FractionBelowOne = 0.1
 
     def __post_init__(self) -> None:
         if self.validation < 0 or self.test < 0 or self.validation + self.test >= 1:

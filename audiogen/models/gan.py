@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from audiogen.config.choice import Choice, choice
-from audiogen.config.option_types import Layers, NonNegativeFloat, Share, Width
+from audiogen.config.option_types import FractionBelowOne, Layers, NonNegativeFloat, Width
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
 
@@ -41,7 +41,7 @@ class GANOptions:
     rollout: Layers = 8
     feature_matching: NonNegativeFloat = 5.0
     r1_weight: NonNegativeFloat = 1.0
-    dropout: Share = 0.1
+    dropout: FractionBelowOne = 0.1
 
 
 class Discriminator(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from audiogen.config.choice import Choice, choice
-from audiogen.config.option_types import NonNegativeInt, Share, Unit
+from audiogen.config.option_types import Fraction, FractionBelowOne, NonNegativeInt
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import CHUNK, FrameModel, Sampling, State
 from audiogen.models.heads import HEADS
@@ -33,9 +33,9 @@ class SequenceModelOptions:
 
     backbone: Choice = choice(BACKBONES, "lstm")
     head: Choice = choice(HEADS, "flow")
-    context_noise: Unit = 0.4
+    context_noise: Fraction = 0.4
     clean_context: NonNegativeInt = 3
-    dropout: Share = 0.1
+    dropout: FractionBelowOne = 0.1
     linear: bool = False
 
 

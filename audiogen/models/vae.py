@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from audiogen.config.choice import Choice, choice
-from audiogen.config.option_types import NonNegativeFloat, PositiveFloat, Share, WholeSteps, Width
+from audiogen.config.option_types import FractionBelowOne, NonNegativeFloat, NonNegativeSteps, PositiveFloat, Width
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
 
@@ -37,8 +37,8 @@ class VAEOptions:
     backbone: Choice = choice(BACKBONES, "lstm")
     latents: Width = 16
     width: Width = 128
-    dropout: Share = 0.1
-    warmup: WholeSteps = 100
+    dropout: FractionBelowOne = 0.1
+    warmup: NonNegativeSteps = 100
     free_bits: NonNegativeFloat = 0.05
     floor: PositiveFloat = 0.1
 

@@ -8,7 +8,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from audiogen.config.option_types import Layers, NonNegativeInt, Unit, Width
+from audiogen.config.option_types import Fraction, Layers, NonNegativeInt, Width
 from audiogen.representation.base import Representation
 from audiogen.representation.latents import Latents, fit_latents
 from audiogen.representation.mel import MelSpec
@@ -37,7 +37,7 @@ class MelOptions:
     channels: Layers | None = None
     patch: Width = 8
     latents: NonNegativeInt = 32
-    whitening: Unit = 0.5
+    whitening: Fraction = 0.5
     centred: bool = True
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.config.option_types import Iterations, Layers, NonNegativeFloat, Unit
+from audiogen.config.option_types import Fraction, Iterations, Layers, NonNegativeFloat
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.phase_reconstruction.magnitude_estimate import MagnitudeEstimate, MagnitudeStream, Refinement
@@ -43,8 +43,8 @@ class GriffinLimOptions:
     coarse_iterations: Iterations = 16
     momentum: NonNegativeFloat = 0.99
     inversion_iterations: Layers = 4
-    magnitude_weight: Unit = 0.3
-    unconstrained_share: Unit = 0.25
+    magnitude_weight: Fraction = 0.3
+    unconstrained_share: Fraction = 0.25
     equalise: bool = True
     noise_above: NonNegativeFloat = 4000.0
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from audiogen.config.option_types import Layers, Share, Width
+from audiogen.config.option_types import FractionBelowOne, Layers, Width
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
 
@@ -28,7 +28,7 @@ class ConvOptions:
     channels: Width = 160
     kernel: Layers = 2
     dilations: Annotated[tuple[Width, ...], Field(max_length=1024)] = (1, 2, 4, 8, 16, 1, 2, 4, 8, 16)
-    dropout: Share = 0.1
+    dropout: FractionBelowOne = 0.1
 
 
 class GatedLayer(nn.Module):

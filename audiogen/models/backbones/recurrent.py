@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from audiogen.config.option_types import Layers, Share, Width
+from audiogen.config.option_types import FractionBelowOne, Layers, Width
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
 
@@ -23,7 +23,7 @@ class RecurrentOptions:
 
     hidden: Width = 160
     layers: Layers = 2
-    dropout: Share = 0.1
+    dropout: FractionBelowOne = 0.1
 
 
 class Recurrent(Backbone):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audiogen.config.option_types import Layers, PositiveInt, Share, Width
+from audiogen.config.option_types import FractionBelowOne, Layers, PositiveInt, Width
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.base import State
 
@@ -33,7 +33,7 @@ class TransformerOptions:
     heads: Layers = 4
     layers: Layers = 4
     window: PositiveInt = 256
-    dropout: Share = 0.1
+    dropout: FractionBelowOne = 0.1
 
     def __post_init__(self) -> None:
         if self.heads < 1 or self.width % (2 * self.heads):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.config.option_types import PositiveInt, Share
+from audiogen.config.option_types import FractionBelowOne, PositiveInt
 from audiogen.models.base import Sampling, State
 from audiogen.models.baselines.replay import ReplayBaseline, same
 
@@ -22,7 +22,7 @@ class LoopOptions:
     """
 
     period: PositiveInt = 43
-    fade: Share = 0.5
+    fade: FractionBelowOne = 0.5
 
 
 class Loop(ReplayBaseline):

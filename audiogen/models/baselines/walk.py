@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from audiogen.config.option_types import PositiveInt, Unit
+from audiogen.config.option_types import Fraction, PositiveInt
 from audiogen.models.base import Sampling, State
 from audiogen.models.baselines.replay import FrameBuffer, ReplayBaseline
 
@@ -28,7 +28,7 @@ class WalkOptions:
     """
 
     memory: PositiveInt = 2048
-    jump: Unit = 0.5
+    jump: Fraction = 0.5
     neighbours: PositiveInt = 8
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from audiogen.config.option_types import Layers, NonNegativeInt, Share, Width
+from audiogen.config.option_types import FractionBelowOne, Layers, NonNegativeInt, Width
 from audiogen.models.base import Sampling
 from audiogen.models.heads.base import Head
 
@@ -41,7 +41,7 @@ class FlowOptions:
     blocks: Layers = 3
     draws: Layers = 2
     steps: Layers = 3
-    dropout: Share = 0.0
+    dropout: FractionBelowOne = 0.0
     noise_dof: NonNegativeInt = 0
 
     def __post_init__(self) -> None:

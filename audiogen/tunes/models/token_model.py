@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audiogen.config.choice import Choice, choice
-from audiogen.config.option_types import NonNegativeInt, Share
+from audiogen.config.option_types import FractionBelowOne, NonNegativeInt
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads import TOKEN_HEADS
@@ -36,7 +36,7 @@ class TokenModelOptions:
     backbone: Choice = choice(BACKBONES, "lstm")
     head: Choice = choice(TOKEN_HEADS, "categorical")
     embedding: NonNegativeInt = 128
-    dropout: Share = 0.1
+    dropout: FractionBelowOne = 0.1
     voices: NonNegativeInt = 0
     recall: NonNegativeInt = 0
 
