@@ -48,11 +48,11 @@ class VAR(ContextModel):
     @torch.no_grad()
     def fit_closed_form(self, sequences: list[Tensor]) -> None:
         self.linear.fit(sequences)
-        found = torch.cat([self._residuals_of(sequence[None])[0] for sequence in sequences if len(sequence) > 1])
-        found = found - found.mean(0)
+        residuals = torch.cat([self._residuals_of(sequence[None])[0] for sequence in sequences if len(sequence) > 1])
+        residuals = residuals - residuals.mean(0)
         # Evenly spaced residuals; where there are fewer than are kept, all of them, repeated.
-        indices = torch.arange(len(self.residuals)) * max(len(found), len(self.residuals)) // len(self.residuals)
-        self.residuals.copy_(found[indices % len(found)])
+        indices = torch.arange(len(self.residuals)) * max(len(residuals), len(self.residuals)) // len(self.residuals)
+        self.residuals.copy_(residuals[indices % len(residuals)])
 
     def _residuals_of(self, frames: Tensor) -> Tensor:
         return self.linear.residual(frames[:, 1:], self.linear(frames[:, :-1])[0])

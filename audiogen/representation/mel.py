@@ -181,25 +181,25 @@ def log_mel_stream(blocks: Iterable[Tensor], spec: MelSpec) -> Iterator[Tensor]:
     The frames equal those of the whole recording: only its two ends are padded.
     """
     padding = spec.padding_samples
-    held: Tensor | None = None
+    pending: Tensor | None = None
     started = False
     for block in blocks:
-        held = block if held is None else torch.cat([held, block], dim=-1)
-        if held.shape[-1] <= max(2 * padding, spec.win) + spec.hop:
+        pending = block if pending is None else torch.cat([pending, block], dim=-1)
+        if pending.shape[-1] <= max(2 * padding, spec.win) + spec.hop:
             continue
         if not started:
-            held = torch.cat([held[..., 1 : padding + 1].flip(-1), held], dim=-1)
+            pending = torch.cat([pending[..., 1 : padding + 1].flip(-1), pending], dim=-1)
             started = True
         # The last `padding` samples are kept: they are reflected if the recording ends here.
-        ready = 1 + (held.shape[-1] - padding - 1 - spec.win) // spec.hop
+        ready = 1 + (pending.shape[-1] - padding - 1 - spec.win) // spec.hop
         if ready > 0:
-            yield log_mel(held[..., : (ready - 1) * spec.hop + spec.win], spec, padded=True)
-            held = held[..., ready * spec.hop :]
-    if held is None or held.shape[-1] == 0:
+            yield log_mel(pending[..., : (ready - 1) * spec.hop + spec.win], spec, padded=True)
+            pending = pending[..., ready * spec.hop :]
+    if pending is None or pending.shape[-1] == 0:
         return
     if not started:
-        yield log_mel(held, spec)
+        yield log_mel(pending, spec)
         return
-    tail = torch.cat([held, held[..., -padding - 1 : -1].flip(-1)], dim=-1)
+    tail = torch.cat([pending, pending[..., -padding - 1 : -1].flip(-1)], dim=-1)
     if tail.shape[-1] >= spec.win:
         yield log_mel(tail, spec, padded=True)

@@ -65,7 +65,7 @@ def coarse_to_fine(
     frames: Tensor,
     past: Tensor,
     spec: MelSpec,
-    steps: int,
+    iterations: int,
 ) -> Tensor:
     """Refine the lowest part of initial spectra.
 
@@ -76,12 +76,12 @@ def coarse_to_fine(
         frames: ``[channels, time, n_mels]`` log-mel.
         past: ``[channels, >= win]`` samples just before.
         spec: spec of the frames.
-        steps: iterations on the lowest quarter, preceded by twice as many on the lowest sixteenth.
+        iterations: on the lowest quarter, preceded by twice as many on the lowest sixteenth.
 
     Returns:
         ``[channels, time, bins]`` spectra.
     """
-    if steps == 0:
+    if iterations == 0:
         return start
     start, known = start.clone(), analyse(past, spec)
     for factor, count in zip(FACTORS, ITERATIONS, strict=True):
@@ -92,11 +92,10 @@ def coarse_to_fine(
         before = known[..., : low.bins] / factor
         silence = torch.zeros(len(before), overlap(low), device=past.device)
         signal = synthesise(start[..., : low.bins] / factor, synthesise(before, silence, low), low)
-        wanted = frames[..., : low.n_mels] - spec.power * math.log(factor)
-        bands = MelBandProjection(wanted, low, MAX_GAIN, expected[..., : low.bins] / factor)
-        targets = band_projection_schedule(
-            bands, [weight[..., : low.bins] if weight.ndim else weight] * (count * steps)
-        )
+        low_frames = frames[..., : low.n_mels] - spec.power * math.log(factor)
+        bands = MelBandProjection(low_frames, low, MAX_GAIN, expected[..., : low.bins] / factor)
+        low_weight = weight[..., : low.bins] if weight.ndim else weight
+        targets = band_projection_schedule(bands, [low_weight] * (count * iterations))
         refined = analyse(refine(signal, [(target, MOMENTUM) for target in targets], low), low) * factor
         top = int(KEPT_BINS * low.bins)
         start[..., :top] = refined[..., :top]

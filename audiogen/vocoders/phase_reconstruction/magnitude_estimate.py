@@ -98,12 +98,10 @@ def _initial_spectrum(magnitude: Tensor, known: Tensor, noise: Tensor, spec: Mel
     split = min(round(noise_above / spec.sample_rate * spec.n_fft), spec.bins)
     start = noise[:, ready:] * magnitude[:, ready:]
     if split:
-        wanted = magnitude[:, ready:, :split]
-        lead = torch.cat(
-            [known[:, -1:, :split].abs(), wanted], dim=1
-        ).detach()  # no gradients through integrated phases
+        tonal = magnitude[:, ready:, :split]
+        lead = torch.cat([known[:, -1:, :split].abs(), tonal], dim=1).detach()  # no gradients through integrated phases
         phases = integrate(lead, known[:, -1, :split].angle(), spec)
-        start = torch.cat([torch.polar(wanted, phases), start[..., split:]], dim=-1)
+        start = torch.cat([torch.polar(tonal, phases), start[..., split:]], dim=-1)
     return torch.cat([known[:, 1:], start], dim=1)
 
 

@@ -48,7 +48,7 @@ class MelBandProjection:
 
     def __init__(self, frames: Tensor, spec: MelSpec, max_gain: float, expected: Tensor | None = None) -> None:
         self.spec, self.expected = spec, expected
-        self.wanted, silent = linear(frames, spec)
+        self.bands, silent = linear(frames, spec)
         self.limit = torch.where(silent, 1.0, 10.0 ** (max_gain * spec.power / 20.0))
         self._target = torch.zeros(())
 
@@ -79,7 +79,7 @@ class MelBandProjection:
     def _gains(self, magnitude: Tensor) -> Tensor:
         spec = self.spec
         sums = bands(magnitude if spec.power == 1.0 else magnitude.pow(spec.power), spec)
-        factor = spread(torch.minimum(self.wanted / sums.clamp_(min=1e-12), self.limit), spec)
+        factor = spread(torch.minimum(self.bands / sums.clamp_(min=1e-12), self.limit), spec)
         return factor if spec.power == 1.0 else factor.pow_(1.0 / spec.power)
 
 

@@ -21,7 +21,10 @@ BINS_PER_BLOCK = 128  # of the filterbank: smaller blocks have fewer zeros, larg
 
 @lru_cache(maxsize=16)
 def _blocks(spec: MelSpec, device: torch.device) -> tuple[list[tuple[slice, Tensor]], list[tuple[slice, Tensor]]]:
-    """Dense blocks of the filterbank (bins to bands) and of its normalised transpose (bands to bins)."""
+    """Dense blocks of the filterbank (bins to bands) and of its normalised transpose (bands to bins).
+
+    There are fewer blocks than in `audiogen.representation.mel.mel_bands`; the sums differ in rounding only.
+    """
     bank = torch.tensor(spec.filterbank())
     forward = []
     for rows in torch.arange(spec.n_mels).tensor_split(max(spec.bins // BINS_PER_BLOCK, 1)):
@@ -71,11 +74,11 @@ def invert(frames: Tensor, spec: MelSpec, iterations: int = 20, start: Tensor | 
     Returns:
         ``[..., bins]`` magnitudes.
     """
-    wanted = frames.exp().masked_fill(at_the_floor(frames, spec), 0.0)  # values at the floor are taken as zero
+    target = frames.exp().masked_fill(at_the_floor(frames, spec), 0.0)  # values at the floor are taken as zero
     if start is None:
         unit = bands(torch.ones(spec.bins, device=frames.device), spec).clamp(min=1e-12)
-        start = spread(wanted / unit, spec)
+        start = spread(target / unit, spec)
     estimate = start.clamp(min=1e-12)
     for _ in range(iterations):
-        estimate = estimate * spread(wanted / bands(estimate, spec).clamp(min=1e-12), spec)
+        estimate = estimate * spread(target / bands(estimate, spec).clamp(min=1e-12), spec)
     return estimate.pow(1.0 / spec.power) if spec.power != 1.0 else estimate

@@ -32,8 +32,12 @@ def overlap(spec: MelSpec) -> int:
 
 @lru_cache(maxsize=16)
 def _synthesis(spec: MelSpec, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Synthesis window, zero-padded in front, ``[hops, hop]``, and the inverse of the sum of squared windows at each
-    sample, ``[frames + hops - 1, hop]``."""
+    """Synthesis window and normalisation of the weighted overlap-add.
+
+    Returns:
+        The window in hops, zero-padded in front, ``[hops, hop]``, and one over the sum of the squared windows at each
+        sample, ``[frames + hops - 1, hop]``.
+    """
     count = hops_per_window(spec)
     window = torch.zeros(count * spec.hop, device=device)
     window[-spec.win :] = hann(spec, device)
@@ -104,7 +108,7 @@ def refine(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
 
 
 def _differentiable(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
-    """Without in-place operations on tensors that gradients depend on."""
+    """Griffin-Lim without in-place operations, so that gradients can be computed."""
     past = signal[:, : overlap(spec)].clone()
     previous = extrapolated = signal
     for target, momentum in steps:
@@ -117,7 +121,7 @@ def _differentiable(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Ten
 
 
 def _in_place(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
-    """With buffers allocated once: allocating them in every iteration costs as much as a Fourier transform."""
+    """Griffin-Lim in buffers allocated once; allocation in every iteration would cost as much as a transform."""
     start, before = overlap(spec) - (spec.win - spec.hop), signal[:, : overlap(spec)]
     previous, extrapolated, buffers = signal, signal.clone(), (torch.empty_like(signal), torch.empty_like(signal))
     windows = extrapolated[:, start:].unfold(-1, spec.win, spec.hop)
