@@ -12,7 +12,7 @@ from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.phase_reconstruction.magnitude_estimate import MagnitudeEstimate, MagnitudeStream, Refinement
 from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
-from audiogen.vocoders.phase_reconstruction.source_spectrum import band_power_ratio, mean_magnitude
+from audiogen.vocoders.phase_reconstruction.source_spectrum import SourceSpectrum
 
 BLOCK = 256  # frames rendered at a time
 
@@ -63,18 +63,14 @@ class GriffinLim(Vocoder):
 
     def __init__(self, spec: MelSpec, options: GriffinLimOptions | None = None, source: Tensor | None = None) -> None:
         self.spec, self.options = spec, options or GriffinLimOptions()
-        if source is not None and source.shape[-1] < spec.win:
-            source = None
-        self.shape = None if source is None else mean_magnitude(source, spec)
-        self.power_ratio = band_power_ratio(source, spec) if source is not None and self.options.equalise else None
+        self.source = SourceSpectrum.of(source, spec, self.options.equalise)
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: GriffinLimOptions) -> GriffinLim:
         return cls(spec, options, source)
 
     def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
-        if self.shape is not None and len(self.shape) != channels:
-            raise ValueError(f"the source has {len(self.shape)} channels, the frames {channels}")
+        self.source.require_channels(channels)
         return _GriffinLimStream(self, channels, past, seed)
 
 
@@ -90,8 +86,8 @@ class _GriffinLimStream(MagnitudeStream):
     def __init__(self, vocoder: GriffinLim, channels: int, past: Tensor | None, seed: int) -> None:
         options = vocoder.options
         refinement = Refinement(_steps(options), options.noise_above, options.coarse_iterations)
-        super().__init__(vocoder.spec, channels, past, seed, refinement, BLOCK, vocoder.power_ratio)
-        self.inversion_iterations, self.shape = options.inversion_iterations, vocoder.shape
+        super().__init__(vocoder.spec, channels, past, seed, refinement, BLOCK, vocoder.source.power_ratio)
+        self.inversion_iterations, self.shape = options.inversion_iterations, vocoder.source.shape
         self.magnitude_weight = torch.tensor(options.magnitude_weight)
 
     def estimate(self, frames: Tensor, final: int) -> MagnitudeEstimate:

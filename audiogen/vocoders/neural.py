@@ -31,7 +31,7 @@ from audiogen.vocoders.phase_reconstruction.magnitude_estimate import (
     render,
 )
 from audiogen.vocoders.phase_reconstruction.projection import analyse
-from audiogen.vocoders.phase_reconstruction.source_spectrum import band_power_ratio, mean_magnitude
+from audiogen.vocoders.phase_reconstruction.source_spectrum import SourceSpectrum
 
 SHIPPED = Path(__file__).parent / "weights" / "neural.safetensors"
 BLOCK = 512  # frames rendered at a time; longer blocks share the overhead of an iteration
@@ -74,10 +74,7 @@ class Neural(Vocoder):
         self, network: MagnitudeNetwork, options: NeuralOptions | None = None, source: Tensor | None = None
     ) -> None:
         self.network, self.spec, self.options = network.eval(), network.spec, options or NeuralOptions()
-        if source is not None and source.shape[-1] < self.spec.win:
-            source = None
-        self.shape = None if source is None else mean_magnitude(source, self.spec)
-        self.power_ratio = band_power_ratio(source, self.spec) if source is not None and self.options.equalise else None
+        self.source = SourceSpectrum.of(source, self.spec, self.options.equalise)
 
     @classmethod
     def weight_files(cls, path: Path) -> list[Path]:
@@ -93,8 +90,7 @@ class Neural(Vocoder):
         return cls(load_network(options), options, source)
 
     def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
-        if self.shape is not None and len(self.shape) != channels:
-            raise ValueError(f"the source has {len(self.shape)} channels, the frames {channels}")
+        self.source.require_channels(channels)
         return _NeuralStream(self, channels, past, seed)
 
     def excerpt(self, frames: Tensor, past: Tensor, shape: Tensor | None = None) -> Tensor:
@@ -122,8 +118,8 @@ class _NeuralStream(MagnitudeStream):
 
     @torch.no_grad()
     def __init__(self, vocoder: Neural, channels: int, past: Tensor | None, seed: int) -> None:
-        super().__init__(vocoder.spec, channels, past, seed, vocoder.refinement, BLOCK, vocoder.power_ratio)
-        self.network, self.shape = vocoder.network, vocoder.shape
+        super().__init__(vocoder.spec, channels, past, seed, vocoder.refinement, BLOCK, vocoder.source.power_ratio)
+        self.network, self.shape = vocoder.network, vocoder.source.shape
         self._before = past_frames(past, channels, self.network.reach, self.spec)
 
     def estimate(self, frames: Tensor, final: int) -> MagnitudeEstimate:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -12,6 +14,37 @@ from audiogen.vocoders.phase_reconstruction.mel_inversion import bands
 
 MAX_WINDOWS = 4096  # analysed, evenly spaced
 POWER_FLOOR = 1e-12
+
+
+@dataclass(frozen=True)
+class SourceSpectrum:
+    """Statistics of the source recording that a vocoder uses, each None where unknown.
+
+    Args:
+        shape: ``[channels, 1, bins]``, long-term spectrum; see `mean_magnitude`.
+        power_ratio: ``[channels, 1, n_mels]``, see `band_power_ratio`.
+    """
+
+    shape: Tensor | None = None
+    power_ratio: Tensor | None = None
+
+    @classmethod
+    def of(cls, source: Tensor | None, spec: MelSpec, equalise: bool) -> Self:
+        """Analyse a recording ``[channels, samples]``; None, or one shorter than a window, has no statistics.
+
+        Args:
+            source: at ``spec.sample_rate``.
+            spec: spec of the frames.
+            equalise: whether the power ratio is needed.
+        """
+        if source is None or source.shape[-1] < spec.win:
+            return cls()
+        return cls(mean_magnitude(source, spec), band_power_ratio(source, spec) if equalise else None)
+
+    def require_channels(self, channels: int) -> None:
+        """Raise a ValueError if the source has another number of channels."""
+        if self.shape is not None and len(self.shape) != channels:
+            raise ValueError(f"the source has {len(self.shape)} channels, the frames {channels}")
 
 
 def mean_magnitude(source: Tensor, spec: MelSpec) -> Tensor:
