@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from audiogen.audio.layout import ChannelLayout
+from audiogen.audio.channel_layout import ChannelLayout
 from audiogen.audio.resampling import resample
 from audiogen.errors import InputError
 

@@ -1,6 +1,6 @@
-"""Band-limited resampling between any two rates, whole or in a stream (the SoX resampler, through soxr).
+"""Band-limited resampling between any two sample rates, of whole recordings or streams (SoX resampler, soxr).
 
-Quality "VHQ" is a linear-phase filter of 28 bits (aliases at -175 dB), computed in double precision.
+Quality "VHQ": linear phase, 28 bits (aliases at -175 dB), computed in double precision.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ QUALITY = "VHQ"
 
 
 def resampled_length(length: int, rate_in: int, rate_out: int) -> int:
-    """``length * rate_out / rate_in`` rounded to the nearest integer, halves up."""
+    """Length after resampling: ``length * rate_out / rate_in`` to the nearest integer, halves up."""
     return (2 * length * rate_out + rate_in) // (2 * rate_in)
 
 
 def resample(samples: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
-    """``[channels, time]`` float32 at ``rate_in`` Hz -> the same sound at ``rate_out`` Hz.
+    """Resample a recording.
 
-    The output has exactly `resampled_length` samples; equal rates give the samples back untouched.
+    Args:
+        samples: ``[channels, time]`` float32.
+        rate_in: Hz of the samples.
+        rate_out: Hz of the result.
+
+    Returns:
+        ``[channels, resampled_length(time, rate_in, rate_out)]`` float32; the samples themselves for
+        equal rates.
     """
     if rate_in == rate_out:
         return samples
@@ -27,14 +34,15 @@ def resample(samples: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
 
 class Resampler:
-    """`resample` of a sound that arrives in blocks, in bounded memory.
-
-    Blocks of any size give the same samples, and in total exactly `resampled_length` of them.
+    """Streaming `resample`: blocks of any size give the same samples, `resampled_length` in total.
 
     Args:
-        rate_in: Hz of what is pushed.
-        rate_out: Hz of what comes out.
+        rate_in: Hz of the input.
+        rate_out: Hz of the output.
         channels: rows of each block.
+
+    Raises:
+        ValueError: a rate is not positive.
     """
 
     def __init__(self, rate_in: int, rate_out: int, channels: int) -> None:
@@ -45,18 +53,18 @@ class Resampler:
         self.rate_in, self.rate_out, self.channels = rate_in, rate_out, channels
         same = rate_in == rate_out
         self._stream = None if same else soxr.ResampleStream(rate_in, rate_out, channels, "float32", QUALITY)
-        self._taken = self._given = 0
+        self._samples_in = self._samples_out = 0
 
     def push(self, block: np.ndarray) -> np.ndarray:
-        """Take ``[channels, time]`` float32; return the samples that are final by now, maybe none."""
+        """Add a block ``[channels, time]`` float32; return the output that is available by now, possibly empty."""
         if block.ndim != 2 or block.shape[0] != self.channels:
             raise ValueError(f"a block must be [{self.channels}, time], not {block.shape}")
         return self._count(block.shape[1], self._convert(block, last=False))
 
     def finish(self) -> np.ndarray:
-        """The samples still held back ``[channels, time]``, brought to the exact total length."""
+        """The remaining output ``[channels, time]``, which completes the exact total length."""
         out = self._convert(np.zeros((self.channels, 0), np.float32), last=True)
-        missing = resampled_length(self._taken, self.rate_in, self.rate_out) - self._given
+        missing = resampled_length(self._samples_in, self.rate_in, self.rate_out) - self._samples_out
         out = out[:, :missing]
         out = np.pad(out, ((0, 0), (0, missing - out.shape[1])))
         return self._count(0, out)
@@ -67,7 +75,7 @@ class Resampler:
         interleaved = np.ascontiguousarray(block.T, dtype=np.float32)
         return np.ascontiguousarray(self._stream.resample_chunk(interleaved, last=last).T)
 
-    def _count(self, taken: int, out: np.ndarray) -> np.ndarray:
-        self._taken += taken
-        self._given += out.shape[1]
+    def _count(self, samples_in: int, out: np.ndarray) -> np.ndarray:
+        self._samples_in += samples_in
+        self._samples_out += out.shape[1]
         return out

@@ -75,7 +75,7 @@ candidate_options = combine(
 
 def require_suffix(out: Path) -> None:
     """Raise an InputError unless the suffix of ``out`` is that of a MIDI or an audio file."""
-    from audiogen.audio.writing import CONTAINERS
+    from audiogen.audio.sample_formats import CONTAINERS
 
     if not is_midi(out) and out.suffix.lower() not in CONTAINERS:
         choices = f"choose from .mid, {', '.join(CONTAINERS)}"

@@ -185,7 +185,7 @@ def test_a_length_beyond_the_memory_is_refused_by_its_header(tmp_path: Path) -> 
 
 
 def test_info_measures_what_is_too_long_to_be_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audiogen.audio.reading.MOST_BYTES", 1e6)
+    monkeypatch.setattr("audiogen.audio.reading.MAX_BYTES", 1e6)
     path = saved(tmp_path / "a.ogg", tone(4.0, channels=1), "VORBIS", "OGG")
     assert read(path).length == 4 * RATE
     path = saved(tmp_path / "a.flac", tone(3.0), "PCM_16", "FLAC")
@@ -216,7 +216,7 @@ def test_without_a_length_as_much_is_read_as_there_is_room(monkeypatch: pytest.M
     whole = BlockReader(Path("a"), Endless(500), 1.0).whole()
     assert whole.shape == (2, 500_250)
     assert whole[0, -1] == np.float32(0.499)
-    monkeypatch.setattr("audiogen.audio.reading.MOST_BYTES", 1e6)
+    monkeypatch.setattr("audiogen.audio.reading.MAX_BYTES", 1e6)
     source = Endless(10**9)
     with pytest.raises(InputError, match="GB are read at once"):
         BlockReader(Path("a"), source, 1.0).whole()
@@ -224,7 +224,7 @@ def test_without_a_length_as_much_is_read_as_there_is_room(monkeypatch: pytest.M
 
 
 def test_blocks_of_many_channels_are_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audiogen.audio.reading.LARGEST_BLOCK", 10_000)
+    monkeypatch.setattr("audiogen.audio.reading.MAX_BLOCK", 10_000)
     path = saved(tmp_path / "a.wav", tone(1.0, 8000, 4), "PCM_16", "WAV", 8000)
     with open_blocks(path) as blocks:
         assert [block.shape for block in blocks] == [(4, 2500)] * 3 + [(4, 500)]
@@ -265,7 +265,7 @@ def test_a_codec_that_no_decoder_knows_is_an_error_of_one_line(
     assert caught.value.cause
     assert caught.value.cure
     assert "\n" not in str(caught.value)
-    assert ("codec is not known" in caught.value.cause) == (decoder and kind != "AIFF")
+    assert ("codec is unknown" in caught.value.cause) == (decoder and kind != "AIFF")
 
 
 def test_size_left_open_by_a_streaming_writer_is_no_fault(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_size_left_open_by_a_streaming_writer_is_no_fault(tmp_path: Path) -> Non
 def test_wav_cut_inside_a_sample_gives_its_start_and_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(tone())[: 44 + 4 * 8000 + 3])
-    with pytest.warns(AudioWarning, match=r"cut short: 0\.17 of 0\.50 s"):
+    with pytest.warns(AudioWarning, match=r"truncated: 0\.17 of 0\.50 s"):
         assert read(path).length == 8000
 
 
@@ -286,7 +286,7 @@ def test_truncated_flac_gives_every_frame_that_decodes(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.flac", samples, "PCM_16", "FLAC")
     whole = read(path).samples
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.warns(AudioWarning, match="cut short"):
+    with pytest.warns(AudioWarning, match="truncated"):
         part = read(path)
     assert part.length > 0.49 * whole.shape[1]
     np.testing.assert_array_equal(part.samples, whole[:, : part.length])
@@ -295,7 +295,7 @@ def test_truncated_flac_gives_every_frame_that_decodes(tmp_path: Path) -> None:
 def test_truncated_mp3_gives_its_start_and_a_warning(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.mp3", tone(4.0), "MPEG_LAYER_III", "MP3")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.warns(AudioWarning, match="cut short"):
+    with pytest.warns(AudioWarning, match="truncated"):
         part = read(path)
     assert 1.5 < part.seconds < 2.5
     assert signal_to_noise(part.samples[:, :48000], tone(4.0)[:, :48000]) > 20
@@ -446,4 +446,4 @@ def test_each_difficult_file_gives_a_recording_or_one_line(path: Path | None) ->
     assert recording.length > 0
     assert np.isfinite(recording.samples).all()
     assert {warning.category for warning in caught} <= {AudioWarning}
-    assert path.name.startswith("truncated") == any("cut short" in str(each.message) for each in caught)
+    assert path.name.startswith("truncated") == any("truncated" in str(each.message) for each in caught)

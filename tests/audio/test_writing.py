@@ -237,12 +237,12 @@ def test_wav_beyond_four_gigabytes_becomes_rf64(tmp_path: Path, monkeypatch: pyt
     [
         ("out.xyz", 1, RATE, None, r"unknown suffix '\.xyz'; choose from \.wav, \.flac"),
         ("out", 1, RATE, None, "unknown suffix"),
-        ("out.flac", 1, RATE, "FLOAT", r"cannot hold subtype FLOAT; choose from PCM_24, PCM_16"),
+        ("out.flac", 1, RATE, "FLOAT", r"cannot have subtype FLOAT; choose from PCM_24, PCM_16"),
         ("none/out.wav", 1, RATE, None, "folder does not exist"),
         ("folder.wav", 1, RATE, None, "is a folder"),
-        ("out.mp3", 6, RATE, None, "cannot write 6 channels at 48000 Hz as MP3"),
-        ("out.opus", 1, 44100, None, "cannot write 1 channels at 44100 Hz"),
-        ("out.flac", 9, RATE, None, "cannot write 9 channels"),
+        ("out.mp3", 6, RATE, None, "it cannot have 6 channels at 48000 Hz as MP3"),
+        ("out.opus", 1, 44100, None, "it cannot have 1 channels at 44100 Hz"),
+        ("out.flac", 9, RATE, None, "it cannot have 9 channels"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_any_sample(

@@ -66,7 +66,10 @@ MISTAKES = [
     (("infill", "tune.mid", "-o", "b.txt", "--bars", "1"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
     (("infill", "tune.mid", "-o", "b.mid", "--bars", "4-3"), "--bars: 4-3 ends before it begins; write"),
     (("continue", "tune.mid", "-o", "b.txt"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
-    (("evaluate", "tune.mid", "--reference", "a.wav"), "tune.mid: it is a MIDI file: it holds notes, not sound; name"),
+    (
+        ("evaluate", "tune.mid", "--reference", "a.wav"),
+        "tune.mid: it is a MIDI file: it contains notes, not audio; name",
+    ),
     (("evaluate", "a.wav", "--reference", "a.wav", "-o", "a.wav"), "a.wav: it is a file; name a folder"),
     (("continue", "a.wav", "-o", "b.wav", "--budget", "nan"), "Invalid value for '--budget': a length of time is "),
     (("continue", "a.wav", "-o", "b.wav", "--budget", "inf"), "Invalid value for '--budget': a length of time is "),

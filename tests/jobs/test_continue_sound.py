@@ -33,7 +33,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "seconds", "message"),
     [
-        ("out.opus", 1.0, "cannot write 1 channels at 22050 Hz"),
+        ("out.opus", 1.0, "it cannot have 1 channels at 22050 Hz"),
         ("none/out.wav", 1.0, "does not exist"),
         ("out.wav", 1e-6, "less than a sample"),
     ],

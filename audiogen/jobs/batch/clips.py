@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from audiogen.audio import open_blocks
-from audiogen.audio.writing import container_for
+from audiogen.audio.sample_formats import container_for
 from audiogen.config.shipped import find_config
 from audiogen.data.recordings import reading
 from audiogen.errors import InputError

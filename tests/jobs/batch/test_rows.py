@@ -95,7 +95,7 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "a.wav", "seconds": "4:5"}, "seconds: a length of time is written as .*, not '4:5'"),
         ({"prompt": "a.wav", "temperature": -1}, "temperature"),
         ({"prompt": "a.wav", "vocoder": "x"}, "vocoder x.*choose from"),
-        ({"prompt": "a.wav", "name": "x.mp3", "subtype": "FLOAT"}, "cannot hold subtype FLOAT"),
+        ({"prompt": "a.wav", "name": "x.mp3", "subtype": "FLOAT"}, "cannot have subtype FLOAT"),
         ({"prompt": "a.wav", "name": "../x"}, "no folders"),
         ({"prompt": "a.wav", "run": "."}, "not a Run: config.yaml is missing"),
         ({"prompt": "a.wav", "run": "run", "config": "tiny.yaml"}, "already trained"),

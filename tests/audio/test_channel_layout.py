@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from audiogen.audio import AudioWarning, ChannelLayout, Writer, read, write
-from audiogen.audio.layout import AMBISONIC_GUID, PLAIN_GUID, layout_of_names
+from audiogen.audio.channel_layout import AMBISONIC_GUID, PLAIN_GUID, layout_of_names
 
 RATE = 48000
 USUAL = {1: 0x4, 2: 0x3, 3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 7: 0x13F, 8: 0x63F}
@@ -96,8 +96,8 @@ def test_an_unknown_kind_of_format_states_no_layout(tmp_path: Path) -> None:
     path = wav(tmp_path / "a.wav", 4, 0x33, PLAIN_GUID)
     content = path.read_bytes()
     path.write_bytes(content.replace(PLAIN_GUID, bytes(14)))
-    from audiogen.audio.layout import layout_in
-    from audiogen.audio.scanning import Scanner
+    from audiogen.audio.channel_layout import layout_in
+    from audiogen.audio.scanner import Scanner
 
     with Scanner(path) as scanner:
         assert layout_in(scanner, 4) is None
@@ -126,7 +126,7 @@ def test_a_file_that_cannot_state_the_layout_is_warned_of(
         write(tmp_path / name, recording)
     texts = [str(each.message) for each in caught]
     assert len(texts) == warned
-    assert all("does not keep the " + str(ChannelLayout(mask, guid == AMBISONIC_GUID)) in text for text in texts)
+    assert all("cannot store the " + str(ChannelLayout(mask, guid == AMBISONIC_GUID)) in text for text in texts)
 
 
 def test_a_mask_that_a_flac_states_is_read(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 import soundfile
 
 from audiogen.audio import AudioWarning, info, open_blocks, read
-from audiogen.audio.mpeg import frame_of
-from audiogen.audio.scanning import Scanner
+from audiogen.audio.mpeg_frames import frame_of
+from audiogen.audio.scanner import Scanner
 from audiogen.errors import InputError
 
 RATE = 48000
@@ -114,7 +114,7 @@ def test_another_rate_or_another_number_of_channels_is_left_out_with_a_warning(
     first = encoded(tmp_path, format, subtype)
     other = encoded(tmp_path, format, subtype, 1, 1.0, rate, channels)
     last = encoded(tmp_path, format, subtype, 2)
-    message = f"of 3 recordings joined in it, some were left out .1 of them: {channels} channels at {rate} Hz"
+    message = f"of 3 concatenated recordings, some were skipped .1: {channels} channels at {rate} Hz"
     with pytest.warns(AudioWarning, match=message) as caught:
         whole = read(saved(tmp_path, first, other, last)).samples
     assert len(caught) == 1
@@ -131,7 +131,7 @@ def test_a_part_that_does_not_decode_is_left_out_with_a_warning(tmp_path: Path) 
 
 def test_a_part_that_is_cut_short_does_not_end_the_file(tmp_path: Path) -> None:
     whole, part = encoded(tmp_path, "OGG", "VORBIS"), encoded(tmp_path, "FLAC", "PCM_16", 1)
-    with pytest.warns(AudioWarning, match="cut short"):
+    with pytest.warns(AudioWarning, match="truncated"):
         assert 2.2 < read(saved(tmp_path, part, part[: len(part) // 2], whole)).seconds < 2.7
 
 
@@ -168,7 +168,7 @@ def test_a_wav_whose_sizes_were_never_filled_in_is_read_with_a_warning(
     for place, size in zip((4, sound.index(b"data") + 4), sizes, strict=True):
         if size is not None:
             sound[place : place + 4] = struct.pack("<I", size)
-    with pytest.warns(AudioWarning, match="its header states no size of its samples"):
+    with pytest.warns(AudioWarning, match="its header does not state the size of the audio"):
         found = read(saved(tmp_path, bytes(sound)))
     np.testing.assert_array_equal(found.samples, known)
 
@@ -196,7 +196,7 @@ def test_zeros_or_garbage_before_the_first_frame_are_passed_over(tmp_path: Path,
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = read(saved(tmp_path, before, mp3))
-    assert not any("cut short" in str(each.message) for each in caught)
+    assert not any("truncated" in str(each.message) for each in caught)
     assert found.subtype == "MPEG_LAYER_III"
     assert_alike(found.samples, samples_of(tmp_path, mp3))
 
@@ -268,7 +268,7 @@ def test_frames_after_a_damaged_place_are_read(tmp_path: Path, mp3: bytes) -> No
     damaged = mp3[:middle] + garbage + mp3[middle + 3000 :]
     with pytest.warns(AudioWarning) as caught:
         found = read(saved(tmp_path, damaged))
-    assert any("bytes that are not MPEG frames were left out" in str(each.message) for each in caught)
+    assert any("bytes that are not MPEG frames were ignored" in str(each.message) for each in caught)
     assert 1.5 < found.seconds < 2.0
 
 
@@ -310,7 +310,7 @@ def test_several_threads_read_joined_files(tmp_path: Path, mp3: bytes) -> None:
 
 
 def test_a_scanner_finds_what_lies_across_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("audiogen.audio.scanning.WINDOW", 7)
+    monkeypatch.setattr("audiogen.audio.scanner.WINDOW", 7)
     content = np.random.default_rng(0).bytes(500)
     path = saved(tmp_path, content)
     with Scanner(path) as scanner:

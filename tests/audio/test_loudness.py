@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning, LoudnessMeter, Recording, info, write
-from audiogen.audio.levels import k_weighting
+from audiogen.audio.loudness import k_weighting
 
 RATE = 48000
 

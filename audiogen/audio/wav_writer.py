@@ -1,8 +1,8 @@
-"""A WAV file written in a stream: RIFF below 4 GB, RF64 above, the same bytes for the same samples.
+"""Streaming WAV writer: RIFF below 4 GB, RF64 above, and the same bytes for the same samples.
 
-The layout is EBU Tech 3306's: a ``JUNK`` chunk ahead of ``fmt`` keeps the place of the ``ds64`` chunk, which
-holds 64-bit sizes should the file outgrow 32 bits. libsndfile is not used here: the ``PEAK`` chunk that it
-adds to float files holds the time of day, and the same samples would not give the same bytes.
+As in EBU Tech 3306, a ``JUNK`` chunk before ``fmt`` reserves space for the ``ds64`` chunk, which has 64-bit sizes if
+the file outgrows 32 bits. libsndfile is not used: its ``PEAK`` chunk in float files contains the time of day, so that
+the same samples would not give the same bytes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen.audio.layout import AMBISONIC_GUID, EXTENSIBLE, PLAIN_GUID, USUAL, ChannelLayout
+from audiogen.audio.channel_layout import AMBISONIC_GUID, DEFAULT_MASKS, EXTENSIBLE, PLAIN_GUID, ChannelLayout
 
 BYTES = {"PCM_24": 3, "PCM_16": 2, "PCM_32": 4, "PCM_U8": 1, "FLOAT": 4, "DOUBLE": 8}
 """Bytes per sample of each subtype; the first is the default."""
 
 PCM, IEEE_FLOAT = 0x0001, 0x0003
 RIFF_LIMIT = 0xFFFFFFFF  # bytes after the first eight
-IN_DS64 = 0xFFFFFFFF  # a size that is to be found in the ds64 chunk
+IN_DS64 = 0xFFFFFFFF  # size field whose value is in the ds64 chunk
 
 
-class WavFile:
+class WavWriter:
     """A WAV file under construction.
 
     Args:
@@ -30,7 +30,7 @@ class WavFile:
         sample_rate: Hz.
         channels: samples per frame.
         subtype: a key of `BYTES`.
-        layout: what the channels are for; None for the usual.
+        layout: loudspeaker positions of the channels; None for the default.
     """
 
     def __init__(
@@ -44,11 +44,11 @@ class WavFile:
         self._file.write(self._header())
 
     def write(self, values: np.ndarray) -> None:
-        """Append ``[time, channels]``: integer codes of the subtype's width, or floats for FLOAT, DOUBLE."""
+        """Append ``[time, channels]``: integer codes of the subtype's width, or floats for FLOAT and DOUBLE."""
         self._size += self._file.write(_packed(values, self._subtype))
 
     def close(self, complete: bool = True) -> None:
-        """Fill in the sizes, unless the file is not ``complete`` and will be thrown away, and close it."""
+        """Close the file and, if it is ``complete``, fill in its sizes."""
         try:
             if complete:
                 if self._size % 2:
@@ -60,9 +60,9 @@ class WavFile:
 
     def _header(self) -> bytes:
         samples = self._size // (self._width * self._channels)
-        fact = struct.pack("<4sII", b"fact", 4, min(samples, IN_DS64))  # only PCM goes without
+        fact = struct.pack("<4sII", b"fact", 4, min(samples, IN_DS64))  # required unless PCM
         fact = b"" if self._subtype.startswith("PCM") else fact
-        # WAVE + (JUNK or ds64) + fmt + fact + the data chunk's own head, then the data and its padding byte.
+        # WAVE + (JUNK or ds64) + fmt + fact + header of the data chunk + data + padding byte
         riff = 4 + 36 + len(self._format) + len(fact) + 8 + self._size + self._size % 2
         if riff <= RIFF_LIMIT:
             head = struct.pack("<4sI4s4sI28x", b"RIFF", riff, b"WAVE", b"JUNK", 28)
@@ -75,13 +75,13 @@ class WavFile:
 
 
 def _format_chunk(sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None) -> bytes:
-    """Plain ``fmt`` for usual mono and stereo, which each reader knows; extensible, with a channel mask, beyond."""
+    """Plain ``fmt`` for ordinary mono and stereo, which every reader knows; else extensible, with a channel mask."""
     width = BYTES[subtype]
     tag = PCM if subtype.startswith("PCM") else IEEE_FLOAT
     frame = width * channels
     fields = struct.pack("<HIIHH", channels, sample_rate, sample_rate * frame, frame, 8 * width)
-    layout = layout or ChannelLayout(USUAL.get(channels, 0))
-    if channels <= 2 and layout.usual(channels):
+    layout = layout or ChannelLayout(DEFAULT_MASKS.get(channels, 0))
+    if channels <= 2 and layout.is_default(channels):
         body = struct.pack("<H", tag) + fields
     else:
         guid = struct.pack("<H", tag) + (AMBISONIC_GUID if layout.ambisonic else PLAIN_GUID)

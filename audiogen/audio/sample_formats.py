@@ -1,0 +1,95 @@
+"""Containers and sample formats of files to be written, and which of them keeps a recording unchanged."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from audiogen.audio.ffmpeg_decoder import LOSSLESS
+from audiogen.audio.recording import Recording
+from audiogen.audio.soundfile_decoder import CHUNK
+from audiogen.audio.wav_writer import BYTES
+from audiogen.errors import InputError
+
+CONTAINERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    ".wav": ("WAV", tuple(BYTES)),
+    ".flac": ("FLAC", ("PCM_24", "PCM_16")),
+    ".ogg": ("OGG", ("VORBIS", "OPUS")),
+    ".opus": ("OGG", ("OPUS",)),
+    ".mp3": ("MP3", ("MPEG_LAYER_III",)),
+}
+"""Suffix -> (container in libsndfile's terms, its subtypes with the default first)."""
+
+BITS = {"PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+DITHERED = ("PCM_U8", "PCM_16", "PCM_24")  # not PCM_32: float32 samples have 24 bits
+UNLIMITED = ("FLOAT", "DOUBLE")  # can hold samples beyond full scale
+WIDE = ("FLOAT", *LOSSLESS)  # may hold samples that need more than 24 bits
+LOSSLESS_SUBTYPES = {
+    "PCM_32": "PCM_32",
+    "ALAC_32": "PCM_32",
+    "DOUBLE": "DOUBLE",
+    "PCM_S64LE": "DOUBLE",
+    "PCM_S64BE": "DOUBLE",
+}
+"""Subtype of a file with more bits than float32 has -> subtype of a WAV that keeps them."""
+
+EXACT_SUBTYPES = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "FLOAT", *LOSSLESS_SUBTYPES, *LOSSLESS)
+"""Subtypes whose samples are exact to the last bit, unlike those that lossy codecs decode to."""
+
+
+def container_for(path: Path, subtype: str | None = None) -> tuple[str, str]:
+    """The container and subtype of a file name.
+
+    Args:
+        path: the file; its suffix decides.
+        subtype: the subtype to check; None for the container's default.
+
+    Raises:
+        InputError: an unknown suffix, or a subtype that the container does not support; the message lists the choices.
+    """
+    if path.suffix.lower() not in CONTAINERS:
+        raise InputError(path, f"unknown suffix {path.suffix!r}", f"choose from {', '.join(CONTAINERS)}")
+    container, subtypes = CONTAINERS[path.suffix.lower()]
+    if subtype is not None and subtype not in subtypes:
+        cause = f"a {path.suffix} file cannot have subtype {subtype}"
+        raise InputError(path, cause, f"choose from {', '.join(subtypes)}")
+    return container, subtype or subtypes[0]
+
+
+def subtype_for(recording: Recording, path: str | os.PathLike[str] = "out.wav") -> str:
+    """The subtype that keeps the samples of a recording unchanged, if the container has one.
+
+    The container's default (24 bits for WAV and FLAC), except, if the container supports it, the recording's own for
+    32-bit integers and doubles, and "FLOAT" for samples beyond full scale and those of a float file that 24 bits
+    cannot represent.
+
+    Args:
+        recording: the recording.
+        path: file to be written; its suffix decides the container.
+    """
+    path = Path(path)
+    subtype, supported = container_for(path)[1], CONTAINERS[path.suffix.lower()][1]
+    own = lossless_subtype(recording) or "FLOAT"
+    if own not in supported or (recording.subtype not in LOSSLESS_SUBTYPES and _fits_24_bits(recording)):
+        return subtype
+    return own if own in UNLIMITED or float(np.abs(recording.samples).max(initial=0.0)) <= 1.0 else "FLOAT"
+
+
+def lossless_subtype(recording: Recording) -> str | None:
+    """The subtype of a WAV that keeps all bits of a recording's file; None if 24 bits suffice."""
+    if recording.subtype in LOSSLESS:
+        return "PCM_32"
+    return "FLOAT" if recording.subtype == "FLOAT" else LOSSLESS_SUBTYPES.get(recording.subtype or "")
+
+
+def _fits_24_bits(recording: Recording) -> bool:
+    wide = recording.subtype in WIDE
+    for start in range(0, recording.length, CHUNK):
+        codes = recording.samples[:, start : start + CHUNK].astype(np.float64) * 2**23
+        if np.abs(codes).max(initial=0.0) > 2**23:
+            return False
+        if wide and (codes.max(initial=0.0) > 2**23 - 1 or np.any(codes != np.rint(codes))):
+            return False
+    return True
