@@ -237,7 +237,7 @@ def write_tail(
     ):
         if not request.tail_only:
             writer.append(prompt)
-        for block in _blocks(prompt, continuer, length, request):
+        for block in tail_blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
     with remove_sidecar_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"), warnings.catch_warnings():
@@ -264,7 +264,7 @@ def write_tail(
     }
 
 
-def _blocks(
+def tail_blocks(
     prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request
 ) -> Iterator[np.ndarray]:
     """Blocks ``[channels, time]`` of the requested tail, ``length`` samples in total."""

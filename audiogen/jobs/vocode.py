@@ -145,7 +145,7 @@ def vocode(
             recording = read(path)
             layout, silent = recording.layout, list(recording.silent)
             analysis, subtype = analyse(recording, spec), subtype or subtype_for(recording, out)
-        material = None if source is None else _material(source, analysis).to(pick_device(device))
+        material = None if source is None else source_samples(read(source), analysis).to(pick_device(device))
     with stage(f"loading the vocoder {kind}"):
         vocoder = build(kind, spec, material, options)
     seconds = analysis.length / analysis.sample_rate
@@ -168,10 +168,13 @@ def _options(kind: str, overrides: tuple[str, ...]) -> Any:
     return build_options(find(kind).Options, tree, f"vocoder {kind}")
 
 
-def _material(path: Path, analysis: Analysis) -> Tensor:
-    """The source's samples, turned as the analysed channels are, ``[channels, time]`` at the spec's rate."""
-    source = read(path)
-    channels = len(analysis.frames)
+def source_samples(source: Recording, analysis: Analysis) -> Tensor:
+    """The source's samples, rotated as the analysed channels are, ``[channels, time]`` at the spec's rate.
+
+    Raises:
+        InputError: it has another number of channels, or is shorter than two windows.
+    """
+    channels, path = len(analysis.frames), source.path or "source"
     if source.channels != channels:
         cause = f"it has {source.channels} channels, what is to be rendered has {channels}"
         raise InputError(path, cause, "give a source with as many channels")

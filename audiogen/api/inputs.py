@@ -1,0 +1,50 @@
+"""What API calls accept in several forms: configurations by name, Runs by folder, recordings by file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from audiogen.audio import Recording, read
+from audiogen.config.shipped import find_config
+from audiogen.experiment import Experiment
+from audiogen.experiment import read_experiment as read_file
+from audiogen.run import Run
+from audiogen.sound.run_mixture import RunMixture
+
+FilePath: TypeAlias = str | Path
+AnyRun: TypeAlias = Run | RunMixture
+
+
+def read_experiment(config: FilePath | None = None, overrides: Sequence[str] = ()) -> Experiment:
+    """Read a configuration.
+
+    Args:
+        config: name of a shipped configuration (``"mel/lstm-flow"``; ``audiogen configs`` lists them) or a YAML file;
+            None for the defaults.
+        overrides: ``"key=value"``, applied on top, such as ``"training.steps=2000"``.
+
+    Raises:
+        InputError: there is no such file or name; an unknown key or kind (the message lists the choices); a value of a
+            wrong type or out of range.
+
+    Example:
+        >>> experiment = audiogen.read_experiment("mel/gru-mixture", ["training.steps=500"])
+    """
+    return read_file(None if config is None else find_config(config), tuple(overrides))
+
+
+def to_experiment(config: Experiment | FilePath) -> Experiment:
+    """An Experiment as it is, or the one of a shipped configuration's name or a YAML file."""
+    return config if isinstance(config, Experiment) else read_experiment(config)
+
+
+def to_recording(recording: Recording | FilePath) -> Recording:
+    """A Recording as it is, or the one in a file."""
+    return recording if isinstance(recording, Recording) else read(recording)
+
+
+def to_run(run: AnyRun | FilePath | None) -> AnyRun | None:
+    """A Run or a mixture of Runs as it is, or the Run in a folder."""
+    return Run.open(run) if isinstance(run, (str, Path)) else run

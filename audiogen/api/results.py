@@ -1,0 +1,149 @@
+"""What API calls return about the files that they write: typed, and the content of the JSON file beside the output."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from audiogen.audio import Recording, read
+from audiogen.output_names import sidecar_of
+from audiogen.text_files import dump_json
+from audiogen.tunes.tune import Tune
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A continued recording in a file, and how it was made.
+
+    Attributes:
+        path: the audio file.
+        sample_rate: Hz, the prompt's.
+        channels: number of channels, the prompt's.
+        join_sample: first sample of the tail in the file: the prompt's length, or 0 for the tail alone.
+        length: samples in the file, per channel.
+        seed: random seed.
+        settings: all other settings, and what predicted the tail: ``training``, ``experiment``, ``run``.
+        measures: measures of the tail against the prompt; see `audiogen.metrics.tail_measures.measure_continuation`.
+        warnings: problems found, a line each.
+        sidecar: everything in the JSON file beside the audio file.
+    """
+
+    path: Path
+    sample_rate: int
+    channels: int
+    join_sample: int
+    length: int
+    seed: int
+    settings: Mapping[str, Any] = field(repr=False)
+    measures: Mapping[str, Any] = field(repr=False)
+    warnings: tuple[str, ...]
+    sidecar: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_sidecar(cls, path: Path | str, sidecar: Mapping[str, Any]) -> Self:
+        """The continuation in the audio file ``path``, from the content of its JSON file."""
+        return cls(
+            Path(path),
+            sidecar["sample_rate"],
+            sidecar["channels"],
+            sidecar["join_sample"],
+            sidecar["length"],
+            sidecar["seed"],
+            sidecar["settings"],
+            sidecar["measures"],
+            tuple(sidecar["warnings"]),
+            sidecar,
+        )
+
+    @classmethod
+    def open(cls, path: Path | str) -> Self:
+        """The continuation in the audio file ``path``, with what the JSON file beside it says.
+
+        Raises:
+            OSError: there is no such JSON file.
+        """
+        return cls.from_sidecar(path, json.loads(sidecar_of(Path(path)).read_text(encoding="utf-8")))
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the tail."""
+        return (self.length - self.join_sample) / self.sample_rate
+
+    @property
+    def texture_distance(self) -> float | None:
+        """Texture distance of the tail from the prompt: 1.0 is that of another segment of the prompt.
+
+        None if the prompt or the tail is too short.
+        """
+        texture = self.measures.get("texture")
+        return texture["overall"] if texture else None
+
+    @property
+    def copied(self) -> float | None:
+        """Fraction of the tail's half seconds that repeat the prompt, 0 to 1; None if too short."""
+        return _share(self.measures, "copying")
+
+    @property
+    def looped(self) -> float | None:
+        """Fraction of the tail's half seconds that repeat the tail itself, 0 to 1; None if too short."""
+        return _share(self.measures, "looping")
+
+    def read(self) -> Recording:
+        """The audio file's samples."""
+        return read(self.path)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of the JSON file beside the audio file."""
+        return deepcopy(dict(self.sidecar))
+
+    def to_json(self) -> str:
+        """The JSON file beside the audio file, as text."""
+        return dump_json(self.as_dict())
+
+
+def _share(measures: Mapping[str, Any], name: str) -> float | None:
+    found = measures.get(name)
+    return found["share"] if found else None
+
+
+@dataclass(frozen=True)
+class TuneContinuation:
+    """A continued tune, and how it was made.
+
+    Attributes:
+        path: the file written, MIDI or audio; None if none was asked for.
+        tune: prompt and tail.
+        join_tick: tick at which the prompt ends.
+        seed: random seed.
+        settings: all other settings, and what predicted the tail: ``training``, ``experiment``, ``run``.
+        measures: symbolic measures of ``prompt`` and ``tail``, and ``longest_run_of_prompt_notes``; empty for tunes
+            without melodic notes.
+        warnings: problems found, a line each.
+        sidecar: everything in the JSON file beside the output.
+    """
+
+    path: Path | None
+    tune: Tune = field(repr=False)
+    join_tick: int
+    seed: int
+    settings: Mapping[str, Any] = field(repr=False)
+    measures: Mapping[str, Any] = field(repr=False)
+    warnings: tuple[str, ...]
+    sidecar: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def tail(self) -> Tune:
+        """The notes after the join, with ticks from the join on."""
+        return self.tune.between(self.join_tick, self.tune.end + 1).shifted(-self.join_tick)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of the JSON file beside the output."""
+        return deepcopy(dict(self.sidecar))
+
+    def to_json(self) -> str:
+        """The JSON file beside the output, as text."""
+        return dump_json(self.as_dict())

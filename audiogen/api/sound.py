@@ -1,0 +1,308 @@
+"""Continue recordings from Python: in memory, as a stream, or into a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
+from audiogen.api.results import Continuation
+from audiogen.api.session import each_in_session, session
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.jobs import continue_sound as job
+from audiogen.jobs import run_choice
+from audiogen.jobs.request import Request
+from audiogen.progress import ProgressCallback
+from audiogen.run import Run
+
+Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
+"""A numpy array or a torch tensor; what goes in as one comes out as one."""
+
+
+def continue_audio(
+    samples: Samples,
+    sample_rate: int,
+    seconds: float = 30.0,
+    seed: int = 0,
+    temperature: float = 1.0,
+    *,
+    level: float = 0.0,
+    brightness: float = 0.0,
+    density: float = 0.0,
+    morph: Recording | FilePath | None = None,
+    match_texture: bool = True,
+    loop: bool = False,
+    tail_only: bool = False,
+    run: AnyRun | FilePath | None = None,
+    config: Experiment | FilePath | None = None,
+    budget: float | None = None,
+    vocoder: str | None = None,
+    device: str = "auto",
+    progress: ProgressCallback | None = None,
+) -> Samples:
+    """Continue a recording in memory.
+
+    Unless ``run`` is given or ``budget`` is 0, a Model is first trained on the recording, for half a minute or so.
+    The shipped base predicts instead where it does better.
+
+    Args:
+        samples: the prompt, ``[time]`` or ``[channels, time]``, of any floating-point type, full scale -1 to 1; at
+            least half a second, unless it is silent.
+        sample_rate: Hz.
+        seconds: length of the tail, above 0 and up to a day.
+        seed: random seed; the same seed and settings give the same samples on one machine.
+        temperature: variability relative to the recording, 0 to 10: 0 steady, 1 as recorded, 2 twice the level
+            variance.
+        level: dB relative to the prompt, -40 to 40, reached after 3 s.
+        brightness: spectral tilt in dB per octave, -6 to 6.
+        density: onset density, -4 to 4: above 0 more events, below 0 fewer.
+        morph: recording whose texture the tail gradually takes on, or a file of it.
+        match_texture: whether to match the recording's texture statistics (not done at another density than 0).
+        loop: whether the end of the result joins its start seamlessly.
+        tail_only: whether to return the tail without the prompt.
+        run: trained Run, mixture of Runs, or folder of a Run to predict with.
+        config: Experiment, name of a shipped configuration or YAML file to train by.
+        budget: time limit of the training in seconds; 0 skips it and uses the shipped base.
+        vocoder: kind of vocoder; None for that of the Run.
+        device: where to train: "auto", "cpu" or "cuda".
+        progress: called as ``progress(done, total, label)``; None draws bars on a terminal.
+
+    Returns:
+        Prompt and tail, or the tail: in the layout, floating-point type and library of ``samples``. The samples of the
+        prompt are returned unchanged.
+
+    Raises:
+        InputError: unusable samples, a value out of range, or a Run that does not fit.
+
+    Example:
+        >>> longer = audiogen.continue_audio(samples, 44100, seconds=60, budget=0)
+    """
+    request = Request(
+        seconds=seconds,
+        seed=seed,
+        temperature=temperature,
+        level=level,
+        brightness=brightness,
+        density=density,
+        tail_only=tail_only,
+        loop=loop,
+        impose=match_texture,
+        vocoder=vocoder,
+    )
+    prompt = _prompt(samples, sample_rate)
+    with session(progress):
+        blocks = list(_tail_blocks(prompt, request, request.seconds, morph, run, config, budget, device))
+    tail = _like(np.concatenate(blocks, axis=1), samples)
+    if tail_only:
+        return tail
+    if isinstance(samples, torch.Tensor):
+        return torch.cat([samples.detach(), tail], dim=-1)
+    return np.concatenate([samples, tail], axis=-1)
+
+
+def stream(
+    samples: Samples,
+    sample_rate: int,
+    seconds: float | None = None,
+    seed: int = 0,
+    temperature: float = 1.0,
+    *,
+    level: float = 0.0,
+    brightness: float = 0.0,
+    density: float = 0.0,
+    morph: Recording | FilePath | None = None,
+    match_texture: bool = True,
+    run: AnyRun | FilePath | None = None,
+    config: Experiment | FilePath | None = None,
+    budget: float | None = None,
+    vocoder: str | None = None,
+    device: str = "auto",
+    progress: ProgressCallback | None = None,
+) -> Iterator[Samples]:
+    """Continue a recording block by block, in bounded memory.
+
+    Training and analysis of the prompt happen in this call, so that the blocks come faster than they play. Concatenated
+    along time, they are `continue_audio`'s tail of the same length, to the bit.
+
+    Args:
+        seconds: length of the tail; None for an endless one. A morph needs a length.
+
+    All other arguments are those of `continue_audio`.
+
+    Yields:
+        ``[channels, time]`` blocks of the tail, or ``[time]`` if ``samples`` are: of about 0.7 s at first and
+        of any length above 0.
+
+    Raises:
+        InputError: as `continue_audio`.
+
+    Example:
+        >>> for block in audiogen.stream(samples, 44100, budget=0):
+        ...     device.write(block)
+    """
+    if morph is not None and seconds is None:
+        raise InputError("morph", "an endless tail has no end to morph towards", "give seconds")
+    request = Request(
+        seconds=seconds or 1.0,
+        seed=seed,
+        temperature=temperature,
+        level=level,
+        brightness=brightness,
+        density=density,
+        impose=match_texture,
+        vocoder=vocoder,
+    )
+    prompt = _prompt(samples, sample_rate)
+    with session(progress):
+        blocks = _tail_blocks(prompt, request, seconds, morph, run, config, budget, device)
+    return (_like(block, samples) for block in each_in_session(blocks) if block.shape[1])
+
+
+def continue_recording(
+    prompt: Recording | FilePath,
+    output: FilePath,
+    seconds: float = 30.0,
+    seed: int = 0,
+    temperature: float = 1.0,
+    *,
+    level: float = 0.0,
+    brightness: float = 0.0,
+    density: float = 0.0,
+    morph: Recording | FilePath | None = None,
+    match_texture: bool = True,
+    loop: bool = False,
+    tail_only: bool = False,
+    run: AnyRun | FilePath | None = None,
+    config: Experiment | FilePath | None = None,
+    budget: float | None = None,
+    vocoder: str | None = None,
+    subtype: str | None = None,
+    device: str = "auto",
+    progress: ProgressCallback | None = None,
+) -> Continuation:
+    """Continue a recording into a file, as ``audiogen continue`` does, of any length in bounded memory.
+
+    The samples before the join are the prompt's, bit by bit. A JSON file beside the output says what was done. An
+    existing output is overwritten.
+
+    Args:
+        prompt: the recording, or a file of it.
+        output: audio file to write; its suffix names the container.
+        subtype: sample format: "PCM_16", "PCM_24", "FLOAT", ...; None for that of the prompt.
+
+    All other arguments are those of `continue_audio`.
+
+    Returns:
+        The continuation: where the join is, measures, warnings, and the content of the JSON file.
+
+    Warns:
+        AudioWarning: measures of the tail far from those of the prompt's own segments.
+
+    Raises:
+        InputError: as `continue_audio`; a prompt that cannot be read, or an output that cannot be written.
+
+    Example:
+        >>> made = audiogen.continue_recording("rain.wav", "longer.wav", seconds=60, seed=7)
+        >>> made.texture_distance, made.copied
+    """
+    request = Request(
+        seconds=seconds,
+        seed=seed,
+        temperature=temperature,
+        level=level,
+        brightness=brightness,
+        density=density,
+        tail_only=tail_only,
+        loop=loop,
+        impose=match_texture,
+        vocoder=vocoder,
+        subtype=subtype,
+    )
+    experiment = None if config is None else to_experiment(config)
+    with session(progress):
+        target = None if morph is None else job.MorphTarget(to_recording(morph))
+        sidecar = job.continue_recording(
+            to_recording(prompt), output, request, to_run(run), experiment, budget, device, target
+        )
+    return Continuation.from_sidecar(output, sidecar)
+
+
+def choose_run(
+    recording: Recording | FilePath,
+    *,
+    config: Experiment | FilePath | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+    progress: ProgressCallback | None = None,
+) -> Run:
+    """Train on a recording and choose what predicts its continuations, for several calls that take a ``run``.
+
+    Args:
+        recording: the prompt, or a file of it.
+        config: Experiment, name of a shipped configuration or YAML file to train by; None for the default one, or the
+            shipped base where that does better.
+        budget: time limit of the training in seconds; 0 skips it and returns the shipped base.
+        device: "auto", "cpu" or "cuda".
+        progress: called as ``progress(done, total, label)``; None draws bars on a terminal.
+
+    Raises:
+        InputError: a recording too short to train on, or ``config`` with a budget of 0.
+
+    Example:
+        >>> run = audiogen.choose_run("rain.wav")
+        >>> takes = [audiogen.continue_audio(samples, 44100, seed=seed, run=run) for seed in range(5)]
+    """
+    experiment = None if config is None else to_experiment(config)
+    with session(progress):
+        return run_choice.choose_run(to_recording(recording), experiment, budget, device)
+
+
+def _tail_blocks(
+    prompt: Recording,
+    request: Request,
+    seconds: float | None,
+    morph: Recording | FilePath | None,
+    run: AnyRun | FilePath | None,
+    config: Experiment | FilePath | None,
+    budget: float | None,
+    device: str,
+) -> Iterator[np.ndarray]:
+    """The tail in ``[channels, time]`` blocks; training and analysis are done when this returns."""
+    length = sys.maxsize if seconds is None else job.length_of(prompt, request)
+    target = None if morph is None else job.MorphTarget(to_recording(morph))
+    experiment = None if config is None else to_experiment(config)
+    chosen = to_run(run)
+    job.require_sound(prompt)
+    job.require_texture(prompt, target, [request])
+    if not prompt.samples.any():
+        return job.tail_blocks(prompt, None, length, request)
+    if chosen is None:
+        each = budget / 2 if budget and target else budget
+        chosen = run_choice.choose_run(prompt, experiment, each, device)
+        if target is not None:
+            target = replace(target, run=run_choice.choose_run(target.recording, experiment, each, device))
+    continuer = job.continuer_of(prompt, chosen, request.vocoder, request.impose, target)
+    return job.tail_blocks(prompt, continuer, length, request)
+
+
+def _prompt(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording:
+    recording = Recording(samples, sample_rate)
+    if recording.channels > max(recording.length, 1):
+        shape = f"[{recording.channels}, {recording.length}]"
+        raise InputError("samples", f"of shape {shape} they have more channels than samples", "give samples.T")
+    return recording
+
+
+def _like(block: np.ndarray, samples: Samples) -> Samples:
+    """``[channels, time]`` float32 samples in the layout, type and library of ``samples``."""
+    laid_out = block[0] if samples.ndim == 1 else block
+    if isinstance(samples, torch.Tensor):
+        return torch.from_numpy(np.ascontiguousarray(laid_out)).to(samples.device, samples.dtype)
+    return laid_out.astype(samples.dtype, copy=False)

@@ -1,0 +1,122 @@
+"""Continue tunes from Python: MIDI files, or tunes in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from audiogen.api.inputs import FilePath, to_experiment
+from audiogen.api.results import TuneContinuation
+from audiogen.api.session import session
+from audiogen.experiment import Experiment
+from audiogen.jobs import continue_tune as job
+from audiogen.output_names import sidecar_of
+from audiogen.progress import ProgressCallback
+from audiogen.run import Run
+from audiogen.text_files import dump_json, write_text
+from audiogen.tunes.midi import reader, writer
+from audiogen.tunes.tune import Tune
+
+
+def read_midi(path: FilePath) -> Tune:
+    """Read the notes, tempos, meters and controllers of a MIDI file.
+
+    Raises:
+        InputError: no such file, no MIDI, or damaged beyond use.
+    """
+    return reader.read_midi(Path(path))
+
+
+def write_midi(path: FilePath, tune: Tune) -> None:
+    """Write a tune as a MIDI file of format 1, one track for each part."""
+    writer.write_midi(Path(path), tune)
+
+
+def continue_tune(
+    prompt: Tune | FilePath,
+    output: FilePath | None = None,
+    seconds: float = 30.0,
+    seed: int = 0,
+    temperature: float = 1.0,
+    *,
+    bars: int | None = None,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    min_p: float = 0.01,
+    takes: int = 8,
+    tail_only: bool = False,
+    run: Run | FilePath | None = None,
+    config: Experiment | FilePath | None = None,
+    budget: float | None = None,
+    subtype: str | None = None,
+    device: str = "auto",
+    progress: ProgressCallback | None = None,
+) -> TuneContinuation:
+    """Continue a tune, as ``audiogen continue`` does with MIDI files.
+
+    Without ``run``, ``config`` and ``budget``, a Markov chain counted on the tune itself predicts.
+
+    Args:
+        prompt: MIDI file, or a Tune. All events of a file stay as they are in the output.
+        output: file to write, MIDI or audio (rendered) by its suffix; None for none. A JSON file beside it says what
+            was done. An existing output is overwritten.
+        seconds: length of the tail.
+        seed: random seed; the same seed and settings give the same notes.
+        temperature: sampling temperature, 0 to 10: 0 the likeliest, 1 the learned distribution.
+        bars: length of the tail in whole bars, instead of ``seconds``.
+        top_k: sample from this many likeliest tokens; 0 for all.
+        top_p: nucleus sampling: total probability kept, 0 to 1.
+        min_p: minimum probability relative to the likeliest token, 0 to 1.
+        takes: tails generated at temperature 1, 1 to 99; the one most like the prompt is kept.
+        tail_only: whether to write the tail without the prompt.
+        run: trained Run of tunes, or its folder.
+        config: Experiment, name of a shipped configuration or YAML file to train by, on the prompt alone.
+        budget: time limit of that training in seconds.
+        subtype: sample format of an audio output: "PCM_16", ...; None for the usual one.
+        device: where to train: "auto", "cpu" or "cuda".
+        progress: called as ``progress(done, total, label)``; None draws bars on a terminal.
+
+    Raises:
+        InputError: an unusable prompt, a value out of range, or a Run of recordings.
+
+    Example:
+        >>> made = audiogen.continue_tune("reel.mid", "longer.mid", bars=16)
+        >>> len(made.tail.notes)
+    """
+    request = job.TuneRequest(
+        seconds=seconds,
+        bars=bars,
+        seed=seed,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        takes=takes,
+        tail_only=tail_only,
+        subtype=subtype,
+    )
+    experiment = None if config is None else to_experiment(config)
+    if experiment is None and budget and run is None:
+        experiment = job.prompt_experiment(None, ())
+    chosen = Run.open(run) if isinstance(run, (str, Path)) else run
+    with session(progress), tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "prompt.mid" if isinstance(prompt, Tune) else Path(prompt)
+        if isinstance(prompt, Tune):
+            writer.write_midi(source, prompt)
+        path = Path(folder) / "output.mid" if output is None else Path(output)
+        made = next(iter(job.continue_tune(source, [(path, request)], chosen, experiment, budget, device)))
+    sidecar = made.sidecar
+    if isinstance(prompt, Tune):
+        sidecar = sidecar | {"prompt": None}
+        if output is not None:
+            write_text(sidecar_of(path), dump_json(sidecar))
+    return TuneContinuation(
+        None if output is None else path,
+        made.tune,
+        made.join,
+        request.seed,
+        sidecar["settings"],
+        sidecar["measures"],
+        tuple(sidecar["warnings"]),
+        sidecar,
+    )
