@@ -1,0 +1,40 @@
+"""Every registered kind keeps the contract of its family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audiogen.config.choice import Choice
+from audiogen.models import MODELS
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.backbones.recurrent import RecurrentOptions
+from audiogen.models.heads import HEADS
+from audiogen.testing import check_backbone, check_head, check_model, check_vocoder
+from audiogen.vocoders.registry import VOCODERS
+
+BACKBONE = Choice("gru", RecurrentOptions(16, 1, 0.0))
+SMALL_MODELS: dict[str, dict[str, Any]] = {"hmm": {"states": 3}, "var": {"residuals": 256}}
+PUBLISHED = ("bigvgan", "vocos")  # their weights are not here; they have tests of their own
+
+
+@pytest.mark.parametrize("kind", list(BACKBONES))
+def test_backbones(kind: str) -> None:
+    check_backbone(BACKBONES[kind])
+
+
+@pytest.mark.parametrize("kind", list(HEADS))
+def test_heads(kind: str) -> None:
+    check_head(HEADS[kind])
+
+
+@pytest.mark.parametrize("kind", list(MODELS))
+def test_models(kind: str) -> None:
+    options = MODELS[kind].Options(**SMALL_MODELS.get(kind, {}))
+    check_model(MODELS[kind], options)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in VOCODERS if kind not in PUBLISHED])
+def test_vocoders(kind: str) -> None:
+    check_vocoder(VOCODERS[kind])
