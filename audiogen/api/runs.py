@@ -7,8 +7,8 @@ from pathlib import Path
 from audiogen.api.inputs import FilePath, to_experiment
 from audiogen.api.session import session
 from audiogen.audio import Recording, read
-from audiogen.data.datasets.folder import is_midi
 from audiogen.experiment import Experiment
+from audiogen.file_names import is_midi
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
 from audiogen.training import trainer

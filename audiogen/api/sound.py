@@ -93,7 +93,7 @@ def continue_audio(
         density=density,
         tail_only=tail_only,
         loop=loop,
-        impose=match_texture,
+        match_texture=match_texture,
         vocoder=vocoder,
     )
     prompt = _prompt(samples, sample_rate)
@@ -156,7 +156,7 @@ def stream(
         level=level,
         brightness=brightness,
         density=density,
-        impose=match_texture,
+        match_texture=match_texture,
         vocoder=vocoder,
     )
     prompt = _prompt(samples, sample_rate)
@@ -221,7 +221,7 @@ def continue_recording(
         density=density,
         tail_only=tail_only,
         loop=loop,
-        impose=match_texture,
+        match_texture=match_texture,
         vocoder=vocoder,
         subtype=subtype,
     )
@@ -279,8 +279,8 @@ def _tail_blocks(
     target = None if morph is None else job.MorphTarget(to_recording(morph))
     experiment = None if config is None else to_experiment(config)
     chosen = to_run(run)
-    job.require_sound(prompt)
-    job.require_texture(prompt, target, [request])
+    job.require_continuable(prompt)
+    job.require_morphable(prompt, target, [request])
     if not prompt.samples.any():
         return job.tail_blocks(prompt, None, length, request)
     if chosen is None:
@@ -288,7 +288,7 @@ def _tail_blocks(
         chosen = run_choice.choose_run(prompt, experiment, each, device)
         if target is not None:
             target = replace(target, run=run_choice.choose_run(target.recording, experiment, each, device))
-    continuer = job.continuer_of(prompt, chosen, request.vocoder, request.impose, target)
+    continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, target)
     return job.tail_blocks(prompt, continuer, length, request)
 
 

@@ -10,6 +10,7 @@ from audiogen.api.results import TuneContinuation
 from audiogen.api.session import session
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_tune as job
+from audiogen.jobs.tune_request import TuneRequest
 from audiogen.output_names import sidecar_of
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
@@ -83,7 +84,7 @@ def continue_tune(
         >>> made = audiogen.continue_tune("reel.mid", "longer.mid", bars=16)
         >>> len(made.tail.notes)
     """
-    request = job.TuneRequest(
+    request = TuneRequest(
         seconds=seconds,
         bars=bars,
         seed=seed,
