@@ -34,7 +34,7 @@ layers: $(VENV)/.ready-dev  ## import-linter
 docs: $(VENV)/.ready-docs  ## the manual, in site/; broken links and missing references fail
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-check: lint types layers test  ## all that must hold before a change lands
+check: lint types layers test docs  ## all that must hold before a change lands
 
 format: $(VENV)/.ready-dev  ## ruff, in place
 	$(BIN)/ruff format .

@@ -201,7 +201,9 @@ def api_reference() -> str:
         if name.startswith("__"):
             continue
         value = getattr(audiogen, name)
-        parts.append(f"::: {value.__module__}.{value.__qualname__}\n    options:\n      heading_level: 2\n")
+        own = isinstance(value, type) or inspect.isfunction(value)
+        path = f"{value.__module__}.{value.__qualname__}" if own else f"{audiogen._HOMES[name]}.{name}"
+        parts.append(f"::: {path}\n    options:\n      heading_level: 2\n")
     return "\n".join(parts)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from audiogen import __version__
 from audiogen.cli import COMMANDS
 from audiogen.experiment import Experiment, to_tree
 from audiogen.training.tensorboard import flat
@@ -43,6 +44,11 @@ def test_links_lead_to_files(page: Path) -> None:
         path = (page.parent / target).resolve()
         virtual = path.relative_to(ROOT / "docs").as_posix() if path.is_relative_to(ROOT / "docs") else ""
         assert path.is_file() or virtual in VIRTUAL, target
+
+
+def test_the_version_to_cite_is_that_of_the_package() -> None:
+    assert f"version: {__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"version = {{{__version__}}}" in (ROOT / "docs" / "citing.md").read_text("utf-8")
 
 
 def test_nothing_is_loaded_from_a_network() -> None:
