@@ -1,4 +1,4 @@
-"""Progress: bars on terminals, lines in verbose logs, silence otherwise, and warnings between whole lines."""
+"""Progress: bars on terminals, lines in verbose logs, callbacks, nothing otherwise."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def as_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     return stream
 
 
-def test_nothing_is_said_where_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_printed_if_stderr_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with stage("reading"), progress(4, "training") as bar:
         bar.update(4)
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_verbose_log_has_one_line_a_tenth_and_no_carriage_returns(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_verbose_log_has_one_line_per_tenth_and_no_carriage_returns(capsys: pytest.CaptureFixture[str]) -> None:
     set_verbosity(verbose=True)
     with stage("reading a.wav"):
         pass
@@ -82,7 +82,7 @@ def test_a_short_stage_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert terminal.getvalue() == ""
 
 
-def test_a_stage_ends_with_what_it_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_propagates_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
     as_terminal(monkeypatch)
     with pytest.raises(KeyboardInterrupt), stage("reading"):
         raise KeyboardInterrupt
@@ -113,7 +113,7 @@ def test_a_line_does_not_tear_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "50%" in after  # and is there again
 
 
-def test_a_callback_takes_the_place_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callback_replaces_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = as_terminal(monkeypatch)
     calls: list[tuple[float, float, str]] = []
     with report_to(lambda *call: calls.append(call)):

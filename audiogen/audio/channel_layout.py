@@ -104,7 +104,7 @@ def layout_of_names(names: Sequence[str]) -> ChannelLayout | None:
 def vorbis_order(channels: int, layout: ChannelLayout | None) -> tuple[int, ...] | None:
     """For each channel, its index in Vorbis and Opus; None if the order is the same."""
     if channels == 7 and (layout is None or layout.is_default(7)):
-        return (0, 2, 1, 6, 3, 4, 5)  # back left, right and centre in position of back centre, side left and right
+        return (0, 2, 1, 6, 3, 4, 5)  # back left, right and centre in place of back centre, side left and right
     return VORBIS_ORDER.get(channels)
 
 

@@ -81,7 +81,7 @@ class BlockReader:
     def _checked(self) -> Iterator[np.ndarray]:
         return map(self._checker.check, self._source.chunks())
 
-    def whole(self) -> np.ndarray:
+    def read_all(self) -> np.ndarray:
         """All samples ``[channels, time]``, in place of the iteration, in little more memory than they take."""
         self._require_memory(self.length or 0)
         samples = np.empty((self.channels, self.length or CHUNK), np.float32)
@@ -170,7 +170,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
         InputError: no such file, not audio, no samples, mostly NaN, or too long to be read at once.
     """
     with open_blocks(path) as blocks:
-        samples = blocks.whole()
+        samples = blocks.read_all()
     return Recording(samples, blocks.sample_rate, blocks.subtype, blocks.path, blocks.layout, 0)
 
 

@@ -12,11 +12,7 @@ from audiogen.config.shipped import find_config, shipped_configs, summary
 @click.command(
     "configs",
     cls=Command,
-    examples=(
-        "audiogen configs",
-        "audiogen configs mel/lstm-flow > my.yaml",
-        "audiogen train my.yaml --data rain/ -o run",
-    ),
+    examples=("audiogen configs", "audiogen configs mel/lstm-flow > my.yaml"),
 )
 @click.argument("name", required=False, type=CONFIG_NAME)
 def configs(name: str | None) -> None:

@@ -81,7 +81,7 @@ def test_a_channel_mask_and_the_kind_of_format_are_kept(
 
 
 @pytest.mark.parametrize("channels", range(1, 9))
-def test_usual_layouts_are_written_as_ever(tmp_path: Path, channels: int) -> None:
+def test_default_layouts_are_written_plainly(tmp_path: Path, channels: int) -> None:
     written = []
     for mask in (None, USUAL[channels]):
         write(tmp_path / "out.wav", read(wav(tmp_path / "a.wav", channels, mask)), "PCM_16")
@@ -129,7 +129,7 @@ def test_a_file_that_cannot_state_the_layout_is_warned_of(
     assert all("cannot store the " + str(ChannelLayout(mask, guid == AMBISONIC_GUID)) in text for text in texts)
 
 
-def test_a_mask_that_a_flac_states_is_read(tmp_path: Path) -> None:
+def test_the_channel_mask_of_a_flac(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.flac", np.zeros((100, 6)), RATE, "PCM_16")
     assert read(tmp_path / "a.flac").layout is None
     content = (tmp_path / "a.flac").read_bytes()
@@ -140,7 +140,7 @@ def test_a_mask_that_a_flac_states_is_read(tmp_path: Path) -> None:
     assert read(tmp_path / "a.flac").layout == ChannelLayout(0x60F)
 
 
-def test_seven_channels_of_flac_and_vorbis_have_one_at_the_back(tmp_path: Path) -> None:
+def test_seven_channels_of_flac_and_vorbis_are_6_1(tmp_path: Path) -> None:
     for name, subtype in (("a.flac", "PCM_16"), ("a.ogg", "VORBIS")):
         soundfile.write(tmp_path / name, np.zeros((4000, 7)), RATE, subtype)
         assert read(tmp_path / name).layout == ChannelLayout(0x70F)
@@ -157,12 +157,12 @@ def test_seven_channels_of_flac_and_vorbis_have_one_at_the_back(tmp_path: Path) 
         ("UNSD0 UNSD1", None),
     ],
 )
-def test_layouts_by_the_names_of_ffmpeg(names: str, layout: ChannelLayout | None) -> None:
+def test_layouts_from_ffmpeg_names(names: str, layout: ChannelLayout | None) -> None:
     assert layout_of_names(names.split()) == layout
 
 
 @pytest.mark.parametrize(("name", "channels"), [("mono", 1), ("quad", 4), ("5.1", 6), ("7.1", 8)])
-def test_channels_of_what_ffmpeg_reads(tmp_path: Path, name: str, channels: int) -> None:
+def test_channels_decoded_by_ffmpeg(tmp_path: Path, name: str, channels: int) -> None:
     av = pytest.importorskip("av")
     codes = np.random.default_rng(0).integers(-9999, 9999, (9000, channels)).astype("i2")
     with av.open(str(tmp_path / "a.mka"), "w", format="matroska") as container:
@@ -178,7 +178,7 @@ def test_channels_of_what_ffmpeg_reads(tmp_path: Path, name: str, channels: int)
     assert recording.layout is None
 
 
-def test_the_layout_of_what_ffmpeg_reads(tmp_path: Path) -> None:
+def test_layouts_decoded_by_ffmpeg(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     with av.open(str(tmp_path / "a.ac3"), "w") as container:
         stream = container.add_stream("ac3", rate=RATE, layout="5.1(side)")
@@ -205,7 +205,7 @@ def numbers(samples: np.ndarray) -> list[int]:
 
 @pytest.mark.parametrize("name", ["a.ogg", "a.opus"])
 @pytest.mark.parametrize("channels", [3, 4, 5, 6, 8])
-def test_channels_of_vorbis_and_opus_come_back_in_their_order(tmp_path: Path, name: str, channels: int) -> None:
+def test_vorbis_and_opus_keep_the_order_of_channels(tmp_path: Path, name: str, channels: int) -> None:
     with Writer(tmp_path / name, RATE, channels) as writer:
         writer.write(tones(channels))
     assert numbers(read(tmp_path / name).samples) == list(range(1, channels + 1))
@@ -213,9 +213,7 @@ def test_channels_of_vorbis_and_opus_come_back_in_their_order(tmp_path: Path, na
 
 @pytest.mark.parametrize("name", ["a.ogg", "a.opus"])
 @pytest.mark.parametrize("channels", [3, 4, 5, 6, 8])
-def test_other_decoders_find_channels_of_vorbis_and_opus_where_they_belong(
-    tmp_path: Path, name: str, channels: int
-) -> None:
+def test_other_decoders_agree_on_the_channels_of_vorbis_and_opus(tmp_path: Path, name: str, channels: int) -> None:
     av = pytest.importorskip("av")
     with Writer(tmp_path / name, RATE, channels) as writer:
         writer.write(tones(channels))
@@ -228,7 +226,7 @@ def test_other_decoders_find_channels_of_vorbis_and_opus_where_they_belong(
     assert numbers(samples) == list(range(1, channels + 1))
 
 
-def test_seven_channels_change_places_by_their_layout(tmp_path: Path) -> None:
+def test_seven_channels_are_reordered_by_their_layout(tmp_path: Path) -> None:
     """Back left, right and centre of 6.1 are written where Vorbis has side left, right and back centre."""
     with Writer(tmp_path / "a.ogg", RATE, 7) as writer:
         writer.write(tones(7))

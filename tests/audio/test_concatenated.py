@@ -74,7 +74,7 @@ def assert_alike(whole: np.ndarray, *parts: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(("format", "subtype"), FORMATS)
-def test_recordings_joined_in_a_file_are_read_whole(tmp_path: Path, format: str, subtype: str) -> None:
+def test_concatenated_recordings_are_read_completely(tmp_path: Path, format: str, subtype: str) -> None:
     parts = [encoded(tmp_path, format, subtype, seed, seconds) for seed, seconds in ((0, 1.0), (1, 0.7), (2, 0.5))]
     path = saved(tmp_path, *parts)
     alone = [samples_of(tmp_path, part) for part in parts]
@@ -84,7 +84,7 @@ def test_recordings_joined_in_a_file_are_read_whole(tmp_path: Path, format: str,
     assert info(path).seconds == pytest.approx(2.2)
 
 
-def test_flac_in_ogg_is_read_whole(tmp_path: Path) -> None:
+def test_flac_in_ogg_is_read_completely(tmp_path: Path) -> None:
     av = pytest.importorskip("av")
     parts, samples = [], []
     for seed in (0, 1):
@@ -101,14 +101,14 @@ def test_flac_in_ogg_is_read_whole(tmp_path: Path) -> None:
     np.testing.assert_array_equal(whole, np.concatenate(samples, axis=1).astype("f4") / 32768)
 
 
-def test_different_formats_in_a_file_follow_one_another(tmp_path: Path) -> None:
+def test_concatenated_recordings_of_different_formats(tmp_path: Path) -> None:
     parts = [encoded(tmp_path, *kind) for kind in FORMATS]
     assert_alike(silently(saved(tmp_path, *parts)), *(samples_of(tmp_path, part) for part in parts))
 
 
 @pytest.mark.parametrize(("format", "subtype"), [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("FLAC", "PCM_16")])
 @pytest.mark.parametrize(("rate", "channels"), [(32000, 1), (RATE, 2)])
-def test_another_rate_or_another_number_of_channels_is_left_out_with_a_warning(
+def test_other_rates_and_channels_are_skipped_with_a_warning(
     tmp_path: Path, format: str, subtype: str, rate: int, channels: int
 ) -> None:
     first = encoded(tmp_path, format, subtype)
@@ -121,7 +121,7 @@ def test_another_rate_or_another_number_of_channels_is_left_out_with_a_warning(
     assert_alike(whole, *(samples_of(tmp_path, each) for each in (first, last)))
 
 
-def test_a_part_that_does_not_decode_is_left_out_with_a_warning(tmp_path: Path) -> None:
+def test_a_part_that_does_not_decode_is_skipped_with_a_warning(tmp_path: Path) -> None:
     flac = encoded(tmp_path, "FLAC", "PCM_16")
     broken = flac[:8] + bytes(1000)
     with pytest.warns(AudioWarning, match="1 of them: cannot be decoded"):
@@ -129,7 +129,7 @@ def test_a_part_that_does_not_decode_is_left_out_with_a_warning(tmp_path: Path) 
     assert whole.length == 2 * RATE
 
 
-def test_a_part_that_is_cut_short_does_not_end_the_file(tmp_path: Path) -> None:
+def test_a_truncated_part_does_not_end_the_file(tmp_path: Path) -> None:
     whole, part = encoded(tmp_path, "OGG", "VORBIS"), encoded(tmp_path, "FLAC", "PCM_16", 1)
     with pytest.warns(AudioWarning, match="truncated"):
         assert 2.2 < read(saved(tmp_path, part, part[: len(part) // 2], whole)).seconds < 2.7
@@ -137,9 +137,7 @@ def test_a_part_that_is_cut_short_does_not_end_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["WAV", "AIFF", "FLAC", "MP3"])
 @pytest.mark.parametrize("after", [bytes(5000), ID3V1, ID3V2, b"short"])
-def test_zeros_tags_and_a_few_bytes_after_the_end_are_nothing_to_be_said(
-    tmp_path: Path, format: str, after: bytes
-) -> None:
+def test_zeros_tags_and_a_few_bytes_after_the_end_give_no_warning(tmp_path: Path, format: str, after: bytes) -> None:
     sound = encoded(tmp_path, format, "MPEG_LAYER_III" if format == "MP3" else "PCM_16")
     assert_alike(silently(saved(tmp_path, sound, after)), samples_of(tmp_path, sound))
 
@@ -151,7 +149,7 @@ def test_bytes_after_the_end_that_may_be_audio_are_warned_of(tmp_path: Path, for
         assert read(saved(tmp_path, sound, np.random.default_rng(0).bytes(5000))).length == RATE
 
 
-def test_a_wav_whose_size_was_left_open_ends_where_the_next_begins(tmp_path: Path) -> None:
+def test_a_wav_of_open_size_ends_where_the_next_starts(tmp_path: Path) -> None:
     sound = encoded(tmp_path, "WAV", "PCM_16")
     place = sound.index(b"data") + 4
     streamed = sound[:place] + b"\xff" * 4 + sound[place + 4 :]
@@ -159,9 +157,7 @@ def test_a_wav_whose_size_was_left_open_ends_where_the_next_begins(tmp_path: Pat
 
 
 @pytest.mark.parametrize("sizes", [(0, 0), (None, 0)], ids=["both", "data"])
-def test_a_wav_whose_sizes_were_never_filled_in_is_read_with_a_warning(
-    tmp_path: Path, sizes: tuple[int | None, int]
-) -> None:
+def test_a_wav_of_size_zero_is_read_with_a_warning(tmp_path: Path, sizes: tuple[int | None, int]) -> None:
     """A recorder that loses its power leaves zeros, and all samples."""
     sound = bytearray(encoded(tmp_path, "WAV", "PCM_16"))
     known = samples_of(tmp_path, bytes(sound))
@@ -192,7 +188,7 @@ def mp3(tmp_path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("before", [bytes(5000), np.random.default_rng(1).bytes(5000), ID3V2 + bytes(700)])
-def test_zeros_or_garbage_before_the_first_frame_are_passed_over(tmp_path: Path, mp3: bytes, before: bytes) -> None:
+def test_zeros_or_garbage_before_the_first_frame_are_skipped(tmp_path: Path, mp3: bytes, before: bytes) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = read(saved(tmp_path, before, mp3))
@@ -201,7 +197,7 @@ def test_zeros_or_garbage_before_the_first_frame_are_passed_over(tmp_path: Path,
     assert_alike(found.samples, samples_of(tmp_path, mp3))
 
 
-def test_tags_between_joined_files_are_passed_over(tmp_path: Path, mp3: bytes) -> None:
+def test_tags_between_concatenated_files_are_skipped(tmp_path: Path, mp3: bytes) -> None:
     alone = samples_of(tmp_path, mp3)
     whole = silently(saved(tmp_path, ID3V2, mp3, ID3V1, ID3V2, mp3, ID3V1))
     assert_alike(whole, alone, alone)
@@ -231,7 +227,7 @@ def test_a_constant_bit_rate_without_a_header_is_read_to_its_end(tmp_path: Path)
 
 
 @pytest.mark.parametrize("change", ["no count", "small count"])
-def test_a_header_that_counts_too_little_is_not_believed(tmp_path: Path, mp3: bytes, change: str) -> None:
+def test_a_header_with_too_few_frames_is_ignored(tmp_path: Path, mp3: bytes, change: str) -> None:
     head, *bare = frames(mp3)
     place = head.index(b"Xing") + 4
     new = bytes(4) + head[place + 4 : place + 8] if change == "no count" else struct.pack(">II", 1, 20)
@@ -241,7 +237,7 @@ def test_a_header_that_counts_too_little_is_not_believed(tmp_path: Path, mp3: by
 
 @pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")
 @pytest.mark.parametrize("size", [10, 100, 500])
-def test_a_single_frame_that_is_cut_is_one_line(tmp_path: Path, mp3: bytes, size: int) -> None:
+def test_a_truncated_single_frame_is_an_error_of_one_line(tmp_path: Path, mp3: bytes, size: int) -> None:
     with pytest.raises(InputError):
         read(saved(tmp_path, mp3[:size]))
 
@@ -262,7 +258,7 @@ def test_several_audio_streams_are_warned_of(tmp_path: Path) -> None:
         read(path)
 
 
-def test_frames_after_a_damaged_place_are_read(tmp_path: Path, mp3: bytes) -> None:
+def test_frames_after_a_damaged_one_are_read(tmp_path: Path, mp3: bytes) -> None:
     garbage = np.random.default_rng(3).bytes(3000).replace(b"\xff", b"\0")
     middle = len(mp3) // 2
     damaged = mp3[:middle] + garbage + mp3[middle + 3000 :]
@@ -272,7 +268,7 @@ def test_frames_after_a_damaged_place_are_read(tmp_path: Path, mp3: bytes) -> No
     assert 1.5 < found.seconds < 2.0
 
 
-def test_notes_of_libmpg123_do_not_reach_the_terminal_and_other_messages_do(tmp_path: Path, mp3: bytes) -> None:
+def test_only_messages_of_libmpg123_are_suppressed(tmp_path: Path, mp3: bytes) -> None:
     path = saved(tmp_path, mp3[: len(mp3) // 2])
     code = "\n".join(
         [
@@ -296,7 +292,7 @@ def test_notes_of_libmpg123_do_not_reach_the_terminal_and_other_messages_do(tmp_
         pytest.skip("this libsndfile says nothing by itself")
 
 
-def test_several_threads_read_joined_files(tmp_path: Path, mp3: bytes) -> None:
+def test_several_threads_read_concatenated_files(tmp_path: Path, mp3: bytes) -> None:
     path, lengths = saved(tmp_path, mp3, mp3), []
     threads = [threading.Thread(target=lambda: lengths.append(read(path).length)) for _ in range(4)]
     for thread in threads:
@@ -309,7 +305,7 @@ def test_several_threads_read_joined_files(tmp_path: Path, mp3: bytes) -> None:
 # What is searched
 
 
-def test_a_scanner_finds_what_lies_across_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scanner_finds_bytes_across_its_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("audiogen.audio.scanner.WINDOW", 7)
     content = np.random.default_rng(0).bytes(500)
     path = saved(tmp_path, content)
@@ -341,12 +337,12 @@ def test_frame_sizes_of_the_standard(head: str, kind: tuple[int, int, int, int],
 
 
 @pytest.mark.parametrize("head", ["", "fffb", "fffbf0c4", "fffb00c4", "fffb9cc4", "fff990c4", "ffeb90c4", "fefb90c4"])
-def test_what_is_no_frame(head: str) -> None:
+def test_invalid_frame_headers(head: str) -> None:
     assert frame_of(bytes.fromhex(head)) is None
 
 
 @pytest.mark.parametrize("start", [b".snd" + bytes(8), b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000") + bytes(8)])
-def test_sizes_that_cannot_be_are_no_endless_search(tmp_path: Path, start: bytes) -> None:
+def test_impossible_sizes_cause_no_endless_search(tmp_path: Path, start: bytes) -> None:
     with pytest.raises(InputError):
         read(saved(tmp_path, start, bytes(100)))
 

@@ -66,7 +66,7 @@ def test_each_bit_of_integers_and_doubles_is_kept(
     np.testing.assert_array_equal(held(tmp_path / "out.wav", kind), held(tmp_path / "prompt", kind))
 
 
-def test_a_cut_is_exact_and_what_was_resampled_is_not_read_again(tmp_path: Path) -> None:
+def test_a_cut_is_exact_and_a_resampled_recording_is_not_read_again(tmp_path: Path) -> None:
     codes = integers()
     prompt = read(saved(tmp_path / "prompt", codes, "PCM_32"))
     cut = prompt.cut(1000, LENGTH - 7).cut(70_000, 71_000)
@@ -79,7 +79,7 @@ def test_a_cut_is_exact_and_what_was_resampled_is_not_read_again(tmp_path: Path)
     np.testing.assert_array_equal(held(tmp_path / "out.wav", "float64").T, other.samples)
 
 
-def test_doubles_that_are_not_numbers_are_bridged_as_in_the_recording(tmp_path: Path) -> None:
+def test_nan_doubles_are_interpolated_as_in_the_recording(tmp_path: Path) -> None:
     samples = doubles(1)
     samples[100:110], samples[70_000] = np.nan, 1e300  # which no float32 holds
     with pytest.warns(AudioWarning, match="11 of"):
@@ -133,7 +133,7 @@ def test_a_file_that_has_changed_meanwhile_is_warned_of(tmp_path: Path, change: 
         (doubles() * 0.5, "FLOAT", "out.ogg", None, ""),  # the user knows
     ],
 )
-def test_bits_that_the_target_does_not_have_are_warned_of_once(
+def test_rounding_to_fewer_bits_is_warned_of_once(
     tmp_path: Path, samples: np.ndarray, subtype: str, name: str, asked: str | None, warned: str
 ) -> None:
     if subtype == "VORBIS":  # libsndfile overflows its stack with more at a time
@@ -147,7 +147,7 @@ def test_bits_that_the_target_does_not_have_are_warned_of_once(
     assert all(warned in text for text in texts)
 
 
-def test_only_what_was_appended_is_counted(tmp_path: Path) -> None:
+def test_only_appended_samples_are_counted(tmp_path: Path) -> None:
     prompt = read(saved(tmp_path / "prompt", integers(), "PCM_32"))
     writer = Writer(tmp_path / "out.flac", RATE, 2)
     writer.__enter__()
@@ -160,7 +160,7 @@ def test_only_what_was_appended_is_counted(tmp_path: Path) -> None:
         writer.__exit__(None, None, None)
 
 
-def test_a_recording_of_no_file_is_written_as_it_is(tmp_path: Path) -> None:
+def test_a_recording_without_a_file_is_written_unchanged(tmp_path: Path) -> None:
     samples = doubles().T.astype("f4")
     write(tmp_path / "out.wav", Recording(samples, RATE, "DOUBLE"), exact=True)
     np.testing.assert_array_equal(held(tmp_path / "out.wav", "float64").T, samples)

@@ -49,7 +49,7 @@ def test_stereo_and_surround_weights() -> None:
     assert loudness(six) == pytest.approx(-23.01 + 10 * np.log10(1.41), abs=0.05)
 
 
-def test_gates_leave_silence_and_quiet_passages_out() -> None:
+def test_gates_exclude_silence_and_quiet_passages() -> None:
     loud, quiet = sine(997, 5.0, 0.1), sine(997, 5.0, 0.01)
     expected = loudness(loud)
     assert loudness(np.concatenate([loud, 0 * loud], axis=1)) == pytest.approx(expected, abs=0.2)
@@ -82,7 +82,7 @@ def test_info_of_a_sine(tmp_path: Path) -> None:
     assert (facts.clipped, facts.over_full_scale, facts.nonfinite) == (0, 0, 0)
 
 
-def test_info_of_silence_and_of_one_sample_has_no_levels_to_give(tmp_path: Path) -> None:
+def test_info_of_silence_and_of_one_sample_has_no_levels(tmp_path: Path) -> None:
     write(tmp_path / "a.wav", Recording(np.zeros((1, RATE), "f4"), RATE), exact=True)
     facts = info(tmp_path / "a.wav")
     assert (facts.peak_dbfs, facts.rms_dbfs, facts.loudness_lufs) == (None, None, None)

@@ -168,7 +168,7 @@ def test_reading_a_whole_file_takes_little_more_than_its_samples(tmp_path: Path,
     assert 0.9 < ratio < 1.5
 
 
-def test_a_length_beyond_the_memory_is_refused_by_its_header(tmp_path: Path) -> None:
+def test_a_length_beyond_the_memory_is_refused_from_the_header(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.flac", np.zeros((2, 3 * RATE), "f4"), "PCM_16", "FLAC")
     content = bytearray(path.read_bytes())
     content[21] = content[21] & 0xF0 | 0xF  # 36 bits of samples, of which these are the first four
@@ -184,7 +184,7 @@ def test_a_length_beyond_the_memory_is_refused_by_its_header(tmp_path: Path) -> 
     assert peak < 3e6
 
 
-def test_info_measures_what_is_too_long_to_be_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_info_measures_files_too_long_to_be_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("audiogen.audio.reading.MAX_BYTES", 1e6)
     path = saved(tmp_path / "a.ogg", tone(4.0, channels=1), "VORBIS", "OGG")
     assert read(path).length == 4 * RATE
@@ -212,14 +212,14 @@ class Endless:
         pass
 
 
-def test_without_a_length_as_much_is_read_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = BlockReader(Path("a"), Endless(500), 1.0).whole()
+def test_without_a_stated_length_the_memory_limit_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = BlockReader(Path("a"), Endless(500), 1.0).read_all()
     assert whole.shape == (2, 500_250)
     assert whole[0, -1] == np.float32(0.499)
     monkeypatch.setattr("audiogen.audio.reading.MAX_BYTES", 1e6)
     source = Endless(10**9)
     with pytest.raises(InputError, match="GB are read at once"):
-        BlockReader(Path("a"), source, 1.0).whole()
+        BlockReader(Path("a"), source, 1.0).read_all()
     assert source.given < 140
 
 
@@ -237,7 +237,7 @@ def test_blocks_of_many_channels_are_shorter(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("decoder", [True, False])
 @pytest.mark.parametrize("kind", ["tag", "45 bits", "AIFF"])
-def test_a_codec_that_no_decoder_knows_is_an_error_of_one_line(
+def test_an_unknown_codec_is_an_error_of_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoder: bool, kind: str
 ) -> None:
     if decoder:
@@ -268,13 +268,13 @@ def test_a_codec_that_no_decoder_knows_is_an_error_of_one_line(
     assert ("codec is unknown" in caught.value.cause) == (decoder and kind != "AIFF")
 
 
-def test_size_left_open_by_a_streaming_writer_is_no_fault(tmp_path: Path) -> None:
+def test_a_size_left_open_by_a_streaming_writer_gives_no_warning(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(tone(), data_size=0xFFFFFFFF))
     assert read(path).length == RATE // 2
 
 
-def test_wav_cut_inside_a_sample_gives_its_start_and_a_warning(tmp_path: Path) -> None:
+def test_a_wav_truncated_inside_a_sample_gives_its_start_and_a_warning(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(tone())[: 44 + 4 * 8000 + 3])
     with pytest.warns(AudioWarning, match=r"truncated: 0\.17 of 0\.50 s"):
@@ -342,7 +342,7 @@ def test_aac_in_mp4_has_the_length_and_the_sound_that_went_in(tmp_path: Path) ->
     assert signal_to_noise(recording.samples[:, 4096:40000], samples[:, 4096:40000]) > 20
 
 
-def test_few_nan_and_inf_are_bridged_by_straight_lines(tmp_path: Path) -> None:
+def test_few_nan_and_infinite_samples_are_interpolated_linearly(tmp_path: Path) -> None:
     ramp = np.linspace(-0.5, 0.5, 1000, dtype="f4")[None]
     broken = ramp.copy()
     broken[0, 100:110], broken[0, 500], broken[0, 700] = np.nan, np.inf, -np.inf
@@ -368,7 +368,7 @@ def test_clipping_warns_and_keeps_the_samples(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros((1, 999)), np.full((1, 1), 0.5), np.full((2, 999), 0.5), tone(level=1.0)])
-def test_silence_one_sample_offset_and_a_full_scale_tone_pass_untouched(tmp_path: Path, samples: np.ndarray) -> None:
+def test_silence_one_sample_offset_and_a_full_scale_tone_are_unchanged(tmp_path: Path, samples: np.ndarray) -> None:
     path = saved(tmp_path / "a.wav", samples.astype("f4"), "FLOAT", "WAV")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -395,7 +395,7 @@ def test_floats_beyond_full_scale_are_kept_with_a_warning(tmp_path: Path) -> Non
     ],
     ids=["empty", "text", "header only", "half a header", "playlist"],
 )
-def test_what_is_no_sound_is_an_error_of_one_line(tmp_path: Path, content: bytes, cause: str) -> None:
+def test_files_that_are_not_audio_are_errors_of_one_line(tmp_path: Path, content: bytes, cause: str) -> None:
     path = tmp_path / "no sound.wav"
     path.write_bytes(content)
     with pytest.raises(InputError, match=cause) as caught:
@@ -416,7 +416,7 @@ def test_missing_folder_pipe_and_absurd_rate_are_errors(tmp_path: Path) -> None:
         read(saved(tmp_path / "slow.wav", tone(), "PCM_16", "WAV", 12))
 
 
-def test_a_file_that_is_left_early_is_let_go(tmp_path: Path) -> None:
+def test_a_file_that_is_not_read_to_its_end_is_closed(tmp_path: Path) -> None:
     path = saved(tmp_path / "a.wav", tone(3.0), "PCM_16", "WAV")
     before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     for _ in range(5):

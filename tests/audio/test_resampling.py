@@ -51,7 +51,7 @@ def test_lengths_are_exact(rate_in: int, rate_out: int, length: int) -> None:
 
 
 @pytest.mark.parametrize("sizes", [[1], [997], [1, 5000, 3], [1 << 20]])
-def test_a_stream_gives_the_samples_of_the_whole(sizes: list[int]) -> None:
+def test_streaming_equals_offline(sizes: list[int]) -> None:
     samples = np.random.default_rng(0).uniform(-1, 1, (2, 20011)).astype("f4")
     stream, parts, start, turn = Resampler(37123, 44100, 2), [], 0, 0
     while start < samples.shape[1]:
@@ -62,7 +62,7 @@ def test_a_stream_gives_the_samples_of_the_whole(sizes: list[int]) -> None:
     np.testing.assert_allclose(np.concatenate(parts, axis=1), resample(samples, 37123, 44100), atol=1e-6)
 
 
-def test_a_stream_holds_back_a_fixed_delay_only() -> None:
+def test_a_stream_has_a_fixed_delay() -> None:
     stream, held = Resampler(48000, 44100, 1), []
     for _ in range(50):
         stream.push(np.zeros((1, 9600), "f4"))

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for, write
-from audiogen.audio import wav as wav_module
+from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for, wav_writer, write
 from audiogen.errors import InputError
 
 RATE = 48000
@@ -131,7 +130,7 @@ def test_the_tail_after_an_exact_prompt_is_the_tail_written_alone(tmp_path: Path
     np.testing.assert_array_equal(joined[:, 5000:], read(tmp_path / "tail.wav").samples)
 
 
-def test_float_files_hold_no_time_of_day(tmp_path: Path) -> None:
+def test_float_files_contain_no_time_of_day(tmp_path: Path) -> None:
     write(tmp_path / "out.wav", Recording(noise(100), RATE), "FLOAT")
     content = (tmp_path / "out.wav").read_bytes()
     assert b"PEAK" not in content
@@ -152,7 +151,7 @@ def test_pcm_beyond_full_scale_is_clipped_counted_and_warned_of_once(tmp_path: P
     np.testing.assert_array_equal(read(tmp_path / "out.wav").samples[0, :5], np.array([0, top, -1, top, -1], "f4"))
 
 
-def test_float_beyond_full_scale_is_kept_without_a_word(tmp_path: Path) -> None:
+def test_float_beyond_full_scale_is_kept_without_a_warning(tmp_path: Path) -> None:
     samples = np.array([[0.0, 1.5, -2.0]], "f4")
     write(tmp_path / "out.wav", Recording(samples, RATE))  # subtype_for chooses FLOAT
     with pytest.warns(AudioWarning, match="exceed full scale"):
@@ -221,7 +220,7 @@ def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path: Path, suffix: s
 
 
 def test_wav_beyond_four_gigabytes_becomes_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wav_module, "RIFF_LIMIT", 10_000)
+    monkeypatch.setattr(wav_writer, "RIFF_LIMIT", 10_000)
     for length, magic in [(1000, b"RIFF"), (5000, b"RF64")]:
         samples = noise(length, 2)
         write(tmp_path / "out.wav", Recording(samples, RATE), "PCM_16", exact=True)
@@ -245,7 +244,7 @@ def test_wav_beyond_four_gigabytes_becomes_rf64(tmp_path: Path, monkeypatch: pyt
         ("out.flac", 9, RATE, None, "it cannot have 9 channels"),
     ],
 )
-def test_what_cannot_be_written_is_said_before_any_sample(
+def test_impossible_files_are_refused_before_any_sample(
     tmp_path: Path, name: str, channels: int, rate: int, subtype: str | None, message: str
 ) -> None:
     (tmp_path / "folder.wav").mkdir()
@@ -257,7 +256,7 @@ def test_what_cannot_be_written_is_said_before_any_sample(
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
-def test_a_rehearsal_leaves_all_as_it_was(tmp_path: Path, suffix: str) -> None:
+def test_a_rehearsal_changes_no_file(tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out{suffix}"
     Writer(out, RATE, 2).rehearse()
     assert list(tmp_path.iterdir()) == []
@@ -290,5 +289,7 @@ def test_blocks_of_another_shape_or_outside_with_are_refused(tmp_path: Path) -> 
         (noise() / 3, "FLOAT", "a.ogg", "VORBIS"),
     ],
 )
-def test_subtype_keeps_what_the_prompt_holds(samples: np.ndarray, source: str | None, name: str, expected: str) -> None:
+def test_the_subtype_keeps_the_samples_of_the_prompt(
+    samples: np.ndarray, source: str | None, name: str, expected: str
+) -> None:
     assert subtype_for(Recording(samples.astype("f4"), RATE, source), name) == expected

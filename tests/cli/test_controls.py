@@ -34,7 +34,7 @@ def place(tmp_path: Path, texture: Texture, untrained: Callable[..., Run]) -> Pa
     return tmp_path
 
 
-def test_handles(place: Path) -> None:
+def test_level_brightness_and_density(place: Path) -> None:
     asked = ("-o", place / "out.wav", "--run", place / "one", "--seconds", 5)
     handles = ("--level", -20, "--brightness", 1.5, "--density", 0.5)
     assert invoke(place / "a.wav", *asked, *handles).exit_code == 0
@@ -82,7 +82,7 @@ def test_several_runs(place: Path) -> None:
         (("--run", "two", "--weight", 2), "weights: 1 weights for 2 Runs"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_impossible_requests_are_refused(
     place: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], message: str
 ) -> None:
     monkeypatch.chdir(place)

@@ -70,7 +70,7 @@ def test_a_run_shows_its_settings_and_metrics(run: Path) -> None:
     assert facts["metrics"] == {"loss": {"validation": -1.5}}
 
 
-def test_a_run_is_summed_up_in_a_page(tmp_path: Path, tiny: Callable[..., Experiment]) -> None:
+def test_a_run_is_summarised_in_a_page(tmp_path: Path, tiny: Callable[..., Experiment]) -> None:
     (tmp_path / "config.yaml").write_text(dump_yaml(tiny("training.steps=40")))
     split = {f"{index}.wav": "train" for index in range(500)} | {"x.wav": "validation"}
     metrics = {"steps": 24, "best_step": 16, "validation_loss": 1.23456, "train_loss": 1.1, "parameters": 12345}
@@ -92,7 +92,7 @@ def test_a_run_is_summed_up_in_a_page(tmp_path: Path, tiny: Callable[..., Experi
     assert facts["size on disk"] == "0.0 MB"
 
 
-def test_the_run_of_an_earlier_version_or_unfinished_is_summed_up_too(run: Path) -> None:
+def test_runs_of_earlier_versions_and_unfinished_ones_are_summarised(run: Path) -> None:
     assert "model:        sequence: head mixture" in invoke(str(run)).output.splitlines()
     (run / "metrics.json").unlink()
     assert "training:     not finished: no metrics yet" in invoke(str(run)).output.splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -44,6 +45,29 @@ def test_a_bare_command_shows_help(shell: Shell) -> None:
     assert (code, errors) == (0, "")
     assert all(f"\n  {name} " in output for name in COMMANDS)
     assert "_AUDIOGEN_COMPLETE=bash_source" in output
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_has_groups_and_examples_that_parse(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)  # type: ignore[attr-defined]
+    context = click.Context(command, info_name=f"audiogen {name}", **command.context_settings)
+    text = command.get_help(context)
+    assert "Output options:" in text or name in ("info", "configs")
+    assert "\nExamples:\n" in text
+    for parameter in command.params:
+        assert not isinstance(parameter, click.Option) or parameter.help or parameter.hidden, parameter.name
+    for example in command.examples:
+        _, other, *arguments = shlex.split(example.partition(" > ")[0])
+        cli.get_command(click.Context(cli), other).make_context(other, arguments)  # type: ignore[attr-defined]
+
+
+def test_the_former_name_of_match_texture(shell: Shell, prompt: Path, tmp_path: Path) -> None:
+    for index, option in enumerate(("--no-match-texture", "--no-impose")):
+        out = tmp_path / f"{index}.wav"
+        assert shell("continue", prompt, "-o", out, "--budget", 0, "--seconds", 0.5, option)[0] == 0
+    first, second = ((tmp_path / f"{index}.wav").read_bytes() for index in (0, 1))
+    assert first == second
+    assert json.loads((tmp_path / "1.json").read_text())["settings"]["match_texture"] is False
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("demo", "configs")])

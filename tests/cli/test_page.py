@@ -51,7 +51,7 @@ def test_a_page_of_two_variations(place: Path) -> None:
     assert (place / "out.html").read_text("utf-8").count("<audio") == 3
 
 
-def test_what_cannot_be_is_one_line(place: Path) -> None:
+def test_impossible_requests_are_refused(place: Path) -> None:
     (place / "folder.html").mkdir()
     for arguments, message in (
         (

@@ -326,7 +326,7 @@ class TestOddFiles:
         assert sorted(audio_in(tmp_path / "out")) == ["a-4.wav"]
 
     @pytest.mark.parametrize("name", ["../x", "/x", "..\\x", "C:x", "C:\\x", "sub/x", "a\u001b[2J", "n" * 251, ".x"])
-    def test_names_that_leave_the_folder_or_cannot_be(self, place: Path, tmp_path: Path, name: str) -> None:
+    def test_names_that_leave_the_folder_or_are_invalid(self, place: Path, tmp_path: Path, name: str) -> None:
         rows = [{"prompt": "a.wav", "run": "run", "seconds": 0.1, "name": name.replace("\\", "\\")}]
         path = place / "names.jsonl"
         path.write_text(json.dumps(rows[0]) + "\n")

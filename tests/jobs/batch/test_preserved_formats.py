@@ -1,4 +1,4 @@
-"""What continues a prompt keeps what its file has beyond ordinary samples: bits, channel masks, silent channels."""
+"""Continuations preserve bit depth, channel masks and silent channels of their prompt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from audiogen.run import Run
 Texture = Callable[..., Recording]
 Untrained = Callable[..., Run]
 
-ASKED: list[dict[str, Any]] = [
+OPTIONS: list[dict[str, Any]] = [
     {},
     {"tail_only": True},
     {"loop": True},
@@ -44,12 +44,12 @@ def with_silent(recording: Recording, *channels: int) -> Recording:
     return Recording(samples, recording.sample_rate)
 
 
-SIX = (6, 48000, (2, 3), ASKED[2])
+SIX = (6, 48000, (2, 3), OPTIONS[2])
 
 
 @pytest.mark.parametrize(
-    ("channels", "rate", "silent", "asked"),
-    [*((2, 32000, (0,), asked) for asked in ASKED), (2, 44100, (1,), ASKED[0]), SIX],
+    ("channels", "rate", "silent", "options"),
+    [*((2, 32000, (0,), options) for options in OPTIONS), (2, 44100, (1,), OPTIONS[0]), SIX],
     ids=str,
 )
 def test_a_silent_channel_stays_digital_silence(
@@ -59,19 +59,19 @@ def test_a_silent_channel_stays_digital_silence(
     channels: int,
     rate: int,
     silent: tuple[int, ...],
-    asked: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
     prompt = with_silent(texture(1.0, channels=channels, rate=rate), *silent)
     assert prompt.silent == silent
-    quietly(prompt, tmp_path / "out.wav", Request(seconds=0.6, subtype="PCM_16", **asked), untrained(prompt))
+    quietly(prompt, tmp_path / "out.wav", Request(seconds=0.6, subtype="PCM_16", **options), untrained(prompt))
     out = read(tmp_path / "out.wav")
     assert out.silent == silent
-    begin = 0 if asked.get("tail_only") else prompt.length
+    begin = 0 if options.get("tail_only") else prompt.length
     sounding = [channel for channel in range(channels) if channel not in silent]
     assert all(out.samples[channel, begin:].std() > 1e-3 for channel in sounding)
 
 
-def test_a_silent_channel_stays_so_in_a_morph_with_a_warning(
+def test_a_silent_channel_stays_silent_in_a_morph_with_a_warning(
     texture: Texture, untrained: Untrained, tmp_path: Path
 ) -> None:
     prompt, target = with_silent(texture(1.0, channels=2), 1), texture(1.0, 1, channels=2)
@@ -106,24 +106,24 @@ def test_a_silent_channel_is_vocoded_to_silence(texture: Texture, tmp_path: Path
     assert read(tmp_path / "out.wav").silent == (0,)
 
 
-@pytest.mark.parametrize("asked", ASKED[:4], ids=str)
+@pytest.mark.parametrize("options", OPTIONS[:4], ids=str)
 @pytest.mark.parametrize("subtype", ["PCM_32", "DOUBLE"])
 def test_bits_of_a_prompt_are_kept(
-    texture: Texture, untrained: Untrained, tmp_path: Path, asked: dict[str, Any], subtype: str
+    texture: Texture, untrained: Untrained, tmp_path: Path, options: dict[str, Any], subtype: str
 ) -> None:
     samples = texture(1.0, channels=2).samples.T.astype(np.float64) + 2.0**-31
     soundfile.write(tmp_path / "a.wav", samples, 44100, subtype)
     prompt = read(tmp_path / "a.wav")
-    sidecar = continue_recording(prompt, tmp_path / "out.wav", Request(seconds=0.5, **asked), untrained(prompt))
+    sidecar = continue_recording(prompt, tmp_path / "out.wav", Request(seconds=0.5, **options), untrained(prompt))
     assert sidecar["subtype"] == subtype
     known, out = (soundfile.read(tmp_path / name, dtype="float64")[0] for name in ("a.wav", "out.wav"))
     assert not any("rounded" in text for text in sidecar["warnings"])
-    if not asked.get("tail_only"):
+    if not options.get("tail_only"):
         np.testing.assert_array_equal(out[: prompt.length], known)
         assert not np.array_equal(known, known.astype("f4"))
 
 
-def test_a_flac_that_cannot_hold_them_says_so_in_the_sidecar(
+def test_bits_that_a_flac_cannot_store_are_reported_in_the_sidecar(
     texture: Texture, untrained: Untrained, tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "a.wav", texture(1.0).samples.T.astype(np.float64) / 3, 44100, "PCM_32")
@@ -134,17 +134,18 @@ def test_a_flac_that_cannot_hold_them_says_so_in_the_sidecar(
 
 
 @pytest.mark.parametrize(
-    ("asked", "subtype"), [({}, None), (ASKED[1], "PCM_16"), (ASKED[3], "FLOAT"), (ASKED[2], None), ("morph", None)]
+    ("options", "subtype"),
+    [({}, None), (OPTIONS[1], "PCM_16"), (OPTIONS[3], "FLOAT"), (OPTIONS[2], None), ("morph", None)],
 )
 def test_a_channel_mask_is_kept(
-    texture: Texture, untrained: Untrained, tmp_path: Path, asked: dict[str, Any] | str, subtype: str | None
+    texture: Texture, untrained: Untrained, tmp_path: Path, options: dict[str, Any] | str, subtype: str | None
 ) -> None:
     sound = texture(1.0, channels=2)
     with Writer(tmp_path / "a.wav", 44100, 2, "PCM_16", layout=ChannelLayout(0x30)) as writer:
         writer.write(sound.samples)
     prompt, run = read(tmp_path / "a.wav"), untrained(sound)
-    morph_target = MorphTarget(texture(1.0, 1)) if asked == "morph" else None
-    request = Request(seconds=0.5, subtype=subtype, **(asked if isinstance(asked, dict) else {}))
+    morph_target = MorphTarget(texture(1.0, 1)) if options == "morph" else None
+    request = Request(seconds=0.5, subtype=subtype, **(options if isinstance(options, dict) else {}))
     continue_recording(prompt, tmp_path / "out.wav", request, run, morph_target=morph_target)
     content = (tmp_path / "out.wav").read_bytes()
     place = content.index(b"fmt ") + 8
