@@ -330,8 +330,8 @@ TOKENS = [
         "backbone: conv",
         "backbone: transformer",
         "voices: 2",
-        "recall: 4",
-        "voices: 2, recall: 4",
+        "match_length: 4",
+        "voices: 2, match_length: 4",
     )
 ]
 SOUNDS = [("representation.channels=1", f"model={kind}") for kind, model in MODELS.items() if not model.tokens]

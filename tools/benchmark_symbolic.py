@@ -36,7 +36,9 @@ CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"chorales": ("bach_*.mid",), "fiddle tunes": ("oneills_*.mid", "ryan_*.mid")}
 ORDERS = {"events": (5, 15), "notes": (5,)}  # five tokens; in `events` fifteen are about five notes
 NETWORKS = {"events": ("lstm", "transformer", "lstm without hints"), "notes": ("reference",)}
-OVERRIDES = {"lstm without hints": ("model.voices=0", "model.recall=0", "training.steps=1500", "training.window=192")}
+OVERRIDES = {
+    "lstm without hints": ("model.voices=0", "model.match_length=0", "training.steps=1500", "training.window=192")
+}
 """What differs from the configuration of the name's first word."""
 ORDER_5 = "Markov chain, order 5"
 KEYS = range(-6, 7)

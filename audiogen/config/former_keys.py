@@ -9,6 +9,7 @@ from __future__ import annotations
 FORMER_KEYS: dict[str, dict[str, str | None]] = {
     "model=gan": {"matching": "feature_matching", "penalty": "r1_weight"},
     "model=hmm": {"rounds": "max_iterations"},
+    "model=tokens": {"recall": "match_length"},
     "model=vae": {"free": "free_bits"},
     "model.head=flow": {"tails": "noise_dof"},
     "vocoder=griffin_lim": {

@@ -1,4 +1,4 @@
-"""Tunes as tokens, and training windows of them: each batch a function of (seed, step) alone."""
+"""Tunes as tokens, and random training windows of them; each batch is a function of (seed, step) alone."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune
 
 PADDING = -1
-"""Follows a tune that is shorter than its row; a token Model never scores it."""
-SHORTEST = 2  # notes of a tune that can be learned from
+"""Token after the end of a tune that is shorter than its window; token Models do not score it."""
+MIN_NOTES = 2  # of a tune for training
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A tune's tokens, ready to be transposed.
+class EncodedTune:
+    """Tokens of a tune, ready to be transposed.
 
     Args:
         tokens: ``[time]`` uint16.
-        pitched: ``[time]`` bool, which of them are pitches.
-        lowest: fewest semitones by which the tune can move within the range of MIDI.
-        highest: most of them.
+        pitched: which of them a transposition moves, ``[time]`` bool.
+        lowest: lowest transposition within the range of MIDI, semitones.
+        highest: highest transposition.
     """
 
     tokens: np.ndarray
@@ -35,68 +35,67 @@ class Piece:
     highest: int
 
 
-def piece_of(tune: Tune, tokenizer: Tokenizer, ended: bool = True) -> Piece:
-    """The tokens of a tune; without the end token where only a part of it is learned from."""
+def encode_tune(tune: Tune, tokenizer: Tokenizer, ended: bool = True) -> EncodedTune:
+    """Encode a tune; without the end token if it is only the beginning of one."""
     tokens = tokenizer.encode(tune, ended)
     lowest, highest = tune.transposition_range()
-    return Piece(tokens.astype(np.uint16), tokenizer.pitched(tokens), lowest, highest)
+    return EncodedTune(tokens.astype(np.uint16), tokenizer.pitched(tokens), lowest, highest)
 
 
 class TuneWindows:
-    """Random stretches of tunes, each in a random key and tempo.
+    """Random windows of tunes, each in a random key and tempo (data augmentation).
 
-    A window begins at a tune's first token more often than anywhere else: that is where all tunes begin that a
-    Model is asked to continue.
+    Windows begin at a tune's first token more often than anywhere else, as all prompts do.
 
     Args:
-        pieces: at least one.
-        length: tokens of a window; tunes that are shorter are padded.
-        tokenizer: of the pieces.
-        seed: of the draws.
-        transposition: farthest, semitones each way.
-        tempo: largest relative change each way (log-uniform).
+        tunes: at least one.
+        length: tokens per window; shorter tunes are padded.
+        tokenizer: with which the tunes were encoded.
+        seed: random seed.
+        transposition: largest transposition each way, semitones.
+        tempo: largest relative change of tempo each way (log-uniform).
     """
 
     def __init__(
         self,
-        pieces: Sequence[Piece],
+        tunes: Sequence[EncodedTune],
         length: int,
         tokenizer: Tokenizer,
         seed: int,
         transposition: int = 0,
         tempo: float = 0.0,
     ) -> None:
-        self.pieces, self.length, self.tokenizer, self.seed = list(pieces), length, tokenizer, seed
+        self.tunes, self.length, self.tokenizer, self.seed = list(tunes), length, tokenizer, seed
         self.transposition, self.tempo = transposition, tempo
-        self.ends = np.cumsum([len(piece.tokens) for piece in pieces])
+        self.ends = np.cumsum([len(tune.tokens) for tune in tunes])
 
     def batch(self, step: int, size: int) -> Tensor:
-        """``[size, time]`` int64, time at most ``length``: each token of the set is equally likely to be drawn."""
+        """Sample a batch of windows, ``[size, time]`` int64, time at most ``length``; all tokens are equally likely."""
         random = np.random.Generator(np.random.PCG64([self.seed, step]))
         rows = []
         for draw in random.integers(self.ends[-1], size=size):
             index = int(np.searchsorted(self.ends, draw, side="right"))
-            length = len(self.pieces[index].tokens)
+            length = len(self.tunes[index].tokens)
             first = int(np.clip(self.ends[index] - draw - 1 - self.length // 2, 0, max(length - self.length, 0)))
-            rows.append(self._varied(self.pieces[index], random)[first : first + self.length])
+            rows.append(self._augment(self.tunes[index], random)[first : first + self.length])
         return padded(rows)
 
-    def _varied(self, piece: Piece, random: np.random.Generator) -> np.ndarray:
-        low, high = max(-self.transposition, piece.lowest), min(self.transposition, piece.highest)
-        tokens = piece.tokens.astype(np.int64) + int(random.integers(low, high + 1)) * piece.pitched
+    def _augment(self, tune: EncodedTune, random: np.random.Generator) -> np.ndarray:
+        low, high = max(-self.transposition, tune.lowest), min(self.transposition, tune.highest)
+        tokens = tune.tokens.astype(np.int64) + int(random.integers(low, high + 1)) * tune.pitched
         factor = float(np.exp(random.uniform(-1, 1) * np.log1p(self.tempo)))
         return self.tokenizer.at_tempo(tokens, factor) if self.tempo else tokens
 
     def fingerprint(self) -> str:
-        """SHA-256 of all tokens in their order."""
+        """SHA-256 of all tokens, in order."""
         digest = hashlib.sha256()
-        for piece in self.pieces:
-            digest.update(len(piece.tokens).to_bytes(8, "little") + piece.tokens.tobytes())
+        for tune in self.tunes:
+            digest.update(len(tune.tokens).to_bytes(8, "little") + tune.tokens.tobytes())
         return digest.hexdigest()
 
 
 def padded(rows: Sequence[np.ndarray]) -> Tensor:
-    """Rows of tokens -> ``[rows, time]`` int64, with `PADDING` behind the shorter ones."""
+    """Rows of tokens -> ``[rows, time]`` int64, the shorter ones followed by `PADDING`."""
     table = np.full((len(rows), max(len(row) for row in rows)), PADDING, np.int64)
     for row, tokens in zip(table, rows, strict=True):
         row[: len(tokens)] = tokens

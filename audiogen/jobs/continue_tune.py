@@ -1,4 +1,4 @@
-"""One job on symbols: a MIDI prompt in, a continued MIDI file (or its rendering) and its sidecar out."""
+"""Job: continue a MIDI file, as MIDI or rendered, and describe the result in a sidecar."""
 
 from __future__ import annotations
 
@@ -34,23 +34,27 @@ from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import ContinuedTune, TuneContinuer, markov_chain, truncate_prompt
 
-ORDER = 8  # tokens, two or three notes, that the chain on a prompt alone goes on from
-ON_THE_PROMPT = (
+MARKOV_ORDER = 8  # tokens, two or three notes: of the chain fitted to a prompt alone
+PROMPT_EXPERIMENT = (
     "representation=midi",
     "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
     "training={steps: 400, batch_size: 8, window: 192, warmup: 40, learning_rate: 0.004}",
     "training={validate_every: 25, patience: 4}",
 )
-"""What is trained on a prompt alone where a training is asked for: little, in all keys, stopped by its own end."""
+"""Overrides for training on a prompt alone: a small network, in all keys, stopped early by the prompt's end."""
 
 
 def prompt_experiment(config: Path | None, overrides: tuple[str, ...]) -> Experiment:
-    """The experiment of a YAML file, or the one for a prompt alone, with overrides.
+    """The experiment of a YAML file, or else the one for a prompt alone.
+
+    Args:
+        config: the file; None for `PROMPT_EXPERIMENT`.
+        overrides: ``key=value`` on top.
 
     Raises:
-        InputError: it is not about tunes.
+        InputError: its representation is not ``midi``.
     """
-    experiment = read_experiment(config, overrides if config is not None else (*ON_THE_PROMPT, *overrides))
+    experiment = read_experiment(config, overrides if config is not None else (*PROMPT_EXPERIMENT, *overrides))
     if experiment.representation.kind != "midi":
         kind = experiment.representation.kind
         raise InputError(config or "configuration", f"its representation is {kind}", "a MIDI prompt needs midi")
@@ -65,40 +69,41 @@ def continue_tune(
     budget: float | None = None,
     device: str = "auto",
 ) -> Iterator[ContinuedTune]:
-    """Continue a MIDI file into each of ``wanted`` and describe what was done in a JSON file beside it.
+    """Continue a MIDI file once per output, each with a JSON sidecar.
 
     Args:
-        prompt: MIDI file. All of its events stay as they are.
-        wanted: files to write, MIDI or sound by their suffix, and what is asked of each tail.
-        run: what predicts; None learns from the prompt alone.
-        experiment: how, by a training; None counts a Markov chain, which learns more from so little, at once.
-        budget: most wall-clock seconds for that training.
+        prompt: MIDI file; all of its events are kept.
+        wanted: files to write, MIDI or audio by their suffix, and the request for each.
+        run: trained Run; None to use the prompt alone.
+        experiment: how to train on the prompt if there is no Run; None to fit a Markov chain, which predicts better
+            from so little, and at once.
+        budget: time limit of that training, seconds.
         device: "auto", "cpu" or "cuda", for that training.
 
     Yields:
-        What was made, each as its files are there.
+        The continuations, each when its files are written.
 
     Raises:
-        InputError: the prompt is not usable, or the Run is not of tunes.
+        InputError: the prompt is not usable, or the Run does not predict notes.
     """
     clock = Clock()
-    with collect_warnings() as general:
+    with collect_warnings() as shared_warnings:
         tune = read_midi(prompt)
         _warn_of_resets(prompt, tune)
         if run is None:
             text = (
-                f"without --run, all that is learned from are the prompt's own {len(tune.notes)} notes: a Run trained "
-                "on many tunes (audiogen train configs/midi/lstm.yaml --data FOLDER -o RUN) goes on with more ideas"
+                f"without --run, only the prompt's own {len(tune.notes)} notes are learned from: a Run trained on many "
+                "tunes (audiogen train configs/midi/lstm.yaml --data FOLDER -o RUN) has more ideas"
             )
             warnings.warn(text, AudioWarning, stacklevel=2)
         if run is None and experiment is not None:
             run = _train_on(tune, experiment, budget, device, clock)
         with clock("warming"):
-            model, tokenizer = _predicting(run, tune)
+            model, tokenizer = _model_and_tokenizer(run, tune)
             continuer = TuneContinuer(model, tokenizer, tune)
     for out, request in wanted:
         spent = Clock(clock.seconds)
-        with collect_warnings() as particular:
+        with collect_warnings() as own_warnings:
             with spent("generation"):
                 bars, takes = request.bars, request.takes if request.temperature == 1 else 1
                 tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
@@ -106,9 +111,9 @@ def continue_tune(
                 _write(prompt, tune, tail, out, request)
         with remove_sidecar_on_failure(out):
             whole = joined(tune, tail)
-            sidecar = _described(prompt, tune, tail, whole, out, request, run) | {
+            sidecar = _sidecar(prompt, tune, tail, whole, out, request, run) | {
                 "timings": spent.seconds,
-                "warnings": [*general, *particular],
+                "warnings": [*shared_warnings, *own_warnings],
             }
             write_text(sidecar_of(out), dump_json(sidecar))
         yield ContinuedTune(whole, tune.end, sidecar)
@@ -121,34 +126,35 @@ def _train_on(tune: Tune, experiment: Experiment, budget: float | None, device: 
         return train(single_recording(experiment), tune, budget=budget, device=device)
 
 
-def _predicting(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
-    """What goes on, and its scheme."""
+def _model_and_tokenizer(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
+    """Those of the Run, or a Markov chain fitted to the tune."""
     if run is None:
         tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-        return markov_chain([truncate_prompt(tune)[1]], tokenizer, ORDER, keys=(0,)), tokenizer
+        return markov_chain([truncate_prompt(tune)[1]], tokenizer, MARKOV_ORDER, keys=(0,)), tokenizer
     if not isinstance(run.representation, Midi):
         raise InputError(run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation")
     return run.model, run.representation.tokenizer
 
 
 def _warn_of_resets(prompt: Path, tune: Tune) -> None:
-    """Say what the tail does not inherit."""
+    """Warn of the controllers that are reset at the join."""
     by_name: dict[str, list[Reset]] = {}
     for each in controller_resets(tune):
         by_name.setdefault(each.name, []).append(each)
-    said = []
+    parts = []
     for name, changes in by_name.items():
         values = sorted({(each.final, each.value) for each in changes})
-        said.append(f"{name} {', '.join(f'{held} to {value}' for held, value in values[:3])}")
+        parts.append(f"{name} {', '.join(f'{final} to {value}' for final, value in values[:3])}")
         channels = sorted(each.channel + 1 for each in changes if each.channel >= 0)
         if channels:
-            said[-1] += f" (channel {', '.join(map(str, channels))})"
-    if said:
-        text = f"{prompt}: it ends with settings that most of it does not have; at the join they go back: "
-        warnings.warn(text + "; ".join(said), AudioWarning, stacklevel=3)
+            parts[-1] += f" (channel {', '.join(map(str, channels))})"
+    if parts:
+        text = f"{prompt}: it ends with controllers away from their typical values; at the join they are reset: "
+        warnings.warn(text + "; ".join(parts), AudioWarning, stacklevel=3)
 
 
 def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest) -> None:
+    """Write the output, MIDI or rendered."""
     if is_midi(out):
         write = tail_midi if request.tail_only else extend_midi
         write(prompt, tail, out, tune)
@@ -160,10 +166,12 @@ def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest
         to.write(sound.samples)
 
 
-def _described(
+def _sidecar(
     prompt: Path, tune: Tune, tail: Tune, whole: Tune, out: Path, request: TuneRequest, run: Run | None
 ) -> dict[str, Any]:
-    begun, ended = float(whole.seconds_at(tune.end)), max(whole.seconds, float(whole.seconds_at(tune.end)))
+    """Content of the sidecar but for timings and warnings."""
+    begun = float(whole.seconds_at(tune.end))
+    ended = max(whole.seconds, begun)
     settings = {key: value for key, value in asdict(request).items() if key != "seed"}
     return {
         "prompt": str(prompt),
@@ -171,42 +179,41 @@ def _described(
         "join": {"tick": tune.end, "seconds": round(begun, 4), "bar": len(tune.bar_lines()) + 1},
         "join_sample": None if is_midi(out) else (0 if request.tail_only else round(begun * SAMPLE_RATE)),
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
-        "reset_at_join": [_reset_of(each) for each in controller_resets(tune)],
+        "reset_at_join": [_reset_entry(each) for each in controller_resets(tune)],
         "seed": request.seed,
-        "settings": settings | learned_from(run),
+        "settings": settings | model_settings(run),
         "versions": versions(),
-        "measures": measured(tune, tail),
+        "measures": measure_tail(tune, tail),
     }
 
 
-def _reset_of(reset: Reset) -> dict[str, Any]:
-    """For the sidecar, with channels from 1 on."""
+def _reset_entry(reset: Reset) -> dict[str, Any]:
+    """Entry of the sidecar; channels count from 1."""
     channel = reset.channel + 1 if reset.channel >= 0 else None
     return {"channel": channel, "controller": reset.name, "from": reset.final, "to": reset.value}
 
 
-def learned_from(run: Run | None) -> dict[str, Any]:
-    """What predicted, for the sidecar."""
+def model_settings(run: Run | None) -> dict[str, Any]:
+    """Entries of the sidecar about the Run, or the Markov chain without one."""
     if run is None:
-        return {"run": None, "training": None, "model": {"kind": "markov", "order": ORDER}}
+        return {"run": None, "training": None, "model": {"kind": "markov", "order": MARKOV_ORDER}}
     path = str(run.path) if run.path else None
     return {"run": path, "training": run.metrics, "experiment": to_tree(run.experiment)}
 
 
-def measured(prompt: Tune, tail: Tune) -> dict[str, Any]:
-    """What the tail is like beside the prompt, and how much of the prompt it repeats, in any key."""
+def measure_tail(prompt: Tune, tail: Tune) -> dict[str, Any]:
+    """Note statistics of prompt and tail, and the longest run of notes that the tail copies from the prompt."""
     if not len(tail.melodic_notes) or not len(prompt.melodic_notes):
         return {}
-    copied = NoteMatchIndex([prompt]).longest(tail)
     return {
         "prompt": {name: round(measure(prompt), 4) for name, measure in SCALARS.items()},
         "tail": {name: round(measure(tail), 4) for name, measure in SCALARS.items()},
-        "longest_run_of_prompt_notes": copied.notes,
+        "longest_run_of_prompt_notes": NoteMatchIndex([prompt]).longest(tail).notes,
     }
 
 
 def versions() -> dict[str, str]:
-    """Of audiogen and of what its notes depend on."""
+    """Versions of audiogen and of the libraries that results depend on."""
     names = ("torch", "numpy", "mido", "midirenderer", "pretty_midi")
     own = {"python": platform.python_version(), "audiogen": __version__}
     return own | {name: version(name) for name in names}

@@ -1,4 +1,4 @@
-"""ABC notation -> Tunes, through the abc2midi program that symusic ships."""
+"""ABC notation -> Tune, by the abc2midi program that ships with symusic."""
 
 from __future__ import annotations
 
@@ -18,19 +18,17 @@ from audiogen.tunes.midi.reader import tune_of
 from audiogen.tunes.tune import Tune
 
 GRID = 24
-"""abc2midi ends notes a tick early and starts them one late; on this many steps a quarter note both are
-gone.
-"""
+"""Steps per quarter note: removes the ticks by which abc2midi starts notes late and ends them early."""
 MAX_SECONDS = 20
-MAX_CHARACTERS = 2**20  # of one tune; long ones have some 10 000
-MAX_BYTES = 16 * 2**20  # of the MIDI file made of it
+MAX_CHARACTERS = 2**20  # per tune; long ones have about 10 000
+MAX_BYTES = 16 * 2**20  # of the converted MIDI file
 POLL_SECONDS = 0.05
 READS_FILES = re.compile(r"abc-include|ptstress", re.IGNORECASE)
-"""What abc2midi opens other files for: %%abc-include, and the stress models of %%MIDI ptstress."""
+"""Directives by which abc2midi reads other files: %%abc-include, and the stress models of %%MIDI ptstress."""
 
 
 def decode_abc(data: bytes) -> str:
-    """The text of an ABC file: UTF-8, or what its byte order mark says; bytes that are no text become U+FFFD."""
+    """Text of an ABC file: UTF-8, or as its byte order mark says; invalid bytes become U+FFFD."""
     coding = "utf-8"
     for mark, name in ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32")):
         coding = name if data.startswith(mark) else coding
@@ -45,23 +43,28 @@ def decode_abc(data: bytes) -> str:
 
 
 def split_abc(text: str) -> list[str]:
-    """The tunes of an ABC file: pieces that begin with an ``X:`` field, without what stands before the
-    first.
-    """
+    """Split an ABC file into its tunes, which begin with an ``X:`` field; the file header is dropped."""
     return [tune.strip() + "\n" for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE) if tune.startswith("X:")]
 
 
 def abc_title(abc: str) -> str:
-    """Its first ``T:`` field, or ""."""
-    found = re.search(r"^T:(.*)$", abc, re.MULTILINE)
-    return found.group(1).strip() if found else ""
+    """Title of a tune, from its first ``T:`` field, or ""."""
+    match = re.search(r"^T:(.*)$", abc, re.MULTILINE)
+    return match.group(1).strip() if match else ""
 
 
 def tune_of_abc(abc: str, subject: object) -> Tune:
-    """One tune, repeats played out, chord symbols as parts of their own; on `GRID` ticks a quarter note.
+    """Convert one tune, with repeats unfolded and chord symbols as parts of their own.
+
+    Args:
+        abc: text of the tune.
+        subject: named by errors and warnings.
+
+    Returns:
+        A tune of `GRID` ticks per quarter note.
 
     Raises:
-        InputError: it is not ABC, or holds no note. The error names ``subject``.
+        InputError: no valid ABC notation, or no notes.
     """
     spec = importlib.util.find_spec("symusic")
     folders = [str(Path(folder) / "bin") for folder in (spec.submodule_search_locations or [])] if spec else []
@@ -71,20 +74,20 @@ def tune_of_abc(abc: str, subject: object) -> Tune:
     if len(abc) > MAX_CHARACTERS:
         raise InputError(subject, f"{len(abc)} characters are no single tune", "begin each tune with an X: line")
     with tempfile.TemporaryDirectory() as folder:
-        source, made = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
+        source, output = Path(folder) / "tune.abc", Path(folder) / "tune.mid"
         source.write_text(_without_includes(abc, subject), encoding="utf-8")
         try:
-            _run([program, str(source), "-o", str(made), "-silent"], made)
-            data = made.read_bytes()
+            _run([program, str(source), "-o", str(output), "-silent"], output)
+            data = output.read_bytes()
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise InputError(subject, "it cannot be read as ABC notation", "mend or remove that tune") from error
+            raise InputError(subject, "it cannot be read as ABC notation", "fix or remove that tune") from error
     if len(data) > MAX_BYTES:
-        raise InputError(subject, "its repeats make it too long", "mend or remove that tune")
+        raise InputError(subject, "its repeats make it too long", "fix or remove that tune")
     return tune_of(parse(data, subject).midi, subject).rescaled(GRID)
 
 
-def _run(command: list[str], made: Path) -> None:
-    """Run a program until it ends, or has written more than `MAX_BYTES`.
+def _run(command: list[str], output: Path) -> None:
+    """Run a program until it ends, or its output exceeds `MAX_BYTES`.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer than `MAX_SECONDS`.
@@ -97,7 +100,7 @@ def _run(command: list[str], made: Path) -> None:
                     process.wait(POLL_SECONDS)
                     return
                 except subprocess.TimeoutExpired:
-                    if made.exists() and made.stat().st_size > MAX_BYTES:
+                    if output.exists() and output.stat().st_size > MAX_BYTES:
                         return
             raise subprocess.TimeoutExpired(command, MAX_SECONDS)
         finally:
@@ -105,9 +108,9 @@ def _run(command: list[str], made: Path) -> None:
 
 
 def _without_includes(abc: str, subject: object) -> str:
-    """The tune without lines by which abc2midi would read other files."""
+    """The tune without directives that read other files, with a warning."""
     lines = re.split(r"([\r\n]+)", abc)
-    kept = ["%" if READS_FILES.search(line) else line for line in lines]  # an empty line would end the tune
+    kept = ["%" if READS_FILES.search(line) else line for line in lines]  # an empty line ends a tune
     if kept != lines:
         count = sum(map(bool, map(READS_FILES.search, lines)))
         text = f"{subject}: {count} lines that name other files (abc-include, ptstress) are left out"

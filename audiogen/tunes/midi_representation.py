@@ -1,4 +1,4 @@
-"""The token schemes by name, and the ``midi`` Representation that is one of them."""
+"""Representation ``midi``: Tune <-> tokens, by one of the token schemes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from audiogen.tunes.tokens import TOKENIZERS
 
 @dataclass(frozen=True)
 class MidiOptions:
-    """Args:
-    scheme: how tunes become tokens, one of `TOKENIZERS`.
+    """Options of the Representation ``midi``.
+
+    Args:
+        scheme: token scheme, one of `TOKENIZERS`.
     """
 
     scheme: Choice = choice(TOKENIZERS, "events")
 
 
 class Midi(Representation):
-    """Tune <-> tokens ``[time]``. Nothing is fitted."""
+    """Tune <-> tokens ``[time]``. Nothing is fitted.
+
+    Args:
+        options: see `MidiOptions`.
+    """
 
     Options = MidiOptions
     tokens: ClassVar[bool] = True

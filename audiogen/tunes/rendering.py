@@ -1,8 +1,8 @@
-"""Tune -> Recording, played by a SoundFont.
+"""Render a Tune as audio with a SoundFont synthesiser.
 
-midirenderer (RustySynth) plays releases, pedals and reverberation; symusic 0.5.9's synthesiser stops each
-note dead at its end and hears no pedal. The SoundFont is the General MIDI one that pretty_midi ships
-(TimGM6mb by Tim Brechbill).
+midirenderer (RustySynth) renders releases, pedals and reverberation; the synthesiser of symusic 0.5.9 cuts each note
+off at its end and ignores pedals. The default SoundFont is the General MIDI one of pretty_midi (TimGM6mb by Tim
+Brechbill).
 """
 
 from __future__ import annotations
@@ -24,31 +24,35 @@ SAMPLE_RATE = 44100  # Hz
 MAX_SECONDS = 3600.0
 RELEASE_SECONDS = 4.0
 GAIN = 4.0  # a piano note at full velocity peaks near -10 dBFS, a four-part chorale near -4
-PEAK = 0.98
-SILENCE = 1e-4  # -80 dBFS: where the tail is cut
+MAX_PEAK = 0.98
+EPSILON = 1e-9
+SILENCE_FLOOR = 1e-4  # -80 dBFS: where the release is trimmed
 
 
 def default_soundfont() -> Path:
-    """The SoundFont that comes with pretty_midi. Raises an `InputError` where that is not
-    installed.
+    """The SoundFont that comes with pretty_midi.
+
+    Raises:
+        InputError: pretty_midi is not installed.
     """
     spec = importlib.util.find_spec("pretty_midi")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (found := Path(folder) / "TimGM6mb.sf2").is_file():
-            return found
+        if (path := Path(folder) / "TimGM6mb.sf2").is_file():
+            return path
     raise InputError("SoundFont", "there is none installed", "install audiogen again, or name an .sf2 file")
 
 
 def render(tune: Tune, sample_rate: int = SAMPLE_RATE, soundfont: Path | None = None) -> Recording:
-    """Play a tune.
+    """Render a tune.
 
     Args:
-        sample_rate: Hz. The synthesiser plays at 48 kHz; other rates are resampled.
+        tune: to render, from tick 0.
+        sample_rate: Hz. The synthesiser runs at 48 kHz; other rates are resampled.
         soundfont: an .sf2 file; None for `default_soundfont`.
 
     Returns:
-        Stereo, from tick 0 until the last sound has died away; scaled down as a whole where it would pass
-        full scale.
+        A stereo recording that ends when the last release has decayed; attenuated as a whole if it would exceed full
+        scale.
 
     Raises:
         InputError: no usable SoundFont, no synthesiser, or more than an hour of music.
@@ -61,21 +65,21 @@ def render(tune: Tune, sample_rate: int = SAMPLE_RATE, soundfont: Path | None = 
         raise InputError("MIDI", "the MIDI libraries are missing", "install audiogen again") from error
     path = default_soundfont() if soundfont is None else soundfont
     try:
-        played = render_wave_from(_soundfont_bytes(path), _midi_bytes(tune))
+        rendered = render_wave_from(_soundfont_bytes(path), _midi_bytes(tune))
     except RuntimeError as error:
         raise InputError(path, f"the synthesiser cannot use it ({error})", "name another .sf2 file") from error
-    with wave.open(io.BytesIO(played)) as file:
+    with wave.open(io.BytesIO(rendered)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, file.getnchannels())
         rate = file.getframerate()
     sound = samples.T.astype(np.float32) * np.float32(GAIN / 2**15)
-    sound *= np.float32(min(1.0, PEAK / max(float(np.abs(sound).max(initial=0)), 1e-9)))
-    heard = np.flatnonzero(np.abs(sound).max(axis=0) > SILENCE)
-    length = max(round(tune.seconds * rate), int(heard[-1]) + 1 if len(heard) else 0)
+    sound *= np.float32(min(1.0, MAX_PEAK / max(float(np.abs(sound).max(initial=0)), EPSILON)))
+    audible = np.flatnonzero(np.abs(sound).max(axis=0) > SILENCE_FLOOR)
+    length = max(round(tune.seconds * rate), int(audible[-1]) + 1 if len(audible) else 0)
     return Recording(np.ascontiguousarray(sound[:, :length]), rate).resampled(sample_rate)
 
 
 def _midi_bytes(tune: Tune) -> bytes:
-    """The tune as a file that ends when the last note has had time to ring."""
+    """The tune as a MIDI file that ends `RELEASE_SECONDS` after the last note."""
     midi, stream = to_mido(tune), io.BytesIO()
     clock = midi.tracks[0]
     end = int(tune.ticks_at(tune.seconds + RELEASE_SECONDS)) - sum(message.time for message in clock)

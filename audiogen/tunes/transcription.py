@@ -1,7 +1,7 @@
-"""Recording -> Tune, for one voice: its pitch by probabilistic YIN, its notes by changes of pitch and by onsets.
+"""Monophonic transcription: Recording -> Tune, by probabilistic YIN and onset detection.
 
-Mauch & Dixon 2014, "pYIN: A fundamental frequency estimator using probabilistic threshold distributions", in
-librosa. Chords are beyond it: transcribe what is known to be one voice.
+Mauch & Dixon 2014, "pYIN: A fundamental frequency estimator using probabilistic threshold distributions", as in
+librosa. For recordings of a single voice; chords are not detected.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.tunes.tune import NOTE, Part, Tune, tidy
 
-SAMPLE_RATE, HOP = 22050, 256  # Hz, samples: 12 ms
-LOWEST, HIGHEST = 65.0, 2100.0  # Hz, C2 to C7
-SHORTEST = 4  # frames of a note
-RESTRUCK = 15  # frames after which the same pitch may be struck again: a slow attack is no second note
-GAP = 3  # frames of a note in which no pitch is found
-QUIETEST = 0.03  # of the loudest frame: what is fainter is the end of a note's decay
+SAMPLE_RATE, HOP = 22050, 256  # Hz, samples (12 ms)
+MIN_PITCH, MAX_PITCH = 65.0, 2100.0  # Hz, C2 to C7
+MIN_NOTE = 4  # frames
+MIN_REPEAT = 15  # frames between onsets of one pitch: a slow attack is no second note
+MAX_GAP = 3  # frames without a pitch within a note
+MIN_LOUDNESS = 0.03  # of the loudest frame: below, a note has decayed
 VELOCITY = 80
 
 
 def transcribe(recording: Recording, clock: Tune, since: float) -> Tune:
-    """The notes of one voice.
+    """Transcribe a single voice.
 
     Args:
-        recording: the voice, alone.
-        clock: whose tempos and meters hold.
-        since: seconds of the clock at which the recording begins.
+        recording: of the voice alone.
+        clock: tune whose tempos, meters and resolution the result has.
+        since: time on that clock at which the recording begins, seconds.
 
     Returns:
-        A tune of one part, as many notes as are heard, at the clock's ticks and resolution.
+        A tune with one part, which may have no notes.
     """
     notes = [
         (first * HOP / SAMPLE_RATE, last * HOP / SAMPLE_RATE, pitch, VELOCITY)
@@ -41,7 +41,7 @@ def transcribe(recording: Recording, clock: Tune, since: float) -> Tune:
 
 
 def tune_of(notes: Sequence[tuple[float, float, int, int]], clock: Tune, since: float, program: int = 0) -> Tune:
-    """A tune of one part, on a clock, of (start, end, pitch, velocity), seconds after ``since`` of that clock."""
+    """A tune with one part from (start, end, pitch, velocity) in seconds after ``since``; see `transcribe`."""
     rows = [
         (*clock.ticks_at(np.array([start, end]) + since).tolist(), pitch, velocity, 0)
         for start, end, pitch, velocity in notes
@@ -52,36 +52,41 @@ def tune_of(notes: Sequence[tuple[float, float, int, int]], clock: Tune, since: 
 
 
 def detect_notes(recording: Recording) -> list[tuple[int, int, int]]:
-    """(first frame, frame after the last, pitch) of each note, frames of `HOP` samples."""
+    """(first frame, last frame + 1, MIDI pitch) of each note, in frames of `HOP` samples."""
     import librosa
 
     sound = recording.resampled(SAMPLE_RATE).samples.mean(axis=0)
     if len(sound) < 4 * HOP or not np.abs(sound).max() > 0:
         return []
     hertz, _, _ = librosa.pyin(
-        sound, fmin=LOWEST, fmax=HIGHEST, sr=SAMPLE_RATE, hop_length=HOP, frame_length=1024, resolution=0.25
+        sound, fmin=MIN_PITCH, fmax=MAX_PITCH, sr=SAMPLE_RATE, hop_length=HOP, frame_length=1024, resolution=0.25
     )
     loudness = librosa.feature.rms(y=sound, frame_length=1024, hop_length=HOP)[0][: len(hertz)]
     with np.errstate(invalid="ignore"):
-        voiced = np.isfinite(hertz) & (loudness > QUIETEST * loudness.max())
+        voiced = np.isfinite(hertz) & (loudness > MIN_LOUDNESS * loudness.max())
     pitches = np.where(voiced, np.rint(librosa.hz_to_midi(np.where(voiced, hertz, 440.0))), -1).astype(int)
     onsets = set(librosa.onset.onset_detect(y=sound, sr=SAMPLE_RATE, hop_length=HOP, backtrack=False).tolist())
     return notes_of(pitches.tolist(), onsets)
 
 
 def notes_of(pitches: list[int], onsets: set[int]) -> list[tuple[int, int, int]]:
-    """Notes from the pitch of each frame (-1: none) and the frames at which something is struck."""
-    found: list[tuple[int, int, int]] = []
-    first, last, held = 0, 0, -1
+    """Segment frames into notes, as of `detect_notes`.
+
+    Args:
+        pitches: MIDI pitch of each frame, -1 for none.
+        onsets: frames with an onset.
+    """
+    notes: list[tuple[int, int, int]] = []
+    first, last, current = 0, 0, -1
     for frame, pitch in enumerate([*pitches, -1]):
-        struck = frame in onsets and frame - first >= RESTRUCK
-        lost = frame - last > GAP or frame == len(pitches)
-        if held >= 0 and (lost or (pitch >= 0 and (pitch != held or struck))):
-            if last + 1 - first >= SHORTEST:
-                found.append((first, last + 1, held))
-            held = -1
+        repeated = frame in onsets and frame - first >= MIN_REPEAT
+        ended = frame - last > MAX_GAP or frame == len(pitches)
+        if current >= 0 and (ended or (pitch >= 0 and (pitch != current or repeated))):
+            if last + 1 - first >= MIN_NOTE:
+                notes.append((first, last + 1, current))
+            current = -1
         if pitch >= 0:
-            if held < 0:
-                first, held = frame, pitch
+            if current < 0:
+                first, current = frame, pitch
             last = frame
-    return found
+    return notes

@@ -1,4 +1,4 @@
-"""Continuing a Tune: a prompt in, the notes that follow it out."""
+"""Tail of a Tune: a token Model continues the prompt, and the best of several takes is kept."""
 
 from __future__ import annotations
 
@@ -19,36 +19,34 @@ from audiogen.tunes.models.markov import Markov, MarkovOptions
 from audiogen.tunes.tokens.tokenizer import Decoder, Tokenizer
 from audiogen.tunes.tune import Tune
 
-MOST_NOTES = 4000
-"""Of a prompt that are read, from a bar line on: its last ones."""
-MOST_TOKENS = 100_000
-"""Of one tail: a tempo of millions a minute does not make an endless one."""
-KEYS = range(-6, 7)
+MAX_NOTES = 4000  # of a prompt: its last ones, from a bar line on
+MAX_TOKENS = 100_000  # of a tail: also at a tempo of millions per minute it ends
+ALL_KEYS = range(-6, 7)  # semitones
 
 
-def markov_chain(tunes: Iterable[Tune], tokenizer: Tokenizer, order: int, keys: Sequence[int] = KEYS) -> Markov:
-    """A chain with back-off, counted on tunes in several keys: what can be learned from little, at once.
+def markov_chain(tunes: Iterable[Tune], tokenizer: Tokenizer, order: int, keys: Sequence[int] = ALL_KEYS) -> Markov:
+    """Fit a Markov chain with back-off to tunes in several keys, in closed form.
 
     Args:
         tunes: at least one.
-        tokenizer: the scheme that is counted in.
-        order: tokens of context.
-        keys: transpositions, semitones; 0 alone keeps to the key of a single tune.
+        tokenizer: token scheme.
+        order: number of context tokens.
+        keys: transpositions, semitones; 0 alone keeps the key of a single tune.
     """
     chain = Markov(tokenizer.size, MarkovOptions(order))
-    learned = [tune.transposed(key) for tune in tunes for key in keys]
-    chain.fit([torch.from_numpy(tokenizer.encode(tune)) for tune in learned])
+    transposed = [tune.transposed(key) for tune in tunes for key in keys]
+    chain.fit([torch.from_numpy(tokenizer.encode(tune)) for tune in transposed])
     return chain
 
 
 @dataclass
 class TuneContinuer:
-    """A prompt read and a Model warmed on it, ready for any number of tails.
+    """A prompt and the state of a Model after it, ready for any number of tails.
 
     Args:
         model: of tokens, in evaluation mode.
-        tokenizer: the scheme that it was trained on.
-        prompt: what is continued.
+        tokenizer: the scheme that the model was trained on.
+        prompt: the tune to continue.
     """
 
     model: Model
@@ -57,98 +55,99 @@ class TuneContinuer:
     start: State = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.offset, self.heard = truncate_prompt(self.prompt)
+        self.offset, self.context = truncate_prompt(self.prompt)
         self.resets = reset_rows(self.prompt)
-        self.tokens = self.tokenizer.encode(self.heard, ended=False)
+        self.tokens = self.tokenizer.encode(self.context, ended=False)
         with torch.no_grad():
             self.start = self.model.start(torch.from_numpy(self.tokens)[None])
 
     def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None, takes: int = 1) -> Tune:
-        """What follows the prompt, on the prompt's resolution and after its end: see `Tokenizer.tail`; with the
-        controllers that go back to what they are in most of the prompt (`resets`).
+        """Sample a tail, at the prompt's resolution and after its end, as `Tokenizer.tail` returns it.
 
-        The end token is never drawn, and only such tokens as make sense at their place are; a part that has sounded
-        one note at a time so far goes on so, and music without rests, or without
-        changes of tempo or meter, goes on without.
+        Controllers are reset to their typical values (`audiogen.tunes.midi.controller_reset`). Only tokens that the
+        grammar allows are sampled, and never the end; monophonic parts stay monophonic, and music without rests, or
+        without changes of tempo or meter, continues without (`Decoder.constrain_to_prompt`).
 
         Args:
-            sampling: how to draw; its ``allowed`` is not used.
-            seconds: length of the tail; notes that sound at its end are cut there.
-            bars: instead, whole bars after the one that the prompt ends in.
+            sampling: how to sample tokens; its ``allowed`` is replaced.
+            seconds: length of the tail; notes that sound at its end are ended there.
+            bars: length in whole bars instead, after the one in which the prompt ends.
             takes: tails sampled in parallel; the one most like the prompt is kept (`histogram_distance`).
         """
         decoders = [self._primed_decoder() for _ in range(takes)]
         first = decoders[0]
         if bars is not None:
             last = first.bar + bars + (first.tick > first.bar_start)
-            self._draw(decoders, sampling, lambda decoder: decoder.bar >= last)
-            found = [self._in_bars(decoder, last) for decoder in decoders]
+            self._sample(decoders, sampling, lambda decoder: decoder.bar >= last)
+            tails = [self._in_bars(decoder, last) for decoder in decoders]
         else:
-            wanted = 0.0 if seconds is None else seconds
-            until = first.seconds + wanted * self._stretch(first)
-            self._draw(decoders, sampling, lambda decoder: decoder.seconds >= until)
-            found = [self._in_seconds(decoder, wanted) for decoder in decoders]
+            length = 0.0 if seconds is None else seconds
+            until = first.seconds + length * self._tempo_ratio(first)
+            self._sample(decoders, sampling, lambda decoder: decoder.seconds >= until)
+            tails = [self._in_seconds(decoder, length) for decoder in decoders]
         if takes > 1:
-            told = histograms(self.heard)
-            found.sort(key=lambda tail: histogram_distance(tail, told))
-        return replace(found[0].shifted(self.offset), controllers=self.resets)
+            reference = histograms(self.context)
+            tails.sort(key=lambda tail: histogram_distance(tail, reference))
+        return replace(tails[0].shifted(self.offset), controllers=self.resets)
 
     def _in_bars(self, decoder: Decoder, last: int) -> Tune:
         decoded = decoder.tune()
         lines = decoded.bar_lines(decoder.tick + 1)
-        return self.tokenizer.tail(_until(decoded, int(lines[min(last, len(lines) - 1)])), self.heard)
+        return self.tokenizer.tail(_until(decoded, int(lines[min(last, len(lines) - 1)])), self.context)
 
-    def _in_seconds(self, decoder: Decoder, wanted: float) -> Tune:
-        tail = self.tokenizer.tail(decoder.tune(), self.heard)
-        return _until(tail, int(tail.ticks_at(float(tail.seconds_at(self.heard.end)) + wanted)))
+    def _in_seconds(self, decoder: Decoder, length: float) -> Tune:
+        tail = self.tokenizer.tail(decoder.tune(), self.context)
+        return _until(tail, int(tail.ticks_at(float(tail.seconds_at(self.context.end)) + length)))
 
     def _primed_decoder(self) -> Decoder:
-        decoder = self.tokenizer.decoder(self.heard)
+        decoder = self.tokenizer.decoder(self.context)
         for token in self.tokens.tolist():
             decoder.push(token)
         decoder.constrain_to_prompt()
         return decoder
 
-    def _stretch(self, decoder: Decoder) -> float:
-        """How much longer than in the prompt's own tempo the tail can last in the tokens' tempo, at least 1."""
-        tempos = [float(tune.tempos[-1, 1]) for tune in (decoder.tune(), self.heard)]
+    def _tempo_ratio(self, decoder: Decoder) -> float:
+        """Duration at the tokens' tempo relative to the prompt's own tempo, at least 1."""
+        tempos = [float(tune.tempos[-1, 1]) for tune in (decoder.tune(), self.context)]
         return max(tempos[0] / tempos[1], 1.0)
 
     @torch.no_grad()
-    def _draw(self, decoders: list[Decoder], sampling: Sampling, done: Callable[[Decoder], bool]) -> None:
-        end, going = self.tokenizer.vocabulary.index("end"), decoders
+    def _sample(self, decoders: list[Decoder], sampling: Sampling, done: Callable[[Decoder], bool]) -> None:
+        """Sample tokens for all decoders, in one batch, until they are done."""
+        end, active = self.tokenizer.vocabulary.index("end"), decoders
         state = map_state(lambda value: value.repeat_interleave(len(decoders), dim=0), self.start)
-        for _ in range(MOST_TOKENS):
-            left = [row for row, decoder in enumerate(going) if not done(decoder)]
-            if not left:
+        for _ in range(MAX_TOKENS):
+            remaining = [row for row, decoder in enumerate(active) if not done(decoder)]
+            if not remaining:
                 return
-            if len(left) < len(going):
-                going = [going[row] for row in left]
-                state = map_state(lambda value, rows=left: value[rows], state)
-            allowed = np.stack([decoder.allowed() for decoder in going])
+            if len(remaining) < len(active):
+                active = [active[row] for row in remaining]
+                state = map_state(lambda value, rows=remaining: value[rows], state)
+            allowed = np.stack([decoder.allowed() for decoder in active])
             allowed[:, end] = False
             tokens, state = self.model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
-            for decoder, token in zip(going, tokens.tolist(), strict=True):
+            for decoder, token in zip(active, tokens.tolist(), strict=True):
                 decoder.push(token)
-        text = f"the tail stops after {MOST_TOKENS} tokens, at {going[0].seconds:.1f} s"
+        text = f"the tail stops after {MAX_TOKENS} tokens, at {active[0].seconds:.1f} s"
         warnings.warn(text, AudioWarning, stacklevel=2)
 
 
 def truncate_prompt(prompt: Tune) -> tuple[int, Tune]:
-    """A tick and the prompt from there on: the first bar line after which at most `MOST_NOTES` notes follow.
+    """The end of a prompt, from the first bar line after which at most `MAX_NOTES` notes follow.
 
-    For most prompts these are 0 and the prompt itself.
+    Returns:
+        The tick of the bar line, and the tune from there on; for most prompts 0 and the prompt itself.
     """
     starts = prompt.notes["start"]
-    if len(starts) <= MOST_NOTES:
+    if len(starts) <= MAX_NOTES:
         return 0, prompt
     lines = prompt.bar_lines(prompt.end)
-    line = int(lines[min(int(np.searchsorted(lines, starts[-MOST_NOTES])), len(lines) - 1)])
+    line = int(lines[min(int(np.searchsorted(lines, starts[-MAX_NOTES])), len(lines) - 1)])
     return line, prompt.between(line, prompt.end).shifted(-line)
 
 
 def _until(tune: Tune, stop: int) -> Tune:
-    """The tune without what begins at or after a tick; notes that sound there end there."""
+    """The tune before a tick; notes that sound at the tick end there."""
     kept = tune.between(0, stop)
     return replace(
         kept,
@@ -163,12 +162,12 @@ def _before(changes: np.ndarray, stop: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ContinuedTune:
-    """What became of a prompt.
+    """Result of a continuation.
 
     Args:
         tune: prompt and tail.
         join: tick at which the prompt ends.
-        sidecar: its content.
+        sidecar: content of the JSON file beside the output.
     """
 
     tune: Tune

@@ -118,7 +118,7 @@ def test_the_best_take_is_kept_at_temperature_1_only(prompt: Path, run: Path, tm
 
 
 def test_training_on_the_prompt_warns_of_its_length(prompt: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(continuing_tunes, "ON_THE_PROMPT", TINY)
+    monkeypatch.setattr(continuing_tunes, "PROMPT_EXPERIMENT", TINY)
     with pytest.warns(AudioWarning, match="prompt's own 80 notes"):
         invoke(prompt, "-o", tmp_path / "out.mid", "--bars", 2, "training.steps=2")
     sidecar = json.loads((tmp_path / "out.json").read_text())
@@ -210,7 +210,7 @@ def test_controllers_are_reset_at_the_join(run: Path, tmp_path: Path):
     prompt = faded(tmp_path / "faded.mid")
     for out in ("out.mid", "tail.wav"):
         more = ("--tail-only",) if out == "tail.wav" else ()
-        with pytest.warns(AudioWarning, match=r"faded\.mid: .* go back: volume 0 to 100 \(channel 1\)"):
+        with pytest.warns(AudioWarning, match=r"faded\.mid: .* are reset: volume 0 to 100 \(channel 1\)"):
             invoke(prompt, "-o", tmp_path / out, "--run", run, "--bars", 2, *more)
         sidecar = json.loads((tmp_path / out).with_suffix(".json").read_text())
         assert sidecar["reset_at_join"] == [{"channel": 1, "controller": "volume", "from": 0, "to": 100}]

@@ -16,15 +16,15 @@ from audiogen.cli.infill import bar_range, infill
 from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
 from audiogen.training.trainer import train
-from audiogen.tunes import infilling as filling
-from audiogen.tunes.infilling import Infiller
+from audiogen.tunes import infilling as infilling
+from audiogen.tunes.given_notes import GivenNotes
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi.writer import write_midi
 from tests.tune_fixtures import melody, overlaps, wandering
 
 TINY = (
     "representation={kind: midi, scheme: events}",
-    "model={kind: tokens, embedding: 8, voices: 2, recall: 32, backbone: {kind: gru, hidden: 16, layers: 1}}",
+    "model={kind: tokens, embedding: 8, voices: 2, match_length: 32, backbone: {kind: gru, hidden: 16, layers: 1}}",
     "training={steps: 3, batch_size: 2, window: 32, warmup: 1, validate_every: 3, log_media_every: 0}",
 )
 BAR = 96
@@ -113,7 +113,7 @@ def test_impossible_requests_are_refused(tune: Path, run: Path, tmp_path: Path):
     ):
         with pytest.raises(InputError, match=match):
             invoke(infill, tune, "-o", out, "--run", run, "--bars", bars)
-    with pytest.raises(InputError, match="no place for 15"):
+    with pytest.raises(InputError, match="the Run distinguishes"):
         invoke(accompany, tune, "-o", out, "--run", run, "--parts", 15)
     with pytest.raises(InputError, match=r"missing\.mid"):
         invoke(accompany, tmp_path / "missing.mid", "-o", out, "--run", run)
@@ -121,7 +121,7 @@ def test_impossible_requests_are_refused(tune: Path, run: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"many\.mid: it has 20 parts and the Run distinguishes 16"):
         invoke(accompany, tmp_path / "many.mid", "-o", out, "--run", run)
     write_midi(tmp_path / "one.mid", melody([60]))
-    with pytest.raises(InputError, match=r"one\.mid: without --run, the other bars are learned from"):
+    with pytest.raises(InputError, match=r"one\.mid: without --run, only the other bars are learned from"):
         invoke(infill, tmp_path / "one.mid", "-o", out, "--bars", "1")
     assert not out.exists()
 
@@ -236,7 +236,7 @@ def test_accompany_keeps_all_events_and_gives_new_parts_an_unused_channel(run: P
 
 def test_a_run_that_adds_nothing_is_reported(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_midi(tmp_path / "melody.mid", wandering(2, 12))
-    monkeypatch.setattr(Infiller, "_plays", lambda self, tick: np.zeros(len(self.free), bool))
+    monkeypatch.setattr(GivenNotes, "_is_free", lambda self, tick: np.zeros(len(self.free), bool))
     with pytest.warns(AudioWarning, match="no note was added, since this Run plays nothing in so many parts"):
         done = invoke(accompany, tmp_path / "melody.mid", "-o", tmp_path / "out.mid", "--run", run, *FEW)
     assert done.stdout.endswith("no notes added: the Run predicts silence here\n")
@@ -264,7 +264,7 @@ def test_progress_reaches_its_end(run: Path, tune: Path, tmp_path: Path, monkeyp
         shown.append(-total)
         return Bar()
 
-    monkeypatch.setattr(filling, "progress", progress)
+    monkeypatch.setattr(infilling, "progress", progress)
     invoke(infill, tune, "-o", tmp_path / "out.mid", "--run", run, "--bars", "2-3", *FEW)
     assert shown[-1] == -shown[0] > 0
     assert len(set(shown)) > 5

@@ -17,7 +17,7 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.cli import COMMANDS, cli
 from audiogen.cli.command import Command
-from audiogen.jobs.continue_tune import ORDER
+from audiogen.jobs.continue_tune import MARKOV_ORDER
 from audiogen.tunes.midi.writer import write_midi
 from tests.cli.conftest import Shell
 from tests.tune_fixtures import wandering
@@ -166,7 +166,7 @@ def test_the_summary_of_a_tune_names_the_predictor(shell: Shell, tmp_path: Path)
     options = ("continue", tmp_path / "tune.mid", "-o", tmp_path / "out.mid", "--bars", 1, "--takes", 1)
     code, output, _ = shell(*options)
     assert code == 0
-    sentence = f"a Markov chain of order {ORDER}, fitted to this tune"
+    sentence = f"a Markov chain of order {MARKOV_ORDER}, fitted to this tune"
     assert output.splitlines()[-1] == f"predicted by: {sentence}"
     code, output, _ = shell(*options, "--force", "--json")
     (only,) = json.loads(output)["outputs"]

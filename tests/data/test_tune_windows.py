@@ -1,4 +1,4 @@
-"""Windows of tokens: transposed as the tune itself would be, drawn evenly, the same at the same step."""
+"""Training windows: transposed like the tune itself, sampled uniformly, a function of seed and step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiogen.data.tune_windows import PADDING, Piece, TuneWindows, padded, piece_of
+from audiogen.data.tune_windows import PADDING, EncodedTune, TuneWindows, encode_tune, padded
 from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from tests.tune_fixtures import melody, rich, wandering
@@ -20,18 +20,18 @@ def scheme(request: pytest.FixtureRequest) -> Tokenizer:
 
 
 @pytest.mark.parametrize("semitones", [-7, 1, 12])
-def test_tokens_move_as_the_tune_does(scheme: Tokenizer, semitones: int):
+def test_tokens_are_transposed_like_the_tune(scheme: Tokenizer, semitones: int):
     for one in (rich(), wandering(1, parts=3), melody([60, 62, 60])):
-        piece = piece_of(one, scheme)
+        piece = encode_tune(one, scheme)
         assert piece.lowest <= -7
         assert piece.highest >= 12
         moved = piece.tokens.astype(np.int64) + semitones * piece.pitched
         assert np.array_equal(moved, scheme.encode(one.transposed(semitones)))
 
 
-def test_drums_stay_where_they_are():
+def test_drums_are_not_transposed():
     scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    piece = piece_of(rich(), scheme)
+    piece = encode_tune(rich(), scheme)
     names = [scheme.vocabulary[token] for token in piece.tokens]
     still = [name for name, pitched in zip(names, piece.pitched, strict=True) if "pitch" in name and not pitched]
     assert still == ["pitch 36", "pitch 36"]
@@ -44,15 +44,15 @@ def test_tempo_tokens_are_scaled(factor: float):
     found = scheme.decode(scheme.at_tempo(scheme.encode(one), factor)).tempos
     expected = scheme.quantised(one.at_tempo(factor)).tempos
     assert found[:, 0].tolist() == expected[:, 0].tolist()
-    assert np.abs(6e7 / found[:, 1] - 6e7 / expected[:, 1]).max() < 1.01  # beats a minute, rounded twice
+    assert np.abs(6e7 / found[:, 1] - 6e7 / expected[:, 1]).max() < 1.01  # BPM, rounded twice
     fastest = scheme.decode(scheme.at_tempo(scheme.encode(one), 1e6))
     assert 6e7 / fastest.tempos[0, 1] == pytest.approx(300)
 
 
-def plain(lengths: list[int]) -> list[Piece]:
-    """Pieces whose tokens say where they are: 100 times the piece plus the place."""
+def plain(lengths: list[int]) -> list[EncodedTune]:
+    """Tunes whose tokens are 100 times the tune's index plus the position."""
     return [
-        Piece(np.arange(length, dtype=np.uint16) + 100 * index, np.zeros(length, bool), 0, 0)
+        EncodedTune(np.arange(length, dtype=np.uint16) + 100 * index, np.zeros(length, bool), 0, 0)
         for index, length in enumerate(lengths)
     ]
 
@@ -62,7 +62,7 @@ def notes() -> Tokenizer:
     return TOKENIZERS["notes"](TOKENIZERS["notes"].Options())
 
 
-def test_windows_are_stretches_and_every_token_is_drawn(notes: Tokenizer):
+def test_windows_are_contiguous_and_cover_every_token(notes: Tokenizer):
     windows = TuneWindows(plain([50, 8, 30]), 12, notes, seed=0)
     seen: set[int] = set()
     firsts: list[int] = []
@@ -80,28 +80,28 @@ def test_windows_are_stretches_and_every_token_is_drawn(notes: Tokenizer):
     assert len(seen) == 50 + 8 + 30
     pieces = np.bincount(np.array(firsts) // 100) / len(firsts)
     assert np.allclose(pieces, np.array([50, 8, 30]) / 88, atol=0.06)
-    assert 2 < firsts.count(0) / firsts.count(20) < 20  # beginnings more often than any other place
+    assert 2 < firsts.count(0) / firsts.count(20) < 20  # beginnings more often than any other position
 
 
 def test_a_batch_is_a_function_of_seed_and_step(notes: Tokenizer):
-    pieces = [piece_of(wandering(index), notes) for index in range(3)]
+    pieces = [encode_tune(wandering(index), notes) for index in range(3)]
     first, again = (TuneWindows(pieces, 40, notes, 1, 6, 0.1) for _ in range(2))
     assert torch.equal(first.batch(7, 4), again.batch(7, 4))
     assert not torch.equal(first.batch(7, 4), first.batch(8, 4))
     assert not torch.equal(first.batch(7, 4), TuneWindows(pieces, 40, notes, 2, 6, 0.1).batch(7, 4))
 
 
-def test_windows_come_in_all_keys_that_fit(notes: Tokenizer):
-    high = replace(piece_of(melody([120, 122, 124]), notes))
+def test_windows_are_in_all_keys_within_range(notes: Tokenizer):
+    high = replace(encode_tune(melody([120, 122, 124]), notes))
     windows = TuneWindows([high], 50, notes, 0, transposition=6)
     tops = {int(batch[batch >= 4].max()) - 4 for batch in (windows.batch(step, 1) for step in range(100))}
     assert tops == set(range(118, 128))
 
 
-def test_the_fingerprint_knows_the_pieces_and_their_order(notes: Tokenizer):
+def test_the_fingerprint_depends_on_the_tunes_and_their_order(notes: Tokenizer):
     pieces = plain([5, 6])
 
-    def of(pieces: list[Piece]) -> str:
+    def of(pieces: list[EncodedTune]) -> str:
         return TuneWindows(pieces, 4, notes, 0).fingerprint()
 
     assert of(pieces) == of(plain([5, 6]))

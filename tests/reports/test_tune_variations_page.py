@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogen.jobs.continue_tune import measured
+from audiogen.jobs.continue_tune import measure_tail
 from audiogen.reports.tune_variations_page import excerpt_of, lines, write_tune_variations
 from audiogen.tunes.tune import Tune
 from audiogen.tunes.tune_continuation import ContinuedTune
@@ -23,7 +23,7 @@ def continued(tune: Tune, join: int, seed: int = 0) -> ContinuedTune:
     added = {"notes": len(tail.notes), "seconds": 2.5}
     settings = {"bars": None, "seconds": 8.0, "temperature": 1.0}
     facts: dict[str, Any] = {"seed": seed, "added": added, "settings": settings, "warnings": ["<i>few</i> notes"]}
-    return ContinuedTune(tune, join, facts | {"measures": measured(prompt, tail)})
+    return ContinuedTune(tune, join, facts | {"measures": measure_tail(prompt, tail)})
 
 
 def test_what_lies_around_the_join(tmp_path: Path) -> None:

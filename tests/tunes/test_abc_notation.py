@@ -1,4 +1,4 @@
-"""ABC notation: how its text is read, which lines are not let through, how far a tune may grow."""
+"""ABC notation: text encodings, directives that are refused, and limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CODINGS = {
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_all_tunes_are_found_in_any_coding(coding: str, tmp_path: Path) -> None:
+def test_all_tunes_are_found_in_any_encoding(coding: str, tmp_path: Path) -> None:
     data = CODINGS[coding].replace(b"FX:", b"F\nX:").replace(b"c|\xef", b"c|\n\xef")
     (tmp_path / "tunes.abc").write_bytes(data)
     items = read_abc([tmp_path / "tunes.abc"], tmp_path, None, 0)
@@ -39,7 +39,7 @@ def test_all_tunes_are_found_in_any_coding(coding: str, tmp_path: Path) -> None:
     assert [int(item.tune().notes["pitch"][0]) for item in items] == [60, 72]
 
 
-def test_bytes_that_are_no_text_cost_a_letter_only() -> None:
+def test_invalid_bytes_lose_one_character_only() -> None:
     assert decode_abc("X:1\nT:Stück\n".encode("latin1")) == "X:1\nT:St\ufffdck\n"
 
 
@@ -74,7 +74,7 @@ def test_no_other_file_is_read(line: str, tmp_path: Path, monkeypatch: pytest.Mo
     assert str(other) not in given[0]
 
 
-def test_growth_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="long: 1048600 characters"):
         tune_of_abc("X" * 1_048_600, "long")
     with pytest.raises(InputError, match="quarter notes"):
@@ -85,7 +85,7 @@ def test_growth_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("output", ["x" * 3000, ""], ids=["writes without end", "never ends"])
-def test_a_program_that_does_not_end_is_ended(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_that_does_not_end_is_killed(output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(abc_notation, "MAX_BYTES", 2000)
     monkeypatch.setattr(abc_notation, "MAX_SECONDS", 1)
     made, began = tmp_path / "made", time.monotonic()

@@ -1,4 +1,4 @@
-"""Controllers: what a tail does not inherit, what it keeps, and what is heard and written of them."""
+"""MIDI controllers: reset at the join, kept by files and tails, and rendered."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def fade(number: int) -> dict[int, list[mido.Message]]:
     return {0: [control(number, 100)], **{12 + step: [control(number, 76 - 21 * step)] for step in range(4)}}
 
 
-HELD = {  # what is said before each note and after the last one: (name, held, value it goes back to)
+FINAL = {  # messages before each note and after the last one: (name, final value, value after the reset)
     "volume faded out": (fade(7), [control(7, 0)], [("volume", 0, 100)]),
     "volume faded, not to 0": (fade(7), [], [("volume", 13, 100)]),
     "expression faded out": (fade(11), [control(11, 0)], [("expression", 0, 100)]),
@@ -97,9 +97,9 @@ HELD = {  # what is said before each note and after the last one: (name, held, v
 }
 
 
-@pytest.mark.parametrize("kind", HELD)
-def test_a_tail_does_not_inherit_what_the_end_alone_has(kind: str, tmp_path: Path) -> None:
-    at, after, expected = HELD[kind]
+@pytest.mark.parametrize("kind", FINAL)
+def test_controllers_are_reset_at_the_join(kind: str, tmp_path: Path) -> None:
+    at, after, expected = FINAL[kind]
     path = file_of(tmp_path / "prompt.mid", at, after)
     prompt = read_midi(path)
     assert [(each.name, each.final, each.value) for each in controller_resets(prompt)] == expected
@@ -110,18 +110,18 @@ def test_a_tail_does_not_inherit_what_the_end_alone_has(kind: str, tmp_path: Pat
         for tick in (first, out.end):
             assert value_at(out, each.channel, each.controller, tick) == each.value
         assert value_at(joined(prompt, tail_of(prompt)), each.channel, each.controller, first) == each.value
-    # Event for event, the file begins as the prompt does; what is set anew stands before the tail's notes.
+    # The file begins with the prompt's events; resets precede the tail's notes.
     old, new = (list(mido.MidiFile(file).tracks[1])[:-1] for file in (path, tmp_path / "out.mid"))
     assert new[: len(old)] == old
     assert [message.type for message in new[len(old) + len(expected) :]] == ["note_on", "note_off"] * 4
 
 
-def test_only_channels_that_play_are_set(tmp_path: Path) -> None:
+def test_only_channels_with_notes_are_reset(tmp_path: Path) -> None:
     path = file_of(tmp_path / "prompt.mid", {0: [control(7, 100, channel=5)], 15: [control(7, 0, channel=5)]})
     assert controller_resets(read_midi(path)) == []
 
 
-def test_what_the_prompt_sets_after_its_last_note_does_not_act_on_the_tail(tmp_path: Path) -> None:
+def test_settings_after_the_last_note_are_dropped(tmp_path: Path) -> None:
     late = [
         control(7, 0).copy(time=TICKS),
         mido.MetaMessage("set_tempo", tempo=900_000),
@@ -145,7 +145,7 @@ def test_what_the_prompt_sets_after_its_last_note_does_not_act_on_the_tail(tmp_p
     assert out.pedals.tolist() == [[0, JOIN, 0]]
 
 
-def test_a_note_that_hangs_ends_at_the_join_and_its_channel_is_set_up_again(tmp_path: Path) -> None:
+def test_a_hanging_note_ends_at_the_join_and_its_new_channel_is_set_up(tmp_path: Path) -> None:
     hanging = mido.Message("note_on", note=48, velocity=80)
     path = file_of(tmp_path / "prompt.mid", {0: [control(0, 3), control(7, 55), control(10, 9)], 4: [hanging]})
     with pytest.warns(AudioWarning, match="never end"):
@@ -164,7 +164,7 @@ NAMES = {"UTF-8": "Café 歌".encode(), "Shift-JIS": "笛".encode("shift_jis"), 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", [0, 1])
-def test_a_tail_alone_is_set_up_as_its_prompt(name: str, kind: int, tmp_path: Path) -> None:
+def test_a_tail_alone_begins_in_the_state_of_its_prompt(name: str, kind: int, tmp_path: Path) -> None:
     setup = [control(0, 1), control(32, 3), control(7, 60), control(10, 20), control(91, 90)]
     setup += [control(101, 0), control(100, 0), control(6, 12), control(101, 127), control(100, 127)]
     setup += [mido.MetaMessage("key_signature", key="D"), mido.Message("sysex", data=(0x7E, 0x7F, 9, 1))]
@@ -198,7 +198,7 @@ def test_a_tail_alone_is_set_up_as_its_prompt(name: str, kind: int, tmp_path: Pa
     assert "sysex" in types
 
 
-def test_names_are_text(tmp_path: Path) -> None:
+def test_names_are_decoded(tmp_path: Path) -> None:
     for coding, expected in (("UTF-8", "Café 歌"), ("Latin-1", "Flöte")):
         assert read_midi(file_of(tmp_path / "named.mid", {}, name=NAMES[coding])).parts[0].name == expected
 
@@ -208,7 +208,7 @@ def level(sound: np.ndarray, first: float, last: float) -> np.ndarray:
     return np.sqrt((sound[:, round(first * 44100) : round(last * 44100)] ** 2).mean(axis=1))
 
 
-def test_rendering_plays_volume_expression_pan_and_bend(tmp_path: Path) -> None:
+def test_rendering_applies_volume_expression_pan_and_bend(tmp_path: Path) -> None:
     def sound(at: dict[int, list[mido.Message]], **more) -> np.ndarray:
         return render(read_midi(file_of(tmp_path / "rendered.mid", at, **more))).samples
 
@@ -224,14 +224,14 @@ def test_rendering_plays_volume_expression_pan_and_bend(tmp_path: Path) -> None:
     assert up == pytest.approx(2 ** (2 / 12), abs=0.02)
 
 
-def test_a_tail_is_rendered_as_loud_as_most_of_a_prompt_that_fades_out(tmp_path: Path) -> None:
+def test_a_tail_after_a_fade_out_is_rendered_at_the_typical_volume(tmp_path: Path) -> None:
     prompt = read_midi(file_of(tmp_path / "fade.mid", fade(7), [control(7, 0), bend(-4096)]))
     sound = render(joined(prompt, tail_of(prompt))).samples
     assert level(sound, 7.5, 8).max() < 0.3 * level(sound, 1, 6).max()  # the prompt fades out
     assert level(sound, 8, 10).max() == pytest.approx(level(sound, 1, 6).max(), rel=0.3)
 
 
-def test_controllers_follow_a_tune_through_its_changes(tmp_path: Path) -> None:
+def test_controllers_follow_changes_of_the_tune(tmp_path: Path) -> None:
     prompt = read_midi(file_of(tmp_path / "prompt.mid", {0: [control(7, 90)], 8: [control(7, 30), bend(5)]}))
     rows = [[0, 0, 7, 90], [8 * TICKS, 0, 7, 30], [8 * TICKS, 0, 128, 5]]
     assert prompt.controllers.tolist() == rows

@@ -1,4 +1,4 @@
-"""Takes are told apart by how they go on, and the one most like the prompt is kept."""
+"""Histogram distance, and the choice of the take most like the prompt."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def changed(**columns: object) -> Tune:
     ],
     ids=["key", "register", "lengths", "places", "steps", "voices"],
 )
-def test_each_histogram_hears_its_own(other: Tune, differ: set[int]):
+def test_each_histogram_responds_to_its_own_change(other: Tune, differ: set[int]):
     pairs = zip(histograms(LINE), histograms(other), strict=True)
     apart = {index for index, (one, two) in enumerate(pairs) if np.abs(one - two).sum() > 0.2}
     assert differ <= apart
@@ -45,8 +45,8 @@ def test_each_histogram_hears_its_own(other: Tune, differ: set[int]):
     assert histogram_distance(LINE, histograms(LINE)) == 0
 
 
-def test_harmonies_are_intervals_above_the_lowest():
-    """A triad for three beats, then a fourth for one; in another key they are the same."""
+def test_simultaneous_intervals_are_measured_from_the_lowest_pitch():
+    """A triad for three beats, then a fourth for one; the same in another key."""
     rows = [(0, 72, 48), (0, 72, 52), (0, 72, 55), (72, 96, 48), (72, 96, 53)]
     for key in (0, 5):
         *_, voices, above = histograms(tune(rows).transposed(key))
@@ -60,22 +60,22 @@ def test_any_tune_can_be_compared():
     assert 0 < histogram_distance(rich(), histograms(wandering(0, 3))) <= 7
 
 
-@pytest.mark.parametrize("asked", [{"bars": 2}, {"seconds": 8.0}], ids=["bars", "seconds"])
-def test_the_take_most_like_the_prompt_is_kept(asked: dict[str, float], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("length", [{"bars": 2}, {"seconds": 8.0}], ids=["bars", "seconds"])
+def test_the_take_most_like_the_prompt_is_kept(length: dict[str, float], monkeypatch: pytest.MonkeyPatch):
     scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    heard: list[tuple[float, Tune]] = []
+    compared: list[tuple[float, Tune]] = []
 
     def noted(tail: Tune, prompt: list[np.ndarray]) -> float:
-        heard.append((histogram_distance(tail, prompt), tail))
-        return heard[-1][0]
+        compared.append((histogram_distance(tail, prompt), tail))
+        return compared[-1][0]
 
     monkeypatch.setattr(module, "histogram_distance", noted)
     continuer = TuneContinuer(Anything(scheme.size), scheme, wandering(2, 30, parts=2))
-    kept = continuer.tail(sampling(), takes=5, **asked)  # type: ignore[arg-type]
-    assert len({value for value, _ in heard}) == len(heard) == 5
-    assert np.array_equal(kept.notes, min(heard, key=lambda pair: pair[0])[1].notes)
-    again = continuer.tail(sampling(), takes=5, **asked)  # type: ignore[arg-type]
+    kept = continuer.tail(sampling(), takes=5, **length)  # type: ignore[arg-type]
+    assert len({value for value, _ in compared}) == len(compared) == 5
+    assert np.array_equal(kept.notes, min(compared, key=lambda pair: pair[0])[1].notes)
+    again = continuer.tail(sampling(), takes=5, **length)  # type: ignore[arg-type]
     assert np.array_equal(kept.notes, again.notes)
-    alone = continuer.tail(sampling(), **asked)  # type: ignore[arg-type]
-    assert len(heard) == 10
+    alone = continuer.tail(sampling(), **length)  # type: ignore[arg-type]
+    assert len(compared) == 10
     assert not np.array_equal(kept.notes, alone.notes)

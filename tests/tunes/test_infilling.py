@@ -1,4 +1,4 @@
-"""Filling in: what is given stays, what is free is played, and it leads to what follows."""
+"""Infilling: given notes are kept, free spans are sampled, and they lead to what follows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from audiogen.config.choice import Choice
 from audiogen.models import Sampling
-from audiogen.tunes.infilling import Infiller
+from audiogen.tunes.infilling import Ininfiller
 from audiogen.tunes.models.token_model import TokenModel, TokenModelOptions
 from audiogen.tunes.tokens.events_tokenizer import EventsOptions, EventsTokenizer
 from audiogen.tunes.tune import Part, Tune
@@ -23,7 +23,7 @@ BAR = 4 * TICKS
 NOTES = ["start", "end", "pitch", "velocity", "part"]
 
 
-def drawn(seed: int = 0) -> Sampling:
+def sampling(seed: int = 0) -> Sampling:
     return Sampling(generator=torch.Generator().manual_seed(seed))
 
 
@@ -35,30 +35,30 @@ def rows(notes: np.ndarray) -> set[tuple[int, ...]]:
     return set(notes[NOTES].tolist())
 
 
-def test_a_bar_of_a_pattern_is_found_again():
+def test_a_bar_of_a_pattern_is_restored():
     whole = melody([60, 62, 64, 65, 67, 65, 64, 62] * 3)
     given = without(whole, 3 * BAR, 4 * BAR)
     chain = markov_chain([whole] * 6, SCHEME, 6, keys=(0,))
-    filled = Infiller(chain, SCHEME, given, [(3 * BAR, 4 * BAR)], 5 * BAR).fill(drawn(), 8)
+    filled = Ininfiller(chain, SCHEME, given, [(3 * BAR, 4 * BAR)], 5 * BAR).fill(sampling(), 8)
     assert rows(filled.notes) == rows(whole.between(0, 5 * BAR).notes)
 
 
 def test_a_bar_leads_to_what_follows():
-    """After the first bar two are as likely; only one of them has ever led to the third bar that is given."""
+    """Two bars are equally likely after the first; only one of them leads to the given third bar."""
     first, one, other = [60, 62, 64, 65], [67, 69, 67, 65], [59, 57, 55, 57]
     third, fourth = [72, 74, 76, 77], [48, 50, 52, 53]
     learned = [melody(first + one + third), melody(first + other + fourth)]
     chain = markov_chain(learned * 6, SCHEME, 6, keys=(0,))
     for wanted, follows in ((one, third), (other, fourth)):
         given = without(melody(first + wanted + follows), BAR, 2 * BAR)
-        filler = Infiller(chain, SCHEME, given, [(BAR, 2 * BAR)], 3 * BAR)
-        assert filler.fill(drawn(), 12).between(BAR, 2 * BAR).notes["pitch"].tolist() == wanted
-        alone = {int(filler.fill(drawn(seed), 1).between(BAR, 2 * BAR).notes["pitch"][0]) for seed in range(6)}
-        assert {67, 59} <= alone  # a single candidate does not know
+        infiller = Ininfiller(chain, SCHEME, given, [(BAR, 2 * BAR)], 3 * BAR)
+        assert infiller.fill(sampling(), 12).between(BAR, 2 * BAR).notes["pitch"].tolist() == wanted
+        alone = {int(infiller.fill(sampling(seed), 1).between(BAR, 2 * BAR).notes["pitch"][0]) for seed in range(6)}
+        assert {67, 59} <= alone  # a single candidate cannot know
 
 
-def test_a_voice_joins_a_melody():
-    """Two voices in thirds are learned; the lower one is played to the upper."""
+def test_a_voice_accompanies_a_melody():
+    """Trained on two voices in thirds; the lower one is sampled for the upper."""
 
     def pair(seed: int) -> Tune:
         line = wandering(seed, 16)
@@ -72,40 +72,40 @@ def test_a_voice_joins_a_melody():
     whole = pair(0)
     chain = markov_chain([whole, pair(1)] * 6, SCHEME, 5, keys=(0,))
     given = replace(whole, notes=whole.notes[whole.notes["part"] == 0])
-    played = Infiller(chain, SCHEME, given, [(0, 0), (0, given.end)], given.end).fill(drawn(), 4)
+    played = Ininfiller(chain, SCHEME, given, [(0, 0), (0, given.end)], given.end).fill(sampling(), 4)
     assert rows(played.notes[played.notes["part"] == 0]) == rows(given.notes)
     lower = rows(played.notes[played.notes["part"] == 1])
     assert len(lower & rows(whole.notes)) > 0.7 * len(given.notes)
 
 
 @pytest.mark.parametrize(("backbone", "given_part"), [("lstm", 0), ("transformer", 1), ("conv", 2)])
-def test_what_is_given_stays_whatever_the_model(backbone: str, given_part: int):
-    torch.manual_seed(2)  # untrained, some do not say a note in so few tokens
-    options = TokenModelOptions(Choice(backbone, SMALL[backbone][0]), embedding=8, voices=2, recall=32)
+def test_given_notes_are_kept_by_every_model(backbone: str, given_part: int):
+    torch.manual_seed(2)  # untrained, some sample no note in so few tokens
+    options = TokenModelOptions(Choice(backbone, SMALL[backbone][0]), embedding=8, voices=2, match_length=32)
     model = TokenModel(SCHEME.size, options, SCHEME.vocabulary).eval()
     whole = rich() if given_part == 1 else wandering(given_part, 6, parts=3)
     whole = replace(whole, pedals=whole.pedals[whole.pedals[:, 2] == given_part])
     given = replace(whole, notes=whole.notes[whole.notes["part"] == given_part])
     stop = min(given.end, 200)
     spans = [(0, 0) if part == given_part else (0, stop) for part in range(3)]
-    filler = Infiller(model, SCHEME, given, spans, stop)
-    played = filler.fill(drawn(), 3)
+    infiller = Ininfiller(model, SCHEME, given, spans, stop)
+    played = infiller.fill(sampling(), 3)
     kept = played.notes[played.notes["part"] == given_part]
-    assert rows(kept) == rows(filler.grid.notes[filler.grid.notes["start"] < stop])
+    assert rows(kept) == rows(infiller.constraint.grid.notes[infiller.grid.notes["start"] < stop])
     free = played.notes[played.notes["part"] != given_part]
     assert len(free) > 3
     assert free["end"].max() <= stop
     assert overlaps(played) == 0
-    before = filler.grid.tempos[filler.grid.tempos[:, 0] < stop]
+    before = infiller.constraint.grid.tempos[infiller.grid.tempos[:, 0] < stop]
     assert np.array_equal(played.tempos, before)
     assert [part.program for part in played.parts] == [part.program for part in whole.parts]
 
 
-def test_the_same_seed_fills_alike():
+def test_the_same_seed_gives_the_same_notes():
     given = without(melody([60, 62, 64, 65, 67, 69] * 6), 3 * BAR, 5 * BAR)
     chain = markov_chain([given], SCHEME, 2, keys=(0,))
     fills = [
-        rows(Infiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(drawn(seed), 4).notes)
+        rows(Ininfiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(sampling(seed), 4).notes)
         for seed in (0, 0, 1, 2, 3, 4)
     ]
     assert fills[0] == fills[1]
@@ -113,10 +113,10 @@ def test_the_same_seed_fills_alike():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_music_without_rests_is_filled_without(seed: int):
+def test_music_without_rests_is_infilled_without(seed: int):
     given = without(melody([60, 62, 64, 65, 67, 69] * 6), 3 * BAR, 5 * BAR)
     chain = markov_chain([given], SCHEME, 2, keys=(0,))
-    filled = Infiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(drawn(seed), 4)
+    filled = Ininfiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(sampling(seed), 4)
     notes = filled.between(0, 6 * BAR).notes
     assert (notes["start"][1:] <= np.maximum.accumulate(notes["end"])[:-1]).all()
 
@@ -129,6 +129,6 @@ def test_pedals_and_meters_inside_a_gap_are_kept():
         pedals=[[BAR + 12, BAR + 36, 0]],
     )
     chain = markov_chain([whole], SCHEME, 4, keys=(0,))
-    filled = Infiller(chain, SCHEME, without(whole, BAR, 2 * BAR), [(BAR, 2 * BAR)], 3 * BAR).fill(drawn(), 4)
+    filled = Ininfiller(chain, SCHEME, without(whole, BAR, 2 * BAR), [(BAR, 2 * BAR)], 3 * BAR).fill(sampling(), 4)
     assert np.array_equal(filled.meters, whole.meters)
     assert [BAR + 12, BAR + 36, 0] in filled.pedals.tolist()

@@ -1,4 +1,4 @@
-"""The Markov baseline: a distribution, a fair one, and a Model like the others."""
+"""Markov chain: normalised, close to its source, and a Model like the others."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_likelihood_is_that_of_each_step(fitted: Markov) -> None:
     assert fitted.loss(batch)["loss"] == pytest.approx(-float(nats.mean()))
 
 
-def test_it_comes_close_to_the_entropy_of_its_source(fitted: Markov) -> None:
+def test_likelihood_is_close_to_the_entropy_of_the_source(fitted: Markov) -> None:
     loss = float(fitted.loss(torch.stack(pieces(20, 3)))["loss"])
-    assert 1.05 < loss < 1.0986 + 0.2  # log(3) nats a token
+    assert 1.05 < loss < 1.0986 + 0.2  # log(3) nats per token
 
 
-def test_longer_contexts_do_not_hurt_where_they_say_nothing() -> None:
+def test_uninformative_longer_contexts_do_not_hurt() -> None:
     losses = []
     for order in (0, 1, 2, 5):
         model = Markov(SIZE, MarkovOptions(order))
@@ -64,7 +64,7 @@ def test_longer_contexts_do_not_hurt_where_they_say_nothing() -> None:
     assert losses[3] < losses[2] + 0.1
 
 
-def test_contexts_do_not_cross_pieces() -> None:
+def test_contexts_do_not_cross_tunes() -> None:
     apart, joined = Markov(6, MarkovOptions(1)), Markov(6, MarkovOptions(1))
     apart.fit([torch.tensor([0, 1]), torch.tensor([2, 3])])
     joined.fit([torch.tensor([0, 1, 2, 3])])
@@ -72,8 +72,8 @@ def test_contexts_do_not_cross_pieces() -> None:
     assert joined.probabilities(context)[2] > 2 * apart.probabilities(context)[2]
 
 
-def test_back_off_asks_in_how_many_contexts_a_token_was_seen() -> None:
-    # 7 is frequent, but only ever after 6; 5 is rarer and follows many: in a new context 5 is likelier.
+def test_back_off_counts_the_contexts_of_a_token() -> None:
+    # 7 is frequent, but only after 6; 5 is rarer but follows many: after a new context 5 is likelier.
     tokens = [6, 7] * 20 + [0, 5, 1, 5, 2, 5, 3, 5, 4, 5]
     model = Markov(9, MarkovOptions(1))
     model.fit([torch.tensor(tokens)])
@@ -90,9 +90,9 @@ def test_fitting_the_discounts_does_not_harm_validation() -> None:
     assert tuned.loss(batch)["loss"] < plain.loss(batch)["loss"]
 
 
-def test_it_steps_like_any_model(fitted: Markov) -> None:
+def test_steps_agree_with_the_likelihood(fitted: Markov) -> None:
     prompt = torch.tensor([[0, 1, 3], [0, 1, 4]])
-    drawn = []
+    sampled = []
     for _ in range(2):
         state = fitted.start(prompt)
         sampling = Sampling(generator=torch.Generator().manual_seed(7))
@@ -102,13 +102,13 @@ def test_it_steps_like_any_model(fitted: Markov) -> None:
             assert token.shape == (2,)
             assert state.shape[1] <= 5
             tokens.append(token)
-        drawn.append(torch.stack(tokens))
-    assert torch.equal(*drawn)
+        sampled.append(torch.stack(tokens))
+    assert torch.equal(*sampled)
     greedy, _ = fitted.step(fitted.start(prompt), Sampling(temperature=0))
     assert greedy[0] == fitted.probabilities(prompt[0]).argmax()
 
 
-def test_draws_follow_the_probabilities(fitted: Markov) -> None:
+def test_samples_follow_the_probabilities(fitted: Markov) -> None:
     prompt = torch.tensor([[0, 1]]).expand(1000, 2)
     token, _ = fitted.step(fitted.start(prompt), Sampling(generator=torch.Generator().manual_seed(0)))
     share = torch.bincount(token, minlength=SIZE) / 1000

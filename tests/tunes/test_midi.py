@@ -1,4 +1,4 @@
-"""MIDI files: read whatever their state, written, extended, rendered."""
+"""MIDI files: read (also damaged ones), written, extended and rendered."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_two_other_libraries_read_the_same_notes(tmp_path: Path) -> None:
 
 
 def test_seconds_follow_the_tempos() -> None:
-    one = rich()  # 120 a minute to tick 50, 100 to 96, then 60; 24 ticks a quarter
+    one = rich()  # 120 BPM up to tick 50, 100 up to 96, then 60; 24 ticks per quarter note
     assert one.seconds_at(np.array([0, 50, 96, 120])) == pytest.approx([0, 50 / 48, 50 / 48 + 1.15, 50 / 48 + 2.15])
     ticks = np.arange(0, 400, 7)
     assert np.array_equal(one.ticks_at(one.seconds_at(ticks)), ticks)
@@ -92,7 +92,7 @@ def test_a_meter_within_a_bar_begins_a_bar() -> None:
     assert rich().bar_lines().tolist() == [0, 96, 150, 222, 222 + 1152]
 
 
-def test_format_0_is_told_apart_by_channel_and_program(read) -> None:
+def test_format_0_is_split_by_channel_and_program(read) -> None:
     track = [mido.Message("program_change", channel=3, program=40), on(60, 0, 3), off(60, 100, 3)]
     track += [
         on(36, 0, 9),
@@ -115,7 +115,7 @@ def test_a_program_set_by_another_track_counts(read) -> None:
     assert one.parts[0].program == 56
 
 
-def test_overlapping_notes_of_one_pitch_are_parted(read) -> None:
+def test_overlapping_notes_of_one_pitch_are_separated(read) -> None:
     one = read(content([on(60), on(60, 50), off(60, 50), off(60, 50)]))
     assert notes(one) == [(0, 50, 60), (50, 150, 60)]
 
@@ -126,7 +126,7 @@ def test_a_note_that_never_ends_lasts_a_beat(read) -> None:
     assert notes(one) == [(0, 2000, 62), (0, 480, 60)]
 
 
-def test_notes_without_length_are_none(read) -> None:
+def test_notes_of_zero_length_are_dropped(read) -> None:
     graces = [on(60), off(60), off(62), on(62), on(64), off(64, 240), on(60), off(60, 240)]
     assert notes(read(content(graces))) == [(0, 240, 64), (240, 480, 60)]
     assert notes(read(content([on(36, channel=9), off(36, channel=9)]))) == [(0, 1, 36)]
@@ -148,7 +148,7 @@ def test_smpte_ticks_are_real_time(read) -> None:
     assert one.seconds == pytest.approx(1.5)
 
 
-def test_absurd_clocks_are_survived(read) -> None:
+def test_absurd_tempos_and_meters_are_ignored(read) -> None:
     meta = [mido.MetaMessage("set_tempo", tempo=0), mido.MetaMessage("set_tempo", tempo=1, time=10)]
     one = read(
         content([*meta, mido.MetaMessage("time_signature", numerator=255, denominator=2)], [on(60), off(60, 100)])
@@ -162,7 +162,7 @@ def test_absurd_clocks_are_survived(read) -> None:
     )
 
 
-def test_a_riff_wrapper_is_taken_off(read) -> None:
+def test_a_riff_container_is_unwrapped(read) -> None:
     data = content([on(60), off(60, 100)])
     wrapped = b"RIFF" + struct.pack("<I", len(data) + 12) + b"RMIDdata" + struct.pack("<I", len(data)) + data
     assert notes(read(wrapped)) == [(0, 100, 60)]
@@ -185,13 +185,13 @@ GOOD = content([on(60), off(60, 100)])
         (content([on(60, 2**28 - 1), off(60, 1)], ticks=1), "268435456 quarter notes"),
     ],
 )
-def test_unusable_files_say_why(read, data: bytes, cause: str) -> None:
+def test_unusable_files_raise_one_line(read, data: bytes, cause: str) -> None:
     with pytest.raises(InputError, match=cause) as caught:
         read(data)
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_huge_one(tmp_path: Path) -> None:
+def test_missing_and_huge_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_midi(tmp_path / "none.mid")
     with (tmp_path / "huge.mid").open("wb") as file:
@@ -207,8 +207,8 @@ def test_damaged_files_give_a_tune_or_one_line(tmp_path: Path, read) -> None:
     outcomes: Counter[bool] = Counter()
     for _ in range(300):
         data = bytearray(good)
-        for place in random.integers(0, len(data), random.integers(1, 9)):
-            data[place] = random.integers(256)
+        for index in random.integers(0, len(data), random.integers(1, 9)):
+            data[index] = random.integers(256)
         data = data[: random.integers(20, len(data))] if random.random() < 0.2 else data
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AudioWarning)
@@ -236,7 +236,7 @@ def test_transposition_keeps_drums_and_range() -> None:
 
 
 def theirs(path: Path) -> tuple[Counter, Counter]:
-    """The notes as symusic and as pretty_midi see them."""
+    """The notes as symusic and pretty_midi read them."""
     score = symusic.Score(str(path))
     pretty = pretty_midi.PrettyMIDI(str(path))
     return (
@@ -278,8 +278,8 @@ def test_a_prompt_keeps_all_its_events(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [0, 1])
-def test_a_tail_is_added_note_for_note_for_every_library(tmp_path: Path, kind: int) -> None:
-    # The 67 has one end too few: a later end of the same pitch on its channel would be taken for its own.
+def test_every_library_reads_all_notes_of_a_tail(tmp_path: Path, kind: int) -> None:
+    # One note-off of 67 is missing: a later one on its channel would be taken for it.
     track = [on(60), off(60, 480), on(67), on(67, 100), off(67, 100)]
     path = tmp_path / "prompt.mid"
     path.write_bytes(content(track, kind=kind))
@@ -304,13 +304,13 @@ def test_a_new_part_gets_a_track_and_channel_of_its_own(tmp_path: Path) -> None:
     assert out.parts[0].channel != out.parts[1].channel
 
 
-def test_channels_never_collide_while_there_are_some() -> None:
+def test_parts_share_no_channel_while_there_are_free_ones() -> None:
     parts = [Part(index % 4, channel=0) for index in range(15)] + [Part(0, drums=True)]
     assert sorted(assign_channels(parts)) == list(range(16))
     assert 9 not in assign_channels([Part(index) for index in range(30)])
 
 
-def test_rendering_has_the_pitch_the_tempo_and_the_decay() -> None:
+def test_rendering_has_the_pitch_tempo_and_decay() -> None:
     tone = render(tune([(0, 48, 69, 100)], (Part(19),), tempos=[[0, 1_000_000]]), 22050)
     assert tone.sample_rate == 22050
     assert tone.channels == 2
@@ -321,7 +321,7 @@ def test_rendering_has_the_pitch_the_tempo_and_the_decay() -> None:
     assert rms[1] < 0.1 * rms[0]
 
 
-def test_rendering_hears_the_pedal_and_stays_within_full_scale() -> None:
+def test_rendering_applies_the_pedal_and_stays_within_full_scale() -> None:
     short = [(0, 6, 60, 120)]
     dry, wet = render(tune(short)), render(tune(short, pedals=[[0, 96, 0]]))
     after = slice(44100, 66150)
@@ -330,7 +330,7 @@ def test_rendering_hears_the_pedal_and_stays_within_full_scale() -> None:
     assert np.abs(render(cluster).samples).max() <= 1
 
 
-def test_rendering_refuses_what_it_cannot_play(tmp_path: Path) -> None:
+def test_rendering_refuses_long_tunes_and_bad_soundfonts(tmp_path: Path) -> None:
     (tmp_path / "font.sf2").write_bytes(b"RIFF\0\0\0\0sfbk" + b"\0" * 99)
     with pytest.raises(InputError, match="synthesiser cannot use it"):
         render(melody([60]), soundfont=tmp_path / "font.sf2")
@@ -356,10 +356,10 @@ def test_abc() -> None:
             tune_of_abc(bad, "bad")
 
 
-def test_the_shared_tunes_are_read_as_others_read_them() -> None:
+def test_the_shared_tunes_are_read_as_by_other_libraries() -> None:
     if not SHARED.is_dir():
         pytest.skip("the shared MIDI tunes are not beside this checkout")
-    paths = sorted(SHARED.glob("bach*.mid"))[::9]  # the others have stray ends that each library takes otherwise
+    paths = sorted(SHARED.glob("bach*.mid"))[::9]  # the others have stray note-offs that each library reads differently
     assert len(paths) > 5
     for path in paths:
         one = read_midi(path)
@@ -368,13 +368,13 @@ def test_the_shared_tunes_are_read_as_others_read_them() -> None:
         assert one.end == score.end()
 
 
-def test_a_shifted_tune_is_the_same_music_elsewhere():
+def test_a_shifted_tune_is_the_same_music():
     one = rich()
     later = one.shifted(480)
     assert np.array_equal(later.notes["start"], one.notes["start"] + 480)
     assert later.tempos[:, 0].tolist() == [0, 530, 576]
     assert same(later.shifted(-480), one)
-    early = one.between(96, one.end).shifted(-96)  # what holds there is set at its beginning
+    early = one.between(96, one.end).shifted(-96)  # its tempo and meter are set at its beginning
     assert early.tempos.tolist() == [[0, 1_000_000]]
     assert early.meters[0].tolist() == [0, 6, 8]
     assert early.notes["start"].min() == 0

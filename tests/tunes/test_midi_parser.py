@@ -1,4 +1,4 @@
-"""MIDI files that players open: read with a warning, and kept as they are in what is written."""
+"""Malformed MIDI files that players open: read with a warning, and written unchanged."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ FAULTS = {
     "end within an event": (header() + CLOCK_TRACK + chunk(NOTES + b"\0\x90\x40"), "ends within an event"),
     "events after the end": (header() + CLOCK_TRACK + chunk(NOTES + END + b"\0\x90\x40\x40"), "4 bytes behind the end"),
     "padding": (GOOD + b"\0" * 7, "7 bytes"),
-    "bytes in front": (b"\0" * 128 + GOOD, "128 bytes stand before its header"),
+    "bytes in front": (b"\0" * 128 + GOOD, "128 bytes precede its header"),
     "format 7": (header(form=7) + CLOCK_TRACK + TRACK, "format 7"),
     "format 0 of two tracks": (header(form=0) + CLOCK_TRACK + TRACK, "format 0 for 2 tracks"),
     "format 2 of one track": (header(1, form=2) + chunk(CLOCK + NOTES + END), "format 2 for 1 tracks"),
@@ -77,9 +77,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("kind", FAULTS)
-def test_what_players_open_is_read_with_a_warning_and_goes_on(kind: str, tmp_path: Path) -> None:
-    data, told = FAULTS[kind]
-    with pytest.warns(AudioWarning, match=told) as caught:
+def test_malformed_files_are_read_with_a_warning_and_continued(kind: str, tmp_path: Path) -> None:
+    data, message = FAULTS[kind]
+    with pytest.warns(AudioWarning, match=message) as caught:
         tune = read(tmp_path, data)
     assert len(caught) == 1
     assert "\n" not in str(caught[0].message)
@@ -87,7 +87,7 @@ def test_what_players_open_is_read_with_a_warning_and_goes_on(kind: str, tmp_pat
     tail = Tune(melody([67], 96, start=192).notes, tune.parts, 96)
     extend_midi(tmp_path / "tune.mid", tail, tmp_path / "out.mid", tune)
     out = parse((tmp_path / "out.mid").read_bytes(), "out")
-    written = "malformed|unknown types" if "malformed" in told or "unknown" in told else "nothing"
+    written = "malformed|unknown types" if "malformed" in message or "unknown" in message else "nothing"
     assert [fault for fault in out.faults if not re.search(written, fault)] == []
     assert pitches(read_quietly(tmp_path / "out.mid")) == [*EXPECTED, (192, 288, 67)]
 
@@ -109,11 +109,11 @@ def read_quietly(path: Path) -> Tune:
     ],
     ids=["longer header", "running status across meta and system exclusive events", "RIFF"],
 )
-def test_what_is_no_fault_is_read_without_one(data: bytes, tmp_path: Path) -> None:
+def test_valid_files_are_read_without_a_warning(data: bytes, tmp_path: Path) -> None:
     assert pitches(read(tmp_path, data)) == EXPECTED
 
 
-def test_events_that_mido_cannot_hold_are_written_byte_for_byte(tmp_path: Path) -> None:
+def test_events_without_a_mido_message_are_written_unchanged(tmp_path: Path) -> None:
     odd = [
         b"\xff\x59\x02\xee\x01",  # 18 flats
         b"\xff\x51\x01\x07",  # a tempo of one byte
@@ -147,7 +147,7 @@ def test_a_damaged_track_is_named() -> None:
 
 
 @pytest.mark.posix
-def test_millions_of_events_are_refused_before_they_take_memory() -> None:
+def test_millions_of_events_are_refused_before_memory_is_allocated() -> None:
     program = """
 import resource, sys
 from audiogen.errors import InputError

@@ -1,4 +1,4 @@
-"""Every backbone under the token Model: it learns, and stepping is the full pass."""
+"""Token Model with every backbone: it learns, and stepping equals the full pass."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tokens(batch: int = 3, time: int = 30, seed: int = 0) -> Tensor:
     return torch.randint(SIZE, (batch, time), generator=torch.Generator().manual_seed(seed))
 
 
-def test_it_stands_in_the_table():
+def test_it_is_registered():
     assert MODELS["tokens"] is TokenModel
     assert TokenModel.tokens
     assert not MODELS["sequence"].tokens
@@ -38,26 +38,26 @@ def test_it_stands_in_the_table():
 @torch.no_grad()
 @pytest.mark.parametrize("embedding", [8, 0])
 @pytest.mark.parametrize("backbone", list(BACKBONES))
-def test_stepping_is_the_full_pass(backbone: str, embedding: int, monkeypatch: pytest.MonkeyPatch):
+def test_stepping_equals_the_full_pass(backbone: str, embedding: int, monkeypatch: pytest.MonkeyPatch):
     model = model_of(backbone, embedding=embedding)
     prompt = tokens(2, 20)
-    state, drawn, expected = model.start(prompt), [], []
+    state, sampled, expected = model.start(prompt), [], []
     sampling = Sampling(generator=torch.Generator().manual_seed(0))
     for _ in range(12):
         expected.append(state[0].log_softmax(-1))
         token, state = model.step(state, sampling)
         assert token.shape == (2,)
-        drawn.append(token)
-    whole = torch.cat([prompt, torch.stack(drawn, dim=1)], dim=1)
-    chosen = torch.stack(expected, dim=1).gather(2, torch.stack(drawn, dim=1)[..., None])[..., 0]
+        sampled.append(token)
+    whole = torch.cat([prompt, torch.stack(sampled, dim=1)], dim=1)
+    chosen = torch.stack(expected, dim=1).gather(2, torch.stack(sampled, dim=1)[..., None])[..., 0]
     assert torch.allclose(model.log_likelihood(whole)[:, -12:], chosen, atol=1e-5)
-    monkeypatch.setattr(module, "PIECE", 7)  # in pieces: the same
+    monkeypatch.setattr(module, "CHUNK", 7)  # the same in chunks
     assert torch.allclose(model.log_likelihood(whole)[:, -12:], chosen, atol=1e-5)
     assert torch.allclose(model.start(prompt)[0], model_of(backbone, embedding=embedding).start(prompt)[0], atol=1e-5)
 
 
 @torch.no_grad()
-def test_the_loss_is_the_mean_of_what_is_not_padding():
+def test_the_loss_is_the_mean_without_padding():
     model, batch = model_of("gru"), tokens(2, 10)
     batch[1, 6:] = PADDING
     nats = model.log_likelihood(batch)
@@ -69,8 +69,8 @@ def test_the_loss_is_the_mean_of_what_is_not_padding():
 
 
 @pytest.mark.parametrize("backbone", list(BACKBONES))
-def test_every_backbone_learns_what_follows(backbone: str):
-    """Counting up by a step that the first two tokens tell: one token of context is not enough."""
+def test_every_backbone_learns_a_sequence(backbone: str):
+    """Counting up by the difference of the first two tokens: one token of context is not enough."""
     model = model_of(backbone, dropout=0.0).train()
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
@@ -81,5 +81,5 @@ def test_every_backbone_learns_what_follows(backbone: str):
         loss = model.loss(batch)["loss"]
         loss.backward()
         optimizer.step()
-    # The second token is one of three; all later ones are sure: log(3) / 11 is the least there is.
+    # The second token is one of three, all later ones are certain: the minimum is log(3) / 11.
     assert float(loss.detach()) < 0.6

@@ -1,4 +1,4 @@
-"""One voice, rendered and heard again."""
+"""Transcription of rendered tunes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PITCHES = [60, 64, 67, 67, 72, 71, 67, 62]
 
 
 @pytest.mark.parametrize("program", [0, 73], ids=["piano", "flute"])
-def test_a_melody_is_heard_again(program: int):
-    rows = [(TICKS * place, TICKS * (place + 1), pitch) for place, pitch in enumerate(PITCHES)]
+def test_a_melody_is_transcribed(program: int):
+    rows = [(TICKS * index, TICKS * (index + 1), pitch) for index, pitch in enumerate(PITCHES)]
     given = tune(rows, (Part(program),), tempos=[[0, 400_000]])
     found = transcribe(render(given, 22050).cut(0, round(given.seconds * 22050)), given, 0.0)
     assert found.parts[0].program == program
@@ -31,7 +31,7 @@ def test_a_melody_is_heard_again(program: int):
     assert len(found.notes) <= len(PITCHES) + 1
 
 
-def test_notes_stand_at_the_clock_of_what_went_before():
+def test_notes_are_placed_on_the_given_clock():
     clock = melody([60, 62], tempos=[[0, 400_000]])
     sound = render(tune([(0, TICKS, 69)], (Part(73),), tempos=[[0, 400_000]]), 22050).cut(0, 8820)
     found = transcribe(sound, clock, clock.seconds)
@@ -39,16 +39,16 @@ def test_notes_stand_at_the_clock_of_what_went_before():
     assert abs(int(found.notes["start"][0]) - clock.end) <= TICKS // 4
 
 
-def test_silence_holds_no_note():
+def test_silence_has_no_notes():
     silence = Recording(np.zeros((1, 22050), np.float32), 22050)
     assert len(transcribe(silence, melody([60]), 0.0).notes) == 0
 
 
-def test_chords_of_a_piano_are_heard_again():
+def test_piano_chords_are_transcribed():
     pytest.importorskip("transkun", reason="the transcribe extra is not installed")
     chords = [(48, 64, 67, 72), (53, 60, 69, 72), (55, 62, 65, 71), (48, 60, 64, 72)]
     rows = [
-        (2 * TICKS * place, 2 * TICKS * (place + 1), pitch) for place, chord in enumerate(chords) for pitch in chord
+        (2 * TICKS * index, 2 * TICKS * (index + 1), pitch) for index, chord in enumerate(chords) for pitch in chord
     ]
     given = tune(rows, tempos=[[0, 400_000]])
     clock = melody([60, 62], tempos=[[0, 400_000]])
@@ -61,7 +61,7 @@ def test_chords_of_a_piano_are_heard_again():
     assert len(found.notes) <= len(rows) + 2
 
 
-def test_whether_a_piano_can_be_heard(monkeypatch: pytest.MonkeyPatch):
+def test_whether_a_piano_can_be_transcribed(monkeypatch: pytest.MonkeyPatch):
     assert is_piano(tune([(0, 24, 60)], (Part(0), Part(7))))
     assert not is_piano(tune([(0, 24, 60)], (Part(0), Part(40))))
     assert not is_piano(tune([(0, 24, 60)], (Part(0, True),)))
@@ -73,7 +73,7 @@ def test_whether_a_piano_can_be_heard(monkeypatch: pytest.MonkeyPatch):
         transcribe_piano(render(melody([60]), 22050), melody([60]), 0.0)
 
 
-def test_notes_end_where_the_pitch_changes_or_is_struck_again_and_bridge_gaps():
+def test_notes_end_at_changes_of_pitch_and_onsets_and_bridge_gaps():
     assert notes_of([60] * 5 + [62] * 5, set()) == [(0, 5, 60), (5, 10, 62)]
     assert notes_of([60] * 30, {0, 5, 15}) == [(0, 15, 60), (15, 30, 60)]
     assert notes_of([60] * 4 + [-1] * 2 + [60] * 4, set()) == [(0, 10, 60)]

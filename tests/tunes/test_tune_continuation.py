@@ -1,4 +1,4 @@
-"""Tails of tunes: they begin where the prompt ends, are as long as was asked, and leave the prompt alone."""
+"""Tails of tunes: they begin where the prompt ends, have the requested length, and keep the prompt's texture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.tune_fixtures import melody, overlaps, rich, tune, wandering
 
 
 class Anything(Model):
-    """Draws each token that is allowed with the same probability."""
+    """Samples all allowed tokens with equal probability."""
 
     tokens = True
 
@@ -62,7 +62,7 @@ PROMPTS = {"melody": melody([60, 62, 64, 65]), "voices": wandering(1, 40, parts=
 
 
 @pytest.mark.parametrize("prompt", list(PROMPTS))
-def test_a_tail_lies_behind_the_prompt_and_is_as_long_as_asked(scheme: Tokenizer, prompt: str):
+def test_a_tail_follows_the_prompt_and_has_the_requested_length(scheme: Tokenizer, prompt: str):
     given = PROMPTS[prompt]
     for seed in range(3):
         tail = continuer(scheme, given).tail(sampling(seed), seconds=6.0)
@@ -77,14 +77,14 @@ def test_a_tail_lies_behind_the_prompt_and_is_as_long_as_asked(scheme: Tokenizer
 
 
 def test_bars_are_counted_from_the_bar_line_after_the_prompt(scheme: Tokenizer):
-    # Four quarters a bar: the prompt ends within its second bar, which the tail completes first.
+    # Four quarter notes per bar: the prompt ends within its second bar, which the tail completes first.
     given, lasts = melody([60, 62, 64, 65, 67]), []
     for seed in range(5):
         tail = continuer(scheme, given).tail(sampling(seed), bars=3)
         lines = joined(given, tail).bar_lines(10**6)
         assert tail.end <= lines[2 + 3]
         lasts.append(tail.notes["start"].max() >= lines[4])
-    assert any(lasts)  # the last bar is one of rests now and then
+    assert any(lasts)  # the last bar is sometimes empty
     on_a_line = melody([60, 62, 64, 65])
     ends = [continuer(scheme, on_a_line).tail(sampling(seed), bars=1).end for seed in range(5)]
     assert max(ends) <= 2 * 96
@@ -114,20 +114,20 @@ def test_the_same_seed_gives_the_same_tail(scheme: Tokenizer):
 
 
 @pytest.mark.parametrize("below", [0, 4], ids=["a line", "chords"])
-def test_a_line_stays_a_line_and_chords_may_go_on(below: int):
-    """Whatever a Model draws: notes of a part that never sounded two at once do not overlap."""
+def test_monophonic_parts_stay_monophonic(below: int):
+    """Whatever a Model samples, notes of a part without overlaps do not overlap."""
     scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    rows = [(24 * place, 24 * place + 24, pitch) for place in range(8) for pitch in {72, 72 - below}]
+    rows = [(24 * index, 24 * index + 24, pitch) for index in range(8) for pitch in {72, 72 - below}]
     notes = np.sort(continuer(scheme, tune(rows)).tail(sampling(), bars=12).notes, order="start")
     assert len(notes) > 4
     assert bool((notes["start"][1:] >= notes["end"][:-1]).all()) == (below == 0)
 
 
 @pytest.mark.parametrize("rest", [0, 12], ids=["unbroken", "with a rest"])
-def test_music_without_rests_goes_on_without(rest: int):
-    """Whatever a Model draws; the first note may wait for the bar to end."""
+def test_music_without_rests_continues_without(rest: int):
+    """Whatever a Model samples; the first note may begin with the next bar."""
     scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    rows = [(24 * place, 24 * place + 24 - rest * (place == 3), 60 + place, 80, place % 2) for place in range(6)]
+    rows = [(24 * index, 24 * index + 24 - rest * (index == 3), 60 + index, 80, index % 2) for index in range(6)]
     notes = continuer(scheme, tune([*rows, (144, 168, 50, 80, 0)], 2)).tail(sampling(), bars=12).notes
     notes = np.sort(notes, order="start")
     assert len(notes) > 8
@@ -136,9 +136,9 @@ def test_music_without_rests_goes_on_without(rest: int):
 
 
 @pytest.mark.parametrize("kind", ["tempos", "meters"])
-def test_a_clock_that_has_not_changed_stays(kind: str):
+def test_a_constant_tempo_or_meter_stays(kind: str):
     scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    rows = [(24 * place, 24 * place + 24, 60) for place in range(12)]
+    rows = [(24 * index, 24 * index + 24, 60) for index in range(12)]
     changes = {"tempos": [[0, 500_000], [96, 400_000]], "meters": [[0, 4, 4], [96, 3, 4]]}[kind]
     for clock, may_change in ({kind: changes[:1]}, False), ({kind: changes}, True):
         tail = continuer(scheme, tune(rows, **clock)).tail(sampling(), bars=6)
@@ -146,33 +146,33 @@ def test_a_clock_that_has_not_changed_stays(kind: str):
         assert bool(later.any()) == may_change
 
 
-def test_a_long_prompt_is_heard_from_a_late_bar_on(scheme: Tokenizer, monkeypatch: pytest.MonkeyPatch):
+def test_a_long_prompt_is_truncated_at_a_bar_line(scheme: Tokenizer, monkeypatch: pytest.MonkeyPatch):
     given = wandering(2, 120)
     whole = continuer(scheme, given)
     assert whole.offset == 0
-    monkeypatch.setattr(module, "MOST_NOTES", 20)
+    monkeypatch.setattr(module, "MAX_NOTES", 20)
     late = continuer(scheme, given)
     assert late.offset in given.bar_lines()
-    assert 10 <= len(late.heard.notes) <= 20
+    assert 10 <= len(late.context.notes) <= 20
     assert len(late.tokens) < len(whole.tokens) / 2
     tail = late.tail(sampling(), bars=2)
     assert tail.notes["start"].min() >= given.end
     assert tail.end <= given.bar_lines(10**6)[len(given.bar_lines()) + 2]
 
 
-def test_the_tempo_that_holds_at_the_end_decides_how_many_notes_fit(scheme: Tokenizer):
+def test_the_final_tempo_decides_how_many_notes_fit(scheme: Tokenizer):
     rows = [(24 * index, 24 * index + 24, 60) for index in range(8)]
     slow = tune(rows, tempos=[[0, 250_000], [96, 1_000_000]])
     tail = continuer(scheme, slow).tail(sampling(), seconds=8.0)
     whole = joined(slow, tail)
     assert whole.seconds - float(whole.seconds_at(slow.end)) <= 8 + 1 / 24
-    if scheme.kind == "notes":  # other tokens say tempos, which may change again
+    if scheme.kind == "notes":  # other schemes have tempo tokens, which may change it
         assert 4 * 24 < tail.end - slow.end <= 8 * 24 + 1
 
 
 @pytest.mark.parametrize("tempo", [1, 2**24 - 1])
-def test_absurd_tempos_end(scheme: Tokenizer, tempo: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "MOST_TOKENS", 300)
+def test_tails_at_absurd_tempos_end(scheme: Tokenizer, tempo: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "MAX_TOKENS", 300)
     given = melody([60, 62], tempos=[[0, tempo]])
     if tempo == 1:
         with pytest.warns(AudioWarning, match="stops after 300 tokens"):

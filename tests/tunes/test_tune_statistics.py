@@ -1,4 +1,4 @@
-"""Measures of tunes on cases with a known answer, distances between sets, and copied runs."""
+"""Note statistics with known values, distances between sets of tunes, likelihood, and note copying."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def test_scale_consistency() -> None:
 def test_groove_consistency() -> None:
     assert groove_consistency(melody([60] * 16)) == 1
     full = [(96 * bar + 24 * beat, 96 * bar + 24 * beat + 12, 60) for bar in (0, 2) for beat in range(4)]
-    assert groove_consistency(tune([*full, (96, 108, 60)])) == pytest.approx(1 - 3 / 48)  # 48 places a bar
+    assert groove_consistency(tune([*full, (96, 108, 60)])) == pytest.approx(1 - 3 / 48)  # 48 positions per bar
 
 
-def test_groove_leaves_bars_of_unlike_length_out() -> None:
+def test_groove_ignores_bars_of_different_length() -> None:
     waltz = melody([60, 60, 60, 60, 62, 64, 65], meters=[[0, 4, 4], [96, 3, 4]])
     assert groove_consistency(waltz) == 1
     long = melody([60, 60], meters=[[0, 24, 2], [9600, 1, 8]])
     assert groove_consistency(long) == 1
 
 
-def test_polyphony_counts_pitches_while_any_sounds() -> None:
+def test_polyphony_is_a_mean_over_sounding_time() -> None:
     chord = [(0, 24, 60), (0, 24, 64), (0, 12, 67)]
     assert polyphony(tune(chord)) == pytest.approx(2.5)
     assert polyphony(tune([*chord, (1000, 1024, 60)])) == pytest.approx((2.5 + 1) / 2)
@@ -66,14 +66,14 @@ def test_histograms() -> None:
     assert durations(tune([(0, 24 * 20, 60)]))[-1] == 1
 
 
-def test_intervals_follow_the_top_of_each_part() -> None:
+def test_intervals_are_between_top_notes_of_a_part() -> None:
     chords = tune([(0, 24, 60), (0, 24, 67), (24, 48, 62), (24, 48, 69), (0, 24, 40, 80, 1), (24, 48, 45, 80, 1)], 2)
     assert intervals(chords)[24 + 2] == pytest.approx(0.5)
     assert intervals(chords)[24 + 5] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("name", [*SCALARS, *HISTOGRAMS])
-def test_measures_do_not_depend_on_key_resolution_drums_or_a_late_start(name: str) -> None:
+def test_statistics_do_not_depend_on_key_resolution_drums_or_a_late_start(name: str) -> None:
     measure = {**SCALARS, **HISTOGRAMS}[name]
     plain = wandering(1, parts=2)
     late = plain.notes.copy()
@@ -97,14 +97,14 @@ def held_out() -> list[Tune]:
     return [wandering(seed) for seed in range(40)]
 
 
-def test_tunes_of_one_kind_are_as_close_as_halves(held_out: list[Tune]) -> None:
+def test_tunes_of_one_kind_have_a_ratio_near_one(held_out: list[Tune]) -> None:
     found = distances([wandering(seed) for seed in range(100, 140)], held_out)
     ratios = [distance.ratio for distance in found.values() if distance.ratio is not None]
     assert 0.6 < np.mean(ratios) < 1.4
     assert max(ratios) < 2
 
 
-def test_each_fault_shows_in_its_measure(held_out: list[Tune]) -> None:
+def test_each_fault_shows_in_its_statistic(held_out: list[Tune]) -> None:
     wide = distances([wandering(seed, low=30, high=100) for seed in range(100, 120)], held_out)
     assert wide["pitch_range"].ratio > 5
     assert wide["durations"].ratio < 2
@@ -134,7 +134,7 @@ def test_distances_need_tunes(held_out: list[Tune]) -> None:
 
 
 def test_likelihood_pools_notes_and_seconds() -> None:
-    tunes = [melody([60] * 10), melody([60] * 30)]  # 120 quarter notes a minute
+    tunes = [melody([60] * 10), melody([60] * 30)]  # 120 quarter notes per minute
     found = pooled([20.0, 60.0], tunes)
     assert (found.per_note, found.per_second) == (2.0, 4.0)
 
@@ -153,7 +153,7 @@ def pasted(source: Tune, first: int, count: int, shift: int, seed: int) -> Tune:
 
 
 @pytest.mark.parametrize(("count", "shift"), [(20, 0), (20, 5), (37, -7), (64, 12)])
-def test_a_pasted_run_is_found_in_any_key(count: int, shift: int) -> None:
+def test_a_copied_run_is_found_in_any_key(count: int, shift: int) -> None:
     training = [wandering(seed, 200) for seed in range(30)]
     run = NoteMatchIndex(training).longest(pasted(training[17], 50, count, shift, 500))
     assert count <= run.notes <= count + 2  # a neighbour may fit by chance
@@ -161,14 +161,14 @@ def test_a_pasted_run_is_found_in_any_key(count: int, shift: int) -> None:
     assert 58 <= run.start <= 60
 
 
-def test_rhythm_counts_unless_told_otherwise() -> None:
+def test_rhythm_must_match_unless_disabled() -> None:
     source = wandering(0, 100)
     slower = replace(source, notes=_halved(source.rescaled(12).rescaled(24).notes))
     assert NoteMatchIndex([source]).longest(slower).notes < 20
     assert NoteMatchIndex([source], rhythm=False).longest(slower).notes == 100
 
 
-def test_runs_end_at_the_ends_of_tunes_and_parts() -> None:
+def test_runs_do_not_cross_tunes_or_parts() -> None:
     line = [60, 67, 61, 72, 58, 71, 59, 74]
     index = NoteMatchIndex([melody(line[:4]), melody(line[4:])])
     assert index.longest(melody(line)).notes == 4
@@ -188,7 +188,7 @@ def test_runs_agree_with_brute_force() -> None:
         assert index.longest(tune_).notes == longest + 1
 
 
-def test_a_large_training_set_is_searched_quickly() -> None:
+def test_a_large_index_is_searched_quickly() -> None:
     training = [wandering(seed, 3000) for seed in range(8)]
     index = NoteMatchIndex(training)
     assert index.lengths([wandering(900 + seed) for seed in range(20)]).max() < 30

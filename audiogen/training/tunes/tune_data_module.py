@@ -15,7 +15,7 @@ from audiogen.audio import AudioWarning
 from audiogen.data.datasets import DATASETS, Item, guess
 from audiogen.data.datasets.folder import read_abc
 from audiogen.data.recordings import SplitFractions, reading
-from audiogen.data.tune_windows import SHORTEST, Piece, TuneWindows, padded, piece_of
+from audiogen.data.tune_windows import MIN_NOTES, EncodedTune, TuneWindows, encode_tune, padded
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.file_names import MIDI_SUFFIXES
@@ -45,8 +45,8 @@ class TuneSplits:
         split: tune -> part, or the quarter notes of each part of a single tune.
     """
 
-    train: list[Piece]
-    validation: list[Piece]
+    train: list[EncodedTune]
+    validation: list[EncodedTune]
     split: dict[str, str]
     held_out: dict[str, list[Tune]] = field(default_factory=dict)
 
@@ -133,12 +133,12 @@ def of_tune(tune: Tune, tokenizer: Tokenizer, shares: SplitFractions) -> TuneSpl
     kept = (1 - shares.validation - shares.test, 1 - shares.test)
     edges = [begun + round(share * (tune.end - begun)) for share in kept]
     learned = tune.between(0, edges[0])
-    if len(learned.notes) < SHORTEST:
+    if len(learned.notes) < MIN_NOTES:
         raise InputError("tune", f"{len(tune.notes)} notes are too few to learn from", "give a longer one, or a Run")
-    train = piece_of(learned, tokenizer, ended=False)
+    train = encode_tune(learned, tokenizer, ended=False)
     # What comes after the trained tokens, where the two agree: notes are cut at an edge, and nothing else differs.
     later = tokenizer.encode(tune.between(0, edges[1]), ended=False)[len(train.tokens) :]
-    validation = [] if len(later) < SHORTEST else [Piece(later.astype("uint16"), later < 0, 0, 0)]
+    validation = [] if len(later) < MIN_NOTES else [EncodedTune(later.astype("uint16"), later < 0, 0, 0)]
     quarters = [f"{edge / tune.ticks_per_quarter:g}" for edge in (begun, *edges, tune.end)]
     split = {
         part: f"{quarters[index]}..{quarters[index + 1]} quarter notes"
@@ -150,16 +150,16 @@ def of_tune(tune: Tune, tokenizer: Tokenizer, shares: SplitFractions) -> TuneSpl
 
 def of_items(items: Sequence[Item], tokenizer: Tokenizer) -> TuneSplits:
     """The tunes of a data set in its split; unreadable ones are warned of and left out."""
-    pieces: dict[str, list[Piece]] = {"train": [], "validation": [], "test": []}
+    pieces: dict[str, list[EncodedTune]] = {"train": [], "validation": [], "test": []}
     held_out: dict[str, list[Tune]] = {"validation": [], "test": []}
     split: dict[str, str] = {}
     for item, tune in readable(items):
         split[item.name] = item.split
-        pieces[item.split].append(piece_of(tune, tokenizer))
+        pieces[item.split].append(encode_tune(tune, tokenizer))
         if item.split in held_out:
             held_out[item.split].append(tune)
     if not pieces["train"]:
-        raise InputError("training data", "no tune can be learned from", f"give tunes of at least {SHORTEST} notes")
+        raise InputError("training data", "no tune can be learned from", f"give tunes of at least {MIN_NOTES} notes")
     return TuneSplits(
         pieces["train"], pieces["validation"], split, {part: tunes for part, tunes in held_out.items() if tunes}
     )
@@ -175,6 +175,6 @@ def readable(items: Sequence[Item]) -> Iterable[tuple[Item, Tune]]:
             except InputError as error:
                 warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
                 tune = None
-            if tune is not None and len(tune.notes) >= SHORTEST:
+            if tune is not None and len(tune.notes) >= MIN_NOTES:
                 yield item, tune
             bar.update()

@@ -1,8 +1,7 @@
-"""The bytes of a Standard MIDI File -> its events as mido's messages, also where mido's own reader gives up.
+"""Parse the bytes of a Standard MIDI File into mido's messages, tolerating the faults that players tolerate.
 
-Players open files with a wrong number of tracks, wrong track lengths, unknown chunks or impossible key signatures; so
-does this module, and lists what is wrong. Events that mido has no message for are kept as their bytes, and are saved
-as those.
+A wrong number of tracks, wrong track lengths, unknown chunks and impossible key signatures are listed as faults; mido's
+own reader fails on them. Events without a mido message are kept, and saved, as their bytes.
 """
 
 from __future__ import annotations
@@ -16,25 +15,25 @@ from typing import Any, NamedTuple
 from audiogen.errors import InputError
 
 MAX_EVENTS = 2_200_000  # each takes 500 bytes in memory
-MAX_TRACKS = 65_535  # what the header can say
+MAX_TRACKS = 65_535  # limit of the header
 MIN_EVENT_BYTES = 2
-MAX_LEADING_BYTES = 4096  # of a wrapper in front of the header
+MAX_LEADING_BYTES = 4096  # before the header
 END_OF_TRACK, SET_TEMPO, TIME_SIGNATURE, KEY_SIGNATURE = 0x2F, 0x51, 0x58, 0x59
-FIRST_BINARY_META = 0x20  # those below are text, but for the sequence number 0
+FIRST_BINARY_META = 0x20  # lower meta types are text, except the sequence number 0
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 
 Event = tuple[int, int, int, int, int]
-"""Ticks since the last event, status, meta type (or -1), and where its data begin and end."""
+"""Delta time in ticks, status, meta type (or -1), first and last + 1 byte of the data."""
 
 
 class Parsed(NamedTuple):
-    """A file's content.
+    """Content of a file.
 
     Args:
         midi: `mido.MidiFile`, with ``ticks_per_beat`` as stored (negative for SMPTE timing).
-        chunks: those of unknown types, as they are.
-        faults: what is wrong with the file, in half sentences.
+        chunks: of unknown types, unchanged.
+        faults: deviations from the standard, each a clause for a warning.
     """
 
     midi: Any
@@ -43,11 +42,15 @@ class Parsed(NamedTuple):
 
 
 class _DamagedError(Exception):
-    """An event that cannot be one."""
+    """An impossible event."""
 
 
 def import_mido() -> Any:
-    """The MIDI library, or an `InputError` that says how to get it."""
+    """The mido module.
+
+    Raises:
+        InputError: it is not installed.
+    """
     try:
         return importlib.import_module("mido")
     except ImportError as error:
@@ -55,15 +58,15 @@ def import_mido() -> Any:
 
 
 def parse(data: bytes, subject: object) -> Parsed:
-    """Read a file's content.
+    """Parse a file.
 
     Args:
-        data: of the file, also wrapped in RIFF.
-        subject: what an error names.
+        data: its bytes, plain or in a RIFF container.
+        subject: named by errors.
 
     Raises:
-        InputError: it is no MIDI file, cut short, damaged beyond the faults that players overlook, of format 2 with
-            several tracks, or has more than `MAX_EVENTS` events. Memory is not spent before they are counted.
+        InputError: no MIDI file, truncated, damaged beyond the faults that players tolerate, of format 2 with several
+            tracks, or more than `MAX_EVENTS` events, which are counted before memory is allocated for them.
     """
     mido = import_mido()
     faults: list[str] = []
@@ -88,29 +91,29 @@ def parse(data: bytes, subject: object) -> Parsed:
 
 
 class _Body(NamedTuple):
-    """Of one track's chunk.
+    """Body of a track chunk.
 
     Args:
-        data: from its first event to where it must end at the latest.
-        declared: its length by its header.
-        trusted: whether that length can be right: a chunk or the end of the file follows.
-        cut: whether that length leads beyond the end of the file.
+        data: from its first event to the last byte that can belong to it.
+        declared: its length according to its header.
+        trusted: whether that length is plausible: a chunk or the end of the file follows.
+        truncated: whether that length exceeds the file.
     """
 
     data: bytes
     declared: int
     trusted: bool
-    cut: bool
+    truncated: bool
 
 
 def _unwrapped(data: bytes, faults: list[str]) -> bytes:
-    """The file from its ``MThd`` on."""
+    """The file from its ``MThd`` header on."""
     riff = data[:4] == b"RIFF" and data[8:12] == b"RMID"
     start = data.find(b"MThd") if riff else data.find(b"MThd", 0, MAX_LEADING_BYTES)
     if start < 0 or (start == 0 and not riff):
         return data
     if not riff:
-        faults.append(f"{start} bytes stand before its header")
+        faults.append(f"{start} bytes precede its header")
         return data[start:]
     size = int.from_bytes(data[start - 4 : start], "little")
     if start > 20 or len(data) - start - size > 1:
@@ -118,29 +121,29 @@ def _unwrapped(data: bytes, faults: list[str]) -> bytes:
     return data[start : start + size] if 14 <= size <= len(data) - start else data[start:]
 
 
-def _chunks(data: bytes, place: int, subject: object, faults: list[str]) -> tuple[list[_Body], bytes]:
-    """The tracks, and the chunks of unknown types."""
+def _chunks(data: bytes, position: int, subject: object, faults: list[str]) -> tuple[list[_Body], bytes]:
+    """Track bodies, and the chunks of unknown types, from a position on."""
     bodies: list[_Body] = []
     others: list[bytes] = []
     stray = 0
-    while place + 8 <= len(data):
-        start, end = place + 8, place + 8 + int.from_bytes(data[place + 4 : place + 8], "big")
+    while position + 8 <= len(data):
+        start, end = position + 8, position + 8 + int.from_bytes(data[position + 4 : position + 8], "big")
         following = data.find(b"MTrk", start)
-        if data[place : place + 4] == b"MTrk":
+        if data[position : position + 4] == b"MTrk":
             trusted = _is_boundary(data, end)
             stop = end if trusted else following if following >= 0 else len(data)
             bodies.append(_Body(data[start:stop], end - start, trusted, end > len(data)))
             if len(bodies) > MAX_TRACKS:
                 raise InputError(subject, f"more than {MAX_TRACKS} tracks are too many", "cut it")
-        elif _is_tag(data[place : place + 4]) and end <= len(data):
-            others.append(data[place:end])
+        elif _is_tag(data[position : position + 4]) and end <= len(data):
+            others.append(data[position:end])
             stop = end
         else:
-            stop = data.find(b"MTrk", place)
+            stop = data.find(b"MTrk", position)
             stop = stop if stop >= 0 else len(data)
-            stray += stop - place
-        place = stop
-    stray += max(len(data) - place, 0) if bodies else 0
+            stray += stop - position
+        position = stop
+    stray += max(len(data) - position, 0) if bodies else 0
     if stray:
         faults.append(f"{stray} bytes outside its tracks are left out")
     if others:
@@ -149,11 +152,11 @@ def _chunks(data: bytes, place: int, subject: object, faults: list[str]) -> tupl
     return bodies, b"".join(others)
 
 
-def _is_boundary(data: bytes, place: int) -> bool:
-    """Whether a chunk can end at ``place``: another one, which ends in time, or the end of the file is there."""
-    size = int.from_bytes(data[place + 4 : place + 8], "big")
-    known = data[place : place + 4] == b"MTrk"
-    return place == len(data) or known or (_is_tag(data[place : place + 4]) and place + 8 + size <= len(data))
+def _is_boundary(data: bytes, position: int) -> bool:
+    """Whether a chunk can end at a position: the end of the file, or another chunk that fits into the file."""
+    size = int.from_bytes(data[position + 4 : position + 8], "big")
+    tag = data[position : position + 4]
+    return position == len(data) or tag == b"MTrk" or (_is_tag(tag) and position + 8 + size <= len(data))
 
 
 def _is_tag(tag: bytes) -> bool:
@@ -161,7 +164,7 @@ def _is_tag(tag: bytes) -> bool:
 
 
 def _form(form: int, tracks: int, faults: list[str]) -> int:
-    """The format that the file is saved in: 0 or 1."""
+    """The format to save the file in: 0 or 1."""
     if form == 1 or (form == 0 and tracks == 1):
         return form
     if tracks:
@@ -170,7 +173,7 @@ def _form(form: int, tracks: int, faults: list[str]) -> int:
 
 
 def _require_few_events(data: bytes, bodies: list[_Body], subject: object) -> None:
-    """Raise an `InputError` where there are more events than memory is meant for, before any is kept."""
+    """Raise an `InputError` if there are more than `MAX_EVENTS` events, before memory is allocated for them."""
     if len(data) < MIN_EVENT_BYTES * MAX_EVENTS:
         return
     count = 0
@@ -181,53 +184,53 @@ def _require_few_events(data: bytes, bodies: list[_Body], subject: object) -> No
                 if count > MAX_EVENTS:
                     raise InputError(subject, f"more than {MAX_EVENTS} events are too many", "cut it into pieces")
         except (IndexError, _DamagedError):
-            continue  # of this, the reading itself speaks
+            continue  # reported when the track is parsed
 
 
 def _events(data: bytes) -> Iterator[Event]:
-    """One track's events up to its end.
+    """Events of a track up to its end.
 
     Raises:
         IndexError: the data end within an event.
-        _DamagedError: an event cannot be one.
+        _DamagedError: an impossible event.
     """
-    place, running, length = 0, 0, len(data)
-    while place < length:
-        byte = data[place]
-        delta, place = byte & 0x7F, place + 1
+    position, running, length = 0, 0, len(data)
+    while position < length:
+        byte = data[position]
+        delta, position = byte & 0x7F, position + 1
         if byte & 0x80:
-            delta, place = _number(data, place - 1)
-        status = data[place]
+            delta, position = _read_variable_length(data, position - 1)
+        status = data[position]
         if status < 0x80:
             if not running:
                 raise _DamagedError("data without a status")
-            status, first = running, place
+            status, first = running, position
         else:
-            first = place + 1
+            first = position + 1
         kind = -1
         if status < 0xF0:
             running = status
-            place = first + DATA_BYTES[status & 0xF0]
+            position = first + DATA_BYTES[status & 0xF0]
         elif status == 0xFF:
             kind = data[first]
-            size, first = _number(data, first + 1)
-            place = first + size
+            size, first = _read_variable_length(data, first + 1)
+            position = first + size
         elif status in (0xF0, 0xF7):
-            size, first = _number(data, first)
-            place = first + size
+            size, first = _read_variable_length(data, first)
+            position = first + size
         else:
-            place = first + SYSTEM_DATA_BYTES.get(status, 0)
-        if place > length:
+            position = first + SYSTEM_DATA_BYTES.get(status, 0)
+        if position > length:
             raise IndexError
-        yield delta, status, kind, first, place
+        yield delta, status, kind, first, position
         if kind == END_OF_TRACK:
             return
 
 
-def _number(data: bytes, place: int) -> tuple[int, int]:
-    """A number of variable length, and the place behind it."""
+def _read_variable_length(data: bytes, position: int) -> tuple[int, int]:
+    """A variable-length quantity, and the position after it."""
     value = 0
-    for index in range(place, place + 5):
+    for index in range(position, position + 5):
         byte = data[index]
         value = value << 7 | byte & 0x7F
         if byte < 0x80:
@@ -236,34 +239,34 @@ def _number(data: bytes, place: int) -> tuple[int, int]:
 
 
 def _track(body: _Body, number: int, subject: object, faults: list[str]) -> Any:
-    """One track's messages; faults that players overlook are added to ``faults``."""
+    """Messages of a track; faults that players tolerate are added to ``faults``."""
     track = import_mido().MidiTrack()
-    reached, ended, whole, odd = 0, False, True, 0
+    reached, ended, complete, malformed = 0, False, True, 0
     try:
         for delta, status, kind, first, last in _events(body.data):
             message, known = _message(delta, status, kind, body.data[first:last])
             track.append(message)
-            odd += not known
+            malformed += not known
             reached, ended = last, kind == END_OF_TRACK
     except IndexError:
-        whole = False
+        complete = False
     except _DamagedError as error:
         raise InputError(subject, f"track {number} is damaged ({error})", "export it again") from error
-    if not ended and (body.cut or (not whole and not body.trusted)):
+    if not ended and (body.truncated or (not complete and not body.trusted)):
         raise InputError(subject, "the file is cut short", "export it again")
     if not ended:
-        faults.append(f"track {number} " + ("lacks its end" if whole else "ends within an event, which is left out"))
+        faults.append(f"track {number} " + ("lacks its end" if complete else "ends within an event, which is left out"))
     elif reached != body.declared:
         faults.append(f"the length of track {number} is wrong")
     if ended and reached < len(body.data):
-        faults.append(f"{len(body.data) - reached} bytes behind the end of track {number} are left out")
-    if odd:
-        faults.append(f"track {number} has {odd} malformed events, which are kept as they are")
+        faults.append(f"{len(body.data) - reached} bytes after the end of track {number} are left out")
+    if malformed:
+        faults.append(f"track {number} has {malformed} malformed events, which are kept as they are")
     return track
 
 
 def _message(delta: int, status: int, kind: int, data: bytes) -> tuple[Any, bool]:
-    """A message, and whether it is one of the standard's."""
+    """A message, and whether it is well-formed."""
     mido = import_mido()
     if status < 0xF0:
         values = [byte if byte < 127 else 127 for byte in data]
@@ -272,7 +275,7 @@ def _message(delta: int, status: int, kind: int, data: bytes) -> tuple[Any, bool
         return _meta(delta, kind, data)
     if status == 0xF0 and data[-1:] == b"\xf7" and max(data[:-1], default=0) < 0x80:
         return mido.Message("sysex", data=data[:-1], time=delta), True
-    size = _variable(len(data)) if status in (0xF0, 0xF7) else b""
+    size = _variable_length(len(data)) if status in (0xF0, 0xF7) else b""
     return _verbatim()(0, bytes([status]) + size + data, delta), status in (0xF0, 0xF7)
 
 
@@ -283,7 +286,7 @@ def _meta(delta: int, kind: int, data: bytes) -> tuple[Any, bool]:
         message = mido.midifiles.meta.build_meta_message(kind, list(data), delta)
         binary = kind == 0 or kind >= FIRST_BINARY_META
         lossless = kind in (SET_TEMPO, TIME_SIGNATURE) or not binary or message.bytes() == plain.bytes()
-    except Exception:  # mido lets out whatever the bytes provoke
+    except Exception:  # mido raises whatever the bytes provoke
         return plain, False
     return (message if lossless else plain), True
 
@@ -291,7 +294,7 @@ def _meta(delta: int, kind: int, data: bytes) -> tuple[Any, bool]:
 @cache
 def _verbatim() -> Any:
     class Verbatim(import_mido().UnknownMetaMessage):  # type: ignore[misc]
-        """An event that mido has no message for; it is saved as its bytes, from the status on."""
+        """An event without a mido message, saved as its bytes from the status on."""
 
         def bytes(self) -> list[int]:
             return list(self.data)
@@ -299,7 +302,8 @@ def _verbatim() -> Any:
     return Verbatim
 
 
-def _variable(value: int) -> bytes:
+def _variable_length(value: int) -> bytes:
+    """An integer as a variable-length quantity."""
     groups = [value & 0x7F]
     while value := value >> 7:
         groups.append(value & 0x7F | 0x80)

@@ -1,18 +1,18 @@
-"""A MIDI file -> Tune, whatever state the file is in.
+"""Read a MIDI file as a Tune.
 
-mido's messages, read in pure Python: a damaged file can only raise. symusic 0.5.9 is 50 times faster, but of 20 000
-damaged files 18 crashed the whole process (0.6.0: none), and it keeps no channels.
+Files are parsed in pure Python into mido's messages, so that a damaged file can only raise an exception. symusic 0.5.9
+is 50 times faster, but 18 of 20 000 damaged files crashed the whole process (0.6.0: none), and it keeps no channels.
 
-What is decided about difficult files:
+Difficult files:
 
-- Not a Standard MIDI File, cut short, of format 2 with several tracks, no note, over 16 MiB, over 2 million events,
-  over 200 000 quarter notes long: `InputError`.
-- What players overlook (see `audiogen.tunes.midi.parser`): read, with a warning.
-- SMPTE timing: the ticks are real time; the Tune has them at one steady tempo.
-- A tempo of 0 and a meter of 0/x or beyond 64ths: that change is ignored.
-- A note without length (also one whose "off" comes before its "on" on one tick, as some writers' grace notes
-  do) is no note, except on the drum channel, where it lasts a tick.
-- A note that never ends: lasts a quarter note, or to the next one of its pitch.
+- No Standard MIDI File, truncated, format 2 with several tracks, no note, over 16 MiB, over 2 million events, over
+  200 000 quarter notes long: `InputError`.
+- Faults that players tolerate (see `audiogen.tunes.midi.parser`): read, with a warning.
+- SMPTE timing: ticks are real time; the Tune has one constant tempo.
+- A tempo of 0, a meter of 0/x or beyond 64ths: the change is ignored.
+- A note of length 0 (also if its note-off precedes its note-on on one tick, as some writers' grace notes do): no note,
+  except on the percussion channel, where it lasts one tick.
+- A note that never ends: lasts a quarter note, or up to the next one of its pitch.
 - Two overlapping notes of one pitch in one part: the first ends where the second begins.
 """
 
@@ -33,6 +33,7 @@ from audiogen.tunes.midi.controllers import (
     CHANNEL_PRESSURE,
     KEY_PRESSURE,
     MASTER_VOLUME,
+    PEDAL_DOWN,
     PITCH_BEND,
     SUSTAIN,
 )
@@ -52,14 +53,14 @@ from audiogen.tunes.tune import (
 MAX_BYTES = 16 * 2**20
 MAX_QUARTERS = 200_000
 DRUM_CHANNEL = 9
-MASTER_VOLUME_HEAD = (0x7F, 0x7F, 4, 1)
+MASTER_VOLUME_PREFIX = (0x7F, 0x7F, 4, 1)
 
 
 def read_midi(path: Path) -> Tune:
-    """Read a MIDI file (format 0 or 1, also wrapped in RIFF).
+    """Read a MIDI file of format 0 or 1, plain or in a RIFF container.
 
     Raises:
-        InputError: it is unreadable, damaged, too large, or holds no note.
+        InputError: the file is unreadable, damaged, too large, or has no notes.
     """
     parsed = open_midi(path)
     if parsed.faults:
@@ -69,10 +70,10 @@ def read_midi(path: Path) -> Tune:
 
 
 def open_midi(path: Path) -> Parsed:
-    """The file's events.
+    """Parse a MIDI file into messages.
 
     Raises:
-        InputError: as `read_midi`, the absence of notes aside.
+        InputError: the file is unreadable, damaged or too large.
     """
     try:
         size = path.stat().st_size
@@ -85,7 +86,15 @@ def open_midi(path: Path) -> Parsed:
 
 
 def tune_of(midi: Any, subject: object) -> Tune:
-    """The notes and the clock of what `open_midi` returned. Raises as `read_midi`."""
+    """The Tune of a `mido.MidiFile`.
+
+    Args:
+        midi: as parsed by `open_midi`.
+        subject: named by errors and warnings.
+
+    Raises:
+        InputError: the file has no notes, or is too long.
+    """
     scan = _Scan()
     for index, track in enumerate(midi.tracks):
         scan.read(index, track)
@@ -113,7 +122,7 @@ def tune_of(midi: Any, subject: object) -> Tune:
 
 
 def controller_of(message: Any) -> tuple[int, int, int] | None:
-    """(channel, controller, value) of a message that sets one, as in ``Tune.controllers``."""
+    """(channel, controller, value) of a message that sets a controller as in ``Tune.controllers``, else None."""
     kind = message.type
     if kind == "control_change":
         return message.channel, message.control, message.value
@@ -123,13 +132,13 @@ def controller_of(message: Any) -> tuple[int, int, int] | None:
         return message.channel, CHANNEL_PRESSURE, message.value
     if kind == "polytouch":
         return message.channel, KEY_PRESSURE + message.note, message.value
-    if kind == "sysex" and len(message.data) == 6 and tuple(message.data[:4]) == MASTER_VOLUME_HEAD:
+    if kind == "sysex" and len(message.data) == 6 and tuple(message.data[:4]) == MASTER_VOLUME_PREFIX:
         return ALL_CHANNELS, MASTER_VOLUME, message.data[4] + 128 * message.data[5]
     return None
 
 
-def decoded(text: str) -> str:
-    """The text of a file in which mido has taken each byte for a character: UTF-8 where it is that, else Latin-1."""
+def decode_text(text: str) -> str:
+    """Text of a file, which mido reads as Latin-1: decoded as UTF-8 if it is valid, else kept."""
     try:
         return text.encode("latin1").decode("utf-8")
     except UnicodeError:
@@ -137,9 +146,7 @@ def decoded(text: str) -> str:
 
 
 def _resolution(division: int) -> tuple[int, int]:
-    """Ticks a quarter note; and microseconds a quarter note where real time, not the file's tempos,
-    decides.
-    """
+    """Ticks per quarter note, and for SMPTE timing microseconds per quarter note, else 0."""
     if division > 0:
         return division, 0
     frames, ticks = -(division >> 8), division & 0xFF
@@ -149,33 +156,31 @@ def _resolution(division: int) -> tuple[int, int]:
 
 
 def _on_bar_lines(meters: np.ndarray, resolution: int) -> np.ndarray:
-    """Which changes fall on a bar line of the meter before them (the first does)."""
+    """Which changes fall on a bar line of the previous meter, bool; the first one does."""
     bars = np.maximum(np.rint(4 * resolution * meters[:-1, 1] / meters[:-1, 2]).astype(np.int64), 1)
     return np.append(True, np.diff(meters[:, 0]) % bars == 0)
 
 
 class _Scan:
-    """One pass over each track; `collect` then gives the notes with their parts."""
+    """Collects notes, programs, pedals, clock and controllers in one pass over each track."""
 
     def __init__(self) -> None:
-        self.notes: list[
-            tuple[int, int, int, int, int, int]
-        ] = []  # start, end (-1: never), pitch, velocity, track, channel
-        self.programs: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(
-            list
-        )  # (track, channel) -> (tick, program)
+        # Start, end (-1: never), pitch, velocity, track, channel.
+        self.notes: list[tuple[int, int, int, int, int, int]] = []
+        # (track, channel) -> (tick, program).
+        self.programs: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
         self.presses: dict[int, list[tuple[int, int]]] = defaultdict(list)  # channel -> (tick, pedal value)
         self.names: dict[int, str] = {}
         self.tempos: list[tuple[int, int]] = []
         self.meters: list[tuple[int, int, int]] = []
         self.controllers: list[tuple[int, int, int, int]] = []  # tick, channel, controller, value
-        self.endless = 0
+        self.endless = 0  # notes that never end
 
     def read(self, index: int, track: Iterable[Any]) -> None:
-        """Take one track's messages."""
+        """Read one track's messages."""
         tick = 0
         sounding: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-        early: dict[tuple[int, int], int] = {}  # tick of an "off" that found nothing sounding
+        early: dict[tuple[int, int], int] = {}  # tick of a note-off without a sounding note
         for message in track:
             tick += message.time
             kind = message.type
@@ -212,12 +217,10 @@ class _Scan:
         elif kind == "time_signature" and message.numerator > 0 and message.denominator <= 64:
             self.meters.append((tick, message.numerator, message.denominator))
         elif kind == "track_name":
-            self.names.setdefault(index, decoded(message.name).strip())
+            self.names.setdefault(index, decode_text(message.name).strip())
 
     def collect(self, resolution: int) -> tuple[np.ndarray, tuple[Part, ...]]:
-        """``[notes]`` of dtype `NOTE`, untidied, and the parts: one for each track, channel and program in
-        use.
-        """
+        """Notes of dtype `NOTE`, in the order of the file, and parts: one per track, channel and program in use."""
         rows = np.array(self.notes, np.int64)
         endless = rows[:, 1] < 0
         self.endless = int(endless.sum())
@@ -234,35 +237,31 @@ class _Scan:
         )
 
     def _programs_of(self, rows: np.ndarray) -> np.ndarray:
-        """The program that each note is played with: its track's own, else what any track set on its
-        channel.
-        """
+        """Program of each note: set by its own track, else by any track on its channel."""
         shared: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for (_, channel), changes in self.programs.items():
             shared[channel] += changes
         programs = np.zeros(len(rows), np.int64)
         for track, channel in np.unique(rows[:, 4:6], axis=0).tolist():
             mine = (rows[:, 4] == track) & (rows[:, 5] == channel)
-            told = self.programs.get((track, channel)) or shared[channel]
-            if told:  # notes before the first change take it too
-                table = last_per_tick(np.array(told, np.int64))
+            changes = self.programs.get((track, channel)) or shared[channel]
+            if changes:  # notes before the first change have its program too
+                table = last_per_tick(np.array(changes, np.int64))
                 index = np.searchsorted(table[:, 0], rows[mine, 0], side="right") - 1
                 programs[mine] = table[np.maximum(index, 0), 1]
         return programs
 
     def pedals(self, parts: tuple[Part, ...], end: int) -> np.ndarray:
-        """``[presses, 3]`` (start, end, part), each channel's for its first part; a pedal left down is lifted
-        at ``end``.
-        """
-        found = []
+        """Pedal presses ``[presses, 3]`` (start, end, part), of each channel for its first part, lifted at ``end``."""
+        presses = []
         for channel, changes in self.presses.items():
             part = next((index for index, part in enumerate(parts) if part.channel == channel), None)
             down = None
             for tick, value in [*sorted(changes, key=lambda change: change[0]), (end, 0)]:
-                if value >= 64 and down is None:
+                if value >= PEDAL_DOWN and down is None:
                     down = tick
-                elif value < 64 and down is not None:
+                elif value < PEDAL_DOWN and down is not None:
                     if part is not None and tick > down:
-                        found.append((down, tick, part))
+                        presses.append((down, tick, part))
                     down = None
-        return np.array(found, np.int64).reshape(-1, 3)
+        return np.array(presses, np.int64).reshape(-1, 3)

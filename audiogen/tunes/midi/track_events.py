@@ -9,7 +9,7 @@ import numpy as np
 
 from audiogen.tunes.midi.controllers import CHANNEL_PRESSURE, KEY_PRESSURE, MASTER_VOLUME, PITCH_BEND, SUSTAIN
 from audiogen.tunes.midi.parser import import_mido
-from audiogen.tunes.midi.reader import DRUM_CHANNEL, MASTER_VOLUME_HEAD
+from audiogen.tunes.midi.reader import DRUM_CHANNEL, MASTER_VOLUME_PREFIX
 from audiogen.tunes.tune import Part, Tune
 
 Event = tuple[int, int, Any]
@@ -93,7 +93,7 @@ def _controller_message(channel: int, controller: int, value: int) -> Any:
     if controller >= KEY_PRESSURE:
         return mido.Message("polytouch", channel=channel, note=controller - KEY_PRESSURE, value=value)
     if controller == MASTER_VOLUME:
-        return mido.Message("sysex", data=(*MASTER_VOLUME_HEAD, value % 128, value // 128))
+        return mido.Message("sysex", data=(*MASTER_VOLUME_PREFIX, value % 128, value // 128))
     if controller == PITCH_BEND:
         return mido.Message("pitchwheel", channel=channel, pitch=value)
     if controller == CHANNEL_PRESSURE:

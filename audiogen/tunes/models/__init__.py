@@ -1,1 +1,1 @@
-"""Models of tokens: Markov chain and networks, with the score features and copy heads that they read."""
+"""Models of tunes: the neural `token_model` with its auxiliary features and copy heads, and the `markov` chain."""

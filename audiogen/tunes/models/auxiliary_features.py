@@ -1,4 +1,4 @@
-"""Auxiliary input features and output logits of a token Model, computed from the tokens so far."""
+"""Auxiliary input embeddings and output logits of a token Model: score features, pitch-class profile, copy heads."""
 
 from __future__ import annotations
 
@@ -10,118 +10,139 @@ from torch import Tensor, nn
 from audiogen.models.base import State
 from audiogen.tunes.models.bar_lag_copy import BarLagCopy, BarLagFeatures
 from audiogen.tunes.models.copy_head import CopyFeatures, CopyHead
-from audiogen.tunes.models.pitch_class_profile import CLASSES, PitchClassProfile
-from audiogen.tunes.models.score_tracker import WAITING, WIDEST, ScoreTracker
+from audiogen.tunes.models.pitch_class_profile import PITCH_CLASSES, PitchClassProfile
+from audiogen.tunes.models.score_tracker import MAX_INTERVAL, WAITING, ScoreTracker
+from audiogen.tunes.tokens.grammar import Vocabulary
 
-SCALE = 0.25  # of the untrained vectors: many of them are added up
+INIT_STD = 0.25  # of embeddings: many of them are added
 ScoreFeatures = tuple[Tensor, Tensor, Tensor, Tensor]
-"""After each token: the pitches that the next is measured from (-1: none), the profile, the token on the way to the
-next end (-1: none), and whether a part waits for a note."""
-CopyInput = tuple[ScoreFeatures | None, list[CopyFeatures], BarLagFeatures | None]
+"""After each token: anchors of the next pitch (-1: none), pitch-class profile, first token on the way to the next note
+end (-1: none), and whether a part's note has ended."""
+Features = tuple[ScoreFeatures | None, list[CopyFeatures], BarLagFeatures | None]
 
 
 class AuxiliaryFeatures(nn.Module):
-    """Vectors that are added to those of the tokens, and logits that are added to those of the Head.
+    """Embeddings to add to those of the tokens, and logits to add to those of the Head.
+
+    Attribute names are keys of saved weights.
 
     Args:
-        vocabulary: names of the tokens, or as many empty ones.
-        embedding: size of the tokens' vectors.
-        context: size of the context that the Head is given.
-        voices: parts that the score follows; 0 for neither score nor profile.
-        recall: tokens that are recalled; 0 for none.
+        names: of the tokens; empty ones if only suffix matches are used.
+        embedding: size of token embeddings.
+        context: size of the Head's input.
+        voices: number of parts that the score features track; 0 for neither score features nor profile.
+        match_length: number of past tokens that copies are searched in; 0 for no copy heads.
 
     Raises:
-        InputError: voices cannot be followed in these tokens.
+        InputError: voices cannot be tracked in these tokens.
     """
 
     first: Tensor
     pitches: Tensor
     reach: Tensor
 
-    def __init__(self, vocabulary: Sequence[str], embedding: int, context: int, voices: int, recall: int) -> None:
+    def __init__(self, names: Sequence[str], embedding: int, context: int, voices: int, match_length: int) -> None:
         super().__init__()
-        self.score = ScoreTracker(vocabulary, voices) if voices else None
-        taken = [list(range(len(vocabulary)))] if recall else []
-        if self.score:
-            sizes = self.score.sizes
+        vocabulary = Vocabulary(names)
+        self.tracker = ScoreTracker(vocabulary, voices) if voices else None
+        classes = [list(range(len(vocabulary)))] if match_length else []
+        if self.tracker:
+            sizes = self.tracker.sizes
             self.facts = nn.EmbeddingBag(sum(sizes), embedding, mode="sum")
-            nn.init.normal_(self.facts.weight, std=SCALE)
+            nn.init.normal_(self.facts.weight, std=INIT_STD)
             self.register_buffer("first", torch.tensor([0, *sizes[:-1]]).cumsum(0), persistent=False)
-            self.register_buffer("pitches", self.score.pitches, persistent=False)
-            self.intervals = nn.Linear(context, self.score.anchors * (2 * WIDEST + 1))
+            self.register_buffer("pitches", self.tracker.pitches, persistent=False)
+            self.intervals = nn.Linear(context, self.tracker.anchors * (2 * MAX_INTERVAL + 1))
             self.profile = PitchClassProfile(vocabulary, embedding, context)
-            self.register_buffer("reach", self.score.reach, persistent=False)
+            self.register_buffer("reach", self.tracker.reach, persistent=False)
             self.moves = nn.Linear(context, 3)
-            pitches = {index for index, kind in enumerate(self.score.kinds) if kind == "pitch"}
-            taken += [[min(pitches) if token in pitches else token for token in row] for row in taken]
-        echoes = [CopyHead(each, recall, embedding, context) for each in taken]
-        self.repeats = BarLagCopy(vocabulary, recall, embedding, context) if voices and recall else None
+            # A second copy head matches rhythms: all pitches are in one class.
+            pitches = vocabulary.tokens("pitch").tolist()
+            classes += [[pitches[0] if token in pitches else token for token in row] for row in classes]
+        echoes = [CopyHead(row, match_length, embedding, context) for row in classes]
+        self.repeats = BarLagCopy(vocabulary, match_length, embedding, context) if voices and match_length else None
         self.echoes: Sequence[CopyHead] = nn.ModuleList(echoes)  # type: ignore[assignment]
 
-    def read(self, tokens: Tensor, state: State = None) -> tuple[Tensor, CopyInput, State]:
-        """Vectors ``[batch, time, embedding]`` after each token of ``[batch, time]``, what `logits` needs, the state.
+    def read(self, tokens: Tensor, state: State = None) -> tuple[Tensor, Features, State]:
+        """Compute the embeddings ``[batch, time, embedding]`` after each of the tokens ``[batch, time]``.
 
-        The tokens are followed on the CPU, one by one: the numbers are few, the cases many.
+        The tokens are tracked on the CPU, one by one: there are few numbers and many cases.
+
+        Returns:
+            The embeddings, the features for `logits`, and the state after the last token.
         """
-        followed, recalled, repeated = (None, [None] * len(self.echoes), None) if state is None else state
-        read = [each.read(tokens, memory) for each, memory in zip(self.echoes, recalled, strict=True)]
-        vectors, sung, ago = [each for each, _, _ in read], None, None
-        if self.score:
-            heard, sung, places, followed = self._follow(tokens, followed)
-            vectors.append(heard)
+        score_state, copy_states, lag_state = (None, [None] * len(self.echoes), None) if state is None else state
+        read = [head.read(tokens, before) for head, before in zip(self.echoes, copy_states, strict=True)]
+        vectors: list[Tensor] = [embedded for embedded, _, _ in read]
+        score: ScoreFeatures | None = None
+        lagged: BarLagFeatures | None = None
+        if self.tracker:
+            embedded, score, positions, score_state = self._read_score(tokens, score_state)
+            vectors.append(embedded)
         if self.repeats:
-            repeated = self.repeats.start(len(tokens)) if repeated is None else repeated
-            ago, repeated = self.repeats.read(tokens.cpu(), places, repeated)
-            ago = (ago[0].to(tokens.device), ago[1].to(tokens.device))
-            vectors.append(self.repeats.heard(ago))
+            lag_state = self.repeats.start(len(tokens)) if lag_state is None else lag_state
+            lagged, lag_state = self.repeats.read(tokens.cpu(), positions, lag_state)
+            lagged = (lagged[0].to(tokens.device), lagged[1].to(tokens.device))
+            vectors.append(self.repeats.embed(lagged))
         return (
             torch.stack(vectors).sum(0),
-            (sung, [told for _, told, _ in read], ago),
-            (followed, [kept for *_, kept in read], repeated),
+            (score, [features for _, features, _ in read], lagged),
+            (score_state, [after for *_, after in read], lag_state),
         )
 
-    def _follow(self, tokens: Tensor, state: State) -> tuple[Tensor, ScoreFeatures, Tensor, State]:
-        """What `read` returns, of the score and the profile."""
+    def _read_score(self, tokens: Tensor, state: State) -> tuple[Tensor, ScoreFeatures, Tensor, State]:
+        """Embeddings, features, positions and state of the score tracker and the pitch-class profile."""
         batch, device = len(tokens), tokens.device
-        assert self.score is not None
-        score, counts = (self.score.start(batch), self.profile.start(batch)) if state is None else state
-        facts, anchors, due, places, score = self.score.read(tokens.cpu(), score)
-        waiting = facts[..., WAITING] > 0
+        assert self.tracker is not None
+        before, counts = (self.tracker.start(batch), self.profile.start(batch)) if state is None else state
+        features, anchors, due, positions, after = self.tracker.read(tokens.cpu(), before)
+        waiting = features[..., WAITING] > 0
         profile, counts = self.profile.read(tokens, counts)
-        anchors, rows = anchors.to(device), facts.to(device) + self.first
+        anchors, rows = anchors.to(device), features.to(device) + self.first
         vectors = self.facts(rows.flatten(0, 1)).view(*tokens.shape, -1)
         vectors = vectors + self.profile.seen_from(profile, anchors[..., 0])
-        return vectors, (anchors, profile, due.to(device), waiting.to(device)), places, (score, counts)
+        return vectors, (anchors, profile, due.to(device), waiting.to(device)), positions, (after, counts)
 
-    def logits(self, context: Tensor, told: CopyInput, size: int) -> Tensor:
-        """What is added to the Head's logits: ``[batch, time, size]`` from contexts ``[batch, time, context]``."""
-        sung, recalled, ago = told
+    def logits(self, context: Tensor, features: Features, size: int) -> Tensor:
+        """Logits to add to those of the Head, ``[batch, time, size]``.
+
+        Args:
+            context: input of the Head, ``[batch, time, context]``.
+            features: from `read`.
+            size: of the vocabulary.
+        """
+        score, copied, lagged = features
         added = context.new_zeros(*context.shape[:-1], size)
-        if sung is not None:
-            anchors, profile, due, waiting = sung
-            added = added.index_add(-1, self.pitches, self._of_pitches(context, anchors, profile))
-            added = added + self._of_moves(context, due, waiting)
-        for each, (token, strength) in zip(self.echoes, recalled, strict=True):
-            added = added.scatter_add(-1, token[..., None], each.logits(context, (token, strength)))
-        if self.repeats and ago is not None:
-            added = added.scatter_add(-1, ago[0], self.repeats.logits(context, ago))
+        if score is not None:
+            anchors, profile, due, waiting = score
+            added = added.index_add(-1, self.pitches, self._pitch_logits(context, anchors, profile))
+            added = added + self._move_logits(context, due, waiting)
+        for head, (token, level) in zip(self.echoes, copied, strict=True):
+            added = added.scatter_add(-1, token[..., None], head.logits(context, (token, level)))
+        if self.repeats and lagged is not None:
+            added = added.scatter_add(-1, lagged[0], self.repeats.logits(context, lagged))
         return added
 
-    def _of_pitches(self, context: Tensor, anchors: Tensor, profile: Tensor) -> Tensor:
-        """Logits ``[batch, time, 128]`` by a pitch's class, seen from the profile, and by its intervals to the anchors:
-        what is learned in one key holds in all."""
+    def _pitch_logits(self, context: Tensor, anchors: Tensor, profile: Tensor) -> Tensor:
+        """Logits ``[batch, time, 128]`` of pitches by their class in the profile and their intervals to the anchors.
+
+        Both are transposition-equivariant: what is learned in one key holds in all.
+        """
         pitches = torch.arange(len(self.pitches), device=anchors.device)
-        expected = self.profile.logits(profile, context)[..., pitches % CLASSES]
+        expected = self.profile.logits(profile, context)[..., pitches % PITCH_CLASSES]
         steps = pitches - anchors[..., None]
-        near = (steps.abs() <= WIDEST) & (anchors >= 0)[..., None]
-        told = self.intervals(context).unflatten(-1, (anchors.shape[-1], -1))
-        wide = told.gather(-1, (steps + WIDEST).clamp(0, 2 * WIDEST))
+        near = (steps.abs() <= MAX_INTERVAL) & (anchors >= 0)[..., None]
+        by_interval = self.intervals(context).unflatten(-1, (anchors.shape[-1], -1))
+        wide = by_interval.gather(-1, (steps + MAX_INTERVAL).clamp(0, 2 * MAX_INTERVAL))
         return expected + (wide * near).sum(-2)
 
-    def _of_moves(self, context: Tensor, due: Tensor, waiting: Tensor) -> Tensor:
-        """Logits ``[batch, time, size]`` of the token that leads to the next end, of those that lead beyond it, and of
-        all that move on while a part waits for a note: few voices are silent, so each case is learned by itself."""
+    def _move_logits(self, context: Tensor, due: Tensor, waiting: Tensor) -> Tensor:
+        """Logits ``[batch, time, size]`` of tokens that advance time, relative to the next note end.
+
+        One logit for the token that leads to it, one for those that lead beyond it, and one for all while a part
+        is silent: voices are rarely silent, so that each case is learned by itself.
+        """
         farthest = torch.where(due >= 0, self.reach[due.clamp(min=0)], len(self.reach))[..., None]
-        just, beyond, leaving = self.moves(context).split(1, dim=-1)
+        exact, beyond, leaving = self.moves(context).split(1, dim=-1)
         waits = (self.reach >= 0) & waiting[..., None]
-        return just * (self.reach == farthest) + beyond * (self.reach > farthest) + leaving * waits
+        return exact * (self.reach == farthest) + beyond * (self.reach > farthest) + leaving * waits

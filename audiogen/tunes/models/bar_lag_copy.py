@@ -1,141 +1,153 @@
-"""What stood at this place some bars ago: tunes repeat their phrases, and whole parts, a number of bars later.
+"""Bar-lag copying: what stood at the same position some bars earlier, as a suggestion for the next token.
 
-`Recall` says what followed when the tokens last went like this, which needs tokens that have come before: where a part
-of a tune is over and begins again, nothing has. Bars at the distances of Museformer (Yu et al. 2022, arXiv 2210.10349)
-are looked up instead, by the place in the bar, and the network learns when to trust which of them.
+Tunes repeat their phrases, and whole sections, a number of bars later. A suffix match (`SuffixMatcher`) needs a few
+repeated tokens before it can continue them, and has none where a section ends and an earlier one returns. Here, bars at
+the distances of Museformer (Yu et al. 2022, arXiv 2210.10349) are looked up by the position in the bar, and the network
+learns when to trust which of them.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audiogen.tunes.models.suffix_match import BUCKETS, FORGETTING, buckets
+from audiogen.tunes.models.suffix_match import BUCKETS, MISMATCH_DECAY, match_bucket
+from audiogen.tunes.tokens.grammar import Vocabulary
 
-LAGS = (1, 2, 4, 8, 12, 16, 24, 32)
-"""Bars that are looked back."""
+LAGS = (1, 2, 4, 8, 12, 16, 24, 32)  # bars
 IGNORED, MOVE, PITCH, TIE, DURATION, PART = range(6)
 KINDS = {"bar": MOVE, "later": MOVE, "position": MOVE, "pitch": PITCH, "tie": TIE, "duration": DURATION, "part": PART}
-SPEAKERS, PLACES, INDICES = 64, 256, 1 << 13
-"""Bounds of what is packed into one number to be looked up: a bar, a place, a kind, a speaker, an index."""
-A_BAR = PLACES * 8 * SPEAKERS
+MAX_PARTS, MAX_POSITIONS, MAX_INDEX = 64, 256, 1 << 13
+"""Limits of what is packed into one lookup key: bar, position, kind, part, index."""
+BAR_STRIDE = MAX_POSITIONS * 8 * MAX_PARTS
 LEVELS = 2 * BUCKETS + 1
-SCALE = 0.1  # of the untrained vectors, of which one a lag is added to others
-ASKED, AFTER = range(2)
+INIT_STD = 0.1  # of embeddings, of which one per lag is added to others
+QUERY, AFTER = range(2)
 State = tuple[Tensor, Tensor, Tensor]
 BarLagFeatures = tuple[Tensor, Tensor]
-"""Of each lag: the token that is suggested, and how well those before it were, 0 for no suggestion."""
+"""For each lag, ``[batch, time, lags]`` int64: the suggested token, and its level by how well previous ones agreed (0
+for no suggestion)."""
 
 
 class BarLagCopy(nn.Module):
-    """Suggests a token by each of the `LAGS`.
+    """Suggests a token for each of the `LAGS`, as input embeddings and output logits.
+
+    Attribute names are keys of saved weights.
 
     Args:
-        vocabulary: names of the tokens, of the scheme ``events``.
-        length: tokens that are remembered.
-        embedding: size of the tokens' vectors.
-        context: size of the context that the Head is given.
+        vocabulary: of the scheme ``events``.
+        length: number of past tokens that are searched.
+        embedding: size of token embeddings.
+        context: size of the Head's input.
     """
 
-    def __init__(self, vocabulary: Sequence[str], length: int, embedding: int, context: int) -> None:
+    def __init__(self, vocabulary: Vocabulary, length: int, embedding: int, context: int) -> None:
         super().__init__()
         self.length = length
-        names = [name.partition(" ")[0] for name in vocabulary]
-        self.kinds = np.array([KINDS.get(name, IGNORED) for name in names])
-        self.parts = np.flatnonzero(self.kinds == PART)
+        self.kinds = np.array([KINDS.get(event.kind, IGNORED) for event in vocabulary.events])
+        self.parts = vocabulary.tokens("part")
         self.vectors = nn.EmbeddingBag(len(LAGS) * LEVELS, embedding, mode="sum")
-        nn.init.normal_(self.vectors.weight, std=SCALE)
+        nn.init.normal_(self.vectors.weight, std=INIT_STD)
         self.trust = nn.Linear(context, len(LAGS))
         self.match = nn.Parameter(torch.zeros(len(LAGS), LEVELS))
 
     def start(self, batch: int) -> State:
-        """The state before the first token: what was said, ``[batch, length, 4]`` int64 (two codes under which it is
-        looked up, the token, who spoke); the codes at present; and of each lag its agreement, whether it was right the
-        last time, and its suggestion."""
+        """State before the first token.
+
+        Returns:
+            Past tokens, ``[batch, length, 4]`` int64: two keys under which each is found, the token, its part; the
+            current keys, ``[batch, 2]``; for each lag the strength of its agreement, whether it was right the last
+            time, and its suggestion, ``[batch, lags, 3]``.
+        """
         past = torch.full((batch, self.length, 4), -1)
         return past, torch.full((batch, 2), -1), torch.tensor([0.0, 0.0, -1.0]).repeat(batch, len(LAGS), 1)
 
-    def read(self, tokens: Tensor, places: Tensor, state: State) -> tuple[BarLagFeatures, State]:
-        """What is suggested after each of the tokens ``[batch, time]``, by the bar, the place in it and the part that
-        speaks after it, ``places`` ``[batch, time, 3]``: ``[batch, time, lags]`` twice; and the state."""
-        said, kinds = tokens.numpy(), self.kinds[tokens.numpy()]
-        past, now, trusted = (each.numpy() for each in state)
-        bars, spots, speakers = np.moveaxis(places.numpy(), -1, 0).clip(0)
-        spots, speakers = spots.clip(max=PLACES - 1), speakers.clip(max=SPEAKERS - 1)
-        speakes = (kinds >= PITCH) * speakers
-        codes = bars * A_BAR + (spots * 8 + kinds) * SPEAKERS + speakes
-        content = (kinds >= MOVE) & (kinds <= DURATION)
-        after = _held(codes, content, now[:, AFTER])
-        asked = _held(codes, kinds > IGNORED, now[:, ASKED])
-        before = np.concatenate([now[:, AFTER, None], after[:, :-1]], axis=1)
-        by_part = codes + (PART - PITCH) * SPEAKERS
-        entries = [np.where(content, before, -1), np.where(kinds == PITCH, by_part, -1), said, speakers]
-        past = np.concatenate([past, np.stack(entries, axis=2)], axis=1)
-        found = self._found(past, asked, speakers)
-        levels, trusted = _agreement(said, kinds, found, trusted)
-        now = np.stack([asked[:, -1], after[:, -1]], axis=1)
-        kept = (past[:, -self.length :], now, trusted)
-        told = (torch.from_numpy(found.clip(0)), torch.from_numpy(levels))
-        return told, tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in kept)  # type: ignore[return-value]
+    def read(self, tokens: Tensor, positions: Tensor, state: State) -> tuple[BarLagFeatures, State]:
+        """Suggest tokens after each of the tokens.
 
-    def _found(self, past: np.ndarray, asked: np.ndarray, speakers: np.ndarray) -> np.ndarray:
-        """Suggested tokens ``[batch, time, lags]``, -1 for none: what came there for as many times as it has now."""
-        batch, time = asked.shape
+        Args:
+            tokens: ``[batch, time]``.
+            positions: bar, position in it and current part after each token, ``[batch, time, 3]``.
+            state: before the first of them.
+        """
+        read, kinds = tokens.numpy(), self.kinds[tokens.numpy()]
+        past, current, agreement = (each.numpy() for each in state)
+        bars, steps, parts = np.moveaxis(positions.numpy(), -1, 0).clip(0)
+        steps, parts = steps.clip(max=MAX_POSITIONS - 1), parts.clip(max=MAX_PARTS - 1)
+        keys = bars * BAR_STRIDE + (steps * 8 + kinds) * MAX_PARTS + (kinds >= PITCH) * parts
+        content = (kinds >= MOVE) & (kinds <= DURATION)
+        after = _latest(keys, content, current[:, AFTER])
+        queries = _latest(keys, kinds > IGNORED, current[:, QUERY])
+        before = np.concatenate([current[:, AFTER, None], after[:, :-1]], axis=1)
+        by_part = keys + (PART - PITCH) * MAX_PARTS
+        entries = [np.where(content, before, -1), np.where(kinds == PITCH, by_part, -1), read, parts]
+        past = np.concatenate([past, np.stack(entries, axis=2)], axis=1)
+        suggested = self._look_up(past, queries, parts)
+        levels, agreement = _agreement_levels(read, kinds, suggested, agreement)
+        current = np.stack([queries[:, -1], after[:, -1]], axis=1)
+        kept = (past[:, -self.length :], current, agreement)
+        features = (torch.from_numpy(suggested.clip(0)), torch.from_numpy(levels))
+        return features, tuple(torch.from_numpy(np.ascontiguousarray(each)) for each in kept)  # type: ignore[return-value]
+
+    def _look_up(self, past: np.ndarray, queries: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Suggested tokens ``[batch, time, lags]``, -1 for none.
+
+        If a key occurs for the n-th time in its bar, its n-th occurrence in the earlier bar is taken.
+        """
+        batch, time = queries.shape
         first = past.shape[1] - time
-        found = np.full((batch, time, len(LAGS)), -1)
-        lags = np.array(LAGS) * A_BAR
+        suggested = np.full((batch, time, len(LAGS)), -1)
+        lags = np.array(LAGS) * BAR_STRIDE
         for row in range(batch):
             index, column = np.nonzero(past[row, :, :2] >= 0)
-            table = np.sort(past[row, index, column] * INDICES + index)
-            code, now = asked[row] * INDICES, first + np.arange(time)
-            oldest = now - self.length  # the first that is remembered at each moment
-            times = np.searchsorted(table, code + now + 1) - np.searchsorted(table, code + oldest)
-            wanted = asked[row][:, None] - lags
-            place = np.searchsorted(table, wanted * INDICES + oldest[:, None]) + times[:, None]
-            there = np.append(table, -1)[np.minimum(place, len(table))]
-            known = (there // INDICES == wanted) & (wanted >= 0)
-            _, _, token, speaker = np.moveaxis(past[row, np.where(known, there % INDICES, 0)], -1, 0)
-            other = (self.kinds[token.clip(0)] == PITCH) & (speaker != speakers[row][:, None])
-            token = np.where(other, self.parts[speaker.clip(0, len(self.parts) - 1)], token)
-            found[row] = np.where(known, token, -1)
-        return found
+            table = np.sort(past[row, index, column] * MAX_INDEX + index)
+            key, now = queries[row] * MAX_INDEX, first + np.arange(time)
+            oldest = now - self.length  # the first remembered token at each step
+            count = np.searchsorted(table, key + now + 1) - np.searchsorted(table, key + oldest)
+            wanted = queries[row][:, None] - lags
+            position = np.searchsorted(table, wanted * MAX_INDEX + oldest[:, None]) + count[:, None]
+            entry = np.append(table, -1)[np.minimum(position, len(table))]
+            found = (entry // MAX_INDEX == wanted) & (wanted >= 0)
+            _, _, token, part = np.moveaxis(past[row, np.where(found, entry % MAX_INDEX, 0)], -1, 0)
+            other_part = (self.kinds[token.clip(0)] == PITCH) & (part != parts[row][:, None])
+            token = np.where(other_part, self.parts[part.clip(0, len(self.parts) - 1)], token)
+            suggested[row] = np.where(found, token, -1)
+        return suggested
 
-    def heard(self, told: BarLagFeatures) -> Tensor:
-        """Vectors ``[batch, time, embedding]`` of how well each lag has agreed."""
-        _, levels = told
+    def embed(self, features: BarLagFeatures) -> Tensor:
+        """Embeddings ``[batch, time, embedding]`` of how well each lag has agreed."""
+        _, levels = features
         rows = levels + LEVELS * torch.arange(len(LAGS), device=levels.device)
         return self.vectors(rows.flatten(0, 1)).view(*levels.shape[:2], -1)
 
-    def logits(self, context: Tensor, told: BarLagFeatures) -> Tensor:
-        """``[batch, time, lags]``, to be added to those of the suggested tokens."""
-        _, levels = told
+    def logits(self, context: Tensor, features: BarLagFeatures) -> Tensor:
+        """Logits ``[batch, time, lags]`` to add to those of the suggested tokens."""
+        _, levels = features
         match = self.match.expand(*levels.shape[:2], -1, -1).gather(-1, levels[..., None])[..., 0]
         return (self.trust(context) + match) * (levels > 0)
 
 
-def _held(codes: np.ndarray, chosen: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """The latest of the chosen codes at each moment, ``[batch, time]``."""
-    latest = np.maximum.accumulate(np.where(chosen, np.arange(codes.shape[1]), -1), axis=1)
-    held = np.take_along_axis(codes, latest.clip(0), axis=1)
-    return np.where(latest < 0, before[:, None], held)
+def _latest(keys: np.ndarray, selected: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The latest selected key at each step, ``[batch, time]``; ``before`` the first one."""
+    latest = np.maximum.accumulate(np.where(selected, np.arange(keys.shape[1]), -1), axis=1)
+    values = np.take_along_axis(keys, latest.clip(0), axis=1)
+    return np.where(latest < 0, before[:, None], values)
 
 
-def _agreement(
-    said: np.ndarray, kinds: np.ndarray, found: np.ndarray, trusted: np.ndarray
+def _agreement_levels(
+    tokens: np.ndarray, kinds: np.ndarray, suggested: np.ndarray, agreement: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Levels ``[batch, time, lags]`` of the suggestions, by how well those before them agreed with what was said."""
-    strength, right, suggested = np.moveaxis(trusted, -1, 0)
-    levels = np.zeros(found.shape, np.int64)
-    for step in range(said.shape[1]):
-        judged = (suggested >= 0) & (kinds[:, step, None] > IGNORED)
-        hit = suggested == said[:, step, None]
-        better = strength + (kinds[:, step, None] == PITCH)  # rhythms agree too often to tell much
-        strength = np.where(judged, np.where(hit, better, strength * FORGETTING), strength)
-        right = np.where(judged, hit, right)
-        suggested = found[:, step]
-        level = 1 + buckets(strength) + BUCKETS * (right > 0)
-        levels[:, step] = np.where(suggested >= 0, level, 0)
-    return levels, np.stack([strength, right, suggested], axis=-1).astype(np.float32)
+    """Levels ``[batch, time, lags]`` of suggestions by how well previous ones agreed with the tokens, and the state."""
+    strength, right, expected = np.moveaxis(agreement, -1, 0)
+    levels = np.zeros(suggested.shape, np.int64)
+    for step in range(tokens.shape[1]):
+        scored = (expected >= 0) & (kinds[:, step, None] > IGNORED)
+        hit = expected == tokens[:, step, None]
+        increased = strength + (kinds[:, step, None] == PITCH)  # rhythms agree too often to be informative
+        strength = np.where(scored, np.where(hit, increased, strength * MISMATCH_DECAY), strength)
+        right = np.where(scored, hit, right)
+        expected = suggested[:, step]
+        level = 1 + match_bucket(strength) + BUCKETS * (right > 0)
+        levels[:, step] = np.where(expected >= 0, level, 0)
+    return levels, np.stack([strength, right, expected], axis=-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a `SuffixMatcher` suggests, told to a network: as a vector beside the tokens', and as a logit of its own."""
+"""Copy head (pointer network): the suffix match's suggestion as an input embedding and as an output logit."""
 
 from __future__ import annotations
 
@@ -10,48 +10,50 @@ from torch import Tensor, nn
 
 from audiogen.tunes.models.suffix_match import SuffixMatcher
 
-SCALE = 0.25  # of the untrained vectors, which are added to others
+INIT_STD = 0.25  # of embeddings, which are added to others
 CopyFeatures = tuple[Tensor, Tensor]
-"""After each token: the recalled one, and how good the match is."""
+"""After each token: the suggested next token and the level of its match, ``[batch, time]`` int64 each."""
 
 
 class CopyHead(nn.Module):
-    """Recalls the tokens as they are, or with some of them taken for one: without their pitches, rhythms come back.
+    """Suggests the continuation of the longest suffix match, of the tokens themselves or of classes of them.
+
+    With all pitches in one class, rhythms are matched. Attribute names are keys of saved weights.
 
     Args:
-        taken: for each token of the vocabulary the one that it is taken for.
-        length: tokens that are looked back over.
-        embedding: size of the tokens' vectors.
-        context: size of the context that the Head is given.
+        classes: for each token of the vocabulary, the token that represents it in matches.
+        length: number of past tokens that are searched.
+        embedding: size of token embeddings.
+        context: size of the Head's input.
     """
 
-    taken: Tensor
-    certain: Tensor
+    classes: Tensor
+    unique: Tensor
 
-    def __init__(self, taken: Sequence[int], length: int, embedding: int, context: int) -> None:
+    def __init__(self, classes: Sequence[int], length: int, embedding: int, context: int) -> None:
         super().__init__()
-        self.recall = SuffixMatcher(length)
-        self.register_buffer("taken", torch.tensor(taken), persistent=False)
-        # A token that stands for others does not say which of them it is: it has no logit.
-        self.register_buffer("certain", torch.tensor(np.bincount(taken, minlength=len(taken)) == 1), persistent=False)
-        self.tokens = nn.Embedding(len(taken), embedding)
-        self.strengths = nn.Embedding(self.recall.size, embedding)
+        self.matcher = SuffixMatcher(length)
+        self.register_buffer("classes", torch.tensor(classes), persistent=False)
+        # The representative of several tokens does not say which of them follows: it has no logit.
+        unique = np.bincount(classes, minlength=len(classes)) == 1
+        self.register_buffer("unique", torch.tensor(unique), persistent=False)
+        self.tokens = nn.Embedding(len(classes), embedding)
+        self.strengths = nn.Embedding(self.matcher.size, embedding)
         for vectors in (self.tokens, self.strengths):
-            nn.init.normal_(vectors.weight, std=SCALE)
+            nn.init.normal_(vectors.weight, std=INIT_STD)
         self.trust = nn.Linear(context, 1)
-        self.match = nn.Embedding(self.recall.size, 1)
+        self.match = nn.Embedding(self.matcher.size, 1)
         nn.init.zeros_(self.match.weight)
 
     def read(self, tokens: Tensor, state: Tensor | None) -> tuple[Tensor, CopyFeatures, Tensor]:
-        """Vectors ``[batch, time, embedding]`` after each of the tokens ``[batch, time]``, what `logits` needs, the
-        state."""
-        state = self.recall.start(len(tokens)) if state is None else state
-        found, strength, state = self.recall.read(self.taken[tokens].cpu(), state)
-        found, strength = found.to(tokens.device), strength.to(tokens.device)
-        vectors = self.tokens(found) * (strength > 0)[..., None] + self.strengths(strength)
-        return vectors, (found, strength), state
+        """Embeddings ``[batch, time, embedding]`` after each of ``[batch, time]`` tokens, features, and the state."""
+        state = self.matcher.start(len(tokens)) if state is None else state
+        suggested, level, state = self.matcher.read(self.classes[tokens].cpu(), state)
+        suggested, level = suggested.to(tokens.device), level.to(tokens.device)
+        vectors = self.tokens(suggested) * (level > 0)[..., None] + self.strengths(level)
+        return vectors, (suggested, level), state
 
-    def logits(self, context: Tensor, told: CopyFeatures) -> Tensor:
-        """``[batch, time, 1]``, to be added to that of the recalled token."""
-        found, strength = told
-        return (self.trust(context) + self.match(strength)) * ((strength > 0) & self.certain[found])[..., None]
+    def logits(self, context: Tensor, features: CopyFeatures) -> Tensor:
+        """Logits ``[batch, time, 1]`` to add to those of the suggested tokens."""
+        suggested, level = features
+        return (self.trust(context) + self.match(level)) * ((level > 0) & self.unique[suggested])[..., None]

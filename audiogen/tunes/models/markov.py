@@ -1,8 +1,7 @@
-"""Markov chain over tokens with back-off: the baseline that every sequence model has to beat.
+"""Markov chain of tokens with back-off: the baseline of all sequence models, fitted in closed form.
 
-Interpolated modified Kneser-Ney smoothing (Chen & Goodman 1999, "An empirical study of smoothing techniques
-for language modeling", section 3; Kneser & Ney 1995), whose discounts are then scaled to fit a validation
-set.
+Interpolated modified Kneser-Ney smoothing (Chen & Goodman 1999, "An empirical study of smoothing techniques for
+language modeling", section 3; Kneser & Ney 1995). The discounts can be scaled to fit a validation set.
 """
 
 from __future__ import annotations
@@ -18,13 +17,15 @@ from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads.categorical import sample_tokens
 
 SCALES = (0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.8)
-LARGEST_DISCOUNT = 0.99  # of a count, up to counts of 3
+MAX_DISCOUNT = 0.99  # fraction of a count, for counts up to 3
 
 
 @dataclass(frozen=True)
 class MarkovOptions:
-    """Args:
-    order: most tokens of context.
+    """Options of `Markov`.
+
+    Args:
+        order: number of context tokens, 0 to 64.
     """
 
     order: int = 5
@@ -36,13 +37,13 @@ class MarkovOptions:
 
 @dataclass
 class _Level:
-    """What was counted after contexts of one length. Contexts are numbered in the order of their keys.
+    """n-gram counts for contexts of one length. A context's number is its index in ``contexts``.
 
     Args:
-        contexts: sorted keys ``number of the context one shorter * size + the token before it``.
+        contexts: sorted keys ``number of the context one token shorter * size + the token before it``.
         keys: sorted keys ``number of the context * size + next token``.
-        counts: of each key: occurrences, or (below the longest contexts) different tokens seen before it.
-        discounts: ``[3]``, of counts 1, 2 and more.
+        counts: of each key: occurrences for the longest contexts, else the number of different tokens before it.
+        discounts: ``[3]``, for counts of 1, 2 and more.
     """
 
     contexts: Tensor
@@ -51,25 +52,25 @@ class _Level:
     discounts: Tensor
     totals: Tensor = field(init=False)
     kept: Tensor = field(init=False)
-    left: Tensor = field(init=False)
+    back_off: Tensor = field(init=False)
 
     def discount(self, scale: float, size: int) -> None:
-        """Take the discounts, scaled, off the counts; what is left over goes to the shorter context."""
+        """Subtract the scaled discounts from the counts; their mass is the weight of the shorter context."""
         index = self.counts.clamp(max=3).long() - 1
-        taken = torch.minimum(self.discounts[index] * scale, LARGEST_DISCOUNT * (index + 1))
+        taken = torch.minimum(self.discounts[index] * scale, MAX_DISCOUNT * (index + 1))
         owner = self.keys // size
         number = max(len(self.contexts), 1)
         self.totals = torch.zeros(number, dtype=torch.float64).index_add_(0, owner, self.counts)
-        freed = torch.zeros(number, dtype=torch.float64).index_add_(0, owner, taken)
+        discounted = torch.zeros(number, dtype=torch.float64).index_add_(0, owner, taken)
         self.kept = (self.counts - taken) / self.totals[owner]
-        self.left = freed / self.totals
+        self.back_off = discounted / self.totals
 
 
 class Markov(Model):
-    """p(token | the last ``order`` tokens), backing off where they were never seen together.
+    """p(token | the last ``order`` tokens), backing off to shorter contexts.
 
     Args:
-        size: of the vocabulary.
+        size: size of the vocabulary.
         options: see `MarkovOptions`.
     """
 
@@ -83,11 +84,11 @@ class Markov(Model):
         self.scales: list[float] = []
 
     def fit(self, sequences: Sequence[Tensor], validation: Sequence[Tensor] = ()) -> None:
-        """Count, and scale each context length's discounts to the ``validation`` sequences if there are any.
+        """Count n-grams.
 
         Args:
-            sequences: tokens ``[time]`` int64, each a whole piece from its first token on; no context crosses
-                pieces.
+            sequences: tokens of whole tunes, ``[time]`` int64 each; contexts do not cross tunes.
+            validation: sequences that the discounts of each context length are scaled to fit; none for no scaling.
         """
         tokens, ages = _joined(sequences)
         self.levels = []
@@ -116,7 +117,7 @@ class Markov(Model):
             self._tune(validation)
 
     def _continuations(self, keys: Tensor, longer: Tensor, contexts: Tensor, counts: Tensor) -> Tensor:
-        """How many different tokens stood before each n-gram; its count where it only ever began a piece."""
+        """Number of different tokens before each n-gram; its count if it only occurs at the beginning of tunes."""
         shorter = contexts[longer // self.size] // self.size
         index = _find(keys, shorter * self.size + longer % self.size)
         found = torch.zeros(len(keys), dtype=torch.int64).index_add_(0, index, torch.ones_like(index))
@@ -127,7 +128,7 @@ class Markov(Model):
             level.discount(scale, self.size)
 
     def _tune(self, validation: Sequence[Tensor]) -> None:
-        """Coordinate descent, two rounds, over one scale a context length."""
+        """Fit one scale per context length by coordinate descent, two rounds."""
         best = self._nats(validation)
         for _ in range(2):
             for index in range(len(self.scales)):
@@ -147,7 +148,7 @@ class Markov(Model):
         return -float(self._logarithms(tokens, ages).sum())
 
     def _logarithms(self, tokens: Tensor, ages: Tensor) -> Tensor:
-        """Log-probability of each token that is not the first of its piece."""
+        """Log-probability of each token that is not the first of its tune."""
         likely = torch.full((len(tokens),), 1 / self.size, dtype=torch.float64)
         number = torch.zeros_like(tokens)
         for length, level in enumerate(self.levels):
@@ -160,11 +161,11 @@ class Markov(Model):
             known = (number >= 0) & (level.totals[number.clamp(min=0)] > 0)
             found = _find(level.keys, torch.where(known, number * self.size + tokens, -1))
             kept = torch.where(found >= 0, level.kept[found.clamp(min=0)], 0.0)
-            likely = torch.where(known, kept + level.left[number.clamp(min=0)] * likely, likely)
+            likely = torch.where(known, kept + level.back_off[number.clamp(min=0)] * likely, likely)
         return likely[ages >= 1].log()
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
-        """Nats of each token but the first, ``[batch, time - 1]``, of tokens ``[batch, time]``."""
+        """Log-likelihood of each token but the first, nats, ``[batch, time - 1]``, of tokens ``[batch, time]``."""
         tokens, ages = _joined(list(frames))
         return self._logarithms(tokens, ages).view(len(frames), -1).to(torch.float32)
 
@@ -190,28 +191,28 @@ class Markov(Model):
             first, last = torch.searchsorted(level.keys, ends).tolist()
             if first == last:
                 break
-            likely = likely * level.left[number]
+            likely = likely * level.back_off[number]
             likely[level.keys[first:last] % self.size] += level.kept[first:last]
         return likely
 
     def log_probabilities(self, state: State) -> Tensor:
-        """Of the next token, ``[batch, size]``."""
-        contexts, places = state.unique(dim=0, return_inverse=True)  # many of a batch have drawn the same
-        return torch.stack([self.probabilities(context) for context in contexts]).log()[places]
+        """Log-probabilities of the next token, ``[batch, size]``."""
+        contexts, rows = state.unique(dim=0, return_inverse=True)  # candidates often share their context
+        return torch.stack([self.probabilities(context) for context in contexts]).log()[rows]
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        drawn = sample_tokens(self.log_probabilities(state), sampling)
-        return drawn, torch.cat([state, drawn[:, None]], dim=1)[:, -self.order :] if self.order else state
+        token = sample_tokens(self.log_probabilities(state), sampling)
+        return token, torch.cat([state, token[:, None]], dim=1)[:, -self.order :] if self.order else state
 
 
 def _joined(sequences: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """All tokens in a row, and of each the number of tokens before it in its piece."""
+    """All tokens concatenated, and for each the number of tokens before it in its tune."""
     ages = [torch.arange(len(sequence)) for sequence in sequences]
     return torch.cat([sequence.cpu() for sequence in sequences]), torch.cat(ages)
 
 
 def _find(table: Tensor, keys: Tensor) -> Tensor:
-    """Index of each key in a sorted table, -1 where it is not there."""
+    """Index of each key in a sorted table, -1 if absent."""
     if not len(table):
         return torch.full_like(keys, -1)
     index = torch.searchsorted(table, keys).clamp(max=len(table) - 1)
@@ -221,8 +222,8 @@ def _find(table: Tensor, keys: Tensor) -> Tensor:
 def _discounts(counts: Tensor) -> Tensor:
     """D1, D2, D3+ from the counts of counts (Chen & Goodman 1999, equation 26)."""
     ones, twos, threes, fours = (max(float((counts == n).sum()), 1.0) for n in (1, 2, 3, 4))
-    share = ones / (ones + 2 * twos)
-    values = (1 - 2 * share * twos / ones, 2 - 3 * share * threes / twos, 3 - 4 * share * fours / threes)
+    base = ones / (ones + 2 * twos)
+    values = (1 - 2 * base * twos / ones, 2 - 3 * base * threes / twos, 3 - 4 * base * fours / threes)
     bounds = ((0.1, 0.95), (0.1, 1.9), (0.1, 2.85))
     limited = [min(max(value, low), high) for value, (low, high) in zip(values, bounds, strict=True)]
     return torch.tensor(limited, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Embedding + Backbone + Head: an autoregressive Model of tokens."""
+"""Token Model: embedding, Backbone and Head, with auxiliary features and copy heads; autoregressive."""
 
 from __future__ import annotations
 
@@ -18,19 +18,23 @@ from audiogen.models.heads import TOKEN_HEADS
 from audiogen.models.heads.categorical import PADDING, sample_tokens, token_nll
 from audiogen.tunes.models.auxiliary_features import AuxiliaryFeatures
 
-PIECE = 1024  # tokens that are read at once: a prompt of any length passes in bounded memory
+CHUNK = 1024  # tokens read at a time: prompts of any length in bounded memory
 
 
 @dataclass(frozen=True)
 class TokenModelOptions:
-    """Args:
-    backbone: options of one of `BACKBONES`.
-    head: options of one of `TOKEN_HEADS`.
-    embedding: size of a token's vector; 0 feeds the token one-hot.
-    dropout: share of the embedding's and of the context's units dropped, in training.
-    voices: parts that are followed through the bar (`audiogen.tunes.models.score_tracker`), and the key with them
-        (`audiogen.tunes.models.pitch_class_profile`), for tokens of the scheme events; 0 for none.
-    recall: tokens over which what followed the last time is looked up (`audiogen.tunes.models.copy_head`); 0 for none.
+    """Options of the Model ``tokens``.
+
+    Args:
+        backbone: one of `BACKBONES`.
+        head: one of `TOKEN_HEADS`.
+        embedding: size of token embeddings; 0 for one-hot input.
+        dropout: dropout rate of embeddings and of the Head's input.
+        voices: number of parts whose position and notes are tracked (`audiogen.tunes.models.score_tracker`), with a
+            pitch-class profile (`audiogen.tunes.models.pitch_class_profile`), in tokens of the scheme events; 0 for
+            none.
+        match_length: number of past tokens that suffix matches are searched in (`audiogen.tunes.models.copy_head`); 0
+            for none.
     """
 
     backbone: Choice = choice(BACKBONES, "lstm")
@@ -38,23 +42,25 @@ class TokenModelOptions:
     embedding: NonNegativeInt = 128
     dropout: FractionBelowOne = 0.1
     voices: NonNegativeInt = 0
-    recall: NonNegativeInt = 0
+    match_length: NonNegativeInt = 0
 
     def __post_init__(self) -> None:
-        if not self.embedding and (self.voices or self.recall):
-            raise ValueError("voices and recall need an embedding")
+        if not self.embedding and (self.voices or self.match_length):
+            raise ValueError("voices and match_length need an embedding")
 
 
 class TokenModel(Model):
-    """p(token | earlier tokens). Frames are tokens ``[batch, time]`` int64; `PADDING` may follow a piece's end.
+    """p(token | earlier tokens). Frames are tokens ``[batch, time]`` int64; `PADDING` may follow the end of a tune.
+
+    Attribute names are keys of saved weights.
 
     Args:
         features: size of the vocabulary.
-        options: which backbone and head, and what the backbone is fed.
-        vocabulary: names of the tokens, where voices are followed.
+        options: see `TokenModelOptions`.
+        vocabulary: names of the tokens, required with ``options.voices``.
 
     Raises:
-        InputError: voices cannot be followed in these tokens.
+        InputError: voices cannot be tracked in these tokens.
     """
 
     Options = TokenModelOptions
@@ -68,30 +74,31 @@ class TokenModel(Model):
         self.backbone = BACKBONES[options.backbone.kind](options.embedding or features, options.backbone.options)
         self.head = TOKEN_HEADS[options.head.kind](self.backbone.width, features, options.head.options)
         self.hints: AuxiliaryFeatures | None = None
-        if options.voices or options.recall:
+        if options.voices or options.match_length:
             names = vocabulary or [""] * features
             self.hints = AuxiliaryFeatures(
-                names, options.embedding, self.backbone.width, options.voices, options.recall
+                names, options.embedding, self.backbone.width, options.voices, options.match_length
             )
-            # What the hints tell is of use at once: it need not pass through the backbone first.
+            # Auxiliary features are useful without the backbone, and bypass it as well.
             inner = 2 * options.embedding
             self.shortcut = nn.Sequential(
                 nn.Linear(options.embedding, inner), nn.SiLU(), nn.Linear(inner, self.backbone.width)
             )
 
     def read(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """``[batch, time]`` -> logits of the token after each, ``[batch, time, size]``; the state after the last."""
-        tokens = tokens.clamp(min=0)  # padding comes after everything that is scored: nothing hears it
-        memory, noted = (None, None) if state is None else state
+        """Logits of the token after each of ``[batch, time]``, ``[batch, time, size]``, and the state."""
+        tokens = tokens.clamp(min=0)  # padding comes after everything that is scored
+        memory, auxiliary_state = (None, None) if state is None else state
         if self.hints is None:
             vectors = self._vectors(tokens)
             context, memory = self.backbone(vectors if self.embedding is None else self.dropout(vectors), memory)
-            return self.head.logits(self.dropout(context)), (memory, noted)
-        hinted, told, noted = self.hints.read(tokens, noted)
-        vectors = self.dropout(self._vectors(tokens) + hinted)
+            return self.head.logits(self.dropout(context)), (memory, auxiliary_state)
+        auxiliary, features, auxiliary_state = self.hints.read(tokens, auxiliary_state)
+        vectors = self.dropout(self._vectors(tokens) + auxiliary)
         context, memory = self.backbone(vectors, memory)
         context = self.dropout(context + self.shortcut(vectors))
-        return self.head.logits(context) + self.hints.logits(context, told, self.size), (memory, noted)
+        logits = self.head.logits(context) + self.hints.logits(context, features, self.size)
+        return logits, (memory, auxiliary_state)
 
     def _vectors(self, tokens: Tensor) -> Tensor:
         if self.embedding is None:
@@ -100,22 +107,24 @@ class TokenModel(Model):
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         logits, _ = self.read(frames[:, :-1])
-        told = token_nll(logits.flatten(0, 1), frames[:, 1:].flatten())
-        loss = told.sum() / (frames[:, 1:] != PADDING).sum()
+        per_token = token_nll(logits.flatten(0, 1), frames[:, 1:].flatten())
+        loss = per_token.sum() / (frames[:, 1:] != PADDING).sum()
         return {"loss": loss, "nll": loss.detach()}
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
-        """Nats of each token but the first, ``[batch, time - 1]``; 0 for `PADDING`."""
-        pieces = zip(self._pieces(frames[:, :-1]), frames[:, 1:].split(PIECE, dim=1), strict=True)
-        told = [token_nll(logits.flatten(0, 1), target.flatten()).view(target.shape) for (logits, _), target in pieces]
-        return -torch.cat(told, dim=1)
+        """Log-likelihood of each token but the first, nats, ``[batch, time - 1]``; 0 for `PADDING`."""
+        chunks = zip(self._chunks(frames[:, :-1]), frames[:, 1:].split(CHUNK, dim=1), strict=True)
+        per_token = [
+            token_nll(logits.flatten(0, 1), target.flatten()).view(target.shape) for (logits, _), target in chunks
+        ]
+        return -torch.cat(per_token, dim=1)
 
     def start(self, prompt: Tensor) -> State:
-        *_, (logits, state) = self._pieces(prompt)
+        *_, (logits, state) = self._chunks(prompt)
         return logits[:, -1], state
 
     def log_probabilities(self, state: State) -> Tensor:
-        """Of the next token, ``[batch, size]``."""
+        """Log-probabilities of the next token, ``[batch, size]``."""
         return state[0].log_softmax(-1)
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
@@ -124,8 +133,8 @@ class TokenModel(Model):
         logits, memory = self.read(token.unsqueeze(1), memory)
         return token, (logits[:, -1], memory)
 
-    def _pieces(self, tokens: Tensor) -> Iterator[tuple[Tensor, State]]:
+    def _chunks(self, tokens: Tensor) -> Iterator[tuple[Tensor, State]]:
         state: State = None
-        for piece in tokens.split(PIECE, dim=1):
-            logits, state = self.read(piece, state)
+        for chunk in tokens.split(CHUNK, dim=1):
+            logits, state = self.read(chunk, state)
             yield logits, state

@@ -1,4 +1,4 @@
-"""Tune <-> integer tokens: the token schemes by name."""
+"""Token schemes: Tune <-> integer tokens, by name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ TOKENIZERS: Registry[Tokenizer] = Registry(
 
 
 def tokenizer_of(described: dict[str, Any]) -> Tokenizer:
-    """The scheme that `Tokenizer.describe` described.
+    """The tokenizer that `Tokenizer.describe` described.
 
     Raises:
-        InputError: an unknown kind, or a vocabulary of another version.
+        InputError: unknown kind, or the vocabulary of another version.
     """
     kind = str(described.get("kind"))
     if kind not in TOKENIZERS:

@@ -1,41 +1,50 @@
-"""The expressive scheme: bars, positions, parts, pitches with durations, velocities, tempos, meters and the
-pedal.
+"""Token scheme ``events``: bars, positions, parts, pitches with durations, velocities, tempos, meters and the pedal.
 
-After REMI (Huang & Yang 2020, "Pop Music Transformer", arXiv 2002.00212), with three differences. State is
-said only when it changes (part, velocity, tempo, meter), so a tune of even loudness pays nothing for
-loudness. Durations are exact on the grid up to 512 quarter notes, long ones as ties. Each sequence has a
-meaning, and `Decoder.allowed` knows the grammar.
-
-The order of a tune: start; for each part: part, program; then bar by bar, position by position: tempo; and
-for each part its pedal, then its notes from the highest to the lowest.
+After REMI (Huang & Yang 2020, "Pop Music Transformer", arXiv 2002.00212), with three differences. State is written
+only where it changes (part, velocity, tempo, meter), so that a tune of constant loudness needs no velocity tokens.
+Durations are exact on the grid up to 512 quarter notes, long ones by ties. Every sequence of tokens can be decoded.
+See `audiogen.tunes.tokens.grammar` for the tokens and their order.
 """
 
 from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from audiogen.audio import AudioWarning
 from audiogen.tunes.tokens.events_decoder import EventsDecoder
+from audiogen.tunes.tokens.grammar import (
+    DENOMINATORS,
+    MAX_NUMERATOR,
+    MAX_TEMPO,
+    MAX_TIES,
+    MICROSECONDS_PER_MINUTE,
+    MIN_TEMPO,
+    PAGE_QUARTERS,
+    Grammar,
+    TimedEvent,
+    Vocabulary,
+    event_names,
+    split_duration,
+    timed_events,
+    velocity_to_level,
+)
 from audiogen.tunes.tokens.tokenizer import Tokenizer
-from audiogen.tunes.tune import Tune, bar_ticks, last_per_tick, tidy, tidy_pedals
-
-PAGE = 8
-"""Quarter notes that one position or duration token reaches; "later" and "tie" go beyond."""
-TIES = 63
-NUMERATORS, DENOMINATORS = 24, (1, 2, 4, 8, 16, 32)
-SLOWEST, FASTEST = 10, 300
+from audiogen.tunes.tune import Part, Tune, bar_ticks, last_per_tick, tidy, tidy_pedals
 
 
 @dataclass(frozen=True)
 class EventsOptions:
-    """Args:
-    resolution: grid steps a quarter note, a multiple of 8. 24 holds 32nds and triplets; 48 suits
-        performances.
-    velocities: levels of loudness, 1..127; 127 keeps them exactly.
-    parts: most parts told apart. Further ones join the first part of their program.
+    """Options of the token scheme ``events``.
+
+    Args:
+        resolution: grid steps per quarter note, a multiple of 8 up to 96. 24 holds 32nds and triplets; 48 suits
+            performances.
+        velocities: number of loudness levels, 1 to 127; 127 keeps velocities exactly.
+        parts: maximum number of parts, 1 to 64. Further parts join the first one with their program.
     """
 
     resolution: int = 24
@@ -50,52 +59,50 @@ class EventsOptions:
 
 
 class EventsTokenizer(Tokenizer):
-    """See the module."""
+    """Tune <-> tokens of the scheme ``events``.
+
+    Args:
+        options: see `EventsOptions`.
+    """
 
     Options = EventsOptions
     kind = "events"
 
     def __init__(self, options: EventsOptions) -> None:
         self.options, self.resolution = options, options.resolution
-        self.page = PAGE * options.resolution
-        names = ["start", "end", "bar", "later", "tie", "pedal on", "pedal off"]
-        names += [f"position {step}" for step in range(1, self.page)]
-        names += [f"meter {top}/{bottom}" for bottom in DENOMINATORS for top in range(1, NUMERATORS + 1)]
-        names += [f"tempo {tempo}" for tempo in range(SLOWEST, FASTEST + 1)]
-        names += [f"part {part}" for part in range(options.parts)]
-        names += [f"program {program}" for program in [*range(128), "drums"]]
-        names += [f"velocity {level}" for level in range(1, options.velocities + 1)]
-        names += [f"pitch {pitch}" for pitch in range(128)]
-        names += [f"duration {steps}" for steps in range(1, self.page + 1)]
-        self.vocabulary = tuple(names)
-        self.ids = {name: index for index, name in enumerate(names)}
+        self.page = PAGE_QUARTERS * options.resolution
+        self.vocabulary = event_names(self.page, options.velocities, options.parts)
+        self.events = Vocabulary(self.vocabulary)
+        self.grammar = Grammar(self.events)
 
     def quantised(self, tune: Tune) -> Tune:
-        parts, moved = self._folded(tune)
+        parts, new_parts = self._merge_parts(tune)
         grid = replace(tune, notes=tune.notes.copy(), pedals=tune.pedals.copy()).rescaled(self.resolution)
         notes, pedals, meters = grid.notes, grid.pedals, grid.meters
         levels = self.options.velocities
-        notes["part"], pedals[:, 2] = moved[notes["part"]], moved[pedals[:, 2]]
+        notes["part"], pedals[:, 2] = new_parts[notes["part"]], new_parts[pedals[:, 2]]
         notes["velocity"] = np.rint(np.maximum(np.rint(notes["velocity"] * levels / 127), 1) * 127 / levels)
-        notes["end"] = np.minimum(notes["end"], notes["start"] + (TIES + 1) * self.page)
-        tempos = np.clip(np.rint(6e7 / grid.tempos[:, 1]), SLOWEST, FASTEST).astype(np.int64)
+        notes["end"] = np.minimum(notes["end"], notes["start"] + (MAX_TIES + 1) * self.page)
+        tempos = np.rint(MICROSECONDS_PER_MINUTE / grid.tempos[:, 1])
+        tempos = np.clip(tempos, MIN_TEMPO, MAX_TEMPO).astype(np.int64)
         changed = np.append(True, np.diff(tempos) != 0)
         bottom = np.clip(meters[:, 2], DENOMINATORS[0], DENOMINATORS[-1])
-        meters[:, 1] = np.clip(np.rint(meters[:, 1] * bottom / meters[:, 2]), 1, NUMERATORS)
+        meters[:, 1] = np.clip(np.rint(meters[:, 1] * bottom / meters[:, 2]), 1, MAX_NUMERATOR)
         meters[:, 2] = bottom
         end = int(notes["end"].max(initial=0))
-        tempos = np.column_stack([grid.tempos[:, 0], np.rint(6e7 / tempos).astype(np.int64)])[changed]
+        periods = np.rint(MICROSECONDS_PER_MINUTE / tempos).astype(np.int64)
+        changes = np.column_stack([grid.tempos[:, 0], periods])[changed]
         return Tune(
             notes=tidy(notes),
             parts=parts,
             ticks_per_quarter=self.resolution,
-            tempos=tempos[tempos[:, 0] <= max(end, 0)],
-            meters=self._told(last_per_tick(meters[meters[:, 0] <= end])),
+            tempos=changes[changes[:, 0] <= max(end, 0)],
+            meters=self._effective(last_per_tick(meters[meters[:, 0] <= end])),
             pedals=tidy_pedals(pedals[pedals[:, 0] <= end]),
         )
 
-    def _told(self, meters: np.ndarray) -> np.ndarray:
-        """Without the changes that change nothing: the same meter again, on a bar line."""
+    def _effective(self, meters: np.ndarray) -> np.ndarray:
+        """The meters without those that change nothing: the same meter again, on a bar line."""
         kept = [meters[0]]
         for change in meters[1:]:
             bar = bar_ticks(int(kept[-1][1]), int(kept[-1][2]), self.resolution)
@@ -103,131 +110,119 @@ class EventsTokenizer(Tokenizer):
                 kept.append(change)
         return np.array(kept)
 
-    def _folded(self, tune: Tune) -> tuple[tuple, np.ndarray]:
-        """The parts that are told apart, and for each of the tune's parts which of them it is."""
+    def _merge_parts(self, tune: Tune) -> tuple[tuple[Part, ...], np.ndarray]:
+        """At most ``options.parts`` parts, and for each of the tune's parts the index of the one that it joins."""
         most = self.options.parts
         kept = tune.parts[:most]
-        moved = np.arange(len(tune.parts))
+        new = np.arange(len(tune.parts))
         for index, part in enumerate(tune.parts[most:], most):
             alike = [other for other, one in enumerate(kept) if (one.program, one.drums) == (part.program, part.drums)]
             if not alike:
                 text = f"{len(tune.parts)} parts are more than {most}: {part.name or index} changes its program"
                 warnings.warn(text, AudioWarning, stacklevel=4)
-            moved[index] = alike[0] if alike else most - 1
-        return tuple(replace(part, program=0 if part.drums else part.program) for part in kept), moved
+            new[index] = alike[0] if alike else most - 1
+        return tuple(replace(part, program=0 if part.drums else part.program) for part in kept), new
 
     def encode(self, tune: Tune, ended: bool = True) -> np.ndarray:
         grid = self.quantised(tune)
-        writer = _Writer(self, grid)
         until = grid.end if ended else self.join(tune)
-        rows: list[tuple[int, int, tuple]] = [
-            (tick, 0, ("bar",)) for tick in grid.bar_lines(until + (not ended)).tolist()
-        ]
-        rows += [(tick, 1, (f"tempo {round(6e7 / tempo)}",)) for tick, tempo in grid.tempos.tolist()]
-        for start, end, part in grid.pedals.tolist():
-            rows += [(end, 3 * part + 2, ("off",)), (start, 3 * part + 3, ("on",))]
-        columns = (grid.notes[name].tolist() for name in ("start", "end", "pitch", "velocity", "part"))
-        rows += [
-            (start, 3 * part + 4, (end - start, pitch, velocity))
-            for start, end, pitch, velocity, part in zip(*columns, strict=True)
-        ]
-        for tick, rank, row in sorted(rows, key=lambda row: row[:2]):  # stable: notes stay from high to low
-            if tick <= until:
-                writer.write(tick, rank, row)
-        return np.array(writer.finish(None if ended else until), np.int64)
+        bars = [TimedEvent(tick, -1, "bar", -1, None) for tick in grid.bar_lines(until + (not ended)).tolist()]
+        encoder = _Encoder(self, grid)
+        for event in sorted([*bars, *timed_events(grid)], key=lambda event: event[:2]):
+            if event.tick <= until:
+                encoder.write(event)
+        return np.array(encoder.finish(None if ended else until), np.int64)
 
     def pitched(self, tokens: np.ndarray) -> np.ndarray:
-        parts, drums = self._ids("part"), []
-        part, drum = 0, self.ids["program drums"]
-        for token in tokens[(tokens == drum) | (parts.start <= tokens) & (tokens < parts.stop)].tolist():
-            if token == drum:
+        is_part, first = self.events.is_kind(tokens, "part"), self.events.token("part", 0)
+        part, drums = 0, []
+        drum_program = self.events.token("program", "drums")
+        for token in tokens[(tokens == drum_program) | is_part].tolist():
+            if token == drum_program:
                 drums.append(part)
             else:
-                part = token - parts.start
-        said = np.where((parts.start <= tokens) & (tokens < parts.stop), np.arange(len(tokens)), 0)
-        playing = tokens[np.maximum.accumulate(said)] - parts.start  # the part that was said last
-        pitches = self._ids("pitch")
-        return (pitches.start <= tokens) & (tokens < pitches.stop) & ~np.isin(playing, drums)
+                part = token - first
+        last_part_token = np.maximum.accumulate(np.where(is_part, np.arange(len(tokens)), 0))
+        return self.events.is_kind(tokens, "pitch") & ~np.isin(tokens[last_part_token] - first, drums)
 
     def at_tempo(self, tokens: np.ndarray, factor: float) -> np.ndarray:
-        tempos = self._ids("tempo")
-        faster = np.rint((tokens.astype(np.int64) - tempos.start + SLOWEST) * factor).clip(SLOWEST, FASTEST) - SLOWEST
-        told = (tempos.start <= tokens) & (tokens < tempos.stop)
-        return np.where(told, tempos.start + faster.astype(np.int64), tokens)
-
-    def _ids(self, kind: str) -> range:
-        """The tokens of one kind, which stand together in the vocabulary."""
-        found = [index for index, name in enumerate(self.vocabulary) if name.startswith(kind + " ")]
-        return range(found[0], found[-1] + 1)
+        is_tempo, first = self.events.is_kind(tokens, "tempo"), self.events.token("tempo", MIN_TEMPO)
+        tempos = np.rint((tokens.astype(np.int64) - first + MIN_TEMPO) * factor).clip(MIN_TEMPO, MAX_TEMPO)
+        return np.where(is_tempo, first + (tempos - MIN_TEMPO).astype(np.int64), tokens)
 
     def decoder(self, prompt: Tune | None = None) -> EventsDecoder:
-        return EventsDecoder(self.vocabulary, self.resolution, self.page, None if prompt is None else prompt.parts)
+        parts = None if prompt is None else prompt.parts
+        return EventsDecoder(self.events, self.grammar, self.resolution, parts)
 
 
-class _Writer:
-    """Writes what the rows of `EventsTokenizer.encode` say, and only what has changed."""
+class _Encoder:
+    """Writes timed events as tokens; part, velocity and meter only where they change."""
 
     def __init__(self, scheme: EventsTokenizer, grid: Tune) -> None:
-        self.scheme, self.tokens = scheme, [scheme.ids["start"]]
+        self.scheme, self.tokens = scheme, [scheme.events.token("start")]
         self.meters = {tick: (top, bottom) for tick, top, bottom in grid.meters.tolist()}
-        self.bar = self.bar_length = self.now = 0
+        self.bar_start = self.bar_length = self.now = 0
         self.part = -1
         self.velocities: dict[int, int] = {}
         for index, part in enumerate(grid.parts):
-            self._part(index)
-            self._say(f"program {'drums' if part.drums else part.program}")
+            self._set_part(index)
+            self._add("program", "drums" if part.drums else part.program)
 
-    def write(self, tick: int, rank: int, row: tuple) -> None:
-        if rank == 0:
-            self._bar(tick)
-            return
-        self._move(tick)
-        if rank == 1:
-            self._say(row[0])
-            return
-        self._part((rank - 2) // 3)
-        if len(row) == 1:
-            self._say(f"pedal {row[0]}")
-            return
-        duration, pitch, velocity = row
-        if self.velocities.get(self.part) != velocity:
-            self._say(f"velocity {round(velocity * self.scheme.options.velocities / 127)}")
-            self.velocities[self.part] = velocity
-        ties, rest = divmod(duration - 1, self.scheme.page)
-        self._say(f"pitch {pitch}", *["tie"] * ties, f"duration {rest + 1}")
+    def write(self, event: TimedEvent) -> None:
+        """Write one event; meters are written with the bars that they begin."""
+        if event.kind == "bar":
+            self._begin_bar(event.tick)
+        elif event.kind != "meter":
+            self._move(event.tick)
+            if event.part >= 0:
+                self._set_part(event.part)
+            if event.kind == "note":
+                self._write_note(*event.value)
+            else:
+                self._add(event.kind, event.value)
 
     def finish(self, until: int | None) -> list[int]:
+        """All tokens, with the end token, or up to the position of a tick instead."""
         if until is None:
-            self._say("end")
+            self._add("end")
         else:
             self._move(until)
         return self.tokens
 
-    def _say(self, *names: str) -> None:
-        self.tokens += [self.scheme.ids[name] for name in names]
+    def _add(self, kind: str, value: Any = None) -> None:
+        self.tokens.append(self.scheme.events.token(kind, value))
 
-    def _part(self, part: int) -> None:
+    def _write_note(self, pitch: int, duration: int, velocity: int) -> None:
+        if self.velocities.get(self.part) != velocity:
+            self._add("velocity", velocity_to_level(velocity, self.scheme.options.velocities))
+            self.velocities[self.part] = velocity
+        ties, steps = split_duration(duration, self.scheme.page)
+        self._add("pitch", pitch)
+        for _ in range(ties):
+            self._add("tie")
+        self._add("duration", steps)
+
+    def _set_part(self, part: int) -> None:
         if part != self.part:
-            self._say(f"part {part}")
+            self._add("part", part)
             self.part = part
 
-    def _bar(self, tick: int) -> None:
-        if tick == self.bar + self.bar_length:
-            self._say("bar")
-        else:  # a meter that begins within a bar ends that bar
+    def _begin_bar(self, tick: int) -> None:
+        if tick == self.bar_start + self.bar_length:
+            self._add("bar")
+        else:  # a meter within a bar ends that bar
             self._move(tick)
-        self.bar = self.now = tick
+        self.bar_start = self.now = tick
         if tick in self.meters:
-            top, bottom = self.meters[tick]
-            self._say(f"meter {top}/{bottom}")
-            self.bar_length = bar_ticks(top, bottom, self.scheme.resolution)
+            self._add("meter", self.meters[tick])
+            self.bar_length = bar_ticks(*self.meters[tick], self.scheme.resolution)
 
     def _move(self, tick: int) -> None:
         if tick == self.now:
             return
-        page = (tick - self.bar) // self.scheme.page
-        step = (tick - self.bar) % self.scheme.page
-        self._say(*["later"] * (page - (self.now - self.bar) // self.scheme.page))
+        page, step = divmod(tick - self.bar_start, self.scheme.page)
+        for _ in range(page - (self.now - self.bar_start) // self.scheme.page):
+            self._add("later")
         if step:
-            self._say(f"position {step}")
+            self._add("position", step)
         self.now = tick

@@ -1,10 +1,8 @@
-"""The articles' plain scheme: one symbol a grid step, and that symbol one-hot a note that begins, a hold or a
-rest.
+"""Token scheme ``notes``: one token per grid step, of a single melody: a note-on, a hold or a rest.
 
-This is the melody encoding of Melody RNN (Waite, 2016, "Generating long-term structure in songs and
-stories"). It holds one
-melody: the top line, its onsets and lengths on the grid. Chords, velocities, programs and tempos are not in
-it; a continuation takes them from its prompt.
+The melody encoding of Melody RNN (Waite 2016, "Generating long-term structure in songs and stories"). It keeps the top
+line, its onsets and durations on the grid. Chords, velocities, programs and tempos are lost; a continuation takes them
+from its prompt.
 """
 
 from __future__ import annotations
@@ -17,13 +15,15 @@ from audiogen.tunes.tokens.tokenizer import Decoder, Tokenizer
 from audiogen.tunes.tune import NOTE, Part, Tune, bar_ticks
 
 START, END, REST, HOLD, PITCH = range(5)
-VELOCITY = 80
+DEFAULT_VELOCITY = 80
 
 
 @dataclass(frozen=True)
 class NotesOptions:
-    """Args:
-    resolution: grid steps a quarter note; 4 are sixteenths, 12 hold triplets too.
+    """Options of the token scheme ``notes``.
+
+    Args:
+        resolution: grid steps per quarter note, 1 to 96: 4 are sixteenths, 12 hold triplets too.
     """
 
     resolution: int = 4
@@ -34,7 +34,11 @@ class NotesOptions:
 
 
 class NotesTokenizer(Tokenizer):
-    """See the module."""
+    """Tune <-> tokens of the scheme ``notes``.
+
+    Args:
+        options: see `NotesOptions`.
+    """
 
     Options = NotesOptions
     kind = "notes"
@@ -44,8 +48,7 @@ class NotesTokenizer(Tokenizer):
         self.vocabulary = ("start", "end", "rest", "hold", *(f"pitch {pitch}" for pitch in range(128)))
 
     def quantised(self, tune: Tune) -> Tune:
-        steps = self.encode(tune)
-        return self.decode(steps, tune)
+        return self.decode(self.encode(tune), tune)
 
     def encode(self, tune: Tune, ended: bool = True) -> np.ndarray:
         melody = top_line(tune.rescaled(self.resolution))
@@ -64,9 +67,7 @@ class NotesTokenizer(Tokenizer):
 
 
 def top_line(tune: Tune) -> np.ndarray:
-    """The highest note at each moment, ``[notes]`` of dtype `NOTE`; a higher note cuts the one below it
-    short.
-    """
+    """The highest notes of a tune, ``[notes]`` of dtype `NOTE`; a note ends when a higher one begins."""
     notes = tune.melodic_notes
     notes = notes[np.lexsort((-notes["end"], -notes["pitch"], notes["start"]))]
     line: list[int] = []
@@ -81,20 +82,22 @@ def top_line(tune: Tune) -> np.ndarray:
 
 
 class _NotesDecoder(Decoder):
+    """Decoder of the scheme ``notes``; the melody joins the prompt's first melodic part."""
+
     def __init__(self, tokenizer: NotesTokenizer, prompt: Tune | None) -> None:
         super().__init__()
         self.tokenizer, self.bar = tokenizer, 0
         self.notes: list[list[int]] = []  # start, end, pitch
-        self.held = False
+        self.sounding = False
         parts = prompt.parts if prompt is not None else ()
         self.part = next((index for index, part in enumerate(parts) if not part.drums), len(parts))
         self.parts = parts if self.part < len(parts) else (*parts, Part())
         own = np.zeros(0, NOTE) if prompt is None else prompt.notes[prompt.notes["part"] == self.part]
-        self.velocity = int(np.median(own["velocity"])) if len(own) else VELOCITY
+        self.velocity = int(np.median(own["velocity"])) if len(own) else DEFAULT_VELOCITY
         empty = Tune(np.zeros(0, NOTE), self.parts, tokenizer.resolution)
         scaled = empty if prompt is None else prompt.rescaled(tokenizer.resolution)
         self.clock = replace(empty, tempos=scaled.tempos, meters=scaled.meters)
-        self.meter = 0  # index of the meter that holds now
+        self.meter = 0  # index of the current meter
 
     def push(self, token: int) -> None:
         if self.ended or token == START:
@@ -104,9 +107,9 @@ class _NotesDecoder(Decoder):
             return
         if token >= PITCH:
             self.notes.append([self.tick, self.tick + 1, token - PITCH])
-        elif token == HOLD and self.held:
+        elif token == HOLD and self.sounding:
             self.notes[-1][1] = self.tick + 1
-        self.held = token >= PITCH or (token == HOLD and self.held)
+        self.sounding = token >= PITCH or (token == HOLD and self.sounding)
         self.tick += 1
         self.seconds = float(self.clock.seconds_at(self.tick))
         meters = self.clock.meters
@@ -118,7 +121,7 @@ class _NotesDecoder(Decoder):
 
     def allowed(self) -> np.ndarray:
         mask = np.ones(self.tokenizer.size, bool)
-        mask[START], mask[HOLD] = False, self.held
+        mask[START], mask[HOLD] = False, self.sounding
         return mask
 
     def tune(self) -> Tune:

@@ -1,4 +1,4 @@
-"""What every token scheme is: Tune <-> a sequence of integers, each of which a Head can draw."""
+"""Base classes of token schemes: `Tokenizer` (Tune <-> tokens) and its incremental `Decoder`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from audiogen.tunes.tune import Tune, last_per_tick, tidy_pedals
 
 
 class Decoder(ABC):
-    """Tokens -> Tune, one at a time, whatever the tokens are; says at any moment how far the music has come.
+    """Tokens -> Tune, one token at a time; any sequence of tokens can be decoded.
 
     Attributes:
-        tick: now, in steps of the scheme's grid; never falls.
-        bar: index of the bar that now lies in; -1 before the first.
-        bar_start: where that bar begins, in steps.
-        seconds: now.
-        ended: whether the end token has come; all later tokens are ignored.
+        tick: current position, in steps of the scheme's grid; never decreases.
+        bar: index of the current bar; -1 before the first.
+        bar_start: step at which that bar begins.
+        seconds: current time.
+        ended: whether the end token has been read; later tokens are ignored.
     """
 
     def __init__(self) -> None:
@@ -29,32 +29,37 @@ class Decoder(ABC):
 
     @abstractmethod
     def push(self, token: int) -> None:
-        """Take one token in 0..size - 1."""
+        """Read one token in 0..size - 1."""
 
     @abstractmethod
     def allowed(self) -> np.ndarray:
-        """Which tokens `Tokenizer.encode` could put next, ``[size]`` bool; at least one of them. Drawing only
-        these wastes nothing, and time never stands still for long."""
+        """Mask of the tokens that `Tokenizer.encode` could write next, ``[size]`` bool; at least one is set.
+
+        Sampling only these avoids tokens without effect, and time advances after a bounded number of them.
+        """
 
     def constrain_to_prompt(self) -> None:
-        """From here on, a part that has sounded one note at a time so far is allowed to go on so only; where there has
-        been no rest of all parts, there is none after the next note; a tempo or meter that has not changed stays."""
+        """Restrict `allowed` to the texture of the tokens read so far.
+
+        Parts without overlapping notes stay monophonic; where all parts never rested together, they do not after
+        the next note; a tempo or meter that has not changed stays.
+        """
         return
 
     @abstractmethod
     def tune(self) -> Tune:
-        """All notes that are complete by now, on the scheme's grid."""
+        """All notes that are complete, on the scheme's grid."""
 
 
 class Tokenizer(ABC):
-    """A token scheme with its options. Nothing is fitted: the vocabulary follows from the options alone."""
+    """A token scheme with its options. Nothing is fitted: the vocabulary depends on the options only."""
 
     Options: ClassVar[type]
     kind: ClassVar[str]
     vocabulary: tuple[str, ...]
-    """Names of the tokens: a kind ("pitch") or kind and value ("pitch 60"). 0 is "start", 1 is "end"."""
+    """Names of the tokens: a kind ("bar"), or kind and value ("pitch 60"). 0 is "start", 1 is "end"."""
     resolution: int
-    """Grid steps a quarter note: the ``ticks_per_quarter`` of decoded tunes."""
+    """Grid steps per quarter note: the ``ticks_per_quarter`` of decoded tunes."""
     options: Any
 
     @abstractmethod
@@ -62,29 +67,28 @@ class Tokenizer(ABC):
 
     @property
     def size(self) -> int:
-        """Number of different tokens."""
+        """Size of the vocabulary."""
         return len(self.vocabulary)
 
     @abstractmethod
     def quantised(self, tune: Tune) -> Tune:
-        """What the tokens hold of a tune: ``decode(encode(tune))``, computed without tokens."""
+        """The tune as tokens represent it: equal to ``decode(encode(tune))``."""
 
     @abstractmethod
     def encode(self, tune: Tune, ended: bool = True) -> np.ndarray:
-        """Tokens ``[time]`` int64, from "start" on.
+        """Tokens of a tune, ``[time]`` int64, from "start" on.
 
         Args:
-            ended: close with "end"; if not, the tokens lead up to `join` and wait there for what comes next.
+            tune: to encode.
+            ended: close with "end"; if not, the tokens lead up to the step `join`, to be continued there.
         """
 
     @abstractmethod
     def decoder(self, prompt: Tune | None = None) -> Decoder:
-        """A fresh decoder. What the tokens do not say (a tempo, a program) it takes from the ``prompt``."""
+        """A new decoder. What the tokens do not represent (tempo, program) is taken from the ``prompt``."""
 
     def decode(self, tokens: Iterable[int], prompt: Tune | None = None) -> Tune:
-        """The tune that a sequence of tokens stands for. Any sequence stands for one; it may be without
-        notes.
-        """
+        """The tune that a sequence of tokens represents; it may have no notes."""
         decoder = self.decoder(prompt)
         for token in tokens:
             decoder.push(int(token))
@@ -92,26 +96,26 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def pitched(self, tokens: np.ndarray) -> np.ndarray:
-        """Which of the tokens ``[time]`` of a tune, from its start on, are pitches that a transposition moves by as
-        much, ``[time]`` bool."""
+        """Which tokens ``[time]`` of a tune, from its start on, a transposition moves by its semitones, bool."""
 
     def at_tempo(self, tokens: np.ndarray, factor: float) -> np.ndarray:
-        """The tokens of the same notes ``factor`` times as fast; a scheme without tempos knows no difference."""
+        """The tokens of the same notes ``factor`` times as fast; unchanged in schemes without tempos."""
         return tokens
 
     def join(self, prompt: Tune) -> int:
-        """Grid step at which a continuation begins: the first one not before the prompt's end."""
+        """Step at which a continuation begins: the first one not before the prompt's end."""
         return -(-prompt.end * self.resolution // prompt.ticks_per_quarter)
 
     def tail(self, decoded: Tune, prompt: Tune) -> Tune:
-        """What a decoded tune says after the prompt's end: for `extend_midi`.
+        """The part of a decoded tune after its prompt, at the prompt's resolution.
 
         Args:
-            decoded: of ``encode(prompt, ended=False)`` and the tokens drawn after it.
+            decoded: from ``encode(prompt, ended=False)`` and the tokens sampled after it.
+            prompt: the tune that was continued.
 
         Returns:
-            Notes and pedals from `join` on, and the prompt's clock with the changes from there on; on the
-            prompt's resolution, for the prompt's parts.
+            Notes and pedals from `join` on, with the prompt's parts first; tempos and meters at the join (set at
+            tick 0) and their changes after it.
         """
         join = self.join(prompt)
         later = decoded.between(join, max(decoded.end, join) + 1)
@@ -126,15 +130,15 @@ class Tokenizer(ABC):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Plain values for JSON or YAML; `tokenizer_of` reads them back."""
+        """Kind, options and vocabulary, as values for JSON or YAML; read by `tokenizer_of`."""
         return {"kind": self.kind, "options": asdict(self.options), "vocabulary": list(self.vocabulary)}
 
     @classmethod
     def check(cls, described: dict[str, Any]) -> Self:
-        """The scheme that `describe` described.
+        """The tokenizer that `describe` described.
 
         Raises:
-            InputError: its vocabulary is not the one that this version makes of those options.
+            InputError: this version makes another vocabulary from those options.
         """
         tokenizer = cls(cls.Options(**described["options"]))
         if list(tokenizer.vocabulary) != list(described["vocabulary"]):
@@ -143,7 +147,7 @@ class Tokenizer(ABC):
 
 
 def _after(before: np.ndarray, changes: np.ndarray, start: int) -> np.ndarray:
-    """The value that holds at ``start``, set at tick 0, then the changes from there on."""
-    held = before[before[:, 0] <= start][-1:].copy()
-    held[:, 0] = 0
-    return last_per_tick(np.concatenate([held, changes[changes[:, 0] >= max(start, 1)]]))
+    """The change in effect at ``start``, moved to tick 0, and the changes from there on."""
+    current = before[before[:, 0] <= start][-1:].copy()
+    current[:, 0] = 0
+    return last_per_tick(np.concatenate([current, changes[changes[:, 0] >= max(start, 1)]]))
