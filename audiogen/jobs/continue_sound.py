@@ -24,6 +24,7 @@ from audiogen.jobs.tail_warnings import tail_warnings
 from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
+from audiogen.representation.recording_features import MIN_SECONDS
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
@@ -31,7 +32,6 @@ from audiogen.sound.morph import Morph, convert_format
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 from audiogen.text_files import dump_json, write_text
-from audiogen.training.mel.mel_splits import SHORTEST
 
 Runs = Run | RunMixture
 DEFAULT_REQUEST = Request()
@@ -152,9 +152,9 @@ def continuer_of(
 
 def require_continuable(prompt: Recording) -> None:
     """Raise an InputError for a prompt that cannot be continued. Silence of any length can."""
-    if prompt.length == 0 or (prompt.seconds < SHORTEST and prompt.samples.any()):
+    if prompt.length == 0 or (prompt.seconds < MIN_SECONDS and prompt.samples.any()):
         cause = f"{prompt.seconds:.3f} s is too short to continue"
-        raise InputError(prompt.path or "the prompt", cause, f"give at least {SHORTEST:g} s")
+        raise InputError(prompt.path or "the prompt", cause, f"give at least {MIN_SECONDS:g} s")
     peak = max(float(prompt.samples.max()), -float(prompt.samples.min()))
     if not peak <= MAX_PEAK:  # or NaN, which reading a file removes
         cause = f"its samples reach {peak:g} times full scale"

@@ -13,6 +13,7 @@ from audiogen.dsp.covariance import second_moments
 from audiogen.dsp.principal_channels import principal_rotation
 from audiogen.representation.mel import MelSpec, log_mel
 
+MIN_SECONDS = 0.5  # shortest recording that can be continued or trained on
 EDGE = 2048  # samples of point reflection at either end, so that the resampling filter meets no step there
 
 
