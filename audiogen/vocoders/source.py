@@ -1,8 +1,8 @@
-"""A recording as the vocoder of its own continuation: its frames, re-ordered, re-coloured and joined.
+"""Source vocoder: renders frames from the recording that they continue, by concatenative synthesis.
 
-For each wanted mel frame the most similar place of the source is found (`matching`); its spectrum, corrected by the
-ratio of wanted to present mel bands, is the start of a few Griffin-Lim iterations that only ever correct bands. So the
-fine structure that mel frames do not carry - noise, transients, the phases between them - is the recording's own.
+For each frame the best position of the recording is selected (`unit_selection`). Its spectrum, corrected by the ratio
+of wanted to present mel bands, initialises a few Griffin-Lim iterations that only ever correct bands. So the fine
+structure that mel frames lack - noise, transients, the phases between them - is the recording's own.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProje
 from audiogen.vocoders.phase_reconstruction.projection import Step, overlap, refine, synthesise
 from audiogen.vocoders.unit_selection import UnitIndex, UnitPath, UnitSelectionOptions
 
-BAND_PROJECTION_INTERVAL = 2  # iterations that mel bands are looked at again: a tenth of the time saved, and as good
+BAND_PROJECTION_INTERVAL = 2  # iterations between projections onto mel bands: a tenth faster than 1, and as good
+MIN_WINDOWS = 4  # of a source; a shorter one is repeated
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Args:
-    iterations: of Griffin-Lim. Every other one, and the last, looks at the mel bands.
-    momentum: of the fast Griffin-Lim algorithm.
-    largest_gain: the most that a band of the source is raised, in dB.
-    matching: how places of the source are chosen.
+    """Options of the source vocoder.
+
+    Args:
+        iterations: of Griffin-Lim. Every other one, and the last, projects onto the mel bands.
+        momentum: of the fast Griffin-Lim algorithm.
+        largest_gain: largest amplification of a band of the source, dB.
+        matching: options of the unit selection.
     """
 
     iterations: Iterations = 4
@@ -39,10 +42,12 @@ class SourceOptions:
 
 
 class Source(Vocoder):
-    """Renders frames out of a recording.
+    """Vocoder that renders frames from the recording that they continue.
 
     Args:
-        source: ``[channels, samples]`` at ``spec.sample_rate``; one shorter than four windows is repeated.
+        spec: of the frames.
+        options: see `SourceOptions`.
+        source: ``[channels, samples]`` at ``spec.sample_rate``; one shorter than `MIN_WINDOWS` is repeated.
     """
 
     Options = SourceOptions
@@ -50,9 +55,9 @@ class Source(Vocoder):
 
     def __init__(self, spec: MelSpec, options: SourceOptions, source: Tensor) -> None:
         self.spec, self.options = spec, options
-        self.source = source.float().repeat(1, max(1, -(-4 * spec.win // source.shape[-1])))
+        self.source = source.float().repeat(1, max(1, -(-MIN_WINDOWS * spec.win // source.shape[-1])))
         frames = log_mel(self.source, spec, padded=True)
-        self.library = UnitIndex(_side_by_side(frames), spec.frame_rate, options.matching)
+        self.index = UnitIndex(_side_by_side(frames), spec.frame_rate, options.matching)
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: SourceOptions) -> Source:
@@ -67,26 +72,30 @@ class Source(Vocoder):
 
 
 def _side_by_side(frames: Tensor) -> Tensor:
-    """``[channels, time, n_mels]`` -> ``[time, channels * n_mels]``, on the CPU, where matching is done."""
+    """``[channels, time, n_mels]`` -> ``[time, channels * n_mels]``, on the CPU, where units are selected."""
     return frames.transpose(0, 1).flatten(1).cpu()
 
 
 class _SourceStream(BlockStream):
+    """Stream of the source vocoder."""
+
     def __init__(self, vocoder: Source, channels: int, past: Tensor | None) -> None:
         super().__init__(vocoder.spec, channels, past)
         self.vocoder = vocoder
-        self._path = UnitPath(vocoder.library)
+        self._path = UnitPath(vocoder.index)
 
     @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, lookahead: Tensor | None, final: int) -> Tensor:
         spec, options = self.spec, self.vocoder.options
-        places = self._path.extend(_side_by_side(frames), final)
+        positions = self._path.extend(_side_by_side(frames), final)
         target = MelBandProjection(frames, spec, options.largest_gain)
-        spectrum = self._windows(places * spec.hop)
+        spectrum = self._windows(positions * spec.hop)
         square = spectrum.real.square() + spectrum.imag.square()
         start = synthesise(spectrum * target(square), past, spec)
-        looks = [(options.iterations - index) % BAND_PROJECTION_INTERVAL == 1 for index in range(options.iterations)]
-        steps: list[Step] = [(target if look else target.again, options.momentum) for look in looks]
+        projected = [
+            (options.iterations - index) % BAND_PROJECTION_INTERVAL == 1 for index in range(options.iterations)
+        ]
+        steps: list[Step] = [(target if each else target.again, options.momentum) for each in projected]
         signal = refine(start, steps, spec)
         return signal[:, overlap(spec) :]
 

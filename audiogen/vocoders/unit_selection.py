@@ -1,7 +1,8 @@
-"""Which place of a recording sounds most like each predicted frame: unit selection (Hunt & Black 1996).
+"""Unit selection: the positions of a recording whose frames render predicted frames best (Hunt & Black 1996, ICASSP).
 
-Every frame gets a few candidate places by nearest neighbours; dynamic programming chooses the path through them that
-trades likeness against smooth joins, and prefers to read on in the recording, but never for longer than a limit.
+Each frame gets a few candidate positions by nearest-neighbour search. The Viterbi algorithm chooses the path through
+them with the least sum of target costs (distance from the wanted frame, recent use) and concatenation costs (distance
+of the jump from contiguous reading), which limits verbatim runs.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from torch import Tensor
 
 from audiogen.config.option_types import NonNegativeFloat, PositiveFloat, PositiveInt
 
-FORBIDDEN = 1e9  # the cost of what is not allowed
-MAX_POSITIONS = 32_768  # that are searched: of longer recordings (6 minutes), every second, third, ... frame
-CHUNK = 8192  # frames described at a time, and most that the principal components are taken from
+FORBIDDEN = 1e9  # cost
+MAX_POSITIONS = 32_768  # that are searched: of recordings over 6 minutes, every second, third, ... frame
+CHUNK = 8192  # frames described at once, and maximum number that the principal components are computed from
+REUSE_SECONDS = 0.05  # around a used position that count as used, too
 
 
 @dataclass(frozen=True)
 class UnitSelectionOptions:
-    """Args:
-    candidates: places considered for each frame.
-    dimensions: of the features, after principal component analysis.
-    level_weight: how much a difference in level counts, beside 1 for each difference in colour.
-    jump_cost: cost of not reading on, in units of the typical distance between a frame and its best match.
-    longest_run: seconds read verbatim at most.
-    reuse_cost: cost of a place that was used lately, in the same unit.
-    reuse_decay: seconds after which a place's use is forgotten by a factor of e.
+    """Options of unit selection.
+
+    Args:
+        candidates: positions considered for each frame by nearest-neighbour search.
+        dimensions: of the features, after principal component analysis.
+        level_weight: weight of a difference in level, relative to 1 for a difference in timbre.
+        jump_cost: concatenation cost of any jump, in units of the mean squared distance between consecutive frames.
+        longest_run: longest verbatim run in seconds.
+        reuse_cost: target cost of a position just used, in the same unit.
+        reuse_decay: time constant in seconds at which the cost of reuse decays.
     """
 
     candidates: PositiveInt = 16
@@ -41,11 +45,12 @@ class UnitSelectionOptions:
 
 
 class UnitIndex:
-    """The frames of a recording, arranged to be searched.
+    """Searchable features of a recording's frames.
 
     Args:
         frames: ``[time, channels * n_mels]`` log-mel frames of all channels side by side, at least two.
-        frame_rate: frames a second.
+        frame_rate: Hz, of the frames.
+        options: of the selection.
     """
 
     def __init__(self, frames: Tensor, frame_rate: float, options: UnitSelectionOptions) -> None:
@@ -55,16 +60,16 @@ class UnitIndex:
         centred = sample - sample.mean(dim=0)
         _, directions = torch.linalg.eigh(centred.T @ centred)  # a tenth of the time of a singular value decomposition
         self._basis = directions.flip(1)[:, : options.dimensions].contiguous()
-        self.features = torch.cat([self.describe(piece) for piece in frames.split(CHUNK)])
-        self.last = len(frames) - 2  # the last place that something follows
-        self._places = torch.arange(0, self.last + 1, -(-(self.last + 1) // MAX_POSITIONS))
-        self._searched = self.features[self._places].T.contiguous()
+        self.features = torch.cat([self.describe(chunk) for chunk in frames.split(CHUNK)])
+        self.last = len(frames) - 2  # the last position with a successor
+        self._positions = torch.arange(0, self.last + 1, -(-(self.last + 1) // MAX_POSITIONS))
+        self._searched = self.features[self._positions].T.contiguous()
         self._squares = self._searched.square().sum(dim=0)
         steps = self.features.diff(dim=0).square().sum(dim=1)
-        self.unit = float(steps.mean()) + 1e-12  # squared distance of one frame to the next: the scale of costs
+        self.unit = float(steps.mean()) + 1e-12  # of costs: mean squared distance between consecutive frames
 
     def _context(self, frames: Tensor) -> Tensor:
-        """Each frame with its neighbours, its level weighed."""
+        """Frames ``[time, 3 * channels * n_mels]`` with their neighbours, the level weighted."""
         frames = frames - self._mean
         level = frames.mean(dim=1, keepdim=True)
         shaped = frames - (1.0 - self.options.level_weight) * level
@@ -73,85 +78,99 @@ class UnitIndex:
         return torch.cat([0.5 * before, shaped, 0.5 * after], dim=1)
 
     def describe(self, frames: Tensor) -> Tensor:
-        """``[time, channels * n_mels]`` -> ``[time, dimensions]`` features."""
+        """Features ``[time, dimensions]`` of ``[time, channels * n_mels]`` frames."""
         return self._context(frames) @ self._basis
 
     def nearest(self, features: Tensor) -> Tensor:
-        """Candidate places ``[time, candidates]`` of each frame, the nearest first."""
-        count = min(self.options.candidates, len(self._places))
+        """Candidate positions ``[time, candidates]`` for ``[time, dimensions]`` features, the nearest first."""
+        count = min(self.options.candidates, len(self._positions))
         distance = torch.addmm(self._squares, features, self._searched, alpha=-2.0)
-        return self._places[distance.topk(count, dim=1, largest=False).indices]
+        return self._positions[distance.topk(count, dim=1, largest=False).indices]
 
 
 class UnitPath:
-    """The places chosen so far; `extend` goes on from them."""
+    """Path of selected positions through a recording; `extend` continues it.
 
-    def __init__(self, library: UnitIndex) -> None:
-        self.library = library
-        self.options = library.options
+    Args:
+        index: of the recording.
+    """
+
+    def __init__(self, index: UnitIndex) -> None:
+        self.index = index
+        self.options = index.options
         self._last: int | None = None
         self._run = 0
-        self._reach = max(1, round(0.05 * library.frame_rate))  # places on either side of a used one that are used too
-        self._used = torch.zeros(len(library.features) + 2 * self._reach)
+        self._reach = max(1, round(REUSE_SECONDS * index.frame_rate))
+        self._used = torch.zeros(len(index.features) + 2 * self._reach)
 
     def extend(self, frames: Tensor, final: int) -> Tensor:
-        """Places ``[time]`` for ``[time, channels * n_mels]`` frames, of which the first ``final`` are committed to."""
-        library, options = self.library, self.options
-        features = library.describe(frames)
-        places = self._candidates(library.nearest(features))
-        target = (library.features[places] - features[:, None]).square().sum(-1) / library.unit
-        target += options.reuse_cost * self._used[places + self._reach]
-        path, runs = self._search(places, target)
+        """Select positions for the next frames.
+
+        Args:
+            frames: ``[time, channels * n_mels]``.
+            final: number of frames whose positions are committed; the others are look-ahead.
+
+        Returns:
+            Positions ``[time]``.
+        """
+        index, options = self.index, self.options
+        features = index.describe(frames)
+        positions = self._candidates(index.nearest(features))
+        target = (index.features[positions] - features[:, None]).square().sum(-1) / index.unit
+        target += options.reuse_cost * self._used[positions + self._reach]
+        path, runs = self._search(positions, target)
         self._last, self._run = int(path[final - 1]), int(runs[final - 1])
         self._remember(path[:final])
         return torch.from_numpy(path)
 
     def _candidates(self, nearest: Tensor) -> Tensor:
-        """Nearest places, and those that follow the nearest places of the frame before."""
+        """The nearest positions, and the successors of the nearest ones of the frame before."""
         half = nearest[:, : max(1, nearest.shape[1] // 2)]
         first = half[:1] if self._last is None else torch.full_like(half[:1], self._last)
-        follow = (torch.cat([first, half[:-1]]) + 1).clamp(max=self.library.last)
-        return torch.cat([nearest, follow], dim=1)
+        successors = (torch.cat([first, half[:-1]]) + 1).clamp(max=self.index.last)
+        return torch.cat([nearest, successors], dim=1)
 
-    def _steps(self, places: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Cost of each step ``[time - 1, before, now]`` between candidates, and whether it reads on."""
-        following, now = self.library.features[places[:-1] + 1], self.library.features[places[1:]]
+    def _concatenation_costs(self, positions: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Cost ``[time - 1, from, to]`` of each step between candidates, and whether it is contiguous."""
+        following, now = self.index.features[positions[:-1] + 1], self.index.features[positions[1:]]
         squares = following.square().sum(-1)[:, :, None] + now.square().sum(-1)[:, None]
-        join = torch.baddbmm(squares, following, now.mT, alpha=-2.0).clamp_(min=0.0) / self.library.unit
-        reads_on = places[1:, None] == places[:-1, :, None] + 1
-        return (self.options.jump_cost * (1.0 + join)).masked_fill(reads_on, 0.0).numpy(), reads_on.numpy()
+        distance = torch.baddbmm(squares, following, now.mT, alpha=-2.0).clamp_(min=0.0) / self.index.unit
+        contiguous = positions[1:, None] == positions[:-1, :, None] + 1
+        return (self.options.jump_cost * (1.0 + distance)).masked_fill(contiguous, 0.0).numpy(), contiguous.numpy()
 
-    def _search(self, places: Tensor, target: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """The cheapest path through the candidates, and how long each of its places has been read verbatim."""
-        longest = max(1, round(self.options.longest_run * self.library.frame_rate))
-        start = places[:1] if self._last is None else torch.full_like(places[:1], self._last)
-        steps, reads_on = self._steps(torch.cat([start, places]))
-        run = np.full(places.shape[1], 0 if self._last is None else self._run)
-        cost, columns = np.zeros(places.shape[1]), np.arange(places.shape[1])
-        came, runs = [], []
-        for step, on, own in zip(steps, reads_on, target.numpy(), strict=True):
+    def _search(self, positions: Tensor, target: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Viterbi search: the path ``[time]`` of least cost, and the length of its verbatim run at each frame."""
+        longest = max(1, round(self.options.longest_run * self.index.frame_rate))
+        start = positions[:1] if self._last is None else torch.full_like(positions[:1], self._last)
+        costs, contiguous = self._concatenation_costs(torch.cat([start, positions]))
+        run = np.full(positions.shape[1], 0 if self._last is None else self._run)
+        cost, columns = np.zeros(positions.shape[1]), np.arange(positions.shape[1])
+        origins, runs = [], []
+        for step, continues, own in zip(costs, contiguous, target.numpy(), strict=True):
             total = cost[:, None] + step
             if run.max() >= longest:
-                total += FORBIDDEN * (on & (run >= longest)[:, None])
+                total += FORBIDDEN * (continues & (run >= longest)[:, None])
             best = total.argmin(axis=0)
-            chosen = best * len(columns) + columns  # in the flattened step: taken several times as fast as by pairs
+            chosen = best * len(columns) + columns  # flat indices: several times faster than pairs
             cost = total.take(chosen) + own
-            run = run.take(best) * on.take(chosen) + 1
-            came.append(best)
+            run = run.take(best) * continues.take(chosen) + 1
+            origins.append(best)
             runs.append(run)
-        return self._trace(places.numpy(), came, runs, int(cost.argmin()))
+        return self._trace(positions.numpy(), origins, runs, int(cost.argmin()))
 
     def _trace(
-        self, places: np.ndarray, came: list[np.ndarray], runs: list[np.ndarray], chosen: int
+        self, positions: np.ndarray, origins: list[np.ndarray], runs: list[np.ndarray], chosen: int
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Backtracking from the ``chosen`` candidate of the last frame."""
         path, lengths = [], []
-        for step in range(len(places) - 1, -1, -1):
-            path.append(places[step, chosen])
+        for step in range(len(positions) - 1, -1, -1):
+            path.append(positions[step, chosen])
             lengths.append(runs[step][chosen])
-            chosen = int(came[step][chosen])
+            chosen = int(origins[step][chosen])
         return np.array(path[::-1]), np.array(lengths[::-1])
 
     def _remember(self, path: np.ndarray) -> None:
-        self._used *= float(np.exp(-len(path) / (self.options.reuse_decay * self.library.frame_rate)))
+        """Mark positions as used, and let earlier use decay."""
+        self._used *= float(np.exp(-len(path) / (self.options.reuse_decay * self.index.frame_rate)))
         near = torch.from_numpy(path)[:, None] + torch.arange(2 * self._reach + 1)
         self._used.index_add_(0, near.flatten(), torch.ones(near.numel()))
