@@ -40,7 +40,7 @@ class Predictions:
 
     def frames(self) -> dict[str, Tensor]:
         """``{"chosen": ..., "drawn": ...}``, both ``[channels, count, n_mels]`` log-mel."""
-        chosen = self._first(self.continuer.frames_after(SEED, 1.0))
+        chosen = self._first(chunk.frames for chunk in self.continuer.frames_after(SEED, 1.0))
         return {"chosen": chosen, "drawn": self._first(self._drawn())}
 
     def _first(self, chunks: Iterator[Tensor]) -> Tensor:

@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
@@ -36,7 +35,7 @@ from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
-from audiogen.sound.rendering import RESAMPLER_WARM_UP, render, resample_after
+from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
@@ -117,26 +116,27 @@ class Continuer:
         selected = all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
         return self.match_texture and selected
 
-    def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Tensor]:
+    def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Chunk]:
         """Predict the mel frames that follow the prompt.
 
         Yields:
-            ``[time, channels * n_mels]`` log-mel frames of the principal channels side by side; endless.
+            Frames and their positions in the material; endless.
         """
         patches = self.predictor.patches_after(seed, temperature, controls.density)
         guard = SpectrumGuard(self.frames, self.spec)
         while True:
-            chunk = torch.cat([next(patches) for _ in range(PATCHES_PER_CHUNK)])
-            yield guard(chunk[:, : self.frames.shape[1]])
+            chunk = [next(patches) for _ in range(PATCHES_PER_CHUNK)]
+            frames = torch.cat([patch.frames for patch in chunk])[:, : self.frames.shape[1]]
+            yield Chunk(guard(frames), positions_of(chunk))
             self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
     def samples_of(
-        self, chunks: Iterable[Tensor], seed: int, controls: Controls = NEUTRAL, temperature: float | None = None
+        self, chunks: Iterable[Chunk], seed: int, controls: Controls = NEUTRAL, temperature: float | None = None
     ) -> Iterator[np.ndarray]:
         """Render mel frames that follow the prompt, and hold them to its texture, level and peak.
 
         Args:
-            chunks: ``[time, channels * n_mels]`` log-mel frames of the principal channels.
+            chunks: frames of the principal channels.
             seed: of the Vocoder.
             controls: of which the brightness is applied here.
             temperature: variance of the levels of bands, for texture matching; None leaves that out.

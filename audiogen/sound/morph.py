@@ -19,6 +19,7 @@ from audiogen.representation.mel import MelSpec
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import NEUTRAL, Controls, Gain
 from audiogen.sound.join import join_to_prompt
+from audiogen.sound.rendering import Chunk
 
 HOLD_FRACTION = 0.1  # of the tail, at either end, that is not mixed
 MIN_DEVIATION = 1e-3  # smallest standard deviation of a band, in log-mel units
@@ -77,8 +78,8 @@ class Morph:
         frames = length / first.prompt.sample_rate * first.spec.frame_rate
         chunks = tee(self._frames(frames, seed, temperature, controls))
         rendered = [
-            side.samples_of(map(itemgetter(index), chunk), seed, controls)
-            for index, (side, chunk) in enumerate(zip(self.sides, chunks, strict=True))
+            side.samples_of(map(Chunk, map(itemgetter(index), pairs)), seed, controls)
+            for index, (side, pairs) in enumerate(zip(self.sides, chunks, strict=True))
         ]
         # Resampling may have raised peaks of the second prompt above full scale.
         ceiling = peak_of(first.prompt.samples, second.prompt.samples.clip(-1, 1))
@@ -102,7 +103,7 @@ class Morph:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames ``[time, channels * n_mels]`` for each side, each at its own level; ``length`` is in frames."""
         streams = [
-            (chunk.T.numpy() for chunk in side.frames_after(seed + index, temperature, controls))
+            (chunk.frames.T.numpy() for chunk in side.frames_after(seed + index, temperature, controls))
             for index, side in enumerate(self.sides)
         ]
         done = 0

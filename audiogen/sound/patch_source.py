@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,18 @@ from audiogen.representation.mel_latents import MelLatents
 
 MAX_PATCHES = 40_000  # that are searched; an hour's are thinned to this
 ENCODED_AT_ONCE = 4096  # patches; all side by side would hold each frame `patch` times
+
+
+class Patch(NamedTuple):
+    """Mel frames that come next.
+
+    Args:
+        frames: ``[patch, channels * n_mels]`` log-mel frames of the principal channels.
+        start: frame of the material at which they begin; None if they are not the material's own.
+    """
+
+    frames: Tensor
+    start: int | None
 
 
 class PatchSource(ABC):
@@ -52,14 +65,14 @@ class PatchSource(ABC):
     def choose(self, latent: Tensor) -> int:
         """Index ``0 .. len(starts) - 1`` of the patch for a drawn ``[latent]``; the patch is marked as used."""
 
-    def lookup(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+    def lookup(self, latent: Tensor) -> tuple[Tensor, Patch]:
         """Replace a drawn latent by a patch of the material.
 
         Returns:
-            ``[latent]`` that the Model reads, and ``[patch, channels * n_mels]`` frames to render.
+            ``[latent]`` that the Model reads, and the patch to render.
         """
         index = self.choose(latent)
-        return self.latents[index], self.frames_at(index)
+        return self.latents[index], Patch(self.frames_at(index), int(self.starts[index]))
 
     def mark_used(self, start: int) -> None:
         """Note that the patch that begins at frame ``start`` comes next, chosen here or by another predictor."""
@@ -83,8 +96,8 @@ class NearestPatches(PatchSource):
         self.mark_used(int(self.starts[index]))
         return index
 
-    def lookup(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        nearest, frames = super().lookup(latent)
+    def lookup(self, latent: Tensor) -> tuple[Tensor, Patch]:
+        nearest, (frames, _) = super().lookup(latent)
         bands = self.modelled.shape[1]
         difference = self.representation.decode((latent - nearest)[None], torch.zeros(bands))
-        return latent, torch.cat([frames[:, :bands] + difference, frames[:, bands:]], dim=1)
+        return latent, Patch(torch.cat([frames[:, :bands] + difference, frames[:, bands:]], dim=1), None)

@@ -15,14 +15,14 @@ from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
 from audiogen.sound.onset_bias import bias_by_onset
 from audiogen.sound.patch_selection import PatchSelector
-from audiogen.sound.patch_source import NearestPatches, PatchSource
+from audiogen.sound.patch_source import NearestPatches, Patch, PatchSource
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
 
 class Predictor(Protocol):
     """Predicts mel frames that follow a prompt: `RunPredictor`, or `run_mixture.MixturePredictor` for several Runs."""
 
-    def patches_after(self, seed: int, temperature: float, density: float) -> Iterator[Tensor]:
+    def patches_after(self, seed: int, temperature: float, density: float) -> Iterator[Patch]:
         """Predict patches that follow the prompt.
 
         Args:
@@ -31,7 +31,7 @@ class Predictor(Protocol):
             density: bias of the selection towards patches with strong onsets; see `onset_bias`.
 
         Yields:
-            ``[patch, channels * n_mels]`` log-mel frames of the principal channels, taken from the material; endless.
+            Patches of the material, endless.
         """
         ...
 
@@ -83,7 +83,7 @@ class RunPredictor:
         return self.model.read(state, self.representation.encode(patch[:, : len(self.centre)], self.centre))
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Tensor]:
+    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`: the Model reads back the latent of each selected patch."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         state, selection = self.start, self.selection(density, temperature)

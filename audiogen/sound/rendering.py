@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from audiogen.audio import Resampler
+from audiogen.sound.patch_source import Patch
 from audiogen.sound.prompt_analysis import PromptAnalysis
 from audiogen.vocoders.base import Vocoder
 
 RESAMPLER_WARM_UP = 8192  # samples of the prompt that prime the resampling filter
 
 
-def render(vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Tensor], seed: int) -> Iterator[np.ndarray]:
+class Chunk(NamedTuple):
+    """Mel frames to render.
+
+    Args:
+        frames: ``[time, channels * n_mels]`` log-mel frames of the principal channels, side by side.
+        positions: ``[time]`` frames of the material that they were selected from; None if unknown.
+    """
+
+    frames: Tensor
+    positions: Tensor | None = None
+
+
+def positions_of(patches: Sequence[Patch]) -> Tensor | None:
+    """Positions ``[time]`` of the frames of consecutive patches in the material; None if one is not the material's."""
+    positions = []
+    for patch in patches:
+        if patch.start is None:
+            return None
+        positions.append(patch.start + torch.arange(len(patch.frames)))
+    return torch.cat(positions)
+
+
+def render(vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Chunk], seed: int) -> Iterator[np.ndarray]:
     """Render what follows a prompt.
 
     Args:
         vocoder: its stream continues the phases of the prompt.
         prompt: whose rotation to principal channels is undone here.
-        chunks: ``[time, channels * n_mels]`` log-mel frames of the principal channels, side by side.
+        chunks: frames to render; the Vocoder's source is the prompt's material.
         seed: of the Vocoder's random phases, if it has any.
 
     Yields:
@@ -28,8 +53,13 @@ def render(vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Tensor], s
     """
     channels = prompt.channels
     stream = vocoder.open(channels, prompt.join_partner.samples, seed)
-    for frames in chunks:
-        yield prompt.to_channels(stream.push(frames.unflatten(1, (channels, -1)).transpose(0, 1)).numpy())
+    for chunk in chunks:
+        frames = chunk.frames.unflatten(1, (channels, -1)).transpose(0, 1)
+        if chunk.positions is None:
+            samples = stream.push(frames)
+        else:
+            samples = stream.push_selected(frames, chunk.positions)
+        yield prompt.to_channels(samples.numpy())
 
 
 def resample_after(past: np.ndarray, blocks: Iterable[np.ndarray], rate: int, new_rate: int) -> Iterator[np.ndarray]:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
+from audiogen.sound.patch_source import Patch
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -55,7 +55,7 @@ class MixturePredictor:
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Tensor]:
+    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         cumulative = torch.tensor(self.weights).cumsum(0)
@@ -66,7 +66,7 @@ class MixturePredictor:
             latent = self.members[sampled].model.draw(states[sampled], sampling)
             _, patch = selections[sampled].lookup(latent[0])
             for index, member in enumerate(self.members):
-                states[index] = member.read(states[index], patch)
+                states[index] = member.read(states[index], patch.frames)
                 if index != sampled:
                     selections[index].mark_used(selections[sampled].last)
             yield patch

@@ -45,6 +45,18 @@ class Stream(ABC):
             vocoder looks ahead.
         """
 
+    def push_selected(self, frames: Tensor, positions: Tensor) -> Tensor:
+        """Append log-mel frames that were selected from the source; only vocoders that render from it use positions.
+
+        Args:
+            frames: ``[channels, time, n_mels]``.
+            positions: ``[time]`` index of each among the frames of the source that the vocoder was built with.
+
+        Returns:
+            As `push`.
+        """
+        return self.push(frames)
+
     @abstractmethod
     def finish(self) -> Tensor:
         """End the stream; returns the remaining samples ``[channels, samples]``, ``hop`` per frame in total."""

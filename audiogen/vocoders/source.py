@@ -1,13 +1,18 @@
 """Source vocoder: renders frames from the recording that they continue, by concatenative synthesis.
 
-For each frame the best position of the recording is selected (`unit_selection`). Its spectrum, corrected by the ratio
-of wanted to present mel bands, initialises a few Griffin-Lim iterations that only ever correct bands. So the fine
-structure that mel frames lack - noise, transients, the phases between them - is the recording's own.
+Each frame has a position in the recording: the one that it was selected from, if that is known, else the best one
+found by `unit_selection`. The spectrum there, corrected by the ratio of wanted to present mel bands, initialises a few
+Griffin-Lim iterations that only ever correct bands. So the fine structure that mel frames lack - noise, transients, the
+phases between them - is the recording's own.
+
+Searching for frames whose positions are known finds the same ones for 94 to 99 % of the frames of a tail, and no better
+tails (texture distances within 0.004 of each other, equal copying).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -22,6 +27,7 @@ from audiogen.vocoders.unit_selection import UnitIndex, UnitPath, UnitSelectionO
 
 BAND_PROJECTION_INTERVAL = 2  # iterations between projections onto mel bands: a tenth faster than 1, and as good
 MIN_WINDOWS = 4  # of a source; a shorter one is repeated
+UNKNOWN = -1  # position of a frame that was not selected from the source
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,12 @@ class Source(Vocoder):
     def __init__(self, spec: MelSpec, options: SourceOptions, source: Tensor) -> None:
         self.spec, self.options = spec, options
         self.source = source.float().repeat(1, max(1, -(-MIN_WINDOWS * spec.win // source.shape[-1])))
-        frames = log_mel(self.source, spec, padded=True)
-        self.index = UnitIndex(_side_by_side(frames), spec.frame_rate, options.matching)
+
+    @cached_property
+    def index(self) -> UnitIndex:
+        """Search index of the source's frames; not needed while all positions are known."""
+        frames = log_mel(self.source, self.spec, padded=True)
+        return UnitIndex(_side_by_side(frames), self.spec.frame_rate, self.options.matching)
 
     @classmethod
     def build(cls, spec: MelSpec, source: Tensor | None, options: SourceOptions) -> Source:
@@ -82,12 +92,28 @@ class _SourceStream(BlockStream):
     def __init__(self, vocoder: Source, channels: int, past: Tensor | None) -> None:
         super().__init__(vocoder.spec, channels, past)
         self.vocoder = vocoder
-        self._path = UnitPath(vocoder.index)
+        self._positions = torch.zeros(0, dtype=torch.long)  # of the pending frames
+
+    @cached_property
+    def _path(self) -> UnitPath:
+        return UnitPath(self.vocoder.index)
+
+    def push(self, frames: Tensor) -> Tensor:
+        return self.push_selected(frames, torch.full((frames.shape[1],), UNKNOWN))
+
+    def push_selected(self, frames: Tensor, positions: Tensor) -> Tensor:
+        self._positions = torch.cat([self._positions, positions])
+        return super().push(frames)
 
     @torch.no_grad()
     def render(self, frames: Tensor, past: Tensor, lookahead: Tensor | None, final: int) -> Tensor:
         spec, options = self.spec, self.vocoder.options
-        positions = self._path.extend(_side_by_side(frames), final)
+        positions = self._positions[: frames.shape[1]]
+        self._positions = self._positions[final:]
+        if (positions == UNKNOWN).any():
+            positions = self._path.extend(_side_by_side(frames), final)
+        else:  # the last frame may be repeated as look-ahead
+            positions = torch.cat([positions, positions[-1:].expand(frames.shape[1] - len(positions))])
         target = MelBandProjection(frames, spec, options.largest_gain)
         spectrum = self._windows(positions * spec.hop)
         square = spectrum.real.square() + spectrum.imag.square()

@@ -138,7 +138,7 @@ def test_temperature_widens_the_predicted_frames(texture: Texture, tiny: Tiny, t
     continuer = Continuer(trained(prompt, tiny("training.steps=60", "model.head={kind: mixture}")), prompt)
     variances = []
     for temperature in (0.0, 1.0, 3.0):
-        frames = continuer.frames_after(0, temperature)
-        variances.append(float(torch.cat([next(frames) for _ in range(8)]).var(0).mean()))
+        chunks = continuer.frames_after(0, temperature)
+        variances.append(float(torch.cat([next(chunks).frames for _ in range(8)]).var(0).mean()))
     assert variances == sorted(variances)
     assert variances[-1] > 1.2 * variances[0]

@@ -112,3 +112,13 @@ def test_a_source_of_one_patch_has_no_choice(frames: Tensor, representation: Mel
     assert [selection.choose(torch.zeros(16)) for _ in range(3)] == [0, 0, 0]
     with pytest.raises(InputError, match="longer"):
         PatchSelector(representation, frames[: PATCH - 1], frames.mean(0))
+
+
+def test_a_patch_knows_its_position_in_the_source(frames: Tensor, representation: MelLatents) -> None:
+    selection = PatchSelector(representation, frames, frames.mean(0))
+    for _ in range(5):
+        latent, patch = selection.lookup(torch.randn(16))
+        assert patch.start == selection.last
+        assert torch.equal(patch.frames, frames[patch.start : patch.start + PATCH])
+        expected = representation.encode(patch.frames, frames.mean(0))[0]
+        torch.testing.assert_close(latent, expected, atol=1e-4, rtol=1e-4)

@@ -60,7 +60,7 @@ def test_patches_of_the_source_are_reproduced(frames: Tensor, representation: Me
     for start in (0, 17, 17, 17, len(frames) - PATCH):
         latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
         read, patch = patches.lookup(latent)
-        torch.testing.assert_close(patch, frames[start : start + PATCH], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(patch.frames, frames[start : start + PATCH], atol=1e-4, rtol=1e-4)
         assert torch.equal(read, latent)
         assert patches.last == start
 
@@ -70,7 +70,8 @@ def test_other_latents_get_the_detail_of_the_nearest_patch(frames: Tensor, repre
     further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
     patches = NearestPatches(representation, torch.cat([frames, further], dim=1), centre)
     latent = representation.encode(frames[40 : 40 + PATCH], centre)[0] + 0.01
-    _, patch = patches.lookup(latent)
+    _, (patch, start) = patches.lookup(latent)
+    assert start is None, "since the frames are no longer the material's"
     assert patch[:, BANDS].tolist() == [40, 41, 42, 43]  # a channel that is not modelled
     torch.testing.assert_close(representation.encode(patch[:, :BANDS], centre)[0], latent, atol=1e-4, rtol=1e-4)
     shifted = patch[:, :BANDS] - representation.decode(latent[None], centre)
@@ -99,7 +100,9 @@ def test_other_models_use_selection(prompt: Recording, untrained: Callable[..., 
 def test_a_loop_is_a_loop_of_the_prompts_end(runs: dict[str, Run], prompt: Recording) -> None:
     continuer = Continuer(runs["loop"], prompt)
     period = runs["loop"].experiment.model.options.period
-    patches = torch.stack(list(islice(continuer.predictor.patches_after(0, 1.0, 0.0), 3 * period)))
+    patches = torch.stack(
+        [patch.frames for patch in islice(continuer.predictor.patches_after(0, 1.0, 0.0), 3 * period)]
+    )
     torch.testing.assert_close(patches[period : 2 * period], patches[2 * period :], atol=1e-3, rtol=1e-3)
     end = continuer.frames[-period * patches.shape[1] :].unflatten(0, (period, -1))
     torch.testing.assert_close(patches[10:period], end[10:], atol=0.05, rtol=0)  # past the seam

@@ -14,6 +14,7 @@ from audiogen.errors import InputError
 from audiogen.models import Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.patch_source import Patch
 from audiogen.sound.prompt_analysis import analyse_prompt
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 
@@ -21,8 +22,8 @@ Texture = Callable[..., Recording]
 Untrained = Callable[..., Run]
 
 
-def first_of(patches: Iterator[Tensor], count: int) -> Tensor:
-    return torch.cat([next(patches) for _ in range(count)])
+def first_of(patches: Iterator[Patch], count: int) -> Tensor:
+    return torch.cat([next(patches).frames for _ in range(count)])
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_all_the_weight_on_one_run_equals_that_run(prompt: Recording, two: tuple
         latent, _ = alone.model.step(alone.start, sampling)
         selection = alone.selection(0.0)
         expected = selection.frames_at(selection.choose(latent[0]))
-        assert torch.allclose(next(mixture.patches_after(0, 1.0)), expected)
+        assert torch.allclose(next(mixture.patches_after(0, 1.0)).frames, expected)
 
 
 def test_each_predicts_in_proportion_to_its_weight(
