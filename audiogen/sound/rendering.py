@@ -55,10 +55,7 @@ def render(vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Chunk], se
     stream = vocoder.open(channels, prompt.join_partner.samples, seed)
     for chunk in chunks:
         frames = chunk.frames.unflatten(1, (channels, -1)).transpose(0, 1)
-        if chunk.positions is None:
-            samples = stream.push(frames)
-        else:
-            samples = stream.push_selected(frames, chunk.positions)
+        samples = stream.push(frames) if chunk.positions is None else stream.push_selected(frames, chunk.positions)
         yield prompt.to_channels(samples.numpy())
 
 
