@@ -44,6 +44,7 @@ from audiogen.vocoders.registry import build as build_vocoder
 
 PATCHES_PER_CHUNK = 8
 MATCHED_SECONDS = 120.0  # of the end of the material, whose texture statistics tails are given
+PAST_SECONDS = 1.0  # of the end of the prompt, that filters start from
 
 
 @dataclass
@@ -58,8 +59,10 @@ class Continuer:
             (`StatisticsMatcher`). Without, and for baselines, patches are rendered as they are selected.
 
     Attributes:
-        analysis: of the prompt.
         spec: of the mel frames.
+        analysis: of the prompt.
+        frames: ``[time, channels * n_mels]`` of the material, all principal channels.
+        predictor: the Run, primed with the prompt.
         drift_guard: largest corrections of the guards in the latest tail, dB; ``imposed_rms_db`` is that of the
             texture matching.
     """
@@ -145,7 +148,7 @@ class Continuer:
             ``[channels, time]`` float32 at the prompt's rate.
         """
         prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.prompt.sample_rate
-        past = prompt.to_channels(prompt.join_partner.samples[:, -RESAMPLER_WARM_UP:].numpy())
+        past = prompt.to_channels(prompt.join_partner.samples[:, -round(PAST_SECONDS * rate) :].numpy())
         tilt = SpectralTilt(controls.brightness, prompt.level_reference.samples.numpy(), past, rate)
         # With a tilt, the tilted prompt is the reference.
         peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.prompt.samples)
@@ -155,14 +158,19 @@ class Continuer:
 
         blocks = map(tilt, render(self._vocoder(), prompt, chunks, seed))
         if temperature is not None:
-            blocks = self._matched(blocks, tilt, temperature, statistics=controls.density == 0)
-        blocks = resample_after(past, blocks, rate, new_rate)
+            blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == 0)
+        blocks = resample_after(past[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
         return limiter(self._guarded(blocks, guard))
 
     def _matched(
-        self, blocks: Iterable[np.ndarray], tilt: SpectralTilt, temperature: float, statistics: bool
+        self,
+        blocks: Iterable[np.ndarray],
+        past: np.ndarray,
+        tilt: SpectralTilt,
+        temperature: float,
+        statistics: bool,
     ) -> Iterator[np.ndarray]:
-        """Blocks ``[channels, time]`` with the texture statistics of the (tilted) material."""
+        """Blocks ``[channels, time]`` that follow ``past``, with the texture statistics of the (tilted) material."""
         key = (tilt.slope, temperature, statistics)
         if self._matcher is None or self._matcher[0] != key:
             rate = self.spec.sample_rate
@@ -170,7 +178,7 @@ class Continuer:
             source = self.analysis.to_channels(tilt.whole(material))
             self._matcher = key, StatisticsMatcher(source, rate, temperature, statistics)
         matcher = self._matcher[1]
-        for block in matcher(blocks):
+        for block in matcher(blocks, past):
             self.drift_guard["imposed_rms_db"] = round(matcher.change, 2)
             yield block
 

@@ -86,7 +86,7 @@ class SpectralTilt:
         if slope == 0:
             return
         self.response = tilt_filter(slope, sample_rate)
-        tilted = self.whole(reference)
+        tilted = self._filter(reference)
         power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (reference, tilted))
         factor = np.sqrt(power / max(after, 1e-20))
         self.response *= factor
@@ -95,11 +95,12 @@ class SpectralTilt:
 
     def whole(self, samples: np.ndarray) -> np.ndarray:
         """Tilt a whole signal ``[channels, time]``, without ramp."""
-        if self.slope == 0:
-            return samples
+        return samples if self.slope == 0 else self._filter(samples).astype(np.float32)
+
+    def _filter(self, samples: np.ndarray) -> np.ndarray:
         from scipy.signal import oaconvolve  # takes a second to import, which most tails do without
 
-        return oaconvolve(samples, self.response[None], axes=1)[:, : samples.shape[1]]
+        return np.asarray(oaconvolve(samples, self.response[None], axes=1)[:, : samples.shape[1]])
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """Process the next ``[channels, time]`` samples of the tail."""

@@ -46,7 +46,7 @@ class StatisticsMatcher:
     """Matches tails to the texture statistics of their source.
 
     Args:
-        source: ``[channels, time]`` samples that the tails follow.
+        source: ``[channels, time]`` samples.
         sample_rate: Hz, of source and tails.
         temperature: variance of the levels of bands in units of the source's, 0 or above.
         statistics: False only expands the levels and leaves all other statistics alone.
@@ -63,14 +63,15 @@ class StatisticsMatcher:
         self.envelope = self._amplified(envelope, self._expansion(envelope)).numpy()
         self.change = 0.0
 
-    def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def __call__(self, blocks: Iterable[np.ndarray], past: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Process a tail.
 
         A source too short to have statistics only determines the expansion. The sections do not depend on how much is
         taken, so a shorter tail is the beginning of a longer one.
 
         Args:
-            blocks: endless blocks ``[channels, time]`` that follow the source.
+            blocks: endless blocks ``[channels, time]``.
+            past: ``[channels, time]`` samples just before them, a second is enough; None for the source.
 
         Yields:
             ``[channels, time]``, at most a second each (the blocks themselves, if there is nothing to change).
@@ -82,10 +83,11 @@ class StatisticsMatcher:
             yield from blocks
             return
         margin, time = MARGIN_SECONDS * self.rate, SECTION_SECONDS * FRAME_RATE
-        queue = _SampleQueue(np.pad(self.source, ((0, 0), (margin, 0)))[:, -margin:], blocks)
+        past = self.source if past is None else past
+        queue = _SampleQueue(np.pad(past, ((0, 0), (margin, 0)))[:, -margin:], blocks)
         gains = torch.zeros(*self.envelope.shape[:2], MARGIN_SECONDS * FRAME_RATE)  # of the second before the section
         expansion = matching = gains[..., -1:]  # whose sum they are
-        past = torch.zeros(*self.envelope.shape[:2], 0)  # envelope of the processed half segment before the section
+        before = torch.zeros(*self.envelope.shape[:2], 0)  # envelope of the processed half segment before the section
         begin, end = margin, SECTION_SECONDS * self.rate + margin // 2
         while True:
             samples = queue.first((SECTION_SECONDS + 2 * MARGIN_SECONDS) * self.rate)
@@ -95,8 +97,8 @@ class StatisticsMatcher:
             total = expansion
             if target is not None:
                 expanded = self._amplified(envelope, expansion)
-                matching = target.gains(expanded, past, matching[..., -1:])
-                past = torch.cat([past, self._amplified(expanded, matching)], -1)[..., -(segment // 2) :]
+                matching = target.gains(expanded, before, matching[..., -1:])
+                before = torch.cat([before, self._amplified(expanded, matching)], -1)[..., -(segment // 2) :]
                 total = expansion + matching
             self.change = float(total.square().mean().sqrt()) * DB_PER_NEPER
             # The gains of the second after the section are not known yet; its samples are only context here.
