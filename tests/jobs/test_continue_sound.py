@@ -11,7 +11,7 @@ import pytest
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
-from audiogen.jobs import continue_sound as continuing
+from audiogen.jobs import continue_sound
 from audiogen.jobs.continue_sound import Request, continue_recording, continue_variations
 from audiogen.jobs.provenance import Clock
 from audiogen.jobs.tune_request import TuneRequest
@@ -26,7 +26,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*ignored: object) -> Run:
         pytest.fail("a training was begun")
 
-    monkeypatch.setattr(continuing, "choose_run", refuse)
+    monkeypatch.setattr(continue_sound, "choose_run", refuse)
 
 
 @pytest.mark.usefixtures("no_training")
@@ -102,7 +102,7 @@ def test_each_tail_has_timings_of_its_own(
         clock.seconds["generation"] = clock.seconds.get("generation", 0.0) + 5.0
         return {"timings": clock.seconds, "settings": {}}
 
-    monkeypatch.setattr(continuing, "write_tail", written)
+    monkeypatch.setattr(continue_sound, "write_tail", written)
     wanted = [(tmp_path / f"{seed}.wav", Request(seconds=1.0, seed=seed)) for seed in range(2)]
     first, second = continue_variations(texture(1.0), wanted, untrained(texture(2.0)))
     assert first["timings"]["generation"] == pytest.approx(second["timings"]["generation"], abs=0.5)

@@ -11,7 +11,7 @@ import pytest
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.jobs import run_choice as predicting
+from audiogen.jobs import run_choice as run_choice
 from audiogen.jobs.run_choice import better_run, choose_run, describe_choice, rollout_score
 from audiogen.pretrained import BASE, base
 from audiogen.sound.continuation import Continuer
@@ -45,7 +45,7 @@ def test_the_trained_run_has_to_be_clearly_closer(
     texture: Texture, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], winner: str
 ) -> None:
     trained = replace(base(), path=None)
-    monkeypatch.setattr(predicting, "score", lambda run, *_: scores[run.path is not None])
+    monkeypatch.setattr(run_choice, "rollout_score", lambda run, *_: scores[run.path is not None])
     run = better_run(texture(15.0), trained, base())
     assert (run.path is not None) == (winner == "base")
     assert run.metrics["choice"] == {
@@ -64,10 +64,10 @@ def test_a_short_recording_is_not_split(texture: Texture) -> None:
 def test_copying_is_penalised(texture: Texture, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = texture(8.0)
     start, end = recording.cut(0, 6 * recording.sample_rate), recording.cut(6 * recording.sample_rate, recording.length)
-    judge = predicting.Judge(start, end)
-    honest = rollout_score(base(), start, end, judge)
+    evaluator = run_choice.TailEvaluator(start, end)
+    honest = rollout_score(base(), start, end, evaluator)
     monkeypatch.setattr(Continuer, "tail", lambda self, length, seed: iter([start.samples[:, -length:]]))
-    assert rollout_score(base(), start, end, judge) > honest + 3
+    assert rollout_score(base(), start, end, evaluator) > honest + 3
 
 
 def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
