@@ -11,7 +11,7 @@ import pytest
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.jobs import run_choice as run_choice
+from audiogen.jobs import run_choice
 from audiogen.jobs.run_choice import better_run, choose_run, describe_choice, rollout_score
 from audiogen.pretrained import BASE, base
 from audiogen.sound.continuation import Continuer
