@@ -53,7 +53,7 @@ def accompany(
     output_paths(out, melody, force=force)
     require_suffix(out)
 
-    from audiogen.jobs.infill_tune import accompany
+    from audiogen.jobs.accompany_tune import accompany
     from audiogen.jobs.tune_request import SamplingOptions
     from audiogen.run import Run
 

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from audiogen import __version__
-from audiogen.audio import AudioWarning, Writer, subtype_for
+from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment, read_experiment, to_tree
+from audiogen.experiment import Experiment, read_experiment
 from audiogen.file_names import is_midi
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure
 from audiogen.jobs.run_choice import single_recording
 from audiogen.jobs.tune_request import TuneRequest
+from audiogen.jobs.tune_results import MARKOV_ORDER, measure_tail, sidecar_entries, write_audio
 from audiogen.models import Model
 from audiogen.output_names import sidecar_of
 from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
-from audiogen.tunes.metrics.note_copying import NoteMatchIndex
-from audiogen.tunes.metrics.tune_statistics import SCALARS
 from audiogen.tunes.midi.controller_reset import Reset, controller_resets
 from audiogen.tunes.midi.editor import extend_midi, tail_midi
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi_representation import Midi
-from audiogen.tunes.rendering import SAMPLE_RATE, render
+from audiogen.tunes.rendering import SAMPLE_RATE
 from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import ContinuedTune, TuneContinuer, markov_chain, truncate_prompt
 
-MARKOV_ORDER = 8  # tokens, two or three notes: of the chain fitted to a prompt alone
 PROMPT_EXPERIMENT = (
     "representation=midi",
     "model={kind: tokens, embedding: 64, dropout: 0.3, backbone: {kind: lstm, hidden: 128, layers: 2, dropout: 0.3}}",
@@ -161,9 +156,7 @@ def _write(prompt: Path, tune: Tune, tail: Tune, out: Path, request: TuneRequest
         return
     whole = joined(tune, tail)
     alone = replace(tail.shifted(-tune.end), controllers=whole.shifted(-tune.end).controllers)
-    sound = render(alone if request.tail_only else whole, SAMPLE_RATE)
-    with Writer(out, sound.sample_rate, sound.channels, request.subtype or subtype_for(sound, out), request.seed) as to:
-        to.write(sound.samples)
+    write_audio(out, alone if request.tail_only else whole, request.seed, request.subtype)
 
 
 def _sidecar(
@@ -172,7 +165,6 @@ def _sidecar(
     """Content of the sidecar but for timings and warnings."""
     begun = float(whole.seconds_at(tune.end))
     ended = max(whole.seconds, begun)
-    settings = {key: value for key, value in asdict(request).items() if key != "seed"}
     return {
         "prompt": str(prompt),
         "output": out.name,
@@ -181,9 +173,7 @@ def _sidecar(
         "added": {"notes": len(tail.notes), "seconds": round(ended - begun, 4)},
         "reset_at_join": [_reset_entry(each) for each in controller_resets(tune)],
         "seed": request.seed,
-        "settings": settings | model_settings(run),
-        "versions": versions(),
-        "measures": measure_tail(tune, tail),
+        **sidecar_entries(asdict(request), run, measure_tail(tune, tail)),
     }
 
 
@@ -191,29 +181,3 @@ def _reset_entry(reset: Reset) -> dict[str, Any]:
     """Entry of the sidecar; channels count from 1."""
     channel = reset.channel + 1 if reset.channel >= 0 else None
     return {"channel": channel, "controller": reset.name, "from": reset.final, "to": reset.value}
-
-
-def model_settings(run: Run | None) -> dict[str, Any]:
-    """Entries of the sidecar about the Run, or the Markov chain without one."""
-    if run is None:
-        return {"run": None, "training": None, "model": {"kind": "markov", "order": MARKOV_ORDER}}
-    path = str(run.path) if run.path else None
-    return {"run": path, "training": run.metrics, "experiment": to_tree(run.experiment)}
-
-
-def measure_tail(prompt: Tune, tail: Tune) -> dict[str, Any]:
-    """Note statistics of prompt and tail, and the longest run of notes that the tail copies from the prompt."""
-    if not len(tail.melodic_notes) or not len(prompt.melodic_notes):
-        return {}
-    return {
-        "prompt": {name: round(measure(prompt), 4) for name, measure in SCALARS.items()},
-        "tail": {name: round(measure(tail), 4) for name, measure in SCALARS.items()},
-        "longest_run_of_prompt_notes": NoteMatchIndex([prompt]).longest(tail).notes,
-    }
-
-
-def versions() -> dict[str, str]:
-    """Versions of audiogen and of the libraries that results depend on."""
-    names = ("torch", "numpy", "mido", "midirenderer", "pretty_midi")
-    own = {"python": platform.python_version(), "audiogen": __version__}
-    return own | {name: version(name) for name in names}

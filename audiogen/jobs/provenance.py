@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -13,12 +13,13 @@ from pathlib import Path
 from audiogen import __version__
 from audiogen.audio import AudioWarning
 
+LIBRARIES = ("torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
 
-def versions() -> dict[str, str]:
-    """Versions of audiogen and of the libraries that its output depends on."""
-    names = ("torch", "torchaudio", "librosa", "numpy", "soundfile", "soxr")
+
+def versions(libraries: Sequence[str] = LIBRARIES) -> dict[str, str]:
+    """Versions of Python, audiogen and the libraries that its output depends on."""
     own = {"python": platform.python_version(), "audiogen": __version__}
-    return own | {name: version(name) for name in names}
+    return own | {name: version(name) for name in libraries}
 
 
 class Clock:

@@ -14,7 +14,7 @@ from pathlib import Path
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
 from audiogen.tunes.midi.parser import parse
-from audiogen.tunes.midi.reader import tune_of
+from audiogen.tunes.midi.reader import tune_from_messages
 from audiogen.tunes.tune import Tune
 
 GRID = 24
@@ -83,7 +83,7 @@ def tune_of_abc(abc: str, subject: object) -> Tune:
             raise InputError(subject, "it cannot be read as ABC notation", "fix or remove that tune") from error
     if len(data) > MAX_BYTES:
         raise InputError(subject, "its repeats make it too long", "fix or remove that tune")
-    return tune_of(parse(data, subject).midi, subject).rescaled(GRID)
+    return tune_from_messages(parse(data, subject).midi, subject).rescaled(GRID)
 
 
 def _run(command: list[str], output: Path) -> None:

@@ -19,7 +19,7 @@ import torch
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.extras import install_command
-from audiogen.tunes.transcription import tune_of
+from audiogen.tunes.transcription import TimedNote, tune_from_notes
 from audiogen.tunes.tune import Tune
 
 SAMPLE_RATE = 44100  # Hz
@@ -53,12 +53,12 @@ def transcribe_piano(recording: Recording, clock: Tune, since: float) -> Tune:
     Raises:
         InputError: the library is missing.
     """
-    return tune_of(_detect_notes(recording), clock, since)
+    return tune_from_notes(_detect_notes(recording), clock, since)
 
 
 @torch.no_grad()
-def _detect_notes(recording: Recording) -> list[tuple[float, float, int, int]]:
-    """(start, end, pitch, velocity) of each note; times in seconds."""
+def _detect_notes(recording: Recording) -> list[TimedNote]:
+    """All notes of a recording."""
     sound = recording.resampled(SAMPLE_RATE)
     if not np.abs(sound.samples).max(initial=0) > 0:
         return []

@@ -20,6 +20,8 @@ MIN_REPEAT = 15  # frames between onsets of one pitch: a slow attack is no secon
 MAX_GAP = 3  # frames without a pitch within a note
 MIN_LOUDNESS = 0.03  # of the loudest frame: below, a note has decayed
 VELOCITY = 80
+TimedNote = tuple[float, float, int, int]
+"""Start and end in seconds, MIDI pitch, velocity."""
 
 
 def transcribe(recording: Recording, clock: Tune, since: float) -> Tune:
@@ -37,10 +39,12 @@ def transcribe(recording: Recording, clock: Tune, since: float) -> Tune:
         (first * HOP / SAMPLE_RATE, last * HOP / SAMPLE_RATE, pitch, VELOCITY)
         for first, last, pitch in detect_notes(recording)
     ]
-    return tune_of(notes, clock, since, clock.parts[0].program if clock.parts else 0)
+    return tune_from_notes(notes, clock, since, clock.parts[0].program if clock.parts else 0)
 
 
-def tune_of(notes: Sequence[tuple[float, float, int, int]], clock: Tune, since: float, program: int = 0) -> Tune:
+def tune_from_notes(
+    notes: Sequence[tuple[float, float, int, int]], clock: Tune, since: float, program: int = 0
+) -> Tune:
     """A tune with one part from (start, end, pitch, velocity) in seconds after ``since``; see `transcribe`."""
     rows = [
         (*clock.ticks_at(np.array([start, end]) + since).tolist(), pitch, velocity, 0)
@@ -66,10 +70,10 @@ def detect_notes(recording: Recording) -> list[tuple[int, int, int]]:
         voiced = np.isfinite(hertz) & (loudness > MIN_LOUDNESS * loudness.max())
     pitches = np.where(voiced, np.rint(librosa.hz_to_midi(np.where(voiced, hertz, 440.0))), -1).astype(int)
     onsets = set(librosa.onset.onset_detect(y=sound, sr=SAMPLE_RATE, hop_length=HOP, backtrack=False).tolist())
-    return notes_of(pitches.tolist(), onsets)
+    return segment_notes(pitches.tolist(), onsets)
 
 
-def notes_of(pitches: list[int], onsets: set[int]) -> list[tuple[int, int, int]]:
+def segment_notes(pitches: list[int], onsets: set[int]) -> list[tuple[int, int, int]]:
     """Segment frames into notes, as of `detect_notes`.
 
     Args:

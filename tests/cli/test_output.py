@@ -17,7 +17,7 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.cli import COMMANDS, cli
 from audiogen.cli.command import Command
-from audiogen.jobs.continue_tune import MARKOV_ORDER
+from audiogen.jobs.tune_results import MARKOV_ORDER
 from audiogen.tunes.midi.writer import write_midi
 from tests.cli.conftest import Shell
 from tests.tune_fixtures import wandering

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogen.jobs.continue_tune import measure_tail
+from audiogen.jobs.tune_results import measure_tail
 from audiogen.reports.tune_variations_page import excerpt_of, lines, write_tune_variations
 from audiogen.tunes.tune import Tune
 from audiogen.tunes.tune_continuation import ContinuedTune

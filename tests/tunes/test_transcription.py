@@ -10,7 +10,7 @@ from audiogen.errors import InputError
 from audiogen.tunes import piano_transcription
 from audiogen.tunes.piano_transcription import is_piano, transcribe_piano
 from audiogen.tunes.rendering import render
-from audiogen.tunes.transcription import notes_of, transcribe
+from audiogen.tunes.transcription import segment_notes, transcribe
 from audiogen.tunes.tune import Part
 from tests.tune_fixtures import TICKS, melody, tune
 
@@ -74,8 +74,8 @@ def test_whether_a_piano_can_be_transcribed(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_notes_end_at_changes_of_pitch_and_onsets_and_bridge_gaps():
-    assert notes_of([60] * 5 + [62] * 5, set()) == [(0, 5, 60), (5, 10, 62)]
-    assert notes_of([60] * 30, {0, 5, 15}) == [(0, 15, 60), (15, 30, 60)]
-    assert notes_of([60] * 4 + [-1] * 2 + [60] * 4, set()) == [(0, 10, 60)]
-    assert notes_of([60] * 4 + [-1] * 9 + [60] * 4, set()) == [(0, 4, 60), (13, 17, 60)]
-    assert notes_of([60] * 2 + [-1] * 9, set()) == []
+    assert segment_notes([60] * 5 + [62] * 5, set()) == [(0, 5, 60), (5, 10, 62)]
+    assert segment_notes([60] * 30, {0, 5, 15}) == [(0, 15, 60), (15, 30, 60)]
+    assert segment_notes([60] * 4 + [-1] * 2 + [60] * 4, set()) == [(0, 10, 60)]
+    assert segment_notes([60] * 4 + [-1] * 9 + [60] * 4, set()) == [(0, 4, 60), (13, 17, 60)]
+    assert segment_notes([60] * 2 + [-1] * 9, set()) == []

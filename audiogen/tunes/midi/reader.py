@@ -66,7 +66,7 @@ def read_midi(path: Path) -> Tune:
     if parsed.faults:
         text = f"{path}: it does not follow the MIDI file standard: {'; '.join(parsed.faults)}"
         warnings.warn(text, AudioWarning, stacklevel=2)
-    return tune_of(parsed.midi, path)
+    return tune_from_messages(parsed.midi, path)
 
 
 def open_midi(path: Path) -> Parsed:
@@ -85,7 +85,7 @@ def open_midi(path: Path) -> Parsed:
     return parse(data, path)
 
 
-def tune_of(midi: Any, subject: object) -> Tune:
+def tune_from_messages(midi: Any, subject: object) -> Tune:
     """The Tune of a `mido.MidiFile`.
 
     Args:
