@@ -43,11 +43,11 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 def _tune_facts(path: Path) -> dict[str, Any]:
     """Contents of a MIDI file, and the measures of its notes."""
-    from audiogen.tunes.metrics.symbolic_metrics import SCALARS, melodic
+    from audiogen.tunes.metrics.tune_statistics import SCALARS
     from audiogen.tunes.midi.reader import read_midi
 
     tune = read_midi(path)
-    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(melodic(tune)) else {}
+    measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(tune.melodic_notes) else {}
     return {
         "path": str(path),
         "notes": len(tune.notes),

@@ -10,7 +10,7 @@ import torch
 
 from audiogen.config.choice import Choice
 from audiogen.models import Sampling
-from audiogen.tunes.infilling import Ininfiller
+from audiogen.tunes.infilling import Infiller
 from audiogen.tunes.models.token_model import TokenModel, TokenModelOptions
 from audiogen.tunes.tokens.events_tokenizer import EventsOptions, EventsTokenizer
 from audiogen.tunes.tune import Part, Tune
@@ -39,7 +39,7 @@ def test_a_bar_of_a_pattern_is_restored():
     whole = melody([60, 62, 64, 65, 67, 65, 64, 62] * 3)
     given = without(whole, 3 * BAR, 4 * BAR)
     chain = markov_chain([whole] * 6, SCHEME, 6, keys=(0,))
-    filled = Ininfiller(chain, SCHEME, given, [(3 * BAR, 4 * BAR)], 5 * BAR).fill(sampling(), 8)
+    filled = Infiller(chain, SCHEME, given, [(3 * BAR, 4 * BAR)], 5 * BAR).fill(sampling(), 8)
     assert rows(filled.notes) == rows(whole.between(0, 5 * BAR).notes)
 
 
@@ -51,7 +51,7 @@ def test_a_bar_leads_to_what_follows():
     chain = markov_chain(learned * 6, SCHEME, 6, keys=(0,))
     for wanted, follows in ((one, third), (other, fourth)):
         given = without(melody(first + wanted + follows), BAR, 2 * BAR)
-        infiller = Ininfiller(chain, SCHEME, given, [(BAR, 2 * BAR)], 3 * BAR)
+        infiller = Infiller(chain, SCHEME, given, [(BAR, 2 * BAR)], 3 * BAR)
         assert infiller.fill(sampling(), 12).between(BAR, 2 * BAR).notes["pitch"].tolist() == wanted
         alone = {int(infiller.fill(sampling(seed), 1).between(BAR, 2 * BAR).notes["pitch"][0]) for seed in range(6)}
         assert {67, 59} <= alone  # a single candidate cannot know
@@ -72,7 +72,7 @@ def test_a_voice_accompanies_a_melody():
     whole = pair(0)
     chain = markov_chain([whole, pair(1)] * 6, SCHEME, 5, keys=(0,))
     given = replace(whole, notes=whole.notes[whole.notes["part"] == 0])
-    played = Ininfiller(chain, SCHEME, given, [(0, 0), (0, given.end)], given.end).fill(sampling(), 4)
+    played = Infiller(chain, SCHEME, given, [(0, 0), (0, given.end)], given.end).fill(sampling(), 4)
     assert rows(played.notes[played.notes["part"] == 0]) == rows(given.notes)
     lower = rows(played.notes[played.notes["part"] == 1])
     assert len(lower & rows(whole.notes)) > 0.7 * len(given.notes)
@@ -88,7 +88,7 @@ def test_given_notes_are_kept_by_every_model(backbone: str, given_part: int):
     given = replace(whole, notes=whole.notes[whole.notes["part"] == given_part])
     stop = min(given.end, 200)
     spans = [(0, 0) if part == given_part else (0, stop) for part in range(3)]
-    infiller = Ininfiller(model, SCHEME, given, spans, stop)
+    infiller = Infiller(model, SCHEME, given, spans, stop)
     played = infiller.fill(sampling(), 3)
     kept = played.notes[played.notes["part"] == given_part]
     assert rows(kept) == rows(infiller.constraint.grid.notes[infiller.grid.notes["start"] < stop])
@@ -105,7 +105,7 @@ def test_the_same_seed_gives_the_same_notes():
     given = without(melody([60, 62, 64, 65, 67, 69] * 6), 3 * BAR, 5 * BAR)
     chain = markov_chain([given], SCHEME, 2, keys=(0,))
     fills = [
-        rows(Ininfiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(sampling(seed), 4).notes)
+        rows(Infiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(sampling(seed), 4).notes)
         for seed in (0, 0, 1, 2, 3, 4)
     ]
     assert fills[0] == fills[1]
@@ -116,7 +116,7 @@ def test_the_same_seed_gives_the_same_notes():
 def test_music_without_rests_is_infilled_without(seed: int):
     given = without(melody([60, 62, 64, 65, 67, 69] * 6), 3 * BAR, 5 * BAR)
     chain = markov_chain([given], SCHEME, 2, keys=(0,))
-    filled = Ininfiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(sampling(seed), 4)
+    filled = Infiller(chain, SCHEME, given, [(3 * BAR, 5 * BAR)], 6 * BAR).fill(sampling(seed), 4)
     notes = filled.between(0, 6 * BAR).notes
     assert (notes["start"][1:] <= np.maximum.accumulate(notes["end"])[:-1]).all()
 
@@ -129,6 +129,6 @@ def test_pedals_and_meters_inside_a_gap_are_kept():
         pedals=[[BAR + 12, BAR + 36, 0]],
     )
     chain = markov_chain([whole], SCHEME, 4, keys=(0,))
-    filled = Ininfiller(chain, SCHEME, without(whole, BAR, 2 * BAR), [(BAR, 2 * BAR)], 3 * BAR).fill(sampling(), 4)
+    filled = Infiller(chain, SCHEME, without(whole, BAR, 2 * BAR), [(BAR, 2 * BAR)], 3 * BAR).fill(sampling(), 4)
     assert np.array_equal(filled.meters, whole.meters)
     assert [BAR + 12, BAR + 36, 0] in filled.pedals.tolist()
