@@ -53,7 +53,7 @@ def abc_title(abc: str) -> str:
     return match.group(1).strip() if match else ""
 
 
-def tune_of_abc(abc: str, subject: object) -> Tune:
+def tune_from_abc(abc: str, subject: object) -> Tune:
     """Convert one tune, with repeats unfolded and chord symbols as parts of their own.
 
     Args:

@@ -160,7 +160,7 @@ class Tune:
         tempos[:, 1] = np.maximum(np.rint(tempos[:, 1] / factor), 1)
         return replace(self, tempos=tempos)
 
-    def steady(self) -> Tune:
+    def at_constant_tempo(self) -> Tune:
         """The same music in real time, written in its first tempo throughout."""
         plain = replace(self, tempos=self.tempos[:1])
         notes, pedals, meters = self.notes.copy(), self.pedals.copy(), self.meters.copy()

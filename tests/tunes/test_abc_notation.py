@@ -12,7 +12,7 @@ from audiogen.data.datasets import folder
 from audiogen.data.datasets.folder import read_abc
 from audiogen.errors import InputError
 from audiogen.tunes import abc_notation
-from audiogen.tunes.abc_notation import decode_abc, tune_of_abc
+from audiogen.tunes.abc_notation import decode_abc, tune_from_abc
 
 HEAD = "X:1\nT:One\nM:4/4\nL:1/4\nK:C\n"
 TWO = HEAD + "CDEF|GABc|\n\n" + HEAD.replace("1\nT:One", "2\nT:Zweites Stück") + "cBAG|FEDC|\n"
@@ -69,19 +69,19 @@ def test_no_other_file_is_read(line: str, tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(abc_notation, "_run", noted)
     with pytest.warns(AudioWarning, match="tune: 1 lines that name other files"):
-        tune = tune_of_abc(HEAD + line.format(other) + "\nCDEF|\n", "tune")
+        tune = tune_from_abc(HEAD + line.format(other) + "\nCDEF|\n", "tune")
     assert tune.notes["pitch"].tolist() == [60, 62, 64, 65]
     assert str(other) not in given[0]
 
 
 def test_output_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="long: 1048600 characters"):
-        tune_of_abc("X" * 1_048_600, "long")
+        tune_from_abc("X" * 1_048_600, "long")
     with pytest.raises(InputError, match="quarter notes"):
-        tune_of_abc(HEAD + "C99999999 D99999999|\n", "slow")
+        tune_from_abc(HEAD + "C99999999 D99999999|\n", "slow")
     monkeypatch.setattr(abc_notation, "MAX_BYTES", 100)
     with pytest.raises(InputError, match="repeats make it too long"):
-        tune_of_abc(HEAD + "|:CDEF:|\n" * 20, "repeats")
+        tune_from_abc(HEAD + "|:CDEF:|\n" * 20, "repeats")
 
 
 @pytest.mark.parametrize("output", ["x" * 3000, ""], ids=["writes without end", "never ends"])

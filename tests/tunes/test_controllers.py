@@ -237,5 +237,5 @@ def test_controllers_follow_changes_of_the_tune(tmp_path: Path) -> None:
     assert prompt.controllers.tolist() == rows
     assert prompt.rescaled(24).controllers[:, 0].tolist() == [0, 192, 192]
     assert prompt.shifted(-TICKS * 10).controllers.tolist() == [[0, *row[1:]] for row in rows]
-    assert prompt.steady().controllers.tolist() == rows
+    assert prompt.at_constant_tempo().controllers.tolist() == rows
     assert state_rows(prompt, JOIN).tolist() == [[0, 0, 7, 30], [0, 0, 128, 5]]

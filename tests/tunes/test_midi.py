@@ -17,7 +17,7 @@ import symusic
 
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
-from audiogen.tunes.abc_notation import abc_title, split_abc, tune_of_abc
+from audiogen.tunes.abc_notation import abc_title, split_abc, tune_from_abc
 from audiogen.tunes.midi.editor import extend_midi
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi.track_events import assign_channels
@@ -346,14 +346,17 @@ ABC = 'X:1\nT:A jig\nM:6/8\nL:1/8\nQ:3/8=120\nK:D\n|:"D"dfd ^g2_b:|\n\nX:2\nT:An
 def test_abc() -> None:
     pieces = split_abc("% a collection\n" + ABC)
     assert [abc_title(piece) for piece in pieces] == ["A jig", "Another"]
-    jig = tune_of_abc(pieces[0], "jig")
+    jig = tune_from_abc(pieces[0], "jig")
     line = jig.notes[jig.notes["part"] == 0]
     assert line["pitch"].tolist() == [74, 78, 74, 80, 82] * 2
     assert line["start"][:6].tolist() == [0, 12, 24, 36, 60, 72]
-    assert notes(tune_of_abc(pieces[1], "other")) == [(24 * i, 24 * i + 24, p) for i, p in enumerate([60, 62, 64, 65])]
+    other = notes(tune_from_abc(pieces[1], "other"))
+    assert other == [(24 * i, 24 * i + 24, p) for i, p in enumerate([60, 62, 64, 65])]
+        (24 * i, 24 * i + 24, p) for i, p in enumerate([60, 62, 64, 65])
+    ]
     for bad in ("", "this is no ABC\n", "X:1\nK:C\n"):
         with pytest.raises(InputError, match=r"^bad"):
-            tune_of_abc(bad, "bad")
+            tune_from_abc(bad, "bad")
 
 
 def test_the_shared_tunes_are_read_as_by_other_libraries() -> None:
@@ -382,14 +385,14 @@ def test_a_shifted_tune_is_the_same_music():
 
 def test_a_steady_tune_lasts_as_long_in_real_time():
     one = rich()
-    steady = one.steady()
+    steady = one.at_constant_tempo()
     assert len(steady.tempos) == 1
     assert len(steady.notes) == len(one.notes)
     tick = one.tempos[0, 1] / 1e6 / one.ticks_per_quarter
     for name in ("start", "end"):
         expected = np.sort(one.seconds_at(one.notes[name]))
         assert np.abs(np.sort(steady.seconds_at(steady.notes[name])) - expected).max() <= tick
-    assert same(steady.steady(), steady)
+    assert same(steady.at_constant_tempo(), steady)
 
 
 def test_a_prompt_and_its_tail_are_one_tune():

@@ -49,7 +49,7 @@ class Item:
 
             return read_midi(self.midi)
         if self.abc is not None:
-            from audiogen.tunes.abc_notation import tune_of_abc
+            from audiogen.tunes.abc_notation import tune_from_abc
 
-            return tune_of_abc(self.abc, self.name)
+            return tune_from_abc(self.abc, self.name)
         return None

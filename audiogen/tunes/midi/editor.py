@@ -63,7 +63,7 @@ def extend_midi(prompt: Path, tail: Tune, path: Path, given: Tune | None = None)
     parsed = open_midi(prompt)
     midi = parsed.midi
     channels = _Channels(midi)
-    tail = tail.steady() if midi.ticks_per_beat < 0 else tail  # SMPTE timing ignores tempos
+    tail = tail.at_constant_tempo() if midi.ticks_per_beat < 0 else tail  # SMPTE timing ignores tempos
     if given is not None:
         _drop_settings_after(midi, given.end)
         channels.state = state_rows(joined(given, tail), given.end)
@@ -94,7 +94,7 @@ def tail_midi(prompt: Path, tail: Tune, path: Path, given: Tune) -> None:
     midi = open_midi(prompt).midi
     state = state_rows(joined(given, tail), given.end)
     alone = replace(tail.shifted(-given.end), controllers=state[:0])
-    alone = alone.steady() if midi.ticks_per_beat < 0 else alone
+    alone = alone.at_constant_tempo() if midi.ticks_per_beat < 0 else alone
     homes = _home_tracks(given.parts)
     for index, track in enumerate(midi.tracks):
         labels, programs = _track_state(track, given.end)

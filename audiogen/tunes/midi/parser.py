@@ -73,7 +73,7 @@ def parse(data: bytes, subject: object) -> Parsed:
     data = _unwrapped(data, faults)
     if data[:4] != b"MThd" or len(data) < 14:
         raise InputError(subject, "it is not a Standard MIDI File", "export it as .mid again")
-    length, form, announced, division = struct.unpack(">IHHh", data[4:14])
+    length, file_format, announced, division = struct.unpack(">IHHh", data[4:14])
     if division == 0:
         raise InputError(subject, "its header says 0 ticks a quarter note", "export it again")
     bodies, chunks = _chunks(data, 8 + max(length, 6), subject, faults)
@@ -81,10 +81,10 @@ def parse(data: bytes, subject: object) -> Parsed:
         raise InputError(subject, "the file is cut short", "export it again")
     if announced != len(bodies):
         faults.append(f"its header announces {announced} tracks and it has {len(bodies)}")
-    if form == 2 and len(bodies) > 1:
+    if file_format == 2 and len(bodies) > 1:
         raise InputError(subject, "its tracks are independent patterns (format 2)", "save it as format 0 or 1")
     _require_few_events(data, bodies, subject)
-    midi = mido.MidiFile(type=_form(form, len(bodies), faults), ticks_per_beat=division)
+    midi = mido.MidiFile(type=_save_format(file_format, len(bodies), faults), ticks_per_beat=division)
     for number, body in enumerate(bodies, 1):
         midi.tracks.append(_track(body, number, subject, faults))
     return Parsed(midi, chunks, tuple(faults))
@@ -163,12 +163,12 @@ def _is_tag(tag: bytes) -> bool:
     return len(tag) == 4 and all(48 <= byte < 123 or byte in b" _-" for byte in tag)
 
 
-def _form(form: int, tracks: int, faults: list[str]) -> int:
+def _save_format(file_format: int, tracks: int, faults: list[str]) -> int:
     """The format to save the file in: 0 or 1."""
-    if form == 1 or (form == 0 and tracks == 1):
-        return form
+    if file_format == 1 or (file_format == 0 and tracks == 1):
+        return file_format
     if tracks:
-        faults.append(f"its header says format {form} for {tracks} tracks")
+        faults.append(f"its header says format {file_format} for {tracks} tracks")
     return 1
 
 

@@ -105,8 +105,8 @@ def tune_from_messages(midi: Any, subject: object) -> Tune:
     if notes["end"].max() > MAX_QUARTERS * resolution:
         quarters = int(notes["end"].max()) // resolution
         raise InputError(subject, f"it lasts {quarters} quarter notes", f"cut it below {MAX_QUARTERS}")
-    if scan.endless:
-        warnings.warn(f"{subject}: {scan.endless} notes never end; each is given one beat", AudioWarning, stacklevel=2)
+    if scan.unended:
+        warnings.warn(f"{subject}: {scan.unended} notes never end; each is given one beat", AudioWarning, stacklevel=2)
     tempos = [(0, tempo)] if tempo else [(0, DEFAULT_TEMPO), *scan.tempos]
     meters = last_per_tick(np.array([(0, *DEFAULT_METER), *scan.meters], np.int64))
     repeated = np.append(False, (meters[1:, 1:] == meters[:-1, 1:]).all(axis=1))
@@ -174,7 +174,7 @@ class _Scan:
         self.tempos: list[tuple[int, int]] = []
         self.meters: list[tuple[int, int, int]] = []
         self.controllers: list[tuple[int, int, int, int]] = []  # tick, channel, controller, value
-        self.endless = 0  # notes that never end
+        self.unended = 0  # notes that never end
 
     def read(self, index: int, track: Iterable[Any]) -> None:
         """Read one track's messages."""
@@ -222,9 +222,9 @@ class _Scan:
     def collect(self, resolution: int) -> tuple[np.ndarray, tuple[Part, ...]]:
         """Notes of dtype `NOTE`, in the order of the file, and parts: one per track, channel and program in use."""
         rows = np.array(self.notes, np.int64)
-        endless = rows[:, 1] < 0
-        self.endless = int(endless.sum())
-        rows[endless, 1] = rows[endless, 0] + resolution
+        unended = rows[:, 1] < 0
+        self.unended = int(unended.sum())
+        rows[unended, 1] = rows[unended, 0] + resolution
         programs = self._programs_of(rows)
         lines, part = np.unique(np.column_stack([rows[:, 4:6], programs]), axis=0, return_inverse=True)
         notes = np.zeros(len(rows), NOTE)

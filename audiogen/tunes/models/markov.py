@@ -114,7 +114,7 @@ class Markov(Model):
         self.scales = [1.0] * len(self.levels)
         self._discount()
         if validation:
-            self._tune(validation)
+            self._fit_scales(validation)
 
     def _continuations(self, keys: Tensor, longer: Tensor, contexts: Tensor, counts: Tensor) -> Tensor:
         """Number of different tokens before each n-gram; its count if it only occurs at the beginning of tunes."""
@@ -127,7 +127,7 @@ class Markov(Model):
         for level, scale in zip(self.levels, self.scales, strict=True):
             level.discount(scale, self.size)
 
-    def _tune(self, validation: Sequence[Tensor]) -> None:
+    def _fit_scales(self, validation: Sequence[Tensor]) -> None:
         """Fit one scale per context length by coordinate descent, two rounds."""
         best = self._nats(validation)
         for _ in range(2):
@@ -145,9 +145,9 @@ class Markov(Model):
 
     def _nats(self, sequences: Sequence[Tensor]) -> float:
         tokens, ages = _joined(sequences)
-        return -float(self._logarithms(tokens, ages).sum())
+        return -float(self._log_probabilities(tokens, ages).sum())
 
-    def _logarithms(self, tokens: Tensor, ages: Tensor) -> Tensor:
+    def _log_probabilities(self, tokens: Tensor, ages: Tensor) -> Tensor:
         """Log-probability of each token that is not the first of its tune."""
         likely = torch.full((len(tokens),), 1 / self.size, dtype=torch.float64)
         number = torch.zeros_like(tokens)
@@ -167,7 +167,7 @@ class Markov(Model):
     def log_likelihood(self, frames: Tensor) -> Tensor:
         """Log-likelihood of each token but the first, nats, ``[batch, time - 1]``, of tokens ``[batch, time]``."""
         tokens, ages = _joined(list(frames))
-        return self._logarithms(tokens, ages).view(len(frames), -1).to(torch.float32)
+        return self._log_probabilities(tokens, ages).view(len(frames), -1).to(torch.float32)
 
     def loss(self, frames: Tensor) -> Mapping[str, Tensor]:
         return {"loss": -self.log_likelihood(frames).mean()}
