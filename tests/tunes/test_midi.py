@@ -352,8 +352,6 @@ def test_abc() -> None:
     assert line["start"][:6].tolist() == [0, 12, 24, 36, 60, 72]
     other = notes(tune_from_abc(pieces[1], "other"))
     assert other == [(24 * i, 24 * i + 24, p) for i, p in enumerate([60, 62, 64, 65])]
-        (24 * i, 24 * i + 24, p) for i, p in enumerate([60, 62, 64, 65])
-    ]
     for bad in ("", "this is no ABC\n", "X:1\nK:C\n"):
         with pytest.raises(InputError, match=r"^bad"):
             tune_from_abc(bad, "bad")
