@@ -10,7 +10,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.metrics.registry import Metric
-from audiogen.testing.contract import require
+from audiogen.testing.contract import ContractError, require
 
 RATE = 44100
 
@@ -72,7 +72,12 @@ def _same(one: dict[str, float], other: dict[str, float]) -> bool:
 
 
 def _measure_hard(metric: Metric, tail: Recording) -> None:
+    name = f"a tail of {tail.length} samples" if tail.samples.any() else "silence"
     try:
         _values(metric(tail))
+    except ContractError:
+        raise
     except InputError:
         return
+    except Exception as error:
+        raise ContractError(f"{name}: {type(error).__name__} ({error}); raise an InputError") from error

@@ -1,0 +1,1 @@
+"""A gated convolutional backbone and a roughness metric for audiogen."""
