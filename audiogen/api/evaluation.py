@@ -93,7 +93,7 @@ def vocode(
     kind = vocoder or ("griffin_lim" if source is None else "source")
     options = find(kind).Options()
     with session(progress):
-        analysis = job.analyse(given, find(kind).own_spec(options) or MelSpec())
+        analysis = job.analyse(given, find(kind).native_spec(options) or MelSpec())
         material = None
         if source is not None:
             material = job.source_samples(to_recording(source), analysis).to(pick_device(device))

@@ -42,6 +42,8 @@ def check_model(
     _check_losses(model, sequences)
     model.eval()
     with torch.no_grad():
+        for weight in model.parameters():  # layers that start at zero would hide what reaches them
+            weight.add_(0.1 * torch.randn_like(weight))
         _check_rollout(model, features)
         _check_state(model, features)
         if isinstance(model, ContextModel):

@@ -37,7 +37,7 @@ def check_vocoder(
         ContractError: names what is wrong.
     """
     chosen = options_of(variant, options)
-    spec = spec or variant.own_spec(chosen) or MelSpec()
+    spec = spec or variant.native_spec(chosen) or MelSpec()
     source = _noise(3 * spec.sample_rate)
     past = source[:, : 2 * spec.win]
     frames = log_mel(source[:, 2 * spec.win - (spec.win - spec.hop) :], spec, padded=True)[:, :FRAMES]

@@ -255,7 +255,7 @@ class NotANumber(SequenceModel):
     [
         (Unseeded, "the same generator gives another rollout"),
         (Stateful, "another rollout|not explicit"),
-        (Deaf, "stepping"),
+        (Deaf, "read frame by frame"),
         (NotANumber, "not finite"),
     ],
 )
