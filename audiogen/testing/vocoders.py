@@ -45,9 +45,9 @@ def check_vocoder(
     require(vocoder.spec == spec, "its spec is another than the one it was built for")
     stereo = variant.build(spec, source.expand(2, -1), chosen)
     with torch.no_grad():
+        _check_lengths(vocoder, frames, past)
         two = stereo.vocode(frames[:, :9].expand(2, -1, -1), past.expand(2, -1))
         require(list(two.shape) == [2, 9 * spec.hop], "two channels do not become two channels")
-        _check_lengths(vocoder, frames, past)
         _check_stream(vocoder, frames, past)
         _check_level(vocoder, frames, past, source[:, 2 * spec.win :], level_tolerance)
 
