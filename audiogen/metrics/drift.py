@@ -1,8 +1,7 @@
-"""Drift: does a continuation keep its level, its brightness, its bands and its liveliness, to the end?
+"""Drift: changes of level, spectral centroid, bands and variance over the course of a continuation.
 
-`DriftMeter` measures a recording second by second from blocks of any size, in 2 kB a second of it; `drift` says
-how far it strays. Centroid: the magnitude-weighted mean frequency (Peeters 2004, "A large set of audio
-features", 6.1.1).
+`DriftMeter` collects statistics per second of audio from blocks of any size, about 2 kB per second; `drift` summarises
+them. Centroid: the magnitude-weighted mean frequency (Peeters 2004, "A large set of audio features", 6.1.1).
 """
 
 from __future__ import annotations
@@ -17,15 +16,16 @@ from audiogen.metrics.stereo import band_covariance, covariance
 from audiogen.metrics.tonality import line_energy, tonal_to_noise
 
 SILENCE_FLOOR = 1e-8  # mean square of a silent frame: -80 dBFS
-STILL_DB = 0.1  # dB, RMS over bands: a frame that changes less than this stands still
+STILL_DB = 0.1  # RMS change over bands below which a frame counts as unchanged
 FULL_SCALE = 32767 / 32768
-END_SECONDS = 60.0  # seconds at either end that are compared, if there are that many
-WINDOW_SECONDS = 30.0  # seconds over which "throughout" is averaged
+END_SECONDS = 60.0  # compared at the beginning and the end; half of a shorter sound
+WINDOW_SECONDS = 30.0  # of the averages whose largest deviation is reported
+BAND_RANGE = 40.0  # dB below the loudest band of the reference; quieter bands are left out
 
 
 @dataclass
 class SecondStats:
-    """Sums over one second of sound."""
+    """Sums over one second of audio."""
 
     samples: int
     energy: float  # mean square over channels and time
@@ -34,17 +34,17 @@ class SecondStats:
     bands: np.ndarray  # [bands] mean power
     log_sum: np.ndarray  # [bands] sum of the frames' log powers, dB
     log_square: np.ndarray  # [bands] sum of their squares
-    silent: int
-    still: int
-    clipped: int
-    tenths: np.ndarray  # mean square of each whole tenth of it
+    silent: int  # frames
+    still: int  # frames
+    clipped: int  # samples
+    tenths: np.ndarray  # mean square of each whole tenth of a second
     lines: tuple[float, float]  # energy of spectral lines, and of the rest
     covariance: np.ndarray  # [channels, channels]
     band_covariance: np.ndarray  # [bands, channels, channels]
 
 
 class DriftMeter:
-    """Running measures of a sound that arrives in blocks.
+    """Statistics per second of a sound that arrives in blocks.
 
     Args:
         sample_rate: Hz.
@@ -62,13 +62,13 @@ class DriftMeter:
 
     @classmethod
     def of(cls, recording: Recording) -> DriftMeter:
-        """The track of a whole recording."""
-        track = cls(recording.sample_rate, recording.channels)
-        track.push(recording.samples)
-        return track
+        """The meter after a whole recording."""
+        meter = cls(recording.sample_rate, recording.channels)
+        meter.push(recording.samples)
+        return meter
 
     def push(self, block: np.ndarray) -> None:
-        """Take ``[channels, time]`` samples; blocks of any size give the same measures."""
+        """Add ``[channels, time]`` samples; the result does not depend on the block size."""
         if self._rest.shape[1]:
             block = np.concatenate([self._rest, block], axis=1)
         whole = block.shape[1] // self.sample_rate * self.sample_rate
@@ -77,7 +77,7 @@ class DriftMeter:
         self._rest = block[:, whole:].copy()
 
     def seconds(self) -> list[SecondStats]:
-        """The seconds so far; what is left over counts when it is half a second, or all there is."""
+        """Statistics of each second so far; a remainder counts if it is at least half a second or all there is."""
         enough = self._rest.shape[1] >= max(self.size, self.sample_rate // 2)
         if enough or (not self._seconds and self._rest.shape[1]):
             last, extra = self._last, self._measure(self._rest)
@@ -126,17 +126,17 @@ def _tenths(samples: np.ndarray, rate: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SegmentStats:
-    """Averages over some seconds of a track.
+    """Averages over a segment of several seconds.
 
     Args:
         level: dB relative to full scale.
         centroid: Hz; 0 for silence.
         bands: ``[bands]`` level of each third octave, dB.
-        variance: of log band powers from frame to frame, mean over bands, dB squared.
-        silent: share of frames below -80 dBFS.
-        still: share of frames that change by less than 0.1 dB.
-        clipped: share of samples at full scale.
-        tonality: dB of its spectral lines over the rest; NaN for silence.
+        variance: of log band powers over frames, averaged over bands, dB squared.
+        silent: fraction of frames below -80 dBFS.
+        still: fraction of frames that differ from the previous one by less than 0.1 dB.
+        clipped: fraction of samples at full scale.
+        tonality: energy of spectral lines over the rest, dB; NaN for silence.
     """
 
     level: float
@@ -150,7 +150,7 @@ class SegmentStats:
 
 
 def segment_stats(seconds: list[SecondStats], channels: int) -> SegmentStats:
-    """Averages over a part of `DriftMeter.seconds`, at least one."""
+    """Averages over consecutive items of `DriftMeter.seconds`, at least one."""
     frames = sum(s.frames for s in seconds)
     weights = np.array([s.samples for s in seconds], float)
     mean = sum(s.log_sum for s in seconds) / frames
@@ -169,36 +169,37 @@ def segment_stats(seconds: list[SecondStats], channels: int) -> SegmentStats:
 
 
 def sum_covariances(seconds: list[SecondStats]) -> tuple[np.ndarray, np.ndarray]:
-    """``[channels, channels]`` and ``[bands, channels, channels]`` over a part of `DriftMeter.seconds`."""
+    """``[channels, channels]`` and ``[bands, channels, channels]`` covariances of a segment."""
     return sum(s.covariance for s in seconds), sum(s.band_covariance for s in seconds)  # type: ignore[return-value]
 
 
-def drift(track: DriftMeter, reference: DriftMeter | None = None) -> dict[str, float]:
-    """How far a sound strays.
+def drift(meter: DriftMeter, reference: DriftMeter | None = None) -> dict[str, float]:
+    """Change of a sound over time, and its deviation from a reference.
 
     Args:
-        track: of the sound, at least one sample.
-        reference: of the recording that it continues; None compares with the sound's own average.
+        meter: of the sound, at least one sample.
+        reference: of the continued recording; None compares with the sound's own average.
 
     Returns:
-        ``level_change_db``, ``centroid_change_percent``, ``variance_change_ratio``: last minute against the
-        first (last half against first half below two minutes); ``level_slope_db``,
-        ``centroid_slope_percent``: a minute, by least squares over seconds; ``level_deviation_db``,
-        ``centroid_deviation_percent``, ``band_deviation_db``: the largest departure of any half minute (or
-        half) from the reference, the last over the bands within 40 dB of its loudest; ``variance_ratio``:
-        smallest of any half minute over the reference's (near 0: collapsed to a constant frame);
-        ``silent_share``, ``still_share``.
+        ``level_change_db``, ``centroid_change_percent``, ``variance_change_ratio``: last minute compared with the first
+        (the halves, below two minutes).
+        ``level_slope_db``, ``centroid_slope_percent``: least-squares slope per minute.
+        ``level_deviation_db``, ``centroid_deviation_percent``, ``band_deviation_db``: largest deviation of any half
+        minute (or half of the sound) from the reference; of the bands within 40 dB of the reference's loudest.
+        ``variance_ratio``: smallest variance of any half minute over the reference's; near 0 if the continuation
+        collapsed to a constant frame.
+        ``silent_share``, ``still_share``: fractions of frames, see `SegmentStats`.
     """
-    seconds = track.seconds()
-    whole = segment_stats(seconds, track.channels)
+    seconds = meter.seconds()
+    whole = segment_stats(seconds, meter.channels)
     base = whole if reference is None else segment_stats(reference.seconds(), reference.channels)
     half = max(1, len(seconds) // 2)
     ends = min(half, int(END_SECONDS))
-    first, last = segment_stats(seconds[:ends], track.channels), segment_stats(seconds[-ends:], track.channels)
+    first, last = segment_stats(seconds[:ends], meter.channels), segment_stats(seconds[-ends:], meter.channels)
     step = min(half, int(WINDOW_SECONDS))
     starts = [*range(0, len(seconds) - step + 1, step), len(seconds) - step]
-    parts = [segment_stats(seconds[start : start + step], track.channels) for start in starts]
-    heard = base.bands > base.bands.max() - 40
+    parts = [segment_stats(seconds[start : start + step], meter.channels) for start in starts]
+    kept = base.bands > base.bands.max() - BAND_RANGE
     levels = np.array([s.energy for s in seconds])
     centroids = np.array([s.centroid[0] / max(s.centroid[1], POWER_FLOOR) for s in seconds])
     return {
@@ -208,7 +209,7 @@ def drift(track: DriftMeter, reference: DriftMeter | None = None) -> dict[str, f
         "centroid_change_percent": _percent(last.centroid, first.centroid),
         "centroid_slope_percent": _slope(centroids) / max(whole.centroid, 1.0) * 100,
         "centroid_deviation_percent": max(abs(_percent(part.centroid, base.centroid)) for part in parts),
-        "band_deviation_db": max(float(np.abs(part.bands - base.bands)[heard].max()) for part in parts),
+        "band_deviation_db": max(float(np.abs(part.bands - base.bands)[kept].max()) for part in parts),
         "variance_change_ratio": last.variance / max(first.variance, 1e-3),
         "variance_ratio": min(part.variance for part in parts) / max(base.variance, 1e-3),
         "silent_share": whole.silent,
@@ -221,7 +222,7 @@ def _percent(value: float, reference: float) -> float:
 
 
 def _slope(values: np.ndarray) -> float:
-    """Least-squares slope of one value a second, a minute."""
+    """Least-squares slope per minute of one value per second."""
     if len(values) < 2:
         return 0.0
     return float(60 * np.polynomial.polynomial.polyfit(np.arange(len(values)), values, 1)[1])

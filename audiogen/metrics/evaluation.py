@@ -1,6 +1,9 @@
-"""One evaluation of one continuation: its measures, the baselines beside it, and who beats whom.
+"""Evaluation of one continuation: its measures, the same for real audio and baselines, and the verdicts.
 
-The data of a report: as a nest for JSON, as rows for CSV, as lines to print.
+Start here: `evaluate` takes recordings and returns an `Evaluation`, the content of the printed table, evaluation.json,
+evaluation.csv and report.html. `audiogen.metrics.evaluation_inputs` prepares the recordings,
+`audiogen.metrics.tail_evaluator` compares one tail with real audio, and `audiogen.metrics.tail_measures` measures what
+needs the prompt but no baseline (join, level, drift, stereo).
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -28,20 +31,27 @@ from audiogen.metrics.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
 from audiogen.text_files import dump_json, write_text
 
-REPETITION_MARGIN = 0.05  # share of repeated half seconds beyond that of real audio that still counts as none
+REPETITION_MARGIN = 0.05  # fraction of repeated windows above that of real audio which is still acceptable
+
+
+class Verdict(NamedTuple):
+    """One sentence about a continuation, and whether it is good, bad, or neither."""
+
+    kind: Literal["good", "bad", "neutral"]
+    text: str
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One way to go on, as it was judged.
+    """Texture and repetition measures of one candidate: the continuation, real audio or a baseline.
 
     Args:
         name: "output", "real", or the baseline's.
-        overall: texture distance; 1.0 is as close as another real stretch. None if it was too short to say.
-        classes: texture distance by class.
-        copied: share of half seconds that repeat the prompt; None if too short.
-        looped: share that repeat the candidate itself.
-        scattering: distance by scattering moments, which no tail is made to fit; None if it was too short to say.
+        overall: texture distance; 1.0 is as close as another real segment. None if the audio is too short.
+        classes: texture distance by class of statistics.
+        copied: fraction of 0.5 s windows that repeat the prompt; None if the audio is too short.
+        looped: fraction of 0.5 s windows that repeat the candidate itself; None if the audio is too short.
+        scattering: distance by scattering moments, which texture matching does not optimise; None if too short.
         others: values of the registered `METRICS`, by column.
     """
 
@@ -54,12 +64,19 @@ class Candidate:
     others: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
-        """One flat row: name, overall, scattering, copied, looped, the classes and the registered metrics."""
-        shares = {"scattering": self.scattering, "copied": self.copied, "looped": self.looped}
-        return {"candidate": self.name, "overall": self.overall, **shares, **self.classes, **self.others}
+        """The row of tables: name, overall, scattering, copied, looped, the classes and the registered metrics."""
+        return {
+            "candidate": self.name,
+            "overall": self.overall,
+            "scattering": self.scattering,
+            "copied": self.copied,
+            "looped": self.looped,
+            **self.classes,
+            **self.others,
+        }
 
     def repeats(self, real: Candidate) -> list[str]:
-        """What is wrong with its originality, beside that of real audio, in words; empty if nothing is."""
+        """How it repeats more than real audio does, in words; empty if it does not."""
         faults = []
         if (self.copied or 0) > (real.copied or 0) + REPETITION_MARGIN:
             faults.append(f"copies the prompt ({_percent(self.copied)})")
@@ -70,20 +87,19 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found.
+    """Result of `evaluate`.
 
     Args:
-        measures: see `measures.measure_continuation`.
+        measures: see `audiogen.metrics.tail_measures.measure_continuation`.
         output: the continuation.
-        real: what truly came next, by the same measures (its texture distance is 1 by definition).
-        baselines: the others.
-        distances: ``tilt_db_per_octave``, ``tilt_rms_db`` and ``crest_ratio`` against the real audio; ``frechet`` and
-            ``kernel`` against the prompt, which has more windows, with their floor and caveat.
-        marks: ``copied`` and ``looped``: for each repeated half second ``[seconds, seconds of what it
-            repeats, similarity]`` (of a tail above a minute: within its first and last half minute, put
-            together).
-        repeat: whether the real audio plays the prompt's samples again; None where that cannot be said.
-        mismatch: why the real audio is not the prompt's kind of sound, in words; None where it is, or nobody can say.
+        real: the real continuation, by the same measures (its texture distance is 1 by definition).
+        baselines: see `audiogen.metrics.waveform_baselines`.
+        distances: ``tilt_db_per_octave``, ``tilt_rms_db`` and ``crest_ratio`` relative to the real audio; ``frechet``
+            and ``kernel`` relative to the prompt, which has more windows, with their floor and caveat.
+        marks: ``copied`` and ``looped``: ``[time, time of what it repeats, similarity]`` of each repeated window, in
+            seconds of the excerpt (of a tail above a minute: its first and last half minute, joined).
+        repeat: whether the real audio repeats the prompt sample by sample; None if it is too short to tell.
+        mismatch: why the real audio is another kind of sound than the prompt, in words; None if it is not, or unknown.
     """
 
     measures: dict[str, Any]
@@ -97,15 +113,15 @@ class Evaluation:
 
     @property
     def candidates(self) -> list[Candidate]:
-        """The output, the real audio and the baselines."""
+        """The output, the real audio and the baselines, in this order."""
         return [self.output, self.real, *self.baselines]
 
     def repeats(self, candidate: Candidate) -> list[str]:
-        """`Candidate.repeats` beside this evaluation's real audio."""
+        """`Candidate.repeats` compared with this evaluation's real audio."""
         return candidate.repeats(self.real)
 
     def beats(self, baseline: Candidate) -> bool | None:
-        """Whether the output is closer to real audio; None if that cannot be said or the baseline repeats."""
+        """Whether the output is closer to real audio; None if it cannot be measured or the baseline repeats."""
         if self.mismatch is not None:
             return None
         if self.output.overall is None or baseline.overall is None or self.repeats(baseline):
@@ -113,36 +129,46 @@ class Evaluation:
         return self.output.overall < baseline.overall
 
     def verdicts(self) -> list[str]:
-        """One line for each fault of the output and for each baseline, and one that sums up."""
+        """The sentences of `graded_verdicts`."""
+        return [verdict.text for verdict in self.graded_verdicts()]
+
+    def graded_verdicts(self) -> list[Verdict]:
+        """One verdict per fault of the output and per baseline; the last one is the summary."""
         real = f"real audio: {_percent(self.real.copied)} copied, {_percent(self.real.looped)} looped"
-        lines = [f"{fault}; {real}" for fault in self.repeats(self.output)]
+        verdicts = [Verdict("bad", f"{fault}; {real}") for fault in self.repeats(self.output)]
         if self.mismatch is not None:
-            return [*lines, f"says nothing about the baselines: of the real audio, {self.mismatch}"]
+            text = f"not comparable with the baselines: of the real audio, {self.mismatch}"
+            return [*verdicts, Verdict("bad", text)]
         if self.repeat is not None and self.repeat.repeats:
             again = f"{self.repeat.seconds:.2f} s later (correlation {self.repeat.correlation:.2f})"
-            lines.append(
-                f"the real audio plays the prompt's samples again, {again}: only a copy can be as close as 1.0"
-            )
-        for baseline in self.baselines:
-            against = f"{_number(self.output.overall)} against {_number(baseline.overall)}"
-            beats, faults = self.beats(baseline), self.repeats(baseline)
-            if beats is None:
-                reason = f"it {' and '.join(faults)}" if faults else "too short to say"
-                lines.append(f"not held against {baseline.name}: {against}, but {reason}")
-            else:
-                lines.append(f"{'beats' if beats else 'does not beat'} {baseline.name}: {against}")
+            text = f"the real audio repeats the prompt's samples, {again}: only a copy can reach a distance of 1.0"
+            verdicts.append(Verdict("neutral", text))
+        verdicts += map(self._compare, self.baselines)
         fair = [baseline for baseline in self.baselines if self.beats(baseline) is not None]
         if self.output.scattering is not None:
-            nearer = [baseline.scattering for baseline in fair if self.output.scattering < (baseline.scattering or 0)]
-            lines.append(
-                f"by scattering moments, which no tail is made to have: {self.output.scattering:.2f},"
-                f" beats {len(nearer)} of the {len(fair)}"
+            farther = [other for other in fair if self.output.scattering < (other.scattering or 0)]
+            text = (
+                f"by scattering moments, not optimised by texture matching: {self.output.scattering:.2f},"
+                f" beats {len(farther)} of {len(fair)}"
             )
+            verdicts.append(Verdict("neutral", text))
         won = sum(map(bool, map(self.beats, fair)))
-        return [*lines, f"beats {won} of the {len(fair)} baselines that do not repeat"]
+        summary = f"beats {won} of the {len(fair)} baselines that do not repeat"
+        return [*verdicts, Verdict("good" if won == len(fair) else "bad", summary)]
+
+    def _compare(self, baseline: Candidate) -> Verdict:
+        values = f"{_number(self.output.overall)} against {_number(baseline.overall)}"
+        match self.beats(baseline):
+            case True:
+                return Verdict("good", f"beats {baseline.name}: {values}")
+            case False:
+                return Verdict("bad", f"does not beat {baseline.name}: {values}")
+        faults = self.repeats(baseline)
+        reason = f"it {' and '.join(faults)}" if faults else "too short to measure"
+        return Verdict("neutral", f"not compared with {baseline.name}: {values}, but {reason}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The whole evaluation in JSON's own types."""
+        """The evaluation in JSON types: the content of evaluation.json."""
         return {
             "verdicts": self.verdicts(),
             "real_repeat": asdict(self.repeat) if self.repeat else None,
@@ -154,7 +180,7 @@ class Evaluation:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row a candidate, the same columns in each."""
+        """One row per candidate, all with the same columns."""
         columns = dict.fromkeys(key for candidate in self.candidates for key in candidate.row())
         return [{key: candidate.row().get(key) for key in columns} for candidate in self.candidates]
 
@@ -168,7 +194,7 @@ class Evaluation:
         return "\n".join(lines)
 
     def write(self, folder: Path) -> None:
-        """Write ``evaluation.json`` and ``evaluation.csv`` into a folder that exists."""
+        """Write ``evaluation.json`` and ``evaluation.csv`` into an existing folder."""
         write_text(folder / "evaluation.json", dump_json(self.as_dict()))
         rows = self.rows()
         with (folder / "evaluation.csv").open("w", newline="", encoding="utf-8") as file:
@@ -185,33 +211,32 @@ def evaluate(
     baselines: Iterable[str] = tuple(BASELINES),
     seed: int = 0,
 ) -> Evaluation:
-    """Judge a continuation against real audio and against the cheap baselines.
+    """Compare a continuation with real audio and with simple baselines.
 
     Args:
         output: the continuation, alone or after its prompt.
-        reference: real audio of the same recording: best what truly came next; if it begins with the
-            prompt, what comes after that. Resampled to the output's rate if need be.
-        prompt: what was continued. None: the reference stands for it, and nothing is said about the join.
-        join_sample: where in ``output`` the continuation begins; None finds out whether it begins with the
-            prompt.
-        baselines: which of `BASELINES` to hold it against.
-        seed: of the baselines.
+        reference: real audio of the same recording, ideally what followed the prompt. If it begins with the prompt, the
+            part after that is used. Resampled to the output's rate if necessary.
+        prompt: the continued recording. None: the reference takes its place, and the join is not measured.
+        join_sample: first sample of the continuation in ``output``; None compares ``output`` with the prompt.
+        baselines: names of `BASELINES` to compare with.
+        seed: random seed of the baselines.
 
     Raises:
-        InputError: see `sounds.prepare_inputs`.
+        InputError: see `audiogen.metrics.evaluation_inputs.prepare_inputs`.
     """
     return evaluate_inputs(prepare_inputs(output, reference, prompt, join_sample, baselines, seed))
 
 
-def evaluate_inputs(sounds: EvaluationInputs) -> Evaluation:
-    """`evaluate` of what was gathered before, for those who also want to hear it."""
-    measures = sounds.running.result()
-    if sounds.held_out is None:
+def evaluate_inputs(inputs: EvaluationInputs) -> Evaluation:
+    """`evaluate` with prepared inputs, for callers that also play or plot them."""
+    measures = inputs.running.result()
+    if inputs.held_out is None:
         measures |= {"join": None, "level": None}
-    evaluator, excerpt = sounds.running.evaluator, sounds.excerpt
-    metrics = open_metrics(sounds.real, None if sounds.held_out is None else sounds.source)
-    tails = {"output": excerpt, **sounds.baselines}
-    with progress(len(tails), "judging") as bar:
+    evaluator, excerpt = inputs.running.evaluator, inputs.excerpt
+    metrics = open_metrics(inputs.real, None if inputs.held_out is None else inputs.source)
+    tails = {"output": excerpt, **inputs.baselines}
+    with progress(len(tails), "evaluating") as bar:
         candidates = []
         for name, tail in tails.items():
             candidates.append(evaluate_candidate(name, tail, evaluator, metrics))
@@ -219,48 +244,50 @@ def evaluate_inputs(sounds: EvaluationInputs) -> Evaluation:
     return Evaluation(
         measures=measures,
         output=candidates[0],
-        real=evaluate_real(sounds.real, evaluator, list(candidates[0].classes), metrics),
+        real=evaluate_real(inputs.real, evaluator, list(candidates[0].classes), metrics),
         baselines=candidates[1:],
-        distances=_distances(excerpt, sounds.real, sounds.source),
+        distances=_distances(excerpt, inputs.real, inputs.source),
         marks={"copied": _marks(evaluator.copying(excerpt)), "looped": _marks(evaluator.looping(excerpt))},
-        repeat=None if sounds.held_out is None else waveform_repeat(sounds.held_out, sounds.source),
-        mismatch=sounds.mismatch,
+        repeat=None if inputs.held_out is None else waveform_repeat(inputs.held_out, inputs.source),
+        mismatch=inputs.mismatch,
     )
 
 
 def evaluate_candidate(
     name: str, tail: Recording, evaluator: TailEvaluator, metrics: Mapping[str, Metric] | None = None
 ) -> Candidate:
-    """A tail as a candidate."""
+    """Texture distance, scattering distance and repetition of a tail."""
     texture, scattering = evaluator.texture(tail), evaluator.scattering(tail)
     return Candidate(
         name,
         texture.overall if texture else None,
         texture.classes if texture else {},
-        _share(evaluator.copying(tail)),
-        _share(evaluator.looping(tail)),
+        _fraction(evaluator.copying(tail)),
+        _fraction(evaluator.looping(tail)),
         scattering.overall if scattering else None,
         measure(metrics or {}, tail),
     )
 
 
-def _share(matches: Matches | None) -> float | None:
+def _fraction(matches: Matches | None) -> float | None:
     return matches.fraction if matches else None
 
 
 def evaluate_real(
     real: Recording, evaluator: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
 ) -> Candidate:
-    """Real audio is its own measure; against itself as the source, copying would say nothing."""
-    piece = end_of(real, 2 * EXCERPT_SECONDS)
-    copied = None if evaluator.held_out is None else _share(evaluator.copying(piece))
-    others = measure(metrics or {}, piece)
-    return Candidate("real", 1.0, dict.fromkeys(classes, 1.0), copied, _share(evaluator.looping(piece)), 1.0, others)
+    """The same for the real audio, whose distance to itself is 1; copying is None where it is the source itself."""
+    segment = end_of(real, 2 * EXCERPT_SECONDS)
+    copied = None if evaluator.held_out is None else _fraction(evaluator.copying(segment))
+    others = measure(metrics or {}, segment)
+    return Candidate(
+        "real", 1.0, dict.fromkeys(classes, 1.0), copied, _fraction(evaluator.looping(segment)), 1.0, others
+    )
 
 
 def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:
     tilt = spectral_tilt(tail, real)
-    found: dict[str, Any] = {
+    distances: dict[str, Any] = {
         "tilt_db_per_octave": tilt.slope,
         "tilt_rms_db": tilt.rms,
         "crest_ratio": crest_ratio(tail, real),
@@ -269,10 +296,10 @@ def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str,
         try:
             distance = population_distance(tail, source, distance=name)
         except InputError:
-            found[name] = None
+            distances[name] = None
             continue
-        found[name] = {key: getattr(distance, key) for key in ("value", "floor", "features", "caveat")}
-    return found
+        distances[name] = {key: getattr(distance, key) for key in ("value", "floor", "features", "caveat")}
+    return distances
 
 
 def _marks(matches: Matches | None) -> list[list[float]]:
@@ -286,5 +313,5 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.0f} %"
+def _percent(fraction: float | None) -> str:
+    return "–" if fraction is None else f"{100 * fraction:.0f} %"

@@ -1,11 +1,11 @@
-"""Distances between sets of windows: Fréchet and kernel, on named features.
+"""Fréchet and kernel distance between the one-second windows of two recordings, on two kinds of features.
 
-**Sample size.** Both compare distributions, and a recording gives few windows that are not even
-independent. The Fréchet distance grows as samples get fewer (Chong & Forsyth 2020, "Effectively unbiased
-FID", arXiv 1911.07023): it can be compared only between sets of the same size, and is worthless below a few
-samples a dimension. The kernel distance has no such bias but scatters. Hence features are reduced to few
-dimensions, the sizes are part of the result, and so is the distance between the reference's own halves, of
-the same sizes: read the two together.
+**Sample size.** Both compare distributions, and a recording has few windows, which are not even independent. The
+Fréchet distance grows as the number of samples falls (Chong & Forsyth 2020, "Effectively unbiased FID", arXiv
+1911.07023): it can be compared only between sets of the same size, and is meaningless with only a few samples per
+dimension. The kernel distance has no such bias but a high variance. Features are therefore reduced to few dimensions,
+and the result includes the sizes and the distance between the two halves of the reference, of the same sizes, as a
+floor.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from audiogen.metrics.spectra import mel_frames
 from audiogen.representation.cochleagram import FRAME_RATE, envelopes
 from audiogen.representation.texture_statistics import statistics
 
-WINDOW_SECONDS = 1.0  # length of a window; windows overlap by half
-MAX_DIMENSIONS = 12  # at most, by principal components of the reference
-MIN_WINDOWS = 8  # windows
+WINDOW_SECONDS = 1.0  # windows overlap by half
+MAX_DIMENSIONS = 12  # principal components of the reference
+MIN_WINDOWS = 8
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class PopulationDistance:
     """A distance between two sets of windows.
 
     Args:
-        value: the distance; kernel distances may be slightly negative where there is no difference.
-        floor: the same between the two halves of the reference.
-        features: their name, a key of `FEATURES`.
-        windows: how many windows of the output and of the reference were compared.
-        dimensions: of the features, after reduction.
+        value: the distance; a kernel distance may be slightly negative.
+        floor: the distance between the two halves of the reference.
+        features: a key of `FEATURES`.
+        windows: number of windows compared, of the output and of the reference.
+        dimensions: of the features after reduction.
         caveat: what the sample size means for the value.
     """
 
@@ -48,14 +48,14 @@ class PopulationDistance:
 
 
 def texture_features(recording: Recording) -> np.ndarray:
-    """Spectrum, moments and modulation statistics of one-second stretches, ``[windows, values]``."""
+    """Spectrum, moments and modulation statistics of one-second windows, ``[windows, values]``."""
     table = statistics(envelopes(recording, 1e-4), round(WINDOW_SECONDS * FRAME_RATE))
     names = ("spectrum", "moments", "attack", "modulation")
     return np.concatenate([table[name].mean(axis=0) for name in names], axis=1)
 
 
 def mel_features(recording: Recording) -> np.ndarray:
-    """Mean and standard deviation of log-mel frames over one-second stretches, ``[windows, values]``."""
+    """Mean and standard deviation of log-mel frames over one-second windows, ``[windows, values]``."""
     frames, rate = mel_frames(recording)
     length = round(WINDOW_SECONDS * rate)
     unfolded = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[:: length // 2]
@@ -66,9 +66,9 @@ FEATURES: dict[str, Callable[[Recording], np.ndarray]] = {"texture": texture_fea
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Fréchet distance of Gaussians fitted to two sets ``[samples, dimensions]``.
+    """Fréchet distance of Gaussians fitted to two sets of samples ``[samples, dimensions]``.
 
-    Heusel et al. (2017), arXiv 1706.08500: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½); 0 where both are equal.
+    Heusel et al. (2017), arXiv 1706.08500: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½); 0 if both are equal.
     """
     covariances = [np.atleast_2d(np.cov(values, rowvar=False)) for values in (first, second)]
     values, vectors = np.linalg.eigh(covariances[0])
@@ -80,10 +80,9 @@ def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """Unbiased squared maximum mean discrepancy, Gaussian kernel of the median distance in ``second``.
+    """Unbiased squared maximum mean discrepancy; Gaussian kernel as wide as the median distance in ``second``.
 
-    Gretton et al. (2012), JMLR 13:723, equation 3; as a distance of audio: Chung et al. (2025), arXiv
-    2502.15602.
+    Gretton et al. (2012), JMLR 13:723, equation 3; for audio: Chung et al. (2025), arXiv 2502.15602.
     """
 
     def squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -107,13 +106,13 @@ def population_distance(
 ) -> PopulationDistance:
     """Distance between the one-second windows of two recordings.
 
-    Features are standardised and reduced to the reference's first principal components: twelve, or one for
-    each four windows of the smallest set. All sets (output, reference, its halves) are thinned to the size
-    of a half.
+    Features are standardised and reduced to the first principal components of the reference: at most 12, and at most
+    one per four windows of the smallest set. All sets (output, reference and its halves) are subsampled to the size of
+    a half.
 
     Args:
-        output: what is judged.
-        reference: real audio, best many times longer than ``MIN_WINDOWS`` seconds.
+        output: the generated audio.
+        reference: real audio, preferably much longer than `MIN_WINDOWS` seconds.
         features: a key of `FEATURES`.
         distance: a key of `DISTANCES`.
 
@@ -122,20 +121,20 @@ def population_distance(
     """
     for name, table in ((features, FEATURES), (distance, DISTANCES)):
         if name not in table:
-            raise InputError(name, "there is none of that name", f"choose from {', '.join(table)}")
+            raise InputError(name, "there is no such key", f"choose from {', '.join(table)}")
     if min(output.seconds, reference.seconds / 2) < WINDOW_SECONDS * (MIN_WINDOWS + 2) / 2:
         raise InputError(
             f"{distance} distance",
             "there are too few windows",
             f"give it {WINDOW_SECONDS * (MIN_WINDOWS + 2):g} s or more",
         )
-    wanted, judged = (FEATURES[features](recording) for recording in (reference, output))
-    halves = wanted[: len(wanted) // 2], wanted[(len(wanted) + 1) // 2 :]
-    size = min(len(judged), len(halves[0]))
+    real, generated = (FEATURES[features](recording) for recording in (reference, output))
+    halves = real[: len(real) // 2], real[(len(real) + 1) // 2 :]
+    size = min(len(generated), len(halves[0]))
     dimensions = max(1, min(MAX_DIMENSIONS, size // 4))
-    centre, scale = wanted.mean(axis=0), wanted.std(axis=0) + 1e-6
-    directions = np.linalg.svd((wanted - centre) / scale, full_matrices=False)[2][:dimensions]
-    sets = [_thinned((values - centre) / scale @ directions.T, size) for values in (judged, wanted, *halves)]
+    centre, scale = real.mean(axis=0), real.std(axis=0) + 1e-6
+    directions = np.linalg.svd((real - centre) / scale, full_matrices=False)[2][:dimensions]
+    sets = [_subsample((values - centre) / scale @ directions.T, size) for values in (generated, real, *halves)]
     measure = DISTANCES[distance]
     caveat = f"{size} overlapping windows in {dimensions} dimensions: compare with the floor"
     return PopulationDistance(
@@ -143,5 +142,5 @@ def population_distance(
     )
 
 
-def _thinned(values: np.ndarray, size: int) -> np.ndarray:
+def _subsample(values: np.ndarray, size: int) -> np.ndarray:
     return values[np.linspace(0, len(values) - 1, size).round().astype(int)]

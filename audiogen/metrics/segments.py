@@ -1,8 +1,8 @@
-"""What a recording's own segments have, and where the parts of its continuation lie.
+"""Ranges of level, centroid, variance and correlation over segments of the tail and of the prompt, and level dips.
 
-A level, a centroid or a correlation means little by itself: a recording of waves strays by 6 dB all the time. So the
-continuation is cut into parts, and the recording into segments as long, and the range of the one is set beside that of
-the other. Both are medians where one part is all there is.
+A single value means little: the level of a recording of waves varies by 6 dB. The tail is therefore cut into segments,
+the recording into segments of the same length, and the two ranges are reported side by side. They are medians where
+there is only one segment.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from audiogen.metrics.drift import DriftMeter, SegmentStats, segment_stats, sum_covariances
+from audiogen.metrics.drift import DriftMeter, SecondStats, SegmentStats, segment_stats, sum_covariances
 from audiogen.metrics.spectra import POWER_FLOOR, decibels
 from audiogen.metrics.stereo import correlations
 
-MAX_SEGMENT_SECONDS = 30  # seconds of a segment
-MIN_SOURCE_SECONDS = 4  # seconds of a recording whose segments say what is usual
-MIN_TAIL_SECONDS = 2  # seconds of a continuation whose parts are compared
-FADE_DB = 3.0  # dB below the median level up to which the ends of a recording count as its fades
-DIP_QUANTILE = 0.02  # share of the tenths of a second whose level counts as a dip
+MAX_SEGMENT_SECONDS = 30
+MIN_SOURCE_SECONDS = 4  # of the recording, for its range to be meaningful
+MIN_TAIL_SECONDS = 2  # of the tail
+FADE_DB = 3.0  # below the median level: quieter ends of a recording count as its fades
+DIP_QUANTILE = 0.02  # of the levels of tenths of a second: a dip
+
 
 VALUES: dict[str, Callable[[SegmentStats], float]] = {
     "level_db": lambda part: part.level,
@@ -30,42 +31,44 @@ VALUES: dict[str, Callable[[SegmentStats], float]] = {
 
 
 def segment_ranges(tail: DriftMeter, past: DriftMeter) -> dict[str, object]:
-    """Ranges over parts of a tail and over as long segments of what it continues.
+    """Ranges over segments of a tail and over segments of the same length of the recording that it continues.
 
     Args:
-        tail: of the continuation.
-        past: of the recording, or of its end.
+        tail: meter of the continuation.
+        past: meter of the recording, or of its end.
 
     Returns:
-        ``seconds`` of a part, and for each of `VALUES` (and ``correlation``, the mean over pairs of channels)
-        ``low``, ``high``, ``usual_low``, ``usual_high``. Empty where either is too short to say, or is silent.
+        ``seconds``, the length of a segment; and for each of `VALUES` (and ``correlation``, the mean over pairs of
+        channels) ``low`` and ``high`` of the tail, ``usual_low`` and ``usual_high`` of the recording. Empty if either
+        is too short or silent.
     """
     own, usual = tail.seconds(), past.seconds()
     if len(usual) < MIN_SOURCE_SECONDS or len(own) < MIN_TAIL_SECONDS:
         return {}
     length = max(1, min(MAX_SEGMENT_SECONDS, len(own) // 2, len(usual) // 3))
-    found: dict[str, object] = {}
-    for name, of in VALUES.items():
-        ranges = [
-            [of(segment_stats(part, tail.channels)) for part in parts(seconds, length)] for seconds in (own, usual)
-        ]
-        found |= _ranged(name, *ranges)
-    if tail.channels > 1:
-        ranges = [
-            [float(correlations(sum_covariances(part)[0]).mean()) for part in parts(seconds, length)]
+    result: dict[str, object] = {}
+    for name, value in VALUES.items():
+        values = [
+            [value(segment_stats(part, tail.channels)) for part in segments(seconds, length)]
             for seconds in (own, usual)
         ]
-        found |= _ranged("correlation", *ranges)
-    return {"seconds": length, **found} if found else {}
+        result |= _ranges(name, *values)
+    if tail.channels > 1:
+        values = [
+            [float(correlations(sum_covariances(part)[0]).mean()) for part in segments(seconds, length)]
+            for seconds in (own, usual)
+        ]
+        result |= _ranges("correlation", *values)
+    return {"seconds": length, **result} if result else {}
 
 
-def parts(seconds: list, length: int) -> list[list]:
-    """Runs of ``length`` seconds that overlap by half; the last one ends with the last second."""
+def segments(seconds: list[SecondStats], length: int) -> list[list[SecondStats]]:
+    """Segments of ``length`` seconds that overlap by half; the last one ends with the last second."""
     last = len(seconds) - length
     return [seconds[start : start + length] for start in dict.fromkeys([*range(0, last, max(length // 2, 1)), last])]
 
 
-def _ranged(name: str, own: list[float], usual: list[float]) -> dict[str, object]:
+def _ranges(name: str, own: list[float], usual: list[float]) -> dict[str, object]:
     sounding, before = ([value for value in values if np.isfinite(value)] for values in (own, usual))
     if not sounding or not before:
         return {}
@@ -74,14 +77,14 @@ def _ranged(name: str, own: list[float], usual: list[float]) -> dict[str, object
 
 
 def dips(tail: DriftMeter, past: DriftMeter) -> dict[str, float]:
-    """How far the level of tenths of a second falls below its median, here and in the recording between its fades.
+    """How far the level of tenths of a second falls below its median, in the tail and in the recording.
 
     Returns:
-        ``dip_db``, exceeded by one tenth in fifty of the tail; ``usual_dip_db``, the deepest of the recording;
-        ``fade_in_seconds`` and ``fade_out_seconds``, at its ends, where it is 3 dB below its median or more. Empty
-        where either is too short to say, or is silent.
+        ``dip_db``: of the tail, exceeded by 2 % of its tenths; ``usual_dip_db``: the deepest of the recording between
+        its fades; ``fade_in_seconds`` and ``fade_out_seconds``: the recording's ends at which the level is 3 dB or more
+        below the median. Empty if either is too short or silent.
     """
-    own, usual = (np.concatenate([s.tenths for s in track.seconds()]) for track in (tail, past))
+    own, usual = (np.concatenate([s.tenths for s in meter.seconds()]) for meter in (tail, past))
     if len(own) < 10 * MIN_TAIL_SECONDS or len(usual) < 10 * MIN_SOURCE_SECONDS or np.median(usual) <= POWER_FLOOR:
         return {}
     levels = decibels(usual)

@@ -1,4 +1,4 @@
-"""Short-time spectra and third-octave bands, for the measures that need no perceptual model."""
+"""Short-time spectra, third-octave bands and log-mel frames, shared by the metrics."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from audiogen.audio import Recording
 
-POWER_FLOOR = 1e-10  # mean square of what counts as nothing: -100 dBFS
+POWER_FLOOR = 1e-10  # mean square treated as silence: -100 dBFS
 MEL_BANDS = 64
-MAX_MEL_HERTZ = 16000.0  # Hz
-MEL_FLOOR = 1e-7  # of the mean band power: what lies 70 dB lower is not compared
+MAX_MEL_HERTZ = 16000.0
+MEL_FLOOR = 1e-7  # of the mean band power, added to each: differences 70 dB below it do not count
 
 
 def frame_size(rate: int, seconds: float = 0.0464) -> int:
-    """The power of two that is nearest to ``seconds``: 2048 samples at 44.1 kHz by default."""
+    """The power of two nearest to ``seconds``, in samples: 2048 at 44.1 kHz by default."""
     return 2 ** int(np.clip(round(np.log2(rate * seconds)), 4, 20))
 
 
@@ -25,7 +25,7 @@ def spectra(samples: np.ndarray, size: int, hop: int) -> np.ndarray:
     Args:
         samples: ``[channels, time]``, time >= size.
         size: frame length in samples.
-        hop: samples from frame to frame.
+        hop: samples between the starts of two frames.
 
     Returns:
         ``[channels, frames, size / 2 + 1]`` complex64.
@@ -34,18 +34,18 @@ def spectra(samples: np.ndarray, size: int, hop: int) -> np.ndarray:
 
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, size, axis=-1)[:, ::hop]
-    found = fft.rfft(frames * window, axis=-1) * np.float32(np.sqrt(2 / (size * np.sum(window**2))))
-    found[..., 0] *= np.sqrt(0.5)
-    found[..., -1] *= np.sqrt(0.5)
-    return found
+    spectrum = fft.rfft(frames * window, axis=-1) * np.float32(np.sqrt(2 / (size * np.sum(window**2))))
+    spectrum[..., 0] *= np.sqrt(0.5)
+    spectrum[..., -1] *= np.sqrt(0.5)
+    return spectrum
 
 
 @lru_cache(maxsize=8)
 def third_octaves(rate: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Third-octave bands (IEC 61260, base two) that hold a bin at least.
+    """Third-octave bands (IEC 61260, base two) that contain at least one bin of a spectrum.
 
     Returns:
-        Centres ``[bands]`` in Hz and ``[bins, bands]`` float32 of zeros and ones.
+        Centres ``[bands]`` in Hz, and ``[bins, bands]`` float32 of zeros and ones that sums power spectra to bands.
     """
     hertz = np.fft.rfftfreq(size, 1 / rate)
     centres = 1000 * 2.0 ** (np.arange(-15, 14) / 3)
@@ -54,13 +54,31 @@ def third_octaves(rate: int, size: int) -> tuple[np.ndarray, np.ndarray]:
     return centres[used], inside[:, used].astype(np.float32)
 
 
+def third_octave_levels(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    """Long-term third-octave levels, powers averaged over channels.
+
+    Returns:
+        Centres ``[bands]`` in Hz and levels ``[bands]`` in dB relative to full scale.
+    """
+    rate, size = recording.sample_rate, frame_size(recording.sample_rate)
+    samples = recording.samples
+    if samples.shape[1] < size:
+        samples = np.pad(samples, ((0, 0), (0, size - samples.shape[1])))
+    hertz, bands = third_octaves(rate, size)
+    total, step = np.zeros(len(hertz)), 64 * size
+    for first in range(0, samples.shape[1] - size + 1, step):
+        power = np.abs(spectra(samples[:, first : first + step + size // 2], size, size // 2)) ** 2
+        total += power.sum(axis=(0, 1), dtype=np.float64) @ bands
+    return hertz, decibels(total / max(1, samples.shape[1] // (size // 2)) / len(samples))
+
+
 def decibels(power: np.ndarray | float) -> np.ndarray:
-    """``10 log10(power)``, from -100 dB up."""
+    """``10 log10(power)``, at least -100 dB."""
     return 10 * np.log10(np.maximum(power, POWER_FLOOR))
 
 
 def mel_frames(recording: Recording) -> tuple[np.ndarray, float]:
-    """Log-mel power frames ``[time, 64]`` float32, powers averaged over channels, and their rate in Hz."""
+    """Log-mel frames ``[time, 64]`` float32, powers averaged over channels, and their frame rate in Hz."""
     import torch
 
     from audiogen.representation.mel import MelSpec, log_mel

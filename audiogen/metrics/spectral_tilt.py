@@ -1,4 +1,4 @@
-"""Spectral tilt."""
+"""Spectral tilt: difference of long-term third-octave levels and its slope in dB per octave."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.metrics.spectra import decibels, frame_size, spectra, third_octaves
+from audiogen.metrics.spectra import third_octave_levels
 
-LEVEL_RANGE = 60.0  # dB below the loudest third octave that still counts
+LEVEL_RANGE = 60.0  # dB below the reference's loudest third octave; quieter bands are left out
 
 
 @dataclass(frozen=True)
 class TiltResult:
-    """`spectral_tilt`.
+    """Result of `spectral_tilt`.
 
     Args:
         hertz: ``[bands]`` centres of the third octaves.
-        difference: ``[bands]`` level of the output over the reference, dB.
-        slope: of its least-squares line, dB per octave.
-        rms: over the bands, dB.
+        difference: ``[bands]`` level of the output minus that of the reference, dB.
+        slope: of the least-squares line through the differences, dB per octave.
+        rms: root mean square of the differences, dB.
     """
 
     hertz: np.ndarray
@@ -31,29 +31,16 @@ class TiltResult:
 
 
 def spectral_tilt(output: Recording, reference: Recording) -> TiltResult:
-    """Long-term third-octave levels (IEC 61260) of one sound over another, where the reference has any.
+    """Compare the long-term third-octave levels (IEC 61260) of two sounds, where the reference has energy.
 
     Raises:
-        InputError: the rates differ.
+        InputError: the sample rates differ.
     """
     if output.sample_rate != reference.sample_rate:
-        raise InputError("spectral tilt", "the rates differ", "resample one of them")
-    hertz, wanted = _band_levels(reference)
-    difference = _band_levels(output)[1] - wanted
-    heard = wanted > wanted.max() - LEVEL_RANGE
-    hertz, difference = hertz[heard], difference[heard]
-    slope = np.polynomial.polynomial.polyfit(np.log2(hertz), difference, 1)[1] if heard.sum() > 1 else 0.0
+        raise InputError("spectral tilt", "the sample rates differ", "resample one of them")
+    hertz, wanted = third_octave_levels(reference)
+    difference = third_octave_levels(output)[1] - wanted
+    kept = wanted > wanted.max() - LEVEL_RANGE
+    hertz, difference = hertz[kept], difference[kept]
+    slope = np.polynomial.polynomial.polyfit(np.log2(hertz), difference, 1)[1] if kept.sum() > 1 else 0.0
     return TiltResult(hertz, difference, float(slope), float(np.sqrt(np.mean(difference**2))))
-
-
-def _band_levels(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    rate, size = recording.sample_rate, frame_size(recording.sample_rate)
-    samples = recording.samples
-    if samples.shape[1] < size:
-        samples = np.pad(samples, ((0, 0), (0, size - samples.shape[1])))
-    hertz, bands = third_octaves(rate, size)
-    total, step = np.zeros(len(hertz)), 64 * size
-    for first in range(0, samples.shape[1] - size + 1, step):
-        power = np.abs(spectra(samples[:, first : first + step + size // 2], size, size // 2)) ** 2
-        total += power.sum(axis=(0, 1), dtype=np.float64) @ bands
-    return hertz, decibels(total / max(1, samples.shape[1] // (size // 2)) / len(samples))

@@ -1,10 +1,10 @@
-"""How the channels relate: correlation and width, as a whole and by band.
+"""Stereo image: correlation and width of channels, overall and per band.
 
-Correlation is the normalised one at lag zero (Blauert 1997, "Spatial Hearing", section 3.2): 1 for equal
-channels, 0 for unrelated ones, -1 in antiphase. Width is the share of the side signal in the energy of mid
-and side: 0 for mono, 0.5 for unrelated channels of equal level, 1 in antiphase.
+Correlation is the normalised one at lag zero (Blauert 1997, "Spatial Hearing", section 3.2): 1 for equal channels, 0
+for unrelated ones, -1 in antiphase. Width is the energy of the side signal over that of mid and side: 0 for mono, 0.5
+for unrelated channels of equal level, 1 in antiphase.
 
-All of them follow from the channels' covariance, so a recording of any length needs one small matrix.
+All of these follow from the channels' covariance, so that a recording of any length needs one small matrix.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def band_covariance(spectrum: np.ndarray, bands: np.ndarray) -> np.ndarray:
 
 
 def correlations(covariances: np.ndarray) -> np.ndarray:
-    """``[..., channels, channels]`` covariances -> correlations of pairs ``[..., pairs]``, 0 with silence."""
+    """``[..., channels, channels]`` covariances -> correlations of channel pairs ``[..., pairs]``; 0 for silence."""
     energy = np.einsum("...cc->...c", covariances)
     first, second = _pairs(energy.shape[-1])
     norm = np.sqrt(energy[..., first] * energy[..., second])
@@ -36,7 +36,7 @@ def correlations(covariances: np.ndarray) -> np.ndarray:
 
 
 def widths(covariances: np.ndarray) -> np.ndarray:
-    """``[..., channels, channels]`` covariances -> the side's share of the pairs' energy ``[..., pairs]``."""
+    """``[..., channels, channels]`` covariances -> widths of channel pairs ``[..., pairs]``; 0 for silence."""
     energy = np.einsum("...cc->...c", covariances)
     first, second = _pairs(energy.shape[-1])
     total = energy[..., first] + energy[..., second]
@@ -50,7 +50,7 @@ def _pairs(channels: int) -> tuple[list[int], list[int]]:
 
 
 def stereo_measures(whole: np.ndarray, bands: np.ndarray) -> dict[str, float]:
-    """Measures of one recording from its covariances.
+    """Correlation and width of one recording from its covariances.
 
     Args:
         whole: ``[channels, channels]``.
@@ -74,19 +74,18 @@ def stereo_measures(whole: np.ndarray, bands: np.ndarray) -> dict[str, float]:
 def stereo_difference(
     whole: np.ndarray, bands: np.ndarray, reference: np.ndarray, reference_bands: np.ndarray
 ) -> dict[str, float]:
-    """How far the channels' relations are from a reference with the same channels.
+    """Difference of the channels' correlations from those of a reference with the same channels.
 
     Returns:
-        ``correlation_difference``: the largest over pairs of channels; ``band_correlation_difference``:
-        mean over pairs and the bands that hold a thousandth of the reference's energy or more. Empty for
-        one channel.
+        ``correlation_difference``: the largest over pairs of channels; ``band_correlation_difference``: mean over pairs
+        and over the bands with at least a thousandth of the reference's energy. Empty for one channel.
     """
     if len(whole) < 2 or len(whole) != len(reference):
         return {}
     energy = np.einsum("bcc->b", reference_bands)
-    heard = energy >= 1e-3 * energy.sum()
-    by_band = np.abs(correlations(bands) - correlations(reference_bands))[heard]
+    kept = energy >= 1e-3 * energy.sum()
+    by_band = np.abs(correlations(bands) - correlations(reference_bands))[kept]
     return {
         "correlation_difference": float(np.abs(correlations(whole) - correlations(reference)).max()),
-        "band_correlation_difference": float(by_band.mean()) if heard.any() else 0.0,
+        "band_correlation_difference": float(by_band.mean()) if kept.any() else 0.0,
     }

@@ -1,4 +1,7 @@
-"""Texture and repetitions of any number of tails of one prompt, what they are compared with analysed once."""
+"""Texture distance and repetition of several tails of one prompt; the prompt and the real audio are analysed once.
+
+Used wherever candidate tails are compared: `evaluate`, `compare`, and the choice between trained Runs and the base.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ from audiogen.metrics.copying import WINDOW_SECONDS, Matches, RepetitionDetector
 from audiogen.metrics.scattering import ScatteringReference
 from audiogen.metrics.texture import TextureDistance, TextureReference
 
-COPY_SEARCH_SECONDS = 120.0  # seconds of the prompt's end in which copies are sought
-TEXTURE_SECONDS = 60.0  # seconds of the prompt's end that the texture is compared with
+COPY_SEARCH_SECONDS = 120.0  # end of the prompt that is searched for copies
+TEXTURE_SECONDS = 60.0  # end of the prompt that textures are compared with
 
 
 class TailEvaluator:
-    """What a tail of this prompt is held against.
+    """Compares tails with the prompt and with the real continuation.
 
     Args:
-        prompt: what was continued.
-        held_out: what truly came next; None holds the texture against the prompt itself.
+        prompt: the continued recording.
+        held_out: the real continuation; None compares textures with the prompt itself.
         unrelated: whether ``held_out`` is another kind of sound than the prompt: the floor of the distances is then
             taken within ``held_out``, not between it and the prompt.
-        nyquist: Hz, up to which textures are compared; None is half the sample rate.
+        nyquist: highest frequency at which textures are compared, Hz; None for half the sample rate.
     """
 
     def __init__(
@@ -36,12 +39,12 @@ class TailEvaluator:
 
     @cached_property
     def texture_reference(self) -> TextureReference:
-        """The real texture and its floor."""
+        """The texture statistics of the real audio and their floor."""
         return TextureReference(*self._real, self.nyquist)
 
     @cached_property
     def scattering_reference(self) -> ScatteringReference:
-        """The same by scattering moments."""
+        """The scattering moments of the real audio and their floor."""
         return ScatteringReference(*self._real, self.nyquist)
 
     @property
@@ -53,29 +56,29 @@ class TailEvaluator:
 
     @cached_property
     def detector(self) -> RepetitionDetector:
-        """The prompt as a source of copies."""
+        """The end of the prompt, searched for copies."""
         return RepetitionDetector(end_of(self.prompt, COPY_SEARCH_SECONDS))
 
     def texture(self, tail: Recording) -> TextureDistance | None:
-        """`TextureReference.distance`; None if something is too short for it."""
+        """`TextureReference.distance`; None if the audio is too short."""
         try:
             return self.texture_reference.distance(tail)
         except InputError:
             return None
 
     def scattering(self, tail: Recording) -> TextureDistance | None:
-        """`ScatteringReference.distance`; None if something is too short for it."""
+        """`ScatteringReference.distance`; None if the audio is too short."""
         try:
             return self.scattering_reference.distance(tail)
         except InputError:
             return None
 
     def copying(self, tail: Recording) -> Matches | None:
-        """`RepetitionDetector.copying`; None if something is shorter than a window."""
+        """`RepetitionDetector.copying`; None if the audio is shorter than a window."""
         return self.detector.copying(tail) if self._long_enough(tail) else None
 
     def looping(self, tail: Recording) -> Matches | None:
-        """`RepetitionDetector.looping`; None if something is shorter than a window."""
+        """`RepetitionDetector.looping`; None if the audio is shorter than a window."""
         return self.detector.looping(tail) if self._long_enough(tail) else None
 
     def _long_enough(self, tail: Recording) -> bool:

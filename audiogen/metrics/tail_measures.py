@@ -1,4 +1,8 @@
-"""What is said about each continuation: a nest of plain numbers, got fast and in bounded memory."""
+"""Measures of a continuation as written to its sidecar: join, level, drift, stereo, copying, looping, texture.
+
+They are computed while the tail is rendered, in bounded memory. Each part has its own module, named in
+`measure_continuation`.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,9 @@ from audiogen.metrics.segments import dips, segment_ranges
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
 from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailEvaluator, end_of
 
-EXCERPT_SECONDS = 30.0  # seconds at either end of the tail in which texture and repetitions are judged
-LEVEL_SECONDS = 5.0  # seconds of the prompt that the level is compared with
-FADE_SECONDS = 0.01  # seconds over which the two excerpts are joined
+EXCERPT_SECONDS = 30.0  # of each end of the tail: texture and repetitions are measured there
+LEVEL_SECONDS = 5.0  # end of the prompt whose level is compared
+FADE_SECONDS = 0.01  # cross-fade between the two excerpts
 
 
 def measure_continuation(
@@ -31,24 +35,24 @@ def measure_continuation(
     held_out: Recording | None = None,
     loop: bool = False,
 ) -> dict[str, Any]:
-    """Measure a tail against the prompt that it continues.
+    """Measure a tail and compare it with the prompt.
 
     Args:
-        prompt: what was continued.
-        tail: the continuation, or a file of it, which is read block by block.
-        join_sample: where in ``tail`` the continuation begins: the samples before it are the prompt's own.
-        held_out: what truly came next, if it is known.
-        loop: measure also how the end of ``tail`` meets its very beginning.
+        prompt: the continued recording.
+        tail: the continuation, or its file, which is read block by block.
+        join_sample: first sample of the continuation in ``tail``; the samples before it are the prompt's.
+        held_out: the real continuation, if known.
+        loop: also measure the seam between the end and the beginning of ``tail``.
 
     Returns:
-        ``seconds``; ``join`` (and ``loop_seam``): see `join.Seam`; ``level``; ``dips`` and ``segments``: see
-        `segments`; ``drift``: see `drift.drift`, against the prompt's last minute; ``stereo``; ``clipping`` and
-        ``silence`` shares; ``copying`` and ``looping``; see `copying`; ``texture``: see `texture`, against
-        ``held_out`` or else the prompt.
-        JSON-ready: what cannot be said (of less than half a second, say) is None.
+        ``seconds``; ``join`` and ``loop_seam``: see `join_quality.JoinQuality`; ``level``; ``dips`` and ``segments``:
+        see `segments`; ``drift``: see `drift.drift`, relative to the prompt's last minute; ``stereo``: see `stereo`;
+        ``clipping`` and ``silence``, fractions; ``copying`` and ``looping``: see `copying`; ``texture``: see
+        `texture`, relative to ``held_out`` or else the prompt.
+        In JSON types; what cannot be measured (of less than 0.5 s, for example) is None.
 
     Raises:
-        InputError: rate or channels differ from the prompt's, or no sample follows ``join_sample``.
+        InputError: sample rate or channels differ from the prompt's, or no sample follows ``join_sample``.
     """
     running = RunningMeasures(prompt, held_out)
     beginning = np.zeros((prompt.channels, 0), np.float32)
@@ -64,15 +68,15 @@ def measure_continuation(
 
 def _blocks(tail: Recording | str | os.PathLike[str], prompt: Recording) -> Iterator[np.ndarray]:
     if isinstance(tail, Recording):
-        _require_alike("the tail", tail.sample_rate, tail.channels, prompt)
+        _require_format("the tail", tail.sample_rate, tail.channels, prompt)
         yield tail.samples
         return
     with open_blocks(tail) as blocks:
-        _require_alike(tail, blocks.sample_rate, blocks.channels, prompt)
+        _require_format(tail, blocks.sample_rate, blocks.channels, prompt)
         yield from blocks
 
 
-def _require_alike(subject: object, rate: int, channels: int, prompt: Recording) -> None:
+def _require_format(subject: object, rate: int, channels: int, prompt: Recording) -> None:
     if (rate, channels) != (prompt.sample_rate, prompt.channels):
         raise InputError(
             subject,
@@ -82,12 +86,12 @@ def _require_alike(subject: object, rate: int, channels: int, prompt: Recording)
 
 
 class RunningMeasures:
-    """`measure_continuation` of a tail that arrives in blocks of any size.
+    """`measure_continuation` for a tail that arrives in blocks of any size.
 
     Args:
-        prompt: what is continued.
-        held_out: what truly came next, if it is known.
-        evaluator: of texture and repetitions; None for `TailEvaluator` of the two.
+        prompt: the continued recording.
+        held_out: the real continuation, if known.
+        evaluator: of texture and repetitions; None makes a `TailEvaluator` of the two.
     """
 
     def __init__(
@@ -95,36 +99,36 @@ class RunningMeasures:
     ) -> None:
         self.prompt, self.held_out = prompt, held_out
         self.evaluator = evaluator or TailEvaluator(prompt, held_out)
-        self._track = DriftMeter(prompt.sample_rate, prompt.channels)
+        self._meter = DriftMeter(prompt.sample_rate, prompt.channels)
         self._ends = _Ends(prompt.channels, round(EXCERPT_SECONDS * prompt.sample_rate))
 
     def push(self, block: np.ndarray) -> None:
-        """Take the next ``[channels, time]`` samples."""
-        self._track.push(block)
+        """Add the next ``[channels, time]`` samples."""
+        self._meter.push(block)
         self._ends.push(block)
 
     @property
     def excerpt(self) -> Recording:
-        """What texture and repetitions are judged on: the first and the last 30 s, or all there is."""
+        """The part whose texture and repetitions are measured: the first and last 30 s, or the whole tail."""
         rate = self.prompt.sample_rate
         return Recording(self._ends.joined(round(FADE_SECONDS * rate)), rate)
 
     def result(self, beginning: Recording | None = None) -> dict[str, Any]:
-        """The measures so far.
+        """The measures of the samples so far.
 
         Args:
-            beginning: what the end is to meet, for a loop.
+            beginning: of the loop, which follows its end; None if the tail is no loop.
         """
         if not self._ends.length:
-            raise InputError("the tail", "has no samples", "ask for a longer one")
+            raise InputError("the tail", "has no samples", "request a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
         excerpt = self.excerpt
         past = DriftMeter.of(end_of(prompt, TEXTURE_SECONDS))
-        own, reference = self._track.seconds(), past.seconds()
+        own, reference = self._meter.seconds(), past.seconds()
         whole, before = segment_stats(own, prompt.channels), segment_stats(reference, prompt.channels)
         close = segment_stats(DriftMeter.of(end_of(prompt, LEVEL_SECONDS)).seconds(), prompt.channels)
         own_stereo, past_stereo = sum_covariances(own), sum_covariances(reference)
-        found = {
+        measures = {
             "seconds": self._ends.length / rate,
             "join": asdict(measure_join(end_of(prompt, CONTEXT_SECONDS), Recording(self._ends.first, rate))),
             "loop_seam": asdict(measure_join(Recording(self._ends.last, rate), beginning)) if beginning else None,
@@ -133,9 +137,9 @@ class RunningMeasures:
                 "prompt_end_db": close.level,
                 "difference_db": whole.level - close.level,
             },
-            "dips": dips(self._track, past),
-            "drift": drift(self._track, past),
-            "segments": segment_ranges(self._track, past),
+            "dips": dips(self._meter, past),
+            "drift": drift(self._meter, past),
+            "segments": segment_ranges(self._meter, past),
             "stereo": {
                 **stereo_measures(*own_stereo),
                 **stereo_difference(*own_stereo, *past_stereo),
@@ -146,7 +150,7 @@ class RunningMeasures:
             **self._repetitions(excerpt),
             "texture": self._texture(excerpt),
         }
-        return _plain(found)
+        return _to_json(measures)
 
     def _repetitions(self, excerpt: Recording) -> dict[str, Any]:
         copying, looping = self.evaluator.copying(excerpt), self.evaluator.looping(excerpt)
@@ -169,7 +173,7 @@ class RunningMeasures:
 
 
 class _Ends:
-    """The first and the last samples of a stream, at most ``keep`` of each, and never one sample twice."""
+    """The first and last samples of a stream, at most ``keep`` of each, without overlap."""
 
     def __init__(self, channels: int, keep: int) -> None:
         self.keep, self.length = keep, 0
@@ -185,11 +189,11 @@ class _Ends:
 
     @property
     def last(self) -> np.ndarray:
-        """The last ``keep`` samples, if there are that many."""
+        """The last ``keep`` samples, or all there are."""
         return np.concatenate([self.first, self._later], axis=1)[:, -self.keep :]
 
     def joined(self, fade: int) -> np.ndarray:
-        """Both ends in one, crossfaded if something is missing between them."""
+        """Both ends as one signal, with an equal-power cross-fade where samples between them are missing."""
         first, later = self.first, self._later
         if self.length == first.shape[1] + later.shape[1]:
             return np.concatenate([first, later], axis=1)
@@ -205,10 +209,10 @@ def _repetition(matches: Matches | None) -> dict[str, Any]:
     return {"share": matches.fraction, "threshold": matches.threshold, "median_similarity": median}
 
 
-def _plain(value: Any) -> Any:
-    """The same nest in JSON's own types; empty nests and numbers that JSON does not have become None."""
+def _to_json(value: Any) -> Any:
+    """The value in JSON types; empty mappings and numbers that are not finite become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()} or None
+        return {str(key): _to_json(item) for key, item in value.items()} or None
     if value is None or isinstance(value, str | bool):
         return value
     return float(value) if math.isfinite(value) else None

@@ -1,28 +1,26 @@
-"""Texture distance: does the generated audio have the statistics that make a sound texture recognisable?
+"""Texture distance between recordings, in units of the distance between real segments of one recording.
 
-The statistics are those of McDermott & Simoncelli (2011), "Sound texture perception via statistics of the
-auditory periphery: evidence from sound synthesis", Neuron 71:926-940, in the classes of
-`texture_statistics`. The distance of a class is the RMS difference of its statistics, each in units of its
-own scatter from one real stretch to the next (McDermott, Schemitsch & Simoncelli 2013, "Summary statistics
-in auditory perception", Nature Neuroscience 16:493: what varies between excerpts of a texture does not tell
-them apart). The scatter is taken over short stretches (a twelfth of the recording, 2 s at least) and drawn
-towards the mean of its class, as far as their number leaves it uncertain.
+The statistics are those of McDermott & Simoncelli (2011), "Sound texture perception via statistics of the auditory
+periphery: evidence from sound synthesis", Neuron 71:926-940; `audiogen.representation.texture_statistics` computes them
+in classes (the lines of the texture chart). The distance of a class is the RMS difference of its statistics, each
+divided by its own scatter between real segments (McDermott, Schemitsch & Simoncelli 2013, "Summary statistics in
+auditory perception", Nature Neuroscience 16:493: what varies between excerpts of a texture does not distinguish them).
+The scatter is estimated from short segments (a twelfth of the recording, at least 2 s) and shrunk towards the mean of
+its class, the more the fewer segments there are.
 
-A distance means nothing by itself: a real recording differs from itself. So each class is divided by the
-distance between real stretches of the same recording: 1.0 is as close as another real stretch.
+A distance alone means nothing, since a real recording differs from itself. Each class is therefore divided by its
+floor, the distance between real segments of the same recording: 1.0 is as close as another real segment.
 
-**Lengths.** Statistics of a short stretch scatter more than those of a long one, so everything is compared
-in stretches of one common length: the shortest of the generated recording, the real one, and a third of the
-recording that the floor is taken from (a quarter of the real one if there is no other). Longer recordings
-are cut into stretches that overlap by half and all of them count, so that a continuation cannot hide a bad
-minute. Nothing is extrapolated from other lengths, so the floor needs no correction; the price is that a
-short recording (8 s: stretches of 2 s) is judged in short stretches, whose scatter hides small faults.
-Modulation bands that do not complete one cycle in a stretch are left out. Under half a second nothing can
-be said and an error is raised.
+**Lengths.** Statistics of a short segment scatter more than those of a long one, so everything is compared in segments
+of one length: the shortest of the generated recording, the real one, and a third of the recording that the floor is
+taken from (a quarter of the real one if there is no other). Longer recordings are cut into segments that overlap by
+half, and all of them count, so that a continuation cannot hide a bad minute. Nothing is extrapolated from other
+lengths, so the floor needs no correction. The price: a short recording (8 s: segments of 2 s) is compared in short
+segments, whose scatter hides small faults. Modulation bands with less than one cycle per segment are left out. Segments
+below 0.5 s are too short for any statistics and raise an error.
 
-**Channels.** Each channel is compared with the same channel (cyclically, if their numbers differ) and the
-squared distances are averaged: nothing is mixed down, so nothing can cancel. How channels relate is the
-business of `stereo`.
+**Channels.** Each channel is compared with the same channel (cyclically, if their numbers differ) and the squared
+distances are averaged; nothing is mixed down, so nothing can cancel. `stereo` measures the relation of the channels.
 """
 
 from __future__ import annotations
@@ -36,20 +34,20 @@ from audiogen.errors import InputError
 from audiogen.representation.cochleagram import FRAME_RATE, audibility_floor, band_edges, envelopes
 from audiogen.representation.texture_statistics import Analysis, Statistics, scatter, statistics
 
-MIN_SECONDS = 0.5  # seconds
-DISTANCE_FLOOR = 0.1  # scatters: closer than that is the same
+MIN_SECONDS = 0.5  # of a segment
+DISTANCE_FLOOR = 0.1  # scatters: the resolution of a distance
 
 
 @dataclass(frozen=True)
 class TextureDistance:
-    """How far apart two recordings are, in units of how far real stretches are apart.
+    """Texture distance of two recordings, relative to that of real segments.
 
     Args:
-        classes: class name -> distance / floor; 1.0 is as close as another real stretch.
+        classes: class name -> distance / floor; 1.0 is as close as another real segment.
         overall: geometric mean over the classes.
-        distance: class name -> distance, in units of the statistics' scatter between short real stretches.
-        floor: class name -> distance between real stretches.
-        segment_seconds: length of the stretches compared, seconds.
+        distance: class name -> distance, in units of the statistics' scatter between short real segments.
+        floor: class name -> distance between real segments.
+        segment_seconds: length of the compared segments.
     """
 
     classes: dict[str, float]
@@ -60,14 +58,14 @@ class TextureDistance:
 
 
 def texture_distance(generated: Recording, real: Recording, floor_from: Recording | None = None) -> TextureDistance:
-    """Texture statistics of ``generated`` against ``real``, relative to those between real stretches.
+    """Texture distance of generated audio from real audio.
 
     Args:
-        generated: what is judged.
-        real: real audio of the same recording, best of the same place in time (what truly came next).
-        floor_from: other real audio of that recording (the prompt), whose distance to ``real`` is the floor.
-            If ``real`` is its end or its beginning, that part is left out. None takes the floor between the
-            stretches of ``real`` itself.
+        generated: the generated audio.
+        real: real audio of the same recording, ideally what followed the prompt.
+        floor_from: other real audio of that recording (the prompt), whose distance to ``real`` is the floor. If
+            ``real`` is its end or beginning, that part is left out. None takes the floor between the segments of
+            ``real``.
 
     Raises:
         InputError: one of them is too short (0.5 s; 2 s for ``real`` without ``floor_from``).
@@ -76,53 +74,58 @@ def texture_distance(generated: Recording, real: Recording, floor_from: Recordin
 
 
 class TextureReference:
-    """`texture_distance` to one real recording, whose analysis is kept for many generated ones."""
+    """`texture_distance` to one real recording, which is analysed once for many generated ones.
 
-    of: Analysis | None = None  # what is said of a stretch, if not `stretch_statistics`
+    Args:
+        real, floor_from: see `texture_distance`.
+        nyquist: highest frequency that is compared, Hz; None for half the sample rate.
+    """
+
+    of: Analysis | None = None  # statistics of a segment; None for those of `texture_statistics`
 
     def __init__(self, real: Recording, floor_from: Recording | None = None, nyquist: float | None = None) -> None:
         self.audible = audibility_floor(real.samples)
-        self.nyquist = nyquist or real.sample_rate / 2  # Hz, up to which bands are compared
-        self.real = self.analysed(real)
+        self.nyquist = nyquist or real.sample_rate / 2
+        self.real = self.analyse(real)
         other = None if floor_from is None else remove_part(floor_from, real)
-        self.other = None if other is None else self.analysed(other)
-        self._yardsticks: dict[tuple[int, int], _SegmentDistances] = {}
+        self.other = None if other is None else self.analyse(other)
+        self._by_length: dict[tuple[int, int], _SegmentDistances] = {}
 
-    def analysed(self, recording: Recording) -> np.ndarray:
-        """``[channels, bands, time]`` at 400 Hz."""
+    def analyse(self, recording: Recording) -> np.ndarray:
+        """Band envelopes ``[channels, bands, time]`` at 400 Hz."""
         return envelopes(recording, self.audible)
 
     def bands(self, nyquist: float) -> int:
-        """How many of them lie below ``nyquist``."""
+        """Number of bands below ``nyquist``."""
         return len(band_edges(nyquist))
 
     def distance(self, generated: Recording) -> TextureDistance:
-        """The distance of one generated recording: see `texture_distance`."""
+        """Texture distance of one generated recording."""
         bands = self.bands(min(self.nyquist, generated.sample_rate / 2))
-        judged = self.analysed(generated)[:, :bands]
+        generated_envelopes = self.analyse(generated)[:, :bands]
         pool = self.real.shape[-1] // 4 if self.other is None else self.other.shape[-1] // 3
-        frames = min(judged.shape[-1], self.real.shape[-1], pool)
+        frames = min(generated_envelopes.shape[-1], self.real.shape[-1], pool)
         if frames < MIN_SECONDS * FRAME_RATE:
             raise InputError(
                 "texture distance",
-                f"stretches of {frames / FRAME_RATE:.2f} s are too short for statistics",
+                f"segments of {frames / FRAME_RATE:.2f} s are too short for statistics",
                 f"give it at least {MIN_SECONDS} s of generated and {4 * MIN_SECONDS:g} s of real audio",
             )
-        if (frames, bands) not in self._yardsticks:
+        if (frames, bands) not in self._by_length:
             other = None if self.other is None else self.other[:, :bands]
-            self._yardsticks[frames, bands] = _SegmentDistances(self.real[:, :bands], other, frames, self.of)
-        yardstick = self._yardsticks[frames, bands]
-        found, floor = yardstick.distance(judged), yardstick.floor
-        ratios = {name: found[name] / floor[name] for name in found}
+            self._by_length[frames, bands] = _SegmentDistances(self.real[:, :bands], other, frames, self.of)
+        segments = self._by_length[frames, bands]
+        distance, floor = segments.distance(generated_envelopes), segments.floor
+        ratios = {name: distance[name] / floor[name] for name in distance}
         overall = float(np.exp(np.mean(np.log(list(ratios.values())))))
-        return TextureDistance(ratios, overall, found, floor, frames / FRAME_RATE)
+        return TextureDistance(ratios, overall, distance, floor, frames / FRAME_RATE)
 
     def relation(self) -> dict[str, float]:
-        """Class -> distance between the real recording and the other one, over the mean of that within each of the two.
+        """Energy statistic of the real recording and the other one: class -> distance between over distance within.
 
-        About 1 where both are one kind of sound, of which one has no more to do with itself than with the other (the
-        energy statistic of Székely & Rizzo 2013, J. Stat. Plan. Inference 143:1249, as a ratio). Empty without another,
-        or where either is too short for three stretches.
+        The distance between the two recordings is divided by the mean of the distances within each of them (Székely &
+        Rizzo 2013, J. Stat. Plan. Inference 143:1249, as a ratio). About 1 if both are one kind of sound. Empty without
+        another recording, or if either is too short for three segments.
         """
         if self.other is None:
             return {}
@@ -134,8 +137,8 @@ class TextureReference:
         channels = np.arange(max(len(self.real), len(self.other)))
 
         def scaled(envelope: np.ndarray) -> Statistics:
-            found = statistics(envelope[channels % len(envelope), :bands], frames, analyse=self.of)
-            return {name: values / spread[name][channels % len(spread[name])] for name, values in found.items()}
+            table = statistics(envelope[channels % len(envelope), :bands], frames, analyse=self.of)
+            return {name: values / spread[name][channels % len(spread[name])] for name, values in table.items()}
 
         def within(recording: Statistics) -> dict[str, float]:
             return _median({name: _exclude_overlaps(table) for name, table in pairwise(recording, recording).items()})
@@ -146,13 +149,13 @@ class TextureReference:
 
 
 class _SegmentDistances:
-    """Distances between stretches of one length.
+    """Distances between segments of one length.
 
     Args:
         real: ``[channels, bands, time]`` envelopes of the real recording.
-        other: those of other real audio, which the floor is taken from; None: ``real`` itself.
-        frames: length of a stretch.
-        of: what is said of a stretch, if not `stretch_statistics`.
+        other: those of other real audio, from which the floor is taken; None for ``real`` itself.
+        frames: length of a segment.
+        of: statistics of a segment; None for those of `texture_statistics`.
     """
 
     def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int, of: Analysis | None) -> None:
@@ -161,14 +164,14 @@ class _SegmentDistances:
         self.scatter = scatter(pool, frames, analyse=of)
         self.real = self._scaled(real)
         if other is None:
-            apart = {name: _exclude_overlaps(table) for name, table in pairwise(self.real, self.real).items()}
-            self.floor = _typical(apart)
+            separate = {name: _exclude_overlaps(table) for name, table in pairwise(self.real, self.real).items()}
+            self.floor = _typical(separate)
         else:
             self.floor = self.distance(other)
 
-    def distance(self, judged: np.ndarray) -> dict[str, float]:
+    def distance(self, generated: np.ndarray) -> dict[str, float]:
         """Class name -> distance of ``[channels, bands, time]`` envelopes from the real ones."""
-        return _typical(pairwise(self._scaled(judged), self.real))
+        return _typical(pairwise(self._scaled(generated), self.real))
 
     def _scaled(self, envelope: np.ndarray) -> Statistics:
         found = statistics(envelope, self.frames, analyse=self.of)
@@ -177,7 +180,7 @@ class _SegmentDistances:
 
 
 def remove_part(whole: Recording, part: Recording) -> Recording | None:
-    """``whole`` less ``part``, if ``part`` is its end or its beginning; None if nothing is left."""
+    """``whole`` without ``part``, if ``part`` is its end or its beginning; None if nothing remains."""
     time = part.samples.shape[-1]
     rest = whole.samples
     if np.array_equal(rest[:, -time:], part.samples):
@@ -188,36 +191,36 @@ def remove_part(whole: Recording, part: Recording) -> Recording | None:
 
 
 def _exclude_overlaps(distances: np.ndarray) -> np.ndarray:
-    """``[n, n]`` distances between half-overlapping stretches: NaN where they share audio."""
+    """``[n, n]`` distances between half-overlapping segments, with NaN where two segments share audio."""
     index = np.arange(len(distances))
     return np.where(np.abs(index[:, None] - index) < 2, np.nan, distances)
 
 
 def _typical(distances: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean over the judged stretches (rows) of the median over the real ones (columns).
+    """Mean over the generated segments (rows) of the median over the real ones (columns), at least `DISTANCE_FLOOR`.
 
-    Nothing is closer than what the class resolves: so silence against silence reads 1.0.
+    The floor makes the ratio of silence to silence 1.0.
     """
     typical = {name: float(np.mean(np.nanmedian(table, axis=1))) for name, table in distances.items()}
     return {name: max(value, DISTANCE_FLOOR) for name, value in typical.items()}
 
 
 def _median(distances: dict[str, np.ndarray]) -> dict[str, float]:
-    """Median over all pairs of stretches, at least what the class resolves."""
+    """Median over all pairs of segments, at least `DISTANCE_FLOOR`."""
     return {name: max(float(np.nanmedian(table)), DISTANCE_FLOOR) for name, table in distances.items()}
 
 
-def pairwise(judged: Statistics, real: Statistics) -> dict[str, np.ndarray]:
-    """RMS difference of each class between all stretches, ``[judged, real]``.
+def pairwise(generated: Statistics, real: Statistics) -> dict[str, np.ndarray]:
+    """RMS difference of each class between all segments, class -> ``[generated, real]``.
 
-    Channels are paired cyclically and averaged as squares.
+    Channels are paired cyclically and their squared differences averaged.
     """
-    found = {}
-    for name, values in judged.items():
+    distances = {}
+    for name, values in generated.items():
         channels = max(len(values), len(real[name]))
         squares = [
             np.mean((values[k % len(values)][:, None] - real[name][k % len(real[name])][None]) ** 2, axis=-1)
             for k in range(channels)
         ]
-        found[name] = np.sqrt(np.mean(squares, axis=0))
-    return found
+        distances[name] = np.sqrt(np.mean(squares, axis=0))
+    return distances

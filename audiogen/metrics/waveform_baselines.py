@@ -1,21 +1,23 @@
-"""Cheap continuations that a model has to beat, each with a fault that the measures must show.
+"""Waveform baselines: simple continuations that a Model has to beat, each with a known fault.
 
-==============  =========================================================  =============================
-baseline        how it goes on                                             known fault
-==============  =========================================================  =============================
-loop            the prompt's end over and over, crossfaded                 looping, copying
-grains          random 60 ms grains of the prompt, overlapping by half     slow modulation
-walk            the prompt's frames, with jumps between similar ones       copying
-noise           stationary noise of the prompt's spectrum                  correlation, moments, modulation
-autoregression  linear prediction of mel frames from the last four         moments, modulation
-==============  =========================================================  =============================
+==============  ==========================================================  =============================
+baseline        method                                                      known fault
+==============  ==========================================================  =============================
+loop            the prompt's end, repeated with cross-fades                 looping, copying
+grains          granular synthesis: random 60 ms grains of the prompt       slow modulation
+walk            concatenative synthesis: the prompt's frames, with jumps    copying
+noise           stationary noise with the prompt's spectrum                 correlation, moments, modulation
+autoregression  linear prediction of mel frames, order 4                    moments, modulation
+==============  ==========================================================  =============================
 
-Each is a function of prompt, seconds and seed, and gives a Recording of the prompt's rate and channels.
-They are strong: hence they are worth beating. Grains: Roads (2001), "Microsound". Walk: Schödl et al.
-(2000), "Video textures", with sound. Noise: the spectrum-matched noise of McDermott & Simoncelli (2011).
-Autoregression: Lütkepohl (2005), "New introduction to multiple time series analysis", chapter 3, with
-bootstrapped residuals. As Models of mel frames, trained, continued and compared like any other, they are
-`loop`, `grains`, `walk`, `noise` and `var` in `audiogen.models`.
+Each is a function of prompt, seconds and seed, and returns a Recording with the prompt's sample rate and channels.
+Grains and walk use overlap-add. Grains: Roads (2001), "Microsound". Walk: Schödl et al. (2000), "Video textures",
+applied to sound. Noise: the spectrum-matched noise of McDermott & Simoncelli (2011). Autoregression: Lütkepohl (2005),
+"New introduction to multiple time series analysis", chapter 3, with a residual bootstrap.
+
+The Models of the same names in `audiogen.models` (`baselines.loop`, `grains`, `walk`, `noise`, and `var`) are a
+different computation: they generate mel frames and use the vocoder, which makes them comparable with other Models.
+These here work on samples, without a vocoder's faults: they are what `audiogen evaluate` compares with.
 """
 
 from __future__ import annotations
@@ -28,23 +30,23 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.metrics.spectra import frame_size, mel_frames
 
-LOOP_SECONDS, LOOP_FADE_SECONDS = 4.0, 0.1  # seconds that are repeated (at most half the prompt) and of the crossfade
-GRAIN_SECONDS = 0.06  # seconds
-SOURCE_SECONDS = 60.0  # seconds of the prompt's end that walk and autoregression learn from
-NEIGHBOURS, JUMPS_PER_SECOND = 8, 6.0  # choices at a jump of the walk, and jumps a second
-MIN_JUMP_SECONDS = 0.25  # seconds that a jump bridges at least
+LOOP_SECONDS, LOOP_FADE_SECONDS = 4.0, 0.1  # of the loop (at most half the prompt) and of its cross-fade
+GRAIN_SECONDS = 0.06
+SOURCE_SECONDS = 60.0  # end of the prompt used by walk and autoregression
+NEIGHBOURS, JUMPS_PER_SECOND = 8, 6.0  # of the walk: candidates per jump, and rate of jumps
+MIN_JUMP_SECONDS = 0.25
 ORDER, LATENTS, RIDGE = 4, 48, 1e-2
-MAX_RADIUS = 0.99  # of the largest eigenvalue of the autoregression: disturbances die away within some seconds
-MIN_PROMPT_SECONDS = 1.0  # seconds of prompt for what learns from frames
+MAX_RADIUS = 0.99  # largest eigenvalue of the autoregression: disturbances decay within some seconds
+MIN_PROMPT_SECONDS = 1.0  # for the baselines that use frames
 
 
 def loop(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
-    """The last four seconds (half the prompt, if that is less) over and over, with equal-power crossfades."""
+    """The last 4 s (at most half the prompt), repeated with equal-power cross-fades."""
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
     period = max(1, min(round(LOOP_SECONDS * rate), prompt.length // 2))
     fade = min(round(LOOP_FADE_SECONDS * rate), period // 2, prompt.length - period)
     body = prompt.samples[:, -period:].copy()
-    # The end fades into what came before the beginning, so that the beginning follows.
+    # The end fades into what precedes the beginning in the prompt, so that the beginning follows it seamlessly.
     angle = np.linspace(0, np.pi / 2, fade, dtype=np.float32)
     before = prompt.samples[:, prompt.length - period - fade : prompt.length - period]
     body[:, period - fade :] = body[:, period - fade :] * np.cos(angle) + before * np.sin(angle)
@@ -52,7 +54,7 @@ def loop(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
 
 
 def grains(prompt: Recording, seconds: float, seed: int = 0, grain: float = GRAIN_SECONDS) -> Recording:
-    """Grains from random places of the prompt, half-overlapping under a sine window (equal power)."""
+    """Granular synthesis: grains from random positions of the prompt, overlap-added with sine windows."""
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
     hop = max(1, min(round(grain * rate), prompt.length) // 2)
     count = wanted // hop + 2
@@ -62,36 +64,36 @@ def grains(prompt: Recording, seconds: float, seed: int = 0, grain: float = GRAI
 
 
 def walk(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
-    """The prompt's own frames in order, but for jumps to frames like the one that would have followed."""
+    """The prompt's frames in order, with random jumps to frames that resemble the next one, overlap-added."""
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
     source = _require_seconds(prompt)
     frames, frame_rate = mel_frames(source)
     hop = frame_size(rate) // 4
     frames = frames[: (source.length - 4 * hop) // hop + 1] / (frames.std(axis=0) + 0.05)
     generator, count = np.random.default_rng(seed), wanted // hop + 8
-    places = np.empty(count, int)
-    place = len(frames) - 1
+    positions = np.empty(count, int)
+    position = len(frames) - 1
     for k in range(count):
-        place += 1
-        if place >= len(frames) or generator.random() < JUMPS_PER_SECOND / frame_rate:
-            place = _resembling(frames, min(place, len(frames) - 1), MIN_JUMP_SECONDS * frame_rate, generator)
-        places[k] = place
-    # Squared sine windows that overlap by three quarters add up to two: frames in order are the source again.
+        position += 1
+        if position >= len(frames) or generator.random() < JUMPS_PER_SECOND / frame_rate:
+            position = _similar_frame(frames, min(position, len(frames) - 1), MIN_JUMP_SECONDS * frame_rate, generator)
+        positions[k] = position
+    # Squared sine windows that overlap by three quarters sum to two: frames in order reproduce the source.
     window = np.sin(np.pi * (np.arange(4 * hop) + 0.5) / (4 * hop)) ** 2 / 2
-    sound = overlap_add(source.samples, places * hop, window, hop)
+    sound = overlap_add(source.samples, positions * hop, window, hop)
     return Recording(sound[:, 4 * hop : 4 * hop + wanted], rate)
 
 
-def _resembling(frames: np.ndarray, place: int, apart: float, generator: np.random.Generator) -> int:
-    """One of the frames that are closest to ``frames[place]``, but not its neighbour."""
-    distance = np.square(frames - frames[place]).sum(axis=1)
-    distance[np.abs(np.arange(len(frames)) - place) < apart] = np.inf
+def _similar_frame(frames: np.ndarray, position: int, separation: float, generator: np.random.Generator) -> int:
+    """One of the nearest frames to ``frames[position]``, sampled uniformly, not adjacent to it in time."""
+    distance = np.square(frames - frames[position]).sum(axis=1)
+    distance[np.abs(np.arange(len(frames)) - position) < separation] = np.inf
     choices = np.argpartition(distance, NEIGHBOURS)[:NEIGHBOURS]
     return int(generator.choice(choices))
 
 
 def noise(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
-    """Gaussian noise with the prompt's mean spectrum and the correlation of its channels, bin by bin."""
+    """Gaussian noise with the prompt's mean power spectrum and channel covariance in each bin."""
     from scipy import fft
 
     rate, wanted = prompt.sample_rate, round(seconds * prompt.sample_rate)
@@ -100,7 +102,7 @@ def noise(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     spectra = fft.rfft(frames * window, axis=2) / np.sqrt(np.sum(window**2))
     density = np.einsum("ctf,dtf->fcd", spectra, spectra.conj(), optimize=True) / frames.shape[1]
-    # The root of each bin's covariance, from its eigenvectors: mono in two channels is no trouble.
+    # Square root of each bin's covariance from its eigenvectors, which permits singular ones (mono in two channels).
     values, vectors = np.linalg.eigh(density)
     roots = vectors * np.sqrt(np.maximum(values, 0))[:, None, :]
     root = np.einsum("fck,fdk->fcd", roots, vectors.conj())
@@ -119,7 +121,7 @@ def noise(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
 
 
 def autoregression(prompt: Recording, seconds: float, seed: int = 0) -> Recording:
-    """Mel frames of all channels by stable linear prediction with drawn residuals, out of the prompt."""
+    """Mel frames of all channels by vector autoregression with resampled residuals, rendered by unit selection."""
     import torch
 
     from audiogen.representation.mel import MelSpec, log_mel
@@ -137,8 +139,8 @@ def autoregression(prompt: Recording, seconds: float, seed: int = 0) -> Recordin
         basis = directions[: min(LATENTS, len(frames) // (2 * ORDER))]
         matrices, residuals = fit_autoregression((frames - mean) @ basis.T)
         history = list((frames[-ORDER:] - mean) @ basis.T)
-        drawn = np.random.default_rng(seed).integers(0, len(residuals), -(-wanted // spec.hop))
-        for k in drawn:
+        chosen = np.random.default_rng(seed).integers(0, len(residuals), -(-wanted // spec.hop))
+        for k in chosen:
             past = sum(matrix @ state for matrix, state in zip(matrices, history[: -ORDER - 1 : -1], strict=True))
             history.append(past + residuals[k])
         predicted = (np.array(history[ORDER:]) @ basis + mean).astype(np.float32)
@@ -169,14 +171,12 @@ def fit_autoregression(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _require_seconds(prompt: Recording) -> Recording:
     if prompt.seconds < MIN_PROMPT_SECONDS:
-        raise InputError(
-            "the prompt", f"is shorter than {MIN_PROMPT_SECONDS:g} s", "this baseline needs more to learn from"
-        )
+        raise InputError("the prompt", f"is shorter than {MIN_PROMPT_SECONDS:g} s", "this baseline needs a longer one")
     return prompt.cut(max(0, prompt.length - round(SOURCE_SECONDS * prompt.sample_rate)), prompt.length)
 
 
 def overlap_add(samples: np.ndarray, starts: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
-    """Pieces of ``samples`` under a window, laid ``hop`` apart: ``[channels, time]`` float32."""
+    """Overlap-add windowed segments of ``samples`` every ``hop`` samples: ``[channels, time]`` float32."""
     size = len(window)
     sound = np.zeros((len(samples), (len(starts) - 1) * hop + size), np.float32)
     shape = window.astype(np.float32)

@@ -1,8 +1,9 @@
-"""Does a recording play the same samples again? Then nothing but a copy can be as close as it is to itself.
+"""Sample-exact repetition in recordings, found by waveform cross-correlation.
 
-Ambiences are often loops, or were mixed of loops: their later stretches are earlier ones, sample by sample, and the
-texture distance between them, which others are measured in, is nearly nothing. Found by the normalised
-cross-correlation of waveforms (two takes of the same rain correlate at less than 0.1 over a second).
+Ambiences are often loops, or mixed from loops: their later segments repeat earlier ones sample by sample. The texture
+distance between such segments, the unit of other distances, is nearly zero, and only a copy can be as close as that.
+The normalised cross-correlation of waveforms detects it (two takes of the same rain correlate at less than 0.1 over 1
+s).
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ import numpy as np
 
 from audiogen.audio import Recording
 
-WINDOW_SECONDS = 1.0  # seconds
+WINDOW_SECONDS = 1.0
 WINDOWS = 8  # spread over the later recording
-MAX_SEARCH_SECONDS = 120.0  # seconds of the source that are searched, its last ones
-REPEAT_THRESHOLD = 0.8  # correlation of most windows from which on a recording is said to repeat itself
+MAX_SEARCH_SECONDS = 120.0  # end of the source that is searched
+REPEAT_THRESHOLD = 0.8  # median correlation from which on a recording counts as repeating itself
 
 
 @dataclass(frozen=True)
 class WaveformRepeat:
-    """How alike later audio is to the best place of an earlier one, sample by sample.
+    """Best correlation of later audio with an earlier recording, sample by sample.
 
     Args:
-        correlation: the median over windows of 1 s, 0..1.
-        seconds: between the most alike window and its earlier occurrence, if the later audio follows the source.
+        correlation: median over windows of 1 s, 0 to 1.
+        seconds: lag of the best window behind its earlier occurrence, if the later audio follows the source directly.
     """
 
     correlation: float
@@ -38,14 +39,14 @@ class WaveformRepeat:
 
 
 def waveform_repeat(later: Recording, source: Recording) -> WaveformRepeat | None:
-    """Search the source for the samples of what came later, all channels together.
+    """Search the source for the samples of later audio, all channels together.
 
     Args:
-        later: real audio, of the source's rate and channels.
-        source: what it followed.
+        later: real audio of the source's sample rate and channels.
+        source: the earlier recording.
 
     Returns:
-        None where either is shorter than a window.
+        None if either is shorter than a window.
     """
     from scipy import fft
 
@@ -58,12 +59,12 @@ def waveform_repeat(later: Recording, source: Recording) -> WaveformRepeat | Non
     spectrum = fft.rfft(past, length)
     energy = np.cumsum(np.pad(np.square(past).sum(axis=0), (1, 0)))
     energy = np.maximum(energy[size:] - energy[:-size], 0)
-    found = []
+    matches = []
     for start in np.linspace(0, later.length - size, WINDOWS).astype(int):
         window = later.samples[:, start : start + size].astype(np.float64)
         products = fft.irfft((spectrum * fft.rfft(window, length).conj()).sum(axis=0), length)[: len(energy)]
         scale = np.sqrt(energy * np.square(window).sum())
-        alike = np.abs(products) / np.maximum(scale, 1e-9 * max(float(scale.max()), 1e-30))
-        best = int(alike.argmax())
-        found.append((min(float(alike[best]), 1.0), (past.shape[1] + start - best) / rate))
-    return WaveformRepeat(float(np.median([correlation for correlation, _ in found])), max(found)[1])
+        correlation = np.abs(products) / np.maximum(scale, 1e-9 * max(float(scale.max()), 1e-30))
+        best = int(correlation.argmax())
+        matches.append((min(float(correlation[best]), 1.0), (past.shape[1] + start - best) / rate))
+    return WaveformRepeat(float(np.median([value for value, _ in matches])), max(matches)[1])

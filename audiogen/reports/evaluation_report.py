@@ -6,7 +6,7 @@ from math import log2
 from pathlib import Path
 from typing import Any
 
-from audiogen.metrics.copying import WINDOW_SECONDS
+from audiogen.metrics.copying import verbatim_passages
 from audiogen.metrics.evaluation import Candidate, Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.metrics.tail_measures import EXCERPT_SECONDS
@@ -54,7 +54,7 @@ def write_report(
             "names": names,
             "rows": _rows(found),
             "panels": _panels(sounds, found),
-            "marks": {key: _spans(found.marks[key]) for key in ("copied", "looped")},
+            "marks": {key: verbatim_passages(found.marks[key]) for key in ("copied", "looped")},
             "shown_seconds": sounds.excerpt.seconds,
             "excerpted": sounds.excerpt.length < sounds.tail.length,
             "excerpt": f"{EXCERPT_SECONDS:g}",
@@ -137,19 +137,6 @@ def _panels(sounds: EvaluationInputs, found: Evaluation) -> list[dict[str, Any]]
         for each in found.candidates
     }
     return [{**panel, "figures": figures[panel["key"]], "how": FAULTS.get(panel["key"], "")} for panel in panels(shown)]
-
-
-def _spans(marks: list[list[float]]) -> list[dict[str, float]]:
-    """Repeated half seconds whose sources follow one another as they do, joined into passages."""
-    spans: list[dict[str, float]] = []
-    for (time, place, similarity), before in zip(marks, [None, *marks], strict=False):
-        moved = None if before is None else abs((time - before[0]) - (place - before[1]))
-        if moved is not None and before is not None and time - before[0] < WINDOW_SECONDS and moved < 0.05:
-            spans[-1]["stop"] = time + WINDOW_SECONDS
-            spans[-1]["similarity"] = max(spans[-1]["similarity"], similarity)
-        else:
-            spans.append({"start": time, "stop": time + WINDOW_SECONDS, "place": place, "similarity": similarity})
-    return spans
 
 
 def _distances(found: Evaluation) -> list[tuple[str, str, str]]:

@@ -52,7 +52,7 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
     for label in ("Spectral change at the join", "Level drift", "Silence"):
         assert label in text
     assert "beats noise: " in text
-    assert "not held against loop: " in text
+    assert "not compared with loop: " in text
     lines = text.splitlines()[:-3]
     assert lines[-1].startswith("beats ")
     assert text.splitlines()[-3:] == [
@@ -126,7 +126,7 @@ def test_a_file_compared_with_itself_is_refused(folder: Path, name: str) -> None
 
 def test_a_copy_of_the_reference_is_refused_and_too_short_an_output_warned_of(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "copy.wav").write_bytes((folder / "real.wav").read_bytes())
-    with pytest.raises(InputError, match=r"real\.wav: it is what is judged; "):
+    with pytest.raises(InputError, match=r"real\.wav: it is the output itself; "):
         invoke(tmp_path / "copy.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
     write(tmp_path / "short.wav", recording(modulated(0.7, 5, 1.5)), "FLOAT")
     with pytest.warns(
@@ -143,6 +143,6 @@ def test_a_wrong_reference_gets_no_verdict(folder: Path, tmp_path: Path) -> None
     assert "as close as another real segment" not in text
     assert "beats " not in text
     assert text.splitlines()[-1].startswith(
-        "says nothing about the baselines: of the real audio, it is not the prompt's"
+        "not comparable with the baselines: of the real audio, it is not the prompt's"
     )
     assert float(cells(text, "overall")[0]) > 1.5

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audiogen.metrics.drift import DriftMeter
-from audiogen.metrics.segments import dips, parts, segment_ranges
+from audiogen.metrics.segments import dips, segment_ranges, segments
 from tests.metrics.signals import RATE, modulated, noise, recording
 
 
@@ -64,9 +64,9 @@ def test_too_short_or_silent_says_nothing() -> None:
 
 
 def test_parts_overlap_by_half_and_reach_the_end() -> None:
-    assert parts(list(range(7)), 4) == [[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]]
-    assert parts(list(range(4)), 4) == [[0, 1, 2, 3]]
-    assert parts(list(range(3)), 1) == [[0], [1], [2]]
+    assert segments(list(range(7)), 4) == [[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]]
+    assert segments(list(range(4)), 4) == [[0, 1, 2, 3]]
+    assert segments(list(range(3)), 1) == [[0], [1], [2]]
 
 
 def test_dips_are_found_and_the_recordings_fades_are_no_dips_of_its_own() -> None:

@@ -156,11 +156,11 @@ def test_short_prompts():
 def test_a_walk_knows_all_whole_frames_of_its_prompt(monkeypatch):
     seen = []
 
-    def nearest(frames, place, apart, generator):
-        seen.append((len(frames), place))
+    def nearest(frames, position, separation, generator):
+        seen.append((len(frames), position))
         return 0
 
-    monkeypatch.setattr("audiogen.metrics.waveform_baselines._resembling", nearest)
+    monkeypatch.setattr("audiogen.metrics.waveform_baselines._similar_frame", nearest)
     prompt = recording(signals.noise(3, 1))
     walk(prompt, 1, 0)
     hop = frame_size(RATE) // 4

@@ -61,7 +61,7 @@ def test_what_is_out_of_order_is_said_at_first_sight(judged: Judged, tmp_path: P
 def test_what_is_copied_is_marked_where_it_is(written: Path) -> None:
     (mark,) = [each for each in Page(written.read_text("utf-8")).all("i") if each.get("class") == "copied"]
     start, stop, place = map(
-        float, re.findall(r"(\d+\.\d\d) to (\d+\.\d\d) s, as from (\d+\.\d\d)", str(mark["title"]))[0]
+        float, re.findall(r"(\d+\.\d\d) to (\d+\.\d\d) s, as at (\d+\.\d\d)", str(mark["title"]))[0]
     )
     assert start == pytest.approx(1, abs=0.2)
     assert stop == pytest.approx(3, abs=0.2)
