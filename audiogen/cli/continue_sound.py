@@ -62,10 +62,10 @@ def continue_sound(
         total, new = (length / sidecar["sample_rate"] for length in samples)
         print_summary(f"{path}: {total:.2f} s, {new:.2f} s of it new; details in {sidecar_of(path).name}")
     if page is not None:
-        from audiogen.reports.variations_page import write_variations
+        from audiogen.reports.variations_page import write_variations_page
 
         with stage("writing the page"):
-            write_variations(page, recording, outs, sidecars)
+            write_variations_page(page, recording, outs, sidecars)
         print_summary(f"page: {page}")
     choice = describe_choice(sidecars[0]["settings"])
     if morph is not None:

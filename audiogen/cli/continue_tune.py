@@ -61,10 +61,10 @@ def continue_tune(
         sidecars.append(tune.sidecar)
         print_summary(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")
     if page is not None:
-        from audiogen.reports.tune_variations_page import write_tune_variations
+        from audiogen.reports.tune_variations_page import write_tune_variations_page
 
         with stage("writing the page"):
-            write_tune_variations(page, prompt, outs, tunes)
+            write_tune_variations_page(page, prompt, outs, tunes)
         print_summary(f"page: {page}")
     choice = describe_choice(sidecars[0]["settings"])
     print_summary(f"predicted by: {choice}")

@@ -32,13 +32,13 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
         from audiogen.cli.continue_sound import json_result
         from audiogen.jobs.continue_sound import Request, continue_recording, read_prompt
         from audiogen.jobs.run_choice import describe_choice
-        from audiogen.reports.continuation_page import write_page
+        from audiogen.reports.continuation_page import write_continuation_page
 
     folder.mkdir(parents=True, exist_ok=True)
     prompt, _ = read_prompt(source)
     sidecar = continue_recording(prompt, out, Request(seconds=seconds), device=device)
     with stage("writing the page"):
-        write_page(page, prompt, out, sidecar)
+        write_continuation_page(page, prompt, out, sidecar)
     set_json_result({"outputs": [json_result(out, sidecar)], "page": page})
     print_summary(f"predicted by: {describe_choice(sidecar['settings'])}")
     print_summary(f"WAV:  {out}")

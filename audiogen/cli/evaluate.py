@@ -63,8 +63,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         from audiogen.metrics.evaluation import evaluate_inputs
         from audiogen.metrics.evaluation_inputs import prepare_inputs
         from audiogen.output_names import join_beside
-        from audiogen.reports.evaluation_report import write_report
-        from audiogen.reports.listening_test import write_blind
+        from audiogen.reports.evaluation_report import write_evaluation_report
+        from audiogen.reports.listening_test import write_listening_test
 
     with stage("reading the recordings"):
         continued, real = read(output), read(reference)
@@ -82,8 +82,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         folder.mkdir(parents=True, exist_ok=True)
         with stage("writing the report"):
             evaluation.write(folder)
-            write_report(folder / "report.html", output, reference, inputs, evaluation, seed)
-            write_blind(folder / "blind.html", output.name, inputs, seed)
+            write_evaluation_report(folder / "report.html", output, reference, inputs, evaluation, seed)
+            write_listening_test(folder / "blind.html", output.name, inputs, seed)
         print_summary(f"\nreport: {folder / 'report.html'}\nblind test: {folder / 'blind.html'}")
 
 

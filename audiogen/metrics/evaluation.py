@@ -79,9 +79,9 @@ class Candidate:
         """How it repeats more than real audio does, in words; empty if it does not."""
         faults = []
         if (self.copied or 0) > (real.copied or 0) + REPETITION_MARGIN:
-            faults.append(f"copies the prompt ({_percent(self.copied)})")
+            faults.append(f"copies the prompt ({percent_text(self.copied)})")
         if (self.looped or 0) > (real.looped or 0) + REPETITION_MARGIN:
-            faults.append(f"repeats itself ({_percent(self.looped)})")
+            faults.append(f"repeats itself ({percent_text(self.looped)})")
         return faults
 
 
@@ -134,7 +134,7 @@ class Evaluation:
 
     def graded_verdicts(self) -> list[Verdict]:
         """One verdict per fault of the output and per baseline; the last one is the summary."""
-        real = f"real audio: {_percent(self.real.copied)} copied, {_percent(self.real.looped)} looped"
+        real = f"real audio: {percent_text(self.real.copied)} copied, {percent_text(self.real.looped)} looped"
         verdicts = [Verdict("bad", f"{fault}; {real}") for fault in self.repeats(self.output)]
         if self.mismatch is not None:
             text = f"not comparable with the baselines: of the real audio, {self.mismatch}"
@@ -157,7 +157,7 @@ class Evaluation:
         return [*verdicts, Verdict("good" if won == len(fair) else "bad", summary)]
 
     def _compare(self, baseline: Candidate) -> Verdict:
-        values = f"{_number(self.output.overall)} against {_number(baseline.overall)}"
+        values = f"{number_text(self.output.overall)} against {number_text(baseline.overall)}"
         match self.beats(baseline):
             case True:
                 return Verdict("good", f"beats {baseline.name}: {values}")
@@ -189,7 +189,7 @@ class Evaluation:
         rows = self.rows()
         lines = ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
         for row in rows:
-            cells = [value if isinstance(value, str) else _number(value) for value in row.values()]
+            cells = [value if isinstance(value, str) else number_text(value) for value in row.values()]
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines)
 
@@ -309,9 +309,11 @@ def _marks(matches: Matches | None) -> list[list[float]]:
     return [[round(float(value), 3) for value in row] for row in np.stack(columns, axis=1)[matches.repeated]]
 
 
-def _number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
+    """A measure with two decimals, or a dash."""
     return "–" if value is None else f"{value:.2f}"
 
 
-def _percent(fraction: float | None) -> str:
+def percent_text(fraction: float | None) -> str:
+    """A fraction as a percentage, or a dash."""
     return "–" if fraction is None else f"{100 * fraction:.0f} %"

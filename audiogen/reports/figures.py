@@ -1,4 +1,4 @@
-"""Pictures of a continuation: mel spectrograms on one colour scale, waveforms, and the README's figure."""
+"""Figures: mel spectrograms on a common colour scale, waveform envelopes, axis ticks, and the README's picture."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import numpy as np
 
 from audiogen.audio import Recording
 
-COLOURS = "magma"
-RANGE = 70.0  # dB from the brightest to the darkest colour
-TOP = 20_000.0  # Hz
-MOST_BANDS = 128
-MOST_COLUMNS = 1200
+COLOUR_MAP = "magma"
+LEVEL_RANGE = 70.0  # dB from the brightest to the darkest colour
+MAX_HERTZ = 20_000.0
+MAX_BANDS = 128
+MAX_COLUMNS = 1200
 TICKS = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)  # Hz
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # seconds
 
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """Levels of mel bands over time.
+    """Mel spectrogram for display.
 
     Args:
-        levels: ``[bands, columns]`` dB, the loudest 0.1 % of the whole at 0.
+        levels: ``[bands, columns]`` dB; 0 is the 99.9 % quantile of all spectrograms on the same colour scale.
         seconds: duration of all columns.
         top: upper edge of the highest band, Hz.
     """
@@ -35,62 +35,62 @@ class Spectrogram:
     top: float
 
     def between(self, start: float, stop: float) -> Spectrogram:
-        """The columns from ``start`` to ``stop`` seconds, one at least, on the same colour scale."""
+        """The columns from ``start`` to ``stop`` seconds, at least one, on the same colour scale."""
         count = self.levels.shape[1]
         first = min(round(start / self.seconds * count), count - 1)
         last = max(round(stop / self.seconds * count), first + 1)
         return Spectrogram(self.levels[:, first:last], stop - start, self.top)
 
     def png(self) -> bytes:
-        """A picture without margins: one pixel a band and a column, low frequencies below."""
+        """PNG without margins: one pixel per band and column, low frequencies at the bottom."""
         from matplotlib.image import imsave
 
         picture = io.BytesIO()
-        imsave(picture, self.levels, vmin=-RANGE, vmax=0, cmap=COLOURS, origin="lower", format="png")
+        imsave(picture, self.levels, vmin=-LEVEL_RANGE, vmax=0, cmap=COLOUR_MAP, origin="lower", format="png")
         return picture.getvalue()
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Where (0..1 from below) which frequency is, labelled in Hz."""
+        """Frequency ticks: position from the bottom, 0 to 1, and label in Hz."""
         import librosa
 
         highest = librosa.hz_to_mel(self.top)
-        places = {hertz: float(librosa.hz_to_mel(hertz) / highest) for hertz in TICKS if hertz <= self.top}
-        labels = {hertz: f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in places}
-        return [(place, labels[hertz]) for hertz, place in places.items() if place > 0.03]
+        positions = {hertz: float(librosa.hz_to_mel(hertz) / highest) for hertz in TICKS if hertz <= self.top}
+        labels = {hertz: f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in positions}
+        return [(position, labels[hertz]) for hertz, position in positions.items() if position > 0.03]
 
 
 def spectrogram(recording: Recording) -> Spectrogram:
-    """Mel bands (Slaney scale) of about 46 ms frames, powers averaged over channels and within columns."""
+    """Mel spectrogram (Slaney scale) of frames of about 46 ms, powers averaged over channels and within columns."""
     return spectrograms([recording])[0]
 
 
 def spectrograms(recordings: Sequence[Recording]) -> list[Spectrogram]:
-    """`spectrogram` of each, the loudest 0.1 % of all of them at 0 dB: one colour scale."""
+    """`spectrogram` of each recording on a common colour scale: 0 dB is the 99.9 % quantile of all."""
     levels = [_levels(recording) for recording in recordings]
     brightest = np.quantile(np.concatenate([each.ravel() for each in levels]), 0.999)
     return [
-        Spectrogram(each - brightest, recording.seconds, min(TOP, recording.sample_rate / 2))
+        Spectrogram(each - brightest, recording.seconds, min(MAX_HERTZ, recording.sample_rate / 2))
         for each, recording in zip(levels, recordings, strict=True)
     ]
 
 
 def _levels(recording: Recording) -> np.ndarray:
-    """``[bands, columns]`` dB."""
+    """Mel band levels ``[bands, columns]`` in dB."""
     import librosa
     import torch
 
     from audiogen.representation.mel import MelSpec, log_mel
 
-    rate, top = recording.sample_rate, min(TOP, recording.sample_rate / 2)
+    rate, top = recording.sample_rate, min(MAX_HERTZ, recording.sample_rate / 2)
     size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 5, 16))
-    # The lowest triangles must hold a Fourier bin: below 1 kHz a mel is 200 / 3 Hz wide.
+    # Each mel band must contain a Fourier bin: below 1 kHz a mel is 200 / 3 Hz wide.
     bands = int(librosa.hz_to_mel(top) * 200 / 3 / (rate / size))
     spec = MelSpec(
         sample_rate=rate,
         n_fft=size,
         win=size,
         hop=size // 4,
-        n_mels=min(MOST_BANDS, max(bands, 8)),
+        n_mels=min(MAX_BANDS, max(bands, 8)),
         fmax=top,
         power=2.0,
         floor=1e-12,
@@ -98,13 +98,13 @@ def _levels(recording: Recording) -> np.ndarray:
     with torch.no_grad():
         channels = [log_mel(torch.from_numpy(row.copy()), spec).exp() for row in recording.samples]
         power = torch.stack(channels).mean(dim=0).numpy()
-    edges = np.linspace(0, len(power), min(len(power), MOST_COLUMNS) + 1).astype(int)
+    edges = np.linspace(0, len(power), min(len(power), MAX_COLUMNS) + 1).astype(int)
     columns = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
     return 10 * np.log10(np.maximum(columns.T, 1e-12))
 
 
 def time_ticks(seconds: float, most: int = 10, zero: float = 0.0) -> list[tuple[float, str]]:
-    """Where (0..1) which second is, counted from ``zero`` seconds after the beginning."""
+    """Time ticks: position, 0 to 1, and label in seconds relative to ``zero`` seconds after the beginning."""
     step = next((step for step in STEPS if seconds / step <= most), 3600)
     counts = range(-int(zero / step), int((seconds - zero) / step) + 1)
     labels = ("0 s" if k == 0 else f"{k * step:g}".replace("-", "−") for k in counts)
@@ -112,17 +112,17 @@ def time_ticks(seconds: float, most: int = 10, zero: float = 0.0) -> list[tuple[
 
 
 def envelope(samples: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest sample of each of ``columns`` (or fewer) stretches of ``[time]``."""
+    """Minimum and maximum sample of ``[time]`` in each of ``columns`` (or fewer) equal parts."""
     edges = np.linspace(0, len(samples), min(columns, len(samples)) + 1).astype(int)[:-1]
     return np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)
 
 
 def gradient() -> list[str]:
-    """The colour scale from dark to bright, as CSS colours."""
+    """The colour scale from dark to bright as CSS colours."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return [to_hex(colour) for colour in colormaps[COLOURS](np.linspace(0, 1, 9))]
+    return [to_hex(colour) for colour in colormaps[COLOUR_MAP](np.linspace(0, 1, 9))]
 
 
 def draw_continuation(path: Path, joined: Recording, join_sample: int) -> None:
@@ -131,7 +131,7 @@ def draw_continuation(path: Path, joined: Recording, join_sample: int) -> None:
     Args:
         path: file to write.
         joined: prompt and tail.
-        join_sample: where the tail begins.
+        join_sample: first sample of the tail.
     """
     from matplotlib.figure import Figure
 
@@ -139,15 +139,17 @@ def draw_continuation(path: Path, joined: Recording, join_sample: int) -> None:
     figure = Figure(figsize=(11, 4.6), dpi=130, layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     extent = (0.0, shown.seconds, 0.0, 1.0)
-    image = upper.imshow(shown.levels, origin="lower", aspect="auto", extent=extent, cmap=COLOURS, vmin=-RANGE, vmax=0)
-    upper.set_yticks([place for place, _ in shown.ticks()], [label for _, label in shown.ticks()])
+    image = upper.imshow(
+        shown.levels, origin="lower", aspect="auto", extent=extent, cmap=COLOUR_MAP, vmin=-LEVEL_RANGE, vmax=0
+    )
+    upper.set_yticks([position for position, _ in shown.ticks()], [label for _, label in shown.ticks()])
     upper.set_ylabel("Hz")
     figure.colorbar(image, ax=upper, label="dB", pad=0.01)
-    low, high = envelope(joined.samples.mean(axis=0), MOST_COLUMNS)
+    low, high = envelope(joined.samples.mean(axis=0), MAX_COLUMNS)
     lower.fill_between(np.linspace(0, shown.seconds, len(low)), low, high, color="0.35", linewidth=0.5)
     lower.set(xlabel="seconds", yticks=[], xlim=(0, shown.seconds))
     for axes, colour in ((upper, "white"), (lower, "tab:red")):
         axes.axvline(join, color=colour, linewidth=1.4, linestyle="--")
-    for place, text in ((join / 2, "prompt"), ((join + shown.seconds) / 2, "continuation")):
-        upper.annotate(text, (place, 1.02), annotation_clip=False, ha="center", fontsize=11)
+    for position, text in ((join / 2, "prompt"), ((join + shown.seconds) / 2, "continuation")):
+        upper.annotate(text, (position, 1.02), annotation_clip=False, ha="center", fontsize=11)
     figure.savefig(path, format="png")

@@ -1,12 +1,13 @@
-"""Blind listening page: an ABX test and a MUSHRA-style rating, self-contained, on one loudness.
+"""Blind listening test: ABX and a MUSHRA-style rating of loudness-matched stimuli, in one HTML page.
 
-**ABX**: A is real audio, B the continuation, X another stretch of one of the two; which? Chance is half. (X is
-another stretch, since any two stretches of rain differ: the question is whether the kind can be told.)
+**ABX**: A is real audio, B the continuation, X another segment of one of the two; which one? The chance level is one
+half. X is another segment because any two segments of rain differ: the question is whether real and generated can be
+distinguished.
 
-**Rating**: after ITU-R BS.1534-3 (MUSHRA), every candidate on a scale of 0 to 100 beside an open reference, here
-the end of the prompt; among them are the hidden reference (what truly came next) and the anchor (the same,
-low-passed at 3.5 kHz). Other than in a codec's test the reference is not the same piece of sound, so the scale
-is how much it sounds like more of the same recording.
+**Rating** after ITU-R BS.1534-3 (MUSHRA): each stimulus is rated from 0 to 100 next to an open reference, here the end
+of the prompt. Among the stimuli are the hidden reference (the real continuation) and the anchor (the same, low-passed
+at 3.5 kHz). Unlike in a codec test, the reference is not the same segment, so the scale is similarity: how much a
+stimulus sounds like more of the same recording.
 """
 
 from __future__ import annotations
@@ -22,21 +23,21 @@ from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.metrics.tail_evaluator import end_of
 from audiogen.reports.panels import audio_uri, write_template
 
-SECONDS = 12.0  # of each stimulus
-ANCHOR = 3500.0  # Hz, BS.1534-3's low anchor
-LOUDEST = -18.0  # LUFS of all stimuli, or less where one would come within 1 dB of full scale
-HEADROOM = 1.0  # dB
+STIMULUS_SECONDS = 12.0
+ANCHOR_HERTZ = 3500.0  # cutoff of the low anchor of BS.1534-3
+TARGET_LUFS = -18.0  # of all stimuli; lower if one of them would exceed the headroom
+HEADROOM_DB = 1.0  # below full scale
 
 
 @dataclass(frozen=True)
 class Stimulus:
-    """A sound to be judged.
+    """A sound to be rated.
 
     Args:
         role: "reference" (open), "real" (hidden reference), "anchor", "output", or a baseline's name.
-        sound: as it was.
-        gain: in dB, to the common loudness.
-        loudness: LUFS before the gain; None for what is too short or too soft to have one.
+        sound: without the gain.
+        gain: dB, to the common loudness.
+        loudness: LUFS before the gain; None if the sound is too short or too quiet to have one.
     """
 
     role: str
@@ -45,44 +46,44 @@ class Stimulus:
     loudness: float | None
 
 
-def stimuli(sounds: EvaluationInputs) -> list[Stimulus]:
-    """What is listened to: `SECONDS` of each sound, with the gains that make them equally loud."""
-    real = _beginning(sounds.real)
-    heard = {
-        "reference": end_of(sounds.source, SECONDS),
+def make_stimuli(inputs: EvaluationInputs) -> list[Stimulus]:
+    """The first `STIMULUS_SECONDS` of each sound, with gains to equal loudness."""
+    real = _beginning(inputs.real)
+    sounds = {
+        "reference": end_of(inputs.source, STIMULUS_SECONDS),
         "real": real,
-        "anchor": low_passed(real),
-        "output": _beginning(sounds.excerpt),
-        **{name: _beginning(sound) for name, sound in sounds.baselines.items()},
+        "anchor": low_pass_anchor(real),
+        "output": _beginning(inputs.excerpt),
+        **{name: _beginning(sound) for name, sound in inputs.baselines.items()},
     }
-    loudness = {role: _loudness(sound) for role, sound in heard.items()}
-    peaks = {role: 20 * np.log10(max(float(np.abs(sound.samples).max()), 1e-6)) for role, sound in heard.items()}
-    room = [level - peaks[role] - HEADROOM for role, level in loudness.items() if level is not None]
-    target = min([LOUDEST, *room])
+    loudness = {role: _loudness(sound) for role, sound in sounds.items()}
+    peaks = {role: 20 * np.log10(max(float(np.abs(sound.samples).max()), 1e-6)) for role, sound in sounds.items()}
+    room = [level - peaks[role] - HEADROOM_DB for role, level in loudness.items() if level is not None]
+    target = min([TARGET_LUFS, *room])
     gains = {role: 0.0 if level is None else target - level for role, level in loudness.items()}
-    return [Stimulus(role, sound, gains[role], loudness[role]) for role, sound in heard.items()]
+    return [Stimulus(role, sound, gains[role], loudness[role]) for role, sound in sounds.items()]
 
 
-def low_passed(recording: Recording) -> Recording:
-    """The anchor: nothing above 3.5 kHz (eighth-order Butterworth, zero phase)."""
+def low_pass_anchor(recording: Recording) -> Recording:
+    """The anchor: low-passed at 3.5 kHz (eighth-order Butterworth, zero phase)."""
     from scipy.signal import butter, sosfiltfilt
 
-    if recording.sample_rate <= 2.2 * ANCHOR:
+    if recording.sample_rate <= 2.2 * ANCHOR_HERTZ:
         return recording
-    filters = butter(8, ANCHOR, fs=recording.sample_rate, output="sos")
+    filters = butter(8, ANCHOR_HERTZ, fs=recording.sample_rate, output="sos")
     padded = min(recording.length - 1, recording.sample_rate // 10)
     passed = sosfiltfilt(filters, recording.samples, axis=1, padlen=padded)
     return Recording(passed.astype(np.float32), recording.sample_rate)
 
 
-def write_blind(path: Path, name: str, sounds: EvaluationInputs, seed: int) -> None:
+def write_listening_test(path: Path, name: str, inputs: EvaluationInputs, seed: int) -> None:
     """Write the page.
 
     Args:
         path: HTML file to write.
-        name: of what is judged, for the results.
-        sounds: what was judged by the measures.
-        seed: of all orders; the page shows it, and a listener may choose another.
+        name: of the continuation, for the results.
+        inputs: the sounds of the evaluation.
+        seed: default random seed of the presentation orders; the listener may change it.
     """
     data: dict[str, Any] = {
         "name": name,
@@ -95,14 +96,14 @@ def write_blind(path: Path, name: str, sounds: EvaluationInputs, seed: int) -> N
                 "loudness_lufs": None if each.loudness is None else round(each.loudness, 2),
                 "audio": audio_uri(each.sound, 10 ** (each.gain / 20)),
             }
-            for each in stimuli(sounds)
+            for each in make_stimuli(inputs)
         ],
     }
-    write_template(path, "blind.html.j2", {"title": f"{name}, blind", "data": data})
+    write_template(path, "listening_test.html.j2", {"title": f"{name}, blind listening test", "data": data})
 
 
 def _beginning(recording: Recording) -> Recording:
-    return recording.cut(0, min(recording.length, round(SECONDS * recording.sample_rate)))
+    return recording.cut(0, min(recording.length, round(STIMULUS_SECONDS * recording.sample_rate)))
 
 
 def _loudness(recording: Recording) -> float | None:

@@ -1,4 +1,4 @@
-"""What the pages share: sounds and pictures as data URIs, a player with its spectrogram, templates."""
+"""Shared by all pages: sounds and images as data URIs, panels of player and spectrogram, templates."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import numpy as np
 
 from audiogen.audio import Recording, Writer
 from audiogen.progress import progress
-from audiogen.reports.figures import RANGE, Spectrogram, gradient, time_ticks
+from audiogen.reports.figures import LEVEL_RANGE, Spectrogram, gradient, time_ticks
 from audiogen.text_files import write_text
 
-UNCOMPRESSED_SECONDS = 3.0  # up to which the players get WAV
+MAX_WAV_SECONDS = 3.0  # longer sounds are embedded as MP3
 LAYOUTS = {1: "mono", 2: "stereo"}
-RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz, of MP3
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)  # Hz
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A sound and its picture.
+    """A sound with its spectrogram.
 
     Args:
-        key: its name in the page's code.
-        name: its name to a reader.
-        sound: what is played.
-        picture: what is seen.
-        ticks: most labels of its time axis.
-        zero: seconds after its beginning from which that axis counts.
+        key: identifier in the page's HTML.
+        name: title.
+        sound: played.
+        picture: spectrogram of the sound.
+        ticks: maximum number of labels of the time axis.
+        zero: second of the sound at which the time axis is 0.
     """
 
     key: str
@@ -43,8 +43,14 @@ class Panel:
     zero: float = 0.0
 
 
+def audio_format(recording: Recording) -> str:
+    """Sample rate and layout, such as "44.1 kHz, stereo"."""
+    layout = LAYOUTS.get(recording.channels, f"{recording.channels} channels")
+    return f"{recording.sample_rate / 1000:g} kHz, {layout}"
+
+
 def panels(shown: Sequence[Panel]) -> list[dict[str, Any]]:
-    """What the templates need of each; one gain for all, so that they stay comparable."""
+    """Values of each panel for the templates, all with the same playback gain so that they stay comparable."""
     peak = max((float(np.abs(each.sound.samples).max(initial=0)) for each in shown), default=0.0)
     gain = min(1.0, 0.98 / max(peak, 1e-9))
     sounds = []
@@ -67,17 +73,17 @@ def panels(shown: Sequence[Panel]) -> list[dict[str, Any]]:
 
 
 def audio_uri(recording: Recording, gain: float = 1.0) -> str:
-    """The sound as a data URI that browsers play: MP3, or WAV when it is short."""
+    """A sound as a data URI: MP3, or WAV if it is short; more than two channels are mixed to mono."""
     if recording.channels > 2:
         recording = replace(recording, samples=recording.samples.mean(axis=0, keepdims=True))
-    recording = recording.resampled(next((rate for rate in RATES if rate >= recording.sample_rate), RATES[-1]))
+    recording = recording.resampled(next((rate for rate in MP3_RATES if rate >= recording.sample_rate), MP3_RATES[-1]))
     kind, suffix, subtype = "audio/mpeg", ".mp3", None
-    if recording.seconds <= UNCOMPRESSED_SECONDS:
+    if recording.seconds <= MAX_WAV_SECONDS:
         kind, suffix, subtype = "audio/wav", ".wav", "PCM_16"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"sound{suffix}"
         with Writer(file, recording.sample_rate, recording.channels, subtype) as writer:
-            # Resampling may overshoot what the gain has just brought below full scale.
+            # Resampling may overshoot full scale.
             writer.write(np.clip(recording.samples * np.float32(gain), -1, 1))
         return _uri(kind, file.read_bytes())
 
@@ -87,7 +93,7 @@ def _uri(kind: str, content: bytes) -> str:
 
 
 def write_template(path: Path, template: str, values: dict[str, Any]) -> None:
-    """Fill in a template of this folder and write it; the colour scale is there for all."""
+    """Render a template of ``templates/`` to an HTML file; the colour scale is added to its values."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -96,5 +102,5 @@ def write_template(path: Path, template: str, values: dict[str, Any]) -> None:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    scale = {"gradient": ", ".join(gradient()), "range": f"{RANGE:.0f}"}
+    scale = {"gradient": ", ".join(gradient()), "range": f"{LEVEL_RANGE:.0f}"}
     write_text(path, environment.get_template(template).render(scale | values))

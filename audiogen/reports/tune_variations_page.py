@@ -1,4 +1,4 @@
-"""The page of variations, of tunes: rendered to be heard, their notes on piano rolls."""
+"""The page of several continuations of a tune: rendered as sound, with piano rolls."""
 
 from __future__ import annotations
 
@@ -10,77 +10,77 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.reports.continuation_page import Excerpt
-from audiogen.reports.piano_rolls import rolls
-from audiogen.reports.scorecard import Line
-from audiogen.reports.variations_page import About, Variation, note_page, spans, write_page_of
+from audiogen.reports.excerpts import Excerpt
+from audiogen.reports.piano_rolls import piano_rolls
+from audiogen.reports.scorecard import ScorecardLine
+from audiogen.reports.variations_page import PageText, Variation, excerpt_lengths, record_page, write_page
 from audiogen.tunes.rendering import SAMPLE_RATE, render
 from audiogen.tunes.tune import Tune
 from audiogen.tunes.tune_continuation import ContinuedTune
 
 
-def write_tune_variations(path: Path, prompt: Path, outs: Sequence[Path], made: Sequence[ContinuedTune]) -> None:
-    """Write the page of a tune's continuations, and note it in their sidecars.
+def write_tune_variations_page(path: Path, prompt: Path, outs: Sequence[Path], made: Sequence[ContinuedTune]) -> None:
+    """Write the page of a tune's continuations, and record it in their sidecars.
 
     Args:
         path: HTML file to write, in the folder of ``outs``.
-        prompt: what was continued.
-        outs: the files, MIDI or sound, `audiogen.output_names.MAX_ON_PAGE` at most.
-        made: of each, what `continue_tune` gave.
+        prompt: file of the continued tune.
+        outs: the files, MIDI or audio, at most `audiogen.output_names.MOST_ON_A_PAGE`.
+        made: the result of `continue_tune` for each.
     """
-    before, after = spans(len(outs))
-    pieces, end = zip(*(excerpt_of(each, before, after) for each in made), strict=True)
+    before, after = excerpt_lengths(len(outs))
+    pieces, end = zip(*(tune_excerpt(each, before, after) for each in made), strict=True)
     join = end[0]  # the prompt's end: the same in all
-    sounds = _equally_long([render(piece, SAMPLE_RATE) for piece in pieces])
+    sounds = _pad_to_longest([render(piece, SAMPLE_RATE) for piece in pieces])
     names = [out.name for out in outs]
-    drawn = rolls({name: (piece, 0.0) for name, piece in zip(names, pieces, strict=True)}, sounds[0].seconds)
+    drawn = piano_rolls({name: (piece, 0.0) for name, piece in zip(names, pieces, strict=True)}, sounds[0].seconds)
     variations = [
         Variation(
             out.name,
             each.sidecar["seed"],
             Excerpt(sound, round(piece.seconds_at(join) * SAMPLE_RATE), sound.length),
-            lines(each.sidecar["measures"]),
+            measure_lines(each.sidecar["measures"]),
             "{notes} notes, {seconds:.1f} s".format(**each.sidecar["added"]),
             drawn.get(out.name, {}),
         )
         for out, each, piece, sound in zip(outs, made, pieces, sounds, strict=True)
     ]
     given = render(pieces[0].between(0, join), SAMPLE_RATE)
-    write_page_of(path, Excerpt(given, variations[0].excerpt.join, 0), variations, _about(prompt, made, before, after))
-    note_page(path, outs, [each.sidecar for each in made])
+    write_page(path, Excerpt(given, variations[0].excerpt.join, 0), variations, _page_text(prompt, made, before, after))
+    record_page(path, outs, [each.sidecar for each in made])
 
 
-def excerpt_of(made: ContinuedTune, before: float, after: float) -> tuple[Tune, int]:
-    """The notes within so many seconds before and after the join, from tick 0 on, and the join's tick."""
+def tune_excerpt(made: ContinuedTune, before: float, after: float) -> tuple[Tune, int]:
+    """The notes from ``before`` to ``after`` seconds around the join, moved to tick 0, and the tick of the join."""
     tune, join = made.tune, float(made.tune.seconds_at(made.join))
     first, last = (int(tune.ticks_at(time)) for time in (max(join - before, 0.0), join + after))
     notes = tune.notes[tune.notes["end"] > first].copy()
-    notes["start"] = np.maximum(notes["start"], first)  # what sounds there already is struck there
+    notes["start"] = np.maximum(notes["start"], first)  # notes that sound at the beginning start there
     return replace(tune, notes=notes).between(first, last).shifted(-first), made.join - first
 
 
-def lines(measures: Mapping[str, Any]) -> list[Line]:
-    """What a tail is like, beside the prompt."""
+def measure_lines(measures: Mapping[str, Any]) -> list[ScorecardLine]:
+    """Measures of a tail, with those of the prompt as explanation."""
     if not measures:
         return []
     given = measures["prompt"]
-    found = [
-        Line(name.replace("_", " ").capitalize(), f"{value:.2f}", True, f"The prompt has {given[name]:.2f}.")
+    lines = [
+        ScorecardLine(name.replace("_", " ").capitalize(), f"{value:.2f}", True, f"The prompt has {given[name]:.2f}.")
         for name, value in measures["tail"].items()
     ]
     repeated = f"{measures['longest_run_of_prompt_notes']} notes"
-    sentence = "The longest run of notes that the prompt has too, in any key."
-    return [*found, Line("Repeats the prompt", repeated, True, sentence)]
+    sentence = "Longest sequence of notes that also occurs in the prompt, in any key."
+    return [*lines, ScorecardLine("Repeats the prompt", repeated, True, sentence)]
 
 
-def _equally_long(sounds: Sequence[Recording]) -> list[Recording]:
-    """Silence after those that end early: the pictures share one axis of time."""
+def _pad_to_longest(sounds: Sequence[Recording]) -> list[Recording]:
+    """Append silence to shorter sounds, so that all pictures share one time axis."""
     longest = max(sound.length for sound in sounds)
     padded = (np.pad(sound.samples, ((0, 0), (0, longest - sound.length))) for sound in sounds)
     return [Recording(samples, sound.sample_rate) for samples, sound in zip(padded, sounds, strict=True)]
 
 
-def _about(prompt: Path, made: Sequence[ContinuedTune], before: float, after: float) -> About:
+def _page_text(prompt: Path, made: Sequence[ContinuedTune], before: float, after: float) -> PageText:
     first, settings = made[0], made[0].sidecar["settings"]
     given = first.tune.between(0, first.join)
     facts = [
@@ -89,8 +89,8 @@ def _about(prompt: Path, made: Sequence[ContinuedTune], before: float, after: fl
         ("Temperature", f"{settings['temperature']:g}"),
     ]
     note = (
-        f"Rendered to be heard here: at most the prompt's last {before:.3g} s and {after:.3g} s of what follows. "
-        "What was written is not changed by this page."
+        f"Rendered for this page: at most the last {before:.3g} s of the prompt and {after:.3g} s of the continuation. "
+        "The written files are not changed by this page."
     )
     warnings = [text for each in made for text in each.sidecar["warnings"]]
-    return About(prompt.name, facts, note, warnings, judged=False)
+    return PageText(prompt.name, facts, note, warnings, judged=False)

@@ -15,7 +15,7 @@ from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_warnings import MAX_WARNINGS, tail_warnings
 from audiogen.metrics.tail_measures import measure_continuation
-from audiogen.reports.continuation_page import write_page
+from audiogen.reports.continuation_page import write_continuation_page
 from audiogen.run import Run
 from tests.metrics.signals import RATE, impacts, modulated, noise, recording
 
@@ -199,5 +199,5 @@ def test_command_sidecar_and_page_show_the_warning(
     assert len(caught) == 1
     assert calls == [(1.0, 7, False)]
     assert sidecar["warnings"] == [f"{out}: it hums: 20 dB, 3 in the recording; leave it out"]
-    write_page(tmp_path / "page.html", prompt, out, sidecar)
+    write_continuation_page(tmp_path / "page.html", prompt, out, sidecar)
     assert "it hums: 20 dB" in (tmp_path / "page.html").read_text()

@@ -13,7 +13,8 @@ import pytest
 
 from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
-from audiogen.reports.continuation_page import excerpt_of, write_page
+from audiogen.reports.continuation_page import write_continuation_page
+from audiogen.reports.excerpts import read_excerpt
 from audiogen.reports.figures import draw_continuation, spectrogram, time_ticks
 from audiogen.reports.panels import audio_uri
 from audiogen.reports.scorecard import MEASURES, scorecard
@@ -76,7 +77,7 @@ def made(folder: Path, prompt: Recording, tail: Recording, joined: bool = True, 
     parts = [prompt.samples, tail.samples] if joined else [tail.samples]
     write(folder / "long.wav", Recording(np.concatenate(parts, axis=1), prompt.sample_rate), exact=True)
     facts = sidecar(prompt.length if joined else 0, **more)
-    write_page(folder / "page.html", prompt, folder / "long.wav", facts)
+    write_continuation_page(folder / "page.html", prompt, folder / "long.wav", facts)
     text = (folder / "page.html").read_text("utf-8")
     return text, Page(text)
 
@@ -125,7 +126,7 @@ def test_measures_warnings_and_settings_are_there_and_escaped(tmp_path: Path) ->
     assert "<script>alert(1)</script>" not in text
     assert "<i>a run</i>" not in text
     assert "a.wav: <script>alert(1)</script> & more" in page.text
-    for expected in ("Texture distance", "1.23", "100 of 100", "listen here", "temperature", "0.8"):
+    for expected in ("Texture distance", "1.23", "100 of 100", "check by ear", "temperature", "0.8"):
         assert expected in page.text
     assert "Level step" not in page.text  # could not be measured
     assert page.all("html") == [{"lang": "en"}]
@@ -165,21 +166,21 @@ def test_of_long_recordings_an_excerpt_around_the_join(tmp_path: Path) -> None:
     tail = Recording(np.linspace(-0.5, 0, 50 * 1000, dtype="f4")[None], 1000)
     joined = np.concatenate([prompt.samples, tail.samples], axis=1)
     write(tmp_path / "long.wav", Recording(joined, 1000), "FLOAT")
-    excerpt = excerpt_of(prompt, tmp_path / "long.wav", prompt.length)
+    excerpt = read_excerpt(prompt, tmp_path / "long.wav", prompt.length)
     np.testing.assert_array_equal(excerpt.prompt.samples, prompt.samples[:, 10_000:])
     np.testing.assert_array_equal(excerpt.tail.samples, tail.samples[:, :45_000])
     assert excerpt.tail_length == 50_000
-    write_page(tmp_path / "page.html", prompt, tmp_path / "long.wav", sidecar(prompt.length))
+    write_continuation_page(tmp_path / "page.html", prompt, tmp_path / "long.wav", sidecar(prompt.length))
     assert "of the prompt the last 30 s and of the continuation the first 45 s" in (tmp_path / "page.html").read_text()
 
 
 def test_a_file_that_is_no_continuation_of_the_prompt(tmp_path: Path) -> None:
     write(tmp_path / "other.wav", noise(1, channels=1))
     with pytest.raises(InputError, match="not the prompt's"):
-        excerpt_of(noise(1), tmp_path / "other.wav", 0)
+        read_excerpt(noise(1), tmp_path / "other.wav", 0)
     write(tmp_path / "other.wav", noise(1))
     with pytest.raises(InputError, match="nothing follows"):
-        excerpt_of(noise(1), tmp_path / "other.wav", RATE)
+        read_excerpt(noise(1), tmp_path / "other.wav", RATE)
 
 
 def test_a_tone_lies_where_the_axis_says() -> None:

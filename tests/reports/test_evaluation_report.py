@@ -10,7 +10,7 @@ import pytest
 
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
-from audiogen.reports.evaluation_report import write_report
+from audiogen.reports.evaluation_report import write_evaluation_report
 from tests.reports.browser import browser
 from tests.reports.test_continuation_page import Page
 
@@ -20,7 +20,7 @@ Judged = tuple[EvaluationInputs, Evaluation]
 @pytest.fixture(scope="module")
 def written(judged: Judged, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(path, Path("<b>out.wav"), Path("real.wav"), *judged, seed=3)
+    write_evaluation_report(path, Path("<b>out.wav"), Path("real.wav"), *judged, seed=3)
     return path
 
 
@@ -48,10 +48,10 @@ def test_figures_and_verdicts_are_those_of_the_evaluation(written: Path, judged:
 
 def test_what_is_out_of_order_is_said_at_first_sight(judged: Judged, tmp_path: Path) -> None:
     sounds, found = judged
-    write_report(tmp_path / "a.html", Path("out.wav"), Path("real.wav"), sounds, found, seed=3)
+    write_evaluation_report(tmp_path / "a.html", Path("out.wav"), Path("real.wav"), sounds, found, seed=3)
     level = found.measures["level"] | {"difference_db": -7.25}
     worse = replace(found, measures=found.measures | {"level": level})
-    write_report(tmp_path / "b.html", Path("out.wav"), Path("real.wav"), sounds, worse, seed=3)
+    write_evaluation_report(tmp_path / "b.html", Path("out.wav"), Path("real.wav"), sounds, worse, seed=3)
     pages = [Page((tmp_path / name).read_text("utf-8")).text for name in ("a.html", "b.html")]
     before, after = (text.partition("Texture: how far")[0] for text in pages)
     assert "level (-7.2 dB)" not in before
@@ -77,7 +77,7 @@ def test_a_sound_too_short_to_say_much_still_has_a_report(judged: Judged, tmp_pa
     short = replace(found, **candidates, baselines=[], marks={"copied": [], "looped": []})
     short.distances.update(frechet=None, kernel=None)
     sounds = replace(sounds, baselines={})
-    write_report(tmp_path / "r.html", Path("o.wav"), Path("r.wav"), sounds, short, 0)
+    write_evaluation_report(tmp_path / "r.html", Path("o.wav"), Path("r.wav"), sounds, short, 0)
     page = Page((tmp_path / "r.html").read_text("utf-8"))
     assert "nothing is copied" in page.text
     assert len(page.all("audio")) == 2

@@ -14,7 +14,7 @@ from scipy.stats import binom
 from audiogen.audio import LoudnessMeter, Recording
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
-from audiogen.reports.listening_test import ANCHOR, low_passed, stimuli, write_blind
+from audiogen.reports.listening_test import ANCHOR_HERTZ, low_pass_anchor, make_stimuli, write_listening_test
 from tests.reports.browser import Page, browser
 
 Judged = tuple[EvaluationInputs, Evaluation]
@@ -24,31 +24,33 @@ ROLES = ["reference", "real", "anchor", "output", "loop", "noise"]
 @pytest.fixture(scope="module")
 def written(judged: Judged, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("blind") / "blind.html"
-    write_blind(path, 'a </script> "name".wav', judged[0], seed=5)
+    write_listening_test(path, 'a </script> "name".wav', judged[0], seed=5)
     return path
 
 
 def test_all_stimuli_are_equally_loud_and_none_clips(judged: Judged) -> None:
     levels = []
-    for each in stimuli(judged[0]):
+    for each in make_stimuli(judged[0]):
         samples = each.sound.samples * 10 ** (each.gain / 20)
         assert np.abs(samples).max() < 1
         meter = LoudnessMeter(each.sound.sample_rate, each.sound.channels)
         meter.push(samples)
         levels.append(meter.integrated())
-    assert [each.role for each in stimuli(judged[0])] == ROLES
+    assert [each.role for each in make_stimuli(judged[0])] == ROLES
     assert levels == pytest.approx([levels[0]] * len(levels), abs=0.05)
     assert levels[0] <= -18 + 0.05
 
 
 def test_the_anchor_lacks_what_lies_above_its_corner() -> None:
     time_axis = np.arange(32000) / 32000
-    tones = [np.sin(2 * np.pi * hertz * time_axis).astype("f4")[None] for hertz in (0.5 * ANCHOR, 2 * ANCHOR)]
-    low, high = (float(np.std(low_passed(Recording(tone, 32000)).samples[:, 4000:-4000])) for tone in tones)
+    tones = [
+        np.sin(2 * np.pi * hertz * time_axis).astype("f4")[None] for hertz in (0.5 * ANCHOR_HERTZ, 2 * ANCHOR_HERTZ)
+    ]
+    low, high = (float(np.std(low_pass_anchor(Recording(tone, 32000)).samples[:, 4000:-4000])) for tone in tones)
     assert low == pytest.approx(np.sqrt(0.5), rel=0.02)
     assert high < 0.001
     narrow = Recording(tones[0], 7000)
-    assert low_passed(narrow) is narrow
+    assert low_pass_anchor(narrow) is narrow
 
 
 def ready(page: Page, written: Path, folder: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from audiogen.jobs.tune_results import measure_tail
-from audiogen.reports.tune_variations_page import excerpt_of, lines, write_tune_variations
+from audiogen.reports.tune_variations_page import measure_lines, tune_excerpt, write_tune_variations_page
 from audiogen.tunes.tune import Tune
 from audiogen.tunes.tune_continuation import ContinuedTune
 from tests.reports.test_continuation_page import Page, decoded
@@ -30,17 +30,17 @@ def test_what_lies_around_the_join(tmp_path: Path) -> None:
     tune = melody([60, 62, 64, 65, 67, 69, 71, 72])
     first, second = (int(tune.notes["start"][index]) for index in (4, 5))
     made = continued(tune, first)
-    whole, join = excerpt_of(made, 1e3, 1e3)
+    whole, join = tune_excerpt(made, 1e3, 1e3)
     assert join == first
     assert np.array_equal(whole.notes, tune.notes)
     before = float(tune.seconds_at(first)) - float(tune.seconds_at(second - first)) / 2  # half a note too few
-    piece, join = excerpt_of(made, before, float(tune.seconds_at(second)) - float(tune.seconds_at(first)))
+    piece, join = tune_excerpt(made, before, float(tune.seconds_at(second)) - float(tune.seconds_at(first)))
     assert piece.notes["pitch"].tolist() == [60, 62, 64, 65, 67]
     assert piece.notes["start"][0] == 0
     assert piece.notes["start"][4] == join
     held = replace(tune, notes=tune.notes[:1].copy())  # it began long before what is heard
     held.notes["end"] = tune.end
-    piece, join = excerpt_of(continued(held, tune.end), 0.1, 1)
+    piece, join = tune_excerpt(continued(held, tune.end), 0.1, 1)
     assert piece.notes["pitch"].tolist() == [60]
     assert piece.notes["end"][0] == join
 
@@ -51,7 +51,7 @@ def test_players_and_rolls_of_two_tails_of_unlike_length(tmp_path: Path) -> None
     shorter = longer.between(0, prompt.end + (longer.end - prompt.end) // 2)
     outs = [tmp_path / "a-1.mid", tmp_path / "a-2.mid"]
     made = [continued(tune, prompt.end, seed) for seed, tune in enumerate((longer, shorter))]
-    write_tune_variations(tmp_path / "a.html", Path("<tune>.mid"), outs, made)
+    write_tune_variations_page(tmp_path / "a.html", Path("<tune>.mid"), outs, made)
     text = (tmp_path / "a.html").read_text("utf-8")
     page = Page(text)
     assert "<tune>.mid, continued in 2 ways" in page.text
@@ -70,4 +70,4 @@ def test_players_and_rolls_of_two_tails_of_unlike_length(tmp_path: Path) -> None
 
 
 def test_measures_that_could_not_be_taken() -> None:
-    assert lines({}) == []
+    assert measure_lines({}) == []

@@ -13,8 +13,14 @@ import pytest
 
 from audiogen.audio import Recording, write
 from audiogen.output_names import MAX_ON_PAGE
-from audiogen.reports.continuation_page import seam_of
-from audiogen.reports.variations_page import AFTER, BEFORE, LONGEST, spans, write_variations
+from audiogen.reports.excerpts import read_loop_seam
+from audiogen.reports.variations_page import (
+    AFTER_SECONDS,
+    BEFORE_SECONDS,
+    MAX_TOTAL_SECONDS,
+    excerpt_lengths,
+    write_variations_page,
+)
 from tests.reports.browser import browser
 from tests.reports.test_continuation_page import RATE, Page, decoded, noise, sidecar
 
@@ -35,7 +41,7 @@ def written(folder: Path, tails: Sequence[Recording], names: Sequence[str], **se
         if alone:
             facts["measures"] |= {"join": None}  # as in the sidecar of a loop alone
         sidecars.append(facts)
-    write_variations(folder / "page.html", PROMPT, outs, sidecars)
+    write_variations_page(folder / "page.html", PROMPT, outs, sidecars)
     return folder / "page.html"
 
 
@@ -97,7 +103,7 @@ def test_one_variation_and_no_measures(tmp_path: Path) -> None:
 def test_a_loop_alone_is_heard_around_its_seam(tmp_path: Path) -> None:
     ramp = Recording(np.linspace(0, 1, 30 * RATE, dtype="f4")[None].repeat(2, 0), RATE)
     path = written(tmp_path, [ramp], ["bed.wav"], loop=True, tail_only=True)
-    around = seam_of(tmp_path / "bed.wav", 4.0, 6.0)
+    around = read_loop_seam(tmp_path / "bed.wav", 4.0, 6.0)
     assert (around.join, around.joined.length, around.tail_length) == (4 * RATE, 10 * RATE, 30 * RATE)
     np.testing.assert_allclose(around.prompt.samples, ramp.samples[:, -4 * RATE :], atol=1e-6)
     np.testing.assert_allclose(around.tail.samples, ramp.samples[:, : 6 * RATE], atol=1e-6)
@@ -107,10 +113,10 @@ def test_a_loop_alone_is_heard_around_its_seam(tmp_path: Path) -> None:
 
 
 def test_many_variations_are_heard_for_less_time_each() -> None:
-    assert spans(1) == spans(6) == (BEFORE, AFTER)
+    assert excerpt_lengths(1) == excerpt_lengths(6) == (BEFORE_SECONDS, AFTER_SECONDS)
     for count in range(1, MAX_ON_PAGE + 1):
-        before, after = spans(count)
-        assert count * (before + after) <= LONGEST + 1e-6
+        before, after = excerpt_lengths(count)
+        assert count * (before + after) <= MAX_TOTAL_SECONDS + 1e-6
         assert before >= 5
         assert after >= 10
 

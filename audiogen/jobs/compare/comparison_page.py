@@ -11,7 +11,7 @@ from audiogen.jobs.compare.pieces import Prompt
 from audiogen.jobs.compare.summary import MEASURES
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import Panel, panels, write_template
-from audiogen.reports.piano_rolls import rolls
+from audiogen.reports.piano_rolls import piano_rolls
 from audiogen.tunes.tune import Tune
 
 GIVEN = "prompt"
@@ -36,7 +36,7 @@ def write_comparison(
     shown = [name for name in MEASURES if any(told[name]["mean"] is not None for told in found)]
     write_template(
         path,
-        "compare.html.j2",
+        "comparison.html.j2",
         {
             "title": f"{len(found)} candidates on {data.name}",
             "counts": f"{len(prompts)} prompts, {max(told['seeds'] for told in found)} seeds",
@@ -67,7 +67,7 @@ def _panels(number: int, prompt: Prompt, tails: Mapping[tuple[str, str], Candida
     ]
     timed = {name: (tail.tune, _begun(name, tail.tune, prompt)) for name, tail in made.items() if tail.tune}
     longest = max(tail.sound.seconds for tail in made.values())
-    drawn = rolls(timed, longest)
+    drawn = piano_rolls(timed, longest)
     return [panel | drawn.get(panel["name"], {}) for panel in panels(shown)]
 
 

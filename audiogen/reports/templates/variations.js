@@ -1,8 +1,8 @@
 "use strict";
-const BEFORE = 2; // seconds before the join from which all play at first
+const BEFORE = 2; // seconds before the join at which playback starts
 const variations = [...document.querySelectorAll("[data-join]")];
 const given = document.getElementById("prompt");
-let moment = -BEFORE, current = 0; // seconds after the join; the variation that played last
+let moment = -BEFORE, current = 0; // seconds after the join; the last variation played
 
 const soundOf = section => section.querySelector("audio");
 const joinOf = section => Number(section.dataset.join);
@@ -28,17 +28,17 @@ function from(seconds) {
   shown.textContent = `${Math.abs(moment).toFixed(1)} s ${side} the ${shown.dataset.mark}`;
 }
 
-// The next one in a direction that is not set aside, from the last one round to the first.
+// The next variation in a direction that is not rejected, cyclically.
 function neighbour(step) {
   const count = variations.length;
   for (let k = 1; k <= count; k++) {
     const index = (((current + k * step) % count) + count) % count;
-    if (!variations[index].classList.contains("aside")) return index;
+    if (!variations[index].classList.contains("rejected")) return index;
   }
   return current;
 }
 
-function stopOrGoOn() {
+function stopOrResume() {
   const sounding = [...document.querySelectorAll("audio")].filter(audio => !audio.paused);
   if (sounding.length) for (const audio of sounding) audio.pause();
   else choose(current);
@@ -47,7 +47,7 @@ function stopOrGoOn() {
 variations.forEach((section, index) => {
   const audio = soundOf(section);
   audio.addEventListener("play", () => {
-    if (audio.paused) return; // another has begun since
+    if (audio.paused) return; // another player has started since
     current = index;
     section.classList.add("playing");
   });
@@ -57,14 +57,14 @@ variations.forEach((section, index) => {
 });
 
 const KEYS = {
-  " ": stopOrGoOn,
+  " ": stopOrResume,
   ArrowRight: () => choose(neighbour(1)),
   ArrowLeft: () => choose(neighbour(-1)),
   0: () => play(given, 0),
   j: () => { from(-BEFORE); choose(current); },
-  x: () => variations[current].classList.toggle("aside"),
+  x: () => variations[current].classList.toggle("rejected"),
 };
-// Caught on the way down: a player that has the focus would take the arrows and the space bar for itself.
+// In the capture phase: a focused player would otherwise handle the arrow keys and the space bar.
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const act = /^[1-9]$/.test(event.key) ? () => choose(Number(event.key) - 1) : KEYS[event.key.toLowerCase()] ?? KEYS[event.key];

@@ -23,7 +23,7 @@ from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, heard
 from audiogen.jobs.compare.pieces import Prompt, prompts_of, read_pieces
 from audiogen.jobs.compare.summary import measured, note_distance, summary
 from audiogen.metrics.tail_evaluator import TailEvaluator
-from audiogen.reports.piano_rolls import WIDTH, picture, rolls
+from audiogen.reports.piano_rolls import WIDTH, draw_roll, piano_rolls
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.rendering import render
@@ -163,12 +163,12 @@ def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
 def test_piano_rolls_share_their_keys_and_the_clock_of_the_sound():
     """Quarters at 120 a minute last half a second: each takes an eighth of a picture of 4 s."""
     given = melody([60, 64], length=24)
-    drawn = picture(given, -1.0, 4.0, 58, 66)
+    drawn = draw_roll(given, -1.0, 4.0, 58, 66)
     assert drawn.shape == (9, WIDTH)
     begun, end = (np.flatnonzero(drawn[2])[[0, -1]] + [0, 1]).tolist()
     assert (begun, end) == (WIDTH // 4 + 1, WIDTH // 4 + WIDTH // 8)
     assert not drawn[[0, 1, 3, 4, 5, 7, 8]].any()
-    both = rolls(
+    both = piano_rolls(
         {"low": (given, 0.0), "high": (given.transposed(12), 0.0), "none": (Tune(given.notes[:0], (), 24), 0.0)}, 4.0
     )
     assert set(both) == {"low", "high"}

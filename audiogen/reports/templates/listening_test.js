@@ -1,6 +1,6 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
-const TRIALS = 12, SCREENS = 2, STRETCH = 4, FADE = 0.02; // seconds of an ABX stretch and of fading
+const TRIALS = 12, SCREENS = 2, SEGMENT = 4, FADE = 0.02; // seconds of an ABX segment and of a fade
 const at = id => document.getElementById(id);
 const sections = ["start", "abx", "rating", "end"];
 const sounds = {}; // role -> AudioBuffer
@@ -26,9 +26,9 @@ function shuffled(items, random) { // Fisher-Yates
   return order;
 }
 
-// Two stretches of a sound that do not overlap, where it is long enough for that.
-function stretches(seconds, random) {
-  const length = Math.min(STRETCH, seconds / 2), room = seconds - 2 * length;
+// Two segments of a sound that do not overlap.
+function segments(seconds, random) {
+  const length = Math.min(SEGMENT, seconds / 2), room = seconds - 2 * length;
   const first = random() * room, second = first + length + random() * (room - first);
   return shuffled([[first, length], [second, length]], random);
 }
@@ -37,7 +37,7 @@ function abxTrials(seed) {
   const random = generator(seed), { real, output } = lengths();
   const truths = shuffled(Array.from({ length: TRIALS }, (_, k) => (k % 2 ? "A" : "B")), random);
   return truths.map(truth => {
-    const a = stretches(real, random), b = stretches(output, random);
+    const a = segments(real, random), b = segments(output, random);
     return { truth, A: ["real", ...a[0]], B: ["output", ...b[0]],
       X: truth === "A" ? ["real", ...a[1]] : ["output", ...b[1]] };
   });
@@ -50,8 +50,8 @@ function ratingScreens(seed) {
 
 const lengths = () => Object.fromEntries(data.stimuli.map(each => [each.role, each.seconds]));
 
-// Probability of so many right answers, or more, by guessing.
-function chance(right, count) {
+// p-value: probability of at least this many right answers by guessing (binomial test).
+function pValue(right, count) {
   let term = Math.pow(0.5, count), tail = 0;
   for (let k = 0; k <= count; k++) {
     if (k >= right) tail += term;
@@ -104,24 +104,24 @@ function begin(kind) {
     test: kind, name: data.name, listener: at("listener").value.trim(), seed, started: new Date().toISOString() };
   const stimuli = data.stimuli.map(({ audio, ...rest }) => rest);
   results = { ...known, stimuli, trials: [] };
-  test = { kind, order, place: 0, since: performance.now(), plays: 0 };
+  test = { kind, order, position: 0, since: performance.now(), plays: 0 };
   show(kind);
   (kind === "abx" ? showTrial : showScreen)();
 }
 
 function showTrial() {
-  at("abx-title").textContent = `Trial ${test.place + 1} of ${test.order.length}`;
-  Object.assign(at("abx-progress"), { max: test.order.length, value: test.place });
+  at("abx-title").textContent = `Trial ${test.position + 1} of ${test.order.length}`;
+  Object.assign(at("abx-progress"), { max: test.order.length, value: test.position });
 }
 
 function playTrial(which) {
   test.plays++;
-  play(at(`play-${which}`), ...test.order[test.place][which]);
+  play(at(`play-${which}`), ...test.order[test.position][which]);
 }
 
 function answer(choice) {
-  const trial = test.order[test.place];
-  results.trials.push({ trial: test.place + 1, truth: trial.truth, answer: choice, right: choice === trial.truth,
+  const trial = test.order[test.position];
+  results.trials.push({ trial: test.position + 1, truth: trial.truth, answer: choice, right: choice === trial.truth,
     plays: test.plays, seconds: elapsed(), stretches: { A: trial.A, B: trial.B, X: trial.X } });
   advance(showTrial);
 }
@@ -130,14 +130,14 @@ function elapsed() { return Math.round((performance.now() - test.since) / 10) / 
 
 function advance(showNext) {
   stop();
-  Object.assign(test, { place: test.place + 1, since: performance.now(), plays: 0 });
-  if (test.place < test.order.length) showNext(); else finish();
+  Object.assign(test, { position: test.position + 1, since: performance.now(), plays: 0 });
+  if (test.position < test.order.length) showNext(); else finish();
 }
 
 function showScreen() {
-  const screen = test.order[test.place];
-  at("rating-title").textContent = `Screen ${test.place + 1} of ${test.order.length}`;
-  Object.assign(at("rating-progress"), { max: test.order.length, value: test.place });
+  const screen = test.order[test.position];
+  at("rating-title").textContent = `Screen ${test.position + 1} of ${test.order.length}`;
+  Object.assign(at("rating-progress"), { max: test.order.length, value: test.position });
   at("sounds").replaceChildren(...screen.order.map((role, k) => {
     const line = document.createElement("div"), button = document.createElement("button");
     const slider = document.createElement("input"), score = document.createElement("output");
@@ -156,7 +156,7 @@ function showScreen() {
 }
 
 function playSound(k) {
-  const role = test.order[test.place].order[k];
+  const role = test.order[test.position].order[k];
   if (!role) return;
   test.plays++;
   at(`score-${k + 1}`).focus();
@@ -164,14 +164,14 @@ function playSound(k) {
 }
 
 function check() {
-  const screen = test.order[test.place];
+  const screen = test.order[test.position];
   at("next").disabled = Object.keys(screen.scores).length < screen.order.length;
 }
 
 function next() {
   if (at("next").disabled) return;
-  const screen = test.order[test.place];
-  screen.order.forEach((role, k) => results.trials.push({ trial: test.place + 1, sound: k + 1, role,
+  const screen = test.order[test.position];
+  screen.order.forEach((role, k) => results.trials.push({ trial: test.position + 1, sound: k + 1, role,
     score: screen.scores[role], plays: test.plays, seconds: elapsed() }));
   advance(showScreen);
 }
@@ -179,7 +179,7 @@ function next() {
 function finish() {
   if (!results.trials.length) return show("start");
   results.finished = new Date().toISOString();
-  results.complete = test.place >= test.order.length;
+  results.complete = test.position >= test.order.length;
   show("end");
   const rows = test.kind === "abx" ? sumUpTrials() : sumUpScores();
   at("table").replaceChildren(...rows.map((cells, k) => {
@@ -191,10 +191,10 @@ function finish() {
 
 function sumUpTrials() {
   const right = results.trials.filter(trial => trial.right).length, count = results.trials.length;
-  results.summary = { right, count, chance: chance(right, count) };
-  const verdict = results.summary.chance < 0.05 ? "you can tell them apart" : "no better than guessing";
-  at("outcome").textContent = `${right} of ${count} right: ${verdict} (by guessing so many or more: ${(100 * results.summary.chance).toFixed(1)} %). Seed ${results.seed}.`;
-  return [["trial", "X was", "you said"], ...results.trials.map(each => [each.trial, each.truth, each.answer])];
+  results.summary = { right, count, chance: pValue(right, count) };
+  const verdict = results.summary.chance < 0.05 ? "you can distinguish them" : "no better than guessing";
+  at("outcome").textContent = `${right} of ${count} right: ${verdict} (p-value ${results.summary.chance.toPrecision(2)}). Seed ${results.seed}.`;
+  return [["trial", "X was", "your answer"], ...results.trials.map(each => [each.trial, each.truth, each.answer])];
 }
 
 function sumUpScores() {
@@ -202,7 +202,7 @@ function sumUpScores() {
   const mean = role => { const own = results.trials.filter(trial => trial.role === role).map(trial => trial.score); return own.reduce((a, b) => a + b) / own.length; };
   const means = roles.map(role => [role, mean(role)]).sort((a, b) => b[1] - a[1]);
   results.summary = Object.fromEntries(means);
-  at("outcome").textContent = `Mean scores over ${new Set(results.trials.map(trial => trial.trial)).size} screens. A listener who rates the real audio below 90 or the anchor above it is usually left out (BS.1534-3). Seed ${results.seed}.`;
+  at("outcome").textContent = `Mean scores over ${new Set(results.trials.map(trial => trial.trial)).size} screens. A listener who rates the real audio below 90 or the anchor above it is usually excluded (BS.1534-3). Seed ${results.seed}.`;
   return [["sound", "mean score"], ...means.map(([role, score]) => [role, score.toFixed(1)])];
 }
 
