@@ -23,8 +23,8 @@ from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.registry import build, find
 
-FRAMES_A_PIECE = 128
-LOUDEST = 20.0  # log-mel value beyond which frames are in another unit: it is 110 dB above full scale
+CHUNK_FRAMES = 128
+MAX_LOG_MEL = 20.0  # log-mel value beyond which frames are in another unit: it is 110 dB above full scale
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read_frames(path: Path, spec: MelSpec) -> Analysis:
         raise InputError(path, f"its shape {list(array.shape)} is not that of mel frames", wanted)
     if not np.isfinite(array).all():
         raise InputError(path, "some of its values are not finite", wanted)
-    if array.max() > LOUDEST:
+    if array.max() > MAX_LOG_MEL:
         cause = f"its values reach {array.max():g}: natural logarithms of full-scale sound end at about 7"
         raise InputError(path, cause, "divide decibels by 8.686")
     frames = torch.from_numpy(array.astype(np.float32).reshape(-1, *array.shape[-2:]))
@@ -92,7 +92,7 @@ def render(vocoder: Vocoder, analysis: Analysis, seed: int = 0, device: str = "c
     left = analysis.length
 
     def pieces() -> Iterator[np.ndarray]:
-        for piece in analysis.frames.split(FRAMES_A_PIECE, dim=1):
+        for piece in analysis.frames.split(CHUNK_FRAMES, dim=1):
             yield resampler.push(stream.push(piece.to(pick_device(device))).cpu().numpy())
         yield resampler.push(stream.finish().cpu().numpy())
         yield resampler.finish()

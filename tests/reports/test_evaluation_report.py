@@ -79,7 +79,7 @@ def test_a_sound_too_short_to_say_much_still_has_a_report(judged: Judged, tmp_pa
     sounds = replace(sounds, baselines={})
     write_evaluation_report(tmp_path / "r.html", Path("o.wav"), Path("r.wav"), sounds, short, 0)
     page = Page((tmp_path / "r.html").read_text("utf-8"))
-    assert "nothing is copied" in page.text
+    assert "no passage is copied" in page.text
     assert len(page.all("audio")) == 2
 
 

@@ -1,4 +1,4 @@
-"""The blind listening page: equal loudness, orders drawn by a seed, and both tests taken by keyboard in a browser."""
+"""The blind listening page: equal loudness, seeded orders, and both tests by keyboard in a browser."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_abx_by_keyboard(written: Path, tmp_path: Path) -> None:
             page.press("b")
             page.press({"A": "1", "B": "2"}[truth] if index else {"A": "2", "B": "1"}[truth])
         page.until("!document.getElementById('end').hidden")
-        assert "11 of 12 right: you can tell them apart" in page.ask("document.getElementById('outcome').textContent")
+        assert "11 of 12 right: you can distinguish them" in page.ask("document.getElementById('outcome').textContent")
         assert "Seed 5" in page.ask("document.getElementById('outcome').textContent")
         page.press("j")
         page.press("c")
@@ -96,7 +96,7 @@ def test_abx_by_keyboard(written: Path, tmp_path: Path) -> None:
     assert [row["right"] for row in rows] == ["false"] + ["true"] * 11
     for trial in found["trials"]:
         (role, start, length), (known, first, _) = trial["stretches"]["X"], trial["stretches"][trial["truth"]]
-        assert role == known  # and X is another stretch of it
+        assert role == known  # and X is another segment of it
         assert abs(start - first) >= length - 1e-6
         assert trial["plays"] == 2
     assert [each["role"] for each in found["stimuli"]] == ROLES

@@ -64,7 +64,7 @@ def test_players_and_rolls_of_two_tails_of_unlike_length(tmp_path: Path) -> None
     joins = [float(str(each["data-join"])) for each in page.all("section") if "data-join" in each]
     assert joins == pytest.approx([min(prompt.seconds, 10)] * 2, abs=1e-3)
     assert "Listen to" not in page.text  # what is good is not known of notes
-    assert "stands out" not in page.text
+    assert "All measures are good" not in page.text
     assert "Polyphony" in page.text
     assert [json.loads((tmp_path / f"a-{k}.json").read_text())["page"] for k in (1, 2)] == ["a.html", "a.html"]
 

@@ -27,8 +27,8 @@ from audiogen.tunes.transcription import transcribe
 from audiogen.tunes.tune import Tune, bar_ticks, joined
 from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
 
-ORDER = 5  # of the chain
-ONE_VOICE = 1.05  # pitches at a time, on average
+MARKOV_ORDER = 5  # of the chain
+MAX_MONOPHONIC = 1.05  # pitches at a time, on average
 
 
 @dataclass(frozen=True)
@@ -52,38 +52,38 @@ Candidate = Callable[[Prompt, float, int], CandidateTail]
 def candidate_of(run: Run) -> Candidate:
     """The Run as a candidate."""
     if isinstance(run.representation, Midi):
-        return partial(_notes, run.model, run.representation.tokenizer)
-    return partial(_sound, run)
+        return partial(_continue_notes, run.model, run.representation.tokenizer)
+    return partial(_continue_sound, run)
 
 
-def _sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+def _continue_sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     length = round(seconds * prompt.sound.sample_rate)
     blocks = list(Continuer(run, prompt.sound, match_texture=False).tail(length, seed))
     return CandidateTail(Recording(np.concatenate(blocks, axis=1), prompt.sound.sample_rate))
 
 
-def _notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+def _continue_notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     assert prompt.tune is not None
     sampling = Sampling(min_p=TuneRequest().min_p, generator=torch.Generator().manual_seed(seed))
     # A prompt that ends with a rest is followed by that rest.
     silence = prompt.join - float(prompt.tune.seconds_at(prompt.tune.end))
     tail = TuneContinuer(model, tokenizer, prompt.tune).tail(sampling, seconds=seconds + max(silence, 0.0))
-    return CandidateTail(_played(prompt, joined(prompt.tune, tail), seconds), tail)
+    return CandidateTail(_render_tail(prompt, joined(prompt.tune, tail), seconds), tail)
 
 
-def heard(made: CandidateTail, prompt: Prompt) -> CandidateTail:
+def with_detected_notes(made: CandidateTail, prompt: Prompt) -> CandidateTail:
     """The same tail with the notes that are heard in it, where it has none and the piece is one voice, or several
     of a piano and the library is there that hears those."""
     if made.tune is not None or prompt.tune is None or prompt.rest is None:
         return made
-    if max(polyphony(prompt.tune), polyphony(prompt.rest)) <= ONE_VOICE:
+    if max(polyphony(prompt.tune), polyphony(prompt.rest)) <= MAX_MONOPHONIC:
         return replace(made, tune=transcribe(made.sound, prompt.tune, prompt.join))
     if is_piano(prompt.tune) and can_transcribe_piano():
         return replace(made, tune=transcribe_piano(made.sound, prompt.tune, prompt.join))
     return made
 
 
-def repeated(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+def repeat_bars(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     """The end of the prompt over and over, as notes: as many whole bars as are half of it."""
     tune = prompt.tune
     assert tune is not None
@@ -95,29 +95,29 @@ def repeated(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     notes = np.concatenate([copy.notes for copy in copies])
     tail = replace(tune, notes=notes, pedals=np.concatenate([copy.pedals for copy in copies])).between(end, stop)
     tail = replace(tail, tempos=tune.tempos[-1:] * [0, 1], meters=tune.meters[-1:] * [0, 1, 1])
-    return CandidateTail(_played(prompt, joined(tune, tail), seconds), tail)
+    return CandidateTail(_render_tail(prompt, joined(tune, tail), seconds), tail)
 
 
-def looped(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+def repeat_sound(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     """The last seconds of the prompt over and over, as sound."""
     return CandidateTail(baselines.loop(prompt.sound, seconds, seed))
 
 
-def chain_of(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
+def markov_candidate(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
     """The Markov chain over ``events`` tokens, its scheme, and both as a candidate."""
     tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
-    chain = markov_chain(tunes, tokenizer, ORDER)
-    return chain, tokenizer, partial(_notes, chain, tokenizer)
+    chain = markov_chain(tunes, tokenizer, MARKOV_ORDER)
+    return chain, tokenizer, partial(_continue_notes, chain, tokenizer)
 
 
-BASELINES: Mapping[str, Candidate] = {"loop": looped, "repeat": repeated}
+BASELINES: Mapping[str, Candidate] = {"loop": repeat_sound, "repeat": repeat_bars}
 
 
-def _played(prompt: Prompt, tune: Tune, seconds: float) -> Recording:
+def _render_tail(prompt: Prompt, tune: Tune, seconds: float) -> Recording:
     """What is heard of a tune after the join, with silence where it ends early."""
     sound = render(tune, prompt.sound.sample_rate)
     first, length = prompt.sound.length, round(seconds * prompt.sound.sample_rate)
     samples = np.zeros((sound.channels, length), np.float32)
-    heard = sound.samples[:, first : first + length]
-    samples[:, : heard.shape[1]] = heard
+    with_detected_notes = sound.samples[:, first : first + length]
+    samples[:, : with_detected_notes.shape[1]] = with_detected_notes
     return Recording(samples, sound.sample_rate)

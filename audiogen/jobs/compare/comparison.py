@@ -14,11 +14,18 @@ from audiogen.audio import read, write
 from audiogen.data.recordings import SplitFractions
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
-from audiogen.jobs.compare.candidates import BASELINES, Candidate, CandidateTail, candidate_of, chain_of, heard
-from audiogen.jobs.compare.comparison_page import write_comparison
-from audiogen.jobs.compare.pieces import Pieces, Prompt, prompts_of, read_pieces, write_recordings, write_tunes
+from audiogen.jobs.compare.candidates import (
+    BASELINES,
+    Candidate,
+    CandidateTail,
+    candidate_of,
+    markov_candidate,
+    with_detected_notes,
+)
+from audiogen.jobs.compare.comparison_page import write_comparison_page
+from audiogen.jobs.compare.pieces import Pieces, Prompt, make_prompts, read_pieces, write_recordings, write_tunes
 from audiogen.jobs.compare.settings import Settings
-from audiogen.jobs.compare.summary import csv_of, measured, note_distance, summary
+from audiogen.jobs.compare.summary import measure_tail, note_distance, summarise, to_csv
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.progress import log, progress, stage
 from audiogen.run import Run
@@ -47,14 +54,14 @@ def compare(
     Raises:
         InputError: unusable configurations or data, or another comparison in ``out``.
     """
-    experiments = _named(configs)
-    said = _said(experiments, data, settings)
+    experiments = _name_experiments(configs)
+    said = _describe(experiments, data, settings)
     if not force:
         _refuse_another(out, said)
     with stage(f"reading the pieces in {data.name}"):
         pieces = read_pieces(data, settings.prompts)
     with stage("reading the prompts"):
-        prompts = prompts_of(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
+        prompts = make_prompts(pieces.test, settings.prompts, settings.prompt_seconds, settings.seconds)
     _require_notes(experiments, prompts)
     # Not before it is known that there is something to compare.
     if force and (out / SETTINGS).is_file():
@@ -62,7 +69,7 @@ def compare(
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / SETTINGS, dump_json(said))
     with stage("measuring what truly follows the prompts"):
-        work = _Work(out, pieces, prompts, settings, device)
+        work = _Comparison(out, pieces, prompts, settings, device)
     baselines = len(BASELINES) + 1 if work.noted else 1
     total = (len(experiments) + baselines) * settings.seeds
     with progress(total, "comparing", "candidate") as bar:
@@ -71,22 +78,22 @@ def compare(
                 work.trained(name, experiment, seed)
                 bar.update()
         work.baselines(bar.update)
-    found = summary(work.rows, work.runs)
+    found = summarise(work.rows, work.runs)
     content = {"settings": asdict(settings), "data": str(data), "summary": found, "runs": work.runs, "rows": work.rows}
     write_text(out / RESULTS, dump_json(content))
-    write_text(out / TABLE, csv_of(work.rows))
+    write_text(out / TABLE, to_csv(work.rows))
     with stage("writing the page"):
-        write_comparison(out / PAGE, data, found, prompts, work.tails())
+        write_comparison_page(out / PAGE, data, found, prompts, work.tails())
     return found
 
 
-class _Work:
+class _Comparison:
     """One comparison under way: its rows, and what was found of whole Runs."""
 
     def __init__(self, out: Path, pieces: Pieces, prompts: list[Prompt], settings: Settings, device: str) -> None:
         self.out, self.pieces, self.prompts, self.settings, self.device = out, pieces, prompts, settings, device
         self.evaluators = {prompt.name: TailEvaluator(prompt.sound, prompt.real) for prompt in prompts}
-        self.rows = [json.loads(line) for line in _lines(out / ROWS)]
+        self.rows = [json.loads(line) for line in _complete_lines(out / ROWS)]
         self.runs: dict[str, dict[str, Any]] = {}
         self._index: NoteMatchIndex | None = None
 
@@ -139,7 +146,7 @@ class _Work:
             done()
         if not self.noted:
             return
-        chain, tokenizer, candidate = chain_of(self.learned())
+        chain, tokenizer, candidate = markov_candidate(self.learned())
         tunes = [tune for item in self.pieces.test if (tune := item.tune()) is not None]
         told = likelihood_of(chain, tokenizer, tunes)
         nats = {"nats_per_note": round(told.per_note, 4), "nats_per_second": round(told.per_second, 4)}
@@ -157,9 +164,9 @@ class _Work:
                 continue
             started = time.monotonic()
             log(f"{name}, seed {seed}: continuing and measuring {prompt.name} ...")
-            made = heard(candidate(prompt, self.settings.seconds, seed), prompt)
+            made = with_detected_notes(candidate(prompt, self.settings.seconds, seed), prompt)
             row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
-            row |= measured(made, self.evaluators[prompt.name], self._runs_of_notes() if made.tune else None)
+            row |= measure_tail(made, self.evaluators[prompt.name], self._runs_of_notes() if made.tune else None)
             row["seconds"] = round(time.monotonic() - started, 3)
             self._keep(row, made)
         self.runs[f"{name}/{seed}"] = told | {"note_distance": self._note_distance(name, seed)}
@@ -187,7 +194,7 @@ class _Work:
         files = [
             self.place(row).with_suffix(".mid") for row in self.rows if (row["candidate"], row["seed"]) == (name, seed)
         ]
-        tails = [_notes_of(path) for path in files if path.is_file()]
+        tails = [_read_notes(path) for path in files if path.is_file()]
         return note_distance(
             [tail for tail in tails if tail is not None], [prompt.rest for prompt in self.prompts if prompt.rest]
         )
@@ -196,21 +203,21 @@ class _Work:
         """For the page: what each candidate made of each prompt, with its first seed."""
         return {
             (row["candidate"], row["prompt"]): CandidateTail(
-                read(self.place(row)), _notes_of(self.place(row).with_suffix(".mid"))
+                read(self.place(row)), _read_notes(self.place(row).with_suffix(".mid"))
             )
             for row in self.rows
             if row["seed"] == 0
         }
 
 
-def _notes_of(path: Path) -> Tune | None:
+def _read_notes(path: Path) -> Tune | None:
     try:
         return read_midi(path) if path.is_file() else None
     except InputError:
         return None  # a tail of rests
 
 
-def _named(configs: Sequence[Path]) -> dict[str, Experiment]:
+def _name_experiments(configs: Sequence[Path]) -> dict[str, Experiment]:
     """The experiments by their files' names; with the folder's where two are alike, or one is that of a baseline."""
     others = (*BASELINES, "markov", REAL)
     stems = [path.stem for path in configs]
@@ -223,7 +230,7 @@ def _named(configs: Sequence[Path]) -> dict[str, Experiment]:
     return {name: read_experiment(path) for name, path in zip(named, configs, strict=True)}
 
 
-def _said(experiments: dict[str, Experiment], data: Path, settings: Settings) -> dict[str, Any]:
+def _describe(experiments: dict[str, Experiment], data: Path, settings: Settings) -> dict[str, Any]:
     """What a comparison is of."""
     configs = {name: dump_yaml(experiment) for name, experiment in experiments.items()}
     return asdict(settings) | {"data": str(data.resolve()), "configs": configs}
@@ -243,7 +250,7 @@ def _require_notes(experiments: dict[str, Experiment], prompts: Sequence[Prompt]
             raise InputError(name, "the test pieces have no notes", "compare audio configurations only")
 
 
-def _lines(path: Path) -> list[str]:
+def _complete_lines(path: Path) -> list[str]:
     """Whole lines: one that a kill cut short is dropped from the file, too."""
     if not path.is_file():
         return []

@@ -8,16 +8,16 @@ from typing import Any
 
 from audiogen.jobs.compare.candidates import CandidateTail
 from audiogen.jobs.compare.pieces import Prompt
-from audiogen.jobs.compare.summary import MEASURES
+from audiogen.jobs.compare.summary import DESCRIPTIONS
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import Panel, panels, write_template
 from audiogen.reports.piano_rolls import piano_rolls
 from audiogen.tunes.tune import Tune
 
-GIVEN = "prompt"
+PROMPT = "prompt"
 
 
-def write_comparison(
+def write_comparison_page(
     path: Path,
     data: Path,
     found: Sequence[Mapping[str, Any]],
@@ -33,14 +33,14 @@ def write_comparison(
         prompts: what was continued.
         tails: by candidate and prompt.
     """
-    shown = [name for name in MEASURES if any(told[name]["mean"] is not None for told in found)]
+    shown = [name for name in DESCRIPTIONS if any(told[name]["mean"] is not None for told in found)]
     write_template(
         path,
         "comparison.html.j2",
         {
             "title": f"{len(found)} candidates on {data.name}",
             "counts": f"{len(prompts)} prompts, {max(told['seeds'] for told in found)} seeds",
-            "measures": {name: MEASURES[name] for name in shown},
+            "measures": {name: DESCRIPTIONS[name] for name in shown},
             "rows": [(told["candidate"], told["domain"], [_cell(told[name]) for name in shown]) for told in found],
             "sections": [(prompt.name, _panels(number, prompt, tails)) for number, prompt in enumerate(prompts)],
         },
@@ -56,7 +56,7 @@ def _cell(value: Mapping[str, float | None]) -> str:
 
 def _panels(number: int, prompt: Prompt, tails: Mapping[tuple[str, str], CandidateTail]) -> list[dict[str, Any]]:
     made = {
-        GIVEN: CandidateTail(prompt.sound, prompt.tune),
+        PROMPT: CandidateTail(prompt.sound, prompt.tune),
         "what truly follows": CandidateTail(prompt.real, prompt.rest),
     }
     made |= {candidate: tail for (candidate, name), tail in tails.items() if name == prompt.name}
@@ -65,15 +65,15 @@ def _panels(number: int, prompt: Prompt, tails: Mapping[tuple[str, str], Candida
         Panel(f"p{number}-{index}", name, tail.sound, picture)
         for index, ((name, tail), picture) in enumerate(zip(made.items(), pictures, strict=True))
     ]
-    timed = {name: (tail.tune, _begun(name, tail.tune, prompt)) for name, tail in made.items() if tail.tune}
+    timed = {name: (tail.tune, _picture_start(name, tail.tune, prompt)) for name, tail in made.items() if tail.tune}
     longest = max(tail.sound.seconds for tail in made.values())
     drawn = piano_rolls(timed, longest)
     return [panel | drawn.get(panel["name"], {}) for panel in panels(shown)]
 
 
-def _begun(name: str, tune: Tune, prompt: Prompt) -> float:
+def _picture_start(name: str, tune: Tune, prompt: Prompt) -> float:
     """Seconds of a tune's clock at which its sound begins: a tail's clock is right from the prompt's end on."""
-    if name == GIVEN or prompt.tune is None:
+    if name == PROMPT or prompt.tune is None:
         return 0.0
     end = prompt.tune.end
     return float(tune.seconds_at(end)) + prompt.join - float(prompt.tune.seconds_at(end))

@@ -21,8 +21,8 @@ from audiogen.tunes.tune import Tune
 
 SAMPLE_RATE = 44100  # Hz, of renderings
 T = TypeVar("T")
-LONGEST_STEM = 100  # bytes
-MOST_TESTED = 0.3
+MAX_STEM_BYTES = 100  # bytes
+MAX_TEST_FRACTION = 0.3
 """Share of the pieces: the rest is learned from."""
 
 
@@ -75,7 +75,7 @@ def read_pieces(folder: Path, prompts: int = 1) -> Pieces:
     """
     reader = DATASETS[guess(folder)]
     share = prompts / len(reader(folder, SplitFractions(), 0))
-    items = reader(folder, SplitFractions(test=min(max(SplitFractions().test, share), MOST_TESTED)), 0)
+    items = reader(folder, SplitFractions(test=min(max(SplitFractions().test, share), MAX_TEST_FRACTION)), 0)
     test = [item for item in items if item.split == "test"]
     learned = [item for item in items if item.split != "test"]
     if not test or not learned:
@@ -88,7 +88,7 @@ def write_tunes(items: Sequence[Item], folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for item in items:
         out = folder / f"{file_name(item)}.mid"
-        if not out.exists() and (tune := _readable(item, Item.tune)) is not None:
+        if not out.exists() and (tune := _read_or_warn(item, Item.tune)) is not None:
             write_midi(out, tune)
     if not any(folder.iterdir()):
         raise InputError(folder, "the data set holds no notes", "compare audio configurations only")
@@ -105,7 +105,7 @@ def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Pat
                 break
             out = folder / f"{file_name(item)}.wav"
             if not out.exists():
-                sound = _readable(item, sound_of)
+                sound = _read_or_warn(item, read_sound)
                 if sound is None:
                     continue
                 write(out, sound, "PCM_16")
@@ -117,7 +117,7 @@ def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Pat
     return folder
 
 
-def _readable(item: Item, read_item: Callable[[Item], T | None]) -> T | None:
+def _read_or_warn(item: Item, read_item: Callable[[Item], T | None]) -> T | None:
     """What is read of an item; None, with a warning, where it cannot be read."""
     try:
         with reading(item.audio or item.labels or item.midi or Path(item.name)):
@@ -127,7 +127,7 @@ def _readable(item: Item, read_item: Callable[[Item], T | None]) -> T | None:
         return None
 
 
-def sound_of(item: Item) -> Recording:
+def read_sound(item: Item) -> Recording:
     """An item's recording, or its notes played."""
     if item.audio is not None:
         return read(item.audio)
@@ -140,12 +140,12 @@ def sound_of(item: Item) -> Recording:
 def file_name(item: Item) -> str:
     """An item's name as that of a file, 100 bytes at most."""
     name = item.name.replace("/", "_")
-    if len(name.encode("utf-8", "surrogatepass")) <= LONGEST_STEM:
+    if len(name.encode("utf-8", "surrogatepass")) <= MAX_STEM_BYTES:
         return name
-    return f"{shortened(name, LONGEST_STEM - 9)}-{hashlib.sha256(repr(name).encode()).hexdigest()[:8]}"
+    return f"{shortened(name, MAX_STEM_BYTES - 9)}-{hashlib.sha256(repr(name).encode()).hexdigest()[:8]}"
 
 
-def prompts_of(items: Sequence[Item], count: int, prompt_seconds: float, seconds: float) -> list[Prompt]:
+def make_prompts(items: Sequence[Item], count: int, prompt_seconds: float, seconds: float) -> list[Prompt]:
     """The beginnings of the first so many test pieces that are long enough.
 
     Raises:
@@ -156,10 +156,10 @@ def prompts_of(items: Sequence[Item], count: int, prompt_seconds: float, seconds
     for item in items:
         if len(found) == count:
             break
-        tune = _readable(item, Item.tune)
+        tune = _read_or_warn(item, Item.tune)
         if tune is not None and item.audio is None and tune.seconds < least:
             continue
-        sound = _readable(item, sound_of)
+        sound = _read_or_warn(item, read_sound)
         if sound is None or sound.seconds < least:
             continue
         join, stop = (round(at * sound.sample_rate) for at in (prompt_seconds, prompt_seconds + seconds))

@@ -19,7 +19,7 @@ from audiogen.tunes.tune import Tune
 
 ROW_MEASURES = ("texture", "copied", "looped", "longest_run")
 RUN_MEASURES = ("note_distance", "nats_per_note", "nats_per_second", "parameters", "training_seconds")
-MEASURES = {
+DESCRIPTIONS = {
     "texture": "Texture distance to what truly follows; 1.0 is as close as another real stretch.",
     "copied": "Share of half seconds that repeat the prompt.",
     "looped": "Share of half seconds that repeat the tail itself.",
@@ -33,7 +33,9 @@ MEASURES = {
 """Each measure, in words."""
 
 
-def measured(made: CandidateTail, evaluator: TailEvaluator, index: NoteMatchIndex | None) -> dict[str, float | None]:
+def measure_tail(
+    made: CandidateTail, evaluator: TailEvaluator, index: NoteMatchIndex | None
+) -> dict[str, float | None]:
     """The measures of one tail; None where one cannot be taken."""
     texture, copied, looped = (
         evaluator.texture(made.sound),
@@ -59,7 +61,7 @@ def note_distance(tails: Sequence[Tune], real: Sequence[Tune]) -> float | None:
     return _plain(math.exp(float(np.mean([math.log(max(ratio, 1e-3)) for ratio in ratios])))) if ratios else None
 
 
-def summary(rows: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def summarise(rows: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """For each candidate each measure's mean over seeds, and its standard deviation over them.
 
     Args:
@@ -79,7 +81,7 @@ def summary(rows: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str, A
     return found
 
 
-def csv_of(rows: Sequence[Mapping[str, Any]]) -> str:
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """One line a tail."""
     out = io.StringIO()
     writer = csv.DictWriter(

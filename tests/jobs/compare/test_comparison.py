@@ -19,9 +19,9 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.compare import candidates as comparing_candidates
 from audiogen.jobs.compare import comparison as comparing
-from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, heard
-from audiogen.jobs.compare.pieces import Prompt, prompts_of, read_pieces
-from audiogen.jobs.compare.summary import measured, note_distance, summary
+from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, with_detected_notes
+from audiogen.jobs.compare.pieces import Prompt, make_prompts, read_pieces
+from audiogen.jobs.compare.summary import measure_tail, note_distance, summarise
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.reports.piano_rolls import WIDTH, draw_roll, piano_rolls
 from audiogen.tunes.midi.reader import read_midi
@@ -70,7 +70,7 @@ def test_sound_and_notes_are_compared(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(comparing._Work, "baselines", kill)
+        patch.setattr(comparing._Comparison, "baselines", kill)
         with pytest.raises(Killed):
             invoke(*configs, "--data", tunes, "-o", out, *SHORT)
     with (out / "rows.jsonl").open("a") as file:
@@ -141,7 +141,7 @@ def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tm
 
 
 def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
-    [prompt] = prompts_of(read_pieces(tunes).test, 1, 3.0, 2.0)
+    [prompt] = make_prompts(read_pieces(tunes).test, 1, 3.0, 2.0)
     whole = read_midi(tunes / f"{prompt.name}.mid")
     sound = render(whole)
     joined = np.concatenate([prompt.sound.samples, prompt.real.samples], axis=1)
@@ -157,7 +157,7 @@ def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
     assert (len(few.test), len(few.learned)) == (3, 7)
     assert (len(many.test), len(many.learned)) == (3, 7)  # most are learned from
     with pytest.warns(AudioWarning, match="3 prompts instead of 9"):
-        assert len(prompts_of(many.test, 9, 3.0, 2.0)) == 3
+        assert len(make_prompts(many.test, 9, 3.0, 2.0)) == 3
 
 
 def test_piano_rolls_share_their_keys_and_the_clock_of_the_sound():
@@ -188,28 +188,28 @@ def test_the_repetition_repeats_the_second_half_of_the_bars():
 def test_notes_are_heard_in_the_sound_of_one_voice_or_a_piano(monkeypatch: pytest.MonkeyPatch):
     line = melody([60, 62, 64, 65])
     sound = render(line).cut(0, 2 * 44100)
-    found = heard(CandidateTail(sound), Prompt("a", sound, sound, line, line))
+    found = with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, line, line))
     assert found.tune is not None
     assert set(found.tune.notes["pitch"].tolist()) >= {60, 62, 64}
     assert found.tune.notes["start"].min() >= line.end - 6  # behind the join
     both = wandering(0, 10, parts=2)
     flutes = replace(both, parts=(Part(73), Part(0)))
     monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: False)
-    assert heard(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune is None
+    assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune is None
     monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: True)
     monkeypatch.setattr(comparing_candidates, "transcribe_piano", lambda sound, clock, since: (clock, since))
-    assert heard(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune == (both, 2.0)
-    assert heard(CandidateTail(sound), Prompt("a", sound, sound, flutes, both)).tune is None
-    assert heard(CandidateTail(sound), Prompt("a", sound, sound)).tune is None
+    assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune == (both, 2.0)
+    assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, flutes, both)).tune is None
+    assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound)).tune is None
     predicted = CandidateTail(sound, line)
-    assert heard(predicted, Prompt("a", sound, sound, line, line)) is predicted
+    assert with_detected_notes(predicted, Prompt("a", sound, sound, line, line)) is predicted
 
 
 def test_a_loop_is_found_to_loop():
     whole = synthetic(20.0)
     prompt = Prompt("a", whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100))
     evaluator = TailEvaluator(prompt.sound, prompt.real)
-    looped = measured(BASELINES["loop"](prompt, 8.0, 0), evaluator, None)
+    looped = measure_tail(BASELINES["loop"](prompt, 8.0, 0), evaluator, None)
     assert looped["copied"] is not None
     assert looped["copied"] > 0.5
     assert looped["longest_run"] is None
@@ -229,7 +229,7 @@ def test_means_and_deviations_are_over_seeds():
         for seed, values in ((0, (1.0, 3.0)), (1, (4.0, None)))
         for value in values
     ]
-    [told] = summary(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
+    [told] = summarise(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
     assert told["texture"] == {"mean": 3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
     assert told["copied"] == {"mean": None, "deviation": None}
     assert told["parameters"] == {"mean": 5.0, "deviation": 0.0}
