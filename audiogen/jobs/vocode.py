@@ -1,4 +1,4 @@
-"""Resynthesis: a recording analysed to mel frames, its phases dropped, and rendered back by a Vocoder."""
+"""Resynthesis: analyse a recording to mel frames, without phase, and render them with a Vocoder."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.registry import build, find
 
 CHUNK_FRAMES = 128
-MAX_LOG_MEL = 20.0  # log-mel value beyond which frames are in another unit: it is 110 dB above full scale
+MAX_LOG_MEL = 20.0  # 110 dB above full scale: larger values are in another unit, such as dB
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a Vocoder is to render, and what its samples are to become.
+    """Mel frames to render, and the format of the output.
 
     Args:
-        frames: ``[channels, frames, n_mels]`` log-mel, of the rotated channels.
-        rotation: ``[channels, channels]`` that made those of the recording's.
+        frames: ``[channels, frames, n_mels]`` log-mel, of the principal channels.
+        rotation: ``[channels, channels]`` from the recording's channels to the principal channels.
         length: samples to render, at ``sample_rate``.
-        sample_rate: Hz.
+        sample_rate: of the output, Hz.
         spec: of the frames.
     """
 
@@ -47,12 +47,12 @@ class Analysis:
 
 
 def analyse(recording: Recording, spec: MelSpec) -> Analysis:
-    """The mel frames of a recording's principal channels, in the vocoders' alignment, silence around it."""
+    """Mel frames of a recording's principal channels, aligned as vocoders expect, with silence before and after."""
     rotation = principal_rotation(second_moments(recording.samples))
     principal = (rotation @ recording.samples).astype(np.float32)
     principal = resample(principal, recording.sample_rate, spec.sample_rate)
-    # The first window holds a hop of the recording; the last ones reach past its end, so that each sample has as
-    # many windows as any other.
+    # The first window contains one hop of the recording and the last ones extend past its end, so that each sample is
+    # covered by the same number of windows.
     before = spec.win - spec.hop
     after = before + -principal.shape[1] % spec.hop
     samples = torch.from_numpy(np.pad(principal, ((0, 0), (before, after))))
@@ -60,10 +60,10 @@ def analyse(recording: Recording, spec: MelSpec) -> Analysis:
 
 
 def read_frames(path: Path, spec: MelSpec) -> Analysis:
-    """Log-mel frames from a .npy file, ``[time, n_mels]`` or ``[channels, time, n_mels]``.
+    """Read log-mel frames from a .npy file, ``[time, n_mels]`` or ``[channels, time, n_mels]``.
 
     Raises:
-        InputError: no array of numbers of that shape.
+        InputError: the file contains no finite numbers of that shape, or another unit.
     """
     try:
         array = np.load(path, allow_pickle=False)
@@ -71,39 +71,39 @@ def read_frames(path: Path, spec: MelSpec) -> Analysis:
         raise InputError(path, "it cannot be read as a .npy array", "save it with numpy.save") from error
     wanted = f"save [time, {spec.n_mels}] or [channels, time, {spec.n_mels}] log-mel frames"
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        raise InputError(path, "it holds no array of real numbers", wanted)
+        raise InputError(path, "it contains no array of real numbers", wanted)
     if array.ndim not in (2, 3) or array.shape[-1] != spec.n_mels or 0 in array.shape:
         raise InputError(path, f"its shape {list(array.shape)} is not that of mel frames", wanted)
     if not np.isfinite(array).all():
         raise InputError(path, "some of its values are not finite", wanted)
     if array.max() > MAX_LOG_MEL:
-        cause = f"its values reach {array.max():g}: natural logarithms of full-scale sound end at about 7"
+        cause = f"its values reach {array.max():g}: natural logarithms of full-scale sound reach about 7"
         raise InputError(path, cause, "divide decibels by 8.686")
     frames = torch.from_numpy(array.astype(np.float32).reshape(-1, *array.shape[-2:]))
     return Analysis(frames, np.eye(len(frames), dtype=np.float32), frames.shape[1] * spec.hop, spec.sample_rate, spec)
 
 
 def render(vocoder: Vocoder, analysis: Analysis, seed: int = 0, device: str = "cpu") -> Iterator[np.ndarray]:
-    """``[channels, time]`` blocks of the rendered recording, exactly ``analysis.length`` samples in all."""
+    """Render in ``[channels, time]`` blocks, exactly ``analysis.length`` samples in total."""
     spec, channels = analysis.spec, len(analysis.frames)
     stream = vocoder.open(channels, None, seed)
     resampler = Resampler(spec.sample_rate, analysis.sample_rate, channels)
     back = analysis.rotation.T
-    left = analysis.length
+    remaining = analysis.length
 
-    def pieces() -> Iterator[np.ndarray]:
-        for piece in analysis.frames.split(CHUNK_FRAMES, dim=1):
-            yield resampler.push(stream.push(piece.to(pick_device(device))).cpu().numpy())
+    def rendered() -> Iterator[np.ndarray]:
+        for chunk in analysis.frames.split(CHUNK_FRAMES, dim=1):
+            yield resampler.push(stream.push(chunk.to(pick_device(device))).cpu().numpy())
         yield resampler.push(stream.finish().cpu().numpy())
         yield resampler.finish()
 
     with torch.no_grad():
-        for samples in pieces():
-            block = (back @ samples)[:, :left].astype(np.float32)
-            left -= block.shape[1]
+        for samples in rendered():
+            block = (back @ samples)[:, :remaining].astype(np.float32)
+            remaining -= block.shape[1]
             yield block
-    if left:
-        yield np.zeros((channels, left), np.float32)
+    if remaining:
+        yield np.zeros((channels, remaining), np.float32)
 
 
 def vocode(
@@ -116,15 +116,15 @@ def vocode(
     device: str = "auto",
     overrides: tuple[str, ...] = (),
 ) -> float:
-    """Analyse an audio file (or take the frames of a .npy file) and render it back into ``out``.
+    """Resynthesise an audio file, or render the mel frames of a .npy file.
 
     Args:
-        path: a recording, or log-mel frames of the vocoder's `MelSpec`: the default one unless it has its own.
+        path: a recording, or log-mel frames with the vocoder's `MelSpec` (the default one unless it has its own).
         out: audio file to write.
-        kind: key of `VOCODERS`; None is "source" when there is one, else "griffin_lim".
-        source: the recording to render out of, at any rate; with as many channels as ``path``.
-        seed: of what is drawn.
-        subtype: how samples are stored; None decides by ``path``.
+        kind: key of `VOCODERS`; None is "source" if a source is given, else "griffin_lim".
+        source: recording that supplies the spectra, at any sample rate, with as many channels as ``path``.
+        seed: random seed.
+        subtype: sample format; None chooses that of ``path``.
         device: "auto", "cpu" or "cuda".
         overrides: ``key=value`` options of the vocoder.
 
@@ -132,7 +132,7 @@ def vocode(
         Seconds written.
 
     Raises:
-        InputError: a file that cannot be read, or a source that is missing or does not fit.
+        InputError: a file cannot be read, or the source is missing or unsuitable.
     """
     kind = kind or ("griffin_lim" if source is None else "source")
     options = _options(kind, overrides)
@@ -169,14 +169,14 @@ def _options(kind: str, overrides: tuple[str, ...]) -> Any:
 
 
 def source_samples(source: Recording, analysis: Analysis) -> Tensor:
-    """The source's samples, rotated as the analysed channels are, ``[channels, time]`` at the spec's rate.
+    """Samples of the source, rotated to the same principal channels, ``[channels, time]`` at the spec's sample rate.
 
     Raises:
         InputError: it has another number of channels, or is shorter than two windows.
     """
     channels, path = len(analysis.frames), source.path or "source"
     if source.channels != channels:
-        cause = f"it has {source.channels} channels, what is to be rendered has {channels}"
+        cause = f"it has {source.channels} channels, the frames have {channels}"
         raise InputError(path, cause, "give a source with as many channels")
     rotated = (analysis.rotation @ source.samples).astype(np.float32)
     samples = resample(rotated, source.sample_rate, analysis.spec.sample_rate)

@@ -86,7 +86,7 @@ def test_bad_input_is_named(texture: Texture, tmp_path: Path):
     for arguments, message in (
         ((wav, "--vocoder", "phase_locked"), "choose from griffin_lim, source"),
         ((wav, "--vocoder", "source"), "give --source"),
-        ((wav, "--source", tmp_path / "stereo.wav"), "has 2 channels, what is to be rendered has 1"),
+        ((wav, "--source", tmp_path / "stereo.wav"), "has 2 channels, the frames have 1"),
         ((wav, "iteration=3"), "did you mean iterations"),
         ((wav, "--vocoder", "bigvgan"), "weights=FOLDER"),
         ((wav, "--vocoder", "vocos", f"weights={tmp_path}"), "config.yaml: it cannot be read"),

@@ -1,4 +1,4 @@
-"""How each candidate of a comparison goes on: Runs of sound, Runs of notes, and baselines of both."""
+"""Candidates of a comparison, which continue a prompt: audio Runs, MIDI Runs, and baselines of both."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from audiogen.tunes.transcription import transcribe
 from audiogen.tunes.tune import Tune, bar_ticks, joined
 from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
 
-MARKOV_ORDER = 5  # of the chain
-MAX_MONOPHONIC = 1.05  # pitches at a time, on average
+MARKOV_ORDER = 5
+MAX_MONOPHONIC = 1.05  # mean number of simultaneous pitches of a single voice
 
 
 @dataclass(frozen=True)
 class CandidateTail:
-    """A tail.
+    """The tail of a candidate.
 
     Args:
-        sound: as long as was asked for.
-        tune: its notes, at ticks after the prompt's, as predicted, or heard in the sound; None where sound was
-            predicted in which they cannot be heard.
+        sound: as long as requested.
+        tune: its notes, at ticks after the prompt's: predicted, or transcribed from the sound; None if the sound was
+            predicted and cannot be transcribed.
     """
 
     sound: Recording
@@ -50,7 +50,7 @@ Candidate = Callable[[Prompt, float, int], CandidateTail]
 
 
 def candidate_of(run: Run) -> Candidate:
-    """The Run as a candidate."""
+    """A trained Run as a candidate."""
     if isinstance(run.representation, Midi):
         return partial(_continue_notes, run.model, run.representation.tokenizer)
     return partial(_continue_sound, run)
@@ -65,26 +65,28 @@ def _continue_sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> Cand
 def _continue_notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     assert prompt.tune is not None
     sampling = Sampling(min_p=TuneRequest().min_p, generator=torch.Generator().manual_seed(seed))
-    # A prompt that ends with a rest is followed by that rest.
+    # A rest at the end of the prompt is added to the duration.
     silence = prompt.join - float(prompt.tune.seconds_at(prompt.tune.end))
     tail = TuneContinuer(model, tokenizer, prompt.tune).tail(sampling, seconds=seconds + max(silence, 0.0))
     return CandidateTail(_render_tail(prompt, joined(prompt.tune, tail), seconds), tail)
 
 
-def with_detected_notes(made: CandidateTail, prompt: Prompt) -> CandidateTail:
-    """The same tail with the notes that are heard in it, where it has none and the piece is one voice, or several
-    of a piano and the library is there that hears those."""
-    if made.tune is not None or prompt.tune is None or prompt.rest is None:
-        return made
+def with_detected_notes(tail: CandidateTail, prompt: Prompt) -> CandidateTail:
+    """The tail with transcribed notes if it has none.
+
+    Transcribes single voices, and several voices of a piano if the library for it is installed.
+    """
+    if tail.tune is not None or prompt.tune is None or prompt.rest is None:
+        return tail
     if max(polyphony(prompt.tune), polyphony(prompt.rest)) <= MAX_MONOPHONIC:
-        return replace(made, tune=transcribe(made.sound, prompt.tune, prompt.join))
+        return replace(tail, tune=transcribe(tail.sound, prompt.tune, prompt.join))
     if is_piano(prompt.tune) and can_transcribe_piano():
-        return replace(made, tune=transcribe_piano(made.sound, prompt.tune, prompt.join))
-    return made
+        return replace(tail, tune=transcribe_piano(tail.sound, prompt.tune, prompt.join))
+    return tail
 
 
 def repeat_bars(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
-    """The end of the prompt over and over, as notes: as many whole bars as are half of it."""
+    """Baseline of notes: the last bars of the prompt, about half of them, repeated."""
     tune = prompt.tune
     assert tune is not None
     end, stop = (int(tune.ticks_at(at)) for at in (prompt.join, prompt.join + seconds))
@@ -99,12 +101,12 @@ def repeat_bars(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
 
 
 def repeat_sound(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
-    """The last seconds of the prompt over and over, as sound."""
+    """Baseline of sound: the last seconds of the prompt, repeated."""
     return CandidateTail(baselines.loop(prompt.sound, seconds, seed))
 
 
 def markov_candidate(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
-    """The Markov chain over ``events`` tokens, its scheme, and both as a candidate."""
+    """Markov chain over ``events`` tokens of the training tunes, its tokenizer, and both as a candidate."""
     tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
     chain = markov_chain(tunes, tokenizer, MARKOV_ORDER)
     return chain, tokenizer, partial(_continue_notes, chain, tokenizer)
@@ -114,10 +116,10 @@ BASELINES: Mapping[str, Candidate] = {"loop": repeat_sound, "repeat": repeat_bar
 
 
 def _render_tail(prompt: Prompt, tune: Tune, seconds: float) -> Recording:
-    """What is heard of a tune after the join, with silence where it ends early."""
+    """Render the part of a tune after the join, padded with silence if it ends early."""
     sound = render(tune, prompt.sound.sample_rate)
     first, length = prompt.sound.length, round(seconds * prompt.sound.sample_rate)
     samples = np.zeros((sound.channels, length), np.float32)
-    with_detected_notes = sound.samples[:, first : first + length]
-    samples[:, : with_detected_notes.shape[1]] = with_detected_notes
+    tail = sound.samples[:, first : first + length]
+    samples[:, : tail.shape[1]] = tail
     return Recording(samples, sound.sample_rate)

@@ -1,4 +1,4 @@
-"""The page of a comparison: the table, and for each prompt all candidates side by side."""
+"""The page of a comparison: the table of measures, and all candidates side by side for each prompt."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PROMPT = "prompt"
 def write_comparison_page(
     path: Path,
     data: Path,
-    found: Sequence[Mapping[str, Any]],
+    summary: Sequence[Mapping[str, Any]],
     prompts: Sequence[Prompt],
     tails: Mapping[tuple[str, str], CandidateTail],
 ) -> None:
@@ -28,20 +28,20 @@ def write_comparison_page(
 
     Args:
         path: HTML file to write.
-        data: what was compared on.
-        found: the summary.
-        prompts: what was continued.
+        data: folder of the data set.
+        summary: of `audiogen.jobs.compare.summary.summarise`.
+        prompts: the continued pieces.
         tails: by candidate and prompt.
     """
-    shown = [name for name in DESCRIPTIONS if any(told[name]["mean"] is not None for told in found)]
+    shown = [name for name in DESCRIPTIONS if any(row[name]["mean"] is not None for row in summary)]
     write_template(
         path,
         "comparison.html.j2",
         {
-            "title": f"{len(found)} candidates on {data.name}",
-            "counts": f"{len(prompts)} prompts, {max(told['seeds'] for told in found)} seeds",
+            "title": f"{len(summary)} candidates on {data.name}",
+            "counts": f"{len(prompts)} prompts, {max(row['seeds'] for row in summary)} seeds",
             "measures": {name: DESCRIPTIONS[name] for name in shown},
-            "rows": [(told["candidate"], told["domain"], [_cell(told[name]) for name in shown]) for told in found],
+            "rows": [(row["candidate"], row["domain"], [_cell(row[name]) for name in shown]) for row in summary],
             "sections": [(prompt.name, _panels(number, prompt, tails)) for number, prompt in enumerate(prompts)],
         },
     )
@@ -55,24 +55,26 @@ def _cell(value: Mapping[str, float | None]) -> str:
 
 
 def _panels(number: int, prompt: Prompt, tails: Mapping[tuple[str, str], CandidateTail]) -> list[dict[str, Any]]:
-    made = {
+    shown_tails = {
         PROMPT: CandidateTail(prompt.sound, prompt.tune),
-        "what truly follows": CandidateTail(prompt.real, prompt.rest),
+        "real continuation": CandidateTail(prompt.real, prompt.rest),
     }
-    made |= {candidate: tail for (candidate, name), tail in tails.items() if name == prompt.name}
-    pictures = spectrograms([tail.sound for tail in made.values()])
+    shown_tails |= {candidate: tail for (candidate, name), tail in tails.items() if name == prompt.name}
+    pictures = spectrograms([tail.sound for tail in shown_tails.values()])
     shown = [
         Panel(f"p{number}-{index}", name, tail.sound, picture)
-        for index, ((name, tail), picture) in enumerate(zip(made.items(), pictures, strict=True))
+        for index, ((name, tail), picture) in enumerate(zip(shown_tails.items(), pictures, strict=True))
     ]
-    timed = {name: (tail.tune, _picture_start(name, tail.tune, prompt)) for name, tail in made.items() if tail.tune}
-    longest = max(tail.sound.seconds for tail in made.values())
+    timed = {
+        name: (tail.tune, _picture_start(name, tail.tune, prompt)) for name, tail in shown_tails.items() if tail.tune
+    }
+    longest = max(tail.sound.seconds for tail in shown_tails.values())
     drawn = piano_rolls(timed, longest)
     return [panel | drawn.get(panel["name"], {}) for panel in panels(shown)]
 
 
 def _picture_start(name: str, tune: Tune, prompt: Prompt) -> float:
-    """Seconds of a tune's clock at which its sound begins: a tail's clock is right from the prompt's end on."""
+    """Second of a tune's time axis at which its sound begins; a tail's axis is that of the prompt from its end on."""
     if name == PROMPT or prompt.tune is None:
         return 0.0
     end = prompt.tune.end

@@ -1,4 +1,4 @@
-"""What a comparison learns from and is asked: the same tunes as notes and as sound, split once."""
+"""Data of a comparison: the same pieces as notes and as sound, split once into training and test pieces."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ from audiogen.tunes.tune import Tune
 
 SAMPLE_RATE = 44100  # Hz, of renderings
 T = TypeVar("T")
-MAX_STEM_BYTES = 100  # bytes
-MAX_TEST_FRACTION = 0.3
-"""Share of the pieces: the rest is learned from."""
+MAX_STEM_BYTES = 100  # of a file name
+MAX_TEST_FRACTION = 0.3  # of the pieces
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A test piece's beginning and what truly follows.
+    """The beginning of a test piece and its real continuation.
 
     Args:
         name: of the piece.
-        sound: what is continued, as sound.
-        real: what follows, as sound.
-        tune: what is continued, as notes; None where the piece has none.
-        rest: the notes that follow, at their own ticks.
+        sound: the prompt as sound.
+        real: the real continuation as sound.
+        tune: the prompt as notes; None if the piece has none.
+        rest: the notes of the real continuation, at their own ticks.
     """
 
     name: str
@@ -46,57 +45,57 @@ class Prompt:
 
     @property
     def join(self) -> float:
-        """Seconds at which the tail begins."""
+        """Second at which the tail begins."""
         return self.sound.seconds
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of a data set, test pieces apart.
+    """The split pieces of a data set.
 
     Args:
-        learned: what Models train on and stop by; each training holds back its own validation part of it.
-        test: what none of them has met.
+        training: for training and validation; each training makes its own validation split.
+        test: unseen in training.
     """
 
-    learned: list[Item]
+    training: list[Item]
     test: list[Item]
 
 
 def read_pieces(folder: Path, prompts: int = 1) -> Pieces:
-    """The pieces of a data set in its split; where that is ours to make, enough of a small set are test pieces.
+    """Read the pieces of a data set with its own split, or else split them with enough test pieces for the prompts.
 
     Args:
         folder: of the data set.
-        prompts: test pieces that are wanted.
+        prompts: test pieces that are needed.
 
     Raises:
-        InputError: nothing in it, or no test piece.
+        InputError: there are no pieces, or no test pieces.
     """
     reader = DATASETS[guess(folder)]
-    share = prompts / len(reader(folder, SplitFractions(), 0))
-    items = reader(folder, SplitFractions(test=min(max(SplitFractions().test, share), MAX_TEST_FRACTION)), 0)
+    fraction = prompts / len(reader(folder, SplitFractions(), 0))
+    items = reader(folder, SplitFractions(test=min(max(SplitFractions().test, fraction), MAX_TEST_FRACTION)), 0)
     test = [item for item in items if item.split == "test"]
-    learned = [item for item in items if item.split != "test"]
-    if not test or not learned:
-        raise InputError(folder, f"{len(items)} pieces cannot be split", "give three at least")
-    return Pieces(learned, test)
+    training = [item for item in items if item.split != "test"]
+    if not test or not training:
+        raise InputError(folder, f"{len(items)} pieces cannot be split", "give at least three")
+    return Pieces(training, test)
 
 
 def write_tunes(items: Sequence[Item], folder: Path) -> Path:
-    """The items' notes as MIDI files; what is there already stays."""
+    """Write the items' notes as MIDI files; existing files are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for item in items:
         out = folder / f"{file_name(item)}.mid"
         if not out.exists() and (tune := _read_or_warn(item, Item.tune)) is not None:
             write_midi(out, tune)
     if not any(folder.iterdir()):
-        raise InputError(folder, "the data set holds no notes", "compare audio configurations only")
+        raise InputError(folder, "the data set has no notes", "compare audio configurations only")
     return folder
 
 
 def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Path:
-    """The items' sound as files, recorded or rendered, until so many minutes are there."""
+    """Write the items' sound, recorded or rendered, up to ``minutes`` of it; existing files are kept."""
     folder.mkdir(parents=True, exist_ok=True)
     seconds = 0.0
     with progress(60 * minutes, "rendering", "s") as bar:
@@ -118,7 +117,7 @@ def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Pat
 
 
 def _read_or_warn(item: Item, read_item: Callable[[Item], T | None]) -> T | None:
-    """What is read of an item; None, with a warning, where it cannot be read."""
+    """The result of ``read_item``; None, with a warning, if the item cannot be read."""
     try:
         with reading(item.audio or item.labels or item.midi or Path(item.name)):
             return read_item(item)
@@ -128,17 +127,17 @@ def _read_or_warn(item: Item, read_item: Callable[[Item], T | None]) -> T | None
 
 
 def read_sound(item: Item) -> Recording:
-    """An item's recording, or its notes played."""
+    """The recording of an item, or its rendered notes."""
     if item.audio is not None:
         return read(item.audio)
     tune = item.tune()
     if tune is None:
-        raise InputError(item.name, "it holds neither sound nor notes", "remove it")
+        raise InputError(item.name, "it has neither sound nor notes", "remove it")
     return render(tune, SAMPLE_RATE)
 
 
 def file_name(item: Item) -> str:
-    """An item's name as that of a file, 100 bytes at most."""
+    """File name of an item without suffix, at most 100 bytes."""
     name = item.name.replace("/", "_")
     if len(name.encode("utf-8", "surrogatepass")) <= MAX_STEM_BYTES:
         return name
@@ -146,15 +145,15 @@ def file_name(item: Item) -> str:
 
 
 def make_prompts(items: Sequence[Item], count: int, prompt_seconds: float, seconds: float) -> list[Prompt]:
-    """The beginnings of the first so many test pieces that are long enough.
+    """Prompts from the first ``count`` test pieces that are long enough.
 
     Raises:
-        InputError: none is.
+        InputError: no test piece is long enough.
     """
-    found: list[Prompt] = []
+    made: list[Prompt] = []
     least = prompt_seconds + seconds
     for item in items:
-        if len(found) == count:
+        if len(made) == count:
             break
         tune = _read_or_warn(item, Item.tune)
         if tune is not None and item.audio is None and tune.seconds < least:
@@ -163,16 +162,16 @@ def make_prompts(items: Sequence[Item], count: int, prompt_seconds: float, secon
         if sound is None or sound.seconds < least:
             continue
         join, stop = (round(at * sound.sample_rate) for at in (prompt_seconds, prompt_seconds + seconds))
-        begun = rest = None
+        given = rest = None
         if tune is not None:
             ticks = [int(tune.ticks_at(at)) for at in (prompt_seconds, prompt_seconds + seconds)]
-            begun, rest = tune.between(0, ticks[0]), tune.between(*ticks)
-            if not len(begun.notes) or not len(rest.notes):
+            given, rest = tune.between(0, ticks[0]), tune.between(*ticks)
+            if not len(given.notes) or not len(rest.notes):
                 continue
-        found.append(Prompt(item.name, sound.cut(0, join), sound.cut(join, stop), begun, rest))
-    if not found:
+        made.append(Prompt(item.name, sound.cut(0, join), sound.cut(join, stop), given, rest))
+    if not made:
         raise InputError("--data", f"no test piece lasts {least:g} s", "lower --prompt-seconds and --seconds")
-    if len(found) < count:
-        text = f"{len(found)} prompts instead of {count}: of {len(items)} test pieces no more last {least:g} s"
+    if len(made) < count:
+        text = f"{len(made)} prompts instead of {count}: the other test pieces are shorter than {least:g} s"
         warnings.warn(text, AudioWarning, stacklevel=2)
-    return found
+    return made

@@ -154,8 +154,8 @@ def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
 
 def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
     few, many = read_pieces(tunes, 3), read_pieces(tunes, 9)
-    assert (len(few.test), len(few.learned)) == (3, 7)
-    assert (len(many.test), len(many.learned)) == (3, 7)  # most are learned from
+    assert (len(few.test), len(few.training)) == (3, 7)
+    assert (len(many.test), len(many.training)) == (3, 7)  # most are for training
     with pytest.warns(AudioWarning, match="3 prompts instead of 9"):
         assert len(make_prompts(many.test, 9, 3.0, 2.0)) == 3
 
