@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -284,10 +283,7 @@ def _tail_blocks(
     if not prompt.samples.any():
         return job.tail_blocks(prompt, None, length, request)
     if chosen is None:
-        each = budget / 2 if budget and target else budget
-        chosen = run_choice.choose_run(prompt, experiment, each, device)
-        if target is not None:
-            target = replace(target, run=run_choice.choose_run(target.recording, experiment, each, device))
+        chosen, target = job.choose_runs(prompt, target, experiment, budget, device)
     continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, target)
     return job.tail_blocks(prompt, continuer, length, request)
 

@@ -107,6 +107,8 @@ def continue_tune(
         path = Path(folder) / "output.mid" if output is None else Path(output)
         made = next(iter(job.continue_tune(source, [(path, request)], chosen, experiment, budget, device)))
     sidecar = made.sidecar
+    if output is None:
+        sidecar = sidecar | {"output": None}
     if isinstance(prompt, Tune):
         sidecar = sidecar | {"prompt": None}
         if output is not None:

@@ -115,11 +115,7 @@ def continue_variations(
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
             with clock("training"):
-                each = budget / 2 if budget and morph_target else budget
-                run = choose_run(prompt, experiment, each, device)
-                if morph_target is not None and morph_target.run is None:
-                    other = choose_run(morph_target.recording, experiment, each, device)
-                    morph_target = replace(morph_target, run=other)
+                run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device)
     continuers: dict[tuple[str | None, bool], Continuer | Morph] = {}
     for out, request in wanted:
         with collect_warnings() as particular:
@@ -137,6 +133,21 @@ def continue_variations(
             sidecar["warnings"] = [*prompt_warnings, *general, *particular]
             write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
+
+
+def choose_runs(
+    prompt: Recording,
+    morph_target: MorphTarget | None,
+    experiment: Experiment | None,
+    budget: float | None,
+    device: str,
+) -> tuple[Run, MorphTarget | None]:
+    """Choose a Run for the prompt, and one for a morph's target that has none; each spends half of the budget then."""
+    each = budget / 2 if budget and morph_target else budget
+    run = choose_run(prompt, experiment, each, device)
+    if morph_target is not None and morph_target.run is None:
+        morph_target = replace(morph_target, run=choose_run(morph_target.recording, experiment, each, device))
+    return run, morph_target
 
 
 def continuer_of(
