@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
+from audiogen.dsp.covariance import second_moments
 from audiogen.metrics.spectra import POWER_FLOOR, decibels, frame_size, spectra, third_octaves
-from audiogen.metrics.stereo import band_covariance, covariance
+from audiogen.metrics.stereo import band_covariance
 from audiogen.metrics.tonality import line_energy, tonal_to_noise
 
 SILENCE_FLOOR = 1e-8  # mean square of a silent frame: -80 dBFS
@@ -87,7 +88,7 @@ class DriftMeter:
 
     def _measure(self, samples: np.ndarray) -> SecondStats:
         clipped = int(np.count_nonzero(np.abs(samples) >= FULL_SCALE))
-        energy, between = float(np.mean(samples.astype(np.float64) ** 2)), covariance(samples)
+        energy, between = float(np.mean(samples.astype(np.float64) ** 2)), second_moments(samples)
         tenths, lines = _tenths(samples, self.sample_rate), line_energy(samples, self.sample_rate)
         if samples.shape[1] < self.size:
             samples = np.pad(samples, ((0, 0), (0, self.size - samples.shape[1])))

@@ -16,11 +16,6 @@ import numpy as np
 from audiogen.metrics.spectra import POWER_FLOOR
 
 
-def covariance(samples: np.ndarray) -> np.ndarray:
-    """``[channels, time]`` -> ``[channels, channels]`` sums of products (float64)."""
-    return (samples @ samples.T).astype(np.float64)
-
-
 def band_covariance(spectrum: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """``[channels, frames, bins]``, ``[bins, bands]`` -> ``[bands, channels, channels]`` real sums."""
     products = np.einsum("ctf,dtf->fcd", spectrum, spectrum.conj(), optimize=True).real
