@@ -36,6 +36,8 @@ TECHNICAL = {
     "sound.texture_matching.DB_PER_NEPER",
     "sound.level_expansion.EPSILON",
     "dsp.limiter.UNITY",
+    "vocoders.source.MIN_WINDOWS",
+    "vocoders.source.UNKNOWN",
     "vocoders.unit_selection.FORBIDDEN",
     "vocoders.unit_selection.CHUNK",
     "models.linear_prediction.RIDGES",
