@@ -200,10 +200,7 @@ def api_reference() -> str:
     for name in audiogen.__all__:
         if name.startswith("__"):
             continue
-        value = getattr(audiogen, name)
-        own = isinstance(value, type) or inspect.isfunction(value)
-        path = f"{value.__module__}.{value.__qualname__}" if own else f"{audiogen._HOMES[name]}.{name}"
-        parts.append(f"::: {path}\n    options:\n      heading_level: 2\n")
+        parts.append(f"::: {audiogen._HOMES[name]}.{name}\n    options:\n      heading_level: 2\n")
     return "\n".join(parts)
 
 

@@ -31,7 +31,8 @@ def smaller(arguments: list[str], values: Mapping[str, str], overrides: tuple[st
         values: of options, in place of those that are printed.
         overrides: of the configuration, for commands that train.
     """
-    found = [values.get(before, word) for before, word in zip(["", *arguments], arguments, strict=False)]
+    pairs = zip(["", *arguments], arguments, strict=False)
+    found = [word if word == "0" else values.get(option, word) for option, word in pairs]
     if arguments[0] == "continue":
         found += [] if "--seconds" in found or "--bars" in found else ["--seconds", values["--seconds"]]
         found += [] if {"--budget", "--run"} & set(found) else ["--budget", "1"]

@@ -17,6 +17,7 @@ from tests.tune_fixtures import wandering
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 SMALL = {
     "--seconds": "1.2",
+    "--budget": "1",
     "--variations": "2",
     "--seeds": "1",
     "--prompts": "1",
