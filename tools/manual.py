@@ -214,7 +214,7 @@ def _cell(text: str) -> str:
 def _prose(text: str) -> str:
     """reStructuredText's double backticks as Markdown's; angle brackets outside of code as text."""
     pieces = text.replace("``", "`").split("`")
-    return "`".join(piece if index % 2 else html.escape(piece, quote=False) for index, piece in enumerate(pieces))
+    return "`".join(piece if index % 2 else piece.replace("<", "&lt;") for index, piece in enumerate(pieces))
 
 
 GENERATED = {
