@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,18 +50,30 @@ class Suggestion(click.ParamType):
 
     Args:
         name: metavariable in the help text.
-        values: usual values.
+        values: returns the usual values; called only for completion.
     """
 
-    def __init__(self, name: str, *values: str) -> None:
-        self.name, self.values = name, values
+    def __init__(self, name: str, values: Callable[[], Iterable[str]]) -> None:
+        self.name, self._values = name, values
 
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        return [CompletionItem(value) for value in self.values if value.lower().startswith(incomplete.lower())]
+        return [CompletionItem(value) for value in self._values() if value.lower().startswith(incomplete.lower())]
+
+
+def _vocoder_kinds() -> Iterable[str]:
+    from audiogen.config.known_keys import vocoder_kinds
+
+    return vocoder_kinds()
+
+
+def _subtypes() -> Iterable[str]:
+    from audiogen.audio import CONTAINERS
+
+    return dict.fromkeys(subtype for _, subtypes in CONTAINERS.values() for subtype in subtypes)
 
 
 class RunFolder(click.Path):
@@ -102,7 +115,7 @@ class ConfigFile(ConfigName):
 
 FILE, RUN = click.Path(path_type=Path), RunFolder()
 CONFIG_NAME, CONFIG = ConfigName(), ConfigFile()
-VOCODER_KIND = Suggestion("kind", "source", "griffin_lim", "neural", "bigvgan", "vocos")
+VOCODER_KIND = Suggestion("kind", _vocoder_kinds)
 
 DEVICE = option(
     "--device", group=MODEL, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Compute device."
@@ -135,7 +148,7 @@ SEED = option(
 SUBTYPE = option(
     "--subtype",
     group=OUTPUT,
-    type=Suggestion("format", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "PCM_U8", "VORBIS", "OPUS"),
+    type=Suggestion("format", _subtypes),
     help="Sample format: PCM_16, PCM_24, FLOAT, ...  [default: one that keeps the samples of the input]",
 )
 VOCODER = option("--vocoder", group=SOUND, type=VOCODER_KIND, help="Vocoder to render with.  [default: the Run's]")

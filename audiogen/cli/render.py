@@ -26,7 +26,7 @@ from audiogen.progress import stage, write_line
 @option(
     "--engine",
     group=GENERAL,
-    type=Suggestion("engine", "local", "ray"),
+    type=Suggestion("engine", lambda: ("local", "ray")),
     default="local",
     help="Execution engine: local or ray.",
 )

@@ -63,6 +63,12 @@ def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:
     build(_dataclass_of(kinds[kind]), tree, f"vocoder {kind}")
 
 
+def vocoder_kinds() -> list[str]:
+    """Kinds of vocoders: those that ship with audiogen, then those of other installed packages."""
+    described = json.loads(FILE.read_text(encoding="utf-8"))["experiment"]["vocoder"]
+    return list(dict.fromkeys([*described["kinds"], *_registry_of(described["group"])]))
+
+
 def schema_of(options: type) -> dict[str, Any]:
     """What ``known_keys.json`` holds of a dataclass of options: by each key ``keys`` of a nested one, ``kinds`` of a
     `Choice`, or the ``value`` as a JSON schema."""

@@ -201,6 +201,7 @@ def test_nan_and_infinity_are_null(capsys: pytest.CaptureFixture[str]) -> None:
         ("audiogen train mel/lstm-f", {"plain,mel/lstm-flow"}),
         ("audiogen train mel/gan --res", {"plain,--resume"}),
         ("audiogen continue a.wav --vocoder gr", {"plain,griffin_lim"}),
+        ("audiogen continue a.wav --subtype fl", {"plain,FLOAT"}),
         ("audiogen continue a.wav --device cu", {"plain,cuda"}),
         ("audiogen continue a.wav --run r", {"dir,r"}),
         ("audiogen nonsense ", set()),
