@@ -65,7 +65,7 @@ def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:
 
 def vocoder_kinds() -> list[str]:
     """Kinds of vocoders: those that ship with audiogen, then those of other installed packages."""
-    described = json.loads(FILE.read_text(encoding="utf-8"))["experiment"]["vocoder"]
+    described = json.loads(FILE.read_text(encoding="utf-8"))["vocoder"]
     return list(dict.fromkeys([*described["kinds"], *_registry_of(described["group"])]))
 
 
