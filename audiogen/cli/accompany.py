@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, option, print_summary, set_json_result
+from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, count, option, print_summary, set_json_result
 from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, require_input
 from audiogen.cli.sampling_options import candidate_options, require_suffix
 from audiogen.output_names import sidecar_of
@@ -61,5 +61,9 @@ def accompany(
     sidecar = accompany(melody, out, parts, program, run, SamplingOptions(**options))
     notes = sidecar["added"]["notes"]
     set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out)})
-    added = f"{notes} notes in {parts} parts added" if notes else "no notes added: the Run predicts silence here"
+    added = (
+        f"{count(notes, 'note')} in {count(parts, 'part')} added"
+        if notes
+        else "no notes added: the Run predicts silence here"
+    )
     print_summary(f"{out}: {added}")

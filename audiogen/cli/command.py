@@ -137,6 +137,11 @@ def print_summary(text: str) -> None:
         write_line(text, sys.stdout)
 
 
+def count(number: int, noun: str) -> str:
+    """``1 note``, ``2 notes``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def print_output(text: str) -> None:
     """Print what the command exists to print on stdout, unless --json is set."""
     if not _meta(JSON):

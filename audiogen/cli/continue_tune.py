@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audiogen.cli.command import print_summary, set_json_result
+from audiogen.cli.command import count, print_summary, set_json_result
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
@@ -59,7 +59,7 @@ def continue_tune(
         if page is not None:
             tunes.append(tune)
         sidecars.append(tune.sidecar)
-        print_summary(f"{path}: {added['notes']} notes, {added['seconds']:.2f} s added")
+        print_summary(f"{path}: {count(added['notes'], 'note')}, {added['seconds']:.2f} s added")
     if page is not None:
         from audiogen.reports.tune_variations_page import write_tune_variations_page
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, option, print_summary, set_json_result
+from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, count, option, print_summary, set_json_result
 from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, require_input
 from audiogen.cli.sampling_options import candidate_options, require_suffix
 from audiogen.output_names import sidecar_of
@@ -62,7 +62,8 @@ def infill(
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
     sidecar = infill(tune, out, first_and_last, run, SamplingOptions(**options))
     set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out)})
-    print_summary(f"{out}: {sidecar['filled']['notes']} notes in place of {sidecar['filled']['removed']}")
+    filled = sidecar["filled"]
+    print_summary(f"{out}: {count(filled['notes'], 'note')} in place of {filled['removed']}")
 
 
 def bar_range(text: str) -> tuple[int, int]:

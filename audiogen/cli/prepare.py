@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from audiogen.cli.command import MODEL, OUTPUT, Command, option, print_summary, set_json_result
+from audiogen.cli.command import MODEL, OUTPUT, Command, count, option, print_summary, set_json_result
 from audiogen.cli.options import CONFIG, FILE, FORCE, OVERRIDES
 from audiogen.progress import stage
 
@@ -61,4 +61,4 @@ def prepare(folder: Path, overrides: tuple[str, ...], cache: Path, config: Path 
     prepared = prepare_folder(folder, cache, options.spec, options.channels or 1)
     seconds = sum(len(item.frames()) for item in prepared) / options.spec.frame_rate
     set_json_result({"cache": cache, "recordings": len(prepared), "seconds": round(seconds, 3)})
-    print_summary(f"{cache}: {len(prepared)} recordings, {seconds / 60:.1f} minutes")
+    print_summary(f"{cache}: {count(len(prepared), 'recording')}, {seconds / 60:.1f} minutes")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, option, print_summary, set_json_result
+from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, count, option, print_summary, set_json_result
 from audiogen.cli.options import CONFIG, DEVICE, EXTERNAL, FILE, FORCE, OVERRIDES, RUN, TRAINING_BUDGET
 from audiogen.progress import stage
 
@@ -94,7 +94,7 @@ def train(
 
 def outcome(metrics: Mapping[str, Any], experiment: Experiment) -> str:
     """How many steps a training took, and why it ended."""
-    steps = f"{metrics['steps']} steps, best at {metrics['best_step']}"
+    steps = f"{count(metrics['steps'], 'step')}, best at {metrics['best_step']}"
     max_steps, patience = experiment.training.steps, experiment.training.patience
     return {
         "early stopping": f"{steps}; early stopping: no improvement in {patience} validations (of {max_steps} steps)",
