@@ -14,7 +14,7 @@ from audiogen.progress import progress, report_to, set_verbosity, stage, write_l
 
 
 class Terminal(io.StringIO):
-    """A stream that takes itself for a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
@@ -28,7 +28,7 @@ def usual() -> Iterator[None]:
 
 
 def as_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Make stderr a terminal; not in a fixture, since pytest puts its own stderr back between set-up and test."""
+    """Make stderr a terminal; not in a fixture, as pytest restores its own stderr between set-up and test."""
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(module, "DELAY", 0.05)
@@ -50,9 +50,9 @@ def test_a_verbose_log_has_one_line_per_tenth_and_no_carriage_returns(capsys: py
         for step in range(1000):
             bar.update()
             bar.set_postfix({"loss": step})
-    said = capsys.readouterr().err
-    assert "\r" not in said
-    texts = [line.split(" s  ", 1)[1] for line in said.splitlines()]
+    output = capsys.readouterr().err
+    assert "\r" not in output
+    texts = [line.split(" s  ", 1)[1] for line in output.splitlines()]
     assert texts[0] == "reading a.wav ..."
     assert texts[1].startswith("reading a.wav: 0.0")
     assert texts[2] == "training ..."

@@ -86,10 +86,10 @@ def _of_flac(scanner: Scanner) -> ChannelLayout | None:
         head = scanner.at(position, 4)
         last, kind, size = bool(head[0] & 0x80), head[0] & 0x7F, int.from_bytes(head[1:], "big")
         if kind == 4:
-            found = re.search(
+            match = re.search(
                 rb"WAVEFORMATEXTENSIBLE_CHANNEL_MASK=0x([0-9a-f]{1,8})", scanner.at(position + 4, size), re.I
             )
-            return ChannelLayout(int(found[1], 16)) if found else None
+            return ChannelLayout(int(match[1], 16)) if match else None
         position += 4 + size
     return None
 

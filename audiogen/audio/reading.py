@@ -119,19 +119,19 @@ class BlockReader:
             warnings.warn(f"{subject}: {remark}", AudioWarning, stacklevel=4)
 
     def _remarks(self, total: int) -> Iterator[str]:
-        found, stated, error = self.findings, self.length, self._source.error
-        if error or (stated and found.samples < 0.995 * stated):
-            of = f" of {stated / self.sample_rate:.2f}" if stated and stated > found.samples else ""
+        findings, stated, error = self.findings, self.length, self._source.error
+        if error or (stated and findings.samples < 0.995 * stated):
+            of = f" of {stated / self.sample_rate:.2f}" if stated and stated > findings.samples else ""
             reason = f" ({error})" if error else ""
-            yield f"the file is truncated: {found.samples / self.sample_rate:.2f}{of} s could be read{reason}"
+            yield f"the file is truncated: {findings.samples / self.sample_rate:.2f}{of} s could be read{reason}"
         yield from self._source.remarks
-        if found.nonfinite:
-            yield f"{found.nonfinite} of {total} samples were NaN or infinite and were interpolated"
-        if found.clipped >= MIN_CLIPPED_FRACTION * total:
-            yield f"clipped: {found.clipped} of {total} samples are flat at full scale; kept unchanged"
-        if found.over and self.subtype in ("FLOAT", "DOUBLE"):
-            level = f"peak {20 * np.log10(found.peak):+.1f} dBFS"
-            yield f"{found.over} of {total} samples exceed full scale ({level}); kept unchanged"
+        if findings.nonfinite:
+            yield f"{findings.nonfinite} of {total} samples were NaN or infinite and were interpolated"
+        if findings.clipped >= MIN_CLIPPED_FRACTION * total:
+            yield f"clipped: {findings.clipped} of {total} samples are flat at full scale; kept unchanged"
+        if findings.over and self.subtype in ("FLOAT", "DOUBLE"):
+            level = f"peak {20 * np.log10(findings.peak):+.1f} dBFS"
+            yield f"{findings.over} of {total} samples exceed full scale ({level}); kept unchanged"
 
 
 def open_blocks(path: str | os.PathLike[str], block_seconds: float = 10.0) -> BlockReader:

@@ -40,9 +40,9 @@ class Scanner:
         while position < self.size:
             if not self._start <= position <= position + len(wanted) <= self._start + len(self._window):
                 self._load(position, WINDOW)
-            found = self._window.find(wanted, position - self._start)
-            if found >= 0:
-                return self._start + found
+            index = self._window.find(wanted, position - self._start)
+            if index >= 0:
+                return self._start + index
             end = self._start + len(self._window)
             if end >= self.size or not self._window:
                 return -1

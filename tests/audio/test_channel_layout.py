@@ -1,4 +1,4 @@
-"""What channels are for goes from file to file as it was read."""
+"""Channel layouts are preserved from file to file."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def tones(channels: int) -> np.ndarray:
 
 
 def numbers(samples: np.ndarray) -> list[int]:
-    """Which of the tones each channel holds."""
+    """Index of the tone in each channel."""
     return [int(np.abs(np.fft.rfft(row[-RATE // 2 :])).argmax() // 10) for row in samples]
 
 

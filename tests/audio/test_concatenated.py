@@ -1,4 +1,4 @@
-"""Files that hold several recordings end to end, and MPEG frames among other bytes."""
+"""Concatenated recordings, and MPEG frames among other bytes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def silently(path: Path) -> np.ndarray:
 
 
 def assert_alike(whole: np.ndarray, *parts: np.ndarray) -> None:
-    """Up to how libmpg123 rounds, which depends on how much is decoded at a time."""
+    """Equal up to rounding by libmpg123, which depends on how much is decoded at a time."""
     known = np.concatenate(parts, axis=1)
     assert whole.shape == known.shape
     np.testing.assert_allclose(whole, known, rtol=0, atol=2e-7)
@@ -158,7 +158,7 @@ def test_a_wav_of_open_size_ends_where_the_next_starts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sizes", [(0, 0), (None, 0)], ids=["both", "data"])
 def test_a_wav_of_size_zero_is_read_with_a_warning(tmp_path: Path, sizes: tuple[int | None, int]) -> None:
-    """A recorder that loses its power leaves zeros, and all samples."""
+    """A recorder that loses power leaves sizes of zero, and all samples."""
     sound = bytearray(encoded(tmp_path, "WAV", "PCM_16"))
     known = samples_of(tmp_path, bytes(sound))
     for place, size in zip((4, sound.index(b"data") + 4), sizes, strict=True):

@@ -1,4 +1,4 @@
-"""Samples with more bits than a float32 has are written as their file has them, without being kept in memory."""
+"""Samples with more bits than float32 are written unchanged, without being kept in memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def held(path: Path, kind: str) -> np.ndarray:
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
 @pytest.mark.parametrize(
-    ("subtype", "format", "asked", "expected"),
+    ("subtype", "format", "requested", "expected"),
     [
         ("PCM_32", "WAV", None, "PCM_32"),
         ("PCM_32", "AIFF", None, "PCM_32"),
@@ -52,15 +52,15 @@ def held(path: Path, kind: str) -> np.ndarray:
     ],
 )
 def test_each_bit_of_integers_and_doubles_is_kept(
-    tmp_path: Path, subtype: str, format: str, asked: str | None, expected: str, channels: int
+    tmp_path: Path, subtype: str, format: str, requested: str | None, expected: str, channels: int
 ) -> None:
     samples = doubles(channels) if subtype == "DOUBLE" else integers(channels)
     prompt = read(saved(tmp_path / "prompt", samples, subtype, format))
     assert prompt.samples.dtype == np.float32
-    assert subtype_for(prompt, "out.wav") == (expected if asked is None else subtype.replace("ALAC", "PCM"))
+    assert subtype_for(prompt, "out.wav") == (expected if requested is None else subtype.replace("ALAC", "PCM"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write(tmp_path / "out.wav", prompt, asked, exact=True)
+        write(tmp_path / "out.wav", prompt, requested, exact=True)
     assert soundfile.info(tmp_path / "out.wav").subtype == expected
     kind = "float64" if "DOUBLE" in (subtype, expected) else "int32"
     np.testing.assert_array_equal(held(tmp_path / "out.wav", kind), held(tmp_path / "prompt", kind))
@@ -111,7 +111,7 @@ def test_a_file_that_has_changed_meanwhile_is_warned_of(tmp_path: Path, change: 
 
 
 @pytest.mark.parametrize(
-    ("samples", "subtype", "name", "asked", "warned"),
+    ("samples", "subtype", "name", "requested", "warned"),
     [
         (
             integers(),
@@ -134,14 +134,14 @@ def test_a_file_that_has_changed_meanwhile_is_warned_of(tmp_path: Path, change: 
     ],
 )
 def test_rounding_to_fewer_bits_is_warned_of_once(
-    tmp_path: Path, samples: np.ndarray, subtype: str, name: str, asked: str | None, warned: str
+    tmp_path: Path, samples: np.ndarray, subtype: str, name: str, requested: str | None, warned: str
 ) -> None:
     if subtype == "VORBIS":  # libsndfile overflows its stack with more at a time
         samples = samples[:20_000]
     prompt = read(saved(tmp_path / "prompt", samples, subtype, "OGG" if subtype == "VORBIS" else "WAV"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        write(tmp_path / name, prompt, asked, exact=True)
+        write(tmp_path / name, prompt, requested, exact=True)
     texts = [str(each.message) for each in caught]
     assert len(texts) == bool(warned)
     assert all(warned in text for text in texts)

@@ -1,4 +1,4 @@
-"""Levels against their definitions: sines, the tables of ITU-R BS.1770-4, and torchaudio."""
+"""Loudness and levels compared with their definitions: sines, the tables of ITU-R BS.1770-4, and torchaudio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes out of sound files, and what is decided about damaged ones."""
+"""Reading audio files, sound and damaged."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_info_measures_files_too_long_to_be_read_at_once(tmp_path: Path, monkeyp
 
 
 class Endless:
-    """A file whose header does not say how long it is."""
+    """A source whose header states no length."""
 
     sample_rate, channels, format, subtype, layout, length, trouble = RATE, 2, "WAV", "PCM_16", None, None, ""
     remarks = ()
@@ -313,7 +313,7 @@ def test_broken_list_chunk_goes_through_the_optional_decoder(tmp_path: Path) -> 
 
 
 def malformed_list() -> bytes:
-    """The LIST holds a sub-chunk's name but not its size: libsndfile reads on into what follows."""
+    """The LIST chunk has the name of a sub-chunk but not its size: libsndfile reads beyond it."""
     return wav_bytes(tone(), before=b"LIST" + struct.pack("<I", 9) + b"INFOjunk!\0")
 
 

@@ -1,4 +1,4 @@
-"""Resampling judged by physics: a tone in the band passes, one beyond it dies, lengths are exact."""
+"""Resampling tested by physics: a tone in the band passes, one beyond it dies, lengths are exact."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sine(hertz: float, rate: int, seconds: float = 1.0) -> np.ndarray:
 
 
 def inner(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Without the tenth of a second at either end, where the filter meets silence."""
+    """Without 0.1 s at either end, where the filter meets silence."""
     return samples[:, rate // 10 : -rate // 10]
 
 

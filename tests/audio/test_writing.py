@@ -1,4 +1,4 @@
-"""Files that are written: bit-exact where promised, dithered where bits are lost, never half there."""
+"""Writing: bit-exact where promised, dithered where bits are lost, and atomic."""
 
 from __future__ import annotations
 

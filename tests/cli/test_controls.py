@@ -24,7 +24,7 @@ def invoke(*arguments: object) -> Result:
 
 
 @pytest.fixture
-def place(tmp_path: Path, texture: Texture, untrained: Callable[..., Run]) -> Path:
+def inputs(tmp_path: Path, texture: Texture, untrained: Callable[..., Run]) -> Path:
     """A stereo prompt, a mono recording of another rate, silence, and two Runs."""
     write(tmp_path / "a.wav", texture(2.5, channels=2, rate=RATE), "PCM_16")
     write(tmp_path / "b.wav", texture(2.0, 4, rate=16000), "PCM_16")
@@ -34,39 +34,39 @@ def place(tmp_path: Path, texture: Texture, untrained: Callable[..., Run]) -> Pa
     return tmp_path
 
 
-def test_level_brightness_and_density(place: Path) -> None:
-    asked = ("-o", place / "out.wav", "--run", place / "one", "--seconds", 5)
+def test_level_brightness_and_density(inputs: Path) -> None:
+    options = ("-o", inputs / "out.wav", "--run", inputs / "one", "--seconds", 5)
     handles = ("--level", -20, "--brightness", 1.5, "--density", 0.5)
-    assert invoke(place / "a.wav", *asked, *handles).exit_code == 0
-    prompt, made = read(place / "a.wav"), read(place / "out.wav")
-    settings = json.loads((place / "out.json").read_text())["settings"]
+    assert invoke(inputs / "a.wav", *options, *handles).exit_code == 0
+    prompt, made = read(inputs / "a.wav"), read(inputs / "out.wav")
+    settings = json.loads((inputs / "out.json").read_text())["settings"]
     assert (settings["level"], settings["brightness"], settings["density"]) == (-20, 1.5, 0.5)
     assert np.array_equal(made.samples[:, : prompt.length], prompt.samples)
     change = 20 * np.log10(made.samples[:, -RATE:].std() / prompt.samples.std())
     assert change == pytest.approx(-20, abs=4)
 
 
-def test_a_morph_of_other_rate_and_channels(place: Path) -> None:
-    asked = ("-o", place / "out.wav", "--run", place / "one", "--seconds", 2)
-    assert invoke(place / "a.wav", "--morph", place / "b.wav", *asked).exit_code == 0
-    made = read(place / "out.wav")
+def test_a_morph_of_other_rate_and_channels(inputs: Path) -> None:
+    options = ("-o", inputs / "out.wav", "--run", inputs / "one", "--seconds", 2)
+    assert invoke(inputs / "a.wav", "--morph", inputs / "b.wav", *options).exit_code == 0
+    made = read(inputs / "out.wav")
     assert (made.sample_rate, made.channels, made.length) == (RATE, 2, round(4.5 * RATE))
-    morph = json.loads((place / "out.json").read_text())["settings"]["morph"]
+    morph = json.loads((inputs / "out.json").read_text())["settings"]["morph"]
     assert (Path(morph["recording"]).name, Path(morph["run"]).name) == ("b.wav", "one")
 
 
-def test_a_morph_trains_for_both_recordings(place: Path, config: Path) -> None:
-    asked = ("-o", place / "out.wav", "--config", config, "training.steps=3", "--seconds", 1)
-    assert invoke(place / "a.wav", "--morph", place / "b.wav", *asked).exit_code == 0
-    settings = json.loads((place / "out.json").read_text())["settings"]
+def test_a_morph_trains_for_both_recordings(inputs: Path, config: Path) -> None:
+    options = ("-o", inputs / "out.wav", "--config", config, "training.steps=3", "--seconds", 1)
+    assert invoke(inputs / "a.wav", "--morph", inputs / "b.wav", *options).exit_code == 0
+    settings = json.loads((inputs / "out.json").read_text())["settings"]
     assert settings["training"]["steps"] == settings["morph"]["training"]["steps"] == 3
     assert settings["training"]["validation_loss"] != settings["morph"]["training"]["validation_loss"]
 
 
-def test_several_runs(place: Path) -> None:
-    asked = ("-o", place / "out.wav", "--run", place / "one", "--run", place / "two", "--seconds", 1)
-    assert invoke(place / "a.wav", *asked, "--weight", 1, "--weight", 3).exit_code == 0
-    runs = json.loads((place / "out.json").read_text())["settings"]["runs"]
+def test_several_runs(inputs: Path) -> None:
+    options = ("-o", inputs / "out.wav", "--run", inputs / "one", "--run", inputs / "two", "--seconds", 1)
+    assert invoke(inputs / "a.wav", *options, "--weight", 1, "--weight", 3).exit_code == 0
+    runs = json.loads((inputs / "out.json").read_text())["settings"]["runs"]
     assert [(Path(run["run"]).name, run["weight"]) for run in runs] == [("one", 0.25), ("two", 0.75)]
 
 
@@ -83,9 +83,9 @@ def test_several_runs(place: Path) -> None:
     ],
 )
 def test_impossible_requests_are_refused(
-    place: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], message: str
+    inputs: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], message: str
 ) -> None:
-    monkeypatch.chdir(place)
+    monkeypatch.chdir(inputs)
     with pytest.raises(InputError, match=message):
         invoke("a.wav", "-o", "out.wav", "--run", "one", *arguments)
-    assert not (place / "out.wav").exists()
+    assert not (inputs / "out.wav").exists()

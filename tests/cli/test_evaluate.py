@@ -26,7 +26,7 @@ def invoke(*arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A prompt, what came next, other audio of the kind as OUT behind the prompt, and shaped noise alone."""
+    """A prompt, its real continuation, another continuation with the prompt, and shaped noise without it."""
     folder = tmp_path_factory.mktemp("evaluate")
     whole = modulated(18, 1, 1.5) + impacts(18, 2)
     prompt, real, other = (recording(part) for part in np.split(whole, [8 * RATE, 13 * RATE], axis=1))

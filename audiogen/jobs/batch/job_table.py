@@ -142,8 +142,8 @@ def _without_preamble(text: str) -> tuple[str, str]:
     while text:
         line = re.split(r"\r\n|\r|\n", text, maxsplit=1)[0]
         bare = line.strip(' \t"' + "".join(DELIMITERS))
-        if found := DELIMITER_LINE.fullmatch(line.strip(" ")):
-            stated = "\t" if found[1] == "\\t" else found[1]
+        if match := DELIMITER_LINE.fullmatch(line.strip(" ")):
+            stated = "\t" if match[1] == "\\t" else match[1]
         elif bare and not bare.startswith("#"):
             break
         text = text[len(line) :].removeprefix("\r").removeprefix("\n")

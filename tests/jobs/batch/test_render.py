@@ -54,7 +54,7 @@ def untrained_run() -> Run:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two prompts, a file that is not audio, and a Run."""
     folder = tmp_path_factory.mktemp("jobs")
     write(folder / "a.wav", noise(), "PCM_16", exact=True)
@@ -72,15 +72,15 @@ def jobs_of(folder: Path, rows: list[dict[str, Any]], name: str = "jobs.yaml") -
 
 
 @pytest.fixture(scope="module")
-def grid(place: Path) -> Path:
+def grid(inputs: Path) -> Path:
     """Four rows of one Run."""
     row = {"prompt": "a.wav", "run": "run", "seconds": [0.2, 0.4], "seed": [0, 1]}
-    return jobs_of(place, [row], "grid.yaml")
+    return jobs_of(inputs, [row], "grid.yaml")
 
 
 @pytest.fixture(scope="module")
 def finished(grid: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The grid, rendered; not to be changed."""
+    """The rendered grid; read only."""
     folder = tmp_path_factory.mktemp("finished")
     assert len(render(grid, folder).with_status("finished")) == 4
     return folder
@@ -102,8 +102,8 @@ def invoke(*arguments: object) -> Result:
 
 
 class TestRendering:
-    def test_files_sidecars_and_results(self, finished: Path, place: Path) -> None:
-        prompt = read(place / "a.wav")
+    def test_files_sidecars_and_results(self, finished: Path, inputs: Path) -> None:
+        prompt = read(inputs / "a.wav")
         with (finished / "results.csv").open() as file:
             table = list(csv.DictReader(file))
         lines = [json.loads(line) for line in (finished / "results.jsonl").read_text().splitlines()]
@@ -118,7 +118,7 @@ class TestRendering:
             assert float(row["timings.generation"]) > 0
         assert len(set(audio_in(finished).values())) == 4
 
-    def test_one_bad_row_fails_alone(self, place: Path, tmp_path: Path) -> None:
+    def test_one_bad_row_fails_alone(self, inputs: Path, tmp_path: Path) -> None:
         rows: list[dict[str, Any]] = [
             {"prompt": "bad.wav"},
             {
@@ -130,7 +130,7 @@ class TestRendering:
             {"prompt": "wide.wav", "run": "run", "seconds": 0.1},
             {"prompt": "a.wav", "seconds": 0},
         ]
-        result = invoke(jobs_of(place, rows, "bad.yaml"), "-o", tmp_path / "out")
+        result = invoke(jobs_of(inputs, rows, "bad.yaml"), "-o", tmp_path / "out")
         assert result.exit_code == 1
         assert "1 finished, 3 failed" in result.stdout
         records = [json.loads(line) for line in (tmp_path / "out/results.jsonl").read_text().splitlines()]
@@ -140,7 +140,7 @@ class TestRendering:
         assert len(result.stderr.strip().splitlines()) == 3
 
     def test_each_model_is_trained_once_and_kept(
-        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         trained: list[tuple[int, float | None]] = []
 
@@ -153,7 +153,7 @@ class TestRendering:
             {"prompt": "a.wav", "config": "tiny.yaml", "seconds": 0.1, "seed": [0, 1]},
             {"prompt": "a.wav", "seconds": 0.1},
         ]
-        jobs = jobs_of(place, rows, "train.yaml")
+        jobs = jobs_of(inputs, rows, "train.yaml")
         results = render(jobs, tmp_path / "out", budget=9.0)
         assert len(results.with_status("finished")) == 3
         assert sorted(trained) == [(3, 9.0), (Experiment().training.steps, 9.0)]
@@ -173,25 +173,25 @@ class TestRendering:
         assert len(trained) == 5
 
     def test_two_workers_that_train_the_same_run_keep_one(
-        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        (row,) = read_rows(jobs_of(place, [{"prompt": "a.wav"}], "one.yaml"))
-        task, recording = tasks.Task((RowValidator().clip(row),), tmp_path, None, "cpu"), read(place / "a.wav")
+        (row,) = read_rows(jobs_of(inputs, [{"prompt": "a.wav"}], "one.yaml"))
+        task, recording = tasks.Task((RowValidator().clip(row),), tmp_path, None, "cpu"), read(inputs / "a.wav")
         opened: list[Any] = []
 
         def predictor(*ignored: object) -> Run:
             if not opened:  # another worker is quicker
                 opened.append(None)
-                opened.append(tasks.run_for(task, recording, place / "a.wav", "same"))
+                opened.append(tasks.run_for(task, recording, inputs / "a.wav", "same"))
             return untrained_run()
 
         monkeypatch.setattr(tasks, "choose_run", predictor)
-        opened.append(tasks.run_for(task, recording, place / "a.wav", "same"))
+        opened.append(tasks.run_for(task, recording, inputs / "a.wav", "same"))
         assert opened[1].path == opened[2].path
         assert list((tmp_path / "runs").iterdir()) == [opened[2].path]
 
     def test_morphs_several_runs_and_controls(
-        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         trained: list[int] = []
 
@@ -206,7 +206,7 @@ class TestRendering:
             {**row, "run": "run; run", "weights": "1;2", "level": -6},
             {**row, "morph": "bad.wav"},
         ]
-        jobs = jobs_of(place, rows, "controls.yaml")
+        jobs = jobs_of(inputs, rows, "controls.yaml")
         results = render(jobs, tmp_path / "out")
         assert [record["status"] for record in results.records.values()] == ["finished"] * 3 + ["failed"]
         assert sorted(trained) == [2, 3]  # for the prompt and the target of the morph, once for both rows
@@ -260,19 +260,19 @@ class TestResuming:
         assert all(text in line for text, line in zip(expected, reasons, strict=True))
         assert audio_in(folder) == audio_in(finished)
 
-    def test_clips_with_other_settings_are_rendered_again(self, place: Path, finished: Path, tmp_path: Path) -> None:
+    def test_clips_with_other_settings_are_rendered_again(self, inputs: Path, finished: Path, tmp_path: Path) -> None:
         folder = copied(finished, tmp_path / "out")
         row = {"prompt": "a.wav", "run": "run", "seconds": [0.2, 0.3], "seed": [0, 1]}
         lines: list[str] = []
-        results = render(jobs_of(place, [row], "other.yaml"), folder, resume=True, log=lines.append)
+        results = render(jobs_of(inputs, [row], "other.yaml"), folder, resume=True, log=lines.append)
         assert lines == [f"row {k} (a-{k}): rendered again: its settings have changed" for k in (3, 4)]
         assert results.records["a-4.wav"]["seconds"] == 0.3
         before, after = audio_in(finished), audio_in(folder)
         assert [before[name] == after[name] for name in before] == [True, True, False, False]
 
-    def test_clips_of_another_prompt_with_the_same_name_are_rendered_again(self, place: Path, tmp_path: Path) -> None:
+    def test_clips_of_another_prompt_with_the_same_name_are_rendered_again(self, inputs: Path, tmp_path: Path) -> None:
         write(tmp_path / "p.wav", noise(seed=1), "PCM_16", exact=True)
-        jobs = jobs_of(tmp_path, [{"prompt": "p.wav", "run": str(place / "run"), "seconds": 0.1}])
+        jobs = jobs_of(tmp_path, [{"prompt": "p.wav", "run": str(inputs / "run"), "seconds": 0.1}])
         render(jobs, tmp_path / "out")
         before = audio_in(tmp_path / "out")
         write(tmp_path / "p.wav", noise(seed=2), "PCM_16", exact=True)
@@ -282,12 +282,12 @@ class TestResuming:
         assert audio_in(tmp_path / "out") != before
 
     @pytest.mark.parametrize("how", [{"resume": True}, {"force": True}])
-    def test_no_clip_replaces_a_recording(self, place: Path, tmp_path: Path, how: dict[str, bool]) -> None:
-        (tmp_path / "a.wav").write_bytes((place / "a.wav").read_bytes())
+    def test_no_clip_replaces_a_recording(self, inputs: Path, tmp_path: Path, how: dict[str, bool]) -> None:
+        (tmp_path / "a.wav").write_bytes((inputs / "a.wav").read_bytes())
         jobs = jobs_of(tmp_path, [{"prompt": "a.wav", "seconds": 0.2, "name": "a"}])
         with pytest.raises(InputError, match=r"row 1 \(a\) would replace"):
             render(jobs, tmp_path, **how)
-        assert (tmp_path / "a.wav").read_bytes() == (place / "a.wav").read_bytes()
+        assert (tmp_path / "a.wav").read_bytes() == (inputs / "a.wav").read_bytes()
 
     def test_a_folder_in_use_is_refused(self, grid: Path, tmp_path: Path) -> None:
         (tmp_path / "mine.txt").write_text("x")
@@ -302,7 +302,7 @@ class TestOddFiles:
     """Rows with unusual files or names fail alone, or are rendered completely, with their sidecars."""
 
     def test_whatever_a_decoder_raises_fails_its_row_alone(
-        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         opened = clips.open_blocks
 
@@ -319,16 +319,16 @@ class TestOddFiles:
             {"prompt": "p" * 300},
             {"prompt": "a.wav", "run": "run", "seconds": 0.1},
         ]
-        result = invoke(jobs_of(place, rows, "odd.yaml"), "-o", tmp_path / "out")
+        result = invoke(jobs_of(inputs, rows, "odd.yaml"), "-o", tmp_path / "out")
         assert "1 finished, 3 failed" in result.stdout
         assert len(result.stderr.strip().splitlines()) == 3
         assert "odd.wav: it cannot be read (AttributeError" in result.stderr
         assert sorted(audio_in(tmp_path / "out")) == ["a-4.wav"]
 
     @pytest.mark.parametrize("name", ["../x", "/x", "..\\x", "C:x", "C:\\x", "sub/x", "a\u001b[2J", "n" * 251, ".x"])
-    def test_names_that_leave_the_folder_or_are_invalid(self, place: Path, tmp_path: Path, name: str) -> None:
+    def test_names_that_leave_the_folder_or_are_invalid(self, inputs: Path, tmp_path: Path, name: str) -> None:
         rows = [{"prompt": "a.wav", "run": "run", "seconds": 0.1, "name": name.replace("\\", "\\")}]
-        path = place / "names.jsonl"
+        path = inputs / "names.jsonl"
         path.write_text(json.dumps(rows[0]) + "\n")
         result = invoke(path, "-o", tmp_path / "in" / "out")
         assert "0 finished, 1 failed" in result.stdout
@@ -336,12 +336,12 @@ class TestOddFiles:
         assert sorted(file.name for file in tmp_path.rglob("*")) == ["in", "out", "results.csv", "results.jsonl"]
 
     def test_a_prompt_whose_name_is_not_utf8_and_long(
-        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(tasks, "choose_run", lambda *ignored: untrained_run())
         odd = os.fsdecode(b"M\xfcnchen" + b"n" * 200)
-        (place / f"{odd}.wav").write_bytes((place / "a.wav").read_bytes())
-        path = place / "latin.jsonl"
+        (inputs / f"{odd}.wav").write_bytes((inputs / "a.wav").read_bytes())
+        path = inputs / "latin.jsonl"
         path.write_text(json.dumps({"prompt": f"{odd}.wav", "seconds": 0.1}) + "\n")
         assert invoke(path, "-o", tmp_path / "out", "--budget", 0).exit_code == 0
         sidecar = json.loads((tmp_path / "out" / f"{odd}-1.json").read_text("utf-8"))
@@ -352,7 +352,7 @@ class TestOddFiles:
         assert (tmp_path / "out" / f"{odd}-1.wav").stat().st_mtime_ns == made
 
     def test_job_files_get_no_external_weights_unless_allowed(
-        self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         downloads: list[str] = []
 
@@ -366,7 +366,7 @@ class TestOddFiles:
         tree["vocoder"] = {"kind": "bigvgan", "weights": "hub"}
         (tmp_path / "run/config.yaml").write_text(yaml.safe_dump(tree))
         (tmp_path / "own.yaml").write_text("vocoder: {kind: bigvgan, weights: hub}")
-        prompt = str(place / "a.wav")
+        prompt = str(inputs / "a.wav")
         jobs = jobs_of(tmp_path, [{"prompt": prompt, "run": "run"}, {"prompt": prompt, "config": "own.yaml"}])
         result = invoke(jobs, "-o", tmp_path / "out")
         assert downloads == []
@@ -390,12 +390,12 @@ class TestInterruption:
             time.sleep(0.05)
 
     @pytest.fixture
-    def long(self, place: Path) -> Path:
+    def long(self, inputs: Path) -> Path:
         row = {"prompt": "a.wav", "run": "run", "seed": 0}
         rows = [{**row, "seconds": 0.2}, {**row, "seconds": 900}, {**row, "seconds": 0.4, "seed": 1}]
-        return jobs_of(place, rows, "long.yaml")
+        return jobs_of(inputs, rows, "long.yaml")
 
-    def test_killed_and_resumed(self, long: Path, place: Path, finished: Path, tmp_path: Path) -> None:
+    def test_killed_and_resumed(self, long: Path, inputs: Path, finished: Path, tmp_path: Path) -> None:
         folder = tmp_path / "out"
         process = self.started(long, folder)
         self.wait_for(lambda: (folder / "a-1.json").is_file() and any(folder.glob(".audiogen-*.part")))
@@ -404,7 +404,7 @@ class TestInterruption:
         assert sorted(audio_in(folder)) == ["a-1.wav"]
         made = (folder / "a-1.wav").stat().st_mtime_ns
         row = {"prompt": "a.wav", "run": "run", "seconds": [0.2, 0.4], "seed": [0, 1]}
-        results = render(jobs_of(place, [row], "short.yaml"), folder, resume=True)
+        results = render(jobs_of(inputs, [row], "short.yaml"), folder, resume=True)
         assert len(results.with_status("finished")) == 4
         assert (folder / "a-1.wav").stat().st_mtime_ns == made
         assert audio_in(folder) == audio_in(finished)

@@ -23,7 +23,7 @@ def jobs_of(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def inputs(tmp_path: Path) -> Path:
     """A folder with two prompts, a file that is not audio, a configuration, and files named like those of a Run."""
     for channels, name in ((1, "a.wav"), (3, "wide.wav")):
         write(tmp_path / name, Recording(np.full((channels, 100), 0.1, "f4"), 22050))
@@ -109,50 +109,50 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "a.wav", "run": "run;run", "weights": "1;2;3"}, "weights: 3 weights for 2 Runs"),
     ],
 )
-def test_an_invalid_value_is_found_before_anything_starts(place: Path, values: dict[str, Any], message: str) -> None:
-    (row,) = read_rows(jobs_of(place, [values]))
+def test_an_invalid_value_is_found_before_anything_starts(inputs: Path, values: dict[str, Any], message: str) -> None:
+    (row,) = read_rows(jobs_of(inputs, [values]))
     with pytest.raises(InputError, match=message):
         RowValidator().clip(row)
 
 
-def test_clock_times_in_every_format(place: Path) -> None:
-    (place / "a.csv").write_text("prompt,seconds\na.wav,4:00\na.wav,1:02:03.5\na.wav,0:30\na.wav,30.5\n")
+def test_clock_times_in_every_format(inputs: Path) -> None:
+    (inputs / "a.csv").write_text("prompt,seconds\na.wav,4:00\na.wav,1:02:03.5\na.wav,0:30\na.wav,30.5\n")
     rows = [{"prompt": "a.wav", "seconds": written} for written in ("4:00", "1:02:03.5", "0:30", 30.5)]
-    (place / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (inputs / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
     # Unquoted, the first two are numbers of base 60 to YAML already.
-    (place / "a.yaml").write_text("- {prompt: a.wav, seconds: [4:00, 1:02:03.5, 0:30, 30.5]}\n")
+    (inputs / "a.yaml").write_text("- {prompt: a.wav, seconds: [4:00, 1:02:03.5, 0:30, 30.5]}\n")
     for name in ("a.csv", "a.jsonl", "a.yaml"):
-        seconds = [RowValidator().clip(row).request.seconds for row in read_rows(place / name)]
+        seconds = [RowValidator().clip(row).request.seconds for row in read_rows(inputs / name)]
         assert seconds == [240, 3723.5, 30, 30.5]
 
 
-def test_the_digest_covers_prompt_run_and_request(place: Path, tmp_path: Path) -> None:
+def test_the_digest_covers_prompt_run_and_request(inputs: Path, tmp_path: Path) -> None:
     rows = [
         {"prompt": "a.wav", "run": "run"},
         {"prompt": "a.wav"},
         {"prompt": "a.wav", "config": "tiny.yaml"},
     ]
     rows += [{"prompt": "wide.wav"}, {"prompt": "a.wav", "seed": 1}, {"prompt": "a.wav", "name": "same"}]
-    digests = [RowValidator().clip(row).digest for row in read_rows(jobs_of(place, rows))]
+    digests = [RowValidator().clip(row).digest for row in read_rows(jobs_of(inputs, rows))]
     assert len(set(digests)) == 5
     assert digests[1] == digests[5]
 
 
-def test_a_shipped_configuration_is_found_by_its_name(place: Path) -> None:
+def test_a_shipped_configuration_is_found_by_its_name(inputs: Path) -> None:
     (clip,) = [
-        RowValidator().clip(row) for row in read_rows(jobs_of(place, [{"prompt": "a.wav", "config": "mel/hmm"}]))
+        RowValidator().clip(row) for row in read_rows(jobs_of(inputs, [{"prompt": "a.wav", "config": "mel/hmm"}]))
     ]
     assert clip.experiment is not None
     assert clip.experiment.model.kind == "hmm"
 
 
-def test_the_digest_covers_morph_runs_and_weights(place: Path) -> None:
+def test_the_digest_covers_morph_runs_and_weights(inputs: Path) -> None:
     two = {"prompt": "a.wav", "run": "run; run"}
     rows = [{"prompt": "a.wav"}, {"prompt": "a.wav", "morph": "wide.wav"}, {"prompt": "a.wav", "run": "run"}, two]
     rows += [{**two, "weights": "1; 2"}, {**two, "weights": "1;2.0", "name": "same"}, {**two, "brightness": 1}]
-    clips = [RowValidator().clip(row) for row in read_rows(jobs_of(place, rows))]
+    clips = [RowValidator().clip(row) for row in read_rows(jobs_of(inputs, rows))]
     assert len({clip.digest for clip in clips}) == 6
     assert clips[4].digest == clips[5].digest
-    assert clips[5].runs == (place / "run", place / "run")
+    assert clips[5].runs == (inputs / "run", inputs / "run")
     assert clips[5].weights == (1.0, 2.0)
-    assert clips[1].morph == place / "wide.wav"
+    assert clips[1].morph == inputs / "wide.wav"
