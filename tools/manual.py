@@ -254,5 +254,8 @@ def on_page_content(content: str, **ignored: Any) -> str:
 def _mathml(found: re.Match[str]) -> str:
     from latex2mathml.converter import convert
 
-    display = "inline" if found[2] == "(" else "block"
-    return convert(html.unescape(found[3]).strip(), display=display)
+    latex = html.unescape(found[3]).strip()
+    markup = convert(latex, display="inline" if found[2] == "(" else "block")
+    if "\\" in markup:
+        raise ValueError(f"a LaTeX command without a counterpart in MathML: {latex}")
+    return markup
