@@ -79,10 +79,9 @@ def _subtypes() -> Iterable[str]:
 class RunFolder(click.Path):
     """The folder of a Run; the shell completes folders."""
 
-    name = "run"
-
     def __init__(self) -> None:
         super().__init__(path_type=Path)
+        self.name = "run"
 
     def shell_complete(
         self, context: click.Context, parameter: click.Parameter, incomplete: str
@@ -122,13 +121,17 @@ DEVICE = option(
 )
 FORCE = option("--force", group=OUTPUT, is_flag=True, help="Overwrite files.")
 TRAINING_BUDGET = option(
-    "--budget", group=MODEL, type=Duration(min=0, min_open=True), help="Training time limit: 90, 2:30, 1:00:00."
+    "--budget",
+    group=MODEL,
+    type=Duration(min=0, min_open=True),
+    help="Training time limit: 90, 2:30, 1:00:00.  [default: none; training stops by itself]",
 )
 BUDGET = option(
     "--budget",
     group=MODEL,
     type=Duration(min=0),
-    help="Training time limit: 90, 2:30, ...; 0 skips training and uses the shipped base.",
+    help="Training time limit: 90, 2:30, ...; 0 skips training and uses the shipped base.  "
+    "[default: none; training stops by itself]",
 )
 SECONDS = option(
     "--seconds",
