@@ -1,11 +1,10 @@
-"""Measure the vocoders and write docs/vocoders.md.
+"""Benchmark of the vocoders; writes docs/vocoders.md.
 
     python tools/benchmark_vocoders.py FOLDER|FILE ... [-o docs/vocoders.md] [--results results.jsonl]
 
-The earlier 75 % of each recording is what a vocoder may know. The rest is analysed to mel frames, rendered back and
-compared with the audio that the frames were taken from; and so are the frames that the base predicts in its place.
-Lines of --results are kept as they are measured: what is there already is not measured again. Times are CPU seconds of
-one thread, so that a busy machine does not matter.
+Vocoders may use the first 75 % of each recording. The rest is analysed to mel frames, rendered, and compared with the
+original; the frames that the base predicts in its place are rendered too. Measured lines are kept in --results and not
+measured again. Times are CPU seconds of one thread, which do not depend on the load of the machine.
 """
 
 from __future__ import annotations
@@ -47,10 +46,10 @@ from audiogen.vocoders.registry import build
 from audiogen.vocoders.source import SourceOptions
 
 SPEC = MelSpec()
-LONGEST = 32.0  # seconds of a recording that are used
-SHARE = 0.75
+MAX_SECONDS = 32.0  # seconds used of each recording
+SOURCE_FRACTION = 0.75
 PAST = 4096
-RESOLVED = 150.0  # Hz from which on third octaves are wider than mel bands are apart
+MIN_RESOLVED_HERTZ = 150.0  # Hz above which third octaves are wider than the spacing of mel bands
 SHIPPED = ("griffin_lim", "source", "neural")  # the others need weights, which do not ship
 TRUE, KINDS = "true", ("chosen", "drawn")  # frames, and the predicted ones (see vocoder_predictions)
 Render = Callable[["Split"], Tensor]
@@ -58,15 +57,15 @@ Row = dict[str, Any]
 
 
 class Split:
-    """A recording cut in time: what may be known and what is rendered back, both as principal channels.
+    """A recording split in time into source and rendered part, both as principal channels.
 
-    ``frames`` are ``[channels, time, n_mels]`` of what is rendered: true ones, unless others are put in their place.
+    ``frames`` are the mel frames ``[channels, time, n_mels]`` to render: the true ones, unless replaced.
     """
 
     def __init__(self, path: Path) -> None:
         recording = read(path).resampled(SPEC.sample_rate)
-        samples = recording.samples[:, : round(LONGEST * SPEC.sample_rate)]
-        start = int(samples.shape[1] * SHARE) // SPEC.hop * SPEC.hop
+        samples = recording.samples[:, : round(MAX_SECONDS * SPEC.sample_rate)]
+        start = int(samples.shape[1] * SOURCE_FRACTION) // SPEC.hop * SPEC.hop
         stop = start + (samples.shape[1] - start) // SPEC.hop * SPEC.hop
         self.rotation = principal_rotation(second_moments(samples[:, :start]))
         principal = torch.from_numpy((self.rotation @ samples).astype(np.float32))
@@ -74,23 +73,23 @@ class Split:
         self.frames = log_mel(principal[:, start - SPEC.win + SPEC.hop : stop], SPEC, padded=True)
 
     def predict(self) -> None:
-        """Have the base go on from the known part, for as long as the rest is."""
+        """Predict the frames of the second part with the base."""
         known = self.recording(self.source)
         self.predictions = Predictions(known, self.real.shape[1] // SPEC.hop).frames()
 
     def in_place_of_true(self, kind: str) -> Split:
-        """The same, but for the frames: predicted ones."""
+        """The same split with predicted frames."""
         other = copy(self)
         other.frames = self.predictions[kind]
         return other
 
     def recording(self, principal: Tensor) -> Recording:
-        """The channels as they were."""
+        """The recording's channels from its principal channels."""
         return Recording(np.ascontiguousarray(self.rotation.T @ principal.numpy(), dtype=np.float32), SPEC.sample_rate)
 
 
-def by(kind: str, options: Any = None) -> Render:
-    """A vocoder of the table, ready."""
+def render_with(kind: str, options: Any = None) -> Render:
+    """Render with a vocoder of the registry."""
 
     def render(split: Split) -> Tensor:
         return build(kind, SPEC, split.source, options).vocode(split.frames, split.source[:, -PAST:])
@@ -99,7 +98,7 @@ def by(kind: str, options: Any = None) -> Render:
 
 
 def true_magnitudes(split: Split) -> Tensor:
-    """What no vocoder of mel frames can beat by far: the true magnitudes of all bins, and 64 iterations."""
+    """Upper bound for vocoders of mel frames: 64 Griffin-Lim iterations from the true magnitudes of all bins."""
     past = split.source[:, -overlap(SPEC) :]
     magnitude = analyse(torch.cat([past, split.real], dim=1), SPEC).abs()
     phases = 2 * np.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
@@ -107,40 +106,40 @@ def true_magnitudes(split: Split) -> Tensor:
     return iterate(start, fixed(magnitude), SPEC, 64)[:, overlap(SPEC) :]
 
 
-def by_librosa(split: Split) -> Tensor:
-    """mel_to_stft and griffinlim(32), as they come."""
+def render_with_librosa(split: Split) -> Tensor:
+    """librosa's mel_to_stft and griffinlim (32 iterations) with their defaults."""
     channels = [as_librosa(frames)[:, None] for frames in split.frames]
     return torch.from_numpy(np.stack([channel[:, 0] for channel in channels])[:, -split.real.shape[1] :])
 
 
 RENDERS: dict[str, Render] = {
-    **{kind: by(kind) for kind in SHIPPED},
-    "griffin_lim, paired": by(
+    **{kind: render_with(kind) for kind in SHIPPED},
+    "griffin_lim, paired": render_with(
         "griffin_lim",
         GriffinLimOptions(inversion_iterations=6, magnitude_weight=0.5, unconstrained_share=0.0, equalise=False),
     ),
-    "griffin_lim, 32": by("griffin_lim", GriffinLimOptions(iterations=32, coarse_iterations=0)),
-    "librosa": by_librosa,
+    "griffin_lim, 32": render_with("griffin_lim", GriffinLimOptions(iterations=32, coarse_iterations=0)),
+    "librosa": render_with_librosa,
     "true magnitudes": true_magnitudes,
 }
 
 
 PREDICTED: dict[str, Render] = {
-    **{kind: by(kind) for kind in SHIPPED},
-    "source, as in Runs": by("source", SourceOptions(iterations=1)),
+    **{kind: render_with(kind) for kind in SHIPPED},
+    "source, as in Runs": render_with("source", SourceOptions(iterations=1)),
     "earlier audio": lambda split: split.source[:, -split.real.shape[1] :],
 }
 
 
 def correlation(recording: Recording) -> float:
-    """Of the first two channels; 0 for mono."""
+    """Correlation of the first two channels; 0 for mono."""
     if recording.channels < 2:
         return 0.0
     return float(np.nan_to_num(np.corrcoef(recording.samples[:2])[0, 1]))
 
 
 def as_vocode(kind: str, split: Split) -> Recording:
-    """The last quarter as ``audiogen vocode --source`` renders it: in its own principal channels, from silence."""
+    """The last quarter as rendered by ``audiogen vocode --source``: from silence, in its own principal channels."""
     real, known = split.recording(split.real), split.recording(split.source)
     analysis = vocoding.analyse(real, SPEC)
     source = torch.from_numpy((analysis.rotation @ known.samples).astype(np.float32))
@@ -148,8 +147,8 @@ def as_vocode(kind: str, split: Split) -> Recording:
     return Recording(np.concatenate(list(blocks), axis=1), SPEC.sample_rate)
 
 
-class Judge:
-    """What a rendered last quarter is compared with."""
+class RealQuarter:
+    """The real last quarter and the source, with which rendered ones are compared."""
 
     def __init__(self, split: Split) -> None:
         self.real, self.source = split.recording(split.real), split.recording(split.source)
@@ -158,14 +157,14 @@ class Judge:
         self.copied = self.detector.copying(self.real).fraction
 
     def unpaired(self, out: Recording) -> Row:
-        """Measures that hold for any sound that could have come next."""
+        """Measures of any plausible continuation, which need no time alignment."""
         tilt, found = spectral_tilt(out, self.real), self.texture.distance(out)
         error, hertz = np.abs(tilt.difference)[tilt.hertz <= 16000], tilt.hertz[tilt.hertz <= 16000]
         return {
             "texture": found.overall,
             "classes": found.classes,
             "tilt": float(error[hertz >= 50].max()),
-            "tilt_resolved": float(error[hertz >= RESOLVED].max()),
+            "tilt_resolved": float(error[hertz >= MIN_RESOLVED_HERTZ].max()),
             "crest": crest_ratio(out, self.real),
             "copied": self.detector.copying(out).fraction,
             "copied_real": self.copied,
@@ -173,19 +172,19 @@ class Judge:
         }
 
     def paired(self, out: Recording) -> Row:
-        """Measures against the very sound that was analysed."""
+        """Measures relative to the analysed sound, aligned sample by sample."""
         pair = multi_resolution_stft(out, self.real)
         return {"convergence": pair.convergence, "log_magnitude": pair.log_magnitude}
 
 
 def measure(path: Path, done: set[tuple[str, str]]) -> Iterator[Row]:
-    """All figures of one recording, for each kind of frames and each renderer that has none yet."""
+    """All measures of one recording for each kind of frames and each renderer without a row."""
     missing = [name for name in RENDERS if (TRUE, name) not in done]
     others = [(kind, name) for kind in KINDS for name in PREDICTED if (kind, name) not in done]
     if not missing and not others:
         return
     split = Split(path)
-    judge = Judge(split)
+    judge = RealQuarter(split)
     repeat = waveform_repeat(judge.real, judge.source)
     about = {"recording": path.stem, "repeats": repeat is not None and repeat.repeats}
     for name in missing:

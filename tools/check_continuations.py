@@ -1,12 +1,11 @@
-"""How good are the continuations that `audiogen continue` makes by default? A Markdown table, worst first.
+"""Quality of the default continuations of `audiogen continue`, as a Markdown table, worst first.
 
     python tools/check_continuations.py TEXTURES MUSIC -o docs/continuations.md [--seeds 3] [--at-once]
 
-A section for each folder. The first three quarters of each recording are the prompt, the tail is as long as
-the rest (30 s at most) and is held against it. A seed is that of what is drawn and, with --config or --set,
-of the training. With --at-once each tail is made a second time with a budget of 0 s: by the base as it is.
-Every row that is finished is kept in a .jsonl beside the table, with the settings it was made by, and is not
-made again: remove that file when the code has changed.
+One section per folder. The first three quarters of each recording are the prompt; the tail is as long as the rest (at
+most 30 s) and is compared with it. The seed applies to sampling and, with --config or --set, to the training. With
+--at-once each tail is also generated with a budget of 0 s, by the base without training. Finished rows are kept with
+their settings in a .jsonl beside the table and not computed again: remove that file when the code has changed.
 """
 
 from __future__ import annotations
@@ -49,23 +48,23 @@ def split(path: Path, seconds: float) -> tuple[Recording, Recording, float]:
 
 
 def settings_of(arguments: argparse.Namespace, budget: float | None) -> str:
-    """A digest of everything but the recording and the seed that decides about a tail."""
+    """Digest of everything that determines a tail, except recording and seed."""
     if arguments.run is not None:
         said = (arguments.run / WEIGHTS).read_bytes() + (arguments.run / METRICS).read_bytes()
     else:
         said = dump_yaml(read_experiment(arguments.config, tuple(arguments.set))).encode()
         if experiment_of(arguments, 0) is None:
-            said += (BASE / WEIGHTS).read_bytes()  # may be chosen instead of what is trained
+            said += (BASE / WEIGHTS).read_bytes()  # may be chosen instead of the trained Run
     return hashlib.sha256(said + f"{arguments.seconds} {budget}".encode()).hexdigest()[:12]
 
 
 def budget_of(name: str, arguments: argparse.Namespace) -> float | None:
-    """Most seconds of training for the tails of a name."""
+    """Training time limit of the tails of a row name, in seconds."""
     return 0.0 if name == AT_ONCE else arguments.budget
 
 
 def candidates(path: Path, evaluator: TailEvaluator, seconds: float) -> Iterator[Row]:
-    """The rows of real audio and of the baselines."""
+    """Rows of the real audio and of the baselines."""
     assert evaluator.held_out is not None
     repeat = waveform_repeat(evaluator.held_out, evaluator.prompt)
     yield {**evaluate_real(evaluator.held_out, evaluator, []).row(), "repeat": repeat.correlation if repeat else 0.0}
@@ -77,7 +76,7 @@ def candidates(path: Path, evaluator: TailEvaluator, seconds: float) -> Iterator
 
 
 def experiment_of(arguments: argparse.Namespace, seed: int) -> Experiment | None:
-    """What is trained on a prompt; None for the default, as on the command line."""
+    """Experiment to train on each prompt; None for the command line's default."""
     if arguments.run is not None or not (arguments.config or arguments.set):
         return None
     return read_experiment(arguments.config, (*arguments.set, f"training.seed={seed}"))
@@ -91,7 +90,7 @@ def outputs(
     name: str,
     arguments: argparse.Namespace,
 ) -> Iterator[Row]:
-    """A row for each seed; the default is trained once for all, as for ``--variations``."""
+    """One row per seed; the default is trained once for all seeds, as with ``--variations``."""
     own = experiment_of(arguments, 0) is not None
     for group in [[seed] for seed in seeds] if own else [seeds]:
         yield from tails(prompt, evaluator, seconds, group, name, arguments)
@@ -105,7 +104,7 @@ def tails(
     name: str,
     arguments: argparse.Namespace,
 ) -> Iterator[Row]:
-    """The rows of the tails of one training, made as the command line makes them; the name decides on the budget."""
+    """Rows of the tails of one training, rendered as the command line does; the name sets the budget."""
     run = Run.open(arguments.run) if arguments.run is not None else None
     experiment = experiment_of(arguments, seeds[0])
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
@@ -134,7 +133,7 @@ def tails(
 
 
 def keep_audio(prompt: Recording, tail: Recording, name: str, folder: Path) -> None:
-    """Leave prompt and tail for ears."""
+    """Write prompt and tail as WAV files."""
     folder.mkdir(parents=True, exist_ok=True)
     joined = np.concatenate([prompt.samples, tail.samples], axis=1)
     stem = prompt.path.stem if prompt.path else "recording"
@@ -142,7 +141,7 @@ def keep_audio(prompt: Recording, tail: Recording, name: str, folder: Path) -> N
 
 
 def kept_rows(store: Path) -> list[Row]:
-    """The rows of an earlier time; a line that was cut short by a crash is dropped from the file, too."""
+    """Rows of an earlier run; an incomplete last line is also removed from the file."""
     rows = []
     for line in store.read_text("utf-8").splitlines() if store.exists() else []:
         with suppress(ValueError):
@@ -153,7 +152,7 @@ def kept_rows(store: Path) -> list[Row]:
 
 
 def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[Row]:
-    """All rows that were asked for; those that are missing are made, and kept one by one."""
+    """All requested rows; missing ones are computed and stored one by one."""
     store.parent.mkdir(parents=True, exist_ok=True)
     kept, found = kept_rows(store), []
     for path in files:
@@ -184,7 +183,7 @@ def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[
 
 
 def recordings_of(arguments: argparse.Namespace) -> list[Path]:
-    """The files that were asked for, folder by folder; exits when there is none."""
+    """The requested files by folder; exits if there are none."""
     files = [path for folder in arguments.folders for path in sorted(folder.iterdir())]
     files = [path for path in files if path.suffix.lower() in SUFFIXES]
     files = [path for path in files if arguments.only is None or path.stem in arguments.only]
@@ -192,27 +191,27 @@ def recordings_of(arguments: argparse.Namespace) -> list[Path]:
 
 
 def line_of(row: Row) -> str:
-    """A finished row for a terminal."""
+    """A finished row as a line of text."""
     shares = f"copied {row['copied']:.0%}, looped {row['looped']:.0%}"
     name = f"{row['recording']} {row['candidate']} {row['seed']}"
     return f"{name}: {row['overall']:.2f}, {shares}, {row['seconds']:.0f} s"
 
 
 def main() -> None:
-    """Make what is missing, write the table."""
+    """Compute missing rows and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folders", type=Path, nargs="+", help="of recordings, 8 s or longer; a section each")
+    parser.add_argument("folders", type=Path, nargs="+", help="folders of recordings of at least 8 s; one section each")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--rows", type=Path, help="where finished rows are kept [the output's name with .jsonl]")
+    parser.add_argument("--rows", type=Path, help="file of finished rows [the output's name with .jsonl]")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
-    parser.add_argument("--seeds", type=int, default=3, help="tails of each recording [3]")
-    parser.add_argument("--seconds", type=float, default=30.0, help="longest tail [30]")
+    parser.add_argument("--seeds", type=int, default=3, help="tails per recording [3]")
+    parser.add_argument("--seconds", type=float, default=30.0, help="maximum length of a tail [30]")
     parser.add_argument("--config", type=Path, help="YAML file of the experiment")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
-    parser.add_argument("--run", type=Path, help="a Run that predicts, instead of a training on each prompt")
-    parser.add_argument("--budget", type=float, help="most seconds of training")
-    parser.add_argument("--at-once", action="store_true", help="tails with --budget 0, too, in a column")
-    parser.add_argument("--keep", type=Path, help="folder where prompt and tail are left as WAV")
+    parser.add_argument("--run", type=Path, help="use this Run instead of training on each prompt")
+    parser.add_argument("--budget", type=float, help="training time limit in seconds")
+    parser.add_argument("--at-once", action="store_true", help="also generate tails with --budget 0, shown in a column")
+    parser.add_argument("--keep", type=Path, help="folder for prompts and tails as WAV files")
     arguments = parser.parse_args()
     if arguments.at_once and arguments.run is not None:
         parser.error("--at-once is about training on the prompt; a Run is trained already")

@@ -1,10 +1,10 @@
-"""Is the evaluation itself right? Three tables over a folder of real recordings, in Markdown, worst first.
+"""Validation of the evaluation: three Markdown tables over a folder of real recordings, worst first.
 
     python tools/check_evaluation.py FOLDER [-o docs/evaluation.md] [--seconds 20] [--seed 0]
 
-Real against real: quarters of each recording against one another, which should read 1.0 +- 0.2 on average.
-Baselines: each one's known fault should show in the measure meant to show it. Copies: a known share of
-pasted pieces should be read about right. With --rows FILE, what is measured is kept and not measured again.
+Real against real: quarters of each recording are compared with each other; the mean should be 1.0 +- 0.2.
+Baselines: the known fault of each should show in the measure for it. Copies: the measured fraction of pasted segments
+should be close to the true one. With --rows FILE, measured rows are kept and not measured again.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ FAULTS = {
     "noise": ("moments", "correlation", "modulation"),
     "autoregression": ("moments", "modulation"),
 }
-VISIBLE = 1.25  # a class that reads as much, or a share above that of real audio and 5 %, shows the fault
-TOLERANCE = 0.2  # about 1.0, of the mean distance of real audio from real audio
+VISIBLE = 1.25  # a class distance, or a fraction above that of real audio and 5 %, that shows a fault
+TOLERANCE = 0.2  # of the mean distance of real audio from real audio around 1.0
 Row = dict[str, Any]
 
 
@@ -51,7 +51,7 @@ def quarter(recording: Recording, first: int, last: int) -> Recording:
 
 
 def real_against_real(recording: Recording) -> list[dict[str, float]]:
-    """Each quarter against the next, the floor from the other two: never from what is compared."""
+    """Compare each quarter with the next; the floor is taken from the other two."""
     found = []
     for first, second, rest in ((2, 3, (0, 2)), (0, 1, (2, 4))):
         evaluate_candidate = quarter(recording, first, first + 1)
@@ -63,7 +63,7 @@ def real_against_real(recording: Recording) -> list[dict[str, float]]:
 
 
 def pasted(prompt: Recording, fresh: Recording, share: float, seed: int) -> Recording:
-    """``fresh`` with about ``share`` of its time replaced by pieces of the prompt, 6 dB softer."""
+    """``fresh`` with about ``share`` of its time replaced by segments of the prompt, at -6 dB."""
     generator = np.random.default_rng(seed)
     length = round(PASTE * prompt.sample_rate)
     samples = fresh.samples.copy()
@@ -74,8 +74,8 @@ def pasted(prompt: Recording, fresh: Recording, share: float, seed: int) -> Reco
     return Recording(samples, prompt.sample_rate)
 
 
-def measured(recording: Recording, seconds: float, seed: int) -> Row:
-    """Everything that is tabled about one recording."""
+def measure(recording: Recording, seconds: float, seed: int) -> Row:
+    """All measures of one recording."""
     prompt, held_out = quarter(recording, 0, 3), quarter(recording, 3, 4)
     evaluator = TailEvaluator(prompt, held_out)
     fresh = BASELINES["grains"](prompt, 2 * seconds, seed)
@@ -91,7 +91,7 @@ def measured(recording: Recording, seconds: float, seed: int) -> Row:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A Markdown table; numbers to two places."""
+    """A Markdown table; numbers with two decimals."""
     head = list(head)
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in rows:
@@ -131,7 +131,7 @@ row the mean is {(second[1:] if len(rows) > 1 else second).mean():.2f}.
 
 
 def baseline_section(found: dict[str, Row], seconds: float) -> str:
-    """The baselines, by recording and by class, and whether their faults show."""
+    """The baselines by recording and by class, and whether their known faults show."""
     rows: list[list[Any]] = []
     for name, row in found.items():
         cells: list[Any] = [name, shares(row["original"])]
@@ -161,7 +161,7 @@ in the median, a fraction at more than 5 % above that of the real audio; in brac
 
 
 def visible(found: dict[str, Row]) -> Iterable[list[Any]]:
-    """A row for each fault that a baseline is known for."""
+    """One row per known fault of a baseline."""
     for kind, measures in FAULTS.items():
         for name in measures:
             pairs = [(row["baselines"][kind].get(name), row["original"].get(name)) for row in found.values()]
@@ -174,13 +174,13 @@ def visible(found: dict[str, Row]) -> Iterable[list[Any]]:
 
 
 def medians_of(rows: list[Row], names: Iterable[str]) -> dict[str, float | None]:
-    """Median of each measure over the rows that have it."""
+    """Median of each measure over the rows that contain it."""
     columns = {name: [row[name] for row in rows if row.get(name) is not None] for name in names}
     return {name: float(np.median(values)) if values else None for name, values in columns.items()}
 
 
 def shares(row: Row) -> str:
-    """Copied and looped."""
+    """The fractions copied and looped."""
     return " / ".join("–" if row[name] is None else f"{row[name]:.0%}" for name in ("copied", "looped"))
 
 
@@ -201,12 +201,12 @@ of half seconds is detected as copied? (Of those that begin within such a segmen
 
 
 def main() -> None:
-    """Measure, and write the tables."""
+    """Measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of recordings, 8 s or longer")
+    parser.add_argument("folder", type=Path, help="folder of recordings of at least 8 s")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/evaluation.md"), help="file to write")
-    parser.add_argument("--rows", type=Path, help="JSON lines of what is measured, to go on from")
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of the baselines' tails")
+    parser.add_argument("--rows", type=Path, help="JSON lines of measured rows, to resume from")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of the baselines' tails in seconds")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     kept = asked.rows.read_text("utf-8").splitlines() if asked.rows and asked.rows.exists() else []
@@ -216,7 +216,7 @@ def main() -> None:
             continue
         try:
             with warnings.catch_warnings(action="ignore"):
-                found[path.stem] = measured(read(path), asked.seconds, asked.seed)
+                found[path.stem] = measure(read(path), asked.seconds, asked.seed)
         except InputError as error:
             print(error, file=sys.stderr)
             continue

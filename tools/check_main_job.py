@@ -1,11 +1,11 @@
-"""Run `audiogen continue` as a user would on every recording of a folder, and check what came out.
+"""End-to-end check: run `audiogen continue` on each recording of a folder and check the output.
 
     python tools/check_main_job.py RECORDINGS [--seconds 30] [--long NAME] [--keep FOLDER]
 
-Each recording's first three quarters are the prompt. One row a recording: wall-clock seconds, exit code, length to the
-sample, prompt bit-exact, level of the tail against the prompt's last 5 s, spectral flux at the join as a percentile of
-the prompt's own, correlation of the channels in tail and prompt, peak memory. With ``--long`` one recording is
-continued for 30 s twice, with another seed, and for 10 minutes.
+The first three quarters of each recording are the prompt. One row per recording: wall-clock seconds, exit code, exact
+length, prompt bit-exact, level of the tail relative to the prompt's last 5 s, spectral flux at the join as a percentile
+of the prompt's, correlation of the channels in tail and prompt, peak memory. With ``--long`` one recording is also
+continued twice for 30 s, with another seed, and for 10 minutes.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ import numpy as np
 
 from audiogen.audio import Recording, info, read, write
 
-LEVEL = 2.0  # dB
+LEVEL_TOLERANCE = 2.0  # dB
 CORRELATION = 0.15
 
 
 def main() -> None:
-    """Print the tables; exit with 1 if anything misses."""
+    """Print the tables; exit with 1 if a check fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--long", help="stem of the recording that is continued for 10 minutes")
     parser.add_argument("--only", nargs="*", help="stems of the recordings to check")
-    parser.add_argument("--keep", type=Path, help="where to leave what was rendered")
+    parser.add_argument("--keep", type=Path, help="folder for the rendered files")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         out = asked.keep or Path(temporary)
@@ -93,7 +93,7 @@ def _short(prompts: list[Path], out: Path, seconds: float) -> Iterator[str]:
             "length": length != 0,
             "exact": not exact,
             "finite": not np.isfinite(tail.samples).all(),
-            "level": abs(level) > LEVEL,
+            "level": abs(level) > LEVEL_TOLERANCE,
             "flux": flux > 99,
             "correlation": prompt.channels > 1 and abs(pair[0] - pair[1]) > CORRELATION,
             "time": wall > 150,
@@ -102,7 +102,7 @@ def _short(prompts: list[Path], out: Path, seconds: float) -> Iterator[str]:
 
 
 def _long(prompt: Path, out: Path) -> list[str]:
-    """One prompt again, with another seed, and for 10 minutes."""
+    """Continue one prompt again, with another seed, and for 10 minutes."""
     made = [out / f"{label}.wav" for label in ("once", "again", "other", "long")]
     memory = []
     for target, extra in zip(made, ([], [], ["--seed", "1"], ["--seconds", "600"]), strict=True):

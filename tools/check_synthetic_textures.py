@@ -1,9 +1,9 @@
-"""Are synthetic textures as broad as real recordings? A Markdown table of quantiles, a feature a row.
+"""Coverage of real recordings by synthetic textures: a Markdown table of quantiles, one feature per row.
 
     python tools/check_synthetic_textures.py FOLDER [-n 60] [--seconds 10] [-o TABLE.md]
 
-The features are summaries of what texture is told apart by (audiogen.representation.texture_statistics). A feature
-is covered where the 5th to the 95th percentile of the synthetic textures holds that of the recordings.
+The features summarise the texture statistics (audiogen.representation.texture_statistics). A feature is covered if the
+range from the 5th to the 95th percentile of the synthetic textures contains that of the recordings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ QUANTILES = (0.05, 0.5, 0.95)
 
 
 def features(recording: Recording) -> dict[str, float]:
-    """Summaries of one recording of a second or more; its first channel, and how alike its channels are."""
+    """Features of one recording of at least 1 s: of its first channel, and the similarity of its channels."""
     envelope = envelopes(recording, floor=1e-5)[0]
     found = {name: values.numpy() for name, values in segment_statistics(torch.from_numpy(envelope)).items()}
     bands = len(envelope)
@@ -60,7 +60,7 @@ def features(recording: Recording) -> dict[str, float]:
 
 
 def real(folder: Path, seconds: float) -> list[dict[str, float]]:
-    """Features of the recordings of a folder, of their first seconds."""
+    """Features of the first seconds of the recordings in a folder."""
     paths = find_recordings(folder)
     found = []
     with progress(len(paths), "recordings") as bar, warnings.catch_warnings(action="ignore"):
@@ -82,7 +82,7 @@ def synthetic(count: int, first: int, seconds: float) -> list[dict[str, float]]:
 
 
 def table(real_rows: list[dict[str, float]], synthetic_rows: list[dict[str, float]]) -> str:
-    """Quantiles of both, a feature a row."""
+    """Quantiles of both, one feature per row."""
     lines = ["| feature | recordings 5 / 50 / 95 % | synthetic 5 / 50 / 95 % | covered |", "| --- | --- | --- | --- |"]
     covered = 0
     for name in real_rows[0]:
@@ -99,13 +99,13 @@ def table(real_rows: list[dict[str, float]], synthetic_rows: list[dict[str, floa
 
 
 def main() -> None:
-    """Measure both, print the table."""
+    """Measure both and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of recordings")
-    parser.add_argument("-n", "--count", type=int, default=60, help="synthetic textures [60]")
+    parser.add_argument("folder", type=Path, help="folder of recordings")
+    parser.add_argument("-n", "--count", type=int, default=60, help="number of synthetic textures [60]")
     parser.add_argument("--first", type=int, default=0, help="the first seed [0]")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each [10]")
-    parser.add_argument("--kept", type=Path, help="JSON file that keeps the recordings' features between runs")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each in seconds [10]")
+    parser.add_argument("--kept", type=Path, help="JSON file that caches the recordings' features")
     parser.add_argument("-o", "--output", type=Path, help="Markdown file")
     arguments = parser.parse_args()
     kept = arguments.kept

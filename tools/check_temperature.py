@@ -1,10 +1,10 @@
-"""Does a temperature do what it says? Rendered tails of each recording at several of them, as a Markdown table.
+"""Effect of the temperature: variance of rendered tails at several temperatures, as a Markdown table.
 
     python tools/check_temperature.py RECORDING... -o docs/temperature.md [--seeds 4] [--seconds 15]
 
-The first 30 s of each recording are the prompt, and the base goes on with it (`--budget 0`). What is to rise with the
-temperature is told in two ways: the variance of the level of tenths of a second, and that of the log-mel bands of
-frames. Neither is what is turned (levels of 32 ERB bands in windows of 0.1 s), though both follow it.
+The first 30 s of each recording are the prompt, continued by the base (`--budget 0`). Two measures should rise with the
+temperature: the variance of the level of tenths of a second, and that of log-mel bands over frames. Neither is the
+controlled quantity (levels of 32 ERB bands in windows of 0.1 s), but both follow it.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.text_files import write_text
 
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0)
-PROMPT = 30.0  # seconds
-HEARD = 80.0  # dB below the loudest band of the prompt that still count
+PROMPT_SECONDS = 30.0  # seconds
+LEVEL_RANGE = 80.0  # dB below the loudest band of the prompt; quieter bands are left out
 SPEC = MelSpec()
 Measured = dict[str, np.ndarray]
 """Level and bands -> ``[seeds, temperatures]`` variances, dB2."""
 
 
 def band_levels(recording: Recording) -> np.ndarray:
-    """``[channels, time, mel bands]`` dB."""
+    """Mel band levels ``[channels, time, mel bands]`` in dB."""
     samples = torch.from_numpy(recording.resampled(SPEC.sample_rate).samples)
     return 20 / np.log(10) * log_mel(samples, SPEC).numpy()
 
 
 def variances(recording: Recording, loudest: float) -> tuple[float, float]:
-    """Over time, dB2: of the level of tenths of a second, and of mel bands (mean over bands and channels)."""
+    """Variance over time in dB² of the level of tenths of a second, and of mel bands (mean over bands, channels)."""
     tenth = recording.sample_rate // 10
     tenths = recording.samples[:, : recording.length // tenth * tenth].reshape(recording.channels, -1, tenth)
     power = np.square(tenths).mean((0, 2))
-    bands = np.maximum(band_levels(recording), loudest - HEARD)
+    bands = np.maximum(band_levels(recording), loudest - LEVEL_RANGE)
     return float(np.var(10 * np.log10(power + 1e-12))), float(bands.var(axis=1).mean())
 
 
-def measured(prompt: Recording, loudest: float, arguments: argparse.Namespace) -> Measured:
-    """Of tails."""
+def measure_tails(prompt: Recording, loudest: float, arguments: argparse.Namespace) -> Measured:
+    """Variances of the tails of one recording."""
     wanted = [(t, seed) for seed in range(arguments.seeds) for t in TEMPERATURES]
     found = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
@@ -62,18 +62,18 @@ def measured(prompt: Recording, loudest: float, arguments: argparse.Namespace) -
 
 
 def rising(found: np.ndarray) -> np.ndarray:
-    """Whether each step up to the next temperature is one, ``[..., temperatures]`` -> ``[...]``."""
+    """Whether the values increase with each temperature, ``[..., temperatures]`` -> ``[...]``."""
     return (np.diff(found, axis=-1) > 0).all(-1)
 
 
 def least_step(found: np.ndarray) -> float:
-    """The smallest step in the mean, as a ratio."""
+    """The smallest ratio between means of adjacent temperatures."""
     mean = found.mean(0)
     return float((mean[1:] / np.maximum(mean[:-1], 1e-9)).min())
 
 
 def table(rows: dict[str, tuple[tuple[float, float], Measured]]) -> str:
-    """Markdown, of each recording's own variances and those of its tails; what rises least first."""
+    """Markdown table of the variances of each recording and of its tails, smallest increase first."""
     heads = ["recording", "level: recording", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
     heads += ["bands: recording", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
     text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
@@ -92,20 +92,20 @@ def table(rows: dict[str, tuple[tuple[float, float], Measured]]) -> str:
 
 
 def main() -> None:
-    """Render, measure, write the table."""
+    """Render, measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recordings", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=15.0, help="of each tail")
+    parser.add_argument("--seconds", type=float, default=15.0, help="length of each tail")
     arguments = parser.parse_args()
     rows = {}
     for path in arguments.recordings:
         with warnings.catch_warnings(action="ignore"):
             whole = read(path)
-        prompt = whole.cut(0, min(round(PROMPT * whole.sample_rate), whole.length))
+        prompt = whole.cut(0, min(round(PROMPT_SECONDS * whole.sample_rate), whole.length))
         loudest = float(band_levels(prompt).max())
-        rows[path.stem] = variances(prompt, loudest), measured(prompt, loudest, arguments)
+        rows[path.stem] = variances(prompt, loudest), measure_tails(prompt, loudest, arguments)
         print(f"{path.stem}: {rows[path.stem][1]['level'].mean(0).round(1).tolist()}", file=sys.stderr, flush=True)
     head = (
         "# Temperature: variance of a tail's level\n\n"

@@ -1,10 +1,11 @@
-"""Many continuations of held-out tunes by one Run: are they sound files, like real tunes, and not copied?
+"""Check of a Run's continuations of held-out tunes: valid files, similarity to real tunes, and copying.
 
 Usage: python tools/check_tunes.py RUN FOLDER -o OUT_DIR [--count 100] [--prompt-bars 8] [--bars 16] [--takes 8]
 
-FOLDER holds the tunes that the Run was trained on. Those of its validation and test parts that last for long enough are
-continued from their first bars, and the tails held against what really followed there. The column "training tunes" is
-what real tunes get: bars of the training part at the same place. OUT_DIR gets the MIDI files and report.md.
+FOLDER contains the tunes that the Run was trained on. Tunes of its validation and test splits that are long enough are
+continued from their first bars, and the tails are compared with the real continuations. The column "training tunes"
+shows the values of real tunes: bars of the training split at the same position. The MIDI files and report.md are
+written to OUT_DIR.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import TuneContinuer
 
-FARTHEST = 1.5  # times the distance between halves of the held-out tunes
-CHANCE = 4  # notes that a copied run may be longer than those of held-out tunes
+MAX_DISTANCE_RATIO = 1.5  # relative to the distance between halves of the held-out tunes
+COPY_TOLERANCE = 4  # notes by which a copied sequence may be longer than those of held-out tunes
 
 
-def stretch(tune: Tune, first: int, last: int) -> Tune | None:
-    """Some bars of a tune, from its first note's bar on; None where it does not last as long."""
+def bar_range(tune: Tune, first: int, last: int) -> Tune | None:
+    """A range of bars of a tune, counted from the bar of its first note; None if the tune is shorter."""
     lines = tune.bar_lines()
     begun = int(np.searchsorted(lines, int(tune.notes["start"].min()), side="right")) - 1
     if begun + last >= len(lines):
@@ -49,7 +50,7 @@ def stretch(tune: Tune, first: int, last: int) -> Tune | None:
 
 
 def faults(prompt: Path, out: Path, tail: Tune) -> list[str]:
-    """What is wrong with a written file, in words; empty where nothing is."""
+    """Faults of a written file, in words; empty if there are none."""
     given, found = read_midi(prompt), read_midi(out)
     expected = len(given.notes) + len(tail.notes)
     told = {
@@ -70,19 +71,21 @@ def faults(prompt: Path, out: Path, tail: Tune) -> list[str]:
     return wrong
 
 
-def judged(tails: list[Tune], held: list[Tune], learned: list[Tune], index: NoteMatchIndex) -> tuple[list[str], bool]:
-    """Markdown lines on likeness and copying, and whether all is well; ``learned`` are bars of training tunes."""
+def similarity_report(
+    tails: list[Tune], held: list[Tune], learned: list[Tune], index: NoteMatchIndex
+) -> tuple[list[str], bool]:
+    """Markdown lines on similarity and copying, and whether all checks pass; ``learned`` are bars of training tunes."""
     lines = ["| measure | tails | held-out | distance | between halves | ratio | training tunes |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|"]
     well, real = True, distances(learned, held)
     for name, told in distances(tails, held).items():
         ratio = told.ratio
-        well &= told.value == 0 if ratio is None else ratio <= FARTHEST
+        well &= told.value == 0 if ratio is None else ratio <= MAX_DISTANCE_RATIO
         mean, reference = ("" if value is None else f"{value:.3f}" for value in (told.mean, told.reference))
         shown, theirs = ("-" if value is None else f"{value:.2f}" for value in (ratio, real[name].ratio))
         lines.append(f"| {name} | {mean} | {reference} | {told.value:.4f} | {told.floor:.4f} | {shown} | {theirs} |")
     ours, chance = index.lengths(tails), index.lengths(held)
-    copied = int(ours.max()) <= int(chance.max()) + CHANCE
+    copied = int(ours.max()) <= int(chance.max()) + COPY_TOLERANCE
     lines += [
         "",
         f"Longest run shared with a training tune, in any key: {ours.max()} notes (median {np.median(ours):.0f}); "
@@ -103,7 +106,9 @@ def main() -> None:
     parser.add_argument("--top-p", type=float, default=1.0)
     parser.add_argument("--min-p", type=float, default=TuneRequest().min_p)
     parser.add_argument("--takes", type=int, default=TuneRequest().takes)
-    parser.add_argument("--seed", type=int, default=0, help="of the first one; the others have the next ones")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="random seed of the first continuation; the others use the following seeds"
+    )
     asked = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # pretty_midi's on tempos outside its first track
@@ -113,12 +118,12 @@ def main() -> None:
     items = [item for item in DATASETS[guess(asked.folder)](asked.folder, None, 0) if item.name in split]
     tunes: dict[str, Any] = {item.name: item.tune() for item in items}
     first, last = asked.prompt_bars, asked.prompt_bars + asked.bars
-    cut = {name: stretch(tokenizer.quantised(tune), first, last) for name, tune in tunes.items()}
+    cut = {name: bar_range(tokenizer.quantised(tune), first, last) for name, tune in tunes.items()}
     learned, held = (
         {name: tail for name, tail in cut.items() if tail is not None and (split[name] == "train") == wanted}
         for wanted in (True, False)
     )
-    cut = {name: stretch(tokenizer.quantised(tunes[name]), 0, first) for name in sorted(held)}
+    cut = {name: bar_range(tokenizer.quantised(tunes[name]), 0, first) for name in sorted(held)}
     prompts = {name: prompt for name, prompt in cut.items() if prompt is not None}
     index = NoteMatchIndex([tune for name, tune in tunes.items() if split[name] == "train"])
     asked.output.mkdir(parents=True, exist_ok=True)
@@ -138,7 +143,7 @@ def main() -> None:
             wrong += [f"{out.name}: {fault}" for fault in faults(source, out, tail)]
             tails.append(tail)
             bar.update()
-    lines, well = judged(tails, list(held.values()), list(learned.values()), index)
+    lines, well = similarity_report(tails, list(held.values()), list(learned.values()), index)
     head = (
         f"{asked.count} continuations of {asked.bars} bars after {asked.prompt_bars} of {len(prompts)} held-out tunes, "
     )

@@ -1,9 +1,9 @@
-"""Builds a wheel, installs it into an environment that knows nothing of the clone, and uses it there.
+"""Check of the wheel: build it, install it into a separate environment, and use it there.
 
     python tools/check_wheel.py [--keep FOLDER]
 
-Needs only Python and pip. What is checked: `audiogen demo`; a training by the name of a shipped configuration; that a
-type checker sees the package's types; that its metadata name the licences; that no test and no tool came along.
+Needs only Python and pip. Checks `audiogen demo`, a training with a shipped configuration by name, that a type checker
+sees the package's types, that its metadata name the licences, and that it contains no tests and tools.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ QUICK = ("training.steps=5", "training.log_media_every=0", "--budget", "60")
 
 
 def run(*command: object, cwd: Path) -> str:
-    """Run a command; show its end and stop where it fails."""
+    """Run a command; print the end of its output and stop if it fails."""
     print("$", *command, flush=True)
     done = subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True)
     if done.returncode:
@@ -30,7 +30,7 @@ def run(*command: object, cwd: Path) -> str:
 
 
 def contents(wheel: Path) -> None:
-    """Print what is in the wheel by folder, and refuse what does not belong there."""
+    """Print the contents of the wheel by folder, and fail if it contains unexpected files."""
     with zipfile.ZipFile(wheel) as archive:
         sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     folders: dict[str, int] = {}
@@ -46,7 +46,7 @@ def contents(wheel: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep", type=Path, help="empty folder to work in, and to keep")
+    parser.add_argument("--keep", type=Path, help="empty folder to work in, which is kept")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = (given.keep or Path(temporary)).resolve()

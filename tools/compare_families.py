@@ -1,10 +1,10 @@
-"""Which Model should a user pick when? Each configuration on the same recordings: a Markdown table, best first.
+"""Comparison of Models: each configuration on the same recordings, as a Markdown table, best first.
 
     python tools/compare_families.py FOLDER -o docs/families.md [--configs configs/mel/*.yaml] [--only STEM ...]
 
-The first three quarters of each recording are the prompt; the Model is trained on it, and its tail (10 s at most) is
-held against what came next. Times are processor seconds of one thread, so that a busy machine does not count. Every
-finished cell is kept in a .jsonl beside the table and not made again.
+The first three quarters of each recording are the prompt; the Model is trained on it, and its tail (at most 10 s) is
+compared with the real continuation. Times are CPU seconds of one thread, which do not depend on the load of the
+machine. Finished cells are kept in a .jsonl beside the table and not computed again.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from audiogen.text_files import write_text
 from audiogen.training.trainer import train
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
-LIBRARY = "pretrain.yaml"  # for hours of sound, not for a prompt
+PRETRAIN = "pretrain.yaml"  # for hours of audio, not for one prompt
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
-STEPPED = 10.0  # seconds of sound that the Model's own speed is measured over
-COPIED = 0.05  # share of half seconds from which on the source is heard again
-CLOSE = 1.05  # times the best distance: as good, as far as few recordings can tell
+STEP_SECONDS = 10.0  # seconds of sound for the speed of the Model alone
+COPIED = 0.05  # fraction of 0.5 s windows above which the copying is audible
+CLOSE = 1.05  # relative to the best distance: not distinguishable with few recordings
 Cell = dict[str, Any]
 T = TypeVar("T")
 
@@ -71,34 +71,34 @@ def cell(config: Path, path: Path, seconds: float) -> Cell:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """A result and the processor seconds that it took."""
+    """The result of a call and its CPU seconds."""
     started = time.process_time()
     return work(), time.process_time() - started
 
 
 @torch.no_grad()
 def stepping(run: Run) -> float:
-    """Processor seconds that the Model itself takes for a second of sound."""
+    """CPU seconds of the Model alone per second of sound."""
     assert isinstance(run.representation, MelLatents)
     state = run.model.start(torch.zeros(1, 300, run.representation.features))
     sampling = Sampling(generator=torch.Generator().manual_seed(0))
-    steps = round(STEPPED / run.representation.step_seconds)
+    steps = round(STEP_SECONDS / run.representation.step_seconds)
 
     def walk() -> None:
         walked = state
         for _ in range(steps):
             _, walked = run.model.step(walked, sampling)
 
-    return timed(walk)[1] / STEPPED
+    return timed(walk)[1] / STEP_SECONDS
 
 
 def geometric(values: Iterable[float]) -> float:
-    """Their geometric mean."""
+    """Geometric mean."""
     return float(np.exp(np.mean(np.log(list(values)))))
 
 
-def summed(cells: list[Cell]) -> list[Cell]:
-    """One row a configuration, best first; those without a cell for each recording last."""
+def table_rows(cells: list[Cell]) -> list[Cell]:
+    """One row per configuration, best first; those without a cell for each recording last."""
     rows = []
     for name in dict.fromkeys(cell["config"] for cell in cells):
         own = [cell for cell in cells if cell["config"] == name]
@@ -112,8 +112,8 @@ def summed(cells: list[Cell]) -> list[Cell]:
 
 
 def page(cells: list[Cell]) -> str:
-    """The whole Markdown file."""
-    rows = summed(cells)
+    """The Markdown file."""
+    rows = table_rows(cells)
     names = list(dict.fromkeys(cell["recording"] for cell in cells))
     heads = [
         "configuration",
@@ -148,7 +148,7 @@ are replaced by patches of the prompt under rules that exclude copies and loops.
 
 
 def families(rows: list[Cell]) -> list[str]:
-    """Means over what has a backbone and a head in common."""
+    """Means over configurations with the same backbone or head."""
     pairs = {tuple(row["config"].split("-")): row for row in rows if row["config"].count("-") == 1}
     lines = []
     for place, what in enumerate(("backbone", "head")):
@@ -164,7 +164,7 @@ def families(rows: list[Cell]) -> list[str]:
 
 
 def advice(rows: list[Cell]) -> list[str]:
-    """What the table says to somebody who wants one thing above all."""
+    """Recommendations for single requirements."""
     complete = [row for row in rows if len(row["distances"]) == len(rows[0]["distances"])]
     fresh = [row for row in complete if row["copied"] <= COPIED] or complete
     best = fresh[0]
@@ -174,11 +174,11 @@ def advice(rows: list[Cell]) -> list[str]:
     untrained = [row for row in fresh if row["steps"] == 0]
     ready = untrained[0] if untrained else min(fresh, key=lambda row: row["training"])
     lines = [
-        f"- **The closest**: {said(best)}.",
-        f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {said(trained)}, {trained['training']:.1f} s.",
-        f"- **As close within {CLOSE - 1:.0%}, and quickest to generate**: {said(stepped)}, "
+        f"- **The closest**: {describe(best)}.",
+        f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {describe(trained)}, {trained['training']:.1f} s.",
+        f"- **As close within {CLOSE - 1:.0%}, and quickest to generate**: {describe(stepped)}, "
         f"{1000 * stepped['model']:.1f} ms per second of sound.",
-        f"- **No time to train**: {said(ready)}, {ready['training']:.1f} s.",
+        f"- **No time to train**: {describe(ready)}, {ready['training']:.1f} s.",
     ]
     copying = [row["config"] for row in complete if row["copied"] > COPIED]
     if copying:
@@ -188,20 +188,20 @@ def advice(rows: list[Cell]) -> list[str]:
     return lines
 
 
-def said(row: Cell) -> str:
-    """A configuration and its distance."""
+def describe(row: Cell) -> str:
+    """A configuration and its distance, as text."""
     return f"`{row['config']}` ({row['distance']:.2f})"
 
 
 def main() -> None:
-    """Make the cells that are missing, write the page after each."""
+    """Compute the missing cells, and write the page after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of recordings")
+    parser.add_argument("folder", type=Path, help="folder of recordings")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
-    usual = sorted(path for path in CONFIGS.glob("*.yaml") if path.name != LIBRARY)
-    parser.add_argument("--configs", type=Path, nargs="+", default=usual, help=f"[configs/mel, without {LIBRARY}]")
+    usual = sorted(path for path in CONFIGS.glob("*.yaml") if path.name != PRETRAIN)
+    parser.add_argument("--configs", type=Path, nargs="+", default=usual, help=f"[configs/mel, without {PRETRAIN}]")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
-    parser.add_argument("--seconds", type=float, default=10.0, help="longest tail [10]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="maximum length of a tail [10]")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     files = [path for path in sorted(asked.folder.iterdir()) if path.suffix.lower() in SUFFIXES]

@@ -1,11 +1,11 @@
-"""Do the heads predict held-back frames better than linear autoregression? A Markdown table, worst first.
+"""Likelihood of held-out frames under the heads and under linear autoregression, as a Markdown table, worst first.
 
     python tools/compare_likelihood.py FOLDER -o docs/likelihood.md [--heads mixture flow] [--rates 0.002 0.0005]
 
-A model of each head is trained on the first three quarters of each recording (mixed to mono) and asked for
-the likelihood of each later frame given all before it, in nats a latent coordinate. All see the same frames:
-the linear autoregression is fitted on all patch offsets, as the models are, and has its order and ridge
-chosen on the end of the training part. Finished recordings are kept in a .jsonl beside the table.
+A Model with each head is trained on the first three quarters of each recording (mixed to mono). The likelihood of each
+later frame given all previous ones (teacher forcing) is reported in nats per latent coordinate. All use the same
+frames: the linear autoregression is fitted on all patch offsets, as the Models are, and its order and ridge are chosen
+on the end of the training split. Finished recordings are kept in a .jsonl beside the table.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
 LINEAR = "linear autoregression"
 
 
-def compared(path: Path, heads: dict[str, list[str]], budget: float | None) -> dict[str, Any]:
-    """Nats a coordinate of the held-back frames by each head, with its overrides, and by the linear autoregression."""
+def compare(path: Path, heads: dict[str, list[str]], budget: float | None) -> dict[str, Any]:
+    """Nats per coordinate of the held-out frames under each head and under the linear autoregression."""
     with warnings.catch_warnings(action="ignore"):
         whole = read(path)
     mono = Recording(whole.samples.mean(axis=0, keepdims=True), whole.sample_rate)
@@ -68,7 +68,7 @@ def compared(path: Path, heads: dict[str, list[str]], budget: float | None) -> d
 def linear(
     representation: MelLatents, known: torch.Tensor, centre: torch.Tensor, latents: torch.Tensor, later: int
 ) -> float:
-    """Nats a coordinate of the last ``later`` of the latents, by an autoregression fitted on the known frames."""
+    """Nats per coordinate of the last ``later`` latents under an autoregression fitted to the previous frames."""
     patch = representation.patch
     sequences = []
     for offset in range(patch):
@@ -102,15 +102,17 @@ def table(rows: list[dict[str, Any]], heads: list[str]) -> str:
 
 
 def main() -> None:
-    """Compare, keep, write."""
+    """Compare and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="of recordings, 8 s or longer")
+    parser.add_argument("folder", type=Path, help="folder of recordings of at least 8 s")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
-    parser.add_argument("--heads", nargs="+", default=["mixture", "lowrank", "flow"], help="kinds, or {kind: ..., ...}")
-    parser.add_argument("--rates", nargs="+", help="learning rate of each head; the default's if left out")
+    parser.add_argument(
+        "--heads", nargs="+", default=["mixture", "lowrank", "flow"], help="kinds of heads, or {kind: ..., ...}"
+    )
+    parser.add_argument("--rates", nargs="+", help="learning rate of each head [the configuration's]")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
-    parser.add_argument("--budget", type=float, help="most seconds of each training")
+    parser.add_argument("--budget", type=float, help="time limit of each training in seconds")
     asked = parser.parse_args()
     rates = [[f"training.learning_rate={rate}"] for rate in asked.rates] if asked.rates else [[] for _ in asked.heads]
     overrides = {head: [*asked.set, *rate] for head, rate in zip(asked.heads, rates, strict=True)}
@@ -119,7 +121,7 @@ def main() -> None:
     for path in sorted(asked.folder.iterdir()):
         wanted = path.suffix.lower() in SUFFIXES and (asked.only is None or path.stem in asked.only)
         if wanted and path.stem not in [row["recording"] for row in rows]:
-            rows.append(compared(path, overrides, asked.budget))
+            rows.append(compare(path, overrides, asked.budget))
             print(rows[-1], file=sys.stderr, flush=True)
             write_text(store, "".join(json.dumps(row) + "\n" for row in rows))
     named = [" with ".join([head, *rate]) for head, rate in zip(asked.heads, rates, strict=True)]

@@ -1,4 +1,4 @@
-"""The tables of check_continuations.py: rows of finished tails -> Markdown, worst first."""
+"""Tables of check_continuations.py: rows of finished tails -> Markdown, worst first."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import REPEAT_THRESHOLD
 
 OUTPUT, AT_ONCE = "output", "budget 0"
-AGAIN = "†"  # marks a recording that plays its own samples again
+AGAIN = "†"  # marks a recording that repeats its own samples
 Row = dict[str, Any]
 
 
 def candidate_of(row: Row) -> Candidate:
-    """A kept row as a candidate."""
+    """A stored row as a candidate."""
     return Candidate(row["candidate"], row["overall"], {}, row["copied"], row["looped"], row["scattering"])
 
 
 def summary(rows: list[Row]) -> tuple[str, list[Row]]:
-    """The Markdown table and lines that sum it up, and one row a recording."""
+    """The Markdown table with its summary, and one row per recording."""
     lines = []
     for name in dict.fromkeys(row["recording"] for row in rows):
         own = [row for row in rows if row["recording"] == name]
@@ -59,7 +59,7 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
 
 
 def worst_class(row: Row) -> str:
-    """The class of the texture distance that reads highest, and what it reads."""
+    """The class with the largest texture distance, and its value."""
     from audiogen.representation.texture_statistics import RESOLUTION
 
     value, name = max((row[name], name) for name in RESOLUTION if row.get(name) is not None)
@@ -67,7 +67,7 @@ def worst_class(row: Row) -> str:
 
 
 def table(lines: list[Row]) -> str:
-    """Markdown of `summary`'s rows."""
+    """The rows of `summary` as Markdown."""
     hasty = any(line["at once"] for line in lines)
     heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped", "beats all"]
     heads += ["scattering", "beats all"]
@@ -91,7 +91,7 @@ def table(lines: list[Row]) -> str:
 
 
 def at_once(tails: list[Row]) -> str:
-    """The cell of a budget of 0 s: median distance, largest wall-clock time."""
+    """The cell for a budget of 0 s: median distance and largest wall-clock time."""
     if not tails:
         return "–"
     distance = np.median([row["overall"] for row in tails])
@@ -99,7 +99,7 @@ def at_once(tails: list[Row]) -> str:
 
 
 def legend(hasty: bool) -> list[str]:
-    """What the columns are."""
+    """Explanation of the columns."""
     text = [
         "Distance: texture distance, the median over the seeds; copied, looped and s (wall-clock seconds): the",
         "largest. An asterisk marks a baseline that copies or repeats itself more than the real audio plus 5 %: it is",
@@ -115,7 +115,7 @@ def legend(hasty: bool) -> list[str]:
 
 
 def totals(lines: list[Row]) -> list[str]:
-    """What the table comes to."""
+    """Summary of the table."""
     every = np.concatenate([line["distances"] for line in lines])
     won = np.mean(np.concatenate([line["beats"] for line in lines]))
     ahead = sum(all(line["beats"]) for line in lines)

@@ -1,14 +1,14 @@
-"""Renders a dozen small jobs by the command line and hashes what they write.
+"""Regression check of output bytes: run small jobs on the command line and hash the files they write.
 
-For a large change that is to leave every output as it was: run it before and after, on the same machine and in the same
+For large changes that must not change any output: run it before and after, on the same machine and in the same
 environment, and compare.
 
     python tools/hash_outputs.py -o before.json
     python tools/hash_outputs.py -o after.json --against before.json
 
-A job's audio, MIDI and weights are hashed. The figures in the JSON beside them are kept as they are, so that measures
-that came or went are told from changed ones; versions, timings, paths and warnings are left out, which may change for
-good reasons. The inputs are made here, from a seed; nothing is downloaded.
+Audio, MIDI and weights of each job are hashed. The values of its JSON files are stored, so that added and removed
+measures are distinguished from changed ones; versions, timings, paths and warnings are ignored. The inputs are
+generated from a seed; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PASSING = frozenset(("versions", "timings", "warnings", "prompt", "output", "pag
 """Keys of a sidecar that are not compared."""
 
 JOBS: dict[str, tuple[str, ...]] = {
-    # name: command, with {} for the output; in this order, since later jobs use what earlier ones have trained
+    # name: command, with {} for the output; in this order, since later jobs use the Runs of earlier ones
     "base.wav": ("continue", "rain.wav", "-o", "{}", "--seconds", "4", "--budget", "0"),
     "handles.wav": (
         *("continue", "rain.wav", "-o", "{}", "--seconds", "3", "--budget", "0", "--seed", "7"),
@@ -66,7 +66,7 @@ JOBS: dict[str, tuple[str, ...]] = {
 
 
 def texture(seconds: float, channels: int, seed: int, rate: int = RATE) -> np.ndarray:
-    """Noise that swells, with drops at random times: ``[time, channels]``."""
+    """Amplitude-modulated noise with drops at random times: ``[time, channels]``."""
     generator = np.random.default_rng(seed)
     time = np.arange(round(seconds * rate)) / rate
     noise = generator.standard_normal((len(time), channels))
@@ -81,7 +81,7 @@ def texture(seconds: float, channels: int, seed: int, rate: int = RATE) -> np.nd
 
 
 def tune(bars: int = 8) -> mido.MidiFile:
-    """A wandering melody of quarter notes, 4/4."""
+    """A random-walk melody of quarter notes in 4/4."""
     file = mido.MidiFile(type=1, ticks_per_beat=480)
     track = mido.MidiTrack()
     file.tracks.append(track)
@@ -97,7 +97,7 @@ def tune(bars: int = 8) -> mido.MidiFile:
 
 
 def make_inputs(folder: Path) -> None:
-    """Write what the jobs read."""
+    """Write the input files of the jobs."""
     soundfile.write(folder / "rain.wav", texture(12, 2, 0), RATE, "PCM_24")
     soundfile.write(folder / "mono.wav", texture(8, 1, 1), RATE, "PCM_16")
     soundfile.write(folder / "slow.wav", texture(6, 2, 2, 22050), 22050, "FLOAT")
@@ -107,7 +107,7 @@ def make_inputs(folder: Path) -> None:
 
 
 def figures(value: Any, place: str) -> dict[str, str]:
-    """What of a sidecar is compared: ``{"base.json measures.level": "-23.1"}``."""
+    """Compared values of a sidecar: ``{"base.json measures.level": "-23.1"}``."""
     if isinstance(value, dict):
         pairs = [(key, each) for key, each in value.items() if key not in PASSING]
     elif isinstance(value, list):
@@ -136,7 +136,7 @@ def hashes(folder: Path, name: str) -> dict[str, str]:
 
 
 def render(root: Path, only: set[str]) -> dict[str, str]:
-    """Run the jobs of the audiogen in ``root`` and hash what they wrote."""
+    """Run the jobs with the audiogen in ``root`` and hash their output."""
     found: dict[str, str] = {}
     environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as place:

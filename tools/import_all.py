@@ -1,9 +1,9 @@
-"""Import every module of the package: what it is made of is compiled once, not by each command that comes after.
+"""Import every module of the package, so that its dependencies are compiled to bytecode once.
 
     python tools/import_all.py
 
-`make` does so with PYTHONDONTWRITEBYTECODE empty, since pip was told not to compile all of torch: where that variable
-is set, two seconds of every command would be spent on it.
+`make` runs it with PYTHONDONTWRITEBYTECODE empty, since pip does not compile all of torch on installation: where that
+variable is set, every command would spend two seconds compiling.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import audiogen
 
 
 def main() -> None:
-    """All but the one that runs the command line."""
+    """Import all modules except the one that runs the command line."""
     for module in pkgutil.walk_packages(audiogen.__path__, "audiogen."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)

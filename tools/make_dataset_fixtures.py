@@ -1,7 +1,6 @@
-"""Make small copies of published data sets: their layout, their tables' columns, a few seconds of made-up
-music.
+"""Make small stand-ins for published data sets: their folders and table columns with a few seconds of generated music.
 
-Usage: python tools/make_dataset_fixtures.py FOLDER    (one folder a data set is made in it)
+Usage: python tools/make_dataset_fixtures.py FOLDER    (one folder per data set is made in it)
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def write_wav(path: Path, seconds: float = 0.25) -> None:
 
 
 def write_performance(path: Path, notes: int = 24) -> None:
-    """A format 1 MIDI file as MAESTRO has them: 384 ticks, 120 a minute, one piano with its pedal."""
+    """A MAESTRO-like format 1 MIDI file: 384 ticks per quarter, 120 bpm, one piano with pedal."""
     path.parent.mkdir(parents=True, exist_ok=True)
     chance = random.Random(path.name)
     clock = mido.MidiTrack(
@@ -65,7 +64,7 @@ def write_performance(path: Path, notes: int = 24) -> None:
 
 
 def write_tune(path: Path, notes: int = 32) -> None:
-    """A melody track and a chord track in 480 ticks, as Nottingham's MIDI files."""
+    """A Nottingham-like MIDI file: melody and chord tracks, 480 ticks per quarter."""
     path.parent.mkdir(parents=True, exist_ok=True)
     chance = random.Random(path.name)
     melody = mido.MidiTrack([mido.MetaMessage("time_signature", numerator=6, denominator=8)])

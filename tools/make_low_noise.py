@@ -1,9 +1,9 @@
-"""Make the low-noise noise that vocoders set out from: audiogen/vocoders/weights/low_noise.safetensors.
+"""Generate the low-noise noise that phase reconstruction starts from: audiogen/vocoders/weights/low_noise.safetensors.
 
     python tools/make_low_noise.py [-o FILE] [--steps 1500]
 
-White noise, periodic, is led by gradients (Adam) to where the magnitudes of its short-time spectra are even, in windows
-of several lengths at once, and wherever they begin. About five minutes of one core.
+Periodic white noise is optimised (Adam) until the magnitudes of its short-time spectra are even, for several window
+lengths at once and for any position of the windows. Takes about five minutes on one core.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from torch import Tensor
 from audiogen.vocoders.phase_reconstruction.low_noise import SHIPPED, save
 
 WINDOWS = (512, 1024, 2048)
-LENGTH = 2**18  # samples after which it comes again
+PERIOD = 2**18  # period in samples
 RATE = 0.05
-FAINTEST = 1e-4  # added to power
+POWER_FLOOR = 1e-4  # added to power
 
 
 def spectra(noise: Tensor, window: int) -> Tensor:
-    """``[samples]``, periodic -> ``[frames, bins]`` spectra of unit power, three quarters overlapping."""
+    """Periodic ``[samples]`` -> ``[frames, bins]`` spectra of unit power, overlapping by three quarters."""
     hann = torch.hann_window(window)
     windows = torch.cat([noise, noise[:window]]).unfold(0, window, window // 4)[: len(noise) * 4 // window]
     return torch.fft.rfft(windows * hann) / hann.square().sum().sqrt()
 
 
 def unevenness(noise: Tensor) -> Tensor:
-    """Mean distance of all power from one, in nats."""
-    return sum((spectra(noise, window).abs().square() + FAINTEST).log().abs().mean() for window in WINDOWS)  # type: ignore[return-value]
+    """Mean absolute log power, in nats."""
+    return sum((spectra(noise, window).abs().square() + POWER_FLOOR).log().abs().mean() for window in WINDOWS)  # type: ignore[return-value]
 
 
-def made(steps: int, seed: int = 0) -> Tensor:
-    """``[samples]``, of unit power."""
+def optimise(steps: int, seed: int = 0) -> Tensor:
+    """The optimised noise ``[samples]``, of unit power."""
     generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(LENGTH, generator=generator).requires_grad_()
+    noise = torch.randn(PERIOD, generator=generator).requires_grad_()
     optimiser = torch.optim.Adam([noise], lr=RATE)
     for step in range(steps):
         for group in optimiser.param_groups:
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    save(made(arguments.steps), arguments.output)
+    save(optimise(arguments.steps), arguments.output)
 
 
 if __name__ == "__main__":

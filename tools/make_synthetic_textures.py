@@ -1,4 +1,4 @@
-"""Write a folder of synthetic textures to train on, one WAV file a seed; files that are there are kept.
+"""Write synthetic textures for training, one WAV file per seed; existing files are kept.
 
 python tools/make_synthetic_textures.py FOLDER -n 200 [--first 0] [--seconds 20] [--rate 44100]
 """
@@ -12,13 +12,13 @@ from tools.synthetic import write_textures
 
 
 def main() -> None:
-    """Write what is missing."""
+    """Write the missing files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="made when it is missing")
-    parser.add_argument("-n", "--count", type=int, default=200, help="how many [200]")
+    parser.add_argument("folder", type=Path, help="created if missing")
+    parser.add_argument("-n", "--count", type=int, default=200, help="number of textures [200]")
     parser.add_argument("--first", type=int, default=0, help="the first seed [0]")
-    parser.add_argument("--seconds", type=float, default=20.0, help="length of each [20]")
-    parser.add_argument("--rate", type=int, default=44100, help="samples a second [44100]")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each in seconds [20]")
+    parser.add_argument("--rate", type=int, default=44100, help="sample rate in Hz [44100]")
     arguments = parser.parse_args()
     paths = write_textures(arguments.folder, arguments.count, arguments.first, arguments.seconds, arguments.rate)
     print(f"{len(paths)} textures of {arguments.seconds:g} s in {arguments.folder}")

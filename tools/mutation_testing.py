@@ -1,11 +1,11 @@
-"""Mutation testing: change one place of the source, and see whether the mirrored tests notice.
+"""Mutation testing: change one position of the source and check whether the corresponding tests fail.
 
     python tools/mutation_testing.py --minutes 25 --seed 0 [--package evaluation] [--output survivors.txt]
 
-A seeded random sample of mutants (arithmetic, comparison, boolean, constant, return, deleted statement) is drawn from
-the packages. For each, the tests of the same package that name the module run in a fork of this process, which has
-imported the heavy libraries already, with the mutant's source in the place of the module's. Tests that take too long
-(`SLOWEST`, of processor time) or fail without any mutant are left out, and said so.
+A seeded random sample of mutants (arithmetic, comparison, boolean, constant, return, deleted statement) is taken from
+the packages. For each, the tests of the same package that mention the module run in a fork of this process, which has
+already imported the heavy libraries, with the mutant's source instead of the module's. Tests that take too long
+(`MAX_TEST_SECONDS` of CPU time) or fail without a mutant are left out and reported.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("generation", "vocoders", "representation", "evaluation")
-SLOWEST = 20.0  # seconds of processor time of the test files of a module
-PATIENCE = 90  # the same, of all that a mutant is tested by: beyond, it hangs
+MAX_TEST_SECONDS = 20.0  # CPU seconds of a module's test files
+PATIENCE = 90  # CPU seconds after which a mutant counts as hanging
 ARITHMETIC = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
     ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.MatMult: ast.Mult,
@@ -44,7 +44,7 @@ COMPARISON = {
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change: the source segment ``[start, stop)`` of a file, and what stands there instead."""
+    """A mutant: the source segment ``[start, stop)`` of a file and its replacement."""
 
     path: Path
     kind: str
@@ -67,7 +67,7 @@ class Mutant:
 
 
 def mutants_of(path: Path) -> Iterator[Mutant]:
-    """All mutants of a file, none of annotations, docstrings and messages."""
+    """All mutants of a file, except in annotations, docstrings and messages."""
     text = path.read_text("utf-8")
     tree = ast.parse(text)
     starts = [0]
@@ -104,7 +104,7 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
 
 
 def _within(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of what runs."""
+    """The nodes of executed code."""
     for field, value in ast.iter_fields(tree):
         if field in ("annotation", "returns", "decorator_list"):
             continue
@@ -118,7 +118,7 @@ def _within(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 class Substitute(importlib.abc.MetaPathFinder):
-    """Imports one module from other source."""
+    """Importer that loads one module from replaced source."""
 
     def __init__(self, module: str, path: Path, source: str) -> None:
         self.module, self.path, self.source = module, path, source
@@ -136,7 +136,7 @@ class Substitute(importlib.abc.MetaPathFinder):
 
 
 def outcome(files: list[Path], mutant: Mutant | None = None) -> tuple[str, float]:
-    """What the test files say of a mutant, and the seconds of processor time that it took them."""
+    """Result of the test files for a mutant, and their CPU seconds."""
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -163,19 +163,19 @@ def outcome(files: list[Path], mutant: Mutant | None = None) -> tuple[str, float
 
 @cache
 def cost(file: Path) -> float:
-    """Seconds of processor time of a test file as things are; infinite if it fails."""
+    """CPU seconds of a test file without mutants; infinite if it fails."""
     found, seconds = outcome([file])
-    if found != "survived" or seconds > SLOWEST:
+    if found != "survived" or seconds > MAX_TEST_SECONDS:
         print(f"left out: {file.relative_to(ROOT)} ({found}, {seconds:.0f} s)", flush=True)
     return seconds if found == "survived" else float("inf")
 
 
 @cache
 def tests_of(path: Path) -> tuple[Path, ...]:
-    """The mirrored test file, and those of the same package that name the module, up to `SLOWEST` altogether."""
+    """The module's own test file and those of its package that mention it, up to `MAX_TEST_SECONDS` in total."""
     folder = ROOT / "tests" / path.parent.relative_to(ROOT / "audiogen").parts[0]
     parts = path.relative_to(ROOT).with_suffix("").parts
-    # What a package below the layer's own gives out is imported from that package.
+    # Names re-exported by a package of a lower layer are imported from that package.
     names = [".".join(parts), *([".".join(parts[:-1])] if len(parts) > 3 else [])]
     names += [f"from {'.'.join(parts[:-1])} import {parts[-1]}"]
     named = [file for file in sorted(folder.glob("test_*.py")) if any(n in file.read_text("utf-8") for n in names)]
@@ -183,7 +183,7 @@ def tests_of(path: Path) -> tuple[Path, ...]:
     chosen = [*([mirrored] if mirrored.exists() else []), *(file for file in named if file != mirrored)]
     kept: list[Path] = []
     for file in chosen:
-        if sum(map(cost, kept)) + cost(file) <= SLOWEST:
+        if sum(map(cost, kept)) + cost(file) <= MAX_TEST_SECONDS:
             kept.append(file)
     return tuple(kept)
 
@@ -192,8 +192,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--skip", type=int, default=0, help="mutants of this seed that an earlier run has tried")
-    parser.add_argument("--package", action="append", help=f"of {', '.join(PACKAGES)}; all of them without")
+    parser.add_argument(
+        "--skip", type=int, default=0, help="number of this seed's mutants that an earlier run has tested"
+    )
+    parser.add_argument("--package", action="append", help=f"of {', '.join(PACKAGES)}[all]")
     parser.add_argument("--output", type=Path, help="file for the survivors' diffs")
     options = parser.parse_args()
     os.chdir(ROOT)

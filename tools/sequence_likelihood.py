@@ -1,4 +1,4 @@
-"""One-step likelihood of held-out frames: of a Model, and of the linear autoregression that it has to beat.
+"""One-step likelihood of held-out frames under a Model and under a linear autoregression, its baseline.
 
 Log density in nats of each frame given all real frames before it (teacher forcing). Only differences between models on
 the same frames are meaningful, since the unit of the frames adds a constant. A good teacher-forced likelihood need not
@@ -18,22 +18,22 @@ from audiogen.dsp.autoregression import LeastSquares, lag_regression
 from audiogen.models.heads.flow import Flow
 from audiogen.models.sequence_model import SequenceModel
 
-STEPS = 16  # of the integration from a frame to its noise
+STEPS = 16  # of the integration from frame to noise
 ORDERS, RIDGES = (1, 2, 4), (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # candidates for the autoregression
 VALIDATION_FRACTION = 0.2  # of the frames to fit, by which order and ridge are chosen
 
 
 @torch.no_grad()
 def one_step_likelihood(model: SequenceModel, frames: Tensor, last: int | None = None) -> Tensor | None:
-    """Nats of the last frames given all before them.
+    """Log density of the last frames, each given all frames before it, in nats.
 
     Args:
         model: in evaluation mode.
         frames: ``[batch, time, features]``.
-        last: how many; None for all but the first.
+        last: number of frames; None for all but the first.
 
     Returns:
-        ``[batch, last]``; None where the head has no density.
+        ``[batch, last]``; None if the head has no density.
     """
     context, target = (part.unflatten(0, (len(frames), -1))[:, -(last or 0) :] for part in model.targets(frames))
     known, wanted = context.flatten(0, 1), target.flatten(0, 1)
@@ -47,14 +47,14 @@ def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int =
     """Log density of frames under a flow, by the instantaneous change of variables.
 
     Chen et al. (2018), "Neural ordinary differential equations", arXiv 1806.07366, equation 8: the log
-    density of the noise that the frame is carried back to, less the integral of the velocity's divergence.
-    The divergence is exact (its trace is summed over all features), the integral is Heun's.
+    density of the noise that the frame is mapped to, minus the integral of the velocity's divergence. The
+    divergence is exact (its trace is summed over all features); the integration is Heun's method.
 
     Args:
-        head: whose velocity is followed.
+        head: the flow.
         context: ``[n, context]``.
         frame: ``[n, features]``.
-        steps: of the integration.
+        steps: number of integration steps.
 
     Returns:
         ``[n]`` nats.
@@ -103,7 +103,7 @@ class LinearAutoregression:
 
     @classmethod
     def best(cls, sequences: list[Tensor]) -> LinearAutoregression:
-        """The order and ridge that predict the last fifth of the sequences best, fitted again on all of them."""
+        """Fit to all sequences with the order and ridge that predict the last fifth of them best."""
 
         def validation(order: int, ridge: float) -> float:
             cuts = [round((1 - VALIDATION_FRACTION) * len(sequence)) for sequence in sequences]
@@ -114,7 +114,7 @@ class LinearAutoregression:
         return cls.fit(sequences, *max(product(ORDERS, RIDGES), key=lambda choice: validation(*choice)))
 
     def log_likelihood(self, frames: Tensor) -> Tensor:
-        """Log density in nats of each of ``[time, features]`` that has ``order`` frames before it."""
+        """Log density in nats of each frame of ``[time, features]`` that has ``order`` predecessors."""
         past, present = _regression(frames.double(), self.order)
         return MultivariateNormal(past @ self.weight, self.covariance).log_prob(present)
 

@@ -1,9 +1,9 @@
-"""Make a trained Run the base that ships with the package, with a card of what it was made of.
+"""Install a trained Run as the shipped base, with a model card.
 
 python tools/ship_base.py RUN --manifest MANIFEST.tsv [--figures FILE.md]
 
-The manifest names the recordings (columns path, source_package, licence, author); files of the training that it does
-not name are synthetic textures.
+The manifest lists the recordings (columns path, source_package, licence, author); training files that it does not list
+are synthetic textures.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ Recordings: {names}.
 
 
 def main() -> None:
-    """Copy the Run without what only its maker needs, and write the card."""
+    """Copy the files of the Run that ship, and write the card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--figures", type=Path, help="Markdown to put into the card")
+    parser.add_argument("--figures", type=Path, help="Markdown file to include in the card")
     asked = parser.parse_args()
     run = Run.open(asked.run)
     with asked.manifest.open(encoding="utf-8", newline="") as file:

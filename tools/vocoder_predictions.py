@@ -1,8 +1,8 @@
-"""Frames that the base predicts after the known part of a recording, for the vocoders' benchmark.
+"""Frames that the base predicts from the first part of a recording, for the benchmark of the vocoders.
 
-Two kinds. ``chosen``: what `audiogen continue --budget 0` renders, patches of the recording itself as patch selection
-orders them. ``drawn``: the latents that the Model drew before selection, decoded; they are smoother than any recording
-and show how a vocoder copes with that. Channels that are not modelled are those of the chosen patches.
+Two kinds. ``chosen``: the frames that `audiogen continue --budget 0` renders, patches of the recording in the order of
+patch selection. ``drawn``: the latents sampled by the Model before selection, decoded; they are smoother than any
+recording and show how a vocoder handles that. Channels without a Model are those of the selected patches.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ SEED = 0
 
 
 class Predictions:
-    """What follows a prompt.
+    """The predicted continuation of a prompt.
 
     Args:
-        prompt: the known part of a recording.
-        count: frames wanted.
+        prompt: the first part of a recording.
+        count: number of frames.
 
     Attributes:
         features: the prompt's principal channels.
-        source: ``[channels, samples]`` that a vocoder may know, as a Run gives them to its own.
+        source: ``[channels, samples]`` of the prompt, as a Run gives them to its vocoder.
     """
 
     def __init__(self, prompt: Recording, count: int) -> None:

@@ -1,4 +1,4 @@
-"""What was asked of the vocoders, beside what was found."""
+"""Requirements of the vocoders and the measured results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NEURAL = ("neural", "griffin_lim, 32")
 
 
 def requirements(rows: list[Row], speeds: dict[str, dict[str, float]]) -> list[tuple[str, str, str, bool]]:
-    """What, asked, found, met; from measured rows and the speeds of the parts."""
+    """Requirement, limit, result and whether it is met, from measured rows and the speeds of the parts."""
     found = {(row["vocoder"], row["recording"]): row for row in rows}
     fresh = [row for row in rows if not row["repeats"]]
     lines = []
@@ -42,7 +42,7 @@ def requirements(rows: list[Row], speeds: dict[str, dict[str, float]]) -> list[t
 
 
 def _neural(found: dict[tuple[str, str], Row]) -> list[tuple[str, str, str, bool]]:
-    """Against twice as slow an algorithm that learned nothing."""
+    """Comparison with an algorithm without training that is half as fast."""
     lines = []
     for key, what in (("convergence", "MR-STFT convergence"), ("log_magnitude", "MR-STFT log magnitude (dB)")):
         own, other = ([row[key] for (kind, _), row in found.items() if kind == name] for name in NEURAL)

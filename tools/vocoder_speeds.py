@@ -1,4 +1,4 @@
-"""How fast the parts of the vocoders are, with librosa and torchaudio beside them in the same run (one thread)."""
+"""Speed of the vocoders' parts, compared with librosa and torchaudio in the same process (one thread)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Figures = dict[str, float]
 
 
 def cpu_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Median CPU seconds of a second of audio, after one go to warm up."""
+    """Median CPU seconds per second of audio, after one warm-up call."""
     work()
     taken = []
     for _ in range(repeats):
@@ -37,12 +37,12 @@ def cpu_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
 
 
 def as_librosa(frames: Tensor) -> np.ndarray:
-    """``[time, n_mels]`` log-mel -> samples, by librosa's usual two steps."""
+    """``[time, n_mels]`` log-mel -> samples, with librosa's mel_to_stft and griffinlim."""
     return librosa.griffinlim(librosa_magnitudes(frames), n_iter=32, hop_length=SPEC.hop, center=False, random_state=0)
 
 
 def librosa_magnitudes(frames: Tensor, scale: float = 1.0) -> np.ndarray:
-    """``[bins, time]``; scaled by 1e4 its solver moves from its start, which is slower and more accurate."""
+    """Magnitudes ``[bins, time]``; at a scale of 1e4 the solver leaves the initial point: slower, more accurate."""
     bands = frames.exp().T.numpy() * scale
     return librosa.feature.inverse.mel_to_stft(bands, sr=SPEC.sample_rate, n_fft=SPEC.n_fft, power=1.0) / scale
 
@@ -69,7 +69,7 @@ def inversion_figures(magnitude: Tensor, frames: Tensor) -> Figures:
     }
     for name, way in ways.items():
         found = way()
-        # Milliseconds need more goes than seconds, on a machine that does other work.
+        # Durations of milliseconds need more repetitions than those of seconds.
         figures[f"{name}: seconds"] = cpu_seconds(way, 25 if name == "audiogen" else 3)
         figures[f"{name}: mel error"] = float((found @ bank.T - bands).norm() / bands.norm())
         figures[f"{name}: convergence"] = float((found - magnitude[0]).norm() / magnitude.norm())
@@ -77,7 +77,7 @@ def inversion_figures(magnitude: Tensor, frames: Tensor) -> Figures:
 
 
 def griffin_lim_figures(signal: Tensor, magnitude: Tensor) -> Figures:
-    """CPU seconds of one iteration of a second of audio, and of its FFTs alone; convergence after 16."""
+    """CPU seconds of one iteration per second of audio, and of its FFTs alone; convergence after 16."""
     import torchaudio
 
     phases = 2 * np.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
@@ -104,7 +104,7 @@ def griffin_lim_figures(signal: Tensor, magnitude: Tensor) -> Figures:
         return iterate(start, fixed(magnitude), SPEC, ITERATIONS)
 
     def ours_in_blocks() -> None:
-        """As the vocoders do it: memory that is used again is near."""
+        """In blocks, as the vocoders do it, so that memory stays in the cache."""
         for first, part in zip(range(0, magnitude.shape[1], BLOCK), magnitude.split(BLOCK, dim=1), strict=True):
             samples = start[:, first * SPEC.hop : (first + part.shape[1]) * SPEC.hop + overlap(SPEC)]
             iterate(samples, fixed(part), SPEC, ITERATIONS)
@@ -125,7 +125,7 @@ def griffin_lim_figures(signal: Tensor, magnitude: Tensor) -> Figures:
 
 
 def speeds() -> dict[str, Figures]:
-    """All of them: name of the part -> figures."""
+    """All speeds: name of the part -> measures."""
     torch.manual_seed(0)
     signal = test_signal()
     magnitude = analyse(signal, SPEC).abs()

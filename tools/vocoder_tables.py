@@ -1,4 +1,4 @@
-"""The tables of docs/vocoders.md, from measured rows."""
+"""Tables of docs/vocoders.md from measured rows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ Row = dict[str, Any]
 
 
 def page(rows: list[Row]) -> str:
-    """The whole document."""
+    """The document."""
     predicted = [row for row in rows if row.get("frames", "true") != "true"]
     measured = [row for row in rows if "texture" in row and row not in predicted]
     count = len({row["recording"] for row in measured})
@@ -110,13 +110,13 @@ def _table(header: list[str], body: list[list[str]]) -> str:
 
 
 def _kinds(rows: list[Row]) -> list[str]:
-    """The project's own first, what they are compared with last."""
+    """The project's vocoders first, references last."""
     found = dict.fromkeys(row["vocoder"] for row in rows)
     return sorted(found, key=lambda kind: (*REFERENCES, kind).index(kind) if kind in REFERENCES else -1)
 
 
 def summary(rows: list[Row], title: str, columns: Sequence[str] = tuple(COLUMNS)) -> str:
-    """Median / worst over recordings, a line a vocoder."""
+    """Median / worst over recordings, one line per vocoder."""
     body = []
     for kind in _kinds(rows):
         own = [row for row in rows if row["vocoder"] == kind]
@@ -140,7 +140,7 @@ def _cell(name: str, values: list[float]) -> str:
 
 
 def by_recording(rows: list[Row], name: str, title: str) -> str:
-    """One measure, recordings down, vocoders across."""
+    """One measure: a row per recording, a column per vocoder."""
     kinds = _kinds(rows)
     found = {(row["recording"], row["vocoder"]): row[name] for row in rows}
     names = dict.fromkeys(row["recording"] for row in rows)
@@ -151,7 +151,7 @@ def by_recording(rows: list[Row], name: str, title: str) -> str:
 
 
 def speed_tables(parts: dict[str, dict[str, float]]) -> str:
-    """Times of the parts, as multiples of real time and against one another."""
+    """Times of the parts as multiples of real time, and relative to each other."""
     rendering, lim, inversion = parts["rendering"], parts["griffin_lim"], parts["inversion"]
     lines = [[key.split(":")[0], f"{1 / value:.0f}"] for key, value in rendering.items()]
     text = "## Speed: mel frames to audio\n\n" + _table(["", "times real time"], lines)

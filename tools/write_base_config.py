@@ -1,4 +1,4 @@
-"""Write configs/base.yaml, every key with its default, and audiogen/config/known_keys.json, the types of their values.
+"""Write configs/base.yaml (every key with its default) and audiogen/config/known_keys.json (the types of values).
 
 Usage: python tools/write_base_config.py
 """

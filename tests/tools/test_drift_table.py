@@ -10,7 +10,7 @@ import pytest
 
 from audiogen.audio import Recording, write
 from audiogen.metrics.drift import DriftMeter
-from tools.check_drift import departures, main, quietest
+from tools.check_drift import deviations, main, quietest
 
 RATE = 8000
 
@@ -23,7 +23,7 @@ def test_a_minute_that_is_louder_and_brighter_is_seen() -> None:
     source = DriftMeter.of(Recording(noise(20), RATE))
     bright = np.diff(noise(60), append=0.0).astype(np.float32)
     track = DriftMeter.of(Recording(np.concatenate([noise(60), 2 * noise(60), bright], axis=1), RATE))
-    levels, centroids = departures(track, source, 60)
+    levels, centroids = deviations(track, source, 60)
     assert levels == pytest.approx([0, 6.02, 3.01], abs=0.15)
     assert centroids[:2] == pytest.approx([0, 0], abs=1)
     assert centroids[2] > 20
@@ -40,7 +40,7 @@ def test_the_table_says_what_held_and_keeps_its_rows(tmp_path: Path, monkeypatch
         tail = np.concatenate([noise(60), len(made) * noise(60)], axis=1)
         return DriftMeter.of(Recording(tail, RATE)), {"drift_guard": {}, "timings": {"generation": 7.0}}
 
-    monkeypatch.setattr("tools.check_drift.made", rendered)
+    monkeypatch.setattr("tools.check_drift.render_tail", rendered)
     out = tmp_path / "drift.md"
     asked = ["check_drift", str(tmp_path / "calm.wav"), str(tmp_path / "wild.wav"), "-o", str(out), "--minutes", "2"]
     monkeypatch.setattr("sys.argv", asked)

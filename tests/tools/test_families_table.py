@@ -30,7 +30,7 @@ CELLS = [
 
 
 def test_the_closest_come_first_and_what_is_incomplete_last() -> None:
-    rows = compare_families.summed(CELLS)
+    rows = compare_families.table_rows(CELLS)
     assert [row["config"] for row in rows] == ["lstm-flow", "gru-flow", "walk", "hmm", "noise", "gru-point", "var"]
     page = compare_families.page(CELLS)
     assert "| lstm-flow | 1.10 | 1.00 | 1.21 | 0% | 21.0 | 100 | 0.25 M | 4.0 | 200 |" in page
@@ -45,7 +45,7 @@ def test_means_are_over_backbones_and_over_heads() -> None:
 
 
 def test_the_advice_is_what_the_table_says() -> None:
-    advice = "\n".join(compare_families.advice(compare_families.summed(CELLS)))
+    advice = "\n".join(compare_families.advice(compare_families.table_rows(CELLS)))
     assert "**The closest**: `lstm-flow` (1.10)" in advice
     assert "quickest to train**: `gru-flow` (1.10), 9.0 s" in advice
     assert "quickest to generate**: `gru-flow` (1.10), 2.0 ms" in advice
@@ -54,12 +54,12 @@ def test_the_advice_is_what_the_table_says() -> None:
 
 
 def test_where_all_are_trained_the_quickest_is_named() -> None:
-    rows = compare_families.summed([cell for cell in CELLS if cell["config"].endswith("flow")])
+    rows = compare_families.table_rows([cell for cell in CELLS if cell["config"].endswith("flow")])
     assert "**No time to train**: `gru-flow` (1.10), 9.0 s" in "\n".join(compare_families.advice(rows))
 
 
 def test_what_copies_is_not_recommended() -> None:
     loop = [cell("loop", recording, 0.9, 0.1, copied=0.9, steps=0) for recording in ("river", "forest")]
-    advice = compare_families.advice(compare_families.summed([*CELLS, *loop]))
+    advice = compare_families.advice(compare_families.table_rows([*CELLS, *loop]))
     assert "`loop`" not in "\n".join(advice)
     assert advice[-1].endswith("copied): loop, walk.")

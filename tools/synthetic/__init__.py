@@ -1,4 +1,4 @@
-"""An endless supply of synthetic textures to train on: broad rather than natural."""
+"""Synthetic textures for training, without end: broad rather than natural."""
 
 from tools.synthetic.texture import LAYERS, synthetic_texture, synthetic_textures, write_textures
 

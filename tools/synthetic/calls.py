@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tools.synthetic.events import faded, placed
+from tools.synthetic.events import fade_ends, place_events
 from tools.synthetic.processes import coloured, regular
 from tools.synthetic.stage import RenderContext, decibels, unit
 
 
 def calls(stage: RenderContext) -> np.ndarray:
-    """Callers of one to three kinds, each at its own place, distance and pace, ``[channels, time]``."""
+    """Callers of one to three types, each with its own position, distance and rate, ``[channels, time]``."""
     found = stage.silence()
     kinds = [Kind(stage) for _ in range(stage.integer(1, 3))]
     for number in range(int(stage.log_uniform(1, 14))):
@@ -21,15 +21,15 @@ def calls(stage: RenderContext) -> np.ndarray:
         times = regular(stage, min(rate, 1 / longest)) if stage.chance(0.5) else regular(stage, rate)
         times = times[(times >= 0) & (times < stage.seconds)]
         far = decibels(-stage.uniform(0, 24))
-        found += far * placed(stage, phrases, times, stage.uniform(0, 4), 0.0)
+        found += far * place_events(stage, phrases, times, stage.uniform(0, 4), 0.0)
     return found
 
 
 class Kind:
-    """A kind of caller: what its syllables and phrases have in common.
+    """A type of caller: the common parameters of its syllables and phrases.
 
     Args:
-        stage: whose chance decides on pitch range, sweep, vibrato, harmonics, formants and rhythm.
+        stage: source of random pitch range, sweep, vibrato, harmonics, formants and rhythm.
     """
 
     def __init__(self, stage: RenderContext) -> None:
@@ -71,7 +71,7 @@ class Kind:
         if self.tremor:
             voice *= 1 - self.tremor * (0.5 + 0.5 * np.sin(2 * np.pi * self.beat * time))
         envelope = np.minimum(part / self.attack, (1 - part) / (1 - self.attack)) ** stage.uniform(0.4, 2.0)
-        return faded((voice * envelope).astype(np.float32), 32)
+        return fade_ends((voice * envelope).astype(np.float32), 32)
 
     def _harmonics(self, phase: np.ndarray, hertz: np.ndarray) -> np.ndarray:
         middle = float(hertz.mean())

@@ -1,4 +1,4 @@
-"""Sounds that happen at instants, added to a layer."""
+"""Layers of discrete events."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from tools.synthetic.stage import RenderContext, decibels
 
-WORK = 12_000_000  # samples that the events of one layer may add up to
+WORK = 12_000_000  # maximum total samples of the events of a layer
 
 
-def placed(
+def place_events(
     stage: RenderContext, sounds: list[np.ndarray], times: np.ndarray, scatter: float, width: float
 ) -> np.ndarray:
-    """A layer of events, each one of ``sounds`` at random.
+    """A layer of events, each a random one of ``sounds``.
 
     Args:
         sounds: ``[time]`` samples each.
-        times: seconds, sorted or not; events beyond `WORK` are left out, at random.
+        times: seconds, in any order; events beyond `WORK` samples are left out at random.
         scatter: standard deviation of the events' levels in dB.
-        width: 0 all at one place between the channels, 1 anywhere.
+        width: 0 for one stereo position, 1 for any position.
 
     Returns:
         ``[channels, time]``.
@@ -39,7 +39,7 @@ def placed(
     return found
 
 
-def faded(sound: np.ndarray, samples: int) -> np.ndarray:
+def fade_ends(sound: np.ndarray, samples: int) -> np.ndarray:
     """``[..., time]`` samples with a raised-cosine start and end of ``samples`` samples each."""
     ramp = min(samples, sound.shape[-1] // 2)
     if ramp:

@@ -1,4 +1,4 @@
-"""Noise with any level over time and frequency, and random spectra to give it."""
+"""Noise with a given level over time and frequency, and random spectra for it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Field = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def noise(stage: RenderContext, field: Field, size: int = 1024) -> np.ndarray:
-    """Gaussian noise with the level of a field, ``[channels, time]``.
+    """Gaussian noise with levels given over time and frequency, ``[channels, time]``.
 
-    Independent complex Gaussian frames under a sine window, whose squares add up to two: the random-phase
+    Independent complex Gaussian frames under a sine window, whose squares sum to two: the random-phase
     short-time synthesis of stochastic residuals (Serra & Smith 1990, Computer Music Journal 14(4)). Channels
-    are alike at low frequencies and differ at high ones, as between two microphones.
+    are correlated at low frequencies and not at high ones, as between two microphones.
 
     Args:
-        size: samples of a frame; 1 / size of a second is what it resolves in time.
+        size: samples of a frame, the resolution in time.
     """
     hop = size // OVERLAP
     frames = -(-stage.length // hop) + OVERLAP
@@ -44,7 +44,7 @@ def _normal(stage: RenderContext, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _likeness(stage: RenderContext, hertz: np.ndarray) -> np.ndarray:
-    """``[bins]`` correlation of the channels: 1 below a random corner, falling to a random least."""
+    """``[bins]`` correlation of the channels: 1 below a random corner frequency, falling to a random minimum."""
     corner, least = stage.log_uniform(50, 8000), stage.uniform(-0.2, 1.0)
     return np.float32(least + (1 - least) / (1 + (hertz / corner) ** 2)).clip(-1, 1)
 

@@ -1,4 +1,4 @@
-"""Layers of impacts: struck things, bursts, drops, crackles; seldom or in showers, on a beat or at random."""
+"""Layers of impacts: struck objects, bursts, drops, crackles; rare or dense, regular or random."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tools.synthetic.events import faded, placed
+from tools.synthetic.events import fade_ends, place_events
 from tools.synthetic.fields import random_spectrum
 from tools.synthetic.processes import event_times
 from tools.synthetic.stage import RenderContext, decibels, unit
@@ -37,13 +37,13 @@ def struck(stage: RenderContext, longest: float) -> Callable[[], np.ndarray]:
         time = np.arange(int(min(decay * 1.2, longest) * stage.rate) + 64, dtype=np.float32) / np.float32(stage.rate)
         sines = np.sin(np.float32(2 * np.pi) * np.outer(hertz, time).astype(np.float32))
         modes = np.exp(np.outer(-rates, time).astype(np.float32)) * sines
-        return faded(np.float32(gains) @ modes, int(contact * stage.rate))
+        return fade_ends(np.float32(gains) @ modes, int(contact * stage.rate))
 
     return sound
 
 
 def burst(stage: RenderContext, longest: float) -> Callable[[], np.ndarray]:
-    """Filtered noise that rises and dies away: steps, splashes, gravel, snares."""
+    """Filtered noise with attack and decay: steps, splashes, gravel, snares."""
     spectrum, attack = random_spectrum(stage), stage.log_uniform(0.0003, 0.05)
     decay, shift = stage.log_uniform(0.005, longest), stage.uniform(0, 0.3)
 
@@ -55,7 +55,7 @@ def burst(stage: RenderContext, longest: float) -> Callable[[], np.ndarray]:
         white = stage.draw.standard_normal((len(hertz), 2), np.float32).view(np.complex64)[:, 0]
         time = np.arange(size, dtype=np.float32) / np.float32(stage.rate)
         envelope = np.exp(-6.9 * time / decay) * (1 - np.exp(-time / attack))
-        return faded(fft.irfft(white * decibels(spectrum(hertz)), size) * np.float32(envelope), 16)
+        return fade_ends(fft.irfft(white * decibels(spectrum(hertz)), size) * np.float32(envelope), 16)
 
     return sound
 
@@ -70,7 +70,7 @@ def drop(stage: RenderContext, longest: float) -> Callable[[], np.ndarray]:
         damping = (0.043 * hertz + 0.0014 * hertz**1.5) / ring
         time = np.arange(int(min(6.9 / damping, longest) * stage.rate) + 64) / stage.rate
         bent = time + rise * damping * time**2 / 2
-        return faded((np.exp(-damping * time) * np.sin(2 * np.pi * hertz * bent)).astype(np.float32), 16)
+        return fade_ends((np.exp(-damping * time) * np.sin(2 * np.pi * hertz * bent)).astype(np.float32), 16)
 
     return sound
 
@@ -82,7 +82,7 @@ def crackle(stage: RenderContext, longest: float) -> Callable[[], np.ndarray]:
     def sound() -> np.ndarray:
         samples = int(stage.log_uniform(shortest, widest))
         envelope = np.exp(-4 * np.arange(samples, dtype=np.float32) / samples)
-        return faded(stage.draw.standard_normal(samples, np.float32) * envelope, 2)
+        return fade_ends(stage.draw.standard_normal(samples, np.float32) * envelope, 2)
 
     return sound
 
@@ -92,20 +92,20 @@ MATERIALS = {"struck": struck, "burst": burst, "drop": drop, "crackle": crackle}
 
 
 def sounds_of(stage: RenderContext, count: int, longest: float) -> list[np.ndarray]:
-    """``count`` sounds of one random material, each of unit power over its own time, none over ``longest`` s."""
+    """``count`` sounds of one random material, each of unit power over its duration, at most ``longest`` s."""
     make = MATERIALS[stage.draw.choice(list(MATERIALS))](stage, longest)
     return [unit(make()) for _ in range(count)]
 
 
 def impacts(stage: RenderContext) -> np.ndarray:
-    """One or two materials hit at a rate from twice in ten seconds to thousands a second, ``[channels, time]``."""
+    """One or two materials hit at a rate from 0.2 to thousands per second, ``[channels, time]``."""
     found = stage.silence()
     for _ in range(stage.integer(1, 2)):
         rate = stage.log_uniform(0.2, 2000)
         longest = min(6.0, 4 / rate**0.7)
         sounds = sounds_of(stage, stage.integer(2, int(np.clip(12 / longest, 3, 20))), longest)
         times = event_times(stage, rate)
-        found += decibels(stage.uniform(-12, 0)) * placed(
+        found += decibels(stage.uniform(-12, 0)) * place_events(
             stage, sounds, times, stage.uniform(1, 10), stage.uniform(0, 1)
         )
     return found

@@ -1,4 +1,4 @@
-"""Layers of noise: bands that flutter and swell, more or less together; wind and waves."""
+"""Layers of noise: band-modulated noise, wind and waves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.synthetic.stage import RenderContext
 def modulated_noise(stage: RenderContext) -> np.ndarray:
     """Noise in bands whose levels are random processes, ``[channels, time]``.
 
-    Texture is told by the marginals of band envelopes, their correlations and their modulation spectra
+    Textures are distinguished by the marginals of band envelopes, their correlations and their modulation spectra
     (McDermott & Simoncelli 2011, Neuron 71:926): each of the three is random here.
     """
     bands = stage.integer(2, 24)
@@ -36,7 +36,7 @@ def _interpolation(centres: np.ndarray, hertz: np.ndarray) -> np.ndarray:
 
 
 def _fluctuation(stage: RenderContext, bands: int, count: int, rate: float) -> np.ndarray:
-    """``[bands, count]`` dB: one kind of modulation, from slow swells to flutter, shared by the bands in part."""
+    """``[bands, count]`` dB: one kind of modulation, from slow to flutter, partly shared by the bands."""
     if stage.chance(0.35):  # around one rate
         low = stage.log_uniform(0.2, 60)
         high, slope = low * stage.uniform(1.0, 2.0), 0.0
@@ -44,11 +44,11 @@ def _fluctuation(stage: RenderContext, bands: int, count: int, rate: float) -> n
         low, high, slope = 0.02, stage.log_uniform(0.3, 90), stage.uniform(0.3, 2.0)
     own = coloured(stage.draw, bands, count, rate, slope, low, min(high, 0.4 * rate))
     shared = coloured(stage.draw, 1, count, rate, slope, low, min(high, 0.4 * rate))
-    if stage.chance(0.5):  # neighbours move together
+    if stage.chance(0.5):  # correlated neighbours
         reach = stage.log_uniform(0.5, 6.0)
         near = np.exp(-0.5 * ((np.arange(bands)[:, None] - np.arange(bands)) / reach) ** 2)
         own = (near / np.sqrt(np.sum(near**2, axis=1, keepdims=True))).astype(np.float32) @ own
-    common = stage.draw.beta(0.6, 0.6)  # often nearly none or nearly all
+    common = stage.draw.beta(0.6, 0.6)  # often near 0 or 1
     mixed = np.sqrt(common) * shared + np.sqrt(1 - common) * own
     mixed += stage.uniform(-0.4, 0.6) * (mixed**2 - 1) / 2  # swells sharper than lulls, or the reverse
     depth = stage.log_uniform(0.5, 14.0) * stage.draw.uniform(0.3, 1.3, (bands, 1))

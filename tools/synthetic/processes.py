@@ -1,4 +1,4 @@
-"""Random processes in time: what modulates levels, cutoffs and pitches, and when events happen."""
+"""Random processes in time: modulation of levels, cutoffs and pitches, and event times."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def coloured(
 
     Args:
         rows: number of independent processes.
-        count: values in each, at ``rate`` values a second.
+        count: values of each, at ``rate`` per second.
         slope: 0 white, 1 pink, 2 brown.
         low: Hz; power is flat to zero below.
-        high: Hz; power falls with 24 dB an octave above.
+        high: Hz; power falls by 24 dB per octave above.
 
     Returns:
         ``[rows, count]`` float32.
@@ -35,7 +35,7 @@ def coloured(
 
 
 def slow(stage: RenderContext, count: int, high: float = 0.5) -> np.ndarray:
-    """``[count]`` values, spread over the stage's length, of one drift of unit variance up to ``high`` Hz."""
+    """``[count]`` values over the layer's length of one drift of unit variance up to ``high`` Hz."""
     rate = count / stage.seconds
     return coloured(stage.draw, 1, count, rate, stage.uniform(0.8, 2.2), 0.5 / stage.seconds, high)[0]
 
@@ -51,9 +51,9 @@ def drift(stage: RenderContext, high: float = 0.5) -> np.ndarray:
 
 
 def waves(stage: RenderContext, times: np.ndarray) -> np.ndarray:
-    """Swells that come and go, from 0 to about 1, at ``times`` in seconds: breakers, gusts, passing cars.
+    """Swells from 0 to about 1 at ``times`` in seconds: breakers, gusts, passing cars.
 
-    Each rises as a power and falls exponentially, at irregular distances and with its own height.
+    Each rises as a power and falls exponentially, with a random height and at irregular intervals.
     """
     period = stage.log_uniform(1.5, 15.0)
     rise, fall = period * stage.log_uniform(0.05, 0.6), period * stage.log_uniform(0.1, 0.8)
@@ -83,7 +83,7 @@ def modulated(stage: RenderContext, rate: float) -> np.ndarray:
 
 
 def clustered(stage: RenderContext, rate: float) -> np.ndarray:
-    """Times of events that come in bunches (a Neyman-Scott process)."""
+    """Times of events in clusters (a Neyman-Scott process)."""
     size = stage.log_uniform(2, 40)
     parents = poisson(stage, max(rate / size, 0.1))
     spread = stage.log_uniform(0.02, 0.6)
@@ -108,7 +108,7 @@ RHYTHMS = {"poisson": poisson, "modulated": modulated, "clustered": clustered, "
 
 
 def event_times(stage: RenderContext, rate: float) -> np.ndarray:
-    """Sorted times in seconds of events at ``rate`` a second, in one of the `RHYTHMS`; at least one."""
+    """Sorted times in seconds of events at ``rate`` per second with one of the `RHYTHMS`; at least one."""
     rhythm = RHYTHMS[stage.draw.choice(list(RHYTHMS))]
     times = np.mod(rhythm(stage, rate), stage.seconds)
     return np.sort(times) if len(times) else np.array([stage.uniform(0, stage.seconds)])

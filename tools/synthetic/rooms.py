@@ -1,4 +1,4 @@
-"""What a recording adds to what sounds: a room, a microphone's equaliser, a floor of noise, some overload."""
+"""Recording conditions: room, microphone equaliser, noise floor, overload."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tools.synthetic.stage import RenderContext, decibels, unit
 
 
 def impulse_response(stage: RenderContext) -> np.ndarray:
-    """Direct sound, early reflections and an exponential tail that dies faster at high frequencies.
+    """Direct sound, early reflections and an exponential tail that decays faster at high frequencies.
 
-    Moorer (1979, Computer Music Journal 3(2)): late reverberation is noise that dies exponentially.
+    Moorer (1979, Computer Music Journal 3(2)): late reverberation is exponentially decaying noise.
 
     Returns:
         ``[channels, time]``.
@@ -38,12 +38,12 @@ def impulse_response(stage: RenderContext) -> np.ndarray:
 
 
 def unit_energy(response: np.ndarray) -> np.ndarray:
-    """``[channels, time]`` scaled to an energy of one a channel."""
+    """``[channels, time]`` scaled to unit energy per channel."""
     return response / np.sqrt(max(float(np.sum(response**2)) / len(response), 1e-20))
 
 
 def recorded(stage: RenderContext, samples: np.ndarray) -> np.ndarray:
-    """``[channels, time]`` as a recording would hold it: in a room, equalised, with a floor of noise."""
+    """``[channels, time]`` as recorded: in a room, equalised, with a noise floor."""
     from scipy import fft
 
     response = impulse_response(stage) if stage.chance(0.5) else None
@@ -62,7 +62,7 @@ def recorded(stage: RenderContext, samples: np.ndarray) -> np.ndarray:
 
 
 def _equaliser(stage: RenderContext, hertz: np.ndarray) -> np.ndarray:
-    """``[bins]`` dB: a tilt, the edges of the microphone and of the codec."""
+    """``[bins]`` dB: a tilt and the band limits of microphone and codec."""
     tilt, low = stage.uniform(-5, 4), stage.log_uniform(5, 200)
     octaves = np.log2(np.maximum(hertz, 20) / 1000)
     level = tilt * octaves - 10 * np.log10(1 + (low / hertz) ** 4)

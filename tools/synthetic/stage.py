@@ -1,4 +1,4 @@
-"""What every layer of a synthetic texture is made on: a generator of random numbers, a rate and a length."""
+"""Context of a layer of a synthetic texture: random generator, sample rate and length."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class RenderContext:
-    """Where a layer is made.
+    """Random generator and format of a layer.
 
     Args:
-        draw: the only source of chance.
-        rate: samples a second, Hz.
+        draw: the only source of randomness.
+        rate: sample rate, Hz.
         length: samples of a layer.
         channels: 1 or 2.
     """
@@ -30,7 +30,7 @@ class RenderContext:
 
     @property
     def highest(self) -> float:
-        """The highest frequency in Hz that a partial may have."""
+        """The highest frequency of a partial, Hz."""
         return 0.45 * self.rate
 
     def log_uniform(self, low: float, high: float) -> float:
@@ -46,11 +46,11 @@ class RenderContext:
         return float(self.draw.uniform(low, high))
 
     def integer(self, low: int, high: int) -> int:
-        """A whole number from ``low`` to ``high``, both included."""
+        """An integer from ``low`` to ``high``, both included."""
         return int(self.draw.integers(low, high + 1))
 
     def chance(self, probability: float) -> bool:
-        """True as often as ``probability`` says."""
+        """True with ``probability``."""
         return bool(self.draw.random() < probability)
 
     def silence(self) -> np.ndarray:
@@ -58,11 +58,11 @@ class RenderContext:
         return np.zeros((self.channels, self.length), np.float32)
 
     def panned(self, samples: np.ndarray) -> np.ndarray:
-        """``[time]`` samples at a random place between the channels, ``[channels, time]``."""
+        """``[time]`` samples at a random stereo position, ``[channels, time]``."""
         return self.pan(self.uniform(0.0, 1.0))[:, None] * samples
 
     def pan(self, place: float) -> np.ndarray:
-        """``[channels]`` gains of equal power for a place from 0 (left) to 1 (right)."""
+        """``[channels]`` equal-power gains for a position from 0 (left) to 1 (right)."""
         if self.channels == 1:
             return np.ones(1, np.float32)
         return np.array([np.cos(np.pi / 2 * place), np.sin(np.pi / 2 * place)], np.float32)
@@ -76,4 +76,4 @@ def unit(samples: np.ndarray) -> np.ndarray:
 
 def decibels(level: float | np.ndarray) -> np.ndarray:
     """Amplitude of a level in dB."""
-    return np.exp(np.asarray(level, np.float32) * np.float32(np.log(10) / 20))  # half the time of a power of ten
+    return np.exp(np.asarray(level, np.float32) * np.float32(np.log(10) / 20))  # twice as fast as a power of ten

@@ -1,4 +1,4 @@
-"""Synthetic textures: layers at random levels in a random room, a seed each."""
+"""Synthetic textures: layers at random levels in a random room, one per seed."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ LAYERS: dict[str, Callable[[RenderContext], np.ndarray]] = {
 SHARES = {"noise": 6, "swells": 3, "impacts": 5, "calls": 3, "hums": 4, "engines": 2, "notes": 4}
 """How often each is drawn."""
 
-HIGHEST_PEAK = 0.95  # of full scale
+MAX_PEAK = 0.95  # of full scale
 
 
 def synthetic_texture(seed: int, seconds: float = 20.0, sample_rate: int = 44100) -> Recording:
-    """A texture that no other seed gives: one to four of `LAYERS`, mixed, in a room, with a floor of noise.
+    """A texture, unique to its seed: one to four of `LAYERS`, mixed, in a room, with a noise floor.
 
-    Made to train on where recordings are few. Natural textures are told apart by the marginals, correlations
+    For training where recordings are few. Natural textures are distinguished by the marginals, correlations
     and modulation spectra of their bands' envelopes (McDermott & Simoncelli 2011, Neuron 71:926); all of these
-    are drawn from wide ranges, wider than nature's.
+    are sampled from ranges wider than natural ones.
 
     Args:
         seed: 0 or more; the same seed, length and rate give the same samples.
@@ -63,12 +63,12 @@ def synthetic_texture(seed: int, seconds: float = 20.0, sample_rate: int = 44100
         mixed += decibels(-stage.uniform(0, 25)) * _swayed(stage, unit(LAYERS[name](stage)))
     samples = unit(_faded(stage, recorded(stage, _widened(stage, mixed)))) * decibels(stage.uniform(-45, -12))
     peak = float(np.abs(samples).max())
-    samples *= min(1.0, HIGHEST_PEAK / max(peak, 1e-9))
+    samples *= min(1.0, MAX_PEAK / max(peak, 1e-9))
     return Recording(np.ascontiguousarray(samples, np.float32), sample_rate)
 
 
 def _widened(stage: RenderContext, mixed: np.ndarray) -> np.ndarray:
-    """A stereo mix from almost one channel to almost opposite ones, or as it is."""
+    """The stereo image narrowed, widened or unchanged."""
     if stage.channels == 1 or stage.chance(0.4):
         return mixed
     side = stage.log_uniform(0.003, 12.0)
@@ -76,7 +76,7 @@ def _widened(stage: RenderContext, mixed: np.ndarray) -> np.ndarray:
 
 
 def _faded(stage: RenderContext, samples: np.ndarray) -> np.ndarray:
-    """What dies away and starts again every few seconds, as thunder, struck gongs and passing things do."""
+    """Repeated decays every few seconds, as of thunder, gongs and passing vehicles."""
     if stage.chance(0.8):
         return samples
     times = np.arange(0, stage.seconds + 0.02, 0.02)
@@ -85,21 +85,21 @@ def _faded(stage: RenderContext, samples: np.ndarray) -> np.ndarray:
 
 
 def _swayed(stage: RenderContext, layer: np.ndarray) -> np.ndarray:
-    """A layer that comes and goes a little, is cut off and on, or stays as it is."""
+    """A layer with slow level changes, gated, or unchanged."""
     kind = stage.integer(0, 5)
     if kind > 2:
         return layer
     level = drift(stage, stage.log_uniform(0.05, 0.5))
     if kind > 0:
         return layer * decibels(np.clip(stage.log_uniform(0.5, 10) * level, -50, 12))
-    slope = stage.log_uniform(20, 400)  # dB for each standard deviation of the drift: a gate, soft or hard
+    slope = stage.log_uniform(20, 400)  # dB per standard deviation of the drift: a soft or hard gate
     return layer * decibels(np.clip(slope * (level + stage.uniform(-0.3, 1.5)), -90, 0))
 
 
 def synthetic_textures(
     first: int = 0, count: int | None = None, seconds: float = 20.0, sample_rate: int = 44100
 ) -> Iterator[Recording]:
-    """The textures of the seeds from ``first``: ``count`` of them, or without end."""
+    """The textures of the seeds from ``first``: ``count`` of them, or endless."""
     seed = first
     while count is None or seed < first + count:
         yield synthetic_texture(seed, seconds, sample_rate)
@@ -109,10 +109,10 @@ def synthetic_textures(
 def write_textures(
     folder: Path, count: int, first: int = 0, seconds: float = 20.0, sample_rate: int = 44100
 ) -> list[Path]:
-    """Write textures as 24-bit WAV files named after their seeds; those that are there already are left alone.
+    """Write textures as 24-bit WAV files named after their seeds; existing files are kept.
 
     Returns:
-        The files, ``count`` of them; a file is complete or not there.
+        The ``count`` files; each is written atomically.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"synthetic-{seed:06d}.wav" for seed in range(first, first + count)]

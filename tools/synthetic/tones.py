@@ -1,10 +1,10 @@
-"""Layers with a pitch: hums of mains and machines, engines, and notes in a repeated pattern."""
+"""Pitched layers: hums of mains and machines, engines, and notes in a repeated pattern."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from tools.synthetic.events import placed
+from tools.synthetic.events import place_events
 from tools.synthetic.fields import noise, random_spectrum
 from tools.synthetic.impacts import sounds_of
 from tools.synthetic.processes import drift, slow, stretched
@@ -15,7 +15,7 @@ MAINS = (50.0, 60.0)  # Hz
 
 
 def hums(stage: RenderContext) -> np.ndarray:
-    """One to four harmonic stacks whose pitch, level and colour drift slowly, ``[channels, time]``."""
+    """One to four harmonic stacks whose pitch, level and timbre drift slowly, ``[channels, time]``."""
     found, base = stage.silence(), stage.log_uniform(30, 500)
     mains = stage.draw.choice(MAINS) if stage.chance(0.25) else None
     for _ in range(stage.integer(1, 4)):
@@ -30,7 +30,7 @@ def hums(stage: RenderContext) -> np.ndarray:
 
 
 def _stack(stage: RenderContext, hertz: np.ndarray) -> np.ndarray:
-    """``[time]`` of a pitch in Hz: two waveforms read at its phase, one turning into the other and back."""
+    """``[time]`` of a pitch in Hz: two waveforms at its phase, cross-faded back and forth."""
     phase = np.cumsum(hertz / stage.rate, dtype=np.float64) + stage.uniform(0, 1)
     index = (np.mod(phase, 1.0) * TABLE).astype(np.int32) % TABLE
     first, second = (_waveform(stage, float(hertz.max())) for _ in range(2))
@@ -53,7 +53,7 @@ def engines(stage: RenderContext) -> np.ndarray:
     """A train of firings of uneven cylinders through resonances, whose rate drifts, ``[channels, time]``.
 
     Pulses into a bank of resonators, as in physically informed engine models (Farnell 2010, Designing Sound,
-    part IV); noise breathes with the same rate.
+    part IV); noise is modulated at the same rate.
     """
     rate, wander = stage.log_uniform(4, 90), stage.log_uniform(0.005, 0.25)
     count = max(16, int(16 * stage.seconds))
@@ -67,7 +67,7 @@ def engines(stage: RenderContext) -> np.ndarray:
         times = firings[number::cylinders]
         times = times[(times >= 0) & (times < stage.seconds)]
         gain = decibels(unevenness * stage.uniform(-1, 0))
-        found += gain * placed(stage, sounds[number : number + 1], times, stage.uniform(0, 2), 0.0)
+        found += gain * place_events(stage, sounds[number : number + 1], times, stage.uniform(0, 2), 0.0)
     found = unit(found)
     if stage.chance(0.7):
         cycle = stretched(turns, stage.length) / cylinders
@@ -103,7 +103,7 @@ def notes(stage: RenderContext) -> np.ndarray:
             times = np.flatnonzero(played == number) * beat
             times = np.clip(times + late * stage.draw.standard_normal(len(times)), 0, stage.seconds - 1e-3)
             if len(times):
-                found += placed(stage, [sound], times, stage.uniform(0, 4), 0.0)
+                found += place_events(stage, [sound], times, stage.uniform(0, 4), 0.0)
     return found
 
 
@@ -113,7 +113,7 @@ def _degree(stage: RenderContext, scale: tuple[int, ...]) -> float:
 
 
 def _note(stage: RenderContext, hertz: float) -> np.ndarray:
-    """A note of ``hertz``, ``[time]``: stiff-string partials that die away, high ones first, plucked or blown."""
+    """A note of ``hertz``, ``[time]``: stiff-string partials with frequency-dependent decay, plucked or blown."""
     decay, damping, stiff = stage.log_uniform(0.1, 3.0), stage.uniform(0.0, 1.0), stage.log_uniform(1e-6, 1e-3)
     number = np.arange(1, stage.integer(2, 20))
     partials = hertz * number * np.sqrt(1 + stiff * number**2)
