@@ -102,7 +102,8 @@ def table(rows: list[Row]) -> str:
         "the prompt from the whole of it. Quietest seconds: the 5th percentile, relative to the prompt's. Held: no",
         f"minute deviates by more than {MAX_LEVEL:g} dB or {MAX_CENTROID:g} %.",
         "",
-        f"- level: {np.mean(levels <= MAX_LEVEL):.0%} of minutes within {MAX_LEVEL:g} dB, median {np.median(levels):.2f} dB",
+        f"- level: {np.mean(levels <= MAX_LEVEL):.0%} of minutes within {MAX_LEVEL:g} dB,"
+        f" median {np.median(levels):.2f} dB",
         f"- centroid: {np.mean(centroids <= MAX_CENTROID):.0%} of minutes within {MAX_CENTROID:g} %,"
         f" median {np.median(centroids):.1f} %",
     ]

@@ -175,7 +175,8 @@ def advice(rows: list[Cell]) -> list[str]:
     ready = untrained[0] if untrained else min(fresh, key=lambda row: row["training"])
     lines = [
         f"- **The closest**: {describe(best)}.",
-        f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {describe(trained)}, {trained['training']:.1f} s.",
+        f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {describe(trained)}, "
+        f"{trained['training']:.1f} s.",
         f"- **As close within {CLOSE - 1:.0%}, and quickest to generate**: {describe(stepped)}, "
         f"{1000 * stepped['model']:.1f} ms per second of sound.",
         f"- **No time to train**: {describe(ready)}, {ready['training']:.1f} s.",
