@@ -91,12 +91,12 @@ def test_given_notes_are_kept_by_every_model(backbone: str, given_part: int):
     infiller = Infiller(model, SCHEME, given, spans, stop)
     played = infiller.fill(sampling(), 3)
     kept = played.notes[played.notes["part"] == given_part]
-    assert rows(kept) == rows(infiller.constraint.grid.notes[infiller.grid.notes["start"] < stop])
+    assert rows(kept) == rows(infiller.constraint.grid.notes[infiller.constraint.grid.notes["start"] < stop])
     free = played.notes[played.notes["part"] != given_part]
     assert len(free) > 3
     assert free["end"].max() <= stop
     assert overlaps(played) == 0
-    before = infiller.constraint.grid.tempos[infiller.grid.tempos[:, 0] < stop]
+    before = infiller.constraint.grid.tempos[infiller.constraint.grid.tempos[:, 0] < stop]
     assert np.array_equal(played.tempos, before)
     assert [part.program for part in played.parts] == [part.program for part in whole.parts]
 

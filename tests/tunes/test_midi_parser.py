@@ -63,7 +63,7 @@ FAULTS = {
     "first one shorter": (header() + chunk(CLOCK + END, length=3) + TRACK, "length of track 1 is wrong"),
     "no end": (header() + CLOCK_TRACK + chunk(NOTES), "track 2 lacks its end"),
     "end within an event": (header() + CLOCK_TRACK + chunk(NOTES + b"\0\x90\x40"), "ends within an event"),
-    "events after the end": (header() + CLOCK_TRACK + chunk(NOTES + END + b"\0\x90\x40\x40"), "4 bytes behind the end"),
+    "events after the end": (header() + CLOCK_TRACK + chunk(NOTES + END + b"\0\x90\x40\x40"), "4 bytes after the end"),
     "padding": (GOOD + b"\0" * 7, "7 bytes"),
     "bytes in front": (b"\0" * 128 + GOOD, "128 bytes precede its header"),
     "format 7": (header(form=7) + CLOCK_TRACK + TRACK, "format 7"),
