@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     made, failures = [], []
     for path in sorted(file for file in options.folder.iterdir() if file.suffix.lower() in SUFFIXES):
         output = options.output / f"{path.stem}.wav"
-        if output.exists():  # outputs appear complete or not at all
+        if output.with_suffix(".json").exists():  # written last
             made.append(audiogen.Continuation.open(output))
             continue
         try:

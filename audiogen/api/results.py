@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from audiogen.audio import Recording, read
+from audiogen.errors import InputError
 from audiogen.output_names import sidecar_of
 from audiogen.text_files import dump_json
 from audiogen.tunes.tune import Tune
@@ -61,12 +62,17 @@ class Continuation:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """The continuation in the audio file ``path``, with what the JSON file beside it says.
+        """The continuation in the audio file ``path``, described by the JSON file beside it.
 
         Raises:
-            OSError: there is no such JSON file.
+            InputError: that JSON file is missing or is not one that audiogen wrote.
         """
-        return cls.from_sidecar(path, json.loads(sidecar_of(Path(path)).read_text(encoding="utf-8")))
+        file = sidecar_of(Path(path))
+        try:
+            return cls.from_sidecar(path, json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            cause = f"it does not describe a continuation ({type(error).__name__}: {error})"
+            raise InputError(file, cause, "name an audio file that audiogen wrote") from error
 
     @property
     def seconds(self) -> float:
@@ -115,7 +121,7 @@ class TuneContinuation:
     """A continued tune, and how it was made.
 
     Attributes:
-        path: the file written, MIDI or audio; None if none was asked for.
+        path: the file written, MIDI or audio; None if no file was written.
         tune: prompt and tail.
         join_tick: tick at which the prompt ends.
         seed: random seed.

@@ -78,6 +78,8 @@ def test_a_file_holds_the_same_samples_and_its_sidecar_the_result(prompt: Record
     assert json.loads((tmp_path / "out.json").read_text()) == made.as_dict() == json.loads(made.to_json())
     assert (made.join_sample, made.seed, made.seconds) == (prompt.length, 5, pytest.approx(0.7))
     assert made.texture_distance is None or made.texture_distance > 0
+    with pytest.raises(InputError, match=r"other\.json: it does not describe a continuation"):
+        audiogen.Continuation.open(tmp_path / "other.wav")
     whole = audiogen.continue_audio(prompt.samples, RATE, 0.7, seed=5, run=run)
     np.testing.assert_array_equal(made.read().samples, whole)
 
