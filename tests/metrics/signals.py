@@ -22,7 +22,7 @@ def noise(seconds: float, seed: int, channels: int = 1, rate: int = RATE) -> np.
 
 
 def modulated(seconds: float, seed: int, hertz: float, depth: float = 0.9) -> np.ndarray:
-    """White noise whose amplitude swings at ``hertz``."""
+    """White noise with its amplitude modulated at ``hertz``."""
     samples = noise(seconds, seed)
     time = np.arange(samples.shape[1]) / RATE
     return samples * (1 + depth * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
@@ -41,6 +41,6 @@ def impacts(seconds: float, seed: int, rate: float = 6.0) -> np.ndarray:
 
 
 def stereo(sound: Recording, reference: Recording | None = None) -> dict[str, float]:
-    """The relation of the channels and, with a reference, how far it is off, as `measures` takes them."""
+    """Stereo measures of samples and, with a reference, their difference from it."""
     own, other = (sum_covariances(DriftMeter.of(each).seconds()) for each in (sound, reference or sound))
     return stereo_measures(*own) | (stereo_difference(*own, *other) if reference else {})

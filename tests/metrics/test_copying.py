@@ -1,4 +1,4 @@
-"""Copying and looping on pastes of known length."""
+"""Copying and looping of pasted segments of known length."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def source(request):
 
 
 def pasted(source: np.ndarray, fresh: np.ndarray, share: float, gain: float = 1.0) -> np.ndarray:
-    """``fresh`` with ``share`` of its time replaced by two-second pieces of ``source`` (from odd places)."""
+    """``fresh`` with ``share`` of its time replaced by two-second segments of ``source`` (from irregular positions)."""
     tail = fresh.copy()
     generator = np.random.default_rng(3)
     for k in range(round(share * SECONDS / 2)):
@@ -42,7 +42,7 @@ def vocoded(samples: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.25, 0.5])
-def test_pasted_shares_read_about_right(source, share):
+def test_measured_fraction_of_pasted_copies(source, share):
     prompt, fresh = source
     found = RepetitionDetector(recording(prompt)).copying(recording(pasted(prompt, fresh, share)))
     assert found.fraction == pytest.approx(share, abs=max(0.03, 0.15 * share))
@@ -66,14 +66,14 @@ def test_slight_detuning_does_not_hide_a_copy(source):
     assert RepetitionDetector(recording(prompt)).copying(recording(slow)).fraction > 0.95
 
 
-def test_matches_say_where_the_copy_comes_from(source):
+def test_matches_give_the_position_of_the_source(source):
     prompt, _ = source
     start = 7 * RATE + 123
     found = RepetitionDetector(recording(prompt)).copying(recording(prompt[:, start : start + 3 * RATE]))
     np.testing.assert_allclose(found.positions - found.times, start / RATE, atol=0.02)
 
 
-def test_a_loop_reads_one_and_fresh_audio_nothing(source):
+def test_looping_is_one_for_a_loop_and_zero_for_new_audio(source):
     prompt, fresh = source
     detector = RepetitionDetector(recording(prompt))
     assert detector.looping(recording(np.tile(fresh[:, : 3 * RATE], (1, 6)))).fraction > 0.95
@@ -87,7 +87,7 @@ def test_a_loop_shorter_than_the_excluded_neighbourhood_is_found(source):
 
 
 def test_a_source_that_repeats_itself_raises_the_threshold():
-    """A fixed pattern under fresh noise: real later audio repeats it too, so that alone is no copy."""
+    """A fixed pattern under new noise: real later audio repeats it too, so that it is no copy."""
     pattern = np.tile(impacts(2, 5), (1, 20))
     prompt, fresh = (pattern[:, : 20 * RATE] + 0.15 * noise(20, seed) for seed in (1, 2))
     detector = RepetitionDetector(recording(prompt))
@@ -123,7 +123,7 @@ def test_frames_do_not_cancel_in_antiphase():
     )
 
 
-def test_too_short_and_unequal_rates_say_so():
+def test_short_audio_and_unequal_rates_are_refused():
     with pytest.raises(InputError, match="shorter than"):
         RepetitionDetector(recording(noise(0.3, 1)))
     detector = RepetitionDetector(recording(noise(2, 1)))
@@ -133,7 +133,7 @@ def test_too_short_and_unequal_rates_say_so():
         detector.copying(recording(noise(2, 1), 8000))
 
 
-def test_less_than_a_frame_has_the_rate_of_frames_but_none():
+def test_less_than_a_frame_gives_no_frames():
     short, rate = mel_frames(recording(noise(0.02, 1)))
     long, same = mel_frames(recording(noise(1, 1)))
     assert short.shape == (0, long.shape[1])

@@ -1,4 +1,4 @@
-"""Sounds that stray by a known amount."""
+"""Drift of sounds with a known change."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_ramp_of_level_is_measured():
     assert abs(found["centroid_change_percent"]) < 1
 
 
-def test_a_sound_that_darkens_shows_in_the_centroid_and_its_bands():
+def test_a_falling_cutoff_changes_centroid_and_bands():
     samples = noise(SECONDS, 1)
     half = SECONDS * RATE // 2
     spectrum = np.fft.rfft(samples[:, half:])
@@ -53,13 +53,13 @@ def test_a_sound_that_darkens_shows_in_the_centroid_and_its_bands():
     assert found["band_deviation_db"] == pytest.approx(20, abs=1.5)
 
 
-def test_collapse_to_silence_and_to_a_still_frame_is_seen():
+def test_collapse_to_silence_or_a_constant_frame_is_measured():
     samples = noise(SECONDS, 1)
     samples[:, 30 * RATE :] = 0
     found = drift(of(samples))
     assert found["silent_share"] == pytest.approx(0.25, abs=0.01)
     assert found["still_share"] == pytest.approx(0.25, abs=0.01)
-    # A train of pulses whose period divides the hop: each frame is the one before.
+    # A pulse train whose period divides the hop: each frame equals the previous one.
     still = np.zeros((1, SECONDS * RATE))
     still[:, ::64] = 0.5
     found = drift(of(still), of(noise(10, 2)))
@@ -76,7 +76,7 @@ def test_clipping_is_counted():
 
 
 @pytest.mark.parametrize("block", [1000, 7919, 3 * RATE + 11])
-def test_blocks_of_any_size_give_the_same(block):
+def test_result_does_not_depend_on_the_block_size(block):
     samples = np.ascontiguousarray(noise(5.7, 1, channels=2))
     track = DriftMeter(RATE, 2)
     for first in range(0, samples.shape[1], block):
@@ -84,7 +84,7 @@ def test_blocks_of_any_size_give_the_same(block):
     expected = of(samples)
     assert len(track.seconds()) == len(expected.seconds()) == 6
     assert drift(track) == pytest.approx(drift(expected), rel=1e-6, abs=1e-6)
-    assert len(track.seconds()) == 6  # asking twice changes nothing
+    assert len(track.seconds()) == 6  # a second call changes nothing
 
 
 def test_less_than_a_frame_is_measured():

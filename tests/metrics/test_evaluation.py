@@ -1,4 +1,4 @@
-"""An evaluation: who beats whom, and in which form it is handed on."""
+"""Evaluation: verdicts, JSON, CSV and errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.metrics.signals import RATE, impacts, modulated, recording
 
 @pytest.fixture(scope="module")
 def audio():
-    """Prompt, what came next, and other audio of the same kind."""
+    """Prompt, its real continuation, and other audio of the same kind."""
     whole = modulated(30, 1, 1.5) + impacts(30, 2)
     return recording(whole[:, : 12 * RATE]), recording(whole[:, 12 * RATE : 18 * RATE]), whole[:, 18 * RATE :]
 
@@ -46,7 +46,7 @@ def test_baselines_that_repeat_are_shown_but_not_counted(good):
     assert "repeats itself" in line
 
 
-def test_the_join_is_found_behind_the_prompt_or_given(audio, good):
+def test_the_join_is_found_after_the_prompt_or_given(audio, good):
     prompt, held_out, other = audio
     assert good.measures["seconds"] == other.shape[1] / RATE
     alone = evaluate(recording(other), held_out, prompt, baselines=())
@@ -62,7 +62,7 @@ def test_a_reference_that_begins_with_the_prompt_is_cut(audio, good):
     assert evaluate(recording(other), whole, prompt, baselines=()).output == good.output
 
 
-def test_worse_than_a_baseline_is_said(audio):
+def test_verdict_of_a_tail_worse_than_a_baseline(audio):
     prompt, held_out, _ = audio
     found = evaluate(noise(prompt, 6, 5), held_out, prompt, baselines=["grains"])
     (grains,) = found.baselines
@@ -70,7 +70,7 @@ def test_worse_than_a_baseline_is_said(audio):
     assert any(line.startswith("does not beat grains: ") for line in found.verdicts())
 
 
-def test_real_audio_that_plays_its_samples_again_is_told_of(audio, good):
+def test_verdict_on_real_audio_that_repeats_its_samples(audio, good):
     assert good.repeat is not None
     assert not good.repeat.repeats
     prompt, _, other = audio
@@ -94,7 +94,7 @@ def test_copying_and_looping_come_first(audio):
     assert similarity > 0.5
 
 
-def test_without_a_prompt_the_reference_stands_for_it(audio):
+def test_without_a_prompt_the_reference_is_the_source(audio):
     _, held_out, other = audio
     found = evaluate(recording(other), held_out, baselines=["grains", "noise"])
     assert found.measures["join"] is None
@@ -103,7 +103,7 @@ def test_without_a_prompt_the_reference_stands_for_it(audio):
     assert [b.name for b in found.baselines] == ["grains", "noise"]
 
 
-def test_rates_are_brought_together_and_channels_are_not(audio):
+def test_rates_are_matched_but_channels_must_be_equal(audio):
     prompt, held_out, other = audio
     with pytest.warns(
         AudioWarning, match="its sample rate is 22050 Hz, that of the output 16000 Hz; textures are compared up to 7200"
@@ -118,7 +118,7 @@ def test_rates_are_brought_together_and_channels_are_not(audio):
         evaluate(prompt, held_out, prompt, join_sample=prompt.length)
 
 
-def test_short_sounds_are_evaluated_as_far_as_they_go():
+def test_short_sounds_are_evaluated_as_far_as_possible():
     sounds = (recording(signals.noise(seconds, seed)) for seconds, seed in ((0.3, 1), (0.6, 2), (0.8, 3)))
     with pytest.warns(AudioWarning, match=r"the output: 0\.30 s of continuation are too short for most measures; give"):
         found = evaluate(*sounds)
@@ -133,7 +133,7 @@ def test_a_prompt_of_one_sample_is_refused():
         evaluate(sound, recording(signals.noise(1, 2)), sound.cut(0, 1))
 
 
-def test_it_is_written_as_json_and_csv(good, tmp_path):
+def test_json_and_csv_files(good, tmp_path):
     good.write(tmp_path)
     tree = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))
     assert tree == good.as_dict()

@@ -1,4 +1,4 @@
-"""What an evaluation is given: a reference of the same kind of sound, or a word about it."""
+"""Inputs of an evaluation: checks of the reference."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def prepared(output: np.ndarray, reference: np.ndarray, prompt: np.ndarray | Non
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("make", [noise, impacts, lambda seconds, seed: modulated(seconds, seed, 1.5)])
-def test_another_part_of_the_same_recording_is_no_mismatch(make, seed: int) -> None:
+def test_another_part_of_the_same_recording_matches(make, seed: int) -> None:
     whole = make(24, seed)
     sounds = prepared(make(6, seed + 50), whole[:, 12 * RATE :], whole[:, : 12 * RATE])
     assert sounds.mismatch is None
@@ -51,7 +51,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_another_kind_of_sound_is_warned_of_and_no_verdict_is_given(name: str) -> None:
+def test_another_kind_of_sound_gives_a_warning_and_no_verdict(name: str) -> None:
     prompt, output = noise(12, 1), noise(6, 2)
     with pytest.warns(
         AudioWarning, match="not the prompt's kind of sound: .* times as far .* usually at most"
@@ -69,7 +69,7 @@ def test_another_kind_of_sound_is_warned_of_and_no_verdict_is_given(name: str) -
     assert found.output.overall > 1.4  # in units of the reference's own scatter, not of its distance from the prompt
 
 
-def test_a_right_reference_says_so_in_the_tree() -> None:
+def test_a_matching_reference_in_the_json() -> None:
     whole = noise(24, 1)
     found = evaluate_inputs(prepared(noise(6, 2), whole[:, 12 * RATE :], whole[:, : 12 * RATE]))
     assert found.mismatch is None
@@ -87,11 +87,11 @@ def test_a_silent_reference_is_refused(level: float, with_prompt: bool) -> None:
     assert prepared(0.001 * noise(6, 2), quiet[:, 12 * RATE :], quiet[:, : 12 * RATE]).mismatch is None
 
 
-def test_silence_that_follows_silence_is_right() -> None:
+def test_silence_after_silence_matches() -> None:
     assert prepared(np.zeros((1, 6 * RATE)), np.zeros((1, 5 * RATE)), np.zeros((1, 12 * RATE))).mismatch is None
 
 
-def test_a_dead_channel_is_named() -> None:
+def test_a_silent_channel_is_named() -> None:
     dead = noise(6, 3, 2)
     dead[1] = 0
     with pytest.warns(AudioWarning, match="its channel 2 is silent, but not that of the prompt; give"):
@@ -100,10 +100,10 @@ def test_a_dead_channel_is_named() -> None:
         prepared(noise(6, 2, 2), dead, None)
     prompt, output = noise(12, 1, 2), noise(6, 2, 2)
     prompt[1] = output[1] = 0
-    assert prepared(output, dead, prompt).mismatch is None  # as it is in the prompt
+    assert prepared(output, dead, prompt).mismatch is None  # as in the prompt
 
 
-def test_a_reference_of_another_rate_is_compared_as_far_as_it_goes() -> None:
+def test_a_reference_of_another_rate_is_compared_up_to_its_bandwidth() -> None:
     whole = noise(24, 1, rate=2 * RATE)
     output, prompt = recording(noise(6, 2, rate=2 * RATE), 2 * RATE), recording(whole[:, : 24 * RATE], 2 * RATE)
     slow = Recording(resample(whole[:, 24 * RATE :], 2 * RATE, RATE), RATE)
@@ -125,7 +125,7 @@ def test_channels_that_differ_are_refused() -> None:
         prepared(noise(6, 2), noise(6, 3), noise(12, 1, 2))
 
 
-def test_what_is_its_own_reference_is_refused_and_too_short_a_tail_warned_of() -> None:
+def test_the_output_as_reference_is_refused_and_a_short_tail_gives_a_warning() -> None:
     with pytest.raises(InputError, match="the reference: it is the output itself; give real audio"):
         prepared(noise(6, 2), noise(6, 2), noise(12, 1))
     with pytest.warns(AudioWarning, match=r"the output: 0\.90 s of continuation are too short .*; give 1 s or more"):

@@ -1,4 +1,4 @@
-"""Joins with a known fault."""
+"""Join quality of joins with a known fault."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def tone(phase: float = 0.0, hertz: float = 440.0, seconds: float = 12) -> np.nd
     return 0.2 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE + phase)[None]
 
 
-def test_no_join_at_all_is_ordinary():
-    """Over many uncut recordings the percentiles are those of chance."""
+def test_percentiles_without_a_join_are_uniform():
+    """Over many uncut recordings the percentiles are uniformly distributed."""
     found = [measure_join(*split(noise(11, seed))) for seed in range(12)]
     for name in ("level_step_percentile", "flux_percentile", "click_percentile", "phase_percentile"):
         assert 25 < np.mean([getattr(one, name) for one in found]) < 75
@@ -48,7 +48,7 @@ def test_a_strong_step_shows_in_the_flux(gain):
 
 @pytest.mark.parametrize("channel", [0, 1])
 def test_a_click_is_found_in_any_channel(channel):
-    samples = np.cumsum(noise(12, 1, channels=2), axis=1)  # dark: a small jump is far below its peaks
+    samples = np.cumsum(noise(12, 1, channels=2), axis=1)  # low-frequency noise: a small jump is far below its peaks
     samples -= samples.mean()
     quiet = measure_join(*split(samples))
     samples[channel, CUT] += 1.5
@@ -57,14 +57,14 @@ def test_a_click_is_found_in_any_channel(channel):
     assert found.click_percentile == 100
 
 
-def test_clicks_of_the_recording_itself_excuse_a_click():
+def test_clicks_of_the_recording_permit_a_click():
     samples = noise(12, 1)
     samples[:, RATE // 10 + 7 :: RATE // 50] += 2.0
     samples[:, CUT] += 2.0
     assert measure_join(*split(samples)).click_percentile < 99
 
 
-def test_a_tone_that_goes_on_deviates_less_than_one_that_jumps():
+def test_a_continuous_tone_deviates_less_than_a_phase_jump():
     on = measure_join(*split(tone()))
     broken = tone()
     broken[:, CUT:] = tone(np.pi / 2)[:, CUT:]
@@ -74,8 +74,8 @@ def test_a_tone_that_goes_on_deviates_less_than_one_that_jumps():
     assert off.phase_percentile == 100
 
 
-def test_a_seam_serves_for_loops():
-    """A tone over whole periods meets its own beginning; half a period more and it does not."""
+def test_the_seam_of_a_loop():
+    """A tone over whole periods is a seamless loop; with half a period more it is not."""
     whole = tone(hertz=441.0, seconds=10)
     good = measure_join(recording(whole), recording(whole))
     short = whole[:, : -round(RATE / 441 / 2)]
@@ -83,12 +83,12 @@ def test_a_seam_serves_for_loops():
     assert bad.phase > 5 * good.phase
 
 
-def test_events_of_the_recording_excuse_an_event_at_the_join():
+def test_events_of_the_recording_permit_an_event_at_the_join():
     samples = impacts(12, 3, rate=10)
     assert measure_join(*split(samples)).flux_percentile < 100
 
 
-def test_short_or_silent_sounds_are_measured_without_complaint():
+def test_short_or_silent_sounds_are_measured():
     found = measure_join(recording(noise(0.01, 1)), recording(noise(0.01, 2)))
     assert np.isfinite(found.level_step_db)
     silent = measure_join(recording(np.zeros((2, CUT))), recording(np.zeros((2, RATE))))
@@ -98,7 +98,7 @@ def test_short_or_silent_sounds_are_measured_without_complaint():
         assert 0 <= measure_join(recording(noise(2, 1)), recording(noise(length / RATE, 2))).flux_percentile <= 100
 
 
-def test_percentiles_count_ties_by_half():
+def test_percentiles_count_ties_half():
     assert percentile(1.0, np.array([0.0, 1.0, 1.0, 2.0])) == 50
     assert percentile(3.0, np.array([0.0, 1.0])) == 100
     assert percentile(3.0, np.zeros(0)) == 50

@@ -1,4 +1,4 @@
-"""Scattering moments: a distance of its own, on signals whose answer is known."""
+"""Scattering moments and their distance for known signals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def moments(samples: np.ndarray, rate: int = RATE) -> dict[str, np.ndarray]:
     return {name: values.numpy() for name, values in scattering_moments(envelope, 400).items()}
 
 
-def test_a_tone_lights_its_band_with_its_amplitude() -> None:
+def test_a_tone_has_its_amplitude_in_its_band() -> None:
     band = 17
     tone = 0.3 * np.sin(2 * np.pi * centres(RATE / 2)[band] * np.arange(4 * RATE) / RATE)[None]
     found = np.exp(moments(tone)["first order"])
@@ -30,18 +30,18 @@ def test_a_tone_lights_its_band_with_its_amplitude() -> None:
     assert found[band - 4] < 0.01
 
 
-def test_noise_is_as_sparse_as_noise_and_impacts_are_sparser() -> None:
+def test_sparsity_of_noise_and_of_impacts() -> None:
     steady, sparse = (moments(samples)["sparsity"] for samples in (noise(16, 1), impacts(16, 1)))
     assert np.exp(steady[6:14]).mean() == pytest.approx(4 / np.pi, rel=0.05), "of a Rayleigh distribution"
     assert sparse.mean() > steady.mean() + 0.3
 
 
-def test_a_swing_is_found_at_its_rate() -> None:
+def test_modulation_is_found_at_its_rate() -> None:
     second = moments(modulated(8, 2, 8.0))["second order"].reshape(len(MODULATIONS), -1)
     assert MODULATIONS[int(second[:, 12:].mean(axis=1).argmax())] == 8.0
 
 
-def test_another_stretch_of_the_same_reads_one_and_another_sound_is_far() -> None:
+def test_distance_is_one_for_the_same_texture_and_large_for_another() -> None:
     reference = ScatteringReference(recording(noise(4, 3)), recording(noise(12, 4)))
     same = [reference.distance(recording(noise(6, 10 + k))).overall for k in range(4)]
     assert np.mean(same) == pytest.approx(1.0, abs=0.12)
@@ -49,7 +49,7 @@ def test_another_stretch_of_the_same_reads_one_and_another_sound_is_far() -> Non
     assert reference.distance(recording(0.5 * noise(6, 5))).classes["first order"] > 3
 
 
-def test_its_classes_are_its_own() -> None:
+def test_classes_of_scattering_moments() -> None:
     real, prompt = recording(noise(5, 1)), recording(noise(15, 2))
     found = ScatteringReference(real, prompt).distance(recording(noise(5, 3)))
     assert set(found.classes) == {"first order", "sparsity", "second order"}

@@ -1,4 +1,4 @@
-"""What the recording's own segments have, and where a tail lies."""
+"""Ranges over segments of the tail and of the recording, and dips."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def ranges(tail: np.ndarray, past: np.ndarray) -> dict:
     return segment_ranges(track(tail), track(past))
 
 
-def test_more_of_the_same_lies_where_the_segments_do() -> None:
+def test_more_of_the_same_is_within_the_usual_range() -> None:
     found = ranges(noise(8, 1, 2), noise(12, 2, 2))
     assert found["seconds"] == 4
     assert set(found) == {"seconds", "level_db", "centroid_hz", "variance", "tonality_db", "correlation"}
@@ -38,7 +38,7 @@ def test_more_of_the_same_lies_where_the_segments_do() -> None:
     assert "correlation" not in ranges(noise(8, 1), noise(12, 2))
 
 
-def test_a_tail_that_goes_down_shows_its_lowest_part() -> None:
+def test_a_falling_tail_shows_its_lowest_segment() -> None:
     tail = noise(12, 1)
     tail[:, 8 * RATE :] *= 0.25
     found = ranges(tail, noise(12, 2))
@@ -47,14 +47,14 @@ def test_a_tail_that_goes_down_shows_its_lowest_part() -> None:
     assert found["level_db"]["usual_low"] == pytest.approx(-20, abs=0.2)
 
 
-def test_what_strays_by_itself_has_a_wide_range() -> None:
+def test_a_varying_recording_has_a_wide_range() -> None:
     past = noise(24, 1)
     past[:, : 12 * RATE] *= 0.5
     edges = ranges(noise(12, 2), past)["level_db"]
     assert (edges["usual_low"], edges["usual_high"]) == pytest.approx((-26, -20), abs=0.3)
 
 
-def test_too_short_or_silent_says_nothing() -> None:
+def test_too_short_or_silent_gives_nothing() -> None:
     assert ranges(noise(1, 1), noise(12, 2)) == {}
     assert ranges(noise(8, 1), noise(3, 2)) == {}
     assert "tonality_db" not in ranges(np.zeros((1, 8 * RATE), np.float32), np.zeros((1, 8 * RATE), np.float32))
@@ -63,13 +63,13 @@ def test_too_short_or_silent_says_nothing() -> None:
     assert dips(track(noise(8, 1)), track(np.zeros((1, 12 * RATE)))) == {}
 
 
-def test_parts_overlap_by_half_and_reach_the_end() -> None:
+def test_segments_overlap_by_half_and_reach_the_end() -> None:
     assert segments(list(range(7)), 4) == [[0, 1, 2, 3], [2, 3, 4, 5], [3, 4, 5, 6]]
     assert segments(list(range(4)), 4) == [[0, 1, 2, 3]]
     assert segments(list(range(3)), 1) == [[0], [1], [2]]
 
 
-def test_dips_are_found_and_the_recordings_fades_are_no_dips_of_its_own() -> None:
+def test_dips_are_found_and_fades_of_the_recording_are_none() -> None:
     past = noise(15, 1)
     past[:, :RATE] *= np.linspace(0, 1, RATE)
     past[:, -2 * RATE :] *= np.linspace(1, 0, 2 * RATE)
@@ -86,7 +86,7 @@ def test_dips_are_found_and_the_recordings_fades_are_no_dips_of_its_own() -> Non
     assert even["fade_in_seconds"] == even["fade_out_seconds"] == 0
 
 
-def test_swells_of_the_recording_are_its_own() -> None:
+def test_slow_level_changes_of_the_recording_count_as_its_dips() -> None:
     found = dips(track(modulated(12, 1, 0.5)), track(modulated(12, 2, 0.5)))
     assert found["dip_db"] > 8
     assert found["usual_dip_db"] > found["dip_db"] - 2

@@ -1,4 +1,4 @@
-"""Channels whose relation is known."""
+"""Stereo measures of channels with a known relation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def pair(correlation: float, seed: int = 1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("correlation", [-1.0, -0.5, 0.0, 0.7, 1.0])
-def test_a_known_correlation_is_read(correlation):
+def test_a_known_correlation(correlation):
     found = stereo(recording(pair(correlation)))
     assert found["correlation"] == pytest.approx(correlation, abs=0.03)
     assert found["band_correlation"] == pytest.approx(correlation, abs=0.05)
     assert found["width"] == pytest.approx((1 - correlation) / 2, abs=0.03)
 
 
-def test_one_band_in_antiphase_is_seen_in_the_bands():
-    """Low half in phase, high half against it: nothing to see as a whole, all of it band by band."""
+def test_one_band_in_antiphase_changes_the_band_correlation():
+    """Low half in phase, high half in antiphase: only the band correlation shows it."""
     spectrum = np.fft.rfft(noise(4, 1)[0])
     turned = spectrum.copy()
     turned[len(spectrum) // 2 :] *= -1

@@ -1,4 +1,4 @@
-"""The measures of a continuation: complete, plain, the same in a stream and from a file."""
+"""Measures of a continuation: complete, in JSON types, the same for streams and files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def numbers(nest):
         yield from numbers(value) if isinstance(value, dict) else [value]
 
 
-def test_a_good_continuation_reads_well():
+def test_measures_of_a_good_continuation():
     whole = noise(24, 1)
     prompt, held_out = recording(whole[:, : 12 * RATE]), recording(whole[:, 12 * RATE : 16 * RATE])
     found = measure_continuation(prompt, recording(whole[:, 16 * RATE :]), held_out=held_out)
@@ -37,7 +37,7 @@ def test_a_good_continuation_reads_well():
     assert found["loop_seam"] is None
 
 
-def test_what_is_wrong_shows_where_it_should():
+def test_faults_change_their_measures():
     prompt = modulated(12, 1, 3.0)
     looped = np.tile(0.5 * prompt[:, 8 * RATE : 10 * RATE], (1, 5))
     looped[:, 8 * RATE :] = 0
@@ -62,7 +62,7 @@ def test_stereo_is_compared_with_the_prompt():
     assert found["correlation_difference"] == pytest.approx(1, abs=0.05)
 
 
-def test_a_stream_reads_the_same_as_a_whole():
+def test_a_stream_has_the_measures_of_the_whole():
     prompt, tail = recording(noise(6, 1)), noise(7.3, 2)
     running = RunningMeasures(prompt)
     for first in range(0, tail.shape[1], 5000):
@@ -73,7 +73,7 @@ def test_a_stream_reads_the_same_as_a_whole():
     ]
 
 
-def test_a_file_reads_the_same_from_its_join(tmp_path):
+def test_a_file_is_measured_from_its_join(tmp_path):
     prompt, tail = recording(noise(6, 1)), recording(noise(6, 2))
     both = recording(np.concatenate([prompt.samples, tail.samples], axis=1))
     write(tmp_path / "both.wav", both, subtype="FLOAT")
@@ -81,7 +81,7 @@ def test_a_file_reads_the_same_from_its_join(tmp_path):
     assert list(numbers(found)) == pytest.approx(list(numbers(measure_continuation(prompt, tail))))
 
 
-def test_the_seam_of_a_loop_is_that_of_the_end_and_the_very_beginning():
+def test_the_seam_of_a_loop_joins_its_end_and_beginning():
     time = np.arange(10 * RATE) / RATE
     tone = 0.2 * np.sin(2 * np.pi * 441 * time)[None]
     prompt = recording(tone[:, : 5 * RATE])
@@ -106,7 +106,7 @@ def test_a_long_tail_is_measured_in_bounded_memory():
     assert running.result()["seconds"] == 240
 
 
-def test_tiny_tails_are_measured_as_far_as_they_go():
+def test_tiny_tails_are_measured_as_far_as_possible():
     found = measure_continuation(recording(noise(4, 1)), recording(noise(0.1, 2)))
     assert found["texture"] is None
     assert found["copying"] is None
@@ -115,7 +115,7 @@ def test_tiny_tails_are_measured_as_far_as_they_go():
     assert silent["silence"] == {"share": 1.0, "prompt_share": 1.0}
 
 
-def test_nothing_and_mismatches_are_refused(tmp_path):
+def test_empty_tails_and_mismatches_are_refused(tmp_path):
     prompt = recording(noise(1, 1))
     with pytest.raises(InputError, match="no samples"):
         measure_continuation(prompt, recording(np.zeros((1, 0))))

@@ -1,4 +1,4 @@
-"""Each baseline goes on with the prompt's material, and its known fault shows where it should."""
+"""Waveform baselines: format, level, and their known faults."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.metrics.signals import RATE, impacts, modulated, recording
 
 @pytest.fixture(scope="module")
 def swelling():
-    """Impacts over noise that swells at 1.5 Hz: prompt and what came next."""
+    """Impacts over noise modulated at 1.5 Hz: prompt and real continuation."""
     whole = modulated(24, 1, 1.5) + impacts(24, 2)
     return recording(whole[:, : 18 * RATE]), recording(whole[:, 18 * RATE :])
 
@@ -43,7 +43,7 @@ def judged(swelling):
 
 @pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_rate_channels_length_and_level_are_the_prompts(name, channels):
+def test_rate_channels_and_level_are_those_of_the_prompt(name, channels):
     prompt = recording(signals.noise(4, 1, channels), 11025)
     tail = BASELINES[name](prompt, 2.5, 1)
     assert (tail.sample_rate, tail.channels, tail.length) == (11025, channels, round(2.5 * 11025))
@@ -53,14 +53,14 @@ def test_rate_channels_length_and_level_are_the_prompts(name, channels):
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_seeds_decide(name):
+def test_seeds_determine_the_tail(name):
     prompt = recording(signals.noise(3, 1))
     one, same, other = (BASELINES[name](prompt, 1, seed).samples for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
     assert (name == "loop") == np.array_equal(one, other)
 
 
-def test_a_loop_is_caught(judged):
+def test_a_loop_is_detected(judged):
     _, copied, looped = judged["loop"]
     assert looped > 0.95
     assert copied > 0.9
@@ -93,14 +93,14 @@ def test_autoregression_lacks_moments_and_does_not_copy(judged):
 
 @pytest.mark.parametrize("correlation", [-1.0, 0.5])
 @pytest.mark.parametrize("name", ["grains", "walk", "noise", "autoregression"])
-def test_channels_stay_as_related_as_they_were(name, correlation):
+def test_channel_correlations_are_preserved(name, correlation):
     a, b = signals.noise(6, 1, channels=2)
     prompt = recording(np.stack([a, correlation * a + np.sqrt(1 - correlation**2) * b]))
     found = signals.stereo(BASELINES[name](prompt, 4, 0))["correlation"]
     assert found == pytest.approx(correlation, abs=0.15)
 
 
-def test_shaped_noise_has_the_prompts_spectrum():
+def test_shaped_noise_has_the_spectrum_of_the_prompt():
     spectrum = np.fft.rfft(signals.noise(6, 1))
     hertz = np.fft.rfftfreq(6 * RATE, 1 / RATE)
     prompt = recording(np.fft.irfft(spectrum / (1 + (hertz / 500) ** 2)))
@@ -111,15 +111,15 @@ def test_shaped_noise_has_the_prompts_spectrum():
     np.testing.assert_allclose(10 * np.log10(powers[1]), 10 * np.log10(powers[0]), atol=1.0)
 
 
-def test_a_loop_meets_its_own_beginning():
-    """The crossfade ends where the body began: no jump at the period."""
+def test_a_loop_is_seamless():
+    """The cross-fade ends at the beginning of the loop: no jump at the period."""
     tone = 0.5 * np.sin(2 * np.pi * 97.3 * np.arange(9 * RATE) / RATE)[None]
     tail = loop(recording(tone), 12).samples[0]
     steps = np.abs(np.diff(tail))
     assert steps.max() < 1.5 * np.abs(np.diff(tone[0])).max()
 
 
-def test_a_walk_without_jumps_would_be_the_source(monkeypatch):
+def test_a_walk_without_jumps_is_the_source(monkeypatch):
     monkeypatch.setattr("audiogen.metrics.waveform_baselines.JUMPS_PER_SECOND", 0.0)
     prompt = recording(signals.noise(6, 1))
     tail = walk(prompt, 1, 3).samples[0]
@@ -127,7 +127,7 @@ def test_a_walk_without_jumps_would_be_the_source(monkeypatch):
     assert best == pytest.approx(float(np.sum(tail[4000:8000] ** 2)), rel=1e-3)
 
 
-def test_a_known_autoregression_is_recovered_and_an_unstable_one_tamed():
+def test_a_known_autoregression_is_recovered_and_an_unstable_one_stabilised():
     generator = np.random.default_rng(0)
     truth = np.array([[0.6, 0.3], [-0.3, 0.6]])
     values = np.zeros((20000, 2))
@@ -153,7 +153,7 @@ def test_short_prompts():
             baseline(prompt, 1, 0)
 
 
-def test_a_walk_knows_all_whole_frames_of_its_prompt(monkeypatch):
+def test_a_walk_uses_all_whole_frames_of_its_prompt(monkeypatch):
     seen = []
 
     def nearest(frames, position, separation, generator):
@@ -165,4 +165,4 @@ def test_a_walk_knows_all_whole_frames_of_its_prompt(monkeypatch):
     walk(prompt, 1, 0)
     hop = frame_size(RATE) // 4
     count = (prompt.length - 4 * hop) // hop + 1
-    assert seen[0] == (count, count - 1)  # it sets out from the last one
+    assert seen[0] == (count, count - 1)  # it starts from the last frame

@@ -1,4 +1,4 @@
-"""Recordings that play the same samples again."""
+"""Sample-exact repetition in recordings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_loop_is_found_with_its_period() -> None:
     assert found.seconds % 3 == pytest.approx(0, abs=1e-9)
 
 
-def test_a_loop_under_something_new_reads_its_share_of_the_power() -> None:
+def test_the_correlation_of_a_loop_under_new_sound_is_its_fraction_of_the_power() -> None:
     loop = np.tile(noise(3, 0), 4) + 0.5 * noise(12, 1)
     found = waveform_repeat(Recording(loop[:, 8 * RATE :], RATE), Recording(loop[:, : 8 * RATE], RATE))
     assert found is not None
@@ -38,7 +38,7 @@ def test_new_noise_of_the_same_kind_is_no_repeat() -> None:
     assert found.correlation < 0.1
 
 
-def test_channels_that_swap_are_no_repeat() -> None:
+def test_swapped_channels_are_no_repeat() -> None:
     source = noise(6, 0, channels=2)
     same = waveform_repeat(Recording(source[:, : 3 * RATE], RATE), Recording(source, RATE))
     swapped = waveform_repeat(Recording(source[::-1, : 3 * RATE].copy(), RATE), Recording(source, RATE))
@@ -48,7 +48,7 @@ def test_channels_that_swap_are_no_repeat() -> None:
     assert not swapped.repeats
 
 
-def test_silence_repeats_nothing_and_short_audio_says_nothing() -> None:
+def test_silence_and_short_audio_do_not_repeat() -> None:
     silent = Recording(np.zeros((1, 4 * RATE), np.float32), RATE)
     found = waveform_repeat(silent, silent)
     assert found is not None

@@ -1,4 +1,4 @@
-"""A headless browser for the tests of pages, spoken to in the Chrome DevTools Protocol through two pipes."""
+"""A headless browser for tests of pages, controlled by the Chrome DevTools Protocol through two pipes."""
 
 from __future__ import annotations
 
@@ -58,24 +58,24 @@ class Page:
                 return answer["result"]
 
     def open(self, file: Path, folder: Path) -> None:
-        """Load a file; what it downloads goes to ``folder``."""
+        """Load a file; its downloads are saved in ``folder``."""
         self._call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
         self._call("Page.navigate", url=file.as_uri())
         self.until("document.readyState === 'complete'")
 
     def ask(self, expression: str) -> Any:
-        """The value of a JavaScript expression, a promise's when it is one."""
+        """The value of a JavaScript expression, or the result of a promise."""
         found = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
     def until(self, condition: str) -> None:
-        """Wait for a JavaScript condition, 60 s at most."""
+        """Wait for a JavaScript condition, at most 60 s."""
         turns = "for (let k = 0; k < 3000 && !(%s); k++) await new Promise(go => setTimeout(go, 20));" % condition  # noqa: UP031
         assert self.ask(f"(async () => {{ {turns} return Boolean({condition}); }})()"), condition
 
     def press(self, key: str) -> None:
-        """Press and release a key, as a keyboard does."""
+        """Press and release a key."""
         code = CODES.get(key, ord(key[0].upper()))
         text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
         event = {"key": key, "windowsVirtualKeyCode": code}
@@ -94,7 +94,7 @@ class Page:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """An empty page in a fresh browser whose profile lies in ``folder``; skips where there is no browser."""
+    """An empty page in a new browser with its profile in ``folder``; skips the test if there is no browser."""
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip(f"there is no browser: none of {', '.join(NAMES)}")

@@ -1,4 +1,4 @@
-"""Sounds of an evaluation, small, and what was found in them."""
+"""A small evaluation and its inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.metrics.signals import RATE, impacts, modulated, recording
 
 @pytest.fixture(scope="package")
 def judged() -> tuple[EvaluationInputs, Evaluation]:
-    """A continuation of which two seconds are the prompt's, 6 dB softer; the loop and noise as baselines."""
+    """A continuation with two seconds copied from the prompt at -6 dB; loop and noise as baselines."""
     whole = modulated(16, 1, 1.5) + impacts(16, 2)
     prompt, real, tail = np.split(whole, [8 * RATE, 12 * RATE], axis=1)
     tail = tail.copy()

@@ -1,4 +1,4 @@
-"""The page about a continuation: self-contained, playable, escaped, and true to the samples."""
+"""The page of a continuation: self-contained, playable, escaped, with the right samples."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def decoded(uri: str | None, folder: Path) -> tuple[str, Recording]:
     return kind, read(file)
 
 
-def test_nothing_outside_the_page_is_needed(tmp_path: Path) -> None:
+def test_the_page_is_self_contained(tmp_path: Path) -> None:
     text, page = made(tmp_path, noise(3), noise(2, seed=1))
     addresses = [value for _, attributes in page.found for key, value in attributes.items() if key in ("src", "href")]
     assert len(addresses) == 6
@@ -112,7 +112,7 @@ def test_three_players_play_prompt_tail_and_both(tmp_path: Path) -> None:
     assert decoded(players["prompt"]["src"], tmp_path)[1].seconds == pytest.approx(3.5, abs=0.1)
 
 
-def test_a_tail_without_its_prompt_makes_the_same_players(tmp_path: Path) -> None:
+def test_a_tail_without_its_prompt_has_the_same_players(tmp_path: Path) -> None:
     prompt, tail = noise(1), noise(1.5, seed=1)
     _, page = made(tmp_path, prompt, tail, joined=False)
     joined = next(attributes for attributes in page.all("audio") if attributes["id"] == "joined")
@@ -121,7 +121,7 @@ def test_a_tail_without_its_prompt_makes_the_same_players(tmp_path: Path) -> Non
     np.testing.assert_allclose(heard.samples, both, atol=1.6 / 32768 * 2)
 
 
-def test_measures_warnings_and_settings_are_there_and_escaped(tmp_path: Path) -> None:
+def test_measures_warnings_and_settings_are_escaped(tmp_path: Path) -> None:
     text, page = made(tmp_path, noise(1), noise(1))
     assert "<script>alert(1)</script>" not in text
     assert "<i>a run</i>" not in text
@@ -134,7 +134,7 @@ def test_measures_warnings_and_settings_are_there_and_escaped(tmp_path: Path) ->
     assert all(attributes.get("aria-label") for attributes in page.all("svg"))
 
 
-def test_without_warnings_or_measures_the_page_stands(tmp_path: Path) -> None:
+def test_a_page_without_warnings_and_measures(tmp_path: Path) -> None:
     _, page = made(tmp_path, noise(1), noise(1), warnings=[], measures={})
     assert "Warnings" not in page.text
     assert "No measures available" in page.text
@@ -143,7 +143,7 @@ def test_without_warnings_or_measures_the_page_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("channels", "rate", "seconds"), [(1, 8000, 0.001), (1, 1000, 4.0), (3, 44100, 0.5), (1, 96000, 3.2)]
 )
-def test_odd_recordings(tmp_path: Path, channels: int, rate: int, seconds: float) -> None:
+def test_unusual_formats(tmp_path: Path, channels: int, rate: int, seconds: float) -> None:
     prompt = noise(seconds, channels, rate)
     _, page = made(tmp_path, prompt, prompt)
     players = page.all("audio")
@@ -161,7 +161,7 @@ def test_silence_and_samples_beyond_full_scale(tmp_path: Path) -> None:
     np.testing.assert_allclose(heard.samples[:, 4000:], -0.98, atol=1e-3)
 
 
-def test_of_long_recordings_an_excerpt_around_the_join(tmp_path: Path) -> None:
+def test_long_recordings_are_cut_to_an_excerpt_around_the_join(tmp_path: Path) -> None:
     prompt = Recording(np.linspace(0, 0.5, 40 * 1000, dtype="f4")[None], 1000)
     tail = Recording(np.linspace(-0.5, 0, 50 * 1000, dtype="f4")[None], 1000)
     joined = np.concatenate([prompt.samples, tail.samples], axis=1)
@@ -174,7 +174,7 @@ def test_of_long_recordings_an_excerpt_around_the_join(tmp_path: Path) -> None:
     assert "of the prompt the last 30 s and of the continuation the first 45 s" in (tmp_path / "page.html").read_text()
 
 
-def test_a_file_that_is_no_continuation_of_the_prompt(tmp_path: Path) -> None:
+def test_a_file_that_does_not_continue_the_prompt_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "other.wav", noise(1, channels=1))
     with pytest.raises(InputError, match="differ from the prompt's"):
         read_excerpt(noise(1), tmp_path / "other.wav", 0)
@@ -183,7 +183,7 @@ def test_a_file_that_is_no_continuation_of_the_prompt(tmp_path: Path) -> None:
         read_excerpt(noise(1), tmp_path / "other.wav", RATE)
 
 
-def test_a_tone_lies_where_the_axis_says() -> None:
+def test_a_tone_is_at_its_tick() -> None:
     time = np.arange(2 * 44100) / 44100
     shown = spectrogram(Recording(np.sin(2 * np.pi * 2000 * time).astype("f4")[None], 44100))
     place = (shown.levels.mean(axis=1).argmax() + 0.5) / len(shown.levels)
@@ -192,7 +192,7 @@ def test_a_tone_lies_where_the_axis_says() -> None:
     assert np.median(shown.levels.max(axis=0)) == pytest.approx(0, abs=1)
 
 
-def test_parts_of_a_spectrogram_keep_its_scale() -> None:
+def test_parts_of_a_spectrogram_keep_the_colour_scale() -> None:
     samples = noise(4, 1).samples
     samples[:, : 2 * RATE] *= 0.01
     shown = spectrogram(Recording(samples, RATE))
@@ -207,7 +207,7 @@ def test_time_ticks_are_round_and_few() -> None:
     assert all(len(time_ticks(seconds)) <= 11 for seconds in (0.05, 0.7, 13.0, 4000.0))
 
 
-def test_a_value_is_good_within_its_bounds_only() -> None:
+def test_a_value_is_good_within_its_range_only() -> None:
     lines = scorecard({"level": {"difference_db": -2.5}, "texture": {"overall": 1.0}, "stereo": None})
     assert [(line.label, line.value, line.good) for line in lines] == [
         ("Level", "-2.5 dB", False),
@@ -216,7 +216,7 @@ def test_a_value_is_good_within_its_bounds_only() -> None:
     assert all(measure.sentence.endswith(".") for measure in MEASURES)
 
 
-def test_the_same_gain_is_asked_for_in_all_players(tmp_path: Path) -> None:
+def test_all_players_have_the_same_gain(tmp_path: Path) -> None:
     _, heard = decoded(audio_uri(noise(0.5), gain=0.5), tmp_path)
     np.testing.assert_allclose(heard.samples, 0.5 * noise(0.5).samples, atol=1.6 / 32768 * 2)
 

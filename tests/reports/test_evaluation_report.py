@@ -1,4 +1,4 @@
-"""The HTML report: self-contained, its figures those of the evaluation, and its players play in a browser."""
+"""The report of an evaluation: self-contained, with the evaluation's values, playable in a browser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def written(judged: Judged, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_nothing_outside_the_page_is_needed_but_the_listening_page(written: Path) -> None:
+def test_the_page_is_self_contained_except_for_the_listening_test(written: Path) -> None:
     text = written.read_text("utf-8")
     page = Page(text)
     addresses = [value for _, each in page.found for key, value in each.items() if key in ("src", "href")]
@@ -35,7 +35,7 @@ def test_nothing_outside_the_page_is_needed_but_the_listening_page(written: Path
     assert "<b>out.wav, evaluated" in page.text
 
 
-def test_figures_and_verdicts_are_those_of_the_evaluation(written: Path, judged: Judged) -> None:
+def test_values_and_verdicts_are_those_of_the_evaluation(written: Path, judged: Judged) -> None:
     page, (_, found) = Page(written.read_text("utf-8")), judged
     for verdict in found.verdicts():
         assert verdict in page.text
@@ -46,7 +46,7 @@ def test_figures_and_verdicts_are_those_of_the_evaluation(written: Path, judged:
     assert all(0 <= float(left) <= 100 for left in re.findall(r"left: ([-0-9.]+)%", written.read_text("utf-8")))
 
 
-def test_what_is_out_of_order_is_said_at_first_sight(judged: Judged, tmp_path: Path) -> None:
+def test_bad_measures_are_listed_first(judged: Judged, tmp_path: Path) -> None:
     sounds, found = judged
     write_evaluation_report(tmp_path / "a.html", Path("out.wav"), Path("real.wav"), sounds, found, seed=3)
     level = found.measures["level"] | {"difference_db": -7.25}
@@ -58,7 +58,7 @@ def test_what_is_out_of_order_is_said_at_first_sight(judged: Judged, tmp_path: P
     assert re.search(r"Listen to .*\blevel \(-7\.2 dB\)", after)
 
 
-def test_what_is_copied_is_marked_where_it_is(written: Path) -> None:
+def test_copied_passages_are_marked_at_their_position(written: Path) -> None:
     (mark,) = [each for each in Page(written.read_text("utf-8")).all("i") if each.get("class") == "copied"]
     start, stop, place = map(
         float, re.findall(r"(\d+\.\d\d) to (\d+\.\d\d) s, as at (\d+\.\d\d)", str(mark["title"]))[0]
@@ -70,7 +70,7 @@ def test_what_is_copied_is_marked_where_it_is(written: Path) -> None:
     assert (left, width) == pytest.approx((start / 4 * 100, (stop - start) / 4 * 100), abs=0.3)
 
 
-def test_a_sound_too_short_to_say_much_still_has_a_report(judged: Judged, tmp_path: Path) -> None:
+def test_a_very_short_sound_has_a_report(judged: Judged, tmp_path: Path) -> None:
     sounds, found = judged
     nothing = {"overall": None, "classes": {}, "copied": None, "looped": None, "scattering": None}
     candidates = {"output": replace(found.output, **nothing), "real": replace(found.real, **nothing)}

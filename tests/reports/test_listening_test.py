@@ -28,7 +28,7 @@ def written(judged: Judged, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_all_stimuli_are_equally_loud_and_none_clips(judged: Judged) -> None:
+def test_stimuli_have_equal_loudness_and_do_not_clip(judged: Judged) -> None:
     levels = []
     for each in make_stimuli(judged[0]):
         samples = each.sound.samples * 10 ** (each.gain / 20)
@@ -41,7 +41,7 @@ def test_all_stimuli_are_equally_loud_and_none_clips(judged: Judged) -> None:
     assert levels[0] <= -18 + 0.05
 
 
-def test_the_anchor_lacks_what_lies_above_its_corner() -> None:
+def test_the_anchor_is_low_passed() -> None:
     time_axis = np.arange(32000) / 32000
     tones = [
         np.sin(2 * np.pi * hertz * time_axis).astype("f4")[None] for hertz in (0.5 * ANCHOR_HERTZ, 2 * ANCHOR_HERTZ)
@@ -130,7 +130,7 @@ def test_rating_by_keyboard(written: Path, tmp_path: Path) -> None:
     assert len(results["trials"]) == 10
 
 
-def test_a_test_can_be_left(written: Path, tmp_path: Path) -> None:
+def test_a_test_can_be_ended_early(written: Path, tmp_path: Path) -> None:
     with browser(tmp_path) as page:
         ready(page, written, tmp_path)
         page.press("a")

@@ -1,4 +1,4 @@
-"""The page of a tune's variations: what is heard and drawn is what lies around the join."""
+"""The page of a tune's variations: excerpts around the join as sound and piano rolls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def continued(tune: Tune, join: int, seed: int = 0) -> ContinuedTune:
     return ContinuedTune(tune, join, facts | {"measures": measure_tail(prompt, tail)})
 
 
-def test_what_lies_around_the_join(tmp_path: Path) -> None:
+def test_excerpt_around_the_join(tmp_path: Path) -> None:
     tune = melody([60, 62, 64, 65, 67, 69, 71, 72])
     first, second = (int(tune.notes["start"][index]) for index in (4, 5))
     made = continued(tune, first)
@@ -38,14 +38,14 @@ def test_what_lies_around_the_join(tmp_path: Path) -> None:
     assert piece.notes["pitch"].tolist() == [60, 62, 64, 65, 67]
     assert piece.notes["start"][0] == 0
     assert piece.notes["start"][4] == join
-    held = replace(tune, notes=tune.notes[:1].copy())  # it began long before what is heard
+    held = replace(tune, notes=tune.notes[:1].copy())  # it began long before the excerpt
     held.notes["end"] = tune.end
     piece, join = tune_excerpt(continued(held, tune.end), 0.1, 1)
     assert piece.notes["pitch"].tolist() == [60]
     assert piece.notes["end"][0] == join
 
 
-def test_players_and_rolls_of_two_tails_of_unlike_length(tmp_path: Path) -> None:
+def test_players_and_rolls_of_two_tails_of_different_length(tmp_path: Path) -> None:
     prompt = wandering(1, 30, parts=2)
     longer = wandering(1, 60, parts=2)
     shorter = longer.between(0, prompt.end + (longer.end - prompt.end) // 2)
@@ -63,11 +63,11 @@ def test_players_and_rolls_of_two_tails_of_unlike_length(tmp_path: Path) -> None
     assert len([each for each in page.all("img") if each.get("class") == "roll"]) == 2
     joins = [float(str(each["data-join"])) for each in page.all("section") if "data-join" in each]
     assert joins == pytest.approx([min(prompt.seconds, 10)] * 2, abs=1e-3)
-    assert "Listen to" not in page.text  # what is good is not known of notes
+    assert "Listen to" not in page.text  # note measures have no good range
     assert "All measures are good" not in page.text
     assert "Polyphony" in page.text
     assert [json.loads((tmp_path / f"a-{k}.json").read_text())["page"] for k in (1, 2)] == ["a.html", "a.html"]
 
 
-def test_measures_that_could_not_be_taken() -> None:
+def test_a_page_without_measures() -> None:
     assert measure_lines({}) == []

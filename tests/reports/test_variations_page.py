@@ -1,4 +1,4 @@
-"""The page of variations: self-contained, true to the files, and played by keyboard."""
+"""The page of variations: self-contained, with the files' samples, playable by keyboard."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MEASURES: dict[str, Any] = {"join": {"flux_percentile": 12.0}, "texture": {"over
 
 
 def written(folder: Path, tails: Sequence[Recording], names: Sequence[str], **settings: Any) -> Path:
-    """A page of so many continuations of `PROMPT`, the second of which has copied."""
+    """A page of ``count`` continuations of `PROMPT`, the second of which copies."""
     outs, sidecars = [folder / name for name in names], []
     for number, (out, tail) in enumerate(zip(outs, tails, strict=True)):
         alone = settings.get("tail_only", False)
@@ -51,18 +51,18 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("three"), tails, ["a-1.wav", "<b>2.wav", "a 3.wav"])
 
 
-def test_nothing_outside_the_page_is_needed(three: Path) -> None:
+def test_the_page_is_self_contained(three: Path) -> None:
     text = three.read_text("utf-8")
     page = Page(text)
     addresses = [value for _, each in page.found for key, value in each.items() if key in ("src", "href")]
     assert [a for a in addresses if not str(a).startswith("data:")] == ["a-1.wav", "%3Cb%3E2.wav", "a%203.wav"]
     assert not re.search(r"https?:|//[a-z]|@import|url\(", re.sub(r"base64,[A-Za-z0-9+/=]+", "", text))
     assert "<b>2" not in text
-    assert page.text.count("a.wav: <script>alert(1)</script> & more") == 1  # which all three warned of
+    assert page.text.count("a.wav: <script>alert(1)</script> & more") == 1  # all three have this warning
     assert not list(three.parent.glob("*.part"))
 
 
-def test_the_prompts_end_first_then_each_around_its_join(three: Path) -> None:
+def test_the_prompt_comes_first_then_each_variation_around_its_join(three: Path) -> None:
     page = Page(three.read_text("utf-8"))
     assert [each["id"] for each in page.all("audio")] == ["prompt", "variation-1", "variation-2", "variation-3"]
     _, heard = decoded(page.all("audio")[0]["src"], three.parent)
@@ -75,7 +75,7 @@ def test_the_prompts_end_first_then_each_around_its_join(three: Path) -> None:
     assert marks == ["left: 40.000%"] * 3
 
 
-def test_measures_stand_side_by_side_and_what_is_odd_is_said(three: Path) -> None:
+def test_measures_are_side_by_side_and_bad_ones_are_listed(three: Path) -> None:
     text = re.sub(r"\s+", " ", Page(three.read_text("utf-8")).text)
     assert "a.wav, continued" not in text
     assert "continued in 3 ways" in text
@@ -86,7 +86,7 @@ def test_measures_stand_side_by_side_and_what_is_odd_is_said(three: Path) -> Non
         assert f"seed {seed}, texture distance 0.91" in text
 
 
-def test_the_sidecars_name_the_page(three: Path) -> None:
+def test_sidecars_contain_the_name_of_the_page(three: Path) -> None:
     for name in ("a-1", "<b>2", "a 3"):
         found = json.loads((three.parent / f"{name}.json").read_text())
         assert (found["page"], found["output"]) == ("page.html", f"{name}.wav")
@@ -100,7 +100,7 @@ def test_one_variation_and_no_measures(tmp_path: Path) -> None:
     assert "set aside" not in page.text
 
 
-def test_a_loop_alone_is_heard_around_its_seam(tmp_path: Path) -> None:
+def test_a_loop_without_prompt_is_played_around_its_seam(tmp_path: Path) -> None:
     ramp = Recording(np.linspace(0, 1, 30 * RATE, dtype="f4")[None].repeat(2, 0), RATE)
     path = written(tmp_path, [ramp], ["bed.wav"], loop=True, tail_only=True)
     around = read_loop_seam(tmp_path / "bed.wav", 4.0, 6.0)
@@ -112,7 +112,7 @@ def test_a_loop_alone_is_heard_around_its_seam(tmp_path: Path) -> None:
     assert "at the join" not in page.text  # it does not follow the prompt
 
 
-def test_many_variations_are_heard_for_less_time_each() -> None:
+def test_many_variations_have_shorter_excerpts() -> None:
     assert excerpt_lengths(1) == excerpt_lengths(6) == (BEFORE_SECONDS, AFTER_SECONDS)
     for count in range(1, MAX_ON_PAGE + 1):
         before, after = excerpt_lengths(count)
@@ -121,7 +121,7 @@ def test_many_variations_are_heard_for_less_time_each() -> None:
         assert after >= 10
 
 
-def test_by_keyboard_each_plays_from_the_same_moment(three: Path, tmp_path: Path) -> None:
+def test_keys_play_each_variation_from_the_same_moment(three: Path, tmp_path: Path) -> None:
     def playing() -> list[int]:
         return page.ask("variations.map(soundOf).flatMap((audio, k) => audio.paused ? [] : [k + 1])")
 
@@ -151,7 +151,7 @@ def test_by_keyboard_each_plays_from_the_same_moment(three: Path, tmp_path: Path
             assert times()[number - 1] == pytest.approx(3, abs=0.5)
         page.press("x")
         page.press("ArrowLeft")
-        page.press("ArrowRight")  # past the third, which is set aside
+        page.press("ArrowRight")  # past the third, which is rejected
         assert playing() == [1]
         page.press("0")
         assert playing() == []
@@ -159,5 +159,5 @@ def test_by_keyboard_each_plays_from_the_same_moment(three: Path, tmp_path: Path
         page.press("j")
         assert page.ask("document.getElementById('moment').textContent") == "2.0 s before the join"
         assert times()[0] == pytest.approx(0, abs=0.5)
-        page.press("9")  # there is none
+        page.press("9")  # there is no ninth
         assert playing() == [1]

@@ -1,4 +1,4 @@
-"""Tools find the files beside them, as they do when they are run."""
+"""Makes the modules in tools/ importable from each other, as when they are run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""tools/check_continuations.py: what it makes, what it does not make again, and how it is summed up."""
+"""tools/check_continuations.py: rows, resumption and summary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def row(recording: str, candidate: str, overall: float, copied: float = 0.0, **m
     return {"recording": recording, "candidate": candidate, **shares, **classes, **more}
 
 
-def test_worst_first_and_only_what_does_not_repeat_is_held_against_it() -> None:
+def test_worst_first_and_compared_with_baselines_that_do_not_repeat() -> None:
     rows = []
     for name, overall in (("calm", 1.1), ("wild", 1.9)):
         rows += [row(name, "real", 1.0, repeat=0.1), row(name, "loop", 0.9, copied=0.9), row(name, "grains", 1.5)]
@@ -42,7 +42,7 @@ def test_worst_first_and_only_what_does_not_repeat_is_held_against_it() -> None:
     assert AT_ONCE not in text
 
 
-def test_recordings_that_play_their_samples_again_are_told_apart() -> None:
+def test_recordings_that_repeat_their_samples_are_marked() -> None:
     rows = []
     for name, overall, repeat in (("calm", 1.1, 0.05), ("looped", 1.9, 0.98)):
         rows += [row(name, "real", 1.0, repeat=repeat), row(name, "grains", 1.5)]
@@ -56,7 +56,7 @@ def test_recordings_that_play_their_samples_again_are_told_apart() -> None:
     assert "100% of tails" in fresh
 
 
-def test_what_there_is_without_training_has_its_column() -> None:
+def test_tails_without_training_have_a_column() -> None:
     rows = [row("calm", "real", 1.0, repeat=0.1), row("calm", "grains", 1.5), row("calm", "output", 1.1, seconds=70.0)]
     rows += [row("calm", AT_ONCE, distance, seconds=10 * distance) for distance in (1.2, 1.3, 1.6)]
     text, _ = summary(rows)
@@ -69,7 +69,7 @@ def test_what_there_is_without_training_has_its_column() -> None:
     assert "geometric mean 1.10, largest 1.10" in text  # of the trained tail alone
 
 
-def test_what_is_finished_is_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_rows_are_not_computed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = [tmp_path / "rain", tmp_path / "songs"]
     for seed, folder in enumerate(folders):
         folder.mkdir()
@@ -93,7 +93,7 @@ def test_what_is_finished_is_not_made_again(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "table.md").read_text() == table
 
 
-def test_the_base_alone_takes_no_experiment_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_once_does_not_combine_with_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [str(tmp_path), "-o", str(tmp_path / "table.md"), "--at-once", "--set", "training.steps=4"]
     monkeypatch.setattr("sys.argv", ["check_continuations", *asked])
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""tools/check_drift.py: departures of a known tail, the table, and what is not made again."""
+"""tools/check_drift.py: deviations of a known tail, table and resumption."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def noise(seconds: float, gain: float = 0.05) -> np.ndarray:
     return (gain * np.random.default_rng(0).standard_normal((1, round(seconds * RATE)))).astype(np.float32)
 
 
-def test_a_minute_that_is_louder_and_brighter_is_seen() -> None:
+def test_deviations_of_a_louder_and_brighter_minute() -> None:
     source = DriftMeter.of(Recording(noise(20), RATE))
     bright = np.diff(noise(60), append=0.0).astype(np.float32)
     track = DriftMeter.of(Recording(np.concatenate([noise(60), 2 * noise(60), bright], axis=1), RATE))
@@ -30,7 +30,7 @@ def test_a_minute_that_is_louder_and_brighter_is_seen() -> None:
     assert quietest(track) == pytest.approx(quietest(source), abs=0.3)
 
 
-def test_the_table_says_what_held_and_keeps_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_and_its_stored_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("calm", "wild"):
         write(tmp_path / f"{name}.wav", Recording(noise(25), RATE))
     made: list[float] = []

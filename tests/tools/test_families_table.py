@@ -1,4 +1,4 @@
-"""The table of tools/compare_families.py says what was measured."""
+"""tools/compare_families.py: table and recommendations."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CELLS = [
 ]
 
 
-def test_the_closest_come_first_and_what_is_incomplete_last() -> None:
+def test_closest_first_and_incomplete_last() -> None:
     rows = compare_families.table_rows(CELLS)
     assert [row["config"] for row in rows] == ["lstm-flow", "gru-flow", "walk", "hmm", "noise", "gru-point", "var"]
     page = compare_families.page(CELLS)
@@ -44,7 +44,7 @@ def test_means_are_over_backbones_and_over_heads() -> None:
     assert "| lstm | 1.10 | 21.0 | 4.0 |" in page
 
 
-def test_the_advice_is_what_the_table_says() -> None:
+def test_recommendations_follow_from_the_table() -> None:
     advice = "\n".join(compare_families.advice(compare_families.table_rows(CELLS)))
     assert "**The closest**: `lstm-flow` (1.10)" in advice
     assert "quickest to train**: `gru-flow` (1.10), 9.0 s" in advice
@@ -53,12 +53,12 @@ def test_the_advice_is_what_the_table_says() -> None:
     assert "more than 5% copied): walk." in advice
 
 
-def test_where_all_are_trained_the_quickest_is_named() -> None:
+def test_the_fastest_training_is_named() -> None:
     rows = compare_families.table_rows([cell for cell in CELLS if cell["config"].endswith("flow")])
     assert "**No time to train**: `gru-flow` (1.10), 9.0 s" in "\n".join(compare_families.advice(rows))
 
 
-def test_what_copies_is_not_recommended() -> None:
+def test_configurations_that_copy_are_not_recommended() -> None:
     loop = [cell("loop", recording, 0.9, 0.1, copied=0.9, steps=0) for recording in ("river", "forest")]
     advice = compare_families.advice(compare_families.table_rows([*CELLS, *loop]))
     assert "`loop`" not in "\n".join(advice)

@@ -1,4 +1,4 @@
-"""One-step likelihood: a flow and an autoregression whose density is known, and who is None."""
+"""One-step likelihood of flows and autoregressions with a known density."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_an_untrained_flow_is_standard_noise(tiny: Callable[..., Experiment]) ->
 
 
 def test_a_flow_around_a_linear_prediction_is_scored_on_the_frames(tiny: Callable[..., Experiment]) -> None:
-    """An untrained flow is standard noise, so what remains is the Gaussian of the linear prediction."""
+    """An untrained flow is standard noise, so the density is the Gaussian of the linear prediction."""
     model = SequenceModel(5, tiny("model.head={kind: flow, width: 8}", "model.linear=true").model.options).eval()
     frames = torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(1)).cumsum(1) / 5
     model.fit_closed_form(list(frames))
@@ -82,7 +82,7 @@ def test_a_flow_around_a_linear_prediction_is_scored_on_the_frames(tiny: Callabl
     torch.testing.assert_close(found, reference.log_prob(frames[:, 1:]), atol=1e-3, rtol=1e-4)
 
 
-def test_heads_answer_for_themselves_or_not_at_all(tiny: Callable[..., Experiment]) -> None:
+def test_heads_with_and_without_a_density(tiny: Callable[..., Experiment]) -> None:
     frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
     mixture = SequenceModel(5, tiny().model.options).eval()
     found = one_step_likelihood(mixture, frames)
@@ -92,7 +92,7 @@ def test_heads_answer_for_themselves_or_not_at_all(tiny: Callable[..., Experimen
     assert one_step_likelihood(SequenceModel(5, tiny("model.head=point").model.options).eval(), frames) is None
 
 
-def test_an_autoregression_finds_the_process_it_was_made_by() -> None:
+def test_an_autoregression_recovers_its_process() -> None:
     generator = np.random.default_rng(0)
     turn = 0.9 * np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
     covariance = np.array([[1.0, 0.6], [0.6, 0.5]])
@@ -109,7 +109,7 @@ def test_an_autoregression_finds_the_process_it_was_made_by() -> None:
     np.testing.assert_allclose(fitted.covariance, covariance, atol=0.05)
 
 
-def test_few_frames_do_not_make_it_overconfident() -> None:
+def test_few_frames_do_not_give_overconfidence() -> None:
     values = np.random.default_rng(1).standard_normal((300, 30))
     few = LinearAutoregression.best([torch.from_numpy(values[:60])])
     truth = multivariate_normal(np.zeros(30), np.eye(30)).logpdf(values[60:])

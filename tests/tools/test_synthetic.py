@@ -1,4 +1,4 @@
-"""Synthetic textures: deterministic, sound samples, broad."""
+"""Synthetic textures: deterministic, valid samples, broad."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def stage_of(seed: int = 0, seconds: float = 2.0, channels: int = 2) -> RenderCo
     return RenderContext(np.random.default_rng(seed), 44100, round(seconds * 44100), channels)
 
 
-def test_a_seed_is_a_texture() -> None:
+def test_a_seed_determines_the_texture() -> None:
     first, again, other = (synthetic_texture(seed, 1.5) for seed in (3, 3, 4))
     assert first.samples.tobytes() == again.samples.tobytes()
     assert (first.sample_rate, first.length) == (44100, 66150)
@@ -27,7 +27,7 @@ def test_a_seed_is_a_texture() -> None:
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])
-def test_samples_are_sound(rate: int) -> None:
+def test_samples_are_finite_and_in_range(rate: int) -> None:
     recordings = list(synthetic_textures(100, 8, 1.0, rate))
     assert len(recordings) == 8
     for recording in recordings:
@@ -45,7 +45,7 @@ def test_arguments_out_of_range(arguments: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("name", LAYERS)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_every_layer_sounds(name: str, channels: int) -> None:
+def test_every_layer_has_energy(name: str, channels: int) -> None:
     for seed in range(4):
         layer = LAYERS[name](stage_of(seed, 1.0, channels))
         assert layer.shape == (channels, 44100)
@@ -54,7 +54,7 @@ def test_every_layer_sounds(name: str, channels: int) -> None:
 
 
 def test_textures_are_broad() -> None:
-    """Colour, peakedness and width differ from seed to seed far more than noise's own scatter."""
+    """Spectrum, kurtosis and width differ between seeds far more than between noises."""
     found = []
     for recording in synthetic_textures(0, 24, 1.5):
         power = np.abs(np.fft.rfft(recording.samples[0])) ** 2
@@ -83,8 +83,8 @@ def test_noise_has_the_level_of_its_field() -> None:
     assert 10 * np.log10(low[1] / low[0]) == pytest.approx(0, abs=0.5)
 
 
-def test_a_process_has_its_colour() -> None:
-    """1 / f: 3 dB an octave; unit variance."""
+def test_a_process_has_its_spectral_slope() -> None:
+    """1 / f: 3 dB per octave, unit variance."""
     found = coloured(np.random.default_rng(0), 200, 4096, 100.0, 1.0, 0.01, 40.0)
     power = np.mean(np.abs(np.fft.rfft(found * np.hanning(4096), axis=1)) ** 2, axis=0)
     assert found.var() == pytest.approx(1, abs=0.15)
@@ -104,14 +104,14 @@ def test_events_lie_within_the_stage() -> None:
         assert np.all((times >= 0) & (times <= 2.0))
 
 
-def test_rooms_die_away() -> None:
+def test_impulse_responses_decay() -> None:
     for seed in range(5):
         response = impulse_response(stage_of(seed, 4.0))
         energy = np.sum(response**2, axis=0)
         assert energy[: len(energy) // 2].sum() > 10 * energy[len(energy) // 2 :].sum()
 
 
-def test_a_folder_is_filled_once(tmp_path: Path) -> None:
+def test_existing_files_are_kept(tmp_path: Path) -> None:
     paths = write_textures(tmp_path / "new", 2, first=5, seconds=0.5)
     assert [path.name for path in paths] == ["synthetic-000005.wav", "synthetic-000006.wav"]
     times = [path.stat().st_mtime_ns for path in paths]

@@ -1,4 +1,4 @@
-"""The tables of tools/check_evaluation.py and tools/compare_likelihood.py say what was measured."""
+"""Tables of tools/check_evaluation.py and tools/compare_likelihood.py."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.metrics.signals import modulated, noise, recording
 from tools import check_evaluation, check_synthetic_textures, compare_likelihood
 
 
-def test_what_is_pasted_is_the_share_that_is_asked_for() -> None:
+def test_pasted_fraction() -> None:
     prompt, fresh = recording(noise(10, 1)), recording(noise(40, 2))
     for share in check_evaluation.PASTES:
         samples = check_evaluation.pasted(prompt, fresh, share, 0).samples
         assert np.mean(samples != fresh.samples) == share if share else np.array_equal(samples, fresh.samples)
 
 
-def test_whether_real_audio_reads_one_is_said() -> None:
+def test_summary_of_real_against_real() -> None:
     def rows(*pairs: tuple[float, float]) -> dict[str, Any]:
         classes = dict.fromkeys(check_evaluation.CLASSES, 1.0)
         both = [[{"overall": value, "scattering": 2 * value, **classes} for value in pair] for pair in pairs]
@@ -33,7 +33,7 @@ def test_whether_real_audio_reads_one_is_said() -> None:
     assert "1.0 ± 0.2? No" in check_evaluation.real_section(rows((1.6, 1.1), (1.0, 1.4)))
 
 
-def test_a_fault_is_visible_where_it_is_measured_and_not_elsewhere() -> None:
+def test_faults_are_visible_in_their_measures_only() -> None:
     row: dict[str, Any] = {"original": {"copied": 0.5, "looped": 0.0}, "baselines": {}}
     for name in BASELINES:
         classes = dict.fromkeys(check_evaluation.CLASSES, 1.0)
@@ -46,7 +46,7 @@ def test_a_fault_is_visible_where_it_is_measured_and_not_elsewhere() -> None:
     assert found["noise", "moments"] == "no (0 of 1)"
 
 
-def test_what_does_not_beat_the_linear_autoregression_is_marked_and_comes_first() -> None:
+def test_heads_worse_than_the_linear_autoregression_are_marked_and_first() -> None:
     rows = [
         {"recording": "good", "frames": 9, compare_likelihood.LINEAR: -1.2, "mixture": -1.0, "flow": -1.1},
         {"recording": "bad", "frames": 9, compare_likelihood.LINEAR: -1.2, "mixture": -1.3, "flow": -1.15},
@@ -57,7 +57,7 @@ def test_what_does_not_beat_the_linear_autoregression_is_marked_and_comes_first(
     assert "mixture 50%, flow 100% of 2 recordings" in lines[-1] + lines[-2]
 
 
-def test_the_features_of_a_texture_are_told_in_numbers() -> None:
+def test_features_of_a_texture() -> None:
     found, pulsing = (
         check_synthetic_textures.features(recording(samples)) for samples in (noise(4, 1), modulated(4, 1, 4.0))
     )

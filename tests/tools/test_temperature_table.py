@@ -1,4 +1,4 @@
-"""tools/check_temperature.py: variances of known tails, what counts as rising, and the page."""
+"""tools/check_temperature.py: variances of known tails, rising values, and the page."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ RATE = 44100
 
 
 def gated(seconds: float, decibels: float) -> Recording:
-    """Noise, every other half second so much louder."""
+    """Noise, louder by a factor in every other half second."""
     samples = 0.01 * np.random.default_rng(0).standard_normal((1, round(seconds * RATE)))
     loud = (np.arange(samples.shape[1]) // (RATE // 2)) % 2
     return Recording((samples * 10 ** (decibels * loud / 20)).astype(np.float32), RATE)
 
 
-def test_variances_of_a_sound_that_comes_and_goes() -> None:
+def test_variances_of_a_gated_sound() -> None:
     level, bands = variances(gated(8, 20), loudest=40.0)
     assert level == pytest.approx(100, rel=0.03)
     assert 85 < bands < 150, "and the frames' own scatter"
@@ -29,11 +29,11 @@ def test_variances_of_a_sound_that_comes_and_goes() -> None:
     assert variances(gated(8, 20), loudest=200.0)[1] == 0, "inaudible"
 
 
-def test_only_what_rises_at_each_step_rises() -> None:
+def test_rising_means_each_step() -> None:
     assert rising(np.array([[1.0, 2, 3], [1, 3, 2], [1, 1, 2]])).tolist() == [True, False, False]
 
 
-def test_the_page_counts_what_rises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_counts_rising_recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "a.wav", gated(3, 6))
 
     def made(prompt: Recording, wanted: list, budget: float) -> object:

@@ -1,4 +1,4 @@
-"""`audiogen compare`: sound and notes on the same pieces, gone on with after a kill, and a page that holds it all."""
+"""`audiogen compare`: audio and MIDI on the same pieces, resumption after a kill, and the page."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def configs(tmp_path: Path, tiny: Tiny) -> list[Path]:
 SHORT = ("--budget", 60, "--seeds", 2, "--prompts", 1, "--prompt-seconds", 3, "--seconds", 2, "--minutes", 0.3)
 
 
-def test_sound_and_notes_are_compared(
+def test_audio_and_midi_configurations_are_compared(
     configs: list[Path], tunes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     out = tmp_path / "report"
@@ -92,7 +92,7 @@ def test_sound_and_notes_are_compared(
     for row in rows:
         tail = read(out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt']}.wav")
         assert tail.seconds == pytest.approx(2.0)
-    # No training has met a test piece.
+    # No training uses a test piece.
     test = {item.name for item in read_pieces(tunes).test}
     for run in ("sound-0", "notes-1"):
         split = json.loads((out / "runs" / run / "metrics.json").read_text())["split"]
@@ -100,12 +100,12 @@ def test_sound_and_notes_are_compared(
     page = (out / "index.html").read_text()
     assert page.count("<audio") == 2 + 5
     assert page.count('class="roll"') >= 2 + 2  # the real ones, the repetition, the chain, and mostly the network
-    assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # it needs nothing beside itself
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # self-contained
     with pytest.raises(InputError, match="another comparison"):
         invoke(*configs[:1], "--data", tunes, "-o", out, *SHORT)
 
 
-def test_recordings_alone_are_compared_as_sound(configs: list[Path], tmp_path: Path):
+def test_recordings_without_notes_are_compared_as_sound(configs: list[Path], tmp_path: Path):
     folder = tmp_path / "recordings"
     folder.mkdir()
     for index in range(4):
@@ -124,7 +124,7 @@ def test_recordings_alone_are_compared_as_sound(configs: list[Path], tmp_path: P
     assert min(copied["mel-loop"], copied["loop"]) > 0.7 > copied["sound"]  # of its prompt, whatever it was trained on
 
 
-def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tmp_path: Path):
+def test_unsuitable_configurations_and_data_are_refused(configs: list[Path], tunes: Path, tmp_path: Path):
     with pytest.raises(InputError, match="two candidates would have this name"):
         invoke(configs[0], configs[0], "--data", tunes, "-o", tmp_path / "report")
     with pytest.raises(InputError, match="no test piece lasts"):
@@ -140,7 +140,7 @@ def test_what_cannot_be_compared_is_refused(configs: list[Path], tunes: Path, tm
         invoke(configs[1], "--data", tunes, "-o", tunes)
 
 
-def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
+def test_prompt_and_real_continuation_make_up_the_piece(tunes: Path):
     [prompt] = make_prompts(read_pieces(tunes).test, 1, 3.0, 2.0)
     whole = read_midi(tunes / f"{prompt.name}.mid")
     sound = render(whole)
@@ -152,7 +152,7 @@ def test_a_prompt_and_what_follows_are_the_piece(tunes: Path):
     assert prompt.rest.notes["start"].min() >= prompt.tune.notes["start"].max()
 
 
-def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
+def test_a_small_data_set_yields_the_requested_prompts(tunes: Path):
     few, many = read_pieces(tunes, 3), read_pieces(tunes, 9)
     assert (len(few.test), len(few.training)) == (3, 7)
     assert (len(many.test), len(many.training)) == (3, 7)  # most are for training
@@ -160,8 +160,8 @@ def test_a_small_set_yields_the_prompts_that_are_asked_for(tunes: Path):
         assert len(make_prompts(many.test, 9, 3.0, 2.0)) == 3
 
 
-def test_piano_rolls_share_their_keys_and_the_clock_of_the_sound():
-    """Quarters at 120 a minute last half a second: each takes an eighth of a picture of 4 s."""
+def test_piano_rolls_share_keys_and_time_axis():
+    """Quarter notes at 120 bpm last 0.5 s: each takes an eighth of a picture of 4 s."""
     given = melody([60, 64], length=24)
     drawn = draw_roll(given, -1.0, 4.0, 58, 66)
     assert drawn.shape == (9, WIDTH)
@@ -175,7 +175,7 @@ def test_piano_rolls_share_their_keys_and_the_clock_of_the_sound():
     assert {(told["lowest"], told["highest"]) for told in both.values()} == {("B♭3", "F♯5")}
 
 
-def test_the_repetition_repeats_the_second_half_of_the_bars():
+def test_the_repeat_baseline_repeats_the_second_half_of_the_bars():
     given = melody([60, 62, 64, 65, 67, 69, 71, 72])  # two bars
     sound = render(given).cut(0, 4 * 44100)
     made = BASELINES["repeat"](Prompt("a", sound, sound, given, given), 4.0, 0)
@@ -185,7 +185,7 @@ def test_the_repetition_repeats_the_second_half_of_the_bars():
     assert made.sound.seconds == pytest.approx(4.0)
 
 
-def test_notes_are_heard_in_the_sound_of_one_voice_or_a_piano(monkeypatch: pytest.MonkeyPatch):
+def test_single_voices_and_pianos_are_transcribed(monkeypatch: pytest.MonkeyPatch):
     line = melody([60, 62, 64, 65])
     sound = render(line).cut(0, 2 * 44100)
     found = with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, line, line))
@@ -205,7 +205,7 @@ def test_notes_are_heard_in_the_sound_of_one_voice_or_a_piano(monkeypatch: pytes
     assert with_detected_notes(predicted, Prompt("a", sound, sound, line, line)) is predicted
 
 
-def test_a_loop_is_found_to_loop():
+def test_the_loop_baseline_loops():
     whole = synthetic(20.0)
     prompt = Prompt("a", whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100))
     evaluator = TailEvaluator(prompt.sound, prompt.real)
@@ -215,7 +215,7 @@ def test_a_loop_is_found_to_loop():
     assert looped["longest_run"] is None
 
 
-def test_means_and_deviations_are_over_seeds():
+def test_means_and_deviations_over_seeds():
     rows = [
         {
             "candidate": "a",
@@ -235,7 +235,7 @@ def test_means_and_deviations_are_over_seeds():
     assert told["parameters"] == {"mean": 5.0, "deviation": 0.0}
 
 
-def test_real_tails_are_at_no_distance_and_strange_ones_are():
+def test_note_distance_of_real_and_of_different_tails():
     real = [wandering(index, 40) for index in range(12)]
     near = note_distance([wandering(100 + index, 40) for index in range(6)], real)
     far = note_distance([melody([40, 90] * 20) for _ in range(6)], real)
