@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from audiogen.dsp.covariance import mean_covariance
+from audiogen.dsp.decibels import DB_PER_NEPER
 from audiogen.dsp.limiter import peak_of
 from audiogen.representation.mel import MelSpec
 
@@ -26,7 +27,6 @@ END_SECONDS = 5.0  # of the prompt's end, whose level the tail starts from
 END_MARGIN_DB = 1.0  # largest distance of the target from the level of the prompt's end
 PRIOR_SECONDS = 4.0  # weight of the target covariance as a prior of the running one
 RELATIVE_FLOOR = 1e-6  # of the power: weaker principal channels are not corrected
-DB_PER_NEPER = 20 / math.log(10)  # dB per unit of a log-mel value
 
 
 class SpectrumGuard:

@@ -12,10 +12,11 @@ import math
 
 import numpy as np
 
+from audiogen.dsp.decibels import DB_PER_NEPER
 from audiogen.representation.cochleagram import power
 
 SMOOTHING_SECONDS = 0.05  # standard deviation of the Gaussian window of the level
-MAX_GAIN = 12 * math.log(10) / 20  # nepers (12 dB), of a band before its mean power is restored
+MAX_GAIN = 12 / DB_PER_NEPER  # nepers, of a band before its mean power is restored
 EPSILON = 1e-20  # power
 
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording
+from audiogen.dsp.decibels import DB_PER_NEPER
 from audiogen.representation.cochleagram import (
     MARGIN_SECONDS,
     apply_band_gains,
@@ -39,7 +40,6 @@ GAIN_POINT_RATE = 50  # Hz, of the points that gains are interpolated between
 STEPS, STEP_SIZE, BETAS = 24, 0.04, (0.9, 0.99)  # of Adam; the step size in nepers
 GAIN_PENALTY = 20.0  # per squared neper, against squared deviations in units of how much real segments differ
 GLIDE_SECONDS = 1.0  # time constant of the transition from one section's expansion gains to the next's
-DB_PER_NEPER = 20 / math.log(10)
 
 
 class StatisticsMatcher:

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from audiogen.dsp.decibels import DB_PER_NEPER
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.drift_guard import DB_PER_NEPER, MAX_BAND_DB, MAX_LEVEL_DB, LevelGuard, SpectrumGuard
+from audiogen.sound.drift_guard import MAX_BAND_DB, MAX_LEVEL_DB, LevelGuard, SpectrumGuard
 
 SPEC = MelSpec()
 RATE = 8000  # Hz, of the samples
