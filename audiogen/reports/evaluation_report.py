@@ -46,7 +46,7 @@ def write_evaluation_report(
             "title": f"{output.name}, evaluated",
             "facts": _facts(reference, inputs, evaluation, seed),
             "headline": evaluation.verdicts()[-1],
-            "remarkable": [line for line in scorecard(measures) if not line.good],
+            "flagged": [line for line in scorecard(measures) if not line.good],
             "verdicts": evaluation.graded_verdicts()[:-1],
             "chart": texture_chart(evaluation),
             "names": [candidate.name for candidate in evaluation.candidates],

@@ -93,4 +93,4 @@ def _page_text(prompt: Path, made: Sequence[ContinuedTune], before: float, after
         "The written files are not changed by this page."
     )
     warnings = [text for each in made for text in each.sidecar["warnings"]]
-    return PageText(prompt.name, facts, note, warnings, judged=False)
+    return PageText(prompt.name, facts, note, warnings, graded=False)

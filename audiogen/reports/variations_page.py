@@ -54,7 +54,7 @@ class PageText:
         note: last line of the page.
         warnings: of all variations; each is shown once.
         mark: meaning of the dashed line: "join", or "seam" of a loop.
-        judged: whether the measures have a range that counts as good.
+        graded: whether the measures have a range that counts as good.
     """
 
     prompt: str
@@ -62,7 +62,7 @@ class PageText:
     note: str
     warnings: Sequence[str]
     mark: str = "join"
-    judged: bool = True
+    graded: bool = True
 
 
 def write_variations_page(
@@ -132,7 +132,7 @@ def write_page(path: Path, given: Excerpt, variations: Sequence[Variation], text
             "note": text.note,
             "warnings": list(dict.fromkeys(text.warnings)),
             "mark": text.mark,
-            "judged": text.judged,
+            "graded": text.graded,
             "panels": _panels(given, variations),
             "rows": _rows(variations),
         },
@@ -157,7 +157,7 @@ def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, A
                 "file": quote(os.fsencode(each.file)),
                 "join": each.excerpt.prompt.seconds,
                 "figures": f"seed {each.seed}" + (f", {each.figures}" if each.figures else ""),
-                "remarkable": [line for line in each.lines if not line.good],
+                "flagged": [line for line in each.lines if not line.good],
                 **each.roll,
             }
             for panel, each in zip(others, variations, strict=True)
