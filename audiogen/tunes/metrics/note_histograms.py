@@ -64,7 +64,8 @@ def intervals(lines: Sequence[np.ndarray], max_interval: int) -> np.ndarray:
         lines: pitches of successive notes, one array per part.
         max_interval: largest interval each way, semitones.
     """
-    steps = [np.zeros(0, np.int64), *(np.diff(line.astype(np.int64)) for line in lines)]
+    steps: list[np.ndarray] = [np.zeros(0, np.int64)]
+    steps += [np.diff(line.astype(np.int64)) for line in lines]
     return histogram(np.concatenate(steps) + max_interval, 2 * max_interval + 1)
 
 

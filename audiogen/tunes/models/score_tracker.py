@@ -111,7 +111,8 @@ class ScoreTracker:
             self._begin_bar(row, row[BAR_LENGTH])
         elif kind == "meter":
             self._begin_bar(row, row[NOW])
-            row[BAR_LENGTH] = bar_ticks(*value, self.page // PAGE_QUARTERS)
+            numerator, denominator = value
+            row[BAR_LENGTH] = bar_ticks(numerator, denominator, self.page // PAGE_QUARTERS)
         return self._values(row)
 
     def _begin_note(self, row: list[int], duration: int) -> None:
