@@ -29,7 +29,7 @@ def options_of(variant: Any, options: object) -> Any:
         ContractError: ``Options`` is no frozen dataclass with a default for each field.
     """
     name = variant.__name__
-    kind = getattr(variant, "Options", None)
+    kind: Any = getattr(variant, "Options", None)
     require(isinstance(kind, type) and dataclasses.is_dataclass(kind), f"{name}.Options is no dataclass")
     try:
         defaults = kind()

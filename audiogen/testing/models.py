@@ -114,7 +114,7 @@ def _check_contexts(model: ContextModel, features: int, tolerance: float) -> Non
         state = model.read(state, frames[:, position])
     changed = frames.clone()
     changed[:, PROMPT:] = random_frames(2, TIME - PROMPT, features, seed=1)
-    difference = (model.context(changed)[0] - whole)[:, :PROMPT].abs().max()
+    difference = float((model.context(changed)[0] - whole)[:, :PROMPT].abs().max())
     require(difference <= tolerance, "later frames change earlier contexts: it is not causal")
 
 

@@ -64,5 +64,5 @@ def test_a_batch_resumes_and_reports_what_failed(
     (sound.parent / "text.wav").unlink()
     assert script("batch").main(command) == 0
     assert capsys.readouterr().out == ""  # nothing was left to do
-    rows = list(csv.DictReader((tmp_path / "out" / "measures.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "out" / "measures.csv").read_text().splitlines()))
     assert [row["join_sample"] for row in rows] == [str(3 * 44100)]
