@@ -17,10 +17,11 @@ from audiogen.metrics.registry import Metric
 from audiogen.models.backbones.base import Backbone
 from audiogen.models.backbones.gru import GRU
 from audiogen.models.backbones.recurrent import RecurrentOptions
-from audiogen.models.base import Sampling, State
+from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads.base import Head
 from audiogen.models.heads.mixture import Mixture
 from audiogen.models.sequence_model import SequenceModel
+from audiogen.models.vae import VAE
 from audiogen.representation.mel import MelSpec
 from audiogen.testing import ContractError, check_backbone, check_head, check_metric, check_model, check_vocoder
 from audiogen.vocoders.base import Stream, Vocoder
@@ -128,6 +129,21 @@ class Mixing(Good):
         return super().forward(frames + frames.mean(dim=0, keepdim=True), state)
 
 
+class TimeFirst(Good):
+    """Keeps its state ``[layers, batch, hidden]``."""
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        output, state = super().forward(frames, None if state is None else state.transpose(0, 1))
+        return output, state.transpose(0, 1)
+
+
+class Dead(Good):
+    """Passes no gradient on."""
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        return super().forward(frames.detach() + 0 * frames, state)
+
+
 def test_a_good_backbone_passes() -> None:
     check_backbone(Good, SMALL)
 
@@ -145,6 +161,8 @@ def test_a_good_backbone_passes() -> None:
         (Noisy, "same input gives other outputs"),
         (Idle, r"the parameters unused\.weight, unused\.bias"),
         (Mixing, "depends on the others"),
+        (TimeFirst, "not batch first"),
+        (Dead, "no gradient reaches the input"),
     ],
 )
 def test_a_broken_backbone_is_found(backbone: type[Backbone], message: str) -> None:
@@ -204,6 +222,16 @@ class Blind(Mixture):
         return super().loss(context.detach() * 0 + 0 * context, frame)
 
 
+class Unreduced(Mixture):
+    def loss(self, context: Tensor, frame: Tensor) -> Mapping[str, Tensor]:
+        return {"loss": -self.log_likelihood(context, frame)}
+
+
+class Averaged(Mixture):
+    def log_likelihood(self, context: Tensor, frame: Tensor) -> Tensor:
+        return super().log_likelihood(context, frame).mean()
+
+
 @pytest.mark.parametrize(
     ("head", "message"),
     [
@@ -213,6 +241,8 @@ class Blind(Mixture):
         (Cooling, "falls with temperature"),
         (Unnamed, 'no loss of the name "loss"'),
         (Rising, "does not fall"),
+        (Unreduced, "must be scalars"),
+        (Averaged, r"\[n\] finite nats"),
         (Blind, "no gradient reaches the context"),
     ],
 )
@@ -250,6 +280,28 @@ class NotANumber(SequenceModel):
         return {"loss": super().loss(frames)["loss"] / 0}
 
 
+class Skipping(VAE):
+    """Does not read its own frames, in a model of contexts."""
+
+    def read(self, state: State, frame: Tensor) -> State:
+        return super().read(state, frame * 0)
+
+
+class Peeking(VAE):
+    """Its contexts know the whole sequence."""
+
+    def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        return super().context(frames + frames.flip(1), state)
+
+
+class Overwriting(VAE):
+    """Reads into the state that it is given."""
+
+    def read(self, state: State, frame: Tensor) -> State:
+        context, memory = super().read(state, frame)
+        return state[0].copy_(context), memory
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -257,9 +309,12 @@ class NotANumber(SequenceModel):
         (Stateful, "another rollout|not explicit"),
         (Deaf, "read frame by frame"),
         (NotANumber, "not finite"),
+        (Skipping, "stepping"),
+        (Peeking, "stepping|not causal"),
+        (Overwriting, "change the state"),
     ],
 )
-def test_a_broken_model_is_found(model: type[SequenceModel], message: str) -> None:
+def test_a_broken_model_is_found(model: type[Model], message: str) -> None:
     with pytest.raises(ContractError, match=message):
         check_model(model)
 
@@ -309,6 +364,14 @@ class Longer(Hiss):
     extra = 1
 
 
+class Fixed(Hiss):
+    """Renders frames of another spec than it was built for."""
+
+    @classmethod
+    def build(cls, spec: MelSpec, source: Tensor | None, options: Any) -> Hiss:
+        return cls(MelSpec(22050, 1024, 1024, 256, 80, fmax=11025.0))
+
+
 class Reseeded(Hiss):
     seeded = False
 
@@ -326,8 +389,7 @@ class Louder(Hiss):
 
 
 class Humming(Hiss):
-    def vocode(self, frames: Tensor, past: Tensor | None = None, seed: int = 0) -> Tensor:
-        return super().vocode(frames, past, seed)
+    """Adds a constant."""
 
     def open(self, channels: int, past: Tensor | None = None, seed: int = 0) -> Stream:
         stream = HissStream(self, channels, seed)
@@ -340,6 +402,7 @@ class Humming(Hiss):
     ("vocoder", "message"),
     [
         (Longer, "samples of shape"),
+        (Fixed, "its spec is another"),
         (Reseeded, "same seed gives other samples"),
         (ByPiece, "in pieces give other samples"),
         (Ahead, "in pieces give other samples|samples that were final"),
