@@ -52,15 +52,15 @@ is its number of parameters, that of a chain its number of n-grams.
 """
 
 
-def corpus(folder: Path, patterns: Iterable[str], place: Path) -> Path:
+def corpus(folder: Path, patterns: Iterable[str], out: Path) -> Path:
     """Make a folder with links to the tunes of one corpus."""
-    place.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     for pattern in patterns:
         for path in folder.glob(pattern):
-            link = place / path.name
+            link = out / path.name
             if not link.exists():
                 link.symlink_to(path.resolve())
-    return place
+    return out
 
 
 def parts_of(items: list[Item]) -> dict[str, list[Tune]]:
@@ -70,9 +70,9 @@ def parts_of(items: list[Item]) -> dict[str, list[Tune]]:
 
 def scored(model: Any, tokenizer: Tokenizer, parts: dict[str, list[Tune]]) -> dict[str, Any]:
     return {
-        part: {"nats_per_note": told.per_note, "nats_per_second": told.per_second, "notes": told.notes}
+        part: {"nats_per_note": result.per_note, "nats_per_second": result.per_second, "notes": result.notes}
         for part in PARTS[1:]
-        for told in [likelihood_of(model, tokenizer, parts[part])]
+        for result in [likelihood_of(model, tokenizer, parts[part])]
     }
 
 
@@ -137,9 +137,9 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--models", help="comma-separated networks [all]")
     parser.add_argument("--budget", type=float)
-    asked = parser.parse_intermixed_args()
+    arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
-    kept = asked.runs / "rows.json"
+    kept = arguments.runs / "rows.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
     wanted = [
         (name, scheme, kind)
@@ -150,19 +150,21 @@ def main() -> None:
     ]
     for name, scheme, kind in sorted(wanted, key=lambda job: isinstance(job[2], int)):
         label = f"Markov chain, order {kind}" if isinstance(kind, int) else kind
-        if asked.models and isinstance(kind, str) and kind not in asked.models.split(","):
+        if arguments.models and isinstance(kind, str) and kind not in arguments.models.split(","):
             continue
         if any((row["corpus"], row["scheme"], row["model"]) == (name, scheme, label) for row in rows):
             continue
-        data = corpus(asked.folder, CORPORA[name], asked.runs / name)
+        data = corpus(arguments.folder, CORPORA[name], arguments.runs / name)
         if isinstance(kind, int):
             tokenizer = TOKENIZERS[scheme](TOKENIZERS[scheme].Options())
             row = markov_row(kind, tokenizer, parts_of(folder_of_files(data, SplitFractions(), 0)))
         else:
-            row = network_row(kind, data, asked.runs / f"{name} {kind}", asked.budget, tuple(asked.overrides))
+            row = network_row(
+                kind, data, arguments.runs / f"{name} {kind}", arguments.budget, tuple(arguments.overrides)
+            )
         rows.append({"corpus": name, "scheme": scheme, "model": label, **row})
         write_text(kept, dump_json(rows))
-        write_text(asked.output, table(rows))
+        write_text(arguments.output, table(rows))
         print(json.dumps(rows[-1]), flush=True)
 
 

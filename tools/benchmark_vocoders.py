@@ -184,21 +184,21 @@ def measure(path: Path, done: set[tuple[str, str]]) -> Iterator[Row]:
     if not missing and not others:
         return
     split = Split(path)
-    judge = RealQuarter(split)
-    repeat = waveform_repeat(judge.real, judge.source)
+    evaluator = RealQuarter(split)
+    repeat = waveform_repeat(evaluator.real, evaluator.source)
     about = {"recording": path.stem, "repeats": repeat is not None and repeat.repeats}
     for name in missing:
         started = time.process_time()
         out = split.recording(RENDERS[name](split))
-        row = about | {"vocoder": name, "seconds": (time.process_time() - started) / judge.real.seconds}
+        row = about | {"vocoder": name, "seconds": (time.process_time() - started) / evaluator.real.seconds}
         if name in SHIPPED:
-            row["stereo_own"] = abs(correlation(as_vocode(name, split)) - correlation(judge.real))
-        yield row | judge.unpaired(out) | judge.paired(out)
+            row["stereo_own"] = abs(correlation(as_vocode(name, split)) - correlation(evaluator.real))
+        yield row | evaluator.unpaired(out) | evaluator.paired(out)
     if others:
         split.predict()
     for kind, name in others:
         out = split.recording(PREDICTED[name](split.in_place_of_true(kind)))
-        yield about | {"frames": kind, "vocoder": name} | judge.unpaired(out)
+        yield about | {"frames": kind, "vocoder": name} | evaluator.unpaired(out)
 
 
 def main() -> None:

@@ -50,12 +50,12 @@ def split(path: Path, seconds: float) -> tuple[Recording, Recording, float]:
 def settings_of(arguments: argparse.Namespace, budget: float | None) -> str:
     """Digest of everything that determines a tail, except recording and seed."""
     if arguments.run is not None:
-        said = (arguments.run / WEIGHTS).read_bytes() + (arguments.run / METRICS).read_bytes()
+        parts = (arguments.run / WEIGHTS).read_bytes() + (arguments.run / METRICS).read_bytes()
     else:
-        said = dump_yaml(read_experiment(arguments.config, tuple(arguments.set))).encode()
+        parts = dump_yaml(read_experiment(arguments.config, tuple(arguments.set))).encode()
         if experiment_of(arguments, 0) is None:
-            said += (BASE / WEIGHTS).read_bytes()  # may be chosen instead of the trained Run
-    return hashlib.sha256(said + f"{arguments.seconds} {budget}".encode()).hexdigest()[:12]
+            parts += (BASE / WEIGHTS).read_bytes()  # may be chosen instead of the trained Run
+    return hashlib.sha256(parts + f"{arguments.seconds} {budget}".encode()).hexdigest()[:12]
 
 
 def budget_of(name: str, arguments: argparse.Namespace) -> float | None:
@@ -158,12 +158,12 @@ def work(files: list[Path], store: Path, arguments: argparse.Namespace) -> list[
     for path in files:
         prompt, rest, seconds = split(path, arguments.seconds)
         evaluator = TailEvaluator(prompt, rest)
-        place = {"section": path.parent.name, "recording": path.stem, "length": round(seconds, 3)}
-        own = [row for row in kept if row.items() >= place.items()]
+        key = {"section": path.parent.name, "recording": path.stem, "length": round(seconds, 3)}
+        own = [row for row in kept if row.items() >= key.items()]
 
-        def keep(row: Row, place: Row = place) -> Row:
+        def keep(row: Row, key: Row = key) -> Row:
             with store.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row := {**place, **row}, allow_nan=False) + "\n")
+                file.write(json.dumps(row := {**key, **row}, allow_nan=False) + "\n")
             return row
 
         others = [row for row in own if row["candidate"] not in (OUTPUT, AT_ONCE)]
@@ -218,9 +218,9 @@ def main() -> None:
     if arguments.at_once and (arguments.config or arguments.set):
         parser.error("--at-once is about the base as it is; an experiment of one's own has to be trained")
     rows = work(recordings_of(arguments), arguments.rows or arguments.output.with_suffix(".jsonl"), arguments)
-    said = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
-    said += [] if arguments.budget is None else [f"a budget of {arguments.budget:g} s"]
-    text = f"# Continuations, worst first\n\nSettings: {', '.join(said) or 'the defaults'}.\n"
+    parts = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
+    parts += [] if arguments.budget is None else [f"a budget of {arguments.budget:g} s"]
+    text = f"# Continuations, worst first\n\nSettings: {', '.join(parts) or 'the defaults'}.\n"
     for section in dict.fromkeys(row["section"] for row in rows):
         text += f"\n## {section.capitalize()}\n\n{summary([row for row in rows if row['section'] == section])[0]}"
     write_text(arguments.output, text)

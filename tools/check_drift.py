@@ -133,10 +133,10 @@ def main() -> None:
                 file.write(json.dumps(row, allow_nan=False) + "\n")
         print(f"{row['recording']}: level {row['level']}, centroid {row['centroid']}", file=sys.stderr, flush=True)
         rows.append(row)
-    said = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
-    said += [f"--budget {arguments.budget:g}"] if arguments.budget is not None else []
+    settings = [*arguments.set, *([f"a Run at {arguments.run.name}"] if arguments.run else [])]
+    settings += [f"--budget {arguments.budget:g}"] if arguments.budget is not None else []
     head = f"# Drift: {arguments.minutes:g} minutes from {PROMPT_SECONDS:g} s\n\n"
-    write_text(arguments.output, f"{head}Settings: {', '.join(said) or 'the defaults'}.\n\n{table(rows)}")
+    write_text(arguments.output, f"{head}Settings: {', '.join(settings) or 'the defaults'}.\n\n{table(rows)}")
     print(table(rows))
 
 

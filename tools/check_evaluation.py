@@ -208,27 +208,27 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="JSON lines of measured rows, to resume from")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of the baselines' tails in seconds")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    kept = asked.rows.read_text("utf-8").splitlines() if asked.rows and asked.rows.exists() else []
+    arguments = parser.parse_args()
+    kept = arguments.rows.read_text("utf-8").splitlines() if arguments.rows and arguments.rows.exists() else []
     found: dict[str, Row] = dict(map(json.loads, kept))
-    for path in sorted(asked.folder.iterdir()):
+    for path in sorted(arguments.folder.iterdir()):
         if path.is_dir() or path.stem in found:
             continue
         try:
             with warnings.catch_warnings(action="ignore"):
-                found[path.stem] = measure(read(path), asked.seconds, asked.seed)
+                found[path.stem] = measure(read(path), arguments.seconds, arguments.seed)
         except InputError as error:
             print(error, file=sys.stderr)
             continue
         print(path.stem, f"{found[path.stem]['real'][0]['overall']:.2f}", file=sys.stderr, flush=True)
-        if asked.rows:
-            write_text(asked.rows, "".join(json.dumps(item) + "\n" for item in found.items()))
-    sections = [real_section(found), baseline_section(found, asked.seconds), paste_section(found)]
-    command = f"python tools/check_evaluation.py FOLDER --seconds {asked.seconds:g} --seed {asked.seed}"
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
+        if arguments.rows:
+            write_text(arguments.rows, "".join(json.dumps(item) + "\n" for item in found.items()))
+    sections = [real_section(found), baseline_section(found, arguments.seconds), paste_section(found)]
+    command = f"python tools/check_evaluation.py FOLDER --seconds {arguments.seconds:g} --seed {arguments.seed}"
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     head = f"# Validity of the evaluation\n\nMade by `{command}` over {len(found)} real recordings, worst first.\n\n"
-    write_text(asked.output, head + "\n".join(sections))
-    print(asked.output.read_text("utf-8"))
+    write_text(arguments.output, head + "\n".join(sections))
+    print(arguments.output.read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -35,15 +35,15 @@ def main() -> None:
     parser.add_argument("--long", help="stem of the recording that is continued for 10 minutes")
     parser.add_argument("--only", nargs="*", help="stems of the recordings to check")
     parser.add_argument("--keep", type=Path, help="folder for the rendered files")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        out = asked.keep or Path(temporary)
+        out = options.keep or Path(temporary)
         out.mkdir(parents=True, exist_ok=True)
-        files = [p for p in sorted(asked.folder.iterdir()) if p.suffix in {".ogg", ".flac", ".wav", ".mp3"}]
-        prompts = [_prompt(path, out) for path in files if not asked.only or path.stem in asked.only]
-        missed = list(_short(prompts, out, asked.seconds)) if prompts else []
-        if asked.long:
-            missed += _long(_prompt(next(p for p in files if p.stem == asked.long), out), out)
+        files = [p for p in sorted(options.folder.iterdir()) if p.suffix in {".ogg", ".flac", ".wav", ".mp3"}]
+        prompts = [_prompt(path, out) for path in files if not options.only or path.stem in options.only]
+        missed = list(_short(prompts, out, options.seconds)) if prompts else []
+        if options.long:
+            missed += _long(_prompt(next(p for p in files if p.stem == options.long), out), out)
     print("\nmissed: " + (", ".join(missed) or "nothing"))
     sys.exit(bool(missed))
 

@@ -52,8 +52,8 @@ def measure_tails(prompt: Recording, loudest: float, arguments: argparse.Namespa
     found = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         outs = [Path(folder) / f"{number}.wav" for number in range(len(wanted))]
-        asked = [Request(seconds=arguments.seconds, seed=seed, temperature=t, tail_only=True) for t, seed in wanted]
-        made = continue_variations(prompt, list(zip(outs, asked, strict=True)), budget=0)
+        options = [Request(seconds=arguments.seconds, seed=seed, temperature=t, tail_only=True) for t, seed in wanted]
+        made = continue_variations(prompt, list(zip(outs, options, strict=True)), budget=0)
         for out, _ in zip(outs, made, strict=True):
             found.append(variances(read(out), loudest))
             out.unlink()

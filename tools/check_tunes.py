@@ -53,12 +53,12 @@ def faults(prompt: Path, out: Path, tail: Tune) -> list[str]:
     """Faults of a written file, in words; empty if there are none."""
     given, found = read_midi(prompt), read_midi(out)
     expected = len(given.notes) + len(tail.notes)
-    told = {
+    result = {
         "mido": sum(message.type == "note_on" and message.velocity > 0 for message in mido.MidiFile(out)),
         "symusic": symusic.Score(out).note_num(),
         "pretty_midi": sum(len(part.notes) for part in pretty_midi.PrettyMIDI(str(out)).instruments),
     }
-    wrong = [f"{name} finds {count} notes, not {expected}" for name, count in told.items() if count != expected]
+    wrong = [f"{name} finds {count} notes, not {expected}" for name, count in result.items() if count != expected]
     if not np.array_equal(found.notes[: len(given.notes)], given.notes):
         wrong.append("the prompt's notes have changed")
     notes = found.notes[np.lexsort((found.notes["start"], found.notes["pitch"], found.notes["part"]))]
@@ -78,12 +78,14 @@ def similarity_report(
     lines = ["| measure | tails | held-out | distance | between halves | ratio | training tunes |"]
     lines += ["|---|---:|---:|---:|---:|---:|---:|"]
     well, real = True, distances(learned, held)
-    for name, told in distances(tails, held).items():
-        ratio = told.ratio
-        well &= told.value == 0 if ratio is None else ratio <= MAX_DISTANCE_RATIO
-        mean, reference = ("" if value is None else f"{value:.3f}" for value in (told.mean, told.reference))
+    for name, result in distances(tails, held).items():
+        ratio = result.ratio
+        well &= result.value == 0 if ratio is None else ratio <= MAX_DISTANCE_RATIO
+        mean, reference = ("" if value is None else f"{value:.3f}" for value in (result.mean, result.reference))
         shown, theirs = ("-" if value is None else f"{value:.2f}" for value in (ratio, real[name].ratio))
-        lines.append(f"| {name} | {mean} | {reference} | {told.value:.4f} | {told.floor:.4f} | {shown} | {theirs} |")
+        lines.append(
+            f"| {name} | {mean} | {reference} | {result.value:.4f} | {result.floor:.4f} | {shown} | {theirs} |"
+        )
     ours, chance = index.lengths(tails), index.lengths(held)
     copied = int(ours.max()) <= int(chance.max()) + COPY_TOLERANCE
     lines += [
@@ -109,15 +111,15 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="random seed of the first continuation; the others use the following seeds"
     )
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # pretty_midi's on tempos outside its first track
-    run = Run.open(asked.run)
+    run = Run.open(arguments.run)
     assert isinstance(run.representation, Midi)
     tokenizer, split = run.representation.tokenizer, run.metrics["split"]
-    items = [item for item in DATASETS[guess(asked.folder)](asked.folder, None, 0) if item.name in split]
+    items = [item for item in DATASETS[guess(arguments.folder)](arguments.folder, None, 0) if item.name in split]
     tunes: dict[str, Any] = {item.name: item.tune() for item in items}
-    first, last = asked.prompt_bars, asked.prompt_bars + asked.bars
+    first, last = arguments.prompt_bars, arguments.prompt_bars + arguments.bars
     cut = {name: bar_range(tokenizer.quantised(tune), first, last) for name, tune in tunes.items()}
     learned, held = (
         {name: tail for name, tail in cut.items() if tail is not None and (split[name] == "train") == wanted}
@@ -126,32 +128,34 @@ def main() -> None:
     cut = {name: bar_range(tokenizer.quantised(tunes[name]), 0, first) for name in sorted(held)}
     prompts = {name: prompt for name, prompt in cut.items() if prompt is not None}
     index = NoteMatchIndex([tune for name, tune in tunes.items() if split[name] == "train"])
-    asked.output.mkdir(parents=True, exist_ok=True)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     wrong: list[str] = []
     tails: list[Tune] = []
-    with progress(asked.count, "continuing", "tune") as bar:
-        for number in range(asked.count):
+    with progress(arguments.count, "continuing", "tune") as bar:
+        for number in range(arguments.count):
             name, prompt = list(prompts.items())[number % len(prompts)]
-            source, out = asked.output / f"{name}.prompt.mid", asked.output / f"{number:03d}.mid"
+            source, out = arguments.output / f"{name}.prompt.mid", arguments.output / f"{number:03d}.mid"
             write_midi(source, prompt)
-            generator = torch.Generator().manual_seed(asked.seed + number)
-            sampling = Sampling(asked.temperature, top_p=asked.top_p, min_p=asked.min_p, generator=generator)
+            generator = torch.Generator().manual_seed(arguments.seed + number)
+            sampling = Sampling(
+                arguments.temperature, top_p=arguments.top_p, min_p=arguments.min_p, generator=generator
+            )
             tail = TuneContinuer(run.model, tokenizer, read_midi(source)).tail(
-                sampling, bars=asked.bars, takes=asked.takes
+                sampling, bars=arguments.bars, takes=arguments.takes
             )
             extend_midi(source, tail, out)
             wrong += [f"{out.name}: {fault}" for fault in faults(source, out, tail)]
             tails.append(tail)
             bar.update()
     lines, well = similarity_report(tails, list(held.values()), list(learned.values()), index)
-    head = (
-        f"{asked.count} continuations of {asked.bars} bars after {asked.prompt_bars} of {len(prompts)} held-out tunes, "
-    )
-    head += f"temperature {asked.temperature:g}, top-p {asked.top_p:g}, min-p {asked.min_p:g}, takes {asked.takes}."
+    head = f"{arguments.count} continuations of {arguments.bars} bars after {arguments.prompt_bars} "
+    head += f"of {len(prompts)} held-out tunes, "
+    head += f"temperature {arguments.temperature:g}, top-p {arguments.top_p:g}, "
+    head += f"min-p {arguments.min_p:g}, takes {arguments.takes}."
     text = "\n".join(
         [head, "", *(wrong or ["Every file parses with mido, symusic and pretty_midi; no fault."]), "", *lines]
     )
-    (asked.output / "report.md").write_text(text + "\n", encoding="utf-8")
+    (arguments.output / "report.md").write_text(text + "\n", encoding="utf-8")
     print(text)
     raise SystemExit(0 if well and not wrong else 1)
 

@@ -49,23 +49,23 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="empty folder to work in, which is kept")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        place = (given.keep or Path(temporary)).resolve()
-        place.mkdir(parents=True, exist_ok=True)
-        run(sys.executable, "-m", "venv", "env", cwd=place)
-        python = place / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+        folder = (given.keep or Path(temporary)).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        run(sys.executable, "-m", "venv", "env", cwd=folder)
+        python = folder / "env" / ("Scripts" if sys.platform == "win32" else "bin") / "python"
         pip = (python, "-m", "pip", "--disable-pip-version-check", "--quiet")
-        run(*pip, "wheel", "--no-deps", "-w", place, ROOT, cwd=place)
-        wheel = next(place.glob("*.whl"))
+        run(*pip, "wheel", "--no-deps", "-w", folder, ROOT, cwd=folder)
+        wheel = next(folder.glob("*.whl"))
         contents(wheel)
-        run(*pip, "install", "--no-compile", "-c", ROOT / "constraints.txt", wheel, "mypy", cwd=place)
+        run(*pip, "install", "--no-compile", "-c", ROOT / "constraints.txt", wheel, "mypy", cwd=folder)
         audiogen = python.with_name("audiogen")
-        print(run(audiogen, "demo", "-o", "demo", cwd=place))
-        print(run(audiogen, "configs", cwd=place).splitlines()[0])
-        print(run(audiogen, "train", "mel/lstm-flow", "--data", "demo", "-o", "run", *QUICK, cwd=place))
-        shutil.copy(ROOT / "tools" / "typed_user.py", place / "typed.py")
-        print(run(python, "-m", "mypy", "--strict", "--follow-imports=silent", "typed.py", cwd=place))
+        print(run(audiogen, "demo", "-o", "demo", cwd=folder))
+        print(run(audiogen, "configs", cwd=folder).splitlines()[0])
+        print(run(audiogen, "train", "mel/lstm-flow", "--data", "demo", "-o", "run", *QUICK, cwd=folder))
+        shutil.copy(ROOT / "tools" / "typed_user.py", folder / "typed.py")
+        print(run(python, "-m", "mypy", "--strict", "--follow-imports=silent", "typed.py", cwd=folder))
         look = "import importlib.metadata as m; print(m.metadata('audiogen-continue')['License-Expression'])"
-        print(run(python, "-c", look, cwd=place))
+        print(run(python, "-c", look, cwd=folder))
 
 
 if __name__ == "__main__":

@@ -151,9 +151,9 @@ def families(rows: list[Cell]) -> list[str]:
     """Means over configurations with the same backbone or head."""
     pairs = {tuple(row["config"].split("-")): row for row in rows if row["config"].count("-") == 1}
     lines = []
-    for place, what in enumerate(("backbone", "head")):
-        kinds = dict.fromkeys(pair[place] for pair in pairs)
-        found = {kind: [row for pair, row in pairs.items() if pair[place] == kind] for kind in kinds}
+    for index, what in enumerate(("backbone", "head")):
+        kinds = dict.fromkeys(pair[index] for pair in pairs)
+        found = {kind: [row for pair, row in pairs.items() if pair[index] == kind] for kind in kinds}
         lines += [f"| {what} | distance | training, s | Model, ms |", "| --- | --- | --- | --- |"]
         for kind, own in sorted(found.items(), key=lambda item: geometric(row["distance"] for row in item[1])):
             distance = geometric(row["distance"] for row in own)
@@ -203,21 +203,21 @@ def main() -> None:
     parser.add_argument("--configs", type=Path, nargs="+", default=usual, help=f"[configs/mel, without {PRETRAIN}]")
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
     parser.add_argument("--seconds", type=float, default=10.0, help="maximum length of a tail [10]")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    files = [path for path in sorted(asked.folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    files = [path for path in files if asked.only is None or path.stem in asked.only]
-    store = asked.output.with_suffix(".jsonl")
+    files = [path for path in sorted(arguments.folder.iterdir()) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in files if arguments.only is None or path.stem in arguments.only]
+    store = arguments.output.with_suffix(".jsonl")
     cells = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
     done = {(cell["config"], cell["recording"]) for cell in cells}
     for path in files:
-        for config in asked.configs:
+        for config in arguments.configs:
             if (config.stem, path.stem) not in done:
-                cells.append(cell(config, path, asked.seconds))
+                cells.append(cell(config, path, arguments.seconds))
                 print(cells[-1], file=sys.stderr, flush=True)
                 write_text(store, "".join(json.dumps(cell) + "\n" for cell in cells))
-                write_text(asked.output, page(cells))
-    write_text(asked.output, page(cells))
+                write_text(arguments.output, page(cells))
+    write_text(arguments.output, page(cells))
 
 
 if __name__ == "__main__":

@@ -113,23 +113,27 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="stems of the recordings")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="overrides of the experiment")
     parser.add_argument("--budget", type=float, help="time limit of each training in seconds")
-    asked = parser.parse_args()
-    rates = [[f"training.learning_rate={rate}"] for rate in asked.rates] if asked.rates else [[] for _ in asked.heads]
-    overrides = {head: [*asked.set, *rate] for head, rate in zip(asked.heads, rates, strict=True)}
-    store = asked.output.with_suffix(".jsonl")
+    arguments = parser.parse_args()
+    rates = (
+        [[f"training.learning_rate={rate}"] for rate in arguments.rates]
+        if arguments.rates
+        else [[] for _ in arguments.heads]
+    )
+    overrides = {head: [*arguments.set, *rate] for head, rate in zip(arguments.heads, rates, strict=True)}
+    store = arguments.output.with_suffix(".jsonl")
     rows = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
-    for path in sorted(asked.folder.iterdir()):
-        wanted = path.suffix.lower() in SUFFIXES and (asked.only is None or path.stem in asked.only)
+    for path in sorted(arguments.folder.iterdir()):
+        wanted = path.suffix.lower() in SUFFIXES and (arguments.only is None or path.stem in arguments.only)
         if wanted and path.stem not in [row["recording"] for row in rows]:
-            rows.append(compare(path, overrides, asked.budget))
+            rows.append(compare(path, overrides, arguments.budget))
             print(rows[-1], file=sys.stderr, flush=True)
             write_text(store, "".join(json.dumps(row) + "\n" for row in rows))
-    named = [" with ".join([head, *rate]) for head, rate in zip(asked.heads, rates, strict=True)]
-    settings = ", ".join([*named, *asked.set, *([f"budget {asked.budget:g} s"] if asked.budget else [])])
-    heads = [read_experiment(None, (f"model.head={head}",)).model.options.head.kind for head in asked.heads]
+    named = [" with ".join([head, *rate]) for head, rate in zip(arguments.heads, rates, strict=True)]
+    settings = ", ".join([*named, *arguments.set, *([f"budget {arguments.budget:g} s"] if arguments.budget else [])])
+    heads = [read_experiment(None, (f"model.head={head}",)).model.options.head.kind for head in arguments.heads]
     head = f"# One-step likelihood of held-out frames\n\nSettings: {settings}.\n\n"
-    write_text(asked.output, head + table(rows, heads))
-    print(asked.output.read_text("utf-8"))
+    write_text(arguments.output, head + table(rows, heads))
+    print(arguments.output.read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -106,15 +106,15 @@ def make_inputs(folder: Path) -> None:
     (folder / "jobs.csv").write_text("\n".join(rows) + "\n", "utf-8")
 
 
-def figures(value: Any, place: str) -> dict[str, str]:
+def figures(value: Any, prefix: str) -> dict[str, str]:
     """Compared values of a sidecar: ``{"base.json measures.level": "-23.1"}``."""
     if isinstance(value, dict):
         pairs = [(key, each) for key, each in value.items() if key not in PASSING]
     elif isinstance(value, list):
         pairs = list(enumerate(value))
     else:
-        return {place: str(value)}
-    return {path: text for key, each in pairs for path, text in figures(each, f"{place} {key}").items()}
+        return {prefix: str(value)}
+    return {path: text for key, each in pairs for path, text in figures(each, f"{prefix} {key}").items()}
 
 
 def digest(data: bytes) -> str:
@@ -139,8 +139,8 @@ def render(root: Path, only: set[str]) -> dict[str, str]:
     """Run the jobs with the audiogen in ``root`` and hash their output."""
     found: dict[str, str] = {}
     environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         make_inputs(folder)
         (folder / "configs").symlink_to(root / "configs")
         for name, command in JOBS.items():

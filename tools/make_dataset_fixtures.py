@@ -76,8 +76,8 @@ def write_tune(path: Path, notes: int = 32) -> None:
         if index % 6 == 0:
             for chord_pitch in (50, 54, 57):
                 chords.append(mido.Message("note_on", note=chord_pitch, velocity=80))
-            for place, chord_pitch in enumerate((50, 54, 57)):
-                chords.append(mido.Message("note_off", note=chord_pitch, time=0 if place else 6 * 240))
+            for order, chord_pitch in enumerate((50, 54, 57)):
+                chords.append(mido.Message("note_off", note=chord_pitch, time=0 if order else 6 * 240))
     mido.MidiFile(type=1, ticks_per_beat=480, tracks=[melody, chords]).save(path)
 
 

@@ -47,9 +47,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--figures", type=Path, help="Markdown file to include in the card")
-    asked = parser.parse_args()
-    run = Run.open(asked.run)
-    with asked.manifest.open(encoding="utf-8", newline="") as file:
+    arguments = parser.parse_args()
+    run = Run.open(arguments.run)
+    with arguments.manifest.open(encoding="utf-8", newline="") as file:
         rows = {Path(row["path"]).name: row for row in csv.DictReader(file, delimiter="\t")}
     split = run.metrics["split"]
     used = [rows[name] for name in split if name in rows]
@@ -63,7 +63,7 @@ def main() -> None:
         held=sum(part == "validation" for part in split.values()),
         real=len(used),
         synthetic=len(split) - len(used),
-        figures="\n" + asked.figures.read_text("utf-8").strip() + "\n" if asked.figures else "",
+        figures="\n" + arguments.figures.read_text("utf-8").strip() + "\n" if arguments.figures else "",
         credits="\n".join(f"| {' | '.join(key)} | {count} |" for key, count in sorted(credits.items())),
         names=", ".join(sorted(Path(row["path"]).stem for row in used)),
     )

@@ -48,8 +48,8 @@ def _neural(found: dict[tuple[str, str], Row]) -> list[tuple[str, str, str, bool
         own, other = ([row[key] for (kind, _), row in found.items() if kind == name] for name in NEURAL)
         count = sum(one < two for one, two in zip(own, other, strict=True))
         note = f"neural against griffin_lim, 32: {what}, medians (closer on recordings)"
-        asked, result = f"< {median(other):.3f}", f"{median(own):.3f} ({count} of {len(own)})"
-        lines.append((note, asked, result, median(own) < median(other)))
+        arguments, result = f"< {median(other):.3f}", f"{median(own):.3f} ({count} of {len(own)})"
+        lines.append((note, arguments, result, median(own) < median(other)))
     return lines
 
 
@@ -63,7 +63,7 @@ def _speeds(parts: dict[str, dict[str, float]]) -> list[tuple[str, str, str, boo
         ("a Griffin-Lim iteration against torchaudio's", 2.3, lim["torchaudio: seconds"] / lim["audiogen: seconds"]),
         ("mel inversion against librosa's", 60.0, inversion["librosa: seconds"] / inversion["audiogen: seconds"]),
     ]
-    lines = [(what, f">= {asked:g}", f"{found:.1f}", found >= asked) for what, asked, found in ratios]
+    lines = [(what, f">= {arguments:g}", f"{found:.1f}", found >= arguments) for what, arguments, found in ratios]
     beside = lim["audiogen: seconds"] / lim["its FFTs alone: seconds"]
     return [*lines, ("a Griffin-Lim iteration against its FFTs", "<= 2", f"{beside:.1f}", beside <= 2)]
 

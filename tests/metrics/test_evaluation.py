@@ -88,9 +88,9 @@ def test_copying_and_looping_come_first(audio):
     assert second.startswith("repeats itself (")
     assert "real audio: " in first
     assert len(found.marks["copied"]) > 20
-    time, place, similarity = found.marks["copied"][3]
+    time, position, similarity = found.marks["copied"][3]
     assert 0 <= time < 12
-    assert 6 <= place < 12
+    assert 6 <= position < 12
     assert similarity > 0.5
 
 

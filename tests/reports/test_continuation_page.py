@@ -106,9 +106,9 @@ def test_three_players_play_prompt_tail_and_both(tmp_path: Path) -> None:
     kind, joined = decoded(players["joined"]["src"], tmp_path)
     assert kind == "audio/mpeg"
     assert joined.seconds == pytest.approx(5.5, abs=0.1)
-    kind, heard = decoded(players["tail"]["src"], tmp_path)
+    kind, kept = decoded(players["tail"]["src"], tmp_path)
     assert kind == "audio/wav"
-    np.testing.assert_allclose(heard.samples, tail.samples, atol=1.6 / 32768 * 2)
+    np.testing.assert_allclose(kept.samples, tail.samples, atol=1.6 / 32768 * 2)
     assert decoded(players["prompt"]["src"], tmp_path)[1].seconds == pytest.approx(3.5, abs=0.1)
 
 
@@ -116,9 +116,9 @@ def test_a_tail_without_its_prompt_has_the_same_players(tmp_path: Path) -> None:
     prompt, tail = noise(1), noise(1.5, seed=1)
     _, page = made(tmp_path, prompt, tail, joined=False)
     joined = next(attributes for attributes in page.all("audio") if attributes["id"] == "joined")
-    heard = decoded(joined["src"], tmp_path)[1]
+    kept = decoded(joined["src"], tmp_path)[1]
     both = np.concatenate([prompt.samples, tail.samples], axis=1)
-    np.testing.assert_allclose(heard.samples, both, atol=1.6 / 32768 * 2)
+    np.testing.assert_allclose(kept.samples, both, atol=1.6 / 32768 * 2)
 
 
 def test_measures_warnings_and_settings_are_escaped(tmp_path: Path) -> None:
@@ -156,9 +156,9 @@ def test_silence_and_samples_beyond_full_scale(tmp_path: Path) -> None:
     silent = Recording(np.zeros((1, 4000), "f4"), 8000)
     loud = Recording(np.full((1, 4000), -3.0, "f4"), 8000)
     _, page = made(tmp_path, silent, loud)
-    heard = decoded(page.all("audio")[0]["src"], tmp_path)[1]
-    assert np.abs(heard.samples[:, :4000]).max() < 1e-3
-    np.testing.assert_allclose(heard.samples[:, 4000:], -0.98, atol=1e-3)
+    kept = decoded(page.all("audio")[0]["src"], tmp_path)[1]
+    assert np.abs(kept.samples[:, :4000]).max() < 1e-3
+    np.testing.assert_allclose(kept.samples[:, 4000:], -0.98, atol=1e-3)
 
 
 def test_long_recordings_are_cut_to_an_excerpt_around_the_join(tmp_path: Path) -> None:
@@ -186,9 +186,9 @@ def test_a_file_that_does_not_continue_the_prompt_is_refused(tmp_path: Path) -> 
 def test_a_tone_is_at_its_tick() -> None:
     time = np.arange(2 * 44100) / 44100
     shown = spectrogram(Recording(np.sin(2 * np.pi * 2000 * time).astype("f4")[None], 44100))
-    place = (shown.levels.mean(axis=1).argmax() + 0.5) / len(shown.levels)
-    ticks = {label: place for place, label in shown.ticks()}
-    assert place == pytest.approx(ticks["2k"], abs=1.5 / 128)
+    position = (shown.levels.mean(axis=1).argmax() + 0.5) / len(shown.levels)
+    ticks = {label: position for position, label in shown.ticks()}
+    assert position == pytest.approx(ticks["2k"], abs=1.5 / 128)
     assert np.median(shown.levels.max(axis=0)) == pytest.approx(0, abs=1)
 
 
@@ -217,8 +217,8 @@ def test_a_value_is_good_within_its_range_only() -> None:
 
 
 def test_all_players_have_the_same_gain(tmp_path: Path) -> None:
-    _, heard = decoded(audio_uri(noise(0.5), gain=0.5), tmp_path)
-    np.testing.assert_allclose(heard.samples, 0.5 * noise(0.5).samples, atol=1.6 / 32768 * 2)
+    _, kept = decoded(audio_uri(noise(0.5), gain=0.5), tmp_path)
+    np.testing.assert_allclose(kept.samples, 0.5 * noise(0.5).samples, atol=1.6 / 32768 * 2)
 
 
 def test_the_readme_picture(tmp_path: Path) -> None:

@@ -115,9 +115,9 @@ def test_rating_by_keyboard(written: Path, tmp_path: Path) -> None:
             assert page.ask("document.querySelector('.on').id") == "play-reference"
             page.press("Enter")
             assert page.ask("document.getElementById('next').disabled")  # not all are rated yet
-            for place, role in enumerate(order, 1):
-                page.press(str(place))
-                assert page.ask("document.querySelector('.on').id") == f"sound-{place}"
+            for position, role in enumerate(order, 1):
+                page.press(str(position))
+                assert page.ask("document.querySelector('.on').id") == f"sound-{position}"
                 page.press("PageUp" if role == "real" else "ArrowLeft" if role == "anchor" else "ArrowRight")
             page.press("Enter")
         page.until("!document.getElementById('end').hidden")

@@ -65,8 +65,8 @@ def test_the_page_is_self_contained(three: Path) -> None:
 def test_the_prompt_comes_first_then_each_variation_around_its_join(three: Path) -> None:
     page = Page(three.read_text("utf-8"))
     assert [each["id"] for each in page.all("audio")] == ["prompt", "variation-1", "variation-2", "variation-3"]
-    _, heard = decoded(page.all("audio")[0]["src"], three.parent)
-    np.testing.assert_allclose(heard.samples, PROMPT.samples, atol=1.6 / 32768 * 2)
+    _, shown = decoded(page.all("audio")[0]["src"], three.parent)
+    np.testing.assert_allclose(shown.samples, PROMPT.samples, atol=1.6 / 32768 * 2)
     for player in page.all("audio")[1:]:
         assert decoded(player["src"], three.parent)[1].seconds == pytest.approx(5, abs=0.1)
     joins = [float(str(each["data-join"])) for each in page.all("section") if "data-join" in each]

@@ -74,9 +74,9 @@ def test_finished_rows_are_not_computed_again(tmp_path: Path, monkeypatch: pytes
     for seed, folder in enumerate(folders):
         folder.mkdir()
         write(folder / "a.wav", synthetic(8.0, seed), "PCM_16")
-    asked = [*map(str, folders), "-o", str(tmp_path / "table.md"), "--seeds", "1"]
-    asked += ["--set", *TINY, "training.steps=4"]
-    monkeypatch.setattr("sys.argv", ["check_continuations", *asked])
+    arguments = [*map(str, folders), "-o", str(tmp_path / "table.md"), "--seeds", "1"]
+    arguments += ["--set", *TINY, "training.steps=4"]
+    monkeypatch.setattr("sys.argv", ["check_continuations", *arguments])
     main()
     made = (tmp_path / "table.jsonl").read_text()
     table = (tmp_path / "table.md").read_text()
@@ -94,7 +94,7 @@ def test_finished_rows_are_not_computed_again(tmp_path: Path, monkeypatch: pytes
 
 
 def test_at_once_does_not_combine_with_an_experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = [str(tmp_path), "-o", str(tmp_path / "table.md"), "--at-once", "--set", "training.steps=4"]
-    monkeypatch.setattr("sys.argv", ["check_continuations", *asked])
+    arguments = [str(tmp_path), "-o", str(tmp_path / "table.md"), "--at-once", "--set", "training.steps=4"]
+    monkeypatch.setattr("sys.argv", ["check_continuations", *arguments])
     with pytest.raises(SystemExit):
         main()

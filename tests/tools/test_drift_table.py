@@ -42,8 +42,8 @@ def test_the_table_and_its_stored_rows(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("tools.check_drift.render_tail", rendered)
     out = tmp_path / "drift.md"
-    asked = ["check_drift", str(tmp_path / "calm.wav"), str(tmp_path / "wild.wav"), "-o", str(out), "--minutes", "2"]
-    monkeypatch.setattr("sys.argv", asked)
+    options = ["check_drift", str(tmp_path / "calm.wav"), str(tmp_path / "wild.wav"), "-o", str(out), "--minutes", "2"]
+    monkeypatch.setattr("sys.argv", options)
     main()
     text = out.read_text()
     assert made == [20.0, 20.0]

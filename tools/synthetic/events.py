@@ -31,10 +31,10 @@ def place_events(
     which = stage.draw.integers(0, len(sounds), len(times))
     gains = decibels(np.minimum(scatter * stage.draw.standard_normal(len(times)), 2 * scatter))
     places = stage.uniform(0, 1) * (1 - width) + width * stage.draw.random(len(times))
-    for start, number, gain, place in zip(starts, which, gains, places, strict=True):
+    for start, number, gain, position in zip(starts, which, gains, places, strict=True):
         sound = sounds[number][: stage.length - start]
         stop = start + len(sound)
-        for row, share in zip(found, stage.pan(place), strict=True):
+        for row, share in zip(found, stage.pan(position), strict=True):
             row[start:stop] += sound * (gain * share)
     return found
 

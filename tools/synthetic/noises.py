@@ -31,8 +31,8 @@ def modulated_noise(stage: RenderContext) -> np.ndarray:
 
 def _interpolation(centres: np.ndarray, hertz: np.ndarray) -> np.ndarray:
     """``[bands, bins]`` weights that interpolate linearly over the logarithm of frequency."""
-    place = np.interp(np.log(np.maximum(hertz, 1.0)), np.log(centres), np.arange(len(centres)))
-    return np.maximum(0, 1 - np.abs(place - np.arange(len(centres))[:, None])).astype(np.float32)
+    position = np.interp(np.log(np.maximum(hertz, 1.0)), np.log(centres), np.arange(len(centres)))
+    return np.maximum(0, 1 - np.abs(position - np.arange(len(centres))[:, None])).astype(np.float32)
 
 
 def _fluctuation(stage: RenderContext, bands: int, count: int, rate: float) -> np.ndarray:

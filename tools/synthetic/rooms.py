@@ -18,15 +18,15 @@ def impulse_response(stage: RenderContext) -> np.ndarray:
     """
     decay, damping = stage.log_uniform(0.12, 4.0), stage.uniform(0.0, 0.5)
     length = int(min(decay, 0.8 * stage.seconds) * stage.rate) + 512
-    place = RenderContext(stage.draw, stage.rate, length, stage.channels)
+    room = RenderContext(stage.draw, stage.rate, length, stage.channels)
     spectrum, slope = random_spectrum(stage), stage.uniform(0, 0.5)
 
     def field(times: np.ndarray, hertz: np.ndarray) -> np.ndarray:
         speed = 60 / decay * (1 + np.maximum(hertz, 50) / 1000) ** damping
         return slope * spectrum(hertz) - np.outer(np.maximum(times, 0), speed)
 
-    tail = noise(place, field, 512)
-    early = place.silence()
+    tail = noise(room, field, 512)
+    early = room.silence()
     count = stage.integer(2, 16)
     delays = (stage.log_uniforms(0.001, min(0.09, 0.9 * length / stage.rate), count) * stage.rate).astype(int)
     for delay in delays:

@@ -61,11 +61,11 @@ class RenderContext:
         """``[time]`` samples at a random stereo position, ``[channels, time]``."""
         return self.pan(self.uniform(0.0, 1.0))[:, None] * samples
 
-    def pan(self, place: float) -> np.ndarray:
+    def pan(self, position: float) -> np.ndarray:
         """``[channels]`` equal-power gains for a position from 0 (left) to 1 (right)."""
         if self.channels == 1:
             return np.ones(1, np.float32)
-        return np.array([np.cos(np.pi / 2 * place), np.sin(np.pi / 2 * place)], np.float32)
+        return np.array([np.cos(np.pi / 2 * position), np.sin(np.pi / 2 * position)], np.float32)
 
 
 def unit(samples: np.ndarray) -> np.ndarray:

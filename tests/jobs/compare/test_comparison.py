@@ -80,12 +80,12 @@ def test_audio_and_midi_configurations_are_compared(
     assert done.exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before  # nothing is trained twice
     found = json.loads((out / "results.json").read_text())
-    assert [told["candidate"] for told in found["summary"]] == ["sound", "notes", "loop", "repeat", "markov"]
-    assert [told["domain"] for told in found["summary"]] == ["sound", "notes", "sound", "notes", "notes"]
-    for told in found["summary"]:
-        assert told["seeds"] == 2
-        assert (told["nats_per_note"]["mean"] is not None) == (told["candidate"] in ("notes", "markov"))
-        assert (told["parameters"]["mean"] is not None) == (told["candidate"] in ("sound", "notes"))
+    assert [result["candidate"] for result in found["summary"]] == ["sound", "notes", "loop", "repeat", "markov"]
+    assert [result["domain"] for result in found["summary"]] == ["sound", "notes", "sound", "notes", "notes"]
+    for result in found["summary"]:
+        assert result["seeds"] == 2
+        assert (result["nats_per_note"]["mean"] is not None) == (result["candidate"] in ("notes", "markov"))
+        assert (result["parameters"]["mean"] is not None) == (result["candidate"] in ("sound", "notes"))
     rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
     assert len(rows) == 5 * 2
     assert {row["prompt"] for row in rows} == {item.name for item in read_pieces(tunes).test}
@@ -119,7 +119,7 @@ def test_recordings_without_notes_are_compared_as_sound(configs: list[Path], tmp
     baseline.write_text("model: {kind: loop}\nrepresentation: {latents: 8, patch: 4}\n")
     invoke(configs[0], baseline, "--data", folder, "-o", tmp_path / "b", *short)
     found = json.loads((tmp_path / "b" / "results.json").read_text())
-    assert [told["candidate"] for told in found["summary"]] == ["sound", "mel-loop", "loop"]
+    assert [result["candidate"] for result in found["summary"]] == ["sound", "mel-loop", "loop"]
     copied = {row["candidate"]: row["copied"] for row in found["rows"]}
     assert min(copied["mel-loop"], copied["loop"]) > 0.7 > copied["sound"]  # of its prompt, whatever it was trained on
 
@@ -172,7 +172,7 @@ def test_piano_rolls_share_keys_and_time_axis():
         {"low": (given, 0.0), "high": (given.transposed(12), 0.0), "none": (Tune(given.notes[:0], (), 24), 0.0)}, 4.0
     )
     assert set(both) == {"low", "high"}
-    assert {(told["lowest"], told["highest"]) for told in both.values()} == {("B♭3", "F♯5")}
+    assert {(result["lowest"], result["highest"]) for result in both.values()} == {("B♭3", "F♯5")}
 
 
 def test_the_repeat_baseline_repeats_the_second_half_of_the_bars():
@@ -229,10 +229,10 @@ def test_means_and_deviations_over_seeds():
         for seed, values in ((0, (1.0, 3.0)), (1, (4.0, None)))
         for value in values
     ]
-    [told] = summarise(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
-    assert told["texture"] == {"mean": 3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
-    assert told["copied"] == {"mean": None, "deviation": None}
-    assert told["parameters"] == {"mean": 5.0, "deviation": 0.0}
+    [result] = summarise(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
+    assert result["texture"] == {"mean": 3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
+    assert result["copied"] == {"mean": None, "deviation": None}
+    assert result["parameters"] == {"mean": 5.0, "deviation": 0.0}
 
 
 def test_note_distance_of_real_and_of_different_tails():
