@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.output_names import sidecar_of
 from audiogen.text_files import dump_json
-from audiogen.tunes.tune import Tune
+
+if TYPE_CHECKING:
+    from audiogen.tunes.tune import Tune
 
 
 @dataclass(frozen=True)
