@@ -12,7 +12,7 @@ import soundfile
 from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for, write
 
 RATE = 48000
-LENGTH = 150_000  # more than two pieces
+LENGTH = 150_000  # more than two chunks
 
 
 def integers(channels: int = 2) -> np.ndarray:
@@ -129,8 +129,8 @@ def test_a_file_that_has_changed_meanwhile_is_warned_of(tmp_path: Path, change: 
         (integers() >> 8 << 8, "PCM_32", "out.flac", None, ""),
         (integers() >> 8 << 8, "PCM_24", "out.flac", None, ""),
         (doubles(), "FLOAT", "out.wav", None, ""),
-        (doubles() * 0.5, "VORBIS", "out.flac", None, ""),  # which no one has meant to the last bit
-        (doubles() * 0.5, "FLOAT", "out.ogg", None, ""),  # the user knows
+        (doubles() * 0.5, "VORBIS", "out.flac", None, ""),  # lossy: not exact
+        (doubles() * 0.5, "FLOAT", "out.ogg", None, ""),  # lossy by the choice of the user
     ],
 )
 def test_rounding_to_fewer_bits_is_warned_of_once(

@@ -118,7 +118,7 @@ def test_recording_refuses_other_shapes_types_and_rates(samples: np.ndarray, rat
 
 def test_blocks_are_the_whole_recording(tmp_path: Path) -> None:
     samples = tone(3.3)
-    samples[0, 65530:65540] = np.nan  # across two decoded pieces
+    samples[0, 65530:65540] = np.nan  # across two decoded chunks
     path = saved(tmp_path / "a.wav", samples, "FLOAT", "WAV")
     with pytest.warns(AudioWarning, match="10 of"):
         whole = read(path).samples
@@ -175,7 +175,7 @@ def test_a_length_beyond_the_memory_is_refused_from_the_header(tmp_path: Path) -
     path.write_bytes(content)
     tracemalloc.start()
     with pytest.raises(
-        InputError, match=r"its 372\.8 h take 515\.4 GB of samples, and no more than .* GB are read"
+        InputError, match=r"its 372\.8 h are 515\.4 GB of samples, and at most .* GB are read"
     ) as caught:
         read(path)
     peak = tracemalloc.get_traced_memory()[1]
@@ -190,21 +190,21 @@ def test_info_measures_files_too_long_to_be_read_at_once(tmp_path: Path, monkeyp
     assert read(path).length == 4 * RATE
     path = saved(tmp_path / "a.flac", tone(3.0), "PCM_16", "FLAC")
     assert info(path).length == 3 * RATE
-    with pytest.raises(InputError, match="cut out the part that is needed"):
+    with pytest.raises(InputError, match="cut out the segment that is needed"):
         read(path)
 
 
 class Endless:
     """A source whose header states no length."""
 
-    sample_rate, channels, format, subtype, layout, length, trouble = RATE, 2, "WAV", "PCM_16", None, None, ""
+    sample_rate, channels, format, subtype, layout, length, error = RATE, 2, "WAV", "PCM_16", None, None, ""
     remarks = ()
 
-    def __init__(self, most: int) -> None:
-        self.most, self.given = most, 0
+    def __init__(self, count: int) -> None:
+        self.count, self.given = count, 0
 
-    def pieces(self) -> Iterator[np.ndarray]:
-        for number in range(self.most):
+    def chunks(self) -> Iterator[np.ndarray]:
+        for number in range(self.count):
             self.given += 1
             yield np.full((2, 1000 + number % 2), number / 1000, np.float32)
 

@@ -161,7 +161,7 @@ def test_float_beyond_full_scale_is_kept_without_a_warning(tmp_path: Path) -> No
 
 
 def test_not_finite_samples_are_refused_and_leave_nothing(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not finite"), Writer(tmp_path / "out.wav", RATE, 1, "FLOAT") as writer:
+    with pytest.raises(ValueError, match="NaN or infinite"), Writer(tmp_path / "out.wav", RATE, 1, "FLOAT") as writer:
         writer.write(np.array([[0.0, np.nan]], "f4"))
     assert list(tmp_path.iterdir()) == []
 
