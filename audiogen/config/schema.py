@@ -161,7 +161,7 @@ def merge(base: dict[str, Any], delta: Mapping[str, Any], section: str = "", kin
             value = {"kind": value}
         if isinstance(value, Mapping):
             same = isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind")
-            base[key] = merge(old if same else {}, value, inner)
+            base[key] = merge(old if isinstance(old, dict) and same else {}, value, inner)
         else:
             base[key] = value
     return base

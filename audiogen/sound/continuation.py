@@ -156,7 +156,7 @@ class Continuer:
         # Overlapping segments of a loud recording can add up to peaks that it has nowhere.
         limiter = LookaheadLimiter(peak, new_rate)
 
-        blocks = map(tilt, render(self._vocoder(), prompt, chunks, seed))
+        blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder(), prompt, chunks, seed))
         if temperature is not None:
             blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == 0)
         blocks = resample_after(past[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)

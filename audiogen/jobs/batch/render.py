@@ -81,13 +81,13 @@ def render(
         for batch in batches:
             # No task has ended, but some of its clips may be finished: those whose sidecar exists.
             outcomes = batch or [(name, None) for name in clips if sidecar_of(folder / name).is_file()]
-            for name, error in outcomes:
+            for name, failure in outcomes:
                 if (done := clips.pop(name, None)) is None:
                     continue
-                if error is None:
+                if failure is None:
                     results.set(done.row, **finished_record(done, folder / name))
                 else:
-                    _fail(results, folder, name, error, log)
+                    _fail(results, folder, name, failure, log)
                 bar.update()
             if outcomes:
                 results.write()

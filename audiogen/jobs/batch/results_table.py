@@ -22,7 +22,7 @@ from audiogen.text_files import dump_json, write_text
 TABLE, LINES = "results.csv", "results.jsonl"
 PENDING, FINISHED, FAILED = "pending", "finished", "failed"  # values of the column "status"
 MEASURE_COLUMNS = tuple(measure.path for measure in MEASURES)  # the sidecars have all measures
-FIRST_COLUMNS = ("row", "name", "status", "error", "prompt", "run", "weights", "morph", "config")
+FIRST_COLUMNS: tuple[str, ...] = ("row", "name", "status", "error", "prompt", "run", "weights", "morph", "config")
 FIRST_COLUMNS += (*REQUEST_COLUMNS, "output", "warnings", "request", "sha256")
 
 

@@ -54,7 +54,7 @@ class Walk(ReplayBaseline):
         return state.at(self._successor(state))
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
-        jumping, which = sampling.uniform(2, len(state.count), device=state.count.device)
+        jumping, which = sampling.uniform(2, len(state.filled), device=state.filled.device)
         successor = self._successor(state)
         nearest, count = self._neighbours(state, successor)
         chosen = nearest.gather(1, (which * count).long()[:, None])[:, 0]
