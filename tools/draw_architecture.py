@@ -2,8 +2,8 @@
 
     python tools/draw_architecture.py
 
-A row may import the rows below it, never one above; what stands side by side does not know its neighbour. The layers are
-those of ``[tool.importlinter]`` in pyproject.toml, the text in a box is the first line of the module's docstring.
+A row may import the rows below it, never one above; modules side by side do not import one another. The layers are those
+of ``[tool.importlinter]`` in pyproject.toml, the text in a box is the first line of the module's docstring.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def picture() -> str:
     rows = layers()
     height = len(rows) * (ROW + GAP) + GAP
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"',
+        ' font-family="sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
     ]
     for number, row in enumerate(rows):

@@ -40,10 +40,10 @@ class Grains(ReplayBaseline):
         return FrameBuffer.of(prompt, self.memory)
 
     def expected(self, state: State) -> Tensor:
-        return state.frames.sum(1) / state.filled[:, None]
+        return state.frames.sum(1) / state.length[:, None]
 
     def draw(self, state: State, sampling: Sampling) -> Tensor:
-        ages = (sampling.uniform(len(state.filled), device=state.filled.device) * state.filled).long()
+        ages = (sampling.uniform(len(state.length), device=state.length.device) * state.length).long()
         return state.at(self.memory - 1 - ages)
 
     def read(self, state: State, frame: Tensor) -> State:

@@ -43,12 +43,12 @@ class FrameBuffer(NamedTuple):
 
     Args:
         frames: ``[batch, size, feature]``, the newest last.
-        filled: ``[batch]``, how many slots are filled, from the end.
+        length: ``[batch]``, how many slots are filled, from the end.
         position: ``[batch]``, slot of the frame that was read last.
     """
 
     frames: Tensor
-    filled: Tensor
+    length: Tensor
     position: Tensor
 
     @classmethod
@@ -65,7 +65,7 @@ class FrameBuffer(NamedTuple):
     def filled(self) -> Tensor:
         """``[batch, size]`` bool: which slots are filled."""
         size = self.frames.shape[1]
-        return torch.arange(size, device=self.filled.device) >= size - self.filled[:, None]
+        return torch.arange(size, device=self.length.device) >= size - self.length[:, None]
 
     def read(self, frame: Tensor) -> Self:
         """The buffer after reading ``[batch, feature]``."""
@@ -74,7 +74,7 @@ class FrameBuffer(NamedTuple):
         grown = torch.cat([self.frames[:, 1:], frame.unsqueeze(1)], dim=1)
         return type(self)(
             torch.where(known[:, None, None], self.frames, grown),
-            torch.where(known, self.filled, (self.filled + 1).clamp(max=size)),
+            torch.where(known, self.length, (self.length + 1).clamp(max=size)),
             torch.where(known, matches.byte().argmax(1), size - 1),
         )
 
