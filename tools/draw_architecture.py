@@ -2,8 +2,8 @@
 
     python tools/draw_architecture.py
 
-A row may import the rows below it, never one above; modules side by side do not import one another. The layers are those
-of ``[tool.importlinter]`` in pyproject.toml, the text in a box is the first line of the module's docstring.
+A row may import the rows below it, never one above; modules side by side do not import one another. The layers are
+those of ``[tool.importlinter]`` in pyproject.toml, the text in a box is the first line of the module's docstring.
 """
 
 from __future__ import annotations
