@@ -38,12 +38,13 @@ from audiogen.progress import stage
 if TYPE_CHECKING:
     from audiogen.experiment import Experiment
 
-_FIELDS = {request: {field.name: field.default for field in fields(request)} for request in (Request, TuneRequest)}
-TUNE_ONLY = {name: default for name, default in _FIELDS[TuneRequest].items() if name not in _FIELDS[Request]}
-"""Options that a recording does not take -> their defaults."""
-SOUND_ONLY = {name: default for name, default in _FIELDS[Request].items() if name not in _FIELDS[TuneRequest]}
+SOUND_FIELDS = {field.name: field.default for field in fields(Request)}
+TUNE_FIELDS = {field.name: field.default for field in fields(TuneRequest)}
+TUNE_ONLY: dict[str, Any] = {name: TUNE_FIELDS[name] for name in TUNE_FIELDS if name not in SOUND_FIELDS}
+"""Options that do not apply to a recording -> their defaults."""
+SOUND_ONLY: dict[str, Any] = {name: SOUND_FIELDS[name] for name in SOUND_FIELDS if name not in TUNE_FIELDS}
 SOUND_ONLY |= {"morph": None, "weight": ()}
-"""Options that a MIDI prompt does not take -> their defaults."""
+"""Options that do not apply to a MIDI prompt -> their defaults."""
 
 
 @click.command(
