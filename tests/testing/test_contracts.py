@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 
-from audiogen.config.choice import Choice
 from audiogen.models import MODELS
 from audiogen.models.backbones import BACKBONES
-from audiogen.models.backbones.recurrent import RecurrentOptions
 from audiogen.models.heads import HEADS
 from audiogen.testing import check_backbone, check_head, check_model
 
-BACKBONE = Choice("gru", RecurrentOptions(16, 1, 0.0))
 SMALL_MODELS: dict[str, dict[str, Any]] = {"hmm": {"states": 3}, "var": {"residuals": 256}}
 
 
