@@ -100,10 +100,10 @@ def test_replayed_frames_are_not_stored_again() -> None:
     state = model.start(prompt)
     for _ in range(100):
         _, state = model.step(state, sampling())
-    assert state.count.tolist() == [50]
+    assert state.length.tolist() == [50]
     torch.testing.assert_close(state.frames[:, -50:], prompt)
     state = model.read(state, news[:, 0])
-    assert state.count.tolist() == [51]
+    assert state.length.tolist() == [51]
     torch.testing.assert_close(state.at(state.position), news[:, 0])
 
 
@@ -113,7 +113,7 @@ def test_the_buffer_keeps_the_last_frames() -> None:
     torch.testing.assert_close(memory.frames, prompt[:, -20:])
     memory = memory.read(prompt[:, 0])
     torch.testing.assert_close(memory.frames, torch.cat([prompt[:, -19:], prompt[:, :1]], dim=1))
-    assert memory.count.tolist() == [20]
+    assert memory.length.tolist() == [20]
 
 
 def test_a_walk_follows_the_source_and_jumps() -> None:
