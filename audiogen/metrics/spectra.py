@@ -79,25 +79,38 @@ def decibels(power: np.ndarray | float) -> np.ndarray:
 
 def mel_frames(recording: Recording) -> tuple[np.ndarray, float]:
     """Log-mel frames ``[time, 64]`` float32, powers averaged over channels, and their frame rate in Hz."""
+    rate = recording.sample_rate
+    size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 6, 16))
+    frame_rate = rate / (size // 4)
+    if recording.samples.shape[-1] < size:
+        return np.zeros((0, MEL_BANDS), np.float32), frame_rate
+    power = mel_power(recording, size, MEL_BANDS, min(MAX_MEL_HERTZ, rate / 2))
+    return np.log(power + MEL_FLOOR * max(float(power.mean()), 1e-9)).astype(np.float32), frame_rate
+
+
+def mel_power(recording: Recording, size: int, bands: int, top: float) -> np.ndarray:
+    """Mel band powers ``[time, bands]`` of frames of ``size`` samples at a hop of a quarter, averaged over channels.
+
+    Args:
+        recording: any audio.
+        size: frame length in samples.
+        bands: number of mel bands from 0 Hz.
+        top: upper edge of the highest band, Hz.
+    """
     import torch
 
     from audiogen.representation.mel import MelSpec, log_mel
 
-    rate = recording.sample_rate
-    size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 6, 16))
-    if recording.samples.shape[-1] < size:
-        return np.zeros((0, MEL_BANDS), np.float32), rate / (size // 4)
     spec = MelSpec(
-        sample_rate=rate,
+        sample_rate=recording.sample_rate,
         n_fft=size,
         win=size,
         hop=size // 4,
-        n_mels=MEL_BANDS,
-        fmax=min(MAX_MEL_HERTZ, rate / 2),
+        n_mels=bands,
+        fmax=top,
         power=2.0,
         floor=1e-12,
     )
     with torch.no_grad():
-        channels = [log_mel(torch.from_numpy(np.ascontiguousarray(c)), spec).exp() for c in recording.samples]
-    power = sum(channels[1:], channels[0]).numpy() / len(channels)
-    return np.log(power + MEL_FLOOR * max(float(power.mean()), 1e-9)).astype(np.float32), spec.frame_rate
+        channels = [log_mel(torch.from_numpy(np.ascontiguousarray(row)), spec).exp() for row in recording.samples]
+    return sum(channels[1:], channels[0]).numpy() / len(channels)

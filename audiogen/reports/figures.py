@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from audiogen.audio import Recording
+from audiogen.metrics.spectra import mel_power
 
 COLOUR_MAP = "magma"
 LEVEL_RANGE = 70.0  # dB from the brightest to the darkest colour
@@ -77,27 +78,12 @@ def spectrograms(recordings: Sequence[Recording]) -> list[Spectrogram]:
 def _levels(recording: Recording) -> np.ndarray:
     """Mel band levels ``[bands, columns]`` in dB."""
     import librosa
-    import torch
-
-    from audiogen.representation.mel import MelSpec, log_mel
 
     rate, top = recording.sample_rate, min(MAX_HERTZ, recording.sample_rate / 2)
     size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 5, 16))
     # Each mel band must contain a Fourier bin: below 1 kHz a mel is 200 / 3 Hz wide.
     bands = int(librosa.hz_to_mel(top) * 200 / 3 / (rate / size))
-    spec = MelSpec(
-        sample_rate=rate,
-        n_fft=size,
-        win=size,
-        hop=size // 4,
-        n_mels=min(MAX_BANDS, max(bands, 8)),
-        fmax=top,
-        power=2.0,
-        floor=1e-12,
-    )
-    with torch.no_grad():
-        channels = [log_mel(torch.from_numpy(row.copy()), spec).exp() for row in recording.samples]
-        power = torch.stack(channels).mean(dim=0).numpy()
+    power = mel_power(recording, size, min(MAX_BANDS, max(bands, 8)), top)
     edges = np.linspace(0, len(power), min(len(power), MAX_COLUMNS) + 1).astype(int)
     columns = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
     return 10 * np.log10(np.maximum(columns.T, 1e-12))
