@@ -119,9 +119,15 @@ def test_a_run_may_be_named_by_its_folder(prompt: Recording, run: Run, tmp_path:
 def test_bad_input_is_refused_before_any_work(samples: np.ndarray, asked: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         audiogen.continue_audio(samples, RATE, **asked)
-    if asked.get("seconds") != 0.0:
-        with pytest.raises(InputError, match=message):
-            audiogen.stream(samples, RATE, **asked)
+    with pytest.raises(InputError, match=message):
+        audiogen.stream(samples, RATE, **asked)
+
+
+def test_a_run_and_a_training_are_not_both_possible(prompt: Recording, run: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="run: a Run is trained already; leave out config and budget"):
+        audiogen.continue_audio(prompt.samples, RATE, run=run, budget=0)
+    with pytest.raises(InputError, match="leave out config"):
+        audiogen.continue_recording(prompt, tmp_path / "out.wav", run=run, config="base")
 
 
 def test_an_endless_morph_is_refused(prompt: Recording, run: Run) -> None:
