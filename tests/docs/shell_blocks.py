@@ -9,6 +9,14 @@ from collections.abc import Iterator, Mapping
 from audiogen.cli import cli
 
 
+EXTRA = {
+    "accompany": {"--parts": "1", "--candidates": "2"},
+    "infill": {"--candidates": "2"},
+    "compare": {"--prompts": "1", "--prompt-seconds": "2", "--seconds": "2", "--minutes": "0.1"},
+}
+"""Command -> options that make it smaller."""
+
+
 def blocks(text: str, language: str) -> list[str]:
     """The fenced code blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
@@ -33,6 +41,8 @@ def smaller(arguments: list[str], values: Mapping[str, str], overrides: tuple[st
     """
     pairs = zip(["", *arguments], arguments, strict=False)
     found = [word if word == "0" else values.get(option, word) for option, word in pairs]
+    for option, value in EXTRA.get(arguments[0], {}).items():
+        found += [] if option in found else [option, value]
     if arguments[0] == "continue":
         found += [] if "--seconds" in found or "--bars" in found else ["--seconds", values["--seconds"]]
         found += [] if {"--budget", "--run"} & set(found) else ["--budget", "1"]

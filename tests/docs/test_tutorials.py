@@ -20,10 +20,8 @@ SMALL = {
     "--budget": "1",
     "--variations": "2",
     "--seeds": "1",
-    "--prompts": "1",
-    "--takes": "1",
-    "--candidates": "2",
     "--bars": "2",
+    "--workers": "1",
 }
 TINY = ("training.batch_size=2", "training.window=0.5", "training.log_media_every=0")
 pytestmark = [
