@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 
 from audiogen.cli import cli
 
-
 EXTRA = {
     "accompany": {"--parts": "1", "--candidates": "2"},
     "infill": {"--candidates": "2"},
