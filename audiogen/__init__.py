@@ -10,8 +10,8 @@ The public names are imported when they are first used, so that ``import audioge
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as `typing.TYPE_CHECKING`, whose import would take ten times as long as all else here
 if TYPE_CHECKING:
     from audiogen.api.evaluation import evaluate as evaluate
     from audiogen.api.evaluation import vocode as vocode
