@@ -1,13 +1,16 @@
-"""What a Run's folder says of the training that made it, or that was cut off in it."""
+"""The folder of a training: its checkpoints, and whether a training there is finished or can be resumed."""
 
 from __future__ import annotations
 
+import os
+import pickle
 import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from audiogen.audio import AudioWarning
@@ -22,15 +25,40 @@ OPENED: dict[str, Callable[[Path], Any]] = {
     "model": partial(Run.open, allow_external_weights=True),  # the command line has named what its configuration names
     "vocoder": VocoderRun.open,
 }
-"""How a Run is read, by its task."""
+"""How to open a Run, by ``training.task``."""
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
-ENDED = "ended.ckpt"  # that of the end, until the Run is written
+FINAL_CHECKPOINT = "ended.ckpt"  # replaces the last checkpoint once the Run is written
 STEPS = "training.steps"
+FORMAT = 1
+"""Version of the checkpoint's content; another one is refused."""
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint atomically: a kill meanwhile leaves the former one intact."""
+    part = Path(f"{path}.part")
+    torch.save({"format": FORMAT, **state}, part)
+    os.replace(part, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """The state that `save_checkpoint` wrote, on the CPU; nothing in the file is executed.
+
+    Raises:
+        InputError: it cannot be read, or another version of audiogen wrote it.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise InputError(path, f"it cannot be read ({reason})", "train again with --force") from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise InputError(path, "another version of audiogen wrote this checkpoint", "train again with --force")
+    return state
 
 
 def begin(experiment: Experiment, folder: Path) -> None:
-    """Make ``folder`` that of a training that has just begun: what an earlier one left there is removed."""
-    for name in (METRICS, WEIGHTS, STATISTICS, CHECKPOINT, ENDED):
+    """Prepare the folder of a new training: remove what an earlier one left, and write the configuration."""
+    for name in (METRICS, WEIGHTS, STATISTICS, CHECKPOINT, FINAL_CHECKPOINT):
         (folder / name).unlink(missing_ok=True)
     for events in (folder / TENSORBOARD).glob("events.out.tfevents.*"):
         events.unlink()
@@ -39,38 +67,37 @@ def begin(experiment: Experiment, folder: Path) -> None:
 
 
 def finished(folder: Path, experiment: Experiment) -> Any | None:
-    """The experiment's Run in ``folder``, of a Model or of a vocoder, if its training came to its end."""
+    """The Run in a folder, of a Model or a vocoder, if its training is finished; else None."""
     return OPENED[experiment.training.task](folder) if (folder / METRICS).is_file() else None
 
 
 def extends(experiment: Experiment, folder: Path) -> bool:
-    """Whether the experiment is that of the training in ``folder``, but for more steps.
+    """Whether an experiment differs from that of the training in a folder by more steps, and by nothing else.
 
     Raises:
-        InputError: it is another experiment, or the training is finished and there is nothing to go on from.
+        InputError: it differs otherwise, or the training is finished and left no checkpoint to continue from.
     """
     if not (folder / CONFIG).is_file():
         return False
-    # Through YAML, as the saved one went.
     trained = read_tree(folder / CONFIG)
-    changed = differences(trained, yaml.safe_load(dump_yaml(experiment)))
+    changed = differences(trained, yaml.safe_load(dump_yaml(experiment)))  # through YAML, as the saved one went
     more = changed == [STEPS] and experiment.training.steps > trained["training"]["steps"]
     if more and (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
-        cause = "its training is finished, and there is no checkpoint of its end to go on from"
-        raise InputError(folder, cause, "train on from it into another Run with --base, or anew with --force")
+        cause = "its training is finished, and it left no checkpoint to continue from"
+        raise InputError(folder, cause, "fine-tune it into another Run with --base, or train again with --force")
     if changed and not more:
         raise InputError(
             folder,
             f"its training began with another {', '.join(changed)}",
-            "resume with what it began with (or more training.steps), or train anew with --force",
+            "resume with the same settings (or more training.steps), or train again with --force",
         )
     return more
 
 
 def checkpoint_in(folder: Path) -> Path | None:
-    """The checkpoint to go on from; None, with a warning, where there is none."""
+    """The checkpoint to resume from; None, with a warning, if there is none."""
     if (folder / CHECKPOINT).is_file():
         return folder / CHECKPOINT
-    text = f"{folder}: there is no checkpoint to resume, so the training starts from its beginning"
+    text = f"{folder}: there is no checkpoint to resume from, so the training starts from the beginning"
     warnings.warn(text, AudioWarning, stacklevel=2)
     return None

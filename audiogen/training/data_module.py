@@ -1,11 +1,10 @@
-"""What a training is fed: batches by step, what is held back, and how both become the Model's frames."""
+"""Data modules: training batches, validation batch, and their conversion to the Model's frames."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from audiogen.experiment import Experiment
@@ -13,16 +12,19 @@ from audiogen.models import Model
 from audiogen.representation import Representation
 from audiogen.run import Run, new_model
 
+if TYPE_CHECKING:
+    from audiogen.training.tensorboard import EventWriter
+
 Batch = Any
-"""Tensors, alone or in a tuple: what the trainer library moves to the device."""
+"""A tensor or a tuple of tensors; the first dimension counts windows."""
 
 
 class DataModule(ABC):
-    """One for each Representation.
+    """Everything that a training needs to know about one modality: mel frames, tunes, or excerpts for a vocoder.
 
     Attributes:
-        representation: fitted on the training part.
-        split: recording or tune -> part, or the stretches of a single one.
+        representation: fitted on the training split.
+        split: name of each recording or tune -> its split; for a single one, split -> its segment.
     """
 
     representation: Representation
@@ -30,36 +32,48 @@ class DataModule(ABC):
 
     @abstractmethod
     def batch(self, step: int, size: int) -> Batch:
-        """The training batch of a step: a function of the seed and the step alone."""
+        """The training batch of a step: ``size`` windows, a function of the seed and the step alone."""
 
     @abstractmethod
-    def validation(self) -> Batch | None:
-        """The one validation batch, the same each time; None where nothing is held back."""
+    def validation_batch(self) -> Batch | None:
+        """The one validation batch, the same at every call; None where nothing is held out."""
 
     @abstractmethod
     def frames(self, batch: Batch, augmented: bool = False) -> Any:
-        """The Model's frames of a batch, or whatever its loss is of, on the batch's device."""
+        """What the Model's loss takes, from a batch, on the batch's device.
+
+        Args:
+            batch: from `batch` or `validation_batch`.
+            augmented: whether to apply data augmentation.
+        """
 
     def new_model(self, experiment: Experiment) -> Any:
-        """What is to be trained, untrained: it has a loss of the frames."""
+        """The untrained Model: a module with a ``loss`` of what `frames` returns."""
         return new_model(experiment, self.representation)
 
     def run(self, experiment: Experiment, model: Any, metrics: dict[str, Any]) -> Any:
-        """The Run of a trained Model: it can be saved to a folder."""
+        """The Run of a trained Model."""
         return Run(experiment, self.representation, model, metrics)
 
     def sequences(self) -> list[Tensor]:
-        """The training part as the Model's frames ``[time, feature]``, for `Model.fit_closed_form`."""
+        """The training split as the Model's frames, ``[time, feature]`` each, for `Model.fit_closed_form`."""
         return []
 
     @abstractmethod
     def fingerprint(self) -> str:
-        """SHA-256 that changes with what is trained on, and with how it is split."""
+        """SHA-256 of the training data and their split."""
 
     @abstractmethod
-    def listening(self, every: int) -> Callback:
-        """Adds sound and pictures to TensorBoard every so many steps."""
+    def log_media(self, model: Any, batch: Batch, writer: EventWriter, step: int) -> None:
+        """Write audio and images of a batch to TensorBoard.
+
+        Args:
+            model: in evaluation mode; it may be moved to another device meanwhile.
+            batch: validation batch, or the next training batch where nothing is held out.
+            writer: of the training's events.
+            step: optimiser steps taken.
+        """
 
     def report(self, model: Model) -> dict[str, Any]:
-        """What else there is to be said of a trained Model: plain numbers, for ``metrics.json``."""
+        """Further entries of ``metrics.json`` about a trained Model: plain numbers and strings."""
         return {}

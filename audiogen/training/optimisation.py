@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules by name."""
+"""Optimisers, learning-rate schedules, averaged weights and the wall-clock budget."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable, Iterable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from audiogen.experiment import Training
 
 Optimizer = torch.optim.Optimizer
 Parameters = Iterable[nn.Parameter]
-MEASURED_STEPS = 16  # after which a training on a wall-clock budget settles its horizon
+MEASURED_STEPS = 16  # after these, a training with a wall-clock budget fixes its number of steps
+UNTIMED_STEPS = 4  # slower than those that follow
+VALIDATION_FRACTION = 0.1  # of the remaining budget, reserved for validations
 
 OPTIMIZERS: dict[str, Callable[[Parameters, float, float], Optimizer]] = {
     "adamw": lambda weights, rate, decay: torch.optim.AdamW(weights, lr=rate, weight_decay=decay),
@@ -24,38 +27,97 @@ OPTIMIZERS: dict[str, Callable[[Parameters, float, float], Optimizer]] = {
 }
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
-    # Share of the training that is done (0..1) -> factor on the peak learning rate.
     "cosine": lambda done: 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)),
     "step": lambda done: 0.1 ** int(3 * min(done, 0.999)),
     "constant": lambda done: 1.0,
-    "plateau": lambda done: 1.0,  # lowered by Plateau below, whenever validation stalls
+    "plateau": lambda done: 1.0,  # `Plateau` lowers it
 }
+"""Fraction of the training that is done, 0 to 1 -> factor on the peak learning rate."""
 
 
 class Plateau:
-    """Halves a factor each time that a value has not fallen for ``patience`` looks.
+    """Halves the learning rate when the validation loss stalls.
 
-    `torch.optim.lr_scheduler.ReduceLROnPlateau` sets the rate itself and so would undo the warm-up.
+    `torch.optim.lr_scheduler.ReduceLROnPlateau` sets the rate itself and would undo the warm-up.
+
+    Args:
+        patience: validations without improvement before each halving.
+
+    Attributes:
+        factor: on the learning rate.
     """
 
     def __init__(self, patience: int = 2) -> None:
         self.patience, self.best, self.waited, self.factor = patience, math.inf, 0, 1.0
 
-    def look(self, value: float) -> None:
-        """Take note of a validation loss."""
-        if value < self.best:
-            self.best, self.waited = value, 0
+    def step(self, loss: float) -> None:
+        """Take a validation loss into account."""
+        if loss < self.best:
+            self.best, self.waited = loss, 0
             return
         self.waited += 1
         if self.waited >= self.patience:
             self.factor, self.waited = self.factor / 2, 0
 
 
-def rate_factor(options: Training, step: int, horizon: int) -> float:
-    """Factor on the peak learning rate at an optimiser step (from 0): linear warm-up, then the schedule."""
+class TimeBudget:
+    """Wall-clock limit of a training: times the first steps to find how many fit.
+
+    Args:
+        seconds: limit, from ``started`` on.
+        started: `time.monotonic` at the beginning.
+
+    Attributes:
+        deadline: `time.monotonic` at which the training stops in any case.
+    """
+
+    def __init__(self, seconds: float, started: float) -> None:
+        self.deadline = started + seconds
+        self._timed_from: float | None = None
+
+    def steps_that_fit(self, step: int, now: float) -> int | None:
+        """The number of steps that fit, known once `MEASURED_STEPS` are taken; None at any other step.
+
+        Args:
+            step: optimiser steps taken; to be called after each.
+            now: `time.monotonic`.
+        """
+        if step == UNTIMED_STEPS:
+            self._timed_from = now
+        if step != MEASURED_STEPS or self._timed_from is None:
+            return None
+        seconds_per_step = max((now - self._timed_from) / (MEASURED_STEPS - UNTIMED_STEPS), 1e-6)
+        return MEASURED_STEPS + int((1 - VALIDATION_FRACTION) * (self.deadline - now) / seconds_per_step)
+
+
+def averaged_model(model: nn.Module, decay: float, warmup: int) -> AveragedModel:
+    """A copy of a model that holds the exponential moving average of its weights and buffers.
+
+    During the warm-up the average is the weights themselves: the first steps are far from where the weights settle.
+
+    Args:
+        model: what is trained.
+        decay: of the average, per step.
+        warmup: steps of the warm-up.
+    """
+
+    def average(averaged: Tensor, weight: Tensor, count: Tensor | int) -> Tensor:
+        return weight if int(count) <= warmup else decay * averaged + (1 - decay) * weight
+
+    return AveragedModel(model, avg_fn=average, use_buffers=True)
+
+
+def rate_factor(options: Training, step: int, schedule_steps: int) -> float:
+    """Factor on the peak learning rate at a step: linear warm-up, then the schedule.
+
+    Args:
+        options: of the training.
+        step: optimiser steps taken before.
+        schedule_steps: steps after which the schedule has ended.
+    """
     if step < options.warmup:
         return (step + 1) / (options.warmup + 1)
-    # No rate before `MEASURED_STEPS` depends on the horizon: a training on a budget does not know it yet.
+    # No rate before `MEASURED_STEPS` depends on the schedule's end, which a wall-clock budget does not know until then.
     begun = max(options.warmup, MEASURED_STEPS)
-    done = (step - begun) / max(horizon - begun, 1)
+    done = (step - begun) / max(schedule_steps - begun, 1)
     return SCHEDULES[options.schedule](min(max(done, 0.0), 1.0))

@@ -1,44 +1,38 @@
-"""What TensorBoard shows of a training besides its curves: the settings beside what they came to."""
+"""TensorBoard events of a training: losses, audio, images, and the table of hyperparameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
+from torch.utils.tensorboard.summary import hparams
+from torch.utils.tensorboard.writer import SummaryWriter
 
 from audiogen.experiment import Experiment, to_tree
 
 FINAL = ("validation_loss", "train_loss", "best_step", "steps", "seconds", "parameters")
 
 
-class EventLogger(TensorBoardLogger):
-    """Events in ``RUN/tensorboard``, without the epochs that endless batches do not have.
+class EventWriter(SummaryWriter):
+    """`SummaryWriter` with the losses and hyperparameters of a training.
 
-    Args:
-        folder: of the Run.
-        name: of the folder of events in it.
+    Tags: ``train/LOSS``, ``validation/LOSS``, ``audio/NAME``, ``spectrogram/NAME``, ``piano_roll/NAME``, ``final/NAME``.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        super().__init__(folder, name="", version=name, default_hp_metric=False)
+    def add_losses(self, split: str, losses: Mapping[str, Tensor | float], step: int) -> None:
+        """Named losses of a split, "train" or "validation"."""
+        for name, value in losses.items():
+            self.add_scalar(f"{split}/{name}", float(value), step)
 
-    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        kept = {name: value for name, value in metrics.items() if name != "epoch"}
-        super().log_metrics(kept, step)
-
-    def log_losses(self, part: str, losses: Mapping[str, Tensor], step: int) -> None:
-        """The named losses of a part, "train" or "validation"."""
-        self.log_metrics({f"{part}/{name}": float(value) for name, value in losses.items()}, step)
-
-    def log_outcome(self, run: str, experiment: Experiment, metrics: Mapping[str, Any]) -> None:
-        """Every setting by its dotted key, and the Run's name, beside what the training came to (the tab HPARAMS)."""
-        found = {f"final/{name}": metrics[name] for name in FINAL if metrics.get(name) is not None}
+    def add_outcome(self, run: str, experiment: Experiment, metrics: Mapping[str, Any]) -> None:
+        """Every configuration key and the Run's name beside the final metrics (the tab HPARAMS)."""
+        final = {f"final/{name}": metrics[name] for name in FINAL if metrics.get(name) is not None}
         settings = {"run": run} | {key: _plain(value) for key, value in flat(to_tree(experiment)).items()}
-        self.log_hyperparams(settings, found, metrics["steps"])
-        self.finalize("success")
+        for summary in hparams(settings, final):  # add_hparams would write them as another Run
+            self._get_file_writer().add_summary(summary)
+        for name, value in final.items():
+            self.add_scalar(name, value, metrics["steps"])
 
 
 def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

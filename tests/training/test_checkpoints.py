@@ -18,10 +18,11 @@ from safetensors.torch import load_file
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.training.callbacks import Checkpoints, StopAtLastStep
+from audiogen.training.loop import TrainingLoop
 from audiogen.training.mel.mel_data_module import MelDataModule
 from audiogen.training.mel.mel_splits import of_recording
 from audiogen.training.trainer import train
+from tests.training.interruption import Killed, stop_at
 
 Tiny = Callable[..., Experiment]
 Texture = Callable[..., Recording]
@@ -35,22 +36,6 @@ VARIANTS = {
     "no validation": (*PLATEAU, "training.split_fractions={validation: 0, test: 0}"),
     "flow, noise": (*PLATEAU, "model.head={kind: flow, width: 16, blocks: 1}", "model.context_noise=0.5"),
 }
-
-
-class Killed(Exception):
-    """Stands for a kill: nothing is cleaned up by the training itself."""
-
-
-def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, error: BaseException) -> None:
-    """Let trainings end with ``error`` when ``step`` steps are done."""
-    end = StopAtLastStep.on_train_batch_end
-
-    def ending(self: StopAtLastStep, trainer: object, module: object, *ignored: object) -> None:
-        if trainer.global_step == step:  # type: ignore[attr-defined]
-            raise error
-        end(self, trainer, module)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(StopAtLastStep, "on_train_batch_end", ending)
 
 
 def same(one: Path, other: Path) -> bool:
@@ -122,14 +107,14 @@ def test_kill_minus_nine(tmp_path: Path, tiny: Tiny, texture: Texture):
     assert process.returncode == -signal.SIGKILL
     from audiogen.audio import read
 
-    reached = int(torch.load(checkpoint, weights_only=True)["global_step"])
+    reached = int(torch.load(checkpoint, weights_only=True)["step"])
     assert reached >= 4
     # The interrupted training is made to end a little later, so that both ends can be compared.
     recording = read(tmp_path / "rain.wav")
     steps = reached + 5
     finite = tiny("training.schedule_steps=40", f"training.steps={steps}", "training.checkpoint_every=4")
     saved = torch.load(checkpoint, weights_only=True)
-    saved["fitting"]["last_step"] = steps
+    saved["last_step"] = saved["steps"] = steps
     torch.save(saved, checkpoint)
     (tmp_path / "cut" / "config.yaml").write_text(dump_yaml(decided_for(recording, finite)))
     train(finite, recording, tmp_path / "cut", resume=True)
@@ -138,9 +123,9 @@ def test_kill_minus_nine(tmp_path: Path, tiny: Tiny, texture: Texture):
 
 
 def decided_for(recording: Recording, experiment: Experiment) -> Experiment:
-    from audiogen.training.mel.mel_splits import decided
+    from audiogen.training.mel.mel_splits import with_channels
 
-    return decided(experiment, recording.channels)
+    return with_channels(experiment, recording.channels)
 
 
 def test_ctrl_c_is_ctrl_c_and_leaves_the_checkpoint(
@@ -202,7 +187,7 @@ def test_a_finished_training_is_only_opened(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     made = train(tiny(), texture(6.0), tmp_path)
-    monkeypatch.setattr(Checkpoints, "__init__", None)  # any training would fail
+    monkeypatch.setattr(TrainingLoop, "__init__", None)  # any training would fail
     opened = train(tiny(), texture(6.0), tmp_path, resume=True)
     assert opened.metrics == made.metrics
     with pytest.raises(InputError, match=r"another training\.steps"):
@@ -254,7 +239,7 @@ def test_what_is_finished_without_a_checkpoint_cannot_be_given_more_steps(tmp_pa
     train(tiny(), texture(6.0), tmp_path)
     (tmp_path / "checkpoint.ckpt").unlink()  # a Run of an earlier version
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with pytest.raises(InputError, match="no checkpoint of its end"):
+    with pytest.raises(InputError, match="left no checkpoint"):
         train(tiny("training.steps=13"), texture(6.0), tmp_path, resume=True)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
 
@@ -285,3 +270,19 @@ def test_the_fingerprint_is_of_what_is_trained_on_even_after_a_base(tiny: Tiny, 
     representation = MelDataModule(first, experiment).representation
     same, again, changed = (MelDataModule(one, experiment, representation) for one in (first, first, other))
     assert same.fingerprint() == again.fingerprint() != changed.fingerprint()
+
+
+def test_a_checkpoint_of_another_version_or_a_damaged_one_is_refused(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        stop_at(patch, 11)
+        with pytest.raises(Killed):
+            train(tiny("training.steps=22"), texture(6.0), tmp_path)
+    checkpoint = tmp_path / "checkpoint.ckpt"
+    torch.save({"pytorch-lightning_version": "2.6.0", "global_step": 8, "state_dict": {}}, checkpoint)
+    with pytest.raises(InputError, match=r"checkpoint\.ckpt: another version of audiogen wrote this checkpoint; train"):
+        train(tiny("training.steps=22"), texture(6.0), tmp_path, resume=True)
+    checkpoint.write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match=r"checkpoint\.ckpt: it cannot be read"):
+        train(tiny("training.steps=22"), texture(6.0), tmp_path, resume=True)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from audiogen.representation.mel_latents import MelLatents, MelOptions
-from audiogen.training.mel import mel_data_module as mel_lessons
+from audiogen.training.mel import mel_data_module
 from audiogen.training.mel import mel_splits as material
 from audiogen.training.mel.mel_splits import SHORTEST_STRETCH, STRETCH, MelSplits, fit_representation, spread
 
@@ -110,10 +110,10 @@ def test_stretches_are_centred_by_their_recording(monkeypatch: pytest.MonkeyPatc
 def test_closed_forms_are_fitted_to_the_whole_of_the_data(monkeypatch: pytest.MonkeyPatch, tiny) -> None:
     experiment = tiny("representation.channels=1")
     recordings = [drifting(3000, seed) + 10 * seed for seed in range(4)]
-    lessons = mel_lessons.MelLessons(MelSplits(recordings, [], {}), experiment)
-    everything = torch.cat(lessons.sequences())
-    monkeypatch.setattr(mel_lessons, "MOST_FRAMES", 3000)
-    some = torch.cat(lessons.sequences())
+    module = mel_data_module.MelDataModule(MelSplits(recordings, [], {}), experiment)
+    everything = torch.cat(module.sequences())
+    monkeypatch.setattr(mel_data_module, "MOST_FRAMES", 3000)
+    some = torch.cat(module.sequences())
     assert len(some) == pytest.approx(len(everything) / 4, rel=0.02)
     spreads = everything.std(0)
     assert float(((some.mean(0) - everything.mean(0)) / spreads).abs().max()) < 0.2

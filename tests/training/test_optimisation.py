@@ -101,6 +101,6 @@ def test_plateau_halves_after_looks_without_a_fall():
     plateau = Plateau(patience=2)
     factors = []
     for value in (5.0, 4.0, 4.0, 4.5, 3.0, 3.1, 3.1, 3.1, 3.1):
-        plateau.look(value)
+        plateau.step(value)
         factors.append(plateau.factor)
     assert factors == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]

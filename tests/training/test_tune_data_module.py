@@ -14,7 +14,6 @@ from audiogen.data.recordings import SplitFractions
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.run import Run
-from audiogen.training.callbacks import StopAtLastStep
 from audiogen.training.trainer import train
 from audiogen.training.tunes.tune_data_module import of_tune
 from audiogen.tunes.metrics.note_likelihood import likelihood_of
@@ -22,6 +21,7 @@ from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.markov import Markov, MarkovOptions
+from tests.training.interruption import Killed, stop_at
 from tests.tune_fixtures import melody, wandering
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "midi"
@@ -87,25 +87,15 @@ def test_the_seed_decides(folder: Path, small: Small):
 def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
     folder: Path, tmp_path: Path, small: Small, monkeypatch: pytest.MonkeyPatch
 ):
-    class Killed(Exception):
-        pass
-
-    end = StopAtLastStep.on_train_batch_end
-
-    def ending(self: StopAtLastStep, trainer: object, module: object, *ignored: object) -> None:
-        if trainer.global_step == 6:  # type: ignore[attr-defined]
-            raise Killed
-        end(self, trainer, module)  # type: ignore[arg-type]
-
     whole = train(small(), folder, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(StopAtLastStep, "on_train_batch_end", ending)
+        stop_at(patch, 6)
         with pytest.raises(Killed):
             train(small(), folder, tmp_path / "cut")
     assert same(whole, train(small(), folder, tmp_path / "cut", resume=True))
     # Other tunes than those that the training began with are refused.
     with monkeypatch.context() as patch:
-        patch.setattr(StopAtLastStep, "on_train_batch_end", ending)
+        stop_at(patch, 6)
         with pytest.raises(Killed):
             train(small(), folder, tmp_path / "other")
     for index in range(10):

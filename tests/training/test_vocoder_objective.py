@@ -16,7 +16,6 @@ from audiogen.experiment import Experiment, VocoderTraining, read_experiment
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run
-from audiogen.training.callbacks import StopAtLastStep
 from audiogen.training.trainer import train
 from audiogen.training.vocoder.discriminators import Discriminators, discriminator_loss, generator_loss
 from audiogen.training.vocoder.spectral_losses import multi_resolution
@@ -26,6 +25,7 @@ from audiogen.vocoders.magnitude_network import MagnitudeNetwork, NetworkSize
 from audiogen.vocoders.neural import Neural, NeuralOptions, load_network
 from audiogen.vocoders.phase_reconstruction.source_spectrum import mean_magnitude
 from audiogen.vocoders.registry import build
+from tests.training.interruption import Killed, stop_at
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "vocoder"
 SPEC = MelSpec()
@@ -76,14 +76,9 @@ def test_a_killed_training_is_resumed_to_the_same_weights(
 ):
     few = small("training.steps=4", "training.log_media_every=0")
     whole = train(few, texture(1.0), tmp_path / "whole")
-
-    def kill(self: StopAtLastStep, trainer: object, module: object, *ignored: object) -> None:
-        if trainer.global_step == 3:  # type: ignore[attr-defined]
-            raise RuntimeError("killed")
-
     with monkeypatch.context() as patched:
-        patched.setattr(StopAtLastStep, "on_train_batch_end", kill)
-        with pytest.raises(RuntimeError, match="killed"):
+        stop_at(patched, 3)
+        with pytest.raises(Killed):
             train(few, texture(1.0), tmp_path / "killed")
     resumed = train(few, texture(1.0), tmp_path / "killed", resume=True)
     assert all(torch.equal(weights(resumed)[name], value) for name, value in weights(whole).items())

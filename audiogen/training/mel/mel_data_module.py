@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.models import Model
 from audiogen.representation import Representation
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.training.data_module import Batch, DataModule
 from audiogen.training.mel.augmentation import augment, mix
-from audiogen.training.mel.mel_media_logging import MediaLogger
+from audiogen.training.mel.mel_media_logging import log_media
 from audiogen.training.mel.mel_splits import (
     MelSplits,
     fit_representation,
@@ -27,6 +28,9 @@ from audiogen.training.mel.mel_splits import (
     validation_windows,
     windows_of,
 )
+
+if TYPE_CHECKING:
+    from audiogen.training.tensorboard import EventWriter
 
 CACHE = "cache"
 VALIDATION_WINDOWS, FOLDER_VALIDATION_WINDOWS = 16, 64
@@ -46,7 +50,7 @@ class MelDataModule(DataModule):
     def batch(self, step: int, size: int) -> Batch:
         return self.windows.batch(step, size)
 
-    def validation(self) -> Batch | None:
+    def validation_batch(self) -> Batch | None:
         held = validation_windows(self.material, self.representation, self.experiment.training)
         count = VALIDATION_WINDOWS if self.material.in_time else FOLDER_VALIDATION_WINDOWS
         return None if held is None else held.spread(count)
@@ -75,8 +79,8 @@ class MelDataModule(DataModule):
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def listening(self, every: int) -> Callback:
-        return MediaLogger(every)
+    def log_media(self, model: Model, batch: Batch, writer: EventWriter, step: int) -> None:
+        log_media(writer, step, model, self.representation, batch, self.experiment.training.seed)
 
 
 def mel_data_module(

@@ -1,79 +1,73 @@
-"""What a training sounds and looks like, in TensorBoard: the real, the reconstructed and the continued."""
+"""TensorBoard audio and spectrograms of a mel training: the recording, its reconstruction and its continuation."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
-from audiogen.models import Sampling
+from audiogen.models import Model, Sampling
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.vocoders.registry import build as build_vocoder
 
-SECONDS = 4.0
+if TYPE_CHECKING:
+    from audiogen.training.tensorboard import EventWriter
+
+SECONDS = 4.0  # of the continuation
 
 
-class MediaLogger(Callback):
-    """Adds audio and pictures every ``every`` steps, from the validation part (or the training part).
+def log_media(
+    writer: EventWriter,
+    step: int,
+    model: Model,
+    representation: MelLatents,
+    windows: tuple[Tensor, Tensor],
+    seed: int,
+) -> None:
+    """Write ``real``, ``reconstructed`` and ``continued`` versions of the first window of a batch.
 
-    The waveforms come from Griffin-Lim, since a training on a folder has no one source to render from.
+    The audio is rendered with Griffin-Lim: a training on a folder has no single source to select units from.
+
+    Args:
+        writer: of the training's events.
+        step: optimiser steps taken.
+        model: in evaluation mode.
+        representation: of its frames.
+        windows: ``[batch, time, feature]`` log-mel frames and ``[batch, 1, feature]`` centres.
+        seed: of the continuation.
     """
-
-    def __init__(self, every: int) -> None:
-        self.every = every
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, module: Any, *ignored: Any) -> None:
-        # Cheap to know, dear to do: a second or two of audio is rendered each time.
-        if trainer.global_step % self.every == 0:
-            with torch.random.fork_rng(devices=[]), torch.no_grad():
-                self._listen(trainer, module)
-
-    def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
-        loader: Any = trainer.val_dataloaders or trainer.train_dataloader
-        frames, centres = next(iter(loader))
-        frames, centre = frames[:1].to(module.device), centres[:1].to(module.device)
-        representation = module.lessons.representation
-        latents = module.lessons.frames((frames, centre))
-        was_training = module.model.training
-        module.model.eval()
-        steps = max(round(SECONDS / representation.step_seconds), 1)
-        continued = torch.cat([latents[0], self._rollout(module, latents, steps)])
-        module.model.train(was_training)
-        decode = representation.latents.to(module.device).decode
-        versions = {
-            "real": frames[0],
-            "reconstructed": decode(latents[0], centre[0]),
-            "continued": decode(continued, centre[0]),
-        }
-        writer = trainer.logger.experiment  # type: ignore[union-attr]
-        spec = representation.options.spec
-        for name, version in versions.items():
-            version = version.cpu()
-            writer.add_image(f"spectrogram/{name}", picture(version, spec), trainer.global_step)
-            samples = self._samples(version, representation)
-            writer.add_audio(f"audio/{name}", samples, trainer.global_step, spec.sample_rate)
-
-    def _rollout(self, module: Any, latents: Tensor, steps: int) -> Tensor:
-        sampling = Sampling(1.0, generator=torch.Generator().manual_seed(module.options.seed))
-        state, drawn = module.model.start(latents), []
-        for _ in range(steps):
-            latent, state = module.model.step(state, sampling)
-            drawn.append(latent)
-        return torch.cat(drawn)
-
-    def _samples(self, frames: Tensor, representation: MelLatents) -> Tensor:
-        spec = representation.options.spec
-        strongest = frames[None, :, : spec.n_mels]
-        samples = build_vocoder("griffin_lim", spec).vocode(strongest)
-        return samples / samples.abs().max().clamp(min=1.0)
+    frames, centres = (part[:1] for part in windows)
+    analysis = representation.latents.to(frames.device)
+    latents = analysis.encode(frames, centres)[0]
+    steps = max(round(SECONDS / representation.step_seconds), 1)
+    continued = torch.cat([latents, rollout(model, latents[None], steps, seed)])
+    versions = {
+        "real": frames[0],
+        "reconstructed": analysis.decode(latents, centres[0]),
+        "continued": analysis.decode(continued, centres[0]),
+    }
+    spec = representation.options.spec
+    for name, version in versions.items():
+        version = version.cpu()
+        writer.add_image(f"spectrogram/{name}", spectrogram_image(version, spec), step)
+        samples = build_vocoder("griffin_lim", spec).vocode(version[None, :, : spec.n_mels])
+        writer.add_audio(f"audio/{name}", samples / samples.abs().max().clamp(min=1.0), step, spec.sample_rate)
 
 
-def picture(frames: Tensor, spec: MelSpec) -> np.ndarray:
+def rollout(model: Model, prompt: Tensor, steps: int, seed: int) -> Tensor:
+    """A free-running continuation ``[steps, feature]`` of a prompt ``[1, time, feature]``."""
+    sampling = Sampling(1.0, generator=torch.Generator().manual_seed(seed))
+    state, frames = model.start(prompt), []
+    for _ in range(steps):
+        frame, state = model.step(state, sampling)
+        frames.append(frame)
+    return torch.cat(frames)
+
+
+def spectrogram_image(frames: Tensor, spec: MelSpec) -> np.ndarray:
     """``[time, feature]`` log-mel frames -> ``[3, feature, time]`` image in 0..1, low bands at the bottom."""
     from matplotlib import colormaps
 

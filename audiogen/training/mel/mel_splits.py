@@ -120,7 +120,7 @@ def of_cached(cached: Sequence[CachedRecording], options: MelOptions, shares: Sp
     return MelSplits(parts["train"], parts["validation"], dict(split))
 
 
-def decided(experiment: Experiment, channels: int) -> Experiment:
+def with_channels(experiment: Experiment, channels: int) -> Experiment:
     """The experiment with its number of principal channels decided: at most two, unless it names more."""
     options = experiment.representation.options
     if not isinstance(options, MelOptions):

@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from audiogen.audio import AudioWarning
@@ -23,12 +22,15 @@ from audiogen.models import Model
 from audiogen.progress import progress
 from audiogen.representation import Representation
 from audiogen.training.data_module import Batch, DataModule
-from audiogen.training.tunes.tune_media_logging import TuneMediaLogger
+from audiogen.training.tunes.tune_media_logging import log_media
 from audiogen.tunes.metrics.note_likelihood import likelihood_of
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune
+
+if TYPE_CHECKING:
+    from audiogen.training.tensorboard import EventWriter
 
 VALIDATION_TUNES, VALIDATION_TOKENS = 32, 1024
 REPORTED_TUNES = 64
@@ -57,7 +59,7 @@ class TuneDataModule(DataModule):
     representation: Midi
 
     def __init__(self, material: TuneSplits, experiment: Experiment) -> None:
-        self.material, self.split = material, material.split
+        self.material, self.split, self.experiment = material, material.split, experiment
         self.representation = Midi(experiment.representation.options)
         training, varied = experiment.training, experiment.augmentation
         length = max(round(training.window), 2)
@@ -73,7 +75,7 @@ class TuneDataModule(DataModule):
     def batch(self, step: int, size: int) -> Batch:
         return self.windows.batch(step, size)
 
-    def validation(self) -> Batch | None:
+    def validation_batch(self) -> Batch | None:
         rows = [piece.tokens[:VALIDATION_TOKENS] for piece in self.material.validation[:VALIDATION_TUNES]]
         return padded(rows) if rows else None
 
@@ -83,8 +85,8 @@ class TuneDataModule(DataModule):
     def fingerprint(self) -> str:
         return self.windows.fingerprint()
 
-    def listening(self, every: int) -> Callback:
-        return TuneMediaLogger(every, self.representation.tokenizer)
+    def log_media(self, model: Any, batch: Batch, writer: EventWriter, step: int) -> None:
+        log_media(writer, step, model, self.representation.tokenizer, batch, self.experiment.training.seed)
 
     def report(self, model: Model) -> dict[str, Any]:
         found: dict[str, Any] = {}

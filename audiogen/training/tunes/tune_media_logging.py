@@ -1,72 +1,73 @@
-"""What a training on tunes looks and sounds like, in TensorBoard: a real one, and the same continued."""
+"""TensorBoard audio and piano rolls of a tune training: a tune, and its continuation."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pytorch_lightning as lightning
 import torch
 
 from audiogen.models import Sampling
-from audiogen.training.mel.mel_media_logging import MediaLogger
+from audiogen.tunes.models.token_model import TokenModel
 from audiogen.tunes.rendering import render
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import TuneContinuer
 
-BARS = 4  # that are heard, and as many that are added
-STEPS = 12  # pixels a quarter note
-LOWEST, HIGHEST = 21, 108  # the piano's keys
-MOST_SECONDS = 60.0
+if TYPE_CHECKING:
+    from audiogen.training.tensorboard import EventWriter
+
+BARS = 4  # of the prompt, and of its continuation
+PIXELS_PER_QUARTER = 12
+MIN_PITCH, MAX_PITCH = 21, 108  # the piano's keys
+MAX_SECONDS = 60.0
 
 
-class TuneMediaLogger(MediaLogger):
-    """Adds piano rolls and audio every ``every`` steps, from the validation part (or the training part).
+def log_media(
+    writer: EventWriter, step: int, model: TokenModel, tokenizer: Tokenizer, tokens: torch.Tensor, seed: int
+) -> None:
+    """Write ``real`` and ``continued`` versions of the tune in the first row of a batch of tokens.
 
     Args:
-        every: steps from one to the next.
-        tokenizer: of the batches.
+        writer: of the training's events.
+        step: optimiser steps taken.
+        model: in evaluation mode.
+        tokenizer: of the tokens.
+        tokens: ``[batch, time]``, padded with negative numbers.
+        seed: of the continuation.
     """
+    row = tokens[0]
+    real = tokenizer.decode(row[row >= 0].tolist())
+    lines = real.bar_lines()
+    prompt = real.between(0, int(lines[BARS]) if len(lines) > BARS else real.end)
+    if not len(prompt.notes):
+        return
+    for name, tune in {"real": real, "continued": continuation(model, tokenizer, prompt, seed)}.items():
+        excerpt = tune.between(0, int(tune.ticks_at(MAX_SECONDS)))
+        writer.add_image(f"piano_roll/{name}", piano_roll(excerpt), step)
+        sound = render(excerpt)
+        writer.add_audio(f"audio/{name}", torch.from_numpy(sound.samples.mean(axis=0)), step, sound.sample_rate)
 
-    def __init__(self, every: int, tokenizer: Tokenizer) -> None:
-        super().__init__(every)
-        self.tokenizer = tokenizer
 
-    def _listen(self, trainer: lightning.Trainer, module: Any) -> None:
-        loader: Any = trainer.val_dataloaders or trainer.train_dataloader
-        tokens = next(iter(loader))[0]
-        real = self.tokenizer.decode(tokens[tokens >= 0].tolist())
-        lines = real.bar_lines()
-        prompt = real.between(0, int(lines[BARS]) if len(lines) > BARS else real.end)
-        if not len(prompt.notes):
-            return
-        for name, tune in {"real": real, "continued": self._continued(module, prompt)}.items():
-            heard = tune.between(0, int(tune.ticks_at(MOST_SECONDS)))
-            writer = trainer.logger.experiment  # type: ignore[union-attr]
-            writer.add_image(f"piano_roll/{name}", piano_roll(heard), trainer.global_step)
-            sound = render(heard)
-            samples = torch.from_numpy(sound.samples.mean(axis=0))
-            writer.add_audio(f"audio/{name}", samples, trainer.global_step, sound.sample_rate)
-
-    def _continued(self, module: Any, prompt: Tune) -> Tune:
-        model = module.model
-        was_training, device = model.training, module.device
-        model.eval().cpu()
-        sampling = Sampling(generator=torch.Generator().manual_seed(module.options.seed))
-        tail = TuneContinuer(model, self.tokenizer, prompt).tail(sampling, bars=BARS)
-        model.train(was_training).to(device)
-        return joined(prompt, tail)
+def continuation(model: TokenModel, tokenizer: Tokenizer, prompt: Tune, seed: int) -> Tune:
+    """A tune and `BARS` more bars of it, computed on the CPU."""
+    device = next(model.parameters()).device
+    sampling = Sampling(generator=torch.Generator().manual_seed(seed))
+    try:
+        tail = TuneContinuer(model.cpu(), tokenizer, prompt).tail(sampling, bars=BARS)
+    finally:
+        model.to(device)
+    return joined(prompt, tail)
 
 
 def piano_roll(tune: Tune) -> np.ndarray:
-    """``[3, key, time]`` image in 0..1 of the piano's keys, low ones at the bottom; louder notes are brighter."""
-    scale = STEPS / tune.ticks_per_quarter
-    roll = np.zeros((HIGHEST - LOWEST + 1, max(round(tune.end * scale), 1)), np.float32)
+    """``[3, key, time]`` image in 0..1 of the piano's range, low notes at the bottom, loud ones brighter."""
+    scale = PIXELS_PER_QUARTER / tune.ticks_per_quarter
+    roll = np.zeros((MAX_PITCH - MIN_PITCH + 1, max(round(tune.end * scale), 1)), np.float32)
     for start, end, pitch, velocity in zip(
         *(tune.notes[name].tolist() for name in ("start", "end", "pitch", "velocity")), strict=True
     ):
-        if LOWEST <= pitch <= HIGHEST:
+        if MIN_PITCH <= pitch <= MAX_PITCH:
             first = round(start * scale)
-            roll[HIGHEST - pitch, first : max(round(end * scale), first + 1)] = 0.3 + 0.7 * velocity / 127
+            roll[MAX_PITCH - pitch, first : max(round(end * scale), first + 1)] = 0.3 + 0.7 * velocity / 127
     return np.broadcast_to(roll, (3, *roll.shape))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from audiogen.audio import Recording, read
@@ -17,13 +16,16 @@ from audiogen.experiment import Experiment
 from audiogen.representation import Representation
 from audiogen.representation.mel import log_mel
 from audiogen.training.data_module import Batch, DataModule
-from audiogen.training.vocoder.vocoder_media_logging import VocoderMediaLogger
+from audiogen.training.vocoder.vocoder_media_logging import log_media
 from audiogen.training.vocoder.vocoder_objective import Excerpts, VocoderObjective
 from audiogen.training.vocoder.vocoder_run import VocoderRun
 from audiogen.training.vocoder.vocoder_splits import Channel, of_folder, of_recording
 from audiogen.vocoders.base import require_spec
 from audiogen.vocoders.magnitude_network import MagnitudeNetwork
 from audiogen.vocoders.neural import SHIPPED, Neural, NeuralOptions, load_network, weights_file
+
+if TYPE_CHECKING:
+    from audiogen.training.tensorboard import EventWriter
 
 VALIDATION_EXCERPTS = 8
 UNKNOWN = 0.25  # share of excerpts whose recording's spectrum is not told
@@ -45,7 +47,7 @@ class VocoderDataModule(DataModule):
         draws = np.random.Generator(np.random.PCG64([self.experiment.training.seed, step]))
         return self._at(self.train, ends, draws.integers(ends[-1], size=size))
 
-    def validation(self) -> Batch | None:
+    def validation_batch(self) -> Batch | None:
         if not self.held:
             return None
         ends = self._ends(self.held)
@@ -87,8 +89,8 @@ class VocoderDataModule(DataModule):
             digest.update((SHIPPED if start == "shipped" else weights_file(NeuralOptions(start))).read_bytes())
         return digest.hexdigest()
 
-    def listening(self, every: int) -> Callback:
-        return VocoderMediaLogger(every)
+    def log_media(self, model: VocoderObjective, batch: Batch, writer: EventWriter, step: int) -> None:
+        log_media(writer, step, model.vocoder, self.frames(batch))
 
     def _ends(self, channels: list[Channel]) -> np.ndarray:
         return np.array([max(len(channel) - self.length + 1, 1) for channel in channels]).cumsum()
