@@ -16,14 +16,14 @@ from audiogen.experiment import Experiment
 from audiogen.models import Sampling
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run, new_model
-from audiogen.training.mel.mel_splits import decided
+from audiogen.training.mel.mel_splits import with_channels
 
 Tiny = Callable[..., Experiment]
 
 
 @pytest.fixture
 def run(tiny: Tiny) -> Run:
-    experiment = decided(tiny(), 1)
+    experiment = with_channels(tiny(), 1)
     torch.manual_seed(0)
     representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
     return Run(experiment, representation, new_model(experiment, representation).eval(), {"steps": 3})

@@ -23,7 +23,7 @@ from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run, _made, new_model
 from audiogen.sound.run_mixture import open_runs
 from audiogen.tensors import DTYPES, layout_of, require_layout
-from audiogen.training.mel.mel_splits import decided
+from audiogen.training.mel.mel_splits import with_channels
 from audiogen.tunes.midi_representation import Midi
 from audiogen.vocoders.neural import SHIPPED, load_network
 from audiogen.vocoders.published import hub
@@ -34,7 +34,7 @@ Change = Callable[..., None]
 
 @pytest.fixture
 def folder(tiny: Tiny, tmp_path: Path) -> Path:
-    experiment = decided(tiny(), 1)
+    experiment = with_channels(tiny(), 1)
     torch.manual_seed(0)
     representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
     run = Run(experiment, representation, new_model(experiment, representation).eval(), {"steps": 3})
@@ -216,14 +216,14 @@ def test_counts_have_upper_bounds(folder: Path, path: str, value: int):
 
 
 def test_a_model_of_terabytes_is_refused_before_it_is_made(tiny: Tiny):
-    experiment = decided(tiny("model={backbone: {kind: lstm, hidden: 65536, layers: 1024}}"), 1)
+    experiment = with_channels(tiny("model={backbone: {kind: lstm, hidden: 65536, layers: 1024}}"), 1)
     representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
     with pytest.raises(InputError, match=r"options ask for \d+,\d+ GB of weights.*fewer or smaller layers"):
         new_model(experiment, representation)
 
 
 def test_a_look_at_a_models_size_draws_nothing(tiny: Tiny):
-    experiment = decided(tiny(), 1)
+    experiment = with_channels(tiny(), 1)
     representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
     torch.manual_seed(5)
     first = new_model(experiment, representation).state_dict()

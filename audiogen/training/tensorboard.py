@@ -17,7 +17,7 @@ FINAL = ("validation_loss", "train_loss", "best_step", "steps", "seconds", "para
 class EventWriter(SummaryWriter):
     """`SummaryWriter` with the losses and hyperparameters of a training.
 
-    Tags: ``train/LOSS``, ``validation/LOSS``, ``audio/NAME``, ``spectrogram/NAME``, ``piano_roll/NAME``, ``final/NAME``.
+    Tags: ``train/LOSS``, ``validation/LOSS``, ``audio/NAME``, ``spectrogram/NAME``, ``piano_roll/NAME``, ``final/NAME``
     """
 
     def add_losses(self, split: str, losses: Mapping[str, Tensor | float], step: int) -> None:

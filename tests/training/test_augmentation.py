@@ -1,4 +1,4 @@
-"""Augmentations do what their options say, and nothing at zero."""
+"""Each augmentation does what its option says, and nothing at zero."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_zero_changes_nothing():
 
 @pytest.mark.usefixtures("torchaudio")
 @pytest.mark.parametrize("options", [{"gain": 3.0}, {"tilt": 3.0}, {"frequency_mask": 0.5}, {"time_mask": 0.5}])
-def test_what_is_given_stays_as_it_was(options: dict[str, float]):
+def test_the_input_is_not_modified(options: dict[str, float]):
     given = windows()
     copy = given.clone()
     changed = augment(given, only(**options), BANDS)
@@ -55,7 +55,7 @@ def test_gain_shifts_each_window_as_a_whole_by_decibels():
     assert abs(float(decibels.mean())) < 0.5
 
 
-def test_tilt_turns_the_spectrum_of_every_channel_alike():
+def test_tilt_is_the_same_in_every_channel():
     given = windows()
     change = (augment(given, only(tilt=6.0), BANDS) - given).unflatten(-1, (CHANNELS, BANDS))
     assert (change[:, :, 0] - change[:, :, 1]).abs().max() < 1e-5
@@ -67,7 +67,7 @@ def test_tilt_turns_the_spectrum_of_every_channel_alike():
 
 
 def masked(options: Augmentation) -> tuple[Tensor, Tensor]:
-    """What was masked, ``[batch, channel, band, time]``, and the windows after it."""
+    """Where values were masked, ``[batch, channel, band, time]``, and the windows after it."""
     given = windows()
     changed = augment(given, options, BANDS)
     mean = given.mean(dim=1, keepdim=True)
@@ -78,18 +78,18 @@ def masked(options: Augmentation) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.usefixtures("torchaudio")
-def test_a_frequency_mask_holds_a_stretch_of_bands_at_their_means():
+def test_a_frequency_mask_holds_adjacent_bands_at_their_means():
     where, _ = masked(only(frequency_mask=0.5))
     rows = where.float().mean(-1) > 0.9  # whole rows
     assert torch.equal(rows, where.any(-1))
     widths = rows.sum(-1)
     assert int(widths.max()) in (7, 8)  # at most half of 16 bands
     assert 3 < float(widths.float().mean()) < 5
-    assert (rows.float().diff(dim=-1).abs().sum(-1) <= 2).all()  # one stretch
+    assert (rows.float().diff(dim=-1).abs().sum(-1) <= 2).all()  # one mask
 
 
 @pytest.mark.usefixtures("torchaudio")
-def test_a_time_mask_holds_a_stretch_of_frames_at_the_mean():
+def test_a_time_mask_holds_adjacent_frames_at_the_mean():
     where, _ = masked(only(time_mask=0.4))
     columns = where.float().mean(2) > 0.9
     widths = columns.sum(-1)
@@ -99,7 +99,7 @@ def test_a_time_mask_holds_a_stretch_of_frames_at_the_mean():
 
 
 @pytest.mark.usefixtures("torchaudio")
-def test_each_window_is_drawn_for_itself():
+def test_each_window_has_its_own_augmentation():
     for options in (only(gain=3.0), only(tilt=3.0), only(time_mask=0.5)):
         given = windows(1).expand(2, -1, -1)
         changed = augment(given, options, BANDS)
@@ -121,7 +121,7 @@ def test_mixing_adds_power_and_keeps_the_centre_near_the_mean():
     assert (ratio / ratio[:, :1, :1] - 1).abs().median() < 1e-2  # the other window as a whole, at one level
 
 
-def test_without_mixing_all_stays():
+def test_without_mixing_nothing_changes():
     given = windows(4)
     assert mix(given, given[:, :1], 0.0)[0] is given
 
@@ -131,5 +131,5 @@ def test_masks_say_what_is_wrong_where_torchaudio_does_not_load(monkeypatch: pyt
         raise OSError("undefined symbol: torch_exception")
 
     monkeypatch.setattr("audiogen.training.mel.augmentation.importlib.import_module", broken)
-    with pytest.raises(InputError, match=r"does not load beside torch .*undefined symbol.*time_mask=0"):
+    with pytest.raises(InputError, match=r"does not load with torch .*undefined symbol.*time_mask=0"):
         augment(windows(2), only(time_mask=0.5), BANDS)

@@ -236,7 +236,7 @@ def test_too_short_recordings_are_named(tmp_path: Path, tiny: Tiny, texture: Tex
     with pytest.raises(InputError, match="no recording is long enough"):
         train(tiny(), tmp_path, tmp_path / "run")
     assert not (tmp_path / "run" / "config.yaml").exists()
-    with pytest.raises(InputError, match="into a Run"):
+    with pytest.raises(InputError, match="needs the folder of a Run"):
         train(tiny(), tmp_path)
 
 

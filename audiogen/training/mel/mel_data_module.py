@@ -1,4 +1,4 @@
-"""Lessons for the ``mel`` Representation: windows of recordings."""
+"""Data module of the ``mel`` Representation: windows of recordings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from audiogen.training.mel.mel_splits import (
     fit_representation,
     of_folder,
     of_recording,
-    spread,
+    thin,
     validation_windows,
     windows_of,
 )
@@ -34,26 +34,32 @@ if TYPE_CHECKING:
 
 CACHE = "cache"
 VALIDATION_WINDOWS, FOLDER_VALIDATION_WINDOWS = 16, 64
-MOST_FRAMES = 200_000  # that closed forms are fitted to: about 40 minutes
+MAX_FRAMES = 200_000  # that closed forms are fitted to: about 40 minutes
 
 
 class MelDataModule(DataModule):
-    """Windows of mel frames with their centres, encoded as they come."""
+    """Windows of log-mel frames with the mean frames of their recordings.
+
+    Args:
+        splits: frames to train and to validate on.
+        experiment: its ``training`` and ``augmentation``.
+        representation: fitted before; None to fit it to the training split.
+    """
 
     representation: MelLatents
 
-    def __init__(self, material: MelSplits, experiment: Experiment, representation: MelLatents | None = None) -> None:
-        self.material, self.experiment, self.split = material, experiment, material.split
-        self.representation = representation or fit_representation(material, experiment.representation.options)
-        self.windows = windows_of(material.train, self.representation, experiment.training)
+    def __init__(self, splits: MelSplits, experiment: Experiment, representation: MelLatents | None = None) -> None:
+        self.splits, self.experiment, self.split = splits, experiment, splits.split
+        self.representation = representation or fit_representation(splits, experiment.representation.options)
+        self.windows = windows_of(splits.train, self.representation, experiment.training)
 
     def batch(self, step: int, size: int) -> Batch:
         return self.windows.batch(step, size)
 
     def validation_batch(self) -> Batch | None:
-        held = validation_windows(self.material, self.representation, self.experiment.training)
-        count = VALIDATION_WINDOWS if self.material.in_time else FOLDER_VALIDATION_WINDOWS
-        return None if held is None else held.spread(count)
+        windows = validation_windows(self.splits, self.representation, self.experiment.training)
+        count = VALIDATION_WINDOWS if self.splits.in_time else FOLDER_VALIDATION_WINDOWS
+        return None if windows is None else windows.spread(count)
 
     def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
         frames, centres = batch
@@ -63,18 +69,18 @@ class MelDataModule(DataModule):
         return self.representation.latents.to(frames.device).encode(frames, centres)
 
     def sequences(self) -> list[Tensor]:
-        patch, found = self.representation.patch, []
-        thinned = spread(self.windows.recordings, MOST_FRAMES)
-        for stretches, centre in zip(thinned, self.windows.centres, strict=True):
-            for frames in (torch.from_numpy(np.array(stretch)) for stretch in stretches):
+        patch, sequences = self.representation.patch, []
+        thinned = thin(self.windows.recordings, MAX_FRAMES)
+        for segments, centre in zip(thinned, self.windows.centres, strict=True):
+            for frames in (torch.from_numpy(np.array(segment)) for segment in segments):
                 for offset in range(patch):  # patches at all offsets, as in training
                     whole = (len(frames) - offset) // patch * patch
-                    found.append(self.representation.encode(frames[offset : offset + whole], centre))
-        return found
+                    sequences.append(self.representation.encode(frames[offset : offset + whole], centre))
+        return sequences
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(sorted(self.split.items())).encode())
-        # The centres as well: a representation that comes from a base says nothing of these recordings.
+        # The centres as well: the representation of a base does not depend on these recordings.
         for tensor in (*self.representation.tensors().values(), self.windows.centres):
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
@@ -86,14 +92,24 @@ class MelDataModule(DataModule):
 def mel_data_module(
     experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
 ) -> DataModule:
-    """A Recording (split in time), or a folder of recordings or a cache (split by recording)."""
+    """The data module of a Recording (split in time), or of a folder of recordings or a cache (split by recording).
+
+    Args:
+        experiment: its ``representation``, ``training`` and ``augmentation``.
+        data: a Recording or the path of a folder.
+        folder: of the Run, where a folder of recordings is analysed into.
+        representation: fitted before; None to fit it.
+
+    Raises:
+        InputError: data of another type, or too short; a folder to train on without a folder of the Run.
+    """
     assert representation is None or isinstance(representation, MelLatents)
     options, training = experiment.representation.options, experiment.training
     if isinstance(data, Recording):
         return MelDataModule(of_recording(data, options, training.split_fractions), experiment, representation)
     if not isinstance(data, Path):
-        raise InputError("training data", "a mel Model learns from recordings", "give a Recording or a folder of them")
+        raise InputError("training data", "a mel Model is trained on recordings", "give a Recording or a folder")
     if folder is None:
-        raise InputError(data, "a folder is trained on into a Run", "name one with -o")
-    material = of_folder(data, folder / CACHE, options, training.split_fractions, training.seed)
-    return MelDataModule(material, experiment, representation)
+        raise InputError(data, "training on a folder needs the folder of a Run", "name one with -o")
+    splits = of_folder(data, folder / CACHE, options, training.split_fractions, training.seed)
+    return MelDataModule(splits, experiment, representation)

@@ -1,4 +1,4 @@
-"""Lessons for the ``midi`` Representation: windows of tunes in random keys and tempos."""
+"""Data module of the ``midi`` Representation: windows of tunes, randomly transposed and at random tempos."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ from audiogen.tunes.tune import Tune
 if TYPE_CHECKING:
     from audiogen.training.tensorboard import EventWriter
 
-VALIDATION_TUNES, VALIDATION_TOKENS = 32, 1024
-REPORTED_TUNES = 64
+MAX_VALIDATION_TUNES, MAX_VALIDATION_TOKENS = 32, 1024
+MAX_REPORTED_TUNES = 64
 
 
 @dataclass(frozen=True)
 class TuneSplits:
-    """Tunes to learn from.
+    """Tunes to train and to validate on.
 
     Args:
         train: at least one piece.
-        validation: tokens that stop the training; may be empty.
-        held_out: whole tunes of the parts that are not trained on, by part.
-        split: tune -> part, or the quarter notes of each part of a single tune.
+        validation: tokens held out to stop the training; may be empty.
+        split: name of each tune -> its split; for a single tune, split -> its quarter notes.
+        held_out: whole tunes of the validation and test splits.
     """
 
     train: list[EncodedTune]
@@ -54,33 +54,37 @@ class TuneSplits:
 
 
 class TuneDataModule(DataModule):
-    """Windows of tokens, transposed and at another tempo each time."""
+    """Windows of tokens, transposed and at another tempo each time.
+
+    Args:
+        splits: pieces to train and to validate on.
+        experiment: its ``representation``, ``training`` and ``augmentation``.
+    """
 
     representation: Midi
 
-    def __init__(self, material: TuneSplits, experiment: Experiment) -> None:
-        self.material, self.split, self.experiment = material, material.split, experiment
+    def __init__(self, splits: TuneSplits, experiment: Experiment) -> None:
+        self.splits, self.split, self.experiment = splits, splits.split, experiment
         self.representation = Midi(experiment.representation.options)
-        training, varied = experiment.training, experiment.augmentation
-        length = max(round(training.window), 2)
+        training, augmentation = experiment.training, experiment.augmentation
         self.windows = TuneWindows(
-            material.train,
-            length,
+            splits.train,
+            max(round(training.window), 2),
             self.representation.tokenizer,
             training.seed,
-            varied.transposition,
-            varied.tempo,
+            augmentation.transposition,
+            augmentation.tempo,
         )
 
     def batch(self, step: int, size: int) -> Batch:
         return self.windows.batch(step, size)
 
     def validation_batch(self) -> Batch | None:
-        rows = [piece.tokens[:VALIDATION_TOKENS] for piece in self.material.validation[:VALIDATION_TUNES]]
+        rows = [piece.tokens[:MAX_VALIDATION_TOKENS] for piece in self.splits.validation[:MAX_VALIDATION_TUNES]]
         return padded(rows) if rows else None
 
     def frames(self, batch: Batch, augmented: bool = False) -> Tensor:
-        return batch  # varied as they are drawn
+        return batch  # `TuneWindows` has augmented it
 
     def fingerprint(self) -> str:
         return self.windows.fingerprint()
@@ -90,13 +94,14 @@ class TuneDataModule(DataModule):
 
     def report(self, model: Model) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        for part, tunes in self.material.held_out.items():
-            told = likelihood_of(model, self.representation.tokenizer, tunes[:REPORTED_TUNES])  # type: ignore[arg-type]
-            found[part] = {
-                "tunes": min(len(tunes), REPORTED_TUNES),
-                "notes": told.notes,
-                "nats_per_note": round(told.per_note, 4),
-                "nats_per_second": round(told.per_second, 4),
+        for split, tunes in self.splits.held_out.items():
+            tunes = tunes[:MAX_REPORTED_TUNES]
+            result = likelihood_of(model, self.representation.tokenizer, tunes)  # type: ignore[arg-type]
+            found[split] = {
+                "tunes": len(tunes),
+                "notes": result.notes,
+                "nats_per_note": round(result.per_note, 4),
+                "nats_per_second": round(result.per_second, 4),
             }
         return {"held_out": found} if found else {}
 
@@ -104,54 +109,69 @@ class TuneDataModule(DataModule):
 def tune_data_module(
     experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
 ) -> DataModule:
-    """One Tune or MIDI file (split in time), or a folder, a data set or an ABC file of tunes (split by tune).
+    """The data module of one tune (split in time), or of a folder, data set or ABC file of tunes (split by tune).
 
-    The Representation of tunes is not fitted: a given one is that of the experiment.
+    Args:
+        experiment: its ``representation``, ``training`` and ``augmentation``.
+        data: a Tune, or the path of a MIDI file, an ABC file, a folder or a data set.
+        folder: of the Run; unused.
+        representation: unused, since that of tunes is not fitted.
+
+    Raises:
+        InputError: data of another type, or too few notes.
     """
     tokenizer = Midi(experiment.representation.options).tokenizer
     training = experiment.training
     if isinstance(data, Path) and data.suffix.lower() in MIDI_SUFFIXES:
         data = read_midi(data)
     if isinstance(data, Tune):
-        material = of_tune(data, tokenizer, training.split_fractions)
+        splits = of_tune(data, tokenizer, training.split_fractions)
     elif isinstance(data, Path):
-        material = of_items(_items(data, training.split_fractions, training.seed), tokenizer)
+        splits = of_items(_items(data, training.split_fractions, training.seed), tokenizer)
     else:
-        raise InputError("training data", "a midi Model learns from tunes", "give a Tune or a folder of MIDI files")
-    return TuneDataModule(material, experiment)
+        raise InputError("training data", "a midi Model is trained on tunes", "give a Tune or a folder of MIDI files")
+    return TuneDataModule(splits, experiment)
 
 
-def _items(path: Path, shares: SplitFractions, seed: int) -> list[Item]:
+def _items(path: Path, fractions: SplitFractions, seed: int) -> list[Item]:
     if path.suffix.lower() == ".abc":
-        return read_abc([path], path.parent, shares, seed)
+        return read_abc([path], path.parent, fractions, seed)
     if path.is_file():
-        raise InputError(path, "it is no tune", "name a MIDI file, ABC notation or a folder of them")
-    return DATASETS[guess(path)](path, shares, seed)
+        raise InputError(path, "it is not a tune", "name a MIDI file, an ABC file or a folder of them")
+    return DATASETS[guess(path)](path, fractions, seed)
 
 
-def of_tune(tune: Tune, tokenizer: Tokenizer, shares: SplitFractions) -> TuneSplits:
-    """One tune, split in time: its end is held back, nearest to what will be asked for."""
-    begun = int(tune.notes["start"].min())
-    kept = (1 - shares.validation - shares.test, 1 - shares.test)
-    edges = [begun + round(share * (tune.end - begun)) for share in kept]
-    learned = tune.between(0, edges[0])
-    if len(learned.notes) < MIN_NOTES:
-        raise InputError("tune", f"{len(tune.notes)} notes are too few to learn from", "give a longer one, or a Run")
-    train = encode_tune(learned, tokenizer, ended=False)
-    # What comes after the trained tokens, where the two agree: notes are cut at an edge, and nothing else differs.
+def of_tune(tune: Tune, tokenizer: Tokenizer, fractions: SplitFractions) -> TuneSplits:
+    """Split one tune in time; its end is held out, since a continuation starts there.
+
+    Raises:
+        InputError: there are too few notes to train on.
+    """
+    start = int(tune.notes["start"].min())
+    ends = (1 - fractions.validation - fractions.test, 1 - fractions.test)
+    edges = [start + round(fraction * (tune.end - start)) for fraction in ends]
+    beginning = tune.between(0, edges[0])
+    if len(beginning.notes) < MIN_NOTES:
+        raise InputError("tune", f"{len(tune.notes)} notes are too few to train on", "give a longer one, or a Run")
+    train = encode_tune(beginning, tokenizer, ended=False)
+    # The tokens after the training split, encoded with it: notes are cut at an edge, all else is the same.
     later = tokenizer.encode(tune.between(0, edges[1]), ended=False)[len(train.tokens) :]
     validation = [] if len(later) < MIN_NOTES else [EncodedTune(later.astype("uint16"), later < 0, 0, 0)]
-    quarters = [f"{edge / tune.ticks_per_quarter:g}" for edge in (begun, *edges, tune.end)]
+    quarters = [f"{edge / tune.ticks_per_quarter:g}" for edge in (start, *edges, tune.end)]
     split = {
-        part: f"{quarters[index]}..{quarters[index + 1]} quarter notes"
-        for index, part in enumerate(("train", "validation", "test"))
+        name: f"{quarters[index]}..{quarters[index + 1]} quarter notes"
+        for index, name in enumerate(("train", "validation", "test"))
         if quarters[index] != quarters[index + 1]
     }
     return TuneSplits([train], validation, split)
 
 
 def of_items(items: Sequence[Item], tokenizer: Tokenizer) -> TuneSplits:
-    """The tunes of a data set in its split; unreadable ones are warned of and left out."""
+    """The tunes of a data set in its own split; warns of unreadable ones, which are left out.
+
+    Raises:
+        InputError: the training split is empty.
+    """
     pieces: dict[str, list[EncodedTune]] = {"train": [], "validation": [], "test": []}
     held_out: dict[str, list[Tune]] = {"validation": [], "test": []}
     split: dict[str, str] = {}
@@ -161,14 +181,13 @@ def of_items(items: Sequence[Item], tokenizer: Tokenizer) -> TuneSplits:
         if item.split in held_out:
             held_out[item.split].append(tune)
     if not pieces["train"]:
-        raise InputError("training data", "no tune can be learned from", f"give tunes of at least {MIN_NOTES} notes")
-    return TuneSplits(
-        pieces["train"], pieces["validation"], split, {part: tunes for part, tunes in held_out.items() if tunes}
-    )
+        raise InputError("training data", "no tune can be used", f"give tunes of at least {MIN_NOTES} notes")
+    held_out = {name: tunes for name, tunes in held_out.items() if tunes}
+    return TuneSplits(pieces["train"], pieces["validation"], split, held_out)
 
 
 def readable(items: Sequence[Item]) -> Iterable[tuple[Item, Tune]]:
-    """The items that hold notes, with a progress bar."""
+    """The items that hold notes, each with its tune; shows a progress bar."""
     with progress(len(items), "reading tunes", "tune") as bar:
         for item in items:
             try:
