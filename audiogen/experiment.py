@@ -1,4 +1,4 @@
-"""What is trained and how: the Experiment, its YAML files and overrides."""
+"""The Experiment: everything that can be configured, its defaults, and its YAML files."""
 
 from __future__ import annotations
 
@@ -30,20 +30,21 @@ from audiogen.vocoders.registry import VOCODERS
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training windows; 0 switches each off. Time shift: windows start at any frame.
+    """Random changes of training windows; 0 switches each off.
 
-    The first five concern sound, the last two tunes.
+    Windows start at any frame, so there is no time shift to configure. The first five options concern recordings, the
+    last two concern tunes.
 
     Args:
-        gain: standard deviation of a level shift of the whole window, dB.
-        tilt: standard deviation of a spectral tilt over the whole band, dB.
-        frequency_mask: widest stretch of bands held at their mean over the window, as a share of all bands
-            (SpecAugment).
-        time_mask: longest stretch of frames replaced by the window's mean frame, as a share of it
-            (SpecAugment).
-        mixing: share of windows to which another recording's is added, in power.
-        transposition: farthest transposition of a tune each way, semitones.
-        tempo: largest relative change of a tune's tempo each way.
+        gain: standard deviation of a gain of the whole window, in dB.
+        tilt: standard deviation of a spectral tilt from the lowest to the highest band, in dB.
+        frequency_mask: maximum width of a mask over adjacent bands, as a fraction of all bands, 0..1 (SpecAugment;
+            Park et al. 2019). Masked values are replaced by the band's mean over the window.
+        time_mask: maximum width of a mask over adjacent frames, as a fraction of the window, 0..1 (SpecAugment).
+        mixing: probability that another window of the batch is added in power, 0..1 (between-class learning;
+            Tokozume et al. 2018).
+        transposition: maximum transposition of a tune up or down, in semitones.
+        tempo: maximum relative change of a tune's tempo up or down, 0..1.
     """
 
     gain: NonNegativeFloat = 1.0
@@ -57,32 +58,32 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Training:
-    """How a Model is trained, or a vocoder.
+    """How a Model or a vocoder is trained.
 
     Args:
-        steps: most optimiser steps.
-        schedule_steps: steps over which the schedule runs out; None for ``steps``. A training stopped by a
-            wall-clock budget is repeated exactly by the ``steps`` and ``schedule_steps`` that it reports.
-        batch_size: windows a step.
-        window: length of a window: seconds of sound, or tokens of a tune.
+        steps: maximum number of optimiser steps.
+        schedule_steps: step at which the learning-rate schedule ends; null for ``steps``. A training that a wall-clock
+            budget stopped is reproduced by the ``steps`` and ``schedule_steps`` that it reports.
+        batch_size: windows per step.
+        window: length of a training window: seconds of a recording, or tokens of a tune.
         optimizer: "adamw", "adam", "rmsprop" or "sgd" (with Nesterov momentum 0.9).
-        learning_rate: peak rate.
-        weight_decay: decoupled for adamw, an L2 penalty for the others.
-        schedule: after the warm-up, "cosine" to 2 % of the peak, "step" (a tenth at each third), "plateau"
-            (halved when validation stalls) or "constant".
-        warmup: steps of linear rise.
-        gradient_clip: largest gradient norm; 0 for no clipping.
-        ema_decay: decay of the exponential moving average of the weights that is kept; 0 keeps the last
-            weights.
-        validate_every: steps between validations.
-        patience: validations without improvement before the training stops; 0 never stops early.
-        checkpoint_every: steps between checkpoints, for trainings with a Run folder; taken at the next
-            validation.
-        log_media_every: steps between audio and pictures in TensorBoard; 0 for none.
-        precision: "32", "bf16" or "16"; mixed precision on CUDA.
-        compile: compile the model with torch.compile on CUDA.
-        split_fractions: of the recordings (or of one recording's time) that validate and test.
-        seed: of weights, windows and noise.
+        learning_rate: peak learning rate.
+        weight_decay: decoupled weight decay for adamw, an L2 penalty for the others.
+        schedule: learning rate after the warm-up: "cosine" (to 2 % of the peak), "step" (a tenth after each third),
+            "plateau" (halved when the validation loss stalls) or "constant".
+        warmup: steps of linear warm-up.
+        gradient_clip: maximum norm of the gradient; 0 for no clipping.
+        ema_decay: decay per step of the exponential moving average of the weights, 0..1, which is validated and kept;
+            0 keeps the weights themselves.
+        validate_every: steps from one validation to the next.
+        patience: validations without improvement before early stopping; 0 for no early stopping.
+        checkpoint_every: steps from one checkpoint to the next, for trainings with a Run folder; each is written after
+            the next validation.
+        log_media_every: steps from one set of TensorBoard audio and images to the next; 0 for none.
+        precision: "32", or mixed precision on CUDA: "bf16" or "16".
+        compile: compile the loss with `torch.compile` on CUDA.
+        split_fractions: fractions of the recordings (or of the only recording's time) for validation and test.
+        seed: of the initial weights, the windows and the noise.
         task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
     """
 
@@ -110,16 +111,16 @@ class Training:
 
 @dataclass(frozen=True)
 class VocoderTraining:
-    """What a vocoder's training begins with, what it renders, and the weights of its losses; 0 leaves one out.
+    """How a vocoder is trained: initial weights, frames to render, and weights of its losses (0 leaves one out).
 
     Args:
-        init_from: weights to go on from: a file or the Run of a training, "shipped", or "" for none.
-        frames_from: a trained Run: the frames that its Model predicts, one step at a time, are rendered instead of the
-            true ones; "" for the true ones. For a single recording.
-        spectral_weight: multi-resolution STFT distance of the rendered sound.
-        mel_weight: mean distance of its log-mel frames.
-        adversarial_weight: what the discriminators doubt of it.
-        features_weight: its distance in what the discriminators hear.
+        init_from: initial weights: a file or the folder of a vocoder's Run, "shipped", or "" for random ones.
+        frames_from: folder of a Run whose one-step predictions are rendered instead of the true frames; "" for the
+            true ones. For a single recording.
+        spectral_weight: of the multi-resolution STFT loss.
+        mel_weight: of the mean absolute difference of log-mel frames.
+        adversarial_weight: of the adversarial loss; 0 trains without discriminators.
+        features_weight: of the feature-matching loss of the discriminators.
         discriminator_channels: channels of the discriminators' first layers.
     """
 
@@ -132,48 +133,63 @@ class VocoderTraining:
     discriminator_channels: Layers = 8
 
 
-def predicted_frames_vocoder() -> Choice:
-    """The source vocoder with one iteration: what follows a prompt is made of the source's own frames, found as they
-    are, and only where patches meet is there anything to mend; other frames, which `audiogen vocode` renders, gain by
-    more."""
+def default_vocoder() -> Choice:
+    """The source vocoder with one iteration, for continuations.
+
+    A continuation consists of the source's own frames, so only the seams between patches need phases. Frames that come
+    from elsewhere, as in `audiogen vocode`, gain from more iterations.
+    """
     return Choice("source", VOCODERS["source"].Options(iterations=1))
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One YAML file: what is heard, what predicts, what renders, and how it is trained."""
+    """A whole configuration, as one YAML file holds it.
+
+    Args:
+        representation: analysis of recordings or tunes into the Model's frames.
+        model: what predicts them.
+        vocoder: what renders mel frames to samples.
+        training: how the Model or the vocoder is trained.
+        augmentation: random changes of the training windows.
+        vocoder_training: how the vocoder is trained, with ``training.task: vocoder``.
+
+    Raises:
+        ValueError: the Model does not read the frames of the Representation.
+    """
 
     representation: Choice = choice(REPRESENTATIONS, "mel")
     model: Choice = choice(MODELS, "sequence")
-    vocoder: Choice = field(default_factory=predicted_frames_vocoder, metadata={"table": VOCODERS})
+    vocoder: Choice = field(default_factory=default_vocoder, metadata={"table": VOCODERS})
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
     vocoder_training: VocoderTraining = field(default_factory=VocoderTraining)
 
     def __post_init__(self) -> None:
-        made, read = REPRESENTATIONS[self.representation.kind].tokens, MODELS[self.model.kind].tokens
-        if made != read:
-            fitting = [kind for kind, model in MODELS.items() if model.tokens == made]
+        tokens = REPRESENTATIONS[self.representation.kind].tokens
+        if tokens != MODELS[self.model.kind].tokens:
+            kinds = [kind for kind, model in MODELS.items() if model.tokens == tokens]
             raise ValueError(
-                f"the model {self.model.kind} does not read what the representation {self.representation.kind} makes"
-                f"; choose model.kind from {', '.join(fitting)}"
+                f"the model {self.model.kind} does not read the frames of the representation "
+                f"{self.representation.kind}; choose model.kind from {', '.join(kinds)}"
             )
 
 
 def read_experiment(
     path: Path | None = None, overrides: tuple[str, ...] = (), inside: Path | None = None
 ) -> Experiment:
-    """The experiment of a YAML file (None: the defaults) with ``key.key=value`` overrides.
+    """Read an Experiment from a YAML file and ``key.key=value`` overrides.
 
-    A file may name another with ``base:``, relative to itself, and then says only what differs.
+    A file may name another one with ``base:``, relative to itself, and then holds only the differences.
 
     Args:
-        path: the YAML file.
-        overrides: values that take the place of the file's.
-        inside: folder that the file and its bases must lie in; None for anywhere.
+        path: YAML file; None for the defaults.
+        overrides: values that replace those of the file.
+        inside: folder that the file and its bases must lie in; None for any.
 
     Raises:
-        InputError: an unreadable file, an unknown key or kind (the message lists the choices), a wrong value.
+        InputError: an unreadable file, an unknown key or kind (the message lists the choices), or a value of the wrong
+            type or out of range.
     """
     tree = to_tree(Experiment())
     if path is not None:
@@ -184,14 +200,14 @@ def read_experiment(
 
 
 def checked(experiment: Experiment) -> Experiment:
-    """The experiment, once all its values are known to lie within their ranges.
+    """Validate an Experiment that was made in Python; files are validated as they are read.
 
     Raises:
-        InputError: one does not; files are checked as they are read, an Experiment made in Python is not.
+        InputError: a value of the wrong type or out of range.
     """
     return build(Experiment, to_tree(experiment), "experiment")
 
 
 def dump_yaml(experiment: Experiment) -> str:
-    """The experiment as YAML, every key written out."""
+    """The experiment as YAML, with every key."""
     return yaml.safe_dump(to_tree(experiment), sort_keys=False, allow_unicode=True)

@@ -147,7 +147,7 @@ def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, small: Small):
 
 def test_models_and_representations_must_fit():
     with pytest.raises(
-        InputError, match=r"does not read what the representation midi makes; choose model\.kind from tok"
+        InputError, match=r"does not read the frames of the representation midi; choose model\.kind from tok"
     ):
         read_experiment(None, ("representation=midi",))
     with pytest.raises(InputError, match=r"choose model\.kind from sequence"):

@@ -1,4 +1,4 @@
-"""A vocoder's training, tiny: losses fall, a killed one is resumed, it starts from weights, and on predicted frames."""
+"""Training a tiny vocoder: losses fall, it resumes, it fine-tunes weights, it renders predicted frames."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run
 from audiogen.training.trainer import train
 from audiogen.training.vocoder.discriminators import Discriminators, discriminator_loss, generator_loss
-from audiogen.training.vocoder.spectral_losses import multi_resolution
+from audiogen.training.vocoder.spectral_losses import multi_resolution_stft_loss
 from audiogen.training.vocoder.vocoder_objective import Excerpts, VocoderObjective
 from audiogen.training.vocoder.vocoder_splits import channels_of
 from audiogen.vocoders.magnitude_network import MagnitudeNetwork, NetworkSize
@@ -52,21 +52,20 @@ def weights(run: object) -> dict[str, torch.Tensor]:
     return run.network.state_dict()  # type: ignore[attr-defined]
 
 
-def test_a_sound_is_learned_by_heart(texture: Texture):
-    """One excerpt over and over: magnitudes are led to the mel bands from the first step on, so phases are all there is
-    to learn, and a validation after a few steps would tell chance from chance."""
+def test_it_overfits_one_excerpt(texture: Texture):
+    """Magnitudes follow the mel bands from the start, so only phases are learned: a few steps would show nothing."""
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     excerpts = Excerpts(samples, log_mel(samples[:, SPEC.hop :], SPEC, padded=True), torch.ones(1, 1, SPEC.bins))
     torch.manual_seed(0)
     network = MagnitudeNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1))
-    learner = VocoderObjective(Neural(network), VocoderTraining(adversarial_weight=0)).train()
-    optimiser = torch.optim.Adam(learner.parameters(), 0.01)
+    objective = VocoderObjective(Neural(network), VocoderTraining(adversarial_weight=0)).train()
+    optimizer = torch.optim.Adam(objective.parameters(), 0.01)
     losses = []
     for _ in range(40):
-        loss = learner.loss(excerpts)["loss"]
-        optimiser.zero_grad()
+        loss = objective.loss(excerpts)["loss"]
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         losses.append(loss.item())
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) - 0.003
 
@@ -86,11 +85,11 @@ def test_a_killed_training_is_resumed_to_the_same_weights(
     assert again.metrics == resumed.metrics
 
 
-def test_losses_and_sound_are_in_tensorboard_and_the_run_renders(tmp_path: Path, texture: Texture):
+def test_tensorboard_has_losses_and_media_and_the_run_renders(tmp_path: Path, texture: Texture):
     train(small("training.steps=2"), texture(1.5), tmp_path)
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
-    names = {f"train/{name}" for name in ("spectral", "mel", "discrimination", "adversarial", "features")}
+    names = {f"train/{name}" for name in ("spectral", "mel", "discriminator_loss", "generator_loss", "features")}
     assert names | {"validation/loss"} <= set(events.Tags()["scalars"])
     assert {"audio/real", "audio/rendered"} <= set(events.Tags()["audio"])
     assert {"spectrogram/real", "spectrogram/rendered"} <= set(events.Tags()["images"])
@@ -101,10 +100,10 @@ def test_losses_and_sound_are_in_tensorboard_and_the_run_renders(tmp_path: Path,
         Run.open(tmp_path)
 
 
-def test_it_goes_on_from_the_weights_that_ship(texture: Texture):
+def test_it_fine_tunes_the_shipped_weights(texture: Texture):
     shipped = load_network(NeuralOptions()).state_dict()
-    still = ("training.learning_rate=1e-9", "training.steps=1", "vocoder_training.init_from=shipped")
-    run = train(small(*still), texture(1.5))
+    unchanged = ("training.learning_rate=1e-9", "training.steps=1", "vocoder_training.init_from=shipped")
+    run = train(small(*unchanged), texture(1.5))
     assert all(torch.allclose(weights(run)[name], value, atol=1e-6) for name, value in shipped.items())
 
 
@@ -116,68 +115,68 @@ def test_a_folder_is_split_by_recording(tmp_path: Path, texture: Texture):
     assert sorted(run.metrics["split"].values()) == ["test", "train", "train", "validation"]
 
 
-def test_predicted_frames_are_those_of_the_run(tmp_path: Path, tiny: Callable[..., Experiment], texture: Texture):
+def test_frames_can_be_predicted_by_a_run(tmp_path: Path, tiny: Callable[..., Experiment], texture: Texture):
     recording = texture(4.0, channels=2)
     train(tiny(), recording, tmp_path / "model")
-    heard = extract_features(recording, SPEC)
-    true, predicted = channels_of(heard), channels_of(heard, str(tmp_path / "model"))
+    features = extract_features(recording, SPEC)
+    true, predicted = channels_of(features), channels_of(features, str(tmp_path / "model"))
     assert all(torch.equal(one.samples, other.samples) for one, other in zip(true, predicted, strict=True))
-    off = torch.stack([channel.errors for channel in predicted])
-    assert off.shape == heard.frames.shape
-    assert 0.1 < float(off[:, 100:].abs().mean()) < 3.0
+    errors = torch.stack([channel.errors for channel in predicted])
+    assert errors.shape == features.frames.shape
+    assert 0.1 < float(errors[:, 100:].abs().mean()) < 3.0
     settings = (f"vocoder_training.frames_from={tmp_path / 'model'}", "training.steps=2")
     assert np.isfinite(train(small(*settings), recording).metrics["train_loss"])
 
 
-def test_excerpts_are_the_recording_and_what_is_short_is_led_by_silence(texture: Texture):
-    heard = extract_features(texture(1.0), SPEC)
-    (channel,) = channels_of(heard)
+def test_excerpts_are_of_the_recording_and_preceded_by_silence_if_it_is_short(texture: Texture):
+    features = extract_features(texture(1.0), SPEC)
+    (channel,) = channels_of(features)
     samples, errors = channel.excerpt(10, 20)
     assert samples.shape == (SPEC.win + 20 * SPEC.hop,)
     assert errors.shape == (1, 1)
-    # Frame 11 is the first to be rendered: the window that ends a hop after the past does.
+    # The first frame to render is 11, whose window ends a hop after the context.
     frames = log_mel(samples[None, SPEC.hop :], SPEC, padded=True)
-    assert torch.allclose(frames, heard.frames[:, 11:31], atol=1e-4)
+    assert torch.allclose(frames, features.frames[:, 11:31], atol=1e-4)
     assert torch.allclose(channel.shape, mean_magnitude(channel.samples[None], SPEC)[0, 0])
     late, _ = channel.excerpt(len(channel) - 1, 20)
     assert late.shape == samples.shape
     assert float(late[: SPEC.hop].abs().max()) == 0
 
 
-def test_discriminators_and_vocoder_have_gradients_of_their_own(texture: Texture):
+def test_discriminators_and_vocoder_have_separate_gradients(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)[:, : SPEC.win + 16 * SPEC.hop]
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     torch.manual_seed(0)
     vocoder = Neural(MagnitudeNetwork(SPEC, NetworkSize(8, 16, 1, iterations=1)))
-    learner = VocoderObjective(vocoder, VocoderTraining(discriminator_channels=2)).train()
-    losses = learner.loss(Excerpts(samples, frames, torch.ones(1, 1, SPEC.bins)))
-    judges = list(learner.discriminators.parameters())  # type: ignore[union-attr]
-    own = list(vocoder.network.parameters())
-    for name in ("adversarial", "features", "spectral"):
-        moved = torch.autograd.grad(losses[name], own + judges, retain_graph=True, allow_unused=True)
-        assert any(one is not None and float(one.abs().max()) > 0 for one in moved[: len(own)]), name
-        assert all(one is None for one in moved[len(own) :]), name
-    moved = torch.autograd.grad(losses["discrimination"], own + judges, allow_unused=True)
-    assert all(one is None for one in moved[: len(own)])
-    assert all(one is not None for one in moved[len(own) :])
+    objective = VocoderObjective(vocoder, VocoderTraining(discriminator_channels=2)).train()
+    losses = objective.loss(Excerpts(samples, frames, torch.ones(1, 1, SPEC.bins)))
+    discriminators = list(objective.discriminators.parameters())  # type: ignore[union-attr]
+    network = list(vocoder.network.parameters())
+    for name in ("generator_loss", "features", "spectral"):
+        gradients = torch.autograd.grad(losses[name], network + discriminators, retain_graph=True, allow_unused=True)
+        assert any(one is not None and float(one.abs().max()) > 0 for one in gradients[: len(network)]), name
+        assert all(one is None for one in gradients[len(network) :]), name
+    gradients = torch.autograd.grad(losses["discriminator_loss"], network + discriminators, allow_unused=True)
+    assert all(one is None for one in gradients[: len(network)])
+    assert all(one is not None for one in gradients[len(network) :])
 
 
-def test_discriminators_learn_to_tell(texture: Texture):
+def test_discriminators_learn_to_discriminate(texture: Texture):
     torch.manual_seed(0)
-    judges = Discriminators(2)
+    discriminators = Discriminators(2)
     real = torch.from_numpy(texture(0.5).samples)[:, :4096]
     output = 0.3 * torch.randn(1, 4096)
-    optimizer = torch.optim.Adam(judges.parameters(), 1e-2)
+    optimizer = torch.optim.Adam(discriminators.parameters(), 1e-2)
     for _ in range(20):
         optimizer.zero_grad()
-        discriminator_loss(judges(real), judges(output)).backward()
+        discriminator_loss(discriminators(real), discriminators(output)).backward()
         optimizer.step()
     with torch.no_grad():
-        assert float(discriminator_loss(judges(real), judges(output))) < 0.4  # 0.5 is to know nothing
-        assert float(generator_loss(judges(real))) < float(generator_loss(judges(output)))
+        assert float(discriminator_loss(discriminators(real), discriminators(output))) < 0.4  # 0.5 is chance
+        assert float(generator_loss(discriminators(real))) < float(generator_loss(discriminators(output)))
 
 
-def test_spectral_distance_is_of_pairs(texture: Texture):
+def test_the_stft_loss_compares_pairs(texture: Texture):
     samples = torch.from_numpy(texture(0.5).samples)
-    assert float(multi_resolution(samples, samples)) == 0
-    assert float(multi_resolution(0.5 * samples, samples)) == pytest.approx(0.5 + np.log(2), abs=0.05)
+    assert float(multi_resolution_stft_loss(samples, samples)) == 0
+    assert float(multi_resolution_stft_loss(0.5 * samples, samples)) == pytest.approx(0.5 + np.log(2), abs=0.05)

@@ -13,7 +13,7 @@ from torch import Tensor
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.training.vocoder.spectral_losses import multi_resolution
+from audiogen.training.vocoder.spectral_losses import multi_resolution_stft_loss
 from audiogen.vocoders.magnitude_network import (
     INIT_MOMENTUM,
     INIT_WEIGHT,
@@ -36,7 +36,7 @@ def distance(network: MagnitudeNetwork, samples: Tensor) -> float:
     past, real = samples.split([SPEC.win, samples.shape[1] - SPEC.win], dim=1)
     frames = log_mel(samples[:, SPEC.hop :], SPEC, padded=True)
     out = Neural(network, source=samples).vocode(frames, past)
-    return float(multi_resolution(out, real[:, : out.shape[1]]))
+    return float(multi_resolution_stft_loss(out, real[:, : out.shape[1]]))
 
 
 def test_shipped_weights_are_small_and_have_a_card():

@@ -16,11 +16,13 @@ from audiogen.vocoders.neural import NeuralOptions, load_network
 
 @dataclass
 class VocoderRun:
-    """Args:
-    experiment: everything that was configured.
-    network: in evaluation mode.
-    metrics: plain numbers and strings: losses, steps taken, seconds.
-    path: folder that it was opened from, if any.
+    """A trained vocoder and the Experiment that made it.
+
+    Args:
+        experiment: the whole configuration.
+        network: in evaluation mode.
+        metrics: plain numbers and strings: losses, steps, seconds.
+        path: folder that it was opened from or saved to, if any.
     """
 
     experiment: Experiment
@@ -29,7 +31,7 @@ class VocoderRun:
     path: Path | None = None
 
     def save(self, folder: Path) -> None:
-        """Write its files into ``folder``, each whole or not at all, and its metrics last."""
+        """Write its files into a folder, each atomically, and the metrics last."""
         folder.mkdir(parents=True, exist_ok=True)
         save_network(self.network, folder / WEIGHTS)
         write_text(folder / CONFIG, dump_yaml(self.experiment))
@@ -37,7 +39,7 @@ class VocoderRun:
 
     @classmethod
     def open(cls, folder: Path) -> VocoderRun:
-        """Read one that is finished."""
+        """Read one whose training is finished."""
         network = load_network(NeuralOptions(str(folder)))
         metrics = json.loads((folder / METRICS).read_text("utf-8"))
         return cls(read_experiment(folder / CONFIG), network, metrics, folder)

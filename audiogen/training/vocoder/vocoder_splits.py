@@ -1,4 +1,4 @@
-"""What a vocoder learns from: channels of recordings, with what its frames are off by where they are predicted."""
+"""Training and validation splits for a vocoder: principal channels of recordings."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ from audiogen.representation.recording_features import RecordingFeatures, extrac
 from audiogen.run import Run
 from audiogen.vocoders.phase_reconstruction.source_spectrum import mean_magnitude
 
-MOST_CHANNELS = 2  # of a recording
-CONTEXT, BATCH = 16, 64  # of the Model's frames: heard before each prediction, and predicted at a time
+MAX_CHANNELS = 2  # of a recording
+MIN_FRAMES = 8  # of a recording
+MIN_VALIDATION_FRAMES = 5
+CONTEXT, BATCH = 16, 64  # of the Model's frames: given before each prediction, and predicted at a time
 ChannelSplits = tuple[list["Channel"], list["Channel"], dict[str, str]]
-"""To train on, held back for validation, and what is where."""
+"""Channels to train on, channels to validate on, and the split of each recording (or its seconds by split)."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A principal channel.
+    """A principal channel of a recording.
 
     Args:
-        samples: ``[(frames + overlap) hops]`` about: those that windows of frames 0, 1, ... cover.
-        errors: ``[frames, n_mels]``, what is added to the true log-mel frames before they are rendered; ``[1, 1]``, a
-            zero, where true ones are.
-        shape: ``[bins]``, long-term spectrum of the recording.
+        samples: about ``[(frames + overlap) hops]``, covered by the windows of frames 0, 1, ...
+        errors: ``[frames, n_mels]``, added to the true log-mel frames before they are rendered; ``[1, 1]`` zero to
+            render the true ones.
+        shape: ``[bins]`` long-term spectrum of the recording.
         spec: of the frames.
     """
 
@@ -45,13 +47,19 @@ class Channel:
     spec: MelSpec
 
     def __len__(self) -> int:
-        """Excerpts of one frame that there are: each needs the window before it."""
+        """Number of excerpts of one frame; each needs the window before it."""
         return max((len(self.samples) - self.spec.win) // self.spec.hop, 1)
 
     def excerpt(self, start: int, length: int) -> tuple[Tensor, Tensor]:
-        """Samples ``[win + length * hop]``, the first window of them the past; errors ``[length, n_mels]``, ``[1, 1]``.
+        """An excerpt, preceded by silence if the channel is shorter.
 
-        What is shorter is led by silence.
+        Args:
+            start: its first frame.
+            length: its number of frames.
+
+        Returns:
+            Samples ``[win + length * hop]``, of which the first ``win`` are context, and errors ``[length, n_mels]``
+            or ``[1, 1]``.
         """
         spec = self.spec
         samples = self.samples[start * spec.hop :][: spec.win + length * spec.hop]
@@ -62,78 +70,93 @@ class Channel:
             errors = errors if len(errors) == 1 else torch.nn.functional.pad(errors, (0, 0, length - len(errors), 0))
         return samples, errors
 
-    def part(self, start: int, stop: int) -> Channel:
-        """Its frames from ``start`` to before ``stop``, with the samples that they cover."""
+    def between(self, start: int, stop: int) -> Channel:
+        """Frames ``start`` to ``stop`` (excluded), with the samples that they cover."""
         end = (stop - 1) * self.spec.hop + self.spec.win
         errors = self.errors if len(self.errors) == 1 else self.errors[start:stop]
         return Channel(self.samples[start * self.spec.hop : end], errors, self.shape, self.spec)
 
 
 def of_recording(recording: Recording, experiment: Experiment) -> ChannelSplits:
-    """One recording, split in time as for a Model.
+    """Split one recording in time, as for a Model.
 
     Raises:
-        InputError: shorter than two windows, or a Run that does not fit it.
+        InputError: it is too short, or does not fit the Run that predicts its frames.
     """
-    spec, shares = experiment.representation.options.spec, experiment.training.split_fractions
-    heard = extract_features(recording, spec)
-    count = heard.frames.shape[1]
-    if count < 8:
-        cause = f"{recording.seconds:.3f} s is too short to learn from"
+    spec, fractions = experiment.representation.options.spec, experiment.training.split_fractions
+    features = extract_features(recording, spec)
+    count = features.frames.shape[1]
+    if count < MIN_FRAMES:
+        cause = f"{recording.seconds:.3f} s is too short to train on"
         raise InputError(recording.path or "recording", cause, "give at least half a second")
-    whole = channels_of(heard, experiment.vocoder_training.frames_from)
-    stop = count - round(shares.test * count)
-    middle = stop - round(shares.validation * count)
+    channels = channels_of(features, experiment.vocoder_training.frames_from)
+    stop = count - round(fractions.test * count)
+    middle = stop - round(fractions.validation * count)
     edges = [f"{edge / spec.frame_rate:.2f}" for edge in (0, middle, stop, count)]
-    split = {part: f"{edges[k]}..{edges[k + 1]} s" for k, part in enumerate(("train", "validation", "test"))}
-    held = [channel.part(middle, stop) for channel in whole] if stop - middle > 4 else []
-    return [channel.part(0, middle) for channel in whole], held, split
+    split = {name: f"{edges[k]}..{edges[k + 1]} s" for k, name in enumerate(("train", "validation", "test"))}
+    validated = stop - middle >= MIN_VALIDATION_FRAMES
+    validation = [channel.between(middle, stop) for channel in channels] if validated else []
+    return [channel.between(0, middle) for channel in channels], validation, split
 
 
 def of_folder(folder: Path, experiment: Experiment) -> ChannelSplits:
-    """A folder of recordings, split by recording; unreadable files are warned of and left out."""
+    """Split a folder of recordings by recording; warns of unreadable files, which are left out.
+
+    Raises:
+        InputError: frames are to be predicted by a Run, or no recording of the training split can be read.
+    """
     if experiment.vocoder_training.frames_from:
-        raise InputError(folder, "a Run predicts the frames of its own recording", "name that recording with --data")
+        cause = "vocoder_training.frames_from needs the one recording that its Run was trained on"
+        raise InputError(folder, cause, "name that recording with --data")
     spec, training = experiment.representation.options.spec, experiment.training
     names = [str(file.relative_to(folder)) for file in find_recordings(folder)]
     split = split_recordings(names, training.split_fractions, training.seed)
-    parts: dict[str, list[Channel]] = {"train": [], "validation": [], "test": []}
+    channels: dict[str, list[Channel]] = {"train": [], "validation": [], "test": []}
     with progress(len(names), "reading") as bar:
         for name in names:
             bar.update()
             try:
                 with reading(folder / name):
-                    parts[split[name]] += channels_of(extract_features(read(folder / name), spec))
+                    channels[split[name]] += channels_of(extract_features(read(folder / name), spec))
             except InputError as error:
                 warnings.warn(f"left out: {error}", AudioWarning, stacklevel=2)
-    if not parts["train"]:
+    if not channels["train"]:
         raise InputError(folder, "there is nothing to train on", "add recordings")
-    return parts["train"], parts["validation"], dict(split)
+    return channels["train"], channels["validation"], dict(split)
 
 
-def channels_of(heard: RecordingFeatures, predicted_by: str = "") -> list[Channel]:
-    """The first principal channels, cut so that their windows are those of the frames."""
-    spec, count = heard.spec, heard.frames.shape[1]
+def channels_of(features: RecordingFeatures, frames_from: str = "") -> list[Channel]:
+    """The first principal channels of a recording, cut so that their windows are those of its frames.
+
+    Args:
+        features: of the recording.
+        frames_from: Run whose predictions replace the true frames; "" for the true ones.
+    """
+    spec, count = features.spec, features.frames.shape[1]
     length = (count - 1) * spec.hop + spec.win
-    samples = torch.nn.functional.pad(heard.samples, (max(length - heard.samples.shape[1], 0), 0))[:, -length:]
+    samples = torch.nn.functional.pad(features.samples, (max(length - features.samples.shape[1], 0), 0))[:, -length:]
     none = torch.zeros(len(samples), 1, 1)
-    errors = prediction_errors(heard, Path(predicted_by)) if predicted_by else none
+    errors = prediction_errors(features, Path(frames_from)) if frames_from else none
     shapes = mean_magnitude(samples, spec)[:, 0]
-    return [Channel(*channel, spec) for channel in zip(samples[:MOST_CHANNELS], errors, shapes, strict=False)]
+    return [Channel(*channel, spec) for channel in zip(samples[:MAX_CHANNELS], errors, shapes, strict=False)]
 
 
 @torch.no_grad()
-def prediction_errors(heard: RecordingFeatures, folder: Path) -> Tensor:
-    """What a Run's Model, given the frames before, predicts off the mark: ``[channels, frames, n_mels]``.
+def prediction_errors(features: RecordingFeatures, folder: Path) -> Tensor:
+    """Errors of a Run's teacher-forced predictions of one step: ``[channels, frames, n_mels]``, predicted minus true.
+
+    Args:
+        features: of the recording.
+        folder: of the Run.
 
     Raises:
-        InputError: the Run reads no mel frames, or of another spec.
+        InputError: the Run predicts no mel frames, or those of another spec.
     """
     run = Run.open(folder, with_vocoder=False)
     representation = run.representation
-    if not isinstance(representation, MelLatents) or representation.options.spec != heard.spec:
-        raise InputError(folder, "it predicts other frames than are to be rendered", "name a Run on mel frames")
-    true = heard.side_by_side(representation.channels)
+    if not isinstance(representation, MelLatents) or representation.options.spec != features.spec:
+        raise InputError(folder, "it predicts other frames than those to render", "name a Run of mel frames")
+    true = features.side_by_side(representation.channels)
     whole = len(true) // representation.patch * representation.patch
     centre, sampling = representation.centre(true), Sampling(generator=torch.Generator().manual_seed(0))
     latents = representation.encode(true[len(true) - whole :], centre)
