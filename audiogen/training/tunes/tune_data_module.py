@@ -18,7 +18,6 @@ from audiogen.data.tune_windows import MIN_NOTES, EncodedTune, TuneWindows, enco
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.file_names import MIDI_SUFFIXES
-from audiogen.file_names import MIDI_SUFFIXES
 from audiogen.models import Model
 from audiogen.progress import progress
 from audiogen.representation import Representation
