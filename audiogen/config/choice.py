@@ -1,6 +1,6 @@
-"""How a variant is named: a key of one visible table, and the options of the class found there.
+"""A choice of one variant of a family: its kind and its options.
 
-In YAML a choice reads ``head: {kind: mixture, components: 8}``.
+In YAML, ``head: {kind: mixture, components: 8}``.
 """
 
 from __future__ import annotations
@@ -12,15 +12,22 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Choice:
-    """Args:
-    kind: key of the table.
-    options: an instance of ``table[kind].Options``.
+    """A variant of a family and its options.
+
+    Args:
+        kind: key of the family's registry.
+        options: an instance of ``registry[kind].Options``.
     """
 
     kind: str
     options: Any
 
 
-def choice(table: Mapping[str, Any], default: str) -> Any:
-    """A dataclass field that holds a `Choice` from ``table``: ``default`` with its defaults unless told."""
-    return field(default_factory=lambda: Choice(default, table[default].Options()), metadata={"table": table})
+def choice(registry: Mapping[str, Any], default: str) -> Any:
+    """A dataclass field that holds a `Choice`.
+
+    Args:
+        registry: of the family.
+        default: kind of the default, with its default options.
+    """
+    return field(default_factory=lambda: Choice(default, registry[default].Options()), metadata={"table": registry})

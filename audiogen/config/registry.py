@@ -1,7 +1,7 @@
-"""Registries: the variants of a family by name, each imported when it is first used.
+"""Registries: the variants of a family by their kind, each imported when it is first used.
 
-The registry of a family is one visible table in its package: ``BACKBONES``, ``HEADS``, ``MODELS``, ``VOCODERS``. Its
-keys are what configurations name as ``kind``. Other packages add to it without touching audiogen, by an entry point::
+Each family has one in its package: ``BACKBONES``, ``HEADS``, ``MODELS``, ``VOCODERS`` and others. Their keys are what
+configurations name as ``kind``. Another package adds a variant by an entry point::
 
     [project.entry-points."audiogen.backbones"]
     gated = "my_package.gated:Gated"
@@ -27,7 +27,7 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
 
     Args:
         group: entry-point group of the family, such as ``"audiogen.backbones"``.
-        shipped: kind -> ``"module:Class"`` for the variants that ship with audiogen.
+        shipped: kind -> ``"module:Class"`` of the variants that ship with audiogen.
     """
 
     by_group: ClassVar[dict[str, Registry[Any]]] = {}
@@ -72,8 +72,8 @@ class Registry(MutableMapping[str, type[T]], Generic[T]):
         try:
             return point.load()
         except Exception as error:
-            cause = f"{point.value}, which another package provides for it, does not load ({error})"
-            raise InputError(f"{self.group} {kind}", cause, "mend or uninstall that package") from error
+            cause = f"{point.value} of another package does not load ({error})"
+            raise InputError(f"{self.group} {kind}", cause, "repair or uninstall that package") from error
 
     def __setitem__(self, kind: str, variant: type[T]) -> None:
         self._registered[kind] = variant
