@@ -21,7 +21,8 @@ from audiogen.config.option_types import (
     Steps,
     Width,
 )
-from audiogen.config.schema import build, merge, override_tree, read_tree, to_tree
+from audiogen.config.schema import build, to_tree
+from audiogen.config.trees import merge, override_tree, read_tree
 from audiogen.data.recordings import SplitFractions
 from audiogen.models import MODELS
 from audiogen.representation import REPRESENTATIONS

@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 from audiogen.errors import InputError
 
 MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
-LONGEST_NAME = 255  # bytes (UTF-16 units on Windows), where the file system does not say otherwise
+MAX_NAME_BYTES = 255  # bytes (UTF-16 units on Windows), where the file system does not say otherwise
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _RESERVED_STEM = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.I)
@@ -80,7 +80,7 @@ def _longest_name(folder: Path) -> int:
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):  # no such folder yet, or Windows
-        return LONGEST_NAME
+        return MAX_NAME_BYTES
 
 
 def _reserved_on_windows(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogen.config.choice import Choice
-from audiogen.config.schema import read_bounded, size_of
+from audiogen.config.yaml_files import read_bounded, size_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.models import MODELS, Model

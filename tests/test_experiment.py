@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from audiogen.config.choice import Choice
-from audiogen.config.schema import build, differences, merge, to_tree
+from audiogen.config.schema import build, to_tree
+from audiogen.config.trees import differences, merge
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, Training, checked, dump_yaml, read_experiment
 from audiogen.models import MODELS
@@ -154,8 +155,8 @@ def test_values_are_read_as_their_keys_mean_them(override: str, value: object):
         ("model.head.components=3", r"model\.head\.components: there is no such key; choose from width, "),
         ("vocoder=hifi", r"vocoder\.kind: there is no hifi; choose from "),
         ("representation.spec.hops=1", r"spec\.hops: there is no such key; did you mean hop\?"),
-        ("training=3", r"training: keys are needed, not 3; keys: steps, "),
-        ("model.head=[1]", r"model\.head: no kind is named; write \{kind: \.\.\.\}, one of point, "),
+        ("training=3", r"training: it must be a mapping, not 3; keys: steps, "),
+        ("model.head=[1]", r"model\.head: the kind is missing; write \{kind: \.\.\.\}, one of point, "),
         ("training.steps=many", r"training\.steps: .*valid integer.*not 'many'"),
         ("training.steps=2.5", r"training\.steps: .*valid integer.*not 2\.5"),
         ("training.steps=true", r"training\.steps: .*valid integer.*not True"),
@@ -164,9 +165,9 @@ def test_values_are_read_as_their_keys_mean_them(override: str, value: object):
             r"training\.optimizer: .*'adamw', 'adam', 'rmsprop' or 'sgd', not 'adamm'",
         ),
         ("training.compile=perhaps", r"training\.compile: .*valid boolean"),
-        ("training", r"an override reads key=value; for example"),
-        ("=3", r"an override reads key=value"),
-        ("training..steps=3", r"an override reads key=value"),
+        ("training", r"an override has the form key=value; for example"),
+        ("=3", r"an override has the form key=value"),
+        ("training..steps=3", r"an override has the form key=value"),
         ("training.steps={", r"its value is not YAML; quote it"),
     ],
 )
@@ -227,8 +228,8 @@ def test_values_out_of_range_are_refused_where_they_stand(override: str):
     ("text", "message"),
     [
         ("training: [", "it is not YAML"),
-        ("- 1", "it holds no mapping"),
-        ("base: 3", "a file name is needed, not 3"),
+        ("- 1", "it is not a mapping"),
+        ("base: 3", "it must be a file name, not 3"),
         ("base: missing.yaml", r"missing\.yaml: it cannot be read"),
         ("training:\n  steps: 0", r"a\.yaml: training\.steps: .*greater than or equal to 1, not 0"),
         ("seed: 1", r"a\.yaml: seed: there is no such key"),

@@ -102,7 +102,7 @@ def test_weights_elsewhere_need_the_users_word(folder: Path, tmp_path: Path, mon
 
 def test_what_is_not_there_is_said(folder: Path):
     configure(folder, vocoder={"kind": "neural", "weights": "/none/such.safetensors"})
-    refused(folder, r"reads weights outside of it, /none/such.safetensors \(which is not there\)")
+    refused(folder, r"reads weights outside of it, /none/such.safetensors \(missing\)")
     configure(folder, vocoder={"kind": "neural", "weights": "~nobody-of-that-name/x"})
     refused(folder, "reads weights outside of it")
 
@@ -141,7 +141,7 @@ def test_a_file_that_is_a_link_out_of_the_folder(folder: Path, tmp_path: Path, n
 def test_a_base_elsewhere_is_not_read(folder: Path, tmp_path: Path, named: str):
     (tmp_path / "base.yaml").write_text("secret: 1")
     configure(folder, base=str(tmp_path / "base.yaml") if named == "absolute" else named)
-    refused(folder, r"its settings are read from outside of it \(.*base.yaml")
+    refused(folder, r"its settings lie outside of the folder \(.*base.yaml")
     with pytest.raises(InputError, match="there is no such key"):
         Run.open(folder, allow_external_weights=True)
     (folder / "own.yaml").write_text("training: {steps: 7}")
@@ -276,7 +276,7 @@ def bomb() -> str:
     ("text", "message"),
     [
         (bomb(), "more than 50,000 values"),
-        ("a: &a [*a]\n", "an alias stands for what it is part of"),
+        ("a: &a [*a]\n", "an alias refers to a node that contains it"),
         ("a: " + "[" * 200 + "]" * 200, "nested more than 64 levels"),
         ("a: " + "{a: " * 5000, "nested more than 64 levels"),
         ("# " + "x" * 300_000, "more than 262,144 bytes"),

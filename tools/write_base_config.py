@@ -10,8 +10,8 @@ from audiogen.experiment import Experiment, dump_yaml
 from audiogen.text_files import dump_json
 
 HEADING = """\
-# Every key and its default. Written by tools/write_base_config.py; the docstrings of the classes called
-# ...Options, Training and Augmentation explain the keys. Other files name this one as `base:`.
+# Every key and its default. Written by tools/write_base_config.py; the docstrings of Training, Augmentation,
+# VocoderTraining and the classes called ...Options explain the keys. Other files name this one as `base:`.
 """
 
 

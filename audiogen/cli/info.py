@@ -64,14 +64,14 @@ def _run_facts(path: Path) -> dict[str, Any]:
     """``config.yaml`` and ``metrics.json`` of a Run; without metrics while it is still training."""
     import json
 
-    from audiogen.config.schema import MOST_BYTES, load_yaml, read_bounded
+    from audiogen.config.yaml_files import MAX_BYTES, load_yaml, read_bounded
     from audiogen.errors import InputError
 
     config, metrics = path / "config.yaml", path / "metrics.json"
     if not config.is_file():
         raise InputError(path, "it is a folder, but not a Run (no config.yaml)", "name a file or a Run")
     try:
-        settings = load_yaml(read_bounded(config, MOST_BYTES, "train it again").decode("utf-8"))
+        settings = load_yaml(read_bounded(config, MAX_BYTES, "train it again").decode("utf-8"))
         scores = json.loads(metrics.read_text(encoding="utf-8")) if metrics.is_file() else {}
     except InputError:
         raise

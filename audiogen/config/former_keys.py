@@ -1,7 +1,7 @@
-"""Configuration keys of earlier versions, and what they are called now.
+"""Configuration keys of earlier versions and their current names.
 
-Runs and configuration files name their keys, so a key that was renamed or removed stays readable. Every mapping passes
-through `audiogen.config.schema.merge`, which looks the keys up here.
+Runs and configuration files of earlier versions stay readable: `audiogen.config.trees.merge`, through which every
+mapping passes, looks their keys up here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FORMER_KEYS: dict[str, dict[str, str | None]] = {
         "likelihood": None,
     },
 }
-"""Section -> former key -> today's key, or None for a key that no longer decides anything.
+"""Section -> former key -> current key, or None for a key that has no effect any more.
 
 A section is the dotted path of a mapping, with ``=KIND`` appended where the key belongs to one kind of a choice:
 ``"model.head=flow"``.
@@ -47,12 +47,12 @@ A section is the dotted path of a mapping, with ``=KIND`` appended where the key
 
 
 def current_key(section: str, kind: str | None, key: str) -> str | None:
-    """Today's name of a key, or None for a key to ignore.
+    """The current name of a key, or None for a key to ignore.
 
     Args:
         section: dotted path of the mapping that holds the key; "" for the root.
-        kind: kind of the choice that the mapping describes, if it is one and the kind is known.
-        key: as it was written.
+        kind: kind of the choice that the mapping describes; None if it describes none or the kind is unknown.
+        key: as it is written.
     """
     for name in (section, f"{section}={kind}"):
         if key in FORMER_KEYS.get(name, ()):

@@ -1,7 +1,7 @@
-"""The keys of an Experiment and their values' types, without the libraries that Models need: slips are named at once.
+"""An early check of configurations, without the libraries that Models need: a wrong key is reported at once.
 
-``known_keys.json`` is written from the dataclasses by tools/write_base_config.py. What is found wrong here would be
-found wrong by `audiogen.experiment.read_experiment` too, which is stricter and sees what no single value shows.
+``known_keys.json`` holds the keys of an Experiment and the types of their values; tools/write_base_config.py writes it
+from the dataclasses. `audiogen.experiment.read_experiment` finds the same errors and those that involve several values.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from types import NoneType, SimpleNamespace
 from typing import Any, Literal
 
 from audiogen.config.registry import Registry
-from audiogen.config.schema import build, merge, override_tree, read_tree
+from audiogen.config.schema import build
 from audiogen.config.shipped import configs_folder
+from audiogen.config.trees import merge, override_tree, read_tree
 
 FILE = Path(__file__).with_name("known_keys.json")
 TYPES = {"integer": int, "number": float, "boolean": bool, "string": str, "null": NoneType}
@@ -26,7 +27,15 @@ BOUNDS = {"minimum": "ge", "exclusiveMinimum": "gt", "maximum": "le", "exclusive
 
 
 def require_known_keys(config: Path | None, overrides: tuple[str, ...]) -> None:
-    """Raise an InputError for a YAML file or an override with a key, a kind or a value that there is not."""
+    """Check a configuration before anything else is loaded.
+
+    Args:
+        config: YAML file; None for the defaults.
+        overrides: ``key.key=value``.
+
+    Raises:
+        InputError: an unknown key or kind, or a value of the wrong type or out of range.
+    """
     if config is None and not overrides:
         return
     schema = json.loads(FILE.read_text(encoding="utf-8"))
@@ -37,23 +46,15 @@ def require_known_keys(config: Path | None, overrides: tuple[str, ...]) -> None:
     for override in overrides:
         merge(tree, override_tree(override))
     source = str(config) if config is not None else "configuration"
-    build(_dataclass_of(schema), _given(tree, defaults), source)
-
-
-def _given(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree without the values that are the defaults': each that is checked takes a while."""
-    found = {}
-    for key, value in tree.items():
-        usual = defaults.get(key)
-        if isinstance(value, Mapping):
-            found[key] = _given(value, usual if isinstance(usual, Mapping) else {})
-        elif key == "kind" or key not in defaults or value != usual:
-            found[key] = value
-    return found
+    build(_dataclass_of(schema), _without_defaults(tree, defaults), source)
 
 
 def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:
-    """The same for the options of a vocoder; a kind that is unknown is left to whoever looks it up."""
+    """Check overrides of a vocoder's options, ``key=value``; those of an unknown kind pass.
+
+    Raises:
+        InputError: an unknown key, or a value of the wrong type or out of range.
+    """
     kinds = json.loads(FILE.read_text(encoding="utf-8"))["vocoder"]["kinds"]
     if not overrides or kind not in kinds:
         return
@@ -70,26 +71,42 @@ def vocoder_kinds() -> list[str]:
 
 
 def schema_of(options: type) -> dict[str, Any]:
-    """What ``known_keys.json`` holds of a dataclass of options: by each key ``keys`` of a nested one, ``kinds`` of a
-    `Choice`, or the ``value`` as a JSON schema."""
+    """The content of ``known_keys.json`` for a dataclass of options.
+
+    Returns:
+        For each key, one of ``keys`` of a nested dataclass, ``kinds`` and registry ``group`` of a `Choice`, and the
+        JSON schema of a ``value``.
+    """
     from pydantic import TypeAdapter
 
-    found: dict[str, Any] = {}
+    schema: dict[str, Any] = {}
     hints = typing.get_type_hints(options, include_extras=True)
     for field in dataclasses.fields(options):
-        hint, table = hints[field.name], field.metadata.get("table")
-        if table is not None:
-            kinds = {kind: schema_of(table[kind].Options) for kind in table.shipped}
-            found[field.name] = {"group": table.group, "kinds": kinds}
+        hint, registry = hints[field.name], field.metadata.get("table")
+        if registry is not None:
+            kinds = {kind: schema_of(registry[kind].Options) for kind in registry.shipped}
+            schema[field.name] = {"group": registry.group, "kinds": kinds}
         elif dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            found[field.name] = {"keys": schema_of(hint)}
+            schema[field.name] = {"keys": schema_of(hint)}
         else:
-            found[field.name] = {"value": TypeAdapter(hint).json_schema()}
-    return found
+            schema[field.name] = {"value": TypeAdapter(hint).json_schema()}
+    return schema
+
+
+def _without_defaults(tree: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The tree without values that equal the defaults, since checking each one takes a while."""
+    changed = {}
+    for key, value in tree.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping):
+            changed[key] = _without_defaults(value, default if isinstance(default, Mapping) else {})
+        elif key == "kind" or key not in defaults or value != default:
+            changed[key] = value
+    return changed
 
 
 def _dataclass_of(schema: Mapping[str, Any]) -> type:
-    """A dataclass that `audiogen.config.schema.build` checks a tree by as it would by the one that was described."""
+    """A dataclass with which `audiogen.config.schema.build` checks a tree as with the original one."""
     fields = []
     for name, described in schema.items():
         hint: Any = Any
@@ -99,22 +116,22 @@ def _dataclass_of(schema: Mapping[str, Any]) -> type:
             shipped = {kind: SimpleNamespace(Options=_dataclass_of(kinds[kind])) for kind in kinds}
             metadata = {"table": ChainMap(shipped, _registry_of(described["group"]))}
         else:
-            hint = _dataclass_of(described["keys"]) if "keys" in described else _hint_of(described["value"])
+            hint = _dataclass_of(described["keys"]) if "keys" in described else _type_of(described["value"])
         fields.append((name, hint, dataclasses.field(default=None, metadata=metadata)))
     return dataclasses.make_dataclass("Described", fields)
 
 
 def _registry_of(group: str) -> Registry[Any]:
-    """The registry of a family; only the kinds of other packages where the family's own package is not imported."""
+    """The registry of a family; if the family's package is not imported, one with the kinds of other packages only."""
     return Registry.by_group[group] if group in Registry.by_group else Registry(group, {})
 
 
-def _hint_of(schema: Mapping[str, Any]) -> Any:
-    """The type of a JSON schema's values; any for those that are not described here."""
+def _type_of(schema: Mapping[str, Any]) -> Any:
+    """The type of the values of a JSON schema; Any for schemas that are not handled here."""
     from pydantic import Field
 
     if "anyOf" in schema:
-        return typing.Union[tuple(_hint_of(each) for each in schema["anyOf"])]  # noqa: UP007
+        return typing.Union[tuple(_type_of(each) for each in schema["anyOf"])]  # noqa: UP007
     if "enum" in schema:
         return Literal[tuple(schema["enum"])]
     if schema.get("type") not in TYPES:

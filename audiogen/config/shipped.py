@@ -12,10 +12,10 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def configs_folder() -> Path:
-    """The folder of the shipped configurations: in an installed package, or beside it in a clone.
+    """The folder of the shipped configurations: in the installed package, or beside it in a clone.
 
     Raises:
-        InputError: it is in neither place.
+        InputError: it is missing.
     """
     for folder in (PACKAGE / "configs", PACKAGE.parent / "configs"):
         if (folder / "base.yaml").is_file():
@@ -24,17 +24,17 @@ def configs_folder() -> Path:
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Name -> YAML file, in the order of their names, ``base`` first."""
+    """Name -> YAML file, sorted by name, ``base`` first."""
     folder = configs_folder()
     files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.yaml")}
     return dict(sorted(files.items(), key=lambda item: (item[0].count("/"), item[0])))
 
 
 def find_config(given: Path | str) -> Path:
-    """The YAML file of that path, or the shipped configuration of that name, with or without ``.yaml``.
+    """The YAML file of a path or of the name of a shipped configuration, with or without ``.yaml``.
 
     Raises:
-        InputError: neither; the message names those that are called alike.
+        InputError: there is none; the message suggests similar names.
     """
     path = Path(given)
     if path.exists() and not path.is_dir():
@@ -52,7 +52,7 @@ def find_config(given: Path | str) -> Path:
 
 
 def summary(path: Path) -> str:
-    """What a configuration is, in a line: the first sentence of its first comment, or the keys that it sets."""
+    """A configuration in one line: the first sentence of its first comment, or the keys that it sets."""
     text = path.read_text(encoding="utf-8")
     if text.startswith("#"):
         comment = []
@@ -66,7 +66,7 @@ def summary(path: Path) -> str:
     tree = yaml.safe_load(text)
     base = tree.pop("base", None)
     if not tree:
-        return f"as {(path.parent / base).resolve().relative_to(configs_folder().resolve()).with_suffix('').as_posix()}"
+        return f"same as {(path.parent / base).resolve().relative_to(configs_folder().resolve()).with_suffix('').as_posix()}"
     return ", ".join(_in_words(tree))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from audiogen.audio import Recording, Resampler, Writer, read, resample, subtype_for
 from audiogen.config.schema import build as build_options
-from audiogen.config.schema import merge, override_tree
+from audiogen.config.trees import merge, override_tree
 from audiogen.devices import pick_device
 from audiogen.dsp.covariance import second_moments
 from audiogen.dsp.principal_channels import principal_rotation

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from audiogen.audio import AudioWarning
-from audiogen.config.schema import differences, read_tree
+from audiogen.config.trees import differences, read_tree
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml
 from audiogen.run import CONFIG, METRICS, STATISTICS, WEIGHTS, Run

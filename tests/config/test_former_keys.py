@@ -12,7 +12,7 @@ import yaml
 from audiogen.config.former_keys import FORMER_KEYS, current_key
 from audiogen.config.known_keys import require_known_keys
 from audiogen.config.registry import Registry
-from audiogen.config.schema import merge, override_tree, read_tree
+from audiogen.config.trees import merge, override_tree, read_tree
 from audiogen.experiment import Experiment, dump_yaml, read_experiment, to_tree
 
 FORMER = {

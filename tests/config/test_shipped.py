@@ -9,8 +9,8 @@ from shutil import copytree
 import pytest
 
 from audiogen.config import shipped as module
-from audiogen.config.schema import read_tree
 from audiogen.config.shipped import configs_folder, find_config, shipped_configs, summary
+from audiogen.config.trees import read_tree
 from audiogen.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ def test_every_file_has_a_name_and_a_line() -> None:
         assert "\n" not in line
     assert summary(found["mel/lstm-flow"]) == "model.backbone lstm, model.head flow"
     assert summary(found["mel/gmm"]) == "model hmm (order 0, independent True, states 32)"
-    assert summary(found["midi/lstm"]) == "as midi/base"
+    assert summary(found["midi/lstm"]) == "same as midi/base"
     assert summary(found["base"]) == "Every key and its default"
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from audiogen.audio import AudioWarning
-from audiogen.config.schema import BoundedLoader, load_yaml, read_bounded
+from audiogen.config.yaml_files import BoundedLoader, load_yaml, read_bounded
 from audiogen.errors import InputError
 from audiogen.jobs.request import Request
 
@@ -212,7 +212,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Rows(BoundedLoader):
     """Loads YAML with text columns as written: ``name: no`` is not a boolean, ``name: 007`` not a number."""
 
-    most_nodes = 1_000_000
+    max_nodes = 1_000_000
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         own = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from audiogen.config.option_types import Layers, Width
-from audiogen.config.schema import build, read_bounded
+from audiogen.config.schema import build
+from audiogen.config.yaml_files import read_bounded
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.published.hub import Published

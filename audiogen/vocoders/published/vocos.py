@@ -13,7 +13,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from audiogen.config.schema import build, load_yaml, read_bounded
+from audiogen.config.schema import build
+from audiogen.config.yaml_files import load_yaml, read_bounded
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec, hann
 from audiogen.vocoders.convnext import ConvNeXt, ConvNeXtSize
