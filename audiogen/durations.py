@@ -1,22 +1,20 @@
-"""Lengths of time as people write them."""
+"""Durations as users write them: seconds, minutes and seconds, or hours."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
-from typing import Annotated, Any
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d(?:\.\d*)?)", re.ASCII)
 
 
 def seconds_of(text: str) -> float:
-    """``"30.5"`` -> 30.5; ``"4:00"``, minutes and seconds, -> 240; ``"1:02:03.5"``, hours before them, -> 3723.5.
+    """Parse a duration: ``"30.5"`` -> 30.5, ``"4:00"`` -> 240.0, ``"1:02:03.5"`` -> 3723.5.
 
-    Two digits follow each colon, below 60: ``4:5`` may be a slip for either of 4:05 and 4:50.
+    Two digits follow each colon, below 60, since ``4:5`` could mean both 4:05 and 4:50.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: the text has another form.
     """
     text = text.strip()
     if clock := _CLOCK.fullmatch(text):
@@ -29,23 +27,4 @@ def seconds_of(text: str) -> float:
                 return number
         except ValueError:
             pass
-    raise ValueError("a length of time is written as 30, 30.5, 4:00 or 1:02:03.5")
-
-
-class _ReadBySecondsOf:
-    """Makes pydantic accept text such as ``4:00`` for a float; imports pydantic only when pydantic reads it."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
-        from pydantic_core import PydanticCustomError, core_schema
-
-        def parse(value: Any) -> Any:
-            try:
-                return seconds_of(value) if isinstance(value, str) else value
-            except ValueError as error:
-                raise PydanticCustomError("seconds", "{text}", {"text": str(error)}) from error
-
-        return core_schema.no_info_before_validator_function(parse, handler(source))
-
-
-Seconds = Annotated[float, _ReadBySecondsOf()]
-"""A length of time as an option type: a number of seconds, or text such as ``4:00``."""
+    raise ValueError("a duration is written as 30, 30.5, 4:00 or 1:02:03.5")

@@ -1,13 +1,13 @@
-"""The one error that a user sees: what, why, and what to do about it, on one line."""
+"""The error that users see: subject, cause and cure in one line."""
 
 
 class InputError(ValueError):
-    """Bad input: an unreadable file, an unknown key, an impossible request.
+    """Input that cannot be used: an unreadable file, an unknown key, an impossible request.
 
     The command line prints it as one line on stderr and exits with code 2.
 
     Args:
-        subject: what is wrong: a file, a key, a flag.
+        subject: the file, key or option that is wrong.
         cause: why it cannot be used.
         cure: what the user can do about it.
     """

@@ -1,4 +1,4 @@
-"""Optional dependencies: the command that installs one."""
+"""Optional dependencies: whether they are installed, and the command that installs them."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 
 DISTRIBUTION = "audiogen-continue"
-"""The name to install by. `audiogen`, the name of the package and of the command, is another project's on PyPI."""
-
+"""Name of the distribution. On PyPI, `audiogen`, the name of the package and of the command, is another project."""
 
 MODULES = {"ray": "ray", "hub": "huggingface_hub", "decode": "av", "transcribe": "transkun"}
-"""What is imported of each extra, by its key."""
+"""The module that each extra provides."""
 
 
 def is_installed(extra: str) -> bool:
-    """Whether what an extra, a key of `MODULES`, needs is there; nothing is imported."""
+    """Whether the module of an extra (a key of `MODULES`) is installed; nothing is imported."""
     return find_spec(MODULES[extra]) is not None
 
 
 def install_command(extra: str) -> str:
-    """The pip command that installs what an extra needs: ``pip install 'av<19,>=14'``.
+    """The pip command that installs an extra's requirements: ``pip install 'av<19,>=14'``.
 
-    It names the extra's own requirements, as the installed metadata lists them, so it works beside a clone, a wheel
-    and an index alike.
+    It names the requirements themselves, as the installed metadata lists them, so it works for installations from a
+    clone, a wheel and an index alike.
 
     Args:
         extra: a key of ``[project.optional-dependencies]`` in pyproject.toml.
     """
     try:
         lines = requires(DISTRIBUTION) or []
-    except PackageNotFoundError:  # run from a source tree that was never installed
+    except PackageNotFoundError:  # a source tree that was never installed
         lines = []
-    marked = (line.partition(";") for line in lines)
-    needed = [requirement.strip() for requirement, _, marker in marked if _asks_for(marker, extra)]
-    return "pip install " + " ".join(f"'{each}'" for each in needed) if needed else f"pip install -e '.[{extra}]'"
+    parts = (line.partition(";") for line in lines)
+    requirements = [requirement.strip() for requirement, _, marker in parts if _is_for(marker, extra)]
+    if not requirements:
+        return f"pip install -e '.[{extra}]'"
+    return "pip install " + " ".join(f"'{requirement}'" for requirement in requirements)
 
 
-def _asks_for(marker: str, extra: str) -> bool:
+def _is_for(marker: str, extra: str) -> bool:
     return any(f"extra == {quote}{extra}{quote}" in marker for quote in "'\"")

@@ -1,7 +1,7 @@
-"""File names as they come: which of them a file system takes, and how the odd ones are shown.
+"""File names: whether a file system accepts them, and how to print those that are not text.
 
-A name is bytes to Linux, and need not be UTF-8; Python then holds the bytes that are not as lone surrogates
-(PEP 383), which neither JSON nor a terminal takes.
+On Linux a name is a sequence of bytes that need not be UTF-8. Python represents undecodable bytes as lone surrogates
+(PEP 383), which neither JSON nor a terminal accepts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 from audiogen.errors import InputError
 
 MIDI_SUFFIXES = frozenset((".mid", ".midi", ".rmi", ".kar", ".smf"))
-MAX_NAME_BYTES = 255  # bytes (UTF-16 units on Windows), where the file system does not say otherwise
+MAX_NAME_BYTES = 255  # UTF-16 units on Windows; where the file system does not report its own limit
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _RESERVED_STEM = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(\..*)?", re.I)
@@ -29,8 +29,8 @@ def representable(text: str, backslash: str = "\\") -> str:
     """Text that UTF-8 can encode: undecodable bytes of a file name as ``\\xfc``, other surrogates as ``\\ud800``.
 
     Args:
-        text: anything.
-        backslash: what the escapes begin with: two of them inside the strings of a JSON document.
+        text: any text.
+        backslash: start of an escape; two backslashes inside the strings of a JSON document.
     """
 
     def escaped(found: re.Match[str]) -> str:
@@ -41,32 +41,35 @@ def representable(text: str, backslash: str = "\\") -> str:
 
 
 def printable(text: str) -> str:
-    """Text for one line of a terminal: `representable`, control and bidirectional characters escaped, too."""
+    """Text for one line of a terminal: `representable`, with control and bidirectional characters escaped as well."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), representable(text))
 
 
 def require_name(path: Path, *suffixes: str, windows: bool = os.name == "nt") -> None:
-    """Raise an InputError unless a file of this name, and of those with other suffixes, can be created in its folder.
+    """Check that files of a name, with its own and with other suffixes, can be created.
 
     Args:
-        path: the file to be written; its folder need not exist.
-        suffixes: of files that will stand beside it instead of its own, such as ``.json``.
-        windows: whether Windows' rules hold.
+        path: of the file to write; its folder need not exist.
+        suffixes: of further files beside it, such as ``.json``.
+        windows: whether to apply the rules of Windows.
+
+    Raises:
+        InputError: a name that is too long, reserved, or not representable in the file system's encoding.
     """
     names = [path.name, *(path.stem + suffix for suffix in suffixes)]
     cure = "choose another name"
     if "\0" in str(path):
-        raise InputError(printable(str(path)), "a file name holds no NUL character", cure)
+        raise InputError(printable(str(path)), "a file name cannot contain a NUL character", cure)
     try:
         lengths = [_length(name, windows) for name in names]
     except UnicodeEncodeError as error:
-        cause = f"the file system's encoding ({error.encoding}) has no {printable(error.object[error.start])!r}"
+        cause = f"the file system's encoding ({error.encoding}) lacks {printable(error.object[error.start])!r}"
         raise InputError(printable(str(path)), cause, "choose another name, or set a UTF-8 locale") from error
-    most = _longest_name(path.parent)
+    most = _max_name_bytes(path.parent)
     for name, length in zip(names, lengths, strict=True):
         if length > most:
             shown = name if len(name) < 60 else f"{name[:30]}...{name[-20:]}"
-            cause = f"the name {shown} has {length} bytes, the file system takes {most}"
+            cause = f"the name {shown} has {length} bytes; the file system allows {most}"
             raise InputError(printable(str(path.parent)), printable(cause), "choose a shorter name")
     if windows and (reserved := _reserved_on_windows(path.name)):
         raise InputError(printable(str(path)), reserved, cure)
@@ -76,7 +79,7 @@ def _length(name: str, windows: bool) -> int:
     return len(name.encode("utf-16-le", "surrogatepass")) // 2 if windows else len(os.fsencode(name))
 
 
-def _longest_name(folder: Path) -> int:
+def _max_name_bytes(folder: Path) -> int:
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
     except (OSError, ValueError, AttributeError):  # no such folder yet, or Windows
@@ -84,24 +87,26 @@ def _longest_name(folder: Path) -> int:
 
 
 def _reserved_on_windows(name: str) -> str:
-    """Why Windows does not take a name; empty if it does."""
+    """Why Windows does not accept a name; "" if it does."""
     if _RESERVED_STEM.fullmatch(name):
-        return "Windows keeps this name for a device"
+        return "Windows reserves this name for a device"
     if found := _RESERVED_CHARACTERS.search(name):
-        return f"on Windows, a file name holds no {printable(found[0])}"
-    return "on Windows, a file name ends in no dot or blank" if name.endswith((".", " ")) else ""
+        return f"on Windows, a file name cannot contain {printable(found[0])}"
+    return "on Windows, a file name cannot end in a dot or a space" if name.endswith((".", " ")) else ""
 
 
-def shortened(stem: str, most: int) -> str:
-    """The beginning of a stem, ``most`` bytes of UTF-8 at the most."""
-    if len(stem.encode("utf-8", "surrogatepass")) <= most:
+def shortened(stem: str, max_bytes: int) -> str:
+    """The beginning of a stem, at most ``max_bytes`` long in UTF-8."""
+    if len(stem.encode("utf-8", "surrogatepass")) <= max_bytes:
         return stem
-    return stem.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
+    return stem.encode("utf-8", "ignore")[:max_bytes].decode("utf-8", "ignore")
 
 
 def is_inside(path: str) -> bool:
-    """Whether a relative path leads to somewhere below its folder, by the rules of Windows and of all others: it is
-    neither absolute nor on a drive of its own, and no part of it is ``..``."""
+    """Whether a relative path stays inside its folder, on Windows as on other systems.
+
+    Absolute paths, paths with a drive and paths with ``..`` do not.
+    """
     windows = PureWindowsPath(path)
     rooted = bool(windows.drive or windows.root) or path.startswith("/")
     return not rooted and ".." not in windows.parts and "\0" not in path

@@ -1,4 +1,4 @@
-"""A Run: a trained thing on disk, opened without the trainer and without unpickling anything."""
+"""A Run: a trained Model on disk, opened without the trainer and without unpickling anything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONFIG, WEIGHTS, STATISTICS, METRICS = (
     "statistics.safetensors",
     "metrics.json",
 )
-MOST_METRICS = 1 << 26  # bytes; the part of each recording is told
+MAX_METRICS_BYTES = 1 << 26  # the split of each recording is listed
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Run:
     """A Model, the Representation of its frames, and the Experiment that made them.
 
     Args:
-        experiment: everything that was configured.
-        representation: fitted on the training part.
+        experiment: the whole configuration.
+        representation: fitted on the training split.
         model: in evaluation mode.
-        metrics: plain numbers and strings: losses, steps taken, seconds.
-        path: folder that it was opened from, if any.
+        metrics: plain numbers and strings: losses, steps, seconds.
+        path: folder that it was opened from or saved to, if any.
     """
 
     experiment: Experiment
@@ -47,7 +47,7 @@ class Run:
     path: Path | None = None
 
     def save(self, folder: Path | str) -> None:
-        """Write the Run's files into ``folder``, each whole or not at all, and its metrics last."""
+        """Write the Run's files into a folder, each atomically, and the metrics last."""
         from safetensors.torch import save_file
 
         folder = Path(folder)
@@ -64,36 +64,40 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path | str, allow_external_weights: bool = False, with_vocoder: bool = True) -> Run:
-        """Read a Run, whoever it is from: nothing in it is executed, nothing outside of its folder is read, nothing is
-        downloaded, and its tensors are compared with its configuration before memory is taken for them.
+        """Open a Run, which need not be trusted.
+
+        Nothing in it is executed, nothing outside of its folder is read, nothing is downloaded, and its tensors are
+        compared with its configuration before memory is allocated for them.
 
         Args:
             folder: of the Run.
             allow_external_weights: whether its configuration may name weights elsewhere, on this machine or on the
                 Hugging Face hub, and whether its files may be links out of the folder.
-            with_vocoder: whether its vocoder will be used; if not, nothing is asked of it.
+            with_vocoder: whether to check its vocoder, for rendering.
 
         Raises:
-            InputError: a file is missing, lies outside of the folder, or does not fit the configuration, or its vocoder
-                not its frames, or wants weights from elsewhere.
+            InputError: a file that is missing, lies outside of the folder or does not fit the configuration, or a
+                vocoder that does not fit the frames or needs weights from elsewhere.
         """
         from safetensors import SafetensorError
 
         folder = Path(folder)
         inside = None if allow_external_weights else folder
         if (folder / CONFIG).is_file() and read_experiment(folder / CONFIG, inside=inside).training.task == "vocoder":
-            cure = "render with it: vocoder.kind=neural, weights=FOLDER"
-            raise InputError(folder, "it holds a vocoder, no Model", cure)
+            cure = "use it for rendering: vocoder.kind=neural, weights=FOLDER"
+            raise InputError(folder, "it contains a vocoder, not a Model", cure)
         for name in (CONFIG, WEIGHTS, STATISTICS):
             if not (folder / name).is_file():
-                raise InputError(folder, f"it is no Run: {name} is missing", "name a folder that `audiogen train` made")
+                raise InputError(
+                    folder, f"it is not a Run: {name} is missing", "name a folder that `audiogen train` wrote"
+                )
         if inside is not None:
             _require_inside(folder)
         experiment = read_experiment(folder / CONFIG, inside=inside)
-        heard = experiment.representation.options
-        if with_vocoder and isinstance(heard, MelOptions):
+        analysis = experiment.representation.options
+        if with_vocoder and isinstance(analysis, MelOptions):
             experiment = replace(experiment, vocoder=own_vocoder(experiment.vocoder, folder, allow_external_weights))
-            check_vocoder(experiment.vocoder.kind, heard.spec, experiment.vocoder.options)
+            check_vocoder(experiment.vocoder.kind, analysis.spec, experiment.vocoder.options)
         try:
             kind = experiment.representation
             layout = layout_in(folder / STATISTICS)
@@ -101,39 +105,39 @@ class Run:
             statistics = read_tensors(folder / STATISTICS, layout)
             representation = REPRESENTATIONS[kind.kind].from_tensors(kind.options, statistics)
             layout = layout_in(folder / WEIGHTS)
-            require_layout(layout, layout_of(lambda: _made(experiment, representation)))
-            model = _made(experiment, representation)
+            require_layout(layout, layout_of(lambda: _build(experiment, representation)))
+            model = _build(experiment, representation)
             model.load_state_dict(read_tensors(folder / WEIGHTS, layout))
         except (SafetensorError, RuntimeError, KeyError, ValueError, ZeroDivisionError) as error:
             raise InputError(folder, f"its weights do not fit its {CONFIG} ({error})", "train it again") from error
         return cls(experiment, representation, model.eval(), _read_metrics(folder / METRICS), folder)
 
 
-ALLOW = "--allow-external-weights (or Run.open(..., allow_external_weights=True)) allows it, if you trust the Run"
+ALLOW = "if you trust the Run, allow it: --allow-external-weights, or Run.open(..., allow_external_weights=True)"
 
 
 def _require_inside(folder: Path) -> None:
-    """Raise an InputError for a file of a Run that is a link out of its folder."""
+    """Raise an InputError if a file of a Run is a link out of its folder."""
     for name in (CONFIG, WEIGHTS, STATISTICS, METRICS):
         if not (folder / name).resolve().is_relative_to(folder.resolve()):
-            place = (folder / name).resolve()
-            raise InputError(folder, f"its {name} is a link out of it, to {place} ({size_of(place)})", ALLOW)
+            target = (folder / name).resolve()
+            raise InputError(folder, f"its {name} is a link to {target} ({size_of(target)})", ALLOW)
 
 
 def own_vocoder(vocoder: Choice, folder: Path, allow: bool = False) -> Choice:
-    """The vocoder that a configuration in ``folder`` names, its weights found in that folder.
+    """The vocoder that a configuration in a folder names, with the path of its weights resolved.
 
     Args:
-        vocoder: as it is configured.
-        folder: what its weights must lie in, links followed; they are looked for from there, too.
-        allow: whether they may lie elsewhere, or have to be downloaded.
+        vocoder: as configured.
+        folder: that its weights must lie in, links resolved; relative paths are also relative to it.
+        allow: whether the weights may lie elsewhere, or have to be downloaded.
 
     Raises:
-        InputError: they do; the message says where, and how large they are where that is known.
+        InputError: they do, and it is not allowed; the message says where they are and how large.
     """
     options = vocoder.options
     if not getattr(options, "weights", ""):
-        return vocoder  # it has none, or those that ship
+        return vocoder  # without weights, or with the shipped ones
     kind = find_vocoder(vocoder.kind)
     if address := kind.download_address(options):
         if allow:
@@ -145,50 +149,49 @@ def own_vocoder(vocoder: Choice, folder: Path, allow: bool = False) -> Choice:
             return replace(vocoder, options=replace(options, weights=str(path)))
     if allow:
         return vocoder
-    place = _expanded(options.weights).resolve()
-    raise InputError(
-        folder, f"its vocoder {vocoder.kind} reads weights outside of it, {place} ({size_of(place)})", ALLOW
-    )
+    elsewhere = _expanded(options.weights).resolve()
+    cause = f"its vocoder {vocoder.kind} reads weights outside of the folder, {elsewhere} ({size_of(elsewhere)})"
+    raise InputError(folder, cause, ALLOW)
 
 
 def _expanded(path: str) -> Path:
     try:
         return Path(path).expanduser()
-    except RuntimeError:  # the home of nobody
+    except RuntimeError:  # ~ of an unknown user
         return Path(path)
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    content = read_bounded(path, MOST_METRICS, "train it again")
+    content = read_bounded(path, MAX_METRICS_BYTES, "train it again")
     try:
         metrics = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise InputError(path, f"it is damaged ({error})", "train it again") from error
     if not isinstance(metrics, dict):
-        raise InputError(path, "it is damaged (it holds no mapping)", "train it again")
+        raise InputError(path, "it is damaged (it is not a mapping)", "train it again")
     return metrics
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"it holds {name}")
+    raise ValueError(f"it contains {name}")
 
 
 def new_model(experiment: Experiment, representation: Representation) -> Model:
-    """An untrained Model of the experiment, for frames of the representation.
+    """An untrained Model of an experiment, for frames of a representation.
 
     Raises:
-        InputError: it would take more memory than `audiogen.tensors.MOST_BYTES`.
+        InputError: its weights would exceed `audiogen.tensors.MAX_BYTES`.
     """
     try:
-        layout_of(lambda: _made(experiment, representation))
+        layout_of(lambda: _build(experiment, representation))
     except ValueError as error:
-        raise InputError(f"model {experiment.model.kind}", str(error), "ask for fewer or smaller layers") from error
-    return _made(experiment, representation)
+        raise InputError(f"model {experiment.model.kind}", str(error), "configure fewer or smaller layers") from error
+    return _build(experiment, representation)
 
 
-def _made(experiment: Experiment, representation: Representation) -> Model:
+def _build(experiment: Experiment, representation: Representation) -> Model:
     kind, options = MODELS[experiment.model.kind], experiment.model.options
     if representation.tokens:
         return kind(representation.features, options, representation.vocabulary)

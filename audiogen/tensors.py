@@ -1,4 +1,4 @@
-"""Tensors in files of others: compared with what is expected by the file's header, before anything is allocated."""
+"""Tensors in files of unknown origin: headers are checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-MOST_BYTES = 1 << 34  # 16 GiB of weights: 3,000 times those of the shipped base
+MAX_BYTES = 1 << 34  # 16 GiB of weights, 3,000 times those of the shipped base
 DTYPES = {
     torch.float64: "F64",
     torch.float32: "F32",
@@ -21,17 +21,17 @@ DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-"""Their names in safetensors' headers."""
+"""PyTorch data type -> its name in the header of a .safetensors file."""
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]
 """Data type and shape of each tensor, by name."""
 
 
 def layout_in(path: Path) -> Layout:
-    """What the header of a .safetensors file announces; the tensors are not read.
+    """The layout in the header of a .safetensors file; the tensors are not read.
 
     Raises:
-        SafetensorError: it is none, or its size is not the one that its header announces.
+        SafetensorError: it is not a .safetensors file, or its size does not fit its header.
     """
     from safetensors import safe_open
 
@@ -41,44 +41,49 @@ def layout_in(path: Path) -> Layout:
 
 
 def layout_of(make: Callable[[], nn.Module]) -> Layout:
-    """The tensors that a module would save, of one that is made without memory for them.
+    """The layout of a module's state, found without allocating memory for it.
+
+    Args:
+        make: constructor of the module.
 
     Raises:
-        ValueError: they would take more than `MOST_BYTES`.
+        ValueError: its tensors would exceed `MAX_BYTES`.
     """
     with torch.device("meta"):
         tensors = make().state_dict()
     size = sum(value.numel() * value.element_size() for value in tensors.values())
-    if size > MOST_BYTES:
-        raise ValueError(f"its options ask for {size / 1e9:,.0f} GB of weights, more than {MOST_BYTES / 1e9:.0f} GB")
+    if size > MAX_BYTES:
+        raise ValueError(
+            f"its weights would take {size / 1e9:,.0f} GB, more than the limit of {MAX_BYTES / 1e9:.0f} GB"
+        )
     return {name: (DTYPES.get(value.dtype, str(value.dtype)), tuple(value.shape)) for name, value in tensors.items()}
 
 
 def require_layout(found: Layout, expected: Layout) -> None:
-    """Raise a ValueError that names a tensor that is missing, left over, or of another type or shape."""
+    """Raise a ValueError that names a tensor that is missing, unexpected, or of another type or shape."""
     for name in expected:
         if name not in found:
             raise ValueError(f"{name} is missing")
     for name, (dtype, shape) in found.items():
         if name not in expected:
-            raise ValueError(f"{name} has no place")
+            raise ValueError(f"{name} is unexpected")
         if (dtype, shape) != expected[name]:
             wanted, wanted_shape = expected[name]
             raise ValueError(f"{name} is {dtype} {list(shape)}, not {wanted} {list(wanted_shape)}")
 
 
 def require_finite(tensors: Mapping[str, Tensor]) -> None:
-    """Raise a ValueError that names a tensor with values that are no numbers, or infinite."""
+    """Raise a ValueError that names a tensor with NaN or infinite values."""
     for name, value in tensors.items():
         if value.is_floating_point() and not bool(value.isfinite().all()):
-            raise ValueError(f"{name} holds values that are NaN or infinite")
+            raise ValueError(f"{name} has NaN or infinite values")
 
 
 def read_tensors(path: Path, names: Iterable[str]) -> dict[str, Tensor]:
-    """Some tensors of a .safetensors file.
+    """Read some tensors of a .safetensors file.
 
     Raises:
-        ValueError: one of them has values that are no numbers.
+        ValueError: one of them has NaN or infinite values.
     """
     from safetensors import safe_open
 

@@ -12,14 +12,14 @@ from audiogen.file_names import representable
 
 
 def dump_json(values: Any, indent: int | None = 2) -> str:
-    """JSON with a final newline; undecodable bytes of file names are written as text, ``\\xfc``."""
+    """JSON with a final newline; undecodable bytes of file names become text, ``\\xfc``."""
     text = json.dumps(values, indent=indent, ensure_ascii=False, allow_nan=False)
     return representable(text, "\\\\") + "\n"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it appears whole or not at all."""
-    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
+    """Write a text file atomically: it appears complete, or not at all."""
+    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, since the name may have the maximum length
     try:
         part.write_text(representable(text), encoding="utf-8")
         os.replace(part, path)

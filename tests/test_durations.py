@@ -1,4 +1,4 @@
-"""Lengths of time as people write them."""
+"""Durations as users write them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from audiogen.durations import seconds_of
         ("30", 30),
         (" 30.5 ", 30.5),
         ("1e3", 1000),
-        ("-3", -3),  # whether it is in range is said elsewhere
+        ("-3", -3),  # ranges are checked elsewhere
         ("4:00", 240),
         ("0:07.25", 7.25),
         ("90:00", 5400),
@@ -21,7 +21,7 @@ from audiogen.durations import seconds_of
         ("100:00:00", 360_000),
     ],
 )
-def test_what_is_meant(text: str, seconds: float) -> None:
+def test_durations(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
 
 
@@ -29,6 +29,6 @@ def test_what_is_meant(text: str, seconds: float) -> None:
     "text",
     ["", "long", "4:5", "4:60", ":30", "4:", "-4:00", "1:60:00", "1:2:03", "1:00:00:00", "4:00:5", "4m", "nan", "inf"],
 )
-def test_what_is_none(text: str) -> None:
+def test_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"written as 30, 30\.5, 4:00 or 1:02:03\.5"):
         seconds_of(text)

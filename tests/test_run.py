@@ -66,12 +66,12 @@ def test_opening_unpickles_nothing(run: Run, tmp_path: Path, monkeypatch: pytest
 def test_a_missing_file_is_named(run: Run, tmp_path: Path, name: str):
     run.save(tmp_path)
     (tmp_path / name).unlink()
-    with pytest.raises(InputError, match=f"it is no Run: {name} is missing"):
+    with pytest.raises(InputError, match=f"it is not a Run: {name} is missing"):
         Run.open(tmp_path)
 
 
 def test_no_folder_is_no_run(tmp_path: Path):
-    with pytest.raises(InputError, match="it is no Run"):
+    with pytest.raises(InputError, match="it is not a Run"):
         Run.open(tmp_path / "missing")
 
 

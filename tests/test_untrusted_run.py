@@ -20,7 +20,7 @@ from audiogen.models.backbones import BACKBONES
 from audiogen.models.heads import HEADS
 from audiogen.pretrained import base
 from audiogen.representation.mel_latents import MelLatents
-from audiogen.run import Run, _made, new_model
+from audiogen.run import Run, _build, new_model
 from audiogen.sound.run_mixture import open_runs
 from audiogen.tensors import DTYPES, layout_of, require_layout
 from audiogen.training.mel.mel_splits import with_channels
@@ -67,7 +67,7 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("weights", ["hub", "hub:someone/else@" + "0" * 40, "hub:no-commit"])
-def test_nothing_is_downloaded_without_the_users_word(folder: Path, offline: list[str], weights: str):
+def test_nothing_is_downloaded_unless_the_user_allows_it(folder: Path, offline: list[str], weights: str):
     configure(folder, vocoder={"kind": "bigvgan", "weights": weights})
     address = "nvidia/bigvgan_v2_44khz_128band_512x@95a9d1dc" if weights == "hub" else weights
     refused(folder, f"its vocoder bigvgan downloads .*{address}.*of unknown size.*--allow-external-weights")
@@ -77,12 +77,12 @@ def test_nothing_is_downloaded_without_the_users_word(folder: Path, offline: lis
     with pytest.raises(InputError, match="asked for"):
         Run.open(folder, allow_external_weights=True)
     assert len(offline) == 1
-    Run.open(folder, with_vocoder=False)  # as what a training goes on from
+    Run.open(folder, with_vocoder=False)  # as the base of a training
     assert len(offline) == 1
 
 
 @pytest.mark.parametrize("how", ["absolute", "parent", "link", "linked folder"])
-def test_weights_elsewhere_need_the_users_word(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str):
+def test_weights_elsewhere_need_to_be_allowed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str):
     (tmp_path / "elsewhere").mkdir()
     outside = tmp_path / "elsewhere" / "model.safetensors"
     shutil.copy(SHIPPED, outside)
@@ -96,19 +96,22 @@ def test_weights_elsewhere_need_the_users_word(folder: Path, tmp_path: Path, mon
     }[how]
     configure(folder, vocoder={"kind": "neural", "weights": named})
     monkeypatch.chdir(folder)
-    refused(folder, r"its vocoder neural reads weights outside of it, .*elsewhere.* \(0\.6 MB\); --allow-external")
+    refused(
+        folder,
+        r"its vocoder neural reads weights outside of the folder, .*elsewhere.* \(0\.6 MB\); if you .*--allow-ext",
+    )
     assert Run.open(folder, allow_external_weights=True).experiment.vocoder.options.weights == named
 
 
-def test_what_is_not_there_is_said(folder: Path):
+def test_missing_weights_are_reported(folder: Path):
     configure(folder, vocoder={"kind": "neural", "weights": "/none/such.safetensors"})
-    refused(folder, r"reads weights outside of it, /none/such.safetensors \(missing\)")
+    refused(folder, r"reads weights outside of the folder, /none/such.safetensors \(missing\)")
     configure(folder, vocoder={"kind": "neural", "weights": "~nobody-of-that-name/x"})
-    refused(folder, "reads weights outside of it")
+    refused(folder, "reads weights outside of the folder")
 
 
 @pytest.mark.parametrize("named", ["vocoder", "vocoder/model.safetensors", "sub/../vocoder", "absolute"])
-def test_weights_in_the_folder_need_nothing(folder: Path, named: str):
+def test_weights_in_the_folder_are_opened(folder: Path, named: str):
     (folder / "vocoder").mkdir()
     (folder / "sub").mkdir()
     shutil.copy(SHIPPED, folder / "vocoder" / "model.safetensors")
@@ -124,7 +127,7 @@ def test_weights_in_the_folder_named_from_the_working_directory(folder: Path, mo
     assert Run.open("run").experiment.vocoder.options.weights == "run/own.safetensors"
 
 
-def test_a_folder_that_is_a_link_is_as_good_as_another(folder: Path, tmp_path: Path):
+def test_the_folder_itself_may_be_a_link(folder: Path, tmp_path: Path):
     (tmp_path / "link").symlink_to(folder)
     assert Run.open(tmp_path / "link").metrics == {"steps": 3}
 
@@ -133,7 +136,7 @@ def test_a_folder_that_is_a_link_is_as_good_as_another(folder: Path, tmp_path: P
 def test_a_file_that_is_a_link_out_of_the_folder(folder: Path, tmp_path: Path, name: str):
     shutil.move(folder / name, tmp_path / "moved")
     (folder / name).symlink_to(tmp_path / "moved")
-    refused(folder, f"outside of it|its {name} is a link out of it, to .*moved .*MB.*--allow-external-weights")
+    refused(folder, f"outside of the folder|its {name} is a link to .*moved .*MB.*--allow-external-weights")
     assert Run.open(folder, allow_external_weights=True).metrics == {"steps": 3}
 
 
@@ -149,7 +152,7 @@ def test_a_base_elsewhere_is_not_read(folder: Path, tmp_path: Path, named: str):
     assert Run.open(folder).experiment.training.steps != 7  # the file itself says otherwise
 
 
-def test_what_its_training_began_with_is_not_read(folder: Path):
+def test_initial_weights_of_its_training_are_not_read(folder: Path):
     configure(folder, vocoder_training={"init_from": "/none/such", "frames_from": "/none/other"})
     assert Run.open(folder).metrics == {"steps": 3}
 
@@ -215,26 +218,26 @@ def test_counts_have_upper_bounds(folder: Path, path: str, value: int):
     refused(folder, f"config.yaml: {path}: .*less than or equal to")
 
 
-def test_a_model_of_terabytes_is_refused_before_it_is_made(tiny: Tiny):
+def test_a_model_of_terabytes_is_refused_before_it_is_built(tiny: Tiny):
     experiment = with_channels(tiny("model={backbone: {kind: lstm, hidden: 65536, layers: 1024}}"), 1)
     representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
-    with pytest.raises(InputError, match=r"options ask for \d+,\d+ GB of weights.*fewer or smaller layers"):
+    with pytest.raises(InputError, match=r"weights would take \d+,\d+ GB, more than.*fewer or smaller layers"):
         new_model(experiment, representation)
 
 
-def test_a_look_at_a_models_size_draws_nothing(tiny: Tiny):
+def test_measuring_a_model_uses_no_random_numbers(tiny: Tiny):
     experiment = with_channels(tiny(), 1)
     representation = MelLatents.fit(experiment.representation.options, [torch.randn(80, 128)])
     torch.manual_seed(5)
     first = new_model(experiment, representation).state_dict()
     torch.manual_seed(5)
-    second = _made(experiment, representation).state_dict()
+    second = _build(experiment, representation).state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "statistics.safetensors"])
 @pytest.mark.parametrize("damage", ["nan", "inf", "double", "extra", "missing"])
-def test_tensors_are_those_that_are_expected(folder: Path, file: str, damage: str):
+def test_unexpected_tensors_are_refused(folder: Path, file: str, damage: str):
     tensors = load_file(folder / file)
     name = next(name for name, value in tensors.items() if value.is_floating_point())
     if damage in ("nan", "inf"):
@@ -345,13 +348,13 @@ SEQUENCES = [
 
 
 @pytest.mark.parametrize("overrides", [*SOUNDS, *SEQUENCES, *TOKENS], ids=lambda each: each[-1])
-def test_every_model_is_sized_up_without_memory(overrides: tuple[str, ...]):
+def test_every_model_is_measured_without_memory(overrides: tuple[str, ...]):
     experiment = read_experiment(None, overrides)
     options = experiment.representation.options
     midi = experiment.representation.kind == "midi"
     representation = Midi(options) if midi else MelLatents.fit(options, [torch.randn(80, 128)])
     model = new_model(experiment, representation)
     before = torch.get_rng_state()
-    found = layout_of(lambda: _made(experiment, representation))
+    found = layout_of(lambda: _build(experiment, representation))
     assert torch.equal(before, torch.get_rng_state())
     require_layout({name: (DTYPES[v.dtype], tuple(v.shape)) for name, v in model.state_dict().items()}, found)

@@ -66,7 +66,8 @@ def summary(path: Path) -> str:
     tree = yaml.safe_load(text)
     base = tree.pop("base", None)
     if not tree:
-        return f"same as {(path.parent / base).resolve().relative_to(configs_folder().resolve()).with_suffix('').as_posix()}"
+        named = (path.parent / base).resolve().relative_to(configs_folder().resolve())
+        return f"same as {named.with_suffix('').as_posix()}"
     return ", ".join(_in_words(tree))
 
 

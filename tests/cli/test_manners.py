@@ -76,7 +76,7 @@ MISTAKES = [
     (("continue", "a.wav", "-o", "b.wav", "--budget", "-1:00"), "Invalid value for '--budget': a length of time is "),
     (
         ("continue", "a.wav", "-o", "b.wav", "--seconds", "4:75"),
-        "Invalid value for '--seconds': a length of time is written as 30, 30.5, 4:00 or 1:02:03.5, not '4:75'; see",
+        "Invalid value for '--seconds': a duration is written as 30, 30.5, 4:00 or 1:02:03.5, not '4:75'; see",
     ),
     (("compare", "a.yaml", "--data", ".", "-o", "c", "--seconds", "0:00"), "Invalid value for '--seconds': 0.0 is not"),
     (

@@ -96,7 +96,7 @@ def test_tensorboard_has_losses_and_media_and_the_run_renders(tmp_path: Path, te
     frames = log_mel(torch.from_numpy(texture(0.5).samples), SPEC)
     out = build("neural", SPEC, None, NeuralOptions(str(tmp_path))).vocode(frames)
     assert out.shape == (1, frames.shape[1] * SPEC.hop)
-    with pytest.raises(InputError, match="holds a vocoder, no Model"):
+    with pytest.raises(InputError, match="contains a vocoder, not a Model"):
         Run.open(tmp_path)
 
 
