@@ -53,9 +53,7 @@ def layout_of(make: Callable[[], nn.Module]) -> Layout:
         tensors = make().state_dict()
     size = sum(value.numel() * value.element_size() for value in tensors.values())
     if size > MAX_BYTES:
-        raise ValueError(
-            f"its weights would take {size / 1e9:,.0f} GB, more than the limit of {MAX_BYTES / 1e9:.0f} GB"
-        )
+        raise ValueError(f"its weights would take {size / 1e9:,.0f} GB, more than {MAX_BYTES / 1e9:.0f} GB")
     return {name: (DTYPES.get(value.dtype, str(value.dtype)), tuple(value.shape)) for name, value in tensors.items()}
 
 

@@ -33,7 +33,7 @@ def written(folder: Path, text: str, name: str = "a.yaml") -> Path:
     return path
 
 
-def test_the_base_config_writes_out_the_defaults():
+def test_the_base_config_holds_the_defaults():
     assert read_experiment(CONFIGS / "base.yaml") == Experiment()
     told = yaml.safe_load((CONFIGS / "base.yaml").read_text())
     assert differences(told, yaml.safe_load(dump_yaml(Experiment()))) == []  # each key, not just the same values
@@ -62,7 +62,7 @@ def test_all_configs_build_a_model():
             assert new_model(experiment, Twelve()), path  # type: ignore[arg-type]
 
 
-def test_what_is_written_is_read_again(tmp_path: Path):
+def test_a_written_experiment_is_read_unchanged(tmp_path: Path):
     experiment = read_experiment(
         None, ("model.head=mixture", "model.backbone=conv", "training.split_fractions.test=0.3")
     )
@@ -70,7 +70,7 @@ def test_what_is_written_is_read_again(tmp_path: Path):
     assert checked(experiment) == experiment
 
 
-def test_keys_that_earlier_runs_wrote_are_passed_over(tmp_path: Path):
+def test_keys_without_effect_any_more_are_ignored(tmp_path: Path):
     path = tmp_path / "config.yaml"
     path.write_text("vocoder_training: {likelihood: 1.0, mel: 0.5}\n", "utf-8")
     assert read_experiment(path).vocoder_training.mel_weight == 0.5
@@ -91,14 +91,14 @@ def test_bases_are_chained_and_relative_to_their_files(tmp_path: Path):
     assert (head.kind, head.options.components, head.options.floor) == ("mixture", 5, 0.1)
 
 
-def test_another_kind_drops_the_options_of_the_old_one(tmp_path: Path):
+def test_another_kind_drops_the_options_of_the_former_one(tmp_path: Path):
     written(tmp_path, "model: {head: {kind: mixture, components: 5}}", "base.yaml")
     path = written(tmp_path, "base: base.yaml\nmodel: {head: {kind: flow}}")
     assert read_experiment(path).model.options.head == Choice("flow", HEADS["flow"].Options())
 
 
 @pytest.mark.parametrize("ring", [("a",), ("a", "b"), ("a", "b", "c")])
-def test_bases_in_a_ring_are_named(tmp_path: Path, ring: tuple[str, ...]):
+def test_circular_bases_are_named(tmp_path: Path, ring: tuple[str, ...]):
     for name, base in zip(ring, (*ring[1:], ring[0]), strict=True):
         written(tmp_path, f"base: {base}.yaml", f"{name}.yaml")
     expected = " -> ".join(f"{name}.yaml" for name in (*ring, ring[0]))
@@ -107,13 +107,13 @@ def test_bases_in_a_ring_are_named(tmp_path: Path, ring: tuple[str, ...]):
 
 
 def test_one_base_may_serve_twice(tmp_path: Path):
-    """A file that is reached again, but not from itself, is no ring."""
+    """A file that is reached twice, but not from itself, is not circular."""
     written(tmp_path, "training: {steps: 9}", "base.yaml")
     written(tmp_path, "base: base.yaml", "a.yaml")
     assert read_experiment(written(tmp_path, "base: a.yaml", "b.yaml")).training.steps == 9
 
 
-def test_overrides_win_in_their_order(tmp_path: Path):
+def test_the_last_override_wins(tmp_path: Path):
     path = written(tmp_path, "training: {steps: 7}")
     experiment = read_experiment(
         path, ("training.steps=8", "training.steps=9", "model.head=mixture", "model.head.components=2")
@@ -133,7 +133,7 @@ def test_overrides_win_in_their_order(tmp_path: Path):
         ("training.schedule_steps=30", 30),
     ],
 )
-def test_values_are_read_as_their_keys_mean_them(override: str, value: object):
+def test_values_get_the_type_of_their_key(override: str, value: object):
     found = getattr(read_experiment(None, (override,)).training, override.split("=")[0].split(".")[1])
     assert found == value
     assert type(found) is type(value)
@@ -171,7 +171,7 @@ def test_values_are_read_as_their_keys_mean_them(override: str, value: object):
         ("training.steps={", r"its value is not YAML; quote it"),
     ],
 )
-def test_what_does_not_fit_is_named_with_the_choices(override: str, message: str):
+def test_errors_name_the_key_and_the_choices(override: str, message: str):
     with pytest.raises(InputError, match=message) as caught:
         read_experiment(None, (override,))
     assert "\n" not in str(caught.value)
@@ -216,7 +216,7 @@ def test_what_does_not_fit_is_named_with_the_choices(override: str, message: str
         "representation.spec.scale=bark",
     ],
 )
-def test_values_out_of_range_are_refused_where_they_stand(override: str):
+def test_values_out_of_range_name_their_key(override: str):
     with pytest.raises(InputError) as caught:
         read_experiment(None, (override,))
     family = override.split("=")[0].split(".")[0]
@@ -236,12 +236,12 @@ def test_values_out_of_range_are_refused_where_they_stand(override: str):
         ("on: 1", r"a\.yaml: True: there is no such key"),
     ],
 )
-def test_files_are_named(tmp_path: Path, text: str, message: str):
+def test_errors_name_the_file(tmp_path: Path, text: str, message: str):
     with pytest.raises(InputError, match=message):
         read_experiment(written(tmp_path, text))
 
 
-def test_a_binary_file_is_no_config(tmp_path: Path):
+def test_a_binary_file_is_refused(tmp_path: Path):
     (tmp_path / "a.yaml").write_bytes(bytes(range(128, 256)))
     with pytest.raises(InputError, match="it is not YAML"):
         read_experiment(tmp_path / "a.yaml")
@@ -258,8 +258,8 @@ def options_of(table: dict[str, Any]) -> list[type]:
     [*options_of(BACKBONES), *options_of(HEADS), *options_of(MODELS), *options_of(REPRESENTATIONS), Training],
     ids=lambda cls: cls.__name__,
 )
-def test_every_number_among_the_options_has_a_range(options: type):
-    """A bare int or float would let any nonsense through."""
+def test_every_number_has_a_range(options: type):
+    """A plain int or float would accept any value."""
     for name, hint in typing.get_type_hints(options, include_extras=True).items():
         assert hint not in (int, float), f"{options.__name__}.{name}"
     assert build(options, to_tree(options()), "defaults") == options()
@@ -273,7 +273,7 @@ def test_differences_are_dotted_keys():
     assert {"training.steps", "training.split_fractions.test", "model.head.kind"} <= set(found)
 
 
-def test_texts_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_texts_are_written_atomically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def failing(*ignored: object) -> None:
         raise OSError("the disk is full")
 

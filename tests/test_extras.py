@@ -1,4 +1,4 @@
-"""What an error advises to install is what the installed metadata asks for."""
+"""Errors advise to install the requirements in the installed metadata."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Names of files: which ones can be created, which lead out of a folder, and how the odd ones are shown."""
+"""File names: which can be created, which lead out of a folder, and how undecodable ones are printed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_control_and_bidirectional_characters_do_not_reach_the_terminal():
 
 
 @pytest.mark.parametrize("letter", ["a", "é", "音"])
-def test_a_name_is_as_long_as_the_file_system_takes(tmp_path: Path, letter: str):
+def test_a_name_has_at_most_the_length_that_the_file_system_allows(tmp_path: Path, letter: str):
     size = len(letter.encode())
     fits = tmp_path / (letter * (250 // size) + ".wav")
     require_name(fits, ".json")
@@ -39,7 +39,7 @@ def test_a_name_is_as_long_as_the_file_system_takes(tmp_path: Path, letter: str)
     assert len(str(caught.value)) < 400
 
 
-def test_a_text_of_the_longest_name_is_written(tmp_path: Path):
+def test_a_text_file_with_a_name_of_maximum_length_is_written(tmp_path: Path):
     write_text(tmp_path / ("a" * 250 + ".json"), "whole")
     assert [path.name for path in tmp_path.iterdir()] == ["a" * 250 + ".json"]
 
@@ -47,13 +47,13 @@ def test_a_text_of_the_longest_name_is_written(tmp_path: Path):
 @pytest.mark.parametrize(
     "name", ["con.wav", "NUL", "com1.flac", "lpt².wav", "a:b.wav", "a?.wav", "a.", "a ", "a\x01.wav"]
 )
-def test_what_windows_keeps_for_itself_is_refused_there(name: str):
+def test_reserved_names_are_refused_on_windows(name: str):
     require_name(Path(name), windows=False)
     with pytest.raises(InputError, match=r"(Windows|windows)"):
         require_name(Path(name), windows=True)
 
 
-def test_names_that_no_file_can_have(monkeypatch: pytest.MonkeyPatch):
+def test_impossible_names(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(InputError, match="cannot contain a NUL"):
         require_name(Path("a\0b.wav"))
     with pytest.raises(InputError, match="encoding"):

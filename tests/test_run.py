@@ -1,4 +1,4 @@
-"""Runs on disk: what is written is opened again, without pickles; what is damaged is named."""
+"""Runs on disk: saved and opened without pickles; damaged files are named."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(tiny: Tiny) -> Run:
     return Run(experiment, representation, new_model(experiment, representation).eval(), {"steps": 3})
 
 
-def test_a_run_comes_back_as_it_was(run: Run, tmp_path: Path):
+def test_a_saved_run_is_opened_unchanged(run: Run, tmp_path: Path):
     run.save(tmp_path / "new" / "run")
     opened = Run.open(str(tmp_path / "new" / "run"))
     assert opened.experiment == run.experiment
@@ -70,14 +70,14 @@ def test_a_missing_file_is_named(run: Run, tmp_path: Path, name: str):
         Run.open(tmp_path)
 
 
-def test_no_folder_is_no_run(tmp_path: Path):
+def test_a_missing_folder_is_not_a_run(tmp_path: Path):
     with pytest.raises(InputError, match="it is not a Run"):
         Run.open(tmp_path / "missing")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "statistics.safetensors"])
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty"])
-def test_damaged_weights_are_one_line(run: Run, tmp_path: Path, name: str, damage: str):
+def test_damaged_weights_are_an_error_of_one_line(run: Run, tmp_path: Path, name: str, damage: str):
     run.save(tmp_path)
     whole = (tmp_path / name).read_bytes()
     damaged = {"cut": whole[: len(whole) // 2], "garbage": b"\xff" * 100, "empty": b""}
@@ -87,7 +87,7 @@ def test_damaged_weights_are_one_line(run: Run, tmp_path: Path, name: str, damag
     assert "\n" not in str(caught.value)
 
 
-def test_weights_of_another_configuration_are_one_line(run: Run, tmp_path: Path):
+def test_weights_of_another_configuration_are_an_error_of_one_line(run: Run, tmp_path: Path):
     run.save(tmp_path)
     text = (tmp_path / "config.yaml").read_text()
     (tmp_path / "config.yaml").write_text(text.replace("hidden: 16", "hidden: 24"))
@@ -103,7 +103,7 @@ def test_damaged_metrics_are_named(run: Run, tmp_path: Path):
 
 
 def test_the_metrics_are_written_last(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """They say that a Run is whole: none may lie beside weights that are not yet there."""
+    """They mark a finished Run, so they must not exist before its weights."""
     import safetensors.torch
 
     def failing(*ignored: object) -> None:
@@ -120,7 +120,7 @@ def test_metrics_are_plain_json(run: Run, tmp_path: Path):
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"steps": 3}
 
 
-def test_a_vocoder_of_other_frames_is_refused_at_opening(run: Run, tmp_path: Path):
+def test_a_vocoder_that_does_not_fit_the_frames_is_refused(run: Run, tmp_path: Path):
     run.save(tmp_path)
     config = tmp_path / "config.yaml"
     tree = yaml.safe_load(config.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""Runs of others: what opening one reads, downloads and allocates."""
+"""Runs of unknown origin: what opening one reads, downloads and allocates."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def refused(folder: Path, message: str) -> None:
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Downloads that are asked for; none succeeds."""
+    """Requested downloads; none succeeds."""
     asked: list[str] = []
 
     def download(address: str, *ignored: object) -> Path:
@@ -98,7 +98,7 @@ def test_weights_elsewhere_need_to_be_allowed(folder: Path, tmp_path: Path, monk
     monkeypatch.chdir(folder)
     refused(
         folder,
-        r"its vocoder neural reads weights outside of the folder, .*elsewhere.* \(0\.6 MB\); if you .*--allow-ext",
+        r"its vocoder neural reads weights outside of the folder, .*elsewhere.* \(0\.6 MB\); .*--allow-ext",
     )
     assert Run.open(folder, allow_external_weights=True).experiment.vocoder.options.weights == named
 
@@ -186,7 +186,7 @@ def set_at(path: str, value: Any) -> Change:
         ("representation.channels", 2),
     ],
 )
-def test_a_configuration_that_its_tensors_do_not_fit_takes_no_memory(
+def test_a_configuration_that_does_not_fit_its_tensors_allocates_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, path: str, value: int
 ):
     resized(folder, set_at(path, value))
@@ -257,7 +257,7 @@ def test_unexpected_tensors_are_refused(folder: Path, file: str, damage: str):
 
 
 @pytest.mark.parametrize("name", ["deviation", "scale"])
-def test_what_is_divided_by_is_not_zero(folder: Path, name: str):
+def test_divisors_are_not_zero(folder: Path, name: str):
     tensors = load_file(folder / "statistics.safetensors")
     tensors[name][0] = 0.0
     save_file(tensors, folder / "statistics.safetensors")
@@ -265,7 +265,7 @@ def test_what_is_divided_by_is_not_zero(folder: Path, name: str):
 
 
 @pytest.mark.parametrize("text", ["[1]", '{"loss": NaN}', "[" * 10**5])
-def test_metrics_that_a_sidecar_could_not_repeat(folder: Path, text: str):
+def test_metrics_that_are_not_plain_json(folder: Path, text: str):
     (folder / "metrics.json").write_text(text)
     refused(folder, r"metrics\.json: it is damaged")
 
@@ -288,7 +288,7 @@ def bomb() -> str:
         ("a: !!python/object/apply:os.system [true]", "not YAML"),
     ],
 )
-def test_a_configuration_that_expands_without_bound(folder: Path, text: str, message: str):
+def test_a_configuration_that_expands_too_far(folder: Path, text: str, message: str):
     (folder / "config.yaml").write_text(text)
     refused(folder, message)
 

@@ -1,4 +1,4 @@
-"""What is named before torch loads is what would be named after."""
+"""Errors found before torch loads are those that would be found after."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from audiogen.models.backbones import BACKBONES
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_file_is_as_the_tool_writes_it() -> None:
+def test_the_file_is_up_to_date() -> None:
     found = importlib.util.spec_from_file_location("write_base_config", ROOT / "tools" / "write_base_config.py")
     assert found is not None
     assert found.loader is not None
@@ -32,7 +32,7 @@ def test_the_file_is_as_the_tool_writes_it() -> None:
 
 
 @pytest.mark.parametrize("name", list(shipped_configs()))
-def test_what_ships_is_known(name: str) -> None:
+def test_shipped_configs_pass(name: str) -> None:
     require_known_keys(shipped_configs()[name], ())
 
 
@@ -68,14 +68,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("override", GOOD)
-def test_what_is_good_passes(override: str) -> None:
+def test_good_overrides_pass(override: str) -> None:
     if "model=" not in override and "representation=" not in override:
         read_experiment(None, (override,))
     require_known_keys(None, (override,))
 
 
 @pytest.mark.parametrize("override", BAD)
-def test_a_slip_is_named_alike(override: str) -> None:
+def test_an_early_error_names_the_same_key_and_cure(override: str) -> None:
     with pytest.raises(InputError) as late:
         read_experiment(None, (override,))
     with pytest.raises(InputError) as early:
@@ -97,10 +97,10 @@ def test_the_options_of_a_vocoder() -> None:
     require_vocoder_keys("griffin_lim", ("iterations=3",))
     with pytest.raises(InputError, match="vocoder griffin_lim: iteration: there is no such key; did you mean iter"):
         require_vocoder_keys("griffin_lim", ("iteration=3",))
-    require_vocoder_keys("another", ("iterations=3",))  # named where vocoders are looked up
+    require_vocoder_keys("another", ("iterations=3",))  # found where vocoders are looked up
 
 
-SLIPS = [
+WRONG_COMMANDS = [
     ("train", "mel/gan", "--data", ".", "-o", "run", "training.stepss=3"),
     ("train", "mel/gnn", "--data", ".", "-o", "run"),
     ("train", "mel/gan", "--data", ".", "-o", "run", "--bugdet", "3"),
@@ -115,7 +115,7 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from audiogen.cli import main
-for arguments in {slips!r}:
+for arguments in {commands!r}:
     sys.argv = ["audiogen", *arguments]
     try:
         main()
@@ -128,14 +128,14 @@ for arguments in {slips!r}:
 """
 
 
-def test_slips_are_named_before_anything_heavy_loads(tmp_path: Path) -> None:
+def test_errors_come_before_anything_heavy_loads(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"sound")
     (tmp_path / "wrong.yaml").write_text("training: {stepss: 3}")
-    script = SCRIPT.format(slips=SLIPS)
+    script = SCRIPT.format(commands=WRONG_COMMANDS)
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
-    assert len(lines) == len(SLIPS)
+    assert len(lines) == len(WRONG_COMMANDS)
     assert all(line.startswith("audiogen: error: ") for line in lines)
 
 

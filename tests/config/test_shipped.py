@@ -1,4 +1,4 @@
-"""Configurations by name: found in a clone and in an installed package, their bases too."""
+"""Shipped configurations are found by name, in a clone and in an installed package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from audiogen.errors import InputError
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_file_has_a_name_and_a_line() -> None:
+def test_every_file_has_a_name_and_a_summary() -> None:
     found = shipped_configs()
     assert len(found) == len(list((ROOT / "configs").rglob("*.yaml"))) > 30
     for name, path in found.items():
@@ -30,13 +30,13 @@ def test_every_file_has_a_name_and_a_line() -> None:
     assert summary(found["base"]) == "Every key and its default"
 
 
-def test_a_name_is_forgiving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_with_and_without_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     expected = configs_folder() / "mel" / "gan.yaml"
     assert find_config("mel/gan") == find_config("mel/gan.yaml") == find_config("configs/mel/gan.yaml") == expected
 
 
-def test_a_file_of_that_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_existing_file_takes_precedence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mel").mkdir()
     Path("mel/gan").write_text("training: {steps: 3}")
@@ -46,15 +46,15 @@ def test_a_file_of_that_path_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(("wrong", "close"), [("mel/lstm-flw", "mel/lstm-flow"), ("gan", "mel/gan")])
-def test_what_is_called_alike_is_named(wrong: str, close: str) -> None:
+def test_similar_names_are_suggested(wrong: str, close: str) -> None:
     with pytest.raises(InputError, match=rf"{wrong}: there is no such file.*did you mean {close}\b.*audiogen configs"):
         find_config(wrong)
     with pytest.raises(InputError, match="of that name; `audiogen configs`"):
         find_config("quite/another")
 
 
-def test_an_installed_package_holds_them_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in the wheel, where they lie in audiogen/configs."""
+def test_an_installed_package_contains_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the wheel, in audiogen/configs."""
     copytree(ROOT / "configs", tmp_path / "audiogen" / "configs")
     monkeypatch.setattr(module, "PACKAGE", tmp_path / "audiogen")
     path = find_config("midi/transformer")
