@@ -1,9 +1,8 @@
-"""A folder of mel frames on disk, one array a recording, keyed by what it holds and how it was analysed.
+"""A cache of mel frames on disk: one memory-mapped array per recording, keyed by its content and its analysis.
 
-Built in a stream: an hour of audio passes through in bounded memory. Arrays are memory-mapped when read. A
-file is called ``KEY-CHECKSUM.npy``: the key is the SHA-256 of the recording's bytes, the MelSpec and the
-number of channels, so an edited recording or another spec is analysed anew and renaming costs nothing; the
-checksum is the CRC-32 of the frames, so a damaged file is noticed.
+Recordings are analysed in a stream, in bounded memory. A file is named ``KEY-CHECKSUM.npy``. The key is the SHA-256 of
+the recording's bytes, the MelSpec and the number of channels, so that an edited recording or another spec is analysed
+again and a renamed recording is not. The checksum is the CRC-32 of the frames, so that a damaged file is detected.
 """
 
 from __future__ import annotations
@@ -36,9 +35,11 @@ FRAMES_FILE = re.compile(r"[0-9a-f]{32}-[0-9a-f]{8}\.npy")
 
 @dataclass(frozen=True)
 class CachedRecording:
-    """Args:
-    name: of the recording, relative to the folder that was prepared.
-    path: of its frames, ``[time, channels * n_mels]`` float32 in .npy.
+    """The cached frames of a recording.
+
+    Args:
+        name: path of the recording, relative to the folder that was analysed.
+        path: .npy file of its frames, ``[time, channels * n_mels]`` float32.
     """
 
     name: str
@@ -49,7 +50,7 @@ class CachedRecording:
         return np.lib.format.open_memmap(self.path, mode="r")
 
     def intact(self, features: int | None = None) -> bool:
-        """Whether the frames are those that were written, finite, and have so many features where that is named."""
+        """Whether the frames are undamaged, finite and, if ``features`` is given, of that size."""
         try:
             frames = self.frames()
             if frames.dtype != "<f4" or frames.ndim != 2 or features not in (None, frames.shape[1]):
@@ -66,11 +67,11 @@ def _checksum(frames: np.ndarray, start: int = 0) -> int:
 
 
 def content_key(path: Path, spec: MelSpec, channels: int) -> str:
-    """The cache key of a file's bytes under a spec."""
-    # 0 and 0.0 make equal specs, so they must make the same key.
+    """The cache key of a recording's bytes, analysed with a spec and a number of channels."""
+    # Specs with 0 and with 0.0 are equal, so their keys must be.
     fields = {name: float(value) if isinstance(value, int) else value for name, value in asdict(spec).items()}
     digest = hashlib.sha256(json.dumps([FORMAT, fields, channels], sort_keys=True).encode())
-    if path.exists() and not path.is_file():  # a pipe would be waited for
+    if path.exists() and not path.is_file():  # reading a pipe would block
         raise InputError(path, "it is not a regular file", "save the audio to a file first")
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -79,13 +80,13 @@ def content_key(path: Path, spec: MelSpec, channels: int) -> str:
 
 
 def principal_blocks(path: Path, spec: MelSpec, channels: int) -> Iterator[torch.Tensor]:
-    """The recording's first principal channels at the spec's rate, ``[channels, time]`` a block.
+    """The first principal channels of a recording at the spec's sample rate, in blocks of ``[channels, time]``.
 
-    Two passes: the channels' covariance first, then the turned and resampled samples. Channels that the
-    recording does not have are silent.
+    Two passes: the second moments of the channels, then the rotated and resampled samples. Channels that the recording
+    lacks are silent.
 
     Raises:
-        InputError: it cannot be read, for whatever reason.
+        InputError: it cannot be read.
     """
     with reading(path):
         yield from _principal_blocks(path, spec, channels)
@@ -109,7 +110,7 @@ def _principal_blocks(path: Path, spec: MelSpec, channels: int) -> Iterator[torc
 
 
 def cache_recording(path: Path, folder: Path, spec: MelSpec, channels: int) -> Path:
-    """Analyse one recording into ``folder`` unless its frames are there, intact; returns their path."""
+    """Analyse a recording into a folder, unless its frames are there undamaged; returns the path of the frames."""
     with reading(path):
         key = content_key(path, spec, channels)
     for known in folder.glob(f"{key}-*.npy"):
@@ -130,9 +131,9 @@ def cache_recording(path: Path, folder: Path, spec: MelSpec, channels: int) -> P
 
 
 def write_frames(path: Path, blocks: Iterable[np.ndarray], features: int) -> int:
-    """Stream ``[time, features]`` blocks into one .npy; returns their checksum.
+    """Write blocks of ``[time, features]`` into one .npy file; returns their checksum.
 
-    NumPy leaves room in a header for the length to grow, so it is written again once the length is known.
+    The header is written again once the length is known; NumPy pads headers so that the length may grow.
     """
     rows, checksum = 0, 0
     with path.open("wb") as file:
@@ -159,10 +160,21 @@ def prepare(
     channels: int,
     skip: Callable[[Path, Exception], None],
 ) -> Iterator[CachedRecording]:
-    """Analyse recordings one by one; ``skip(file, error)`` is told of those that cannot be read.
+    """Analyse recordings into a cache, one by one.
+
+    Args:
+        files: of the recordings.
+        root: folder that their names are relative to.
+        folder: of the cache.
+        spec: of the frames.
+        channels: number of principal channels.
+        skip: called with each file that cannot be read and the error.
+
+    Yields:
+        The frames of each recording.
 
     Raises:
-        InputError: none of them can.
+        InputError: no recording can be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
     ready = []
@@ -183,18 +195,17 @@ def prepare(
         "recordings": {item.name: item.path.name for item in ready},
     }
     part = folder / (INDEX + ".part")
-    # A name that is not UTF-8 is kept: its odd bytes stand as JSON's own escapes of lone surrogates.
+    # The undecodable bytes of a name are kept as JSON's escapes of lone surrogates.
     part.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
     os.replace(part, folder / INDEX)
 
 
 def open_cache(folder: Path, spec: MelSpec, channels: int) -> list[CachedRecording]:
-    """The recordings of a prepared folder, wherever it was moved to; of those whose frames are damaged or missing, a
-    warning says that they are left out.
+    """The recordings of a cache, which may have been moved; warns of damaged or missing frames, which are left out.
 
     Raises:
-        InputError: it is no cache, was prepared for another spec or number of channels, names a file outside of it, or
-            all of its frames are damaged.
+        InputError: it is not a cache, was prepared with another spec or number of channels, names a file outside of
+            its folder, or all of its frames are damaged.
     """
     again = "run `audiogen prepare` again"
     try:
@@ -204,7 +215,7 @@ def open_cache(folder: Path, spec: MelSpec, channels: int) -> list[CachedRecordi
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(folder, f"its {INDEX} cannot be read ({error})", again) from error
     if made_for != (FORMAT, asdict(spec), channels):
-        raise InputError(folder, "it was prepared for another MelSpec or number of channels", again)
+        raise InputError(folder, "it was prepared with another MelSpec or number of channels", again)
     for name, file in named:
         if not is_inside(name.replace(":", "_")) or not FRAMES_FILE.fullmatch(file) or (folder / file).is_symlink():
             raise InputError(folder / INDEX, f"it names a file outside of its folder ({name}: {file})", again)
@@ -220,5 +231,5 @@ def open_cache(folder: Path, spec: MelSpec, channels: int) -> list[CachedRecordi
 
 
 def is_cache(folder: Path) -> bool:
-    """Whether ``folder`` is what `prepare` leaves."""
+    """Whether a folder is a cache that `prepare` wrote."""
     return (folder / INDEX).is_file()

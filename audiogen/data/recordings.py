@@ -1,4 +1,4 @@
-"""Which recordings there are, and which of them train, validate and test."""
+"""Recordings in a folder, and their split into training, validation and test."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ Split = Literal["train", "validation", "test"]
 
 
 def find_recordings(folder: Path) -> list[Path]:
-    """Audio files below ``folder`` by suffix, hidden ones left out, in a fixed order.
+    """Audio files in a folder and its subfolders, by suffix, sorted; without hidden ones.
 
     Raises:
-        InputError: no such folder, or no audio file in it.
+        InputError: the folder does not exist or contains no audio file.
     """
     if folder.is_file():
-        raise InputError(folder, "it is a file", "name the folder that it lies in")
+        raise InputError(folder, "it is a file", "name the folder that contains it")
     if not folder.is_dir():
         raise InputError(folder, "there is no such folder", "name a folder of recordings")
     found = sorted(
@@ -59,8 +59,10 @@ def find_recordings(folder: Path) -> list[Path]:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever is raised while a file is read, by the system or by a decoder, as an InputError that names the file: one
-    bad file must not end a job on many."""
+    """Turn any exception while a file is read into an InputError that names the file.
+
+    One bad file must not end a job on many, whatever the system or a decoder raises.
+    """
     try:
         yield
     except (InputError, MemoryError, Warning):
@@ -72,9 +74,11 @@ def reading(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SplitFractions:
-    """Args:
-    validation: share of the recordings, or of one recording's time, held back to stop the training.
-    test: share held back from everything.
+    """Fractions of the recordings, or of the time of a single one, that are held out.
+
+    Args:
+        validation: held out to stop the training, 0..1.
+        test: held out for the final evaluation, 0..1; with ``validation``, below 1.
     """
 
     validation: FractionBelowOne = 0.1
@@ -85,23 +89,31 @@ class SplitFractions:
             raise ValueError("validation and test must be at least 0 and together below 1")
 
 
-def split_recordings(names: list[str], shares: SplitFractions, seed: int = 0) -> dict[str, Split]:
-    """Assign whole recordings to parts: no part hears a stretch of a recording that another part learns from.
+def split_recordings(names: list[str], fractions: SplitFractions, seed: int = 0) -> dict[str, Split]:
+    """Assign whole recordings to splits, so that no recording is in two of them.
 
-    The order is that of a hash of seed and name, so adding a recording moves few others. With two recordings
-    or more, each part with a share gets at least one as long as one is left to train on.
+    They are ordered by a hash of seed and name, so that adding a recording moves few others. A split with a fraction
+    above 0 gets at least one recording, as long as one remains to train on.
+
+    Args:
+        names: of the recordings.
+        fractions: held out for validation and test.
+        seed: of the hash.
+
+    Returns:
+        Name -> split.
     """
     ranked = sorted(names, key=lambda name: _digest(f"{seed}/{name}"))
-    parts: dict[str, Split] = {}
-    wanted: list[tuple[Split, float]] = [("validation", shares.validation), ("test", shares.test)]
-    for part, share in wanted:
-        count = max(round(share * len(names)), 1 if share > 0 else 0)
+    splits: dict[str, Split] = {}
+    held_out: list[tuple[Split, float]] = [("validation", fractions.validation), ("test", fractions.test)]
+    for split, fraction in held_out:
+        count = max(round(fraction * len(names)), 1 if fraction > 0 else 0)
         for name in ranked[: min(count, max(len(ranked) - 1, 0))]:
-            parts[name] = part
-        ranked = [name for name in ranked if name not in parts]
-    return {name: parts.get(name, "train") for name in names}
+            splits[name] = split
+        ranked = [name for name in ranked if name not in splits]
+    return {name: splits.get(name, "train") for name in names}
 
 
 def _digest(text: str) -> bytes:
-    # A name that is not UTF-8 holds lone surrogates.
+    # A name that is not UTF-8 contains lone surrogates.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

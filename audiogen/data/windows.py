@@ -1,4 +1,4 @@
-"""Training windows: stretches of frames drawn at random, each batch a function of (seed, step) alone."""
+"""Training windows: random segments of frames, each batch a function of the seed and the step alone."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ Array = np.ndarray
 
 
 class Windows:
-    """Random stretches of a set of recordings.
+    """Random segments of a set of recordings.
 
-    Since a batch depends on the seed and the step only, a training that was interrupted goes on with exactly
-    the batches that it would have had.
+    A batch depends on the seed and the step only, so a resumed training gets the batches that it would have had.
 
     Args:
         recordings: ``[time, feature]`` frames each, arrays or memory maps.
-        length: frames of a window; shortened to the longest recording if that is shorter, in whole
-            ``multiple``.
-        multiple: windows are a multiple of this long.
-        centres: ``[feature]`` each, what is subtracted later from the frames of each recording.
-        seed: of the draws.
+        length: frames of a window; at most the length of the longest recording.
+        multiple: the length is rounded down to a multiple of this.
+        centres: ``[feature]`` each, to subtract from the frames of each recording later.
+        seed: of the windows.
+
+    Raises:
+        ValueError: all recordings are shorter than ``multiple``.
     """
 
     def __init__(
@@ -43,17 +44,18 @@ class Windows:
         self.seed = seed
 
     def batch(self, step: int, size: int) -> tuple[Tensor, Tensor]:
-        """``[size, length, feature]`` windows, all starts equally likely; ``[size, 1, feature]`` centres."""
-        draws = np.random.Generator(np.random.PCG64([self.seed, step])).integers(self.ends[-1], size=size)
-        return self._at(draws)
+        """``[size, length, feature]`` windows, all starts equally likely, and ``[size, 1, feature]`` centres."""
+        numbers = np.random.Generator(np.random.PCG64([self.seed, step])).integers(self.ends[-1], size=size)
+        return self._windows(numbers)
 
     def spread(self, count: int) -> tuple[Tensor, Tensor]:
-        """``count`` windows at even distances, for validation: the same each time."""
-        return self._at(np.linspace(0, self.ends[-1] - 1, count).astype(int))
+        """``count`` evenly spaced windows, for validation: the same at every call."""
+        return self._windows(np.linspace(0, self.ends[-1] - 1, count).astype(int))
 
-    def _at(self, draws: Array) -> tuple[Tensor, Tensor]:
-        which = np.searchsorted(self.ends, draws, side="right")
-        starts = draws - np.where(which > 0, self.ends[which - 1], 0)
+    def _windows(self, numbers: Array) -> tuple[Tensor, Tensor]:
+        """The windows of these numbers, counted over all recordings."""
+        which = np.searchsorted(self.ends, numbers, side="right")
+        starts = numbers - np.where(which > 0, self.ends[which - 1], 0)
         windows = [
             self.recordings[index][start : start + self.length] for index, start in zip(which, starts, strict=True)
         ]

@@ -69,7 +69,7 @@ def test_maestro_refuses_a_row_that_is_cut_short(make: ModuleType, tmp_path: Pat
     root = make.make_maestro(tmp_path)
     table = root / "maestro-v3.0.0.csv"
     table.write_text(table.read_text().rsplit(",", 3)[0])
-    with pytest.raises(InputError, match="line 11 is cut short"):
+    with pytest.raises(InputError, match="line 11 is truncated"):
         maestro(tmp_path)
 
 

@@ -1,7 +1,6 @@
-"""Published data sets as lists of `Item`: name, split, and where its MIDI, audio and notes lie.
+"""Readers of published data sets, as lists of `Item`: a name, a split, and files of MIDI, audio and notes.
 
-Each reader takes ``(folder, shares, seed)``, follows the official split where there is one, and names what is
-missing.
+Each reader takes ``(folder, fractions, seed)``. It follows the official split if there is one, and names missing files.
 """
 
 from collections.abc import Callable
@@ -24,7 +23,7 @@ DATASETS: dict[str, Callable[[Path, SplitFractions | None, int], list[Item]]] = 
 
 
 def guess(folder: Path) -> str:
-    """The key of `DATASETS` whose layout a folder has; "folder" where it has none of them."""
+    """The key of `DATASETS` whose layout a folder has; "folder" if it has none of them."""
     for inner in (folder, *(path for path in folder.glob("*") if path.is_dir())):
         if next(inner.glob("maestro-v*.csv"), None):
             return "maestro"

@@ -1,4 +1,4 @@
-"""What every data set reader returns."""
+"""One piece of a data set, as every reader returns it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """One piece of a data set; at least one of the four sources is there.
+    """One piece of a data set, with at least one of four sources.
 
     Args:
-        name: unique within the set, stable from machine to machine.
-        split: the part that it belongs to, as a whole.
+        name: unique within the set, the same on every machine.
+        split: that the whole piece belongs to.
         midi: its MIDI file.
-        audio: its recording; where `tune` comes from ``midi`` or ``labels`` of the same performance, they are
-            aligned.
-        labels: its notes as MusicNet has them.
+        audio: its recording, aligned with ``midi`` or ``labels`` of the same performance.
+        labels: its notes in MusicNet's format.
         abc: its ABC notation.
     """
 
@@ -34,12 +33,12 @@ class Item:
     abc: str | None = None
 
     def tune(self) -> Tune | None:
-        """Its notes, from the labels, the MIDI file or the ABC notation, in this order; None for audio alone.
+        """Its notes, from the labels, else the MIDI file, else the ABC notation; None if there is only audio.
 
         Raises:
             InputError: the source cannot be read.
         """
-        # Imported here, since recordings need none of it.
+        # Imported here, since recordings need none of these.
         if self.labels is not None:
             from audiogen.data.datasets.labels import read_labels
 

@@ -1,4 +1,4 @@
-"""The archives' checksums as their publishers give them."""
+"""Checksums of the archives of data sets, as their publishers give them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ KNOWN = {
 
 
 def verify(archive: Path) -> bool:
-    """Whether the archive is one that is known; it is then whole.
+    """Verify the checksum of an archive.
+
+    Returns:
+        False if there is no checksum of that file name.
 
     Raises:
-        InputError: it is known and damaged, or cannot be read.
+        InputError: the archive is damaged or cannot be read.
     """
     if archive.name not in KNOWN:
         return False

@@ -1,4 +1,4 @@
-"""MusicNet's note labels -> Tune."""
+"""Reader of MusicNet's note labels."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ VELOCITY = 80  # the labels have none
 
 
 def read_labels(path: Path) -> Tune:
-    """The notes of a label file. One tick is one sample of the recording; there are no bars and no loudness
-    in them.
+    """The notes of a label file, as a Tune whose ticks are samples of the recording.
+
+    The labels have neither bars nor velocities.
 
     Raises:
-        InputError: it cannot be read, or holds no note.
+        InputError: it cannot be read or contains no note.
     """
     rows = read_rows(path, COLUMNS)
     try:
@@ -31,7 +32,7 @@ def read_labels(path: Path) -> Tune:
         raise InputError(path, "there is no note in it", "unpack the archive again")
     start, end, instrument, pitch = values.T
     if start.min() < 0 or (end <= start).any() or pitch.min() < 0 or pitch.max() > 127:
-        raise InputError(path, "a note lies outside what a note can be", "unpack the archive again")
+        raise InputError(path, "a note has an impossible time or pitch", "unpack the archive again")
     instruments, part = np.unique(instrument, return_inverse=True)
     notes = np.zeros(len(values), NOTE)
     notes["start"], notes["end"], notes["pitch"], notes["part"] = start, end, pitch, part

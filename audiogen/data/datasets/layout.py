@@ -1,4 +1,4 @@
-"""What the readers share: finding a set's root, reading its tables, naming what is missing."""
+"""Functions shared by the readers: finding the root of a set, reading its tables, naming missing files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from pathlib import Path
 from audiogen.errors import InputError
 from audiogen.file_names import is_inside
 
-NAMED = 3  # missing files that an error names
+MAX_NAMED = 3  # missing files in an error message
 
 
-def find_root(folder: Path, marks: Sequence[str], name: str) -> Path:
-    """``folder``, or the only folder within it, that has a file or folder matching one of the patterns
-    ``marks``.
+def find_root(folder: Path, patterns: Sequence[str], name: str) -> Path:
+    """A folder, or the first one in it, that contains a file or folder matching a pattern.
+
+    Args:
+        folder: an unpacked archive, or the folder that it was unpacked into.
+        patterns: glob patterns, any of which identifies the set.
+        name: of the set, for messages.
 
     Raises:
         InputError: there is none.
@@ -23,9 +27,9 @@ def find_root(folder: Path, marks: Sequence[str], name: str) -> Path:
         raise InputError(folder, "there is no such folder", f"name the unpacked {name}")
     inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     for root in (folder, *inner):
-        if any(next(root.glob(mark), None) is not None for mark in marks):
+        if any(next(root.glob(pattern), None) is not None for pattern in patterns):
             return root
-    raise InputError(folder, f"it is no {name}: it has no {' or '.join(marks)}", f"name the unpacked {name}")
+    raise InputError(folder, f"it is not a {name}: it has no {' or '.join(patterns)}", f"name the unpacked {name}")
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
@@ -45,22 +49,22 @@ def read_rows(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
         raise InputError(path, f"it has no column {', '.join(absent)}", "unpack the archive again")
     short = next((number for number, row in enumerate(rows, 2) if None in row.values()), None)
     if short is not None:
-        raise InputError(path, f"line {short} is cut short", "unpack the archive again")
+        raise InputError(path, f"line {short} is truncated", "unpack the archive again")
     return rows
 
 
 def require_inside(table: Path, names: Iterable[str]) -> None:
-    """Raise an `InputError` for a name in a table that leads out of the table's folder."""
+    """Raise an InputError if a table names a file outside of its folder."""
     for name in names:
         if not is_inside(name) or not (table.parent / name).resolve().is_relative_to(table.parent.resolve()):
             raise InputError(table, f"it names a file outside of its folder ({name})", "unpack the archive again")
 
 
 def require(root: Path, paths: Sequence[Path]) -> None:
-    """Raise an `InputError` that counts and names the ``paths`` that are not there."""
+    """Raise an InputError that counts and names missing files."""
     missing = [path for path in paths if not path.is_file()]
     if missing:
-        named = ", ".join(str(path.relative_to(root)) for path in missing[:NAMED])
-        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        named = ", ".join(str(path.relative_to(root)) for path in missing[:MAX_NAMED])
+        more = f" and {len(missing) - MAX_NAMED} more" if len(missing) > MAX_NAMED else ""
         cause = f"{len(missing)} of {len(paths)} files are missing: {named}{more}"
         raise InputError(root, cause, "unpack the archive again")
