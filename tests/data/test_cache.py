@@ -1,4 +1,4 @@
-"""The frame cache: what hits, what misses, what survives a kill, and how much memory it takes."""
+"""The cache of mel frames: hits and misses, damage, kills, memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def prepared(folder: Path, cache: Path, spec: MelSpec = SPEC, channels: int = 1)
 
 
 def analyses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that are analysed from now on."""
+    """A list that receives the files that are analysed."""
     seen: list[Path] = []
     analyse = module.principal_blocks
 
@@ -78,7 +78,7 @@ def test_another_rate_is_resampled(tmp_path: Path, texture: Texture):
     assert abs(len(item.frames()) - 8000 // 128) <= 1
 
 
-def test_a_second_time_and_a_new_name_hit(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_same_content_under_any_name_hits(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     before = [item.path for item in prepared(folder, tmp_path / "cache")]
     seen = analyses(monkeypatch)
     (folder / "a.wav").rename(folder / "z.wav")
@@ -87,7 +87,7 @@ def test_a_second_time_and_a_new_name_hit(folder: Path, tmp_path: Path, monkeypa
     assert after["z.wav"] == before[0]
 
 
-def test_an_edit_another_spec_and_other_channels_miss(
+def test_other_content_spec_or_channels_miss(
     folder: Path, tmp_path: Path, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     prepared(folder, tmp_path / "cache")
@@ -102,7 +102,7 @@ def test_an_edit_another_spec_and_other_channels_miss(
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied", "garbled"])
-def test_a_damaged_file_is_noticed_and_made_again(folder: Path, tmp_path: Path, damage: str):
+def test_damaged_frames_are_detected_and_made_again(folder: Path, tmp_path: Path, damage: str):
     cache = tmp_path / "cache"
     first = prepared(folder, cache)[0]
     whole = first.path.read_bytes()
@@ -119,7 +119,7 @@ def test_a_damaged_file_is_noticed_and_made_again(folder: Path, tmp_path: Path, 
     assert len(open_cache(cache, SPEC, 1)) == 3
 
 
-def test_a_cache_is_opened_for_its_own_spec_only(folder: Path, tmp_path: Path):
+def test_a_cache_is_opened_with_its_own_spec_only(folder: Path, tmp_path: Path):
     cache = tmp_path / "cache"
     assert not is_cache(cache)
     made = prepared(folder, cache)
@@ -146,7 +146,7 @@ def test_whole_numbers_may_be_written_without_a_point(folder: Path, spec: MelSpe
     assert content_key(folder / "a.wav", spec, 1) == content_key(folder / "a.wav", SPEC, 1)
 
 
-def test_what_cannot_be_read_is_skipped_and_told(folder: Path, tmp_path: Path):
+def test_unreadable_files_are_skipped_and_reported(folder: Path, tmp_path: Path):
     (folder / "bad.wav").write_bytes(b"no sound" * 100)
     told: list[str] = []
     files = find_recordings(folder)
@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_skipped_and_told(folder: Path, tmp_path: Path):
         list(prepare(find_recordings(only_bad), only_bad, tmp_path / "c", SPEC, 1, lambda *ignored: None))
 
 
-def test_a_failure_in_the_middle_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failure_leaves_no_file(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def failing(path: Path, spec: MelSpec, channels: int) -> object:
         yield torch.zeros(1, 4000)
         raise InputError(path, "it breaks off")
@@ -172,7 +172,7 @@ def test_a_failure_in_the_middle_leaves_nothing(folder: Path, tmp_path: Path, mo
 
 
 @pytest.mark.posix
-def test_a_kill_in_the_middle_leaves_no_half_file_under_its_name(folder: Path, tmp_path: Path):
+def test_a_kill_leaves_no_partial_file_under_the_final_name(folder: Path, tmp_path: Path):
     script = f"""
         import os, signal, torch
         from pathlib import Path
@@ -235,7 +235,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path):
 
 
 class TestBadFiles:
-    """One bad file is left out with a word; it never ends the preparation of the others."""
+    """One bad file is left out with a warning; it never ends the preparation of the others."""
 
     @pytest.mark.parametrize("error", [AttributeError("x"), OSError(5, "Input/output error"), RuntimeError("decoder")])
     def test_whatever_a_decoder_raises(
@@ -269,7 +269,7 @@ class TestBadFiles:
         assert [item.name for item in found] == ["b.wav", "sub/c.wav"]
         assert sorted(said) == ["a.wav", "dangling.wav", "empty.wav", "folder.wav", "pipe.wav"]
 
-    def test_a_full_disk_is_no_bad_file(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_a_full_disk_is_an_error(self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         def full(*ignored: object) -> int:
             raise OSError(28, "No space left on device")
 
@@ -284,7 +284,7 @@ class TestBadFiles:
             open_cache(tmp_path / "cache", SPEC, 1)
 
     @pytest.mark.parametrize("kind", ["wide", "double", "nan", "pickle", "zip"])
-    def test_frames_that_are_none_are_left_out(self, folder: Path, tmp_path: Path, kind: str):
+    def test_files_that_are_not_frames_are_left_out(self, folder: Path, tmp_path: Path, kind: str):
         cache = tmp_path / "cache"
         first = prepared(folder, cache)[0]
         frames = np.array(first.frames())
@@ -317,7 +317,7 @@ def test_a_cache_can_be_moved(folder: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("file", ["/etc/passwd", "../x.npy", "..\\x.npy", "C:\\x.npy", "sub/x.npy", "x.npy", "link"])
-def test_an_index_that_leads_out_of_its_folder(folder: Path, tmp_path: Path, file: str):
+def test_an_index_that_names_files_outside_of_its_folder(folder: Path, tmp_path: Path, file: str):
     cache = tmp_path / "cache"
     first = prepared(folder, cache)[0]
     if file == "link":
@@ -331,7 +331,7 @@ def test_an_index_that_leads_out_of_its_folder(folder: Path, tmp_path: Path, fil
 
 
 @pytest.mark.parametrize("name", ["../a.wav", "/a.wav", "sub\\..\\..\\a.wav"])
-def test_a_recording_that_is_named_outside_of_the_folder(folder: Path, tmp_path: Path, name: str):
+def test_an_index_that_names_recordings_outside_of_its_folder(folder: Path, tmp_path: Path, name: str):
     cache = tmp_path / "cache"
     prepared(folder, cache)
     index = json.loads((cache / "index.json").read_text())

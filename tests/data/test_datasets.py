@@ -1,4 +1,4 @@
-"""The readers on small faithful copies of the published archives, made by tools/make_dataset_fixtures.py."""
+"""Readers on small copies of the published archives, made by tools/make_dataset_fixtures.py."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_maestro_without_audio_is_the_midi_archive(make: ModuleType, tmp_path: P
     assert {item.audio for item in maestro(tmp_path)} == {None}
 
 
-def test_maestro_names_what_is_missing(make: ModuleType, tmp_path: Path) -> None:
+def test_maestro_names_missing_files(make: ModuleType, tmp_path: Path) -> None:
     root = make.make_maestro(tmp_path)
     gone = sorted(root.rglob("*.wav"))[0]
     gone.unlink()
@@ -65,7 +65,7 @@ def test_maestro_names_what_is_missing(make: ModuleType, tmp_path: Path) -> None
         maestro(tmp_path)
 
 
-def test_maestro_refuses_a_row_that_is_cut_short(make: ModuleType, tmp_path: Path) -> None:
+def test_maestro_refuses_a_truncated_row(make: ModuleType, tmp_path: Path) -> None:
     root = make.make_maestro(tmp_path)
     table = root / "maestro-v3.0.0.csv"
     table.write_text(table.read_text().rsplit(",", 3)[0])
@@ -82,7 +82,7 @@ def test_musicnet_pairs_labels_scores_and_audio(make: ModuleType, tmp_path: Path
     assert (item.audio.stem, item.labels.stem, item.midi.name) == ("1727", "1727", "1727_score.mid")
 
 
-def test_musicnet_labels_are_on_the_recordings_own_clock(make: ModuleType, tmp_path: Path) -> None:
+def test_musicnet_labels_are_in_samples_of_the_recording(make: ModuleType, tmp_path: Path) -> None:
     make.make_musicnet(tmp_path)
     tune = musicnet(tmp_path)[0].tune()
     assert tune.notes["start"][:3].tolist() == [0, 500, 1000]
@@ -90,7 +90,7 @@ def test_musicnet_labels_are_on_the_recordings_own_clock(make: ModuleType, tmp_p
     assert {part.program for part in tune.parts} <= {40, 41, 42}  # labels count General MIDI from 1
 
 
-def test_musicnet_names_what_is_missing(make: ModuleType, tmp_path: Path) -> None:
+def test_musicnet_names_missing_files(make: ModuleType, tmp_path: Path) -> None:
     root = make.make_musicnet(tmp_path)
     (root / "train_data" / "1728.wav").unlink()
     with pytest.raises(InputError, match=r"1 of 10 files are missing: train_data/1728.wav"):
@@ -101,14 +101,14 @@ def test_musicnet_names_what_is_missing(make: ModuleType, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("row", ["0,900,1,x", "0,0,1,60", "0,900,1,128"])
-def test_musicnet_refuses_labels_that_are_no_notes(make: ModuleType, tmp_path: Path, row: str) -> None:
+def test_musicnet_refuses_impossible_notes(make: ModuleType, tmp_path: Path, row: str) -> None:
     root = make.make_musicnet(tmp_path)
     (root / "train_labels" / "1727.csv").write_text(f"start_time,end_time,instrument,note\n{row}\n")
     with pytest.raises(InputError, match=r"1727\.csv"):
         musicnet(tmp_path)[0].tune()
 
 
-def test_nottingham_midi_leaves_its_halves_out(make: ModuleType, tmp_path: Path) -> None:
+def test_nottingham_midi_excludes_melody_and_chords_alone(make: ModuleType, tmp_path: Path) -> None:
     make.make_nottingham(tmp_path)
     items = nottingham(tmp_path)
     assert sorted(item.name for item in items) == sorted(
@@ -139,7 +139,7 @@ def test_nottingham_official_split(make: ModuleType, tmp_path: Path) -> None:
         nottingham(tmp_path)
 
 
-def test_a_folder_pairs_by_place_and_splits_by_piece(make: ModuleType, tmp_path: Path) -> None:
+def test_a_folder_pairs_files_by_name_and_splits_by_piece(make: ModuleType, tmp_path: Path) -> None:
     for index in range(8):
         make.write_tune(tmp_path / "a" / f"{index}.mid")
     make.write_wav(tmp_path / "a" / "3.wav")
@@ -162,7 +162,7 @@ def test_splits_are_the_same_each_time_and_differ_by_seed(make: ModuleType, tmp_
 
 
 @pytest.mark.parametrize("name", sorted(DATASETS))
-def test_an_empty_folder_is_no_data_set(tmp_path: Path, name: str) -> None:
+def test_an_empty_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=re.escape(str(tmp_path))):
         DATASETS[name](tmp_path, None, 0)
     with pytest.raises(InputError, match="no such folder"):
@@ -218,7 +218,7 @@ def test_maestro_stays_in_its_folder(make: ModuleType, tmp_path: Path, named: st
 
 
 def test_tunes_that_cannot_be_read_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a folder of tunes, whatever is wrong with one: the others are learned from."""
+    """Whatever is wrong with one tune of a folder, the others are used."""
     for number in range(3):
         write_midi(tmp_path / f"{number}.mid", wandering(number, 20))
     (tmp_path / os.fsdecode(b"M\xfc.mid")).write_bytes((tmp_path / "0.mid").read_bytes())

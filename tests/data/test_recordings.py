@@ -27,7 +27,7 @@ def test_a_hidden_parent_hides_nothing(tmp_path: Path):
     assert len(find_recordings(folder)) == 1
 
 
-def test_no_folder_and_no_recording_are_named(tmp_path: Path):
+def test_a_missing_folder_and_an_empty_one_are_named(tmp_path: Path):
     with pytest.raises(InputError, match=r"missing: there is no such folder"):
         find_recordings(tmp_path / "missing")
     with pytest.raises(InputError, match="there is no audio file in it"):
@@ -38,7 +38,7 @@ def count(parts: dict[str, str], part: str) -> int:
     return sum(found == part for found in parts.values())
 
 
-def test_each_recording_belongs_to_one_part_and_shares_are_kept():
+def test_each_recording_is_in_one_split_of_the_given_size():
     parts = split_recordings(NAMES, SplitFractions(0.2, 0.1))
     assert list(parts) == NAMES
     assert [count(parts, part) for part in ("train", "validation", "test")] == [70, 20, 10]
@@ -68,10 +68,10 @@ def test_few_recordings_train_first(recordings: int, expected: tuple[int, int, i
     assert tuple(count(parts, part) for part in ("train", "validation", "test")) == expected
 
 
-def test_no_shares_hold_nothing_back():
+def test_fractions_of_zero_hold_out_nothing():
     assert set(split_recordings(NAMES, SplitFractions(0, 0)).values()) == {"train"}
 
 
-def test_shares_must_leave_something():
+def test_fractions_must_leave_some_to_train_on():
     with pytest.raises(ValueError, match="together below 1"):
         SplitFractions(0.5, 0.5)

@@ -12,7 +12,7 @@ from audiogen.data.windows import Windows
 
 
 def ramp(length: int, offset: int = 0) -> np.ndarray:
-    """Frames that tell where they stand."""
+    """Frames that hold their own index."""
     return np.arange(offset, offset + length, dtype=np.float32)[:, None].repeat(2, axis=1)
 
 
@@ -30,7 +30,7 @@ def test_a_batch_depends_on_seed_and_step_alone():
     assert not torch.equal(one.batch(7, 16)[0], windows(ramp(300), seed=1).batch(7, 16)[0])
 
 
-def test_windows_are_stretches_with_their_recordings_centre():
+def test_windows_are_segments_with_the_centre_of_their_recording():
     made = windows(ramp(30), ramp(50, 1000))
     frames, centres = made.batch(0, 200)
     assert frames.shape == (200, 8, 2)
@@ -67,7 +67,7 @@ def test_spread_covers_both_ends_and_never_changes():
     assert centres.shape == (5, 1, 2)
 
 
-def test_memory_maps_are_read_where_they_are_asked(tmp_path: Path):
+def test_memory_maps_are_read_without_being_changed(tmp_path: Path):
     np.save(tmp_path / "frames.npy", ramp(1000))
     mapped = np.load(tmp_path / "frames.npy", mmap_mode="r")
     made = windows(mapped)

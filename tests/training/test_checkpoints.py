@@ -1,4 +1,4 @@
-"""Killed, interrupted, resumed: the weights are those of a training that was left alone."""
+"""Trainings that are killed and resumed end with the weights of uninterrupted ones."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
             train(experiment, recording, tmp_path / "cut")
     assert (tmp_path / "cut" / "checkpoint.ckpt").exists()
     assert not (tmp_path / "cut" / "model.safetensors").exists()
-    torch.manual_seed(123)  # what else happens to the generators must not matter
+    torch.manual_seed(123)  # the state of the generators must not matter
     resumed = train(experiment, recording, tmp_path / "cut", resume=True)
     assert same(tmp_path / "whole", tmp_path / "cut")
     ours, theirs = whole.metrics, resumed.metrics
@@ -128,7 +128,7 @@ def decided_for(recording: Recording, experiment: Experiment) -> Experiment:
     return with_channels(experiment, recording.channels)
 
 
-def test_ctrl_c_is_ctrl_c_and_leaves_the_checkpoint(
+def test_ctrl_c_raises_keyboard_interrupt_and_leaves_the_checkpoint(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     handler = signal.getsignal(signal.SIGINT)
@@ -195,7 +195,7 @@ def test_a_finished_training_is_only_opened(
 
 
 @pytest.mark.parametrize("average", [0, 0.9])
-def test_a_finished_training_goes_on_with_more_steps(average: float, tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_a_finished_training_continues_with_more_steps(average: float, tmp_path: Path, tiny: Tiny, texture: Texture):
     planned = ("training.schedule_steps=30", f"training.ema_decay={average}")
     whole = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "whole")
     first = train(tiny(*planned, "training.steps=12"), texture(6.0), tmp_path / "cut")
@@ -208,7 +208,7 @@ def test_a_finished_training_goes_on_with_more_steps(average: float, tmp_path: P
     assert again.metrics == more.metrics
 
 
-def test_more_steps_that_are_cut_off_leave_the_run_as_it_was(
+def test_interrupted_further_steps_leave_the_run_unchanged(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     planned = ("training.schedule_steps=30", "training.checkpoint_every=4")
@@ -224,7 +224,7 @@ def test_more_steps_that_are_cut_off_leave_the_run_as_it_was(
     assert same(tmp_path / "whole", tmp_path / "cut")
 
 
-def test_a_training_that_was_stopped_early_has_its_patience_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_patience_starts_again_when_steps_are_added(tmp_path: Path, tiny: Tiny, texture: Texture):
     harm = ("training.learning_rate=0.5", "training.ema_decay=0", "training.schedule=constant", "training.patience=2")
     first = train(tiny(*harm, "training.steps=60"), texture(4.0), tmp_path).metrics
     assert first["stopped_by"] == "early stopping"
@@ -235,7 +235,7 @@ def test_a_training_that_was_stopped_early_has_its_patience_anew(tmp_path: Path,
     assert more["steps"] >= min(first["steps"] + 8, 61)
 
 
-def test_what_is_finished_without_a_checkpoint_cannot_be_given_more_steps(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_a_run_without_a_checkpoint_cannot_be_given_more_steps(tmp_path: Path, tiny: Tiny, texture: Texture):
     train(tiny(), texture(6.0), tmp_path)
     (tmp_path / "checkpoint.ckpt").unlink()  # a Run of an earlier version
     files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
@@ -244,26 +244,28 @@ def test_what_is_finished_without_a_checkpoint_cannot_be_given_more_steps(tmp_pa
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
 
 
-def test_without_a_checkpoint_it_says_that_it_starts_anew(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_resuming_without_a_checkpoint_warns_and_starts_from_the_beginning(
+    tmp_path: Path, tiny: Tiny, texture: Texture
+):
     with pytest.warns(AudioWarning, match="no checkpoint to resume"):
         train(tiny(), texture(6.0), tmp_path / "resumed", resume=True)
     train(tiny(), texture(6.0), tmp_path / "fresh")
     assert same(tmp_path / "resumed", tmp_path / "fresh")
 
 
-def test_training_anew_removes_what_was_there(
+def test_a_new_training_removes_the_former_run(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     train(tiny(), texture(6.0), tmp_path)
     stop_at(monkeypatch, 2, Killed())
     with pytest.raises(Killed):
         train(tiny("training.seed=1"), texture(6.0), tmp_path)
-    # A later --resume must not take the old Run for the new one's end.
+    # A later --resume must not take the former Run for the new one.
     assert not (tmp_path / "metrics.json").exists()
     assert len(list((tmp_path / "tensorboard").glob("events*"))) == 1
 
 
-def test_the_fingerprint_is_of_what_is_trained_on_even_after_a_base(tiny: Tiny, texture: Texture):
+def test_the_fingerprint_depends_on_the_data_even_with_a_base(tiny: Tiny, texture: Texture):
     experiment = tiny("representation.channels=1")
     options, shares = experiment.representation.options, experiment.training.split_fractions
     first, other = (of_recording(texture(2.0, seed), options, shares) for seed in range(2))

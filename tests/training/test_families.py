@@ -1,4 +1,4 @@
-"""Every Model of sound in configs/mel that is no backbone with a head: trained, saved, opened, continued."""
+"""Models of sound other than `sequence`: trained, saved, opened, and used for a continuation."""
 
 from __future__ import annotations
 
@@ -37,4 +37,4 @@ def test_it_is_trained_saved_opened_and_continued(name: str, tmp_path: Path, tex
     assert tails[0].shape == (1, 22050)
     assert np.array_equal(*tails)
     level = np.sqrt(np.mean(np.square(tails[0])) / np.mean(np.square(prompt.samples)))
-    assert 0.4 < level < 2.5  # half a second of a texture that swells
+    assert 0.4 < level < 2.5  # half a second of a texture whose level varies

@@ -1,4 +1,4 @@
-"""Optimisers move weights down, schedules have their shapes."""
+"""Optimisers find minima, and schedules have their shapes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from audiogen.training.optimisation import MEASURED_STEPS, OPTIMIZERS, SCHEDULES
 OPTIONS = Training(warmup=20)
 
 
-def rates(schedule: str, horizon: int = 420, **changes: object) -> list[float]:
+def rates(schedule: str, schedule_steps: int = 420, **changes: object) -> list[float]:
     options = replace(OPTIONS, schedule=schedule, **changes)  # type: ignore[arg-type]
-    return [rate_factor(options, step, horizon) for step in range(horizon + 50)]
+    return [rate_factor(options, step, schedule_steps) for step in range(schedule_steps + 50)]
 
 
-def test_the_tables_hold_what_a_config_may_name():
+def test_the_tables_have_the_keys_of_the_configuration():
     hints = get_type_hints(Training)
     assert set(OPTIMIZERS) == set(get_args(hints["optimizer"]))
     assert set(SCHEDULES) == set(get_args(hints["schedule"]))
@@ -53,7 +53,7 @@ def test_weight_decay_pulls_to_zero(name: str):
 
 
 @pytest.mark.parametrize("schedule", list(SCHEDULES))
-def test_the_warm_up_rises_in_a_straight_line_to_the_peak(schedule: str):
+def test_the_warm_up_is_linear(schedule: str):
     found = rates(schedule)
     steps = [later - earlier for earlier, later in itertools.pairwise(found[:21])]
     assert found[0] == pytest.approx(1 / 21)
@@ -80,24 +80,24 @@ def test_constant_stays(schedule: str):
 
 
 @pytest.mark.parametrize("schedule", list(SCHEDULES))
-def test_no_rate_is_wasted_without_a_warm_up(schedule: str):
+def test_without_a_warm_up_the_first_rate_is_the_peak(schedule: str):
     assert rates(schedule, warmup=0)[0] == 1.0
 
 
 @pytest.mark.parametrize("schedule", list(SCHEDULES))
 @pytest.mark.parametrize("warmup", [0, 5, 40])
-def test_early_rates_do_not_depend_on_the_horizon(schedule: str, warmup: int):
+def test_early_rates_do_not_depend_on_the_end_of_the_schedule(schedule: str, warmup: int):
     options = replace(OPTIONS, schedule=schedule, warmup=warmup)  # type: ignore[arg-type]
     for step in range(MEASURED_STEPS + 1):
         assert rate_factor(options, step, 17) == rate_factor(options, step, 10**6)
 
 
-def test_a_horizon_within_the_warm_up_is_no_error():
+def test_a_schedule_may_end_within_the_warm_up():
     assert rate_factor(OPTIONS, 19, 5) == pytest.approx(20 / 21)
     assert rate_factor(OPTIONS, 25, 5) == pytest.approx(0.02)
 
 
-def test_plateau_halves_after_looks_without_a_fall():
+def test_plateau_halves_after_losses_without_improvement():
     plateau = Plateau(patience=2)
     factors = []
     for value in (5.0, 4.0, 4.0, 4.5, 3.0, 3.1, 3.1, 3.1, 3.1):

@@ -1,4 +1,4 @@
-"""Training end to end, tiny: budgets, seeds, early stopping, clipping, what is held back, what is written."""
+"""Tiny trainings from end to end: seeds, early stopping, clipping, budgets, held-out data, TensorBoard."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def equal(one: Run, other: Run) -> bool:
 
 
 @pytest.mark.usefixtures("torchaudio")
-def test_the_seed_decides(tiny: Tiny, texture: Texture):
+def test_the_seed_determines_the_weights(tiny: Tiny, texture: Texture):
     options = ("augmentation.gain=2", "augmentation.time_mask=0.3", "model.dropout=0.2")
     torch.manual_seed(1)
     first = train(tiny(*options), texture(4.0))
@@ -47,7 +47,7 @@ def test_the_seed_decides(tiny: Tiny, texture: Texture):
     assert not equal(first, train(tiny(*options, "training.seed=1"), texture(4.0)))
 
 
-def test_what_was_learned_is_what_is_opened(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_the_saved_run_is_the_trained_one(tmp_path: Path, tiny: Tiny, texture: Texture):
     made = train(tiny(), texture(4.0, channels=2), tmp_path)
     opened = Run.open(tmp_path)
     assert equal(made, opened)
@@ -78,7 +78,7 @@ def test_the_weights_with_the_lowest_validation_loss_are_kept(tiny: Tiny, textur
     assert equal(whole, cut)
 
 
-def test_early_stopping_stops(tiny: Tiny, texture: Texture):
+def test_early_stopping(tiny: Tiny, texture: Texture):
     harm = (
         "training.learning_rate=0.5",
         "training.ema_decay=0",
@@ -92,7 +92,7 @@ def test_early_stopping_stops(tiny: Tiny, texture: Texture):
     assert (patient["steps"], patient["stopped_by"]) == (60, "steps")
 
 
-def test_a_plateau_halves_the_rate_and_other_schedules_do_not(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_the_plateau_schedule_halves_the_learning_rate(tmp_path: Path, tiny: Tiny, texture: Texture):
     harm = ("training.learning_rate=0.5", "training.ema_decay=0", "training.steps=40")
     train(tiny(*harm, "training.schedule=plateau"), texture(4.0), tmp_path / "plateau")
     train(tiny(*harm, "training.schedule=constant"), texture(4.0), tmp_path / "constant")
@@ -100,7 +100,7 @@ def test_a_plateau_halves_the_rate_and_other_schedules_do_not(tmp_path: Path, ti
     assert events(tmp_path / "constant").Scalars("train/learning_rate")[-1].value == 0.5
 
 
-def test_clipping_bounds_the_step(tiny: Tiny, texture: Texture):
+def test_gradient_clipping_bounds_the_step(tiny: Tiny, texture: Texture):
     def moved(clip: float) -> float:
         settings = (
             "training.optimizer=sgd",
@@ -121,7 +121,7 @@ def test_clipping_bounds_the_step(tiny: Tiny, texture: Texture):
     assert moved(0) > 0.01
 
 
-def test_averaged_weights_are_the_mean_over_steps(tiny: Tiny, texture: Texture):
+def test_averaged_weights_are_an_exponential_moving_average(tiny: Tiny, texture: Texture):
     settings = ("training.split_fractions={validation: 0, test: 0}", "training.warmup=2", "training.schedule=constant")
 
     def after(steps: int, average: float) -> torch.Tensor:
@@ -145,7 +145,7 @@ def test_a_recording_is_split_in_time(tiny: Tiny, texture: Texture):
     assert ends[2][1] == pytest.approx(4, abs=0.06)
 
 
-def test_what_is_held_back_changes_nothing_that_is_fitted(tiny: Tiny, texture: Texture):
+def test_held_out_frames_do_not_change_the_representation(tiny: Tiny, texture: Texture):
     recording = texture(4.0)
     samples = recording.samples.copy()
     samples[:, round(3.4 * 44100) :] = 0.5 * np.random.default_rng(9).standard_normal(1)
@@ -178,10 +178,10 @@ def test_a_folder_is_split_by_recording_and_cached(tmp_path: Path, tiny: Tiny, t
     assert equal(run, train(tiny(), cache, tmp_path / "again"))
 
 
-def test_budget_stops_in_time_and_is_repeated_by_its_steps(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_a_budget_is_kept_and_reproduced_by_its_steps(tmp_path: Path, tiny: Tiny, texture: Texture):
     recording = texture(6.0)
     endless = ("training.steps=1000000", "training.validate_every=20", "training.warmup=4")
-    train(tiny(), recording)  # imports and tables are not what is timed
+    train(tiny(), recording)  # so that imports and tables are not timed
     started = time.monotonic()
     run = train(tiny(*endless), recording, budget=2.0)
     assert time.monotonic() - started < 3.5
@@ -195,7 +195,7 @@ def test_budget_stops_in_time_and_is_repeated_by_its_steps(tmp_path: Path, tiny:
     assert again.metrics["best_step"] == run.metrics["best_step"]
 
 
-def test_a_budget_that_is_spent_before_it_begins_still_gives_a_run(tiny: Tiny, texture: Texture):
+def test_a_budget_that_is_spent_at_the_start_still_gives_a_run(tiny: Tiny, texture: Texture):
     run = train(tiny(), texture(4.0), budget=1e-6)
     assert (run.metrics["steps"], run.metrics["stopped_by"]) == (1, "budget")
     assert run.metrics["validation_loss"] is not None
@@ -215,7 +215,7 @@ def test_a_budget_ends_the_schedule_where_it_stops(
     assert rates[-1] < 0.002 < max(rates)
 
 
-def test_a_loss_that_is_no_number_is_an_error(tiny: Tiny, texture: Texture):
+def test_a_loss_that_is_not_finite_is_an_error(tiny: Tiny, texture: Texture):
     settings = (
         "training.learning_rate=1e30",
         "training.gradient_clip=0",
@@ -246,14 +246,14 @@ def test_the_shortest_recordings_train(tiny: Tiny, texture: Texture, seconds: fl
     assert math.isfinite(run.metrics["train_loss"])
 
 
-def test_values_out_of_range_are_refused_from_python_too(tiny: Tiny, texture: Texture):
+def test_values_out_of_range_are_refused_from_python(tiny: Tiny, texture: Texture):
     experiment = tiny()
     wrong = replace(experiment, training=replace(experiment.training, learning_rate=-1.0))
     with pytest.raises(InputError, match=r"training\.learning_rate"):
         train(wrong, texture(4.0))
 
 
-def test_warning_filters_are_left_as_they_were(tiny: Tiny, texture: Texture):
+def test_warning_filters_are_not_changed(tiny: Tiny, texture: Texture):
     filters = list(warnings.filters)
     train(tiny("training.steps=1"), texture(4.0))
     assert warnings.filters == filters
@@ -265,7 +265,7 @@ def events(folder: Path) -> EventAccumulator:
 
 
 @pytest.mark.parametrize("validated", [True, False])
-def test_tensorboard_holds_scalars_images_and_audio(
+def test_tensorboard_has_scalars_images_and_audio(
     tmp_path: Path, tiny: Tiny, texture: Texture, validated: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("audiogen.training.mel.mel_media_logging.SECONDS", 0.3)
@@ -301,7 +301,7 @@ def test_tensorboard_holds_scalars_images_and_audio(
     assert np.abs(heard).max() > 300
 
 
-def test_tensorboard_holds_the_settings_beside_what_they_came_to(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_tensorboard_has_hyperparameters_and_final_metrics(tmp_path: Path, tiny: Tiny, texture: Texture):
     run = train(tiny("training.learning_rate=0.01"), texture(4.0), tmp_path / "rain")
     found = events(tmp_path / "rain")
     assert not [tag for tag in found.Tags()["scalars"] if tag in ("epoch", "hp_metric")]
@@ -324,7 +324,7 @@ def test_tensorboard_holds_the_settings_beside_what_they_came_to(tmp_path: Path,
 @pytest.mark.parametrize(
     "model", ["{kind: hmm, states: 2}", "{kind: hmm, order: 0, independent: true, states: 2}", "var"]
 )
-def test_tensorboard_holds_the_likelihood_of_models_in_closed_form(
+def test_tensorboard_has_the_likelihood_of_models_in_closed_form(
     model: str, tmp_path: Path, tiny: Tiny, texture: Texture
 ):
     run = train(tiny(f"model={model}", "training.split_fractions={validation: 0.3}"), texture(4.0), tmp_path)
@@ -338,6 +338,6 @@ def test_tensorboard_holds_the_likelihood_of_models_in_closed_form(
     assert found.Scalars("final/validation_loss")[0].value == pytest.approx(run.metrics["validation_loss"], rel=1e-5)
 
 
-def test_listening_does_not_change_the_training(tmp_path: Path, tiny: Tiny, texture: Texture):
+def test_media_logging_does_not_change_the_training(tmp_path: Path, tiny: Tiny, texture: Texture):
     heard = train(tiny("training.log_media_every=5"), texture(4.0), tmp_path)
     assert equal(heard, train(tiny(), texture(4.0)))

@@ -72,14 +72,14 @@ def test_a_folder_is_split_by_tune_and_gives_a_run(folder: Path, tmp_path: Path,
         assert told[part]["notes"] == found.notes
 
 
-def test_it_learns(folder: Path, small: Small):
+def test_the_loss_falls(folder: Path, small: Small):
     rate = ("training.learning_rate=0.01", "training.ema_decay=0")
     short = train(small("training.steps=1", "training.validate_every=1"), folder)
     long = train(small("training.steps=60", *rate), folder)
     assert long.metrics["validation_loss"] < 0.8 * short.metrics["validation_loss"]
 
 
-def test_the_seed_decides(folder: Path, small: Small):
+def test_the_seed_determines_the_weights(folder: Path, small: Small):
     assert same(train(small(), folder), train(small(), folder))
     assert not same(train(small(), folder), train(small("training.seed=1"), folder))
 
@@ -104,7 +104,7 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
         train(small(), folder, tmp_path / "other", resume=True)
 
 
-def test_tensorboard_holds_rolls_and_audio(folder: Path, tmp_path: Path, small: Small):
+def test_tensorboard_has_piano_rolls_and_audio(folder: Path, tmp_path: Path, small: Small):
     train(small("training.log_media_every=8"), folder, tmp_path / "run")
     found = EventAccumulator(str(tmp_path / "run" / "tensorboard"), size_guidance={"audio": 0, "images": 0}).Reload()
     tags = found.Tags()
@@ -133,7 +133,7 @@ def test_one_tune_is_split_in_time(small: Small):
     assert len(held) == 16
 
 
-def test_what_cannot_be_learned_from_is_refused(tmp_path: Path, small: Small):
+def test_unusable_data_are_refused(tmp_path: Path, small: Small):
     with pytest.raises(InputError, match="too few to learn from"):
         train(small(), melody([60]))
     with pytest.raises(InputError, match="neither MIDI"):
@@ -161,7 +161,7 @@ def test_every_config_trains(path: Path, folder: Path):
     assert run.metrics["train_loss"] is not None
 
 
-def test_a_markov_chain_is_measured_by_the_same_yardstick():
+def test_a_markov_chain_is_measured_like_a_network():
     scheme = Midi(read_experiment(None, SMALL).representation.options).tokenizer
     tunes = [wandering(index, 40) for index in range(6)]
     chain = Markov(scheme.size, MarkovOptions(3))
