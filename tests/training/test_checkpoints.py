@@ -244,9 +244,7 @@ def test_a_run_without_a_checkpoint_cannot_be_given_more_steps(tmp_path: Path, t
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == files
 
 
-def test_resuming_without_a_checkpoint_warns_and_starts_from_the_beginning(
-    tmp_path: Path, tiny: Tiny, texture: Texture
-):
+def test_resuming_without_a_checkpoint_warns_and_starts_again(tmp_path: Path, tiny: Tiny, texture: Texture):
     with pytest.warns(AudioWarning, match="no checkpoint to resume"):
         train(tiny(), texture(6.0), tmp_path / "resumed", resume=True)
     train(tiny(), texture(6.0), tmp_path / "fresh")
