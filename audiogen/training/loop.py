@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,7 @@ class TrainingLoop:
         self.model, self.data, self.options = model.to(device), data, options
         self.device, self.processes = device, processes
         self.validation_batch = to_device(data.validation_batch(), device)
+        self.fingerprint = data.fingerprint()
         self.step, self.last_step = 0, options.steps
         self.schedule_steps = options.schedule_steps or options.steps
         self.losses: dict[str, Tensor] = {}
@@ -76,6 +78,7 @@ class TrainingLoop:
         cuda = device.type == "cuda"
         self.precision = DTYPES[options.precision if cuda else "32"]
         self.compute_loss = torch.compile(model.loss) if options.compile and cuda else model.loss
+        processes.share_weights(model)
         self.parameters = list(model.parameters())
         self.optimizer = OPTIMIZERS[options.optimizer](self.parameters, options.learning_rate, options.weight_decay)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
@@ -91,7 +94,6 @@ class TrainingLoop:
             writer: TensorBoard events; None for none.
             checkpoint: file that checkpoints go to; None for none.
         """
-        self.processes.share_weights(self.model)
         options = self.options
         validated = self.validation_batch is not None
         with progress(self.last_step, "training", "step") as bar:
@@ -140,7 +142,7 @@ class TrainingLoop:
         batch = self.processes.part_of(self.data.batch(self.step, self.options.batch_size))
         rank = self.processes.rank
         torch.manual_seed(seed_of(self.options.seed, self.step, *([rank] if rank else [])))
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+        with self._mixed_precision():
             losses = self.compute_loss(self.data.frames(to_device(batch, self.device), augmented=True))
         self.optimizer.zero_grad()
         self.scaler.scale(losses["loss"]).backward()
@@ -159,10 +161,8 @@ class TrainingLoop:
     def _validate(self) -> Mapping[str, Tensor]:
         """Losses of the validation batch; keeps the best weights, and counts validations without improvement."""
         model = self.evaluated.eval()
-        with (
-            torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []),
-            torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32),
-        ):
+        devices = [self.device] if self.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices), self._mixed_precision():
             torch.manual_seed(self.options.seed)  # the same noise each time, so that losses can be compared
             losses = model.loss(self.data.frames(self.validation_batch))
         model.train()
@@ -176,6 +176,9 @@ class TrainingLoop:
         if self.options.patience > 0:
             self.exhausted = self.waited >= self.options.patience or not math.isfinite(loss)
         return losses
+
+    def _mixed_precision(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.precision == torch.float32 else torch.autocast(self.device.type, self.precision)
 
     def _set_learning_rate(self) -> None:
         """Set the rate of the next step."""
@@ -225,7 +228,7 @@ class TrainingLoop:
     def save(self, path: Path) -> None:
         """Write a checkpoint, from which `load` continues."""
         state = {
-            "statistics": self.data.fingerprint(),
+            "data": self.fingerprint,
             "step": self.step,
             "steps": self.options.steps,
             "last_step": self.last_step,
@@ -247,9 +250,9 @@ class TrainingLoop:
             InputError: it cannot be read, or belongs to other data.
         """
         state = load_checkpoint(path)
-        if state["statistics"] != self.data.fingerprint():
+        if state["data"] != self.fingerprint:
             cure = "put them back, or train again with --force"
-            raise InputError("--resume", "the recordings are not those that the training began with", cure)
+            raise InputError("--resume", "the training data are not those that the training began with", cure)
         self.step, self.waited = state["step"], state["waited"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -178,7 +178,7 @@ def test_another_experiment_cannot_be_resumed(
         names = "training\\.steps, training\\.batch_size" if len(other) > 1 else "training\\.steps"
         with pytest.raises(InputError, match=rf"another {names}; .*--force"):
             train(tiny(*other), texture(6.0), tmp_path, resume=True)
-    with pytest.raises(InputError, match="recordings are not those"):
+    with pytest.raises(InputError, match="training data are not those"):
         train(tiny("training.steps=22"), texture(6.0, seed=1), tmp_path, resume=True)
     assert (tmp_path / "checkpoint.ckpt").exists()
 
