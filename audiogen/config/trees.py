@@ -69,8 +69,8 @@ def merge(base: dict[str, Any], delta: Mapping[str, Any], section: str = "", kin
         if isinstance(old, dict) and "kind" in old and isinstance(value, str):
             value = {"kind": value}
         if isinstance(value, Mapping):
-            same = isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind")
-            base[key] = merge(old if same else {}, value, inner)
+            old = old if isinstance(old, dict) and value.get("kind", old.get("kind")) == old.get("kind") else {}
+            base[key] = merge(old, value, inner)
         else:
             base[key] = value
     return base

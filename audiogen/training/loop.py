@@ -123,7 +123,7 @@ class TrainingLoop:
     def finish(self) -> dict[str, Any]:
         """Load the weights to keep into the Model, those of the best validation or the last ones; returns metrics."""
         validated = self.best_weights is not None
-        self.model.load_state_dict(self.best_weights if validated else self.evaluated.state_dict())
+        self.model.load_state_dict(self.best_weights or self.evaluated.state_dict())
         if self.step >= self.last_step:
             stopped_by = BY_STEPS if self.step >= self.options.steps else BY_BUDGET
         else:

@@ -134,14 +134,14 @@ def test_one_tune_is_split_in_time(small: Small):
 
 
 def test_unusable_data_are_refused(tmp_path: Path, small: Small):
-    with pytest.raises(InputError, match="too few to learn from"):
+    with pytest.raises(InputError, match="too few to train on"):
         train(small(), melody([60]))
     with pytest.raises(InputError, match="neither MIDI"):
         train(small(), tmp_path)
-    with pytest.raises(InputError, match="learns from tunes"):
+    with pytest.raises(InputError, match="is trained on tunes"):
         train(small(), 3)  # type: ignore[arg-type]
     (tmp_path / "a.txt").write_text("no tune")
-    with pytest.raises(InputError, match="it is no tune"):
+    with pytest.raises(InputError, match="it is not a tune"):
         train(small(), tmp_path / "a.txt")
 
 

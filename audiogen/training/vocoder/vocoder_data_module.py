@@ -27,7 +27,7 @@ from audiogen.vocoders.neural import SHIPPED, Neural, NeuralOptions, load_networ
 if TYPE_CHECKING:
     from audiogen.training.tensorboard import EventWriter
 
-VALIDATION_EXCERPTS = 8
+VALIDATION_EXCERPTS, MAX_LOGGED_EXCERPTS = 8, 4
 SHAPE_DROPOUT = 0.25  # conditioning dropout: fraction of training excerpts rendered without the long-term spectrum
 
 
@@ -99,7 +99,7 @@ class VocoderDataModule(DataModule):
         return digest.hexdigest()
 
     def log_media(self, model: VocoderObjective, batch: Batch, writer: EventWriter, step: int) -> None:
-        log_media(writer, step, model.vocoder, self.frames(batch))
+        log_media(writer, step, model.vocoder, self.frames(tuple(part[:MAX_LOGGED_EXCERPTS] for part in batch)))
 
     def _ends(self, channels: list[Channel]) -> np.ndarray:
         """Cumulative numbers of excerpts."""

@@ -12,13 +12,11 @@ from audiogen.vocoders.neural import Neural
 if TYPE_CHECKING:
     from audiogen.training.tensorboard import EventWriter
 
-MAX_EXCERPTS = 4
-
 
 def log_media(writer: EventWriter, step: int, vocoder: Neural, excerpts: Excerpts) -> None:
-    """Write ``real`` and ``rendered`` versions of some excerpts, one after the other."""
+    """Write ``real`` and ``rendered`` versions of excerpts, one after the other."""
     spec = vocoder.spec
-    samples, frames, shapes = (part[:MAX_EXCERPTS] for part in excerpts)
+    samples, frames, shapes = excerpts
     past, real = samples.split([spec.win, samples.shape[1] - spec.win], dim=1)
     for name, version in {"real": real, "rendered": vocoder.excerpt(frames, past, shapes)}.items():
         whole = version.cpu().flatten()[None]
