@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
+from typing import Annotated, Any
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d(?:\.\d*)?)", re.ASCII)
 
@@ -28,3 +30,22 @@ def seconds_of(text: str) -> float:
         except ValueError:
             pass
     raise ValueError("a duration is written as 30, 30.5, 4:00 or 1:02:03.5")
+
+
+class _Duration:
+    """Makes pydantic accept text such as ``4:00`` for a float; pydantic itself is imported only when it reads this."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+        from pydantic_core import PydanticCustomError, core_schema
+
+        def parse(value: Any) -> Any:
+            try:
+                return seconds_of(value) if isinstance(value, str) else value
+            except ValueError as error:
+                raise PydanticCustomError("seconds", "{text}", {"text": str(error)}) from error
+
+        return core_schema.no_info_before_validator_function(parse, handler(source))
+
+
+Seconds = Annotated[float, _Duration()]
+"""Option type of a duration: a number of seconds, or text such as ``4:00``."""

@@ -6,12 +6,9 @@ in ``__post_init__`` of the options.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field
-from pydantic_core import PydanticCustomError
-
-from audiogen.durations import seconds_of
+from pydantic import Field
 
 PositiveInt = Annotated[int, Field(ge=1, le=2**20, strict=True)]
 """1 to 1,048,576: the upper limit keeps a configuration from asking for terabytes of memory."""
@@ -41,14 +38,3 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 """0 to 1."""
 FractionBelowOne = Annotated[float, Field(ge=0, lt=1)]
 """0 to 1, without 1."""
-
-
-def _seconds(value: Any) -> Any:
-    try:
-        return seconds_of(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise PydanticCustomError("seconds", "{text}", {"text": str(error)}) from error
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-"""A duration: seconds, or text such as ``4:00``; see `audiogen.durations`."""
