@@ -250,9 +250,9 @@ def test_unexpected_tensors_are_refused(folder: Path, file: str, damage: str):
         del tensors[name]
     save_file(tensors, folder / file)
     if damage == "extra" and file == "statistics.safetensors":
-        Run.open(folder)  # of a later version, perhaps: left alone
+        Run.open(folder)  # perhaps of a later version: ignored
         return
-    words = {"nan": "NaN or infinite", "inf": "NaN or infinite", "double": "F64", "extra": "no place"}
+    words = {"nan": "NaN or infinite", "inf": "NaN or infinite", "double": "F64", "extra": "is unexpected"}
     refused(folder, words.get(damage, "is missing"))
 
 
