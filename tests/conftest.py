@@ -64,11 +64,11 @@ def synthetic(seconds: float, seed: int = 0, channels: int = 1, rate: int = RATE
 
 @pytest.fixture(scope="session")
 def torchaudio() -> ModuleType:
-    """torchaudio, to compare with. Its binaries load beside builds of torch of their own kind only."""
+    """torchaudio, to compare with; its binaries load only with matching builds of torch."""
     try:
         return importlib.import_module("torchaudio")
     except (ImportError, OSError) as error:
-        pytest.skip(f"torchaudio does not load beside torch {torch.__version__}: {error}")
+        pytest.skip(f"torchaudio does not load with torch {torch.__version__}: {error}")
 
 
 @pytest.fixture

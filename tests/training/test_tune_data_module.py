@@ -1,4 +1,4 @@
-"""Training on tunes goes through the same training: splits, seeds, early stopping, resuming, TensorBoard, a Run."""
+"""Training on tunes: splits, seeds, early stopping, resuming, TensorBoard, the Run."""
 
 from __future__ import annotations
 
@@ -126,11 +126,11 @@ def test_one_tune_is_split_in_time(small: Small):
     }
     assert run.metrics["validation_loss"] is not None
     tokenizer = small().representation.options
-    material = of_tune(one, Midi(tokenizer).tokenizer, SplitFractions(0.2, 0.1))
-    learned, held = material.train[0].tokens.tolist(), material.validation[0].tokens.tolist()
+    splits = of_tune(one, Midi(tokenizer).tokenizer, SplitFractions(0.2, 0.1))
+    train_tokens, held_out = splits.train[0].tokens.tolist(), splits.validation[0].tokens.tolist()
     whole = Midi(tokenizer).tokenizer.encode(one).tolist()
-    assert (learned + held) == whole[: len(learned) + len(held)]
-    assert len(held) == 16
+    assert train_tokens + held_out == whole[: len(train_tokens) + len(held_out)]
+    assert len(held_out) == 16
 
 
 def test_unusable_data_are_refused(tmp_path: Path, small: Small):
