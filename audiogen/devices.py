@@ -1,8 +1,6 @@
-"""Compute devices and threads."""
+"""Compute devices by name."""
 
 from __future__ import annotations
-
-import os
 
 import torch
 
@@ -23,15 +21,3 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device cuda", "no CUDA device was found", "use --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
-
-
-def use_default_threads() -> None:
-    """Compute with one CPU thread unless the user has chosen another number.
-
-    The tensors here are small: more threads gain little, and on a busy machine they wait for each other, which has made
-    trainings 7 times slower. The user chooses with the environment variable ``OMP_NUM_THREADS``, or with
-    `torch.set_num_threads` for a number other than PyTorch's own defaults, all CPUs or half of them.
-    """
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if "OMP_NUM_THREADS" not in os.environ and torch.get_num_threads() in (cpus, (cpus + 1) // 2):
-        torch.set_num_threads(1)

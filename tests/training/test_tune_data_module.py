@@ -64,12 +64,12 @@ def test_a_folder_is_split_by_tune_and_gives_a_run(folder: Path, tmp_path: Path,
     opened = Run.open(tmp_path / "run")
     assert same(run, opened)
     assert isinstance(opened.representation, Midi)
-    told = opened.metrics["held_out"]
+    reported = opened.metrics["held_out"]
     for part in ("validation", "test"):
         tunes = [read_midi(folder / f"{name}.mid") for name, kind in split.items() if kind == part]
         found = likelihood_of(opened.model, opened.representation.tokenizer, tunes)  # type: ignore[arg-type]
-        assert told[part]["nats_per_note"] == pytest.approx(found.per_note, abs=1e-3)
-        assert told[part]["notes"] == found.notes
+        assert reported[part]["nats_per_note"] == pytest.approx(found.per_note, abs=1e-3)
+        assert reported[part]["notes"] == found.notes
 
 
 def test_the_loss_falls(folder: Path, small: Small):
