@@ -63,11 +63,11 @@ def test_streaming_equals_offline(sizes: list[int]) -> None:
 
 
 def test_a_stream_has_a_fixed_delay() -> None:
-    stream, held = Resampler(48000, 44100, 1), []
+    stream, delays = Resampler(48000, 44100, 1), []
     for _ in range(50):
         stream.push(np.zeros((1, 9600), "f4"))
-        held.append(resampled_length(stream._taken, 48000, 44100) - stream._given)
-    assert max(held[5:]) < 20000
+        delays.append(resampled_length(stream._samples_in, 48000, 44100) - stream._samples_out)
+    assert max(delays[5:]) < 20000
 
 
 def test_equal_rates_give_the_samples_back() -> None:
