@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ from audiogen.training.loop import TrainingLoop, seed_of
 from audiogen.training.mel.mel_data_module import mel_data_module
 from audiogen.training.mel.mel_splits import with_channels
 from audiogen.training.optimisation import TimeBudget
-from audiogen.training.processes import Processes, joined_processes
+from audiogen.training.processes import joined_processes
 from audiogen.training.tunes.tune_data_module import tune_data_module
 from audiogen.training.vocoder.vocoder_data_module import vocoder_data_module
 from audiogen.tunes.tune import Tune
@@ -104,8 +104,24 @@ def train(
                 folder = None
             elif folder is not None and checkpoint is None:
                 begin(experiment, folder)
-        with _own_randomness(where):
-            run = _trained(experiment, source, folder, where, processes, base, checkpoint, budget, started)
+        with _own_randomness(where), _event_writer(folder) as writer:
+            torch.manual_seed(seed_of(experiment.training.seed, 0))
+            model = _initial_model(experiment, source, base)
+            if any(weight.requires_grad for weight in model.parameters()):
+                loop = TrainingLoop(model, source, experiment, where, processes)
+                if checkpoint is not None:
+                    loop.load(checkpoint)
+                limit = TimeBudget(budget, started) if budget is not None else None
+                loop.run(limit, writer, folder / CHECKPOINT if folder is not None else None)
+                if folder is not None:
+                    loop.save(folder / FINAL_CHECKPOINT)
+                outcome = loop.finish()
+            else:
+                outcome = _closed_form_outcome(model, source, experiment, writer)
+            with stage("measuring the trained model"):
+                run = _run_of(model, source, experiment, outcome, time.monotonic() - started)
+            if writer is not None and folder is not None:
+                writer.add_outcome(folder.name, experiment, run.metrics)
     if folder is not None:
         run.save(folder)
         run.path = folder
@@ -119,55 +135,29 @@ def task_of(experiment: Experiment) -> str:
     return "vocoder" if experiment.training.task == "vocoder" else experiment.representation.kind
 
 
-def _trained(
-    experiment: Experiment,
-    data: DataModule,
-    folder: Path | None,
-    device: torch.device,
-    processes: Processes,
-    base: Run | None,
-    checkpoint: Path | None,
-    budget: float | None,
-    started: float,
-) -> Run:
-    """Make the Model, train it and return its Run, which is not saved yet."""
-    torch.manual_seed(seed_of(experiment.training.seed, 0))
+def _initial_model(experiment: Experiment, data: DataModule, base: Run | None) -> Model:
+    """The Model to train: a new one, fitted in closed form as far as it has one, or a copy of a Run's."""
     model = data.new_model(experiment)
     if base is None:
         with stage("fitting in closed form"):
             model.fit_closed_form(data.sequences())
     else:
         model.load_state_dict(base.model.state_dict())
-    writer = _event_writer(folder)
-    try:
-        if any(weight.requires_grad for weight in model.parameters()):
-            loop = TrainingLoop(model, data, experiment, device, processes)
-            if checkpoint is not None:
-                loop.load(checkpoint)
-            limit = TimeBudget(budget, started) if budget is not None else None
-            loop.run(limit, writer, folder / CHECKPOINT if folder is not None else None)
-            if folder is not None:
-                loop.save(folder / FINAL_CHECKPOINT)
-            outcome = loop.finish()
-        else:
-            outcome = _closed_form_outcome(model, data, experiment, writer)
-        outcome["device"] = str(next((weight.device for weight in model.parameters()), torch.device("cpu")))
-        with stage("measuring the trained model"):
-            run = _run_of(model, data, experiment, outcome, started)
-        if writer is not None and folder is not None:
-            writer.add_outcome(folder.name, experiment, run.metrics)
-    finally:
-        if writer is not None:
-            writer.close()
-    return run
+    return model
 
 
-def _run_of(model: Model, data: DataModule, experiment: Experiment, outcome: dict[str, Any], started: float) -> Run:
-    if not all(bool(weight.isfinite().all()) for weight in model.parameters()):
+def _run_of(model: Model, data: DataModule, experiment: Experiment, outcome: dict[str, Any], seconds: float) -> Run:
+    """The Run of a trained Model, with its metrics."""
+    weights = list(model.parameters())
+    if not all(bool(weight.isfinite().all()) for weight in weights):
         raise InputError("training", "the loss is not finite any more", "lower training.learning_rate")
-    seconds = round(time.monotonic() - started, 2)
-    size = sum(weight.numel() for weight in model.parameters())
-    metrics = outcome | {"parameters": size, "seconds": seconds, "version": __version__, "split": data.split}
+    metrics = outcome | {
+        "parameters": sum(weight.numel() for weight in weights),
+        "seconds": round(seconds, 2),
+        "device": str(weights[0].device) if weights else "cpu",
+        "version": __version__,
+        "split": data.split,
+    }
     for name in ("train_loss", "validation_loss"):
         if metrics[name] is not None and not math.isfinite(metrics[name]):
             metrics[name] = None
@@ -199,9 +189,10 @@ def _closed_form_outcome(
     }
 
 
-def _event_writer(folder: Path | None) -> EventWriter | None:
+def _event_writer(folder: Path | None) -> AbstractContextManager[EventWriter | None]:
+    """A writer of TensorBoard events, closed at the end of the block; None without a folder."""
     if folder is None:
-        return None
+        return nullcontext()
     from audiogen.training.tensorboard import EventWriter  # loads TensorBoard
 
     return EventWriter(str(folder / TENSORBOARD))
