@@ -71,9 +71,9 @@ MISTAKES = [
         "tune.mid: it is a MIDI file: it contains notes, not audio; name",
     ),
     (("evaluate", "a.wav", "--reference", "a.wav", "-o", "a.wav"), "a.wav: it is a file; name a folder"),
-    (("continue", "a.wav", "-o", "b.wav", "--budget", "nan"), "Invalid value for '--budget': a length of time is "),
-    (("continue", "a.wav", "-o", "b.wav", "--budget", "inf"), "Invalid value for '--budget': a length of time is "),
-    (("continue", "a.wav", "-o", "b.wav", "--budget", "-1:00"), "Invalid value for '--budget': a length of time is "),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "nan"), "Invalid value for '--budget': a duration is "),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "inf"), "Invalid value for '--budget': a duration is "),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "-1:00"), "Invalid value for '--budget': a duration is "),
     (
         ("continue", "a.wav", "-o", "b.wav", "--seconds", "4:75"),
         "Invalid value for '--seconds': a duration is written as 30, 30.5, 4:00 or 1:02:03.5, not '4:75'; see",

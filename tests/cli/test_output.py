@@ -237,7 +237,7 @@ MISSING = [
     (("render", "jobs.csv", "-o", "clips", "--engine", "ray"), "--engine ray: ray is not installed; `?pip install"),
     (
         ("continue", "prompt.wav", "-o", "b.wav", "--vocoder", "bigvgan"),
-        "vocoder bigvgan: it needs trained weights; name",
+        "vocoder bigvgan: it needs trained weights; give their folder",
     ),
     (
         ("continue", "prompt.wav", "-o", "b.wav", "vocoder={kind: bigvgan, weights: hub}"),
