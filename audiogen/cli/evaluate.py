@@ -64,7 +64,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         from audiogen.metrics.evaluation_inputs import prepare_inputs
         from audiogen.output_names import join_beside
         from audiogen.reports.evaluation_report import write_evaluation_report
-        from audiogen.reports.listening_test import write_listening_test
+        from audiogen.reports.blind_listening import write_listening_test
 
     with stage("reading the recordings"):
         continued, real = read(output), read(reference)

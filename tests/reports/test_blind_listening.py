@@ -14,7 +14,7 @@ from scipy.stats import binom
 from audiogen.audio import LoudnessMeter, Recording
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
-from audiogen.reports.listening_test import ANCHOR_HERTZ, low_pass_anchor, make_stimuli, write_listening_test
+from audiogen.reports.blind_listening import ANCHOR_HERTZ, low_pass_anchor, make_stimuli, write_listening_test
 from tests.reports.browser import Page, browser
 
 Judged = tuple[EvaluationInputs, Evaluation]
