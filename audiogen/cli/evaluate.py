@@ -63,8 +63,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         from audiogen.metrics.evaluation import evaluate_inputs
         from audiogen.metrics.evaluation_inputs import prepare_inputs
         from audiogen.output_names import join_beside
-        from audiogen.reports.evaluation_report import write_evaluation_report
         from audiogen.reports.blind_listening import write_listening_test
+        from audiogen.reports.evaluation_report import write_evaluation_report
 
     with stage("reading the recordings"):
         continued, real = read(output), read(reference)
