@@ -54,7 +54,7 @@ WRONG = {
 def test_another_kind_of_sound_gives_a_warning_and_no_verdict(name: str) -> None:
     prompt, output = noise(12, 1), noise(6, 2)
     with pytest.warns(
-        AudioWarning, match="not the prompt's kind of sound: .* times as far .* usually at most"
+        AudioWarning, match="not the prompt's kind of sound: .* times as far .*usually at most"
     ) as caught:
         sounds = prepared(output, WRONG[name], prompt)
     assert len(caught) == 1

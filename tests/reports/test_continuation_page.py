@@ -166,21 +166,21 @@ def test_long_recordings_are_cut_to_an_excerpt_around_the_join(tmp_path: Path) -
     tail = Recording(np.linspace(-0.5, 0, 50 * 1000, dtype="f4")[None], 1000)
     joined = np.concatenate([prompt.samples, tail.samples], axis=1)
     write(tmp_path / "long.wav", Recording(joined, 1000), "FLOAT")
-    excerpt = read_excerpt(prompt, tmp_path / "long.wav", prompt.length)
+    excerpt = read_excerpt(prompt, tmp_path / "long.wav", prompt.length, before=30.0, after=45.0)
     np.testing.assert_array_equal(excerpt.prompt.samples, prompt.samples[:, 10_000:])
     np.testing.assert_array_equal(excerpt.tail.samples, tail.samples[:, :45_000])
     assert excerpt.tail_length == 50_000
     write_continuation_page(tmp_path / "page.html", prompt, tmp_path / "long.wav", sidecar(prompt.length))
-    assert "of the prompt the last 30 s and of the continuation the first 45 s" in (tmp_path / "page.html").read_text()
+    assert "the last 30 s of the prompt and the first 45 s of the continuation" in (tmp_path / "page.html").read_text()
 
 
 def test_a_file_that_does_not_continue_the_prompt_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "other.wav", noise(1, channels=1))
     with pytest.raises(InputError, match="differ from the prompt's"):
-        read_excerpt(noise(1), tmp_path / "other.wav", 0)
+        read_excerpt(noise(1), tmp_path / "other.wav", 0, before=30.0, after=45.0)
     write(tmp_path / "other.wav", noise(1))
     with pytest.raises(InputError, match="nothing follows"):
-        read_excerpt(noise(1), tmp_path / "other.wav", RATE)
+        read_excerpt(noise(1), tmp_path / "other.wav", RATE, before=30.0, after=45.0)
 
 
 def test_a_tone_is_at_its_tick() -> None:

@@ -61,7 +61,7 @@ def test_bad_measures_are_listed_first(judged: Judged, tmp_path: Path) -> None:
 def test_copied_passages_are_marked_at_their_position(written: Path) -> None:
     (mark,) = [each for each in Page(written.read_text("utf-8")).all("i") if each.get("class") == "copied"]
     start, stop, position = map(
-        float, re.findall(r"(\d+\.\d\d) to (\d+\.\d\d) s, as at (\d+\.\d\d)", str(mark["title"]))[0]
+        float, re.findall(r"(\d+\.\d\d) to (\d+\.\d\d) s, repeats (\d+\.\d\d)", str(mark["title"]))[0]
     )
     assert start == pytest.approx(1, abs=0.2)
     assert stop == pytest.approx(3, abs=0.2)

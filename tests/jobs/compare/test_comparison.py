@@ -136,7 +136,7 @@ def test_unsuitable_configurations_and_data_are_refused(configs: list[Path], tun
     with pytest.raises(InputError, match="no test piece lasts"):
         invoke(configs[1], "--data", tunes, "-o", earlier.parent, "--seconds", 5000, "--force")
     assert earlier.read_text() == "{}", "what is to be replaced stays until there is something better"
-    with pytest.raises(InputError, match="it exists and is no comparison"):
+    with pytest.raises(InputError, match="it exists and is not a comparison"):
         invoke(configs[1], "--data", tunes, "-o", tunes)
 
 
@@ -194,9 +194,9 @@ def test_single_voices_and_pianos_are_transcribed(monkeypatch: pytest.MonkeyPatc
     assert found.tune.notes["start"].min() >= line.end - 6  # behind the join
     both = wandering(0, 10, parts=2)
     flutes = replace(both, parts=(Part(73), Part(0)))
-    monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: False)
+    monkeypatch.setattr(comparing_candidates, "can_transcribe_piano", lambda: False)
     assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune is None
-    monkeypatch.setattr(comparing_candidates, "hears_pianos", lambda: True)
+    monkeypatch.setattr(comparing_candidates, "can_transcribe_piano", lambda: True)
     monkeypatch.setattr(comparing_candidates, "transcribe_piano", lambda sound, clock, since: (clock, since))
     assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, both, both)).tune == (both, 2.0)
     assert with_detected_notes(CandidateTail(sound), Prompt("a", sound, sound, flutes, both)).tune is None
