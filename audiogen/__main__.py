@@ -8,7 +8,7 @@ def main() -> None:
     """Run a command. An interruption while its modules are imported ends it with one line, not with a traceback."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number, handler in handlers.items():
-        if handler is not signal.SIG_IGN:  # as under nohup
+        if handler is not signal.SIG_IGN:  # ignored signals, as under nohup, stay ignored
             signal.signal(number, _exit_at_once)
 
     from audiogen.cli import main as run_command

@@ -66,8 +66,8 @@ class Run:
     def open(cls, folder: Path | str, allow_external_weights: bool = False, with_vocoder: bool = True) -> Run:
         """Open a Run, which need not be trusted.
 
-        Nothing in it is executed, nothing outside of its folder is read, nothing is downloaded, and its tensors are
-        compared with its configuration before memory is allocated for them.
+        Nothing in it is executed, and its tensors are compared with its configuration before memory is allocated for
+        them. Unless ``allow_external_weights``, nothing outside of its folder is read and nothing is downloaded.
 
         Args:
             folder: of the Run.

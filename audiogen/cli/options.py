@@ -14,7 +14,7 @@ from audiogen.config.shipped import find_config, shipped_configs
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
-from audiogen.jobs.request import Request
+from audiogen.jobs.request import MAX_SEED, Request
 from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, sidecar_of, variations_of
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ OVERRIDES = click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 SEED = option(
     "--seed",
     group=OUTPUT,
-    type=click.IntRange(0, 2**63 - 1),
+    type=click.IntRange(0, MAX_SEED),
     default=Request.seed,
     help="Random seed, 0 to 2^63 - 1; the same seed and settings give the same bytes.",
 )

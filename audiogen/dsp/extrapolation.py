@@ -1,40 +1,13 @@
-"""Linear-prediction extrapolation of a waveform, and the cross-fade from it into another signal.
+"""Linear-prediction extrapolation of a waveform.
 
-Burg's method extrapolates a few milliseconds (Kauppinen & Roth 2002, DAFx, "Audio signal extrapolation"). The fade
-weights the extrapolation by its predictability: that of noise decays within a few samples, that of a tone lasts.
+Burg's method extrapolates a few milliseconds (Kauppinen & Roth 2002, DAFx, "Audio signal extrapolation").
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from audiogen.dsp.fades import fade_in
-
-FADE_SECONDS = 0.008
-CONTEXT_SECONDS = 0.1  # that the predictor is fitted to
 ORDER = 64
-ONSET_FRACTION = 0.25  # of the fade: an abrupt onset would splatter over bands that the context leaves empty
-
-
-def extrapolate_into(context: np.ndarray, signal: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A signal whose first milliseconds continue the waveform before it.
-
-    Args:
-        context: ``[channels, time]`` samples just before the signal; the last `CONTEXT_SECONDS` are used.
-        signal: ``[channels, time]``.
-        sample_rate: Hz.
-
-    Returns:
-        ``[channels, time]``; only the first `FADE_SECONDS` differ from the signal.
-    """
-    length = min(round(FADE_SECONDS * sample_rate), signal.shape[1])
-    if length < 2:
-        return signal
-    used = max(round(CONTEXT_SECONDS * sample_rate), 4 * ORDER)
-    joined = signal.copy()
-    for channel, past in enumerate(context[:, -used:]):
-        joined[channel, :length] = fade_from_prediction(*extrapolate(past, length), signal[channel, :length])
-    return joined
 
 
 def extrapolate(samples: np.ndarray, length: int, order: int = ORDER) -> tuple[np.ndarray, np.ndarray]:
@@ -94,28 +67,3 @@ def burg(samples: np.ndarray, order: int) -> np.ndarray:
         coefficients = padded + reflection * padded[::-1]
         forward, backward = (forward + reflection * backward)[1:], (backward + reflection * forward)[:-1]
     return coefficients
-
-
-def fade_from_prediction(predicted: np.ndarray, predictability: np.ndarray, signal: np.ndarray) -> np.ndarray:
-    """Cross-fade from an extrapolation to a signal, at constant power.
-
-    The gain of the signal makes up for the power that the extrapolation lacks, given their correlation: over an
-    unpredictable context the signal sets in almost at once, over a tone it takes over gradually.
-
-    Args:
-        predicted: ``[time]`` extrapolated samples.
-        predictability: ``[time]`` in 0..1, see `extrapolate`.
-        signal: ``[time]``.
-
-    Returns:
-        ``[time]``.
-    """
-    length = len(predicted)
-    fade = fade_in(length)[::-1]
-    weight = fade * np.sqrt(predictability)
-    scale = float(np.sqrt(np.square(predicted).sum() * np.square(signal).sum()))
-    agreement = float(np.clip(predicted @ signal / scale, 0, 1)) if scale > 0 else 0.0
-    gain = np.sqrt(np.clip(1 - weight**2 * (1 - agreement**2), 0, 1)) - weight * agreement
-    onset = max(round(ONSET_FRACTION * length), 1)
-    gain[:onset] *= fade_in(onset)
-    return fade * predicted + gain * signal

@@ -14,8 +14,8 @@ class LookaheadLimiter:
     """Keeps a stream of samples within a ceiling, with one gain for all channels.
 
     The gain is the minimum of the gains needed within `HOLD_SECONDS` either side, then averaged over as long: it is
-    continuous, and fully reduced at the peak. It is exactly 1 more than twice `HOLD_SECONDS` away from any peak above
-    the ceiling. The output lags by that long; block sizes change no sample of it.
+    continuous, and fully reduced at the peak. Farther than twice `HOLD_SECONDS` from any peak above the
+    ceiling it is exactly 1. The output lags by that long; block sizes change no sample of it.
 
     Args:
         ceiling: largest magnitude of the output, at least 0.

@@ -81,7 +81,7 @@ class Passage:
 
 
 def verbatim_passages(marks: list[list[float]]) -> list[Passage]:
-    """Join repeated windows into passages; the longest verbatim passage is the longest of them.
+    """Join consecutive repeated windows into verbatim passages, of which the report shows the longest.
 
     Args:
         marks: ``[time, position, similarity]`` of each repeated window, in seconds and in order of time.

@@ -11,4 +11,4 @@ BASE = Path(__file__).parent / "base"
 
 def base() -> Run:
     """Open the shipped base: a Model of mel frames for any recording, described in ``base/CARD.md``."""
-    return Run.open(BASE, allow_external_weights=True)
+    return Run.open(BASE, allow_external_weights=True)  # ours: an installation may link its files

@@ -166,7 +166,7 @@ def log_mel(samples: Tensor, spec: MelSpec, padded: bool = False) -> Tensor:
     Args:
         samples: ``[..., time]`` float32 in -1..1 at ``spec.sample_rate``.
         spec: definition of the frames.
-        padded: whether the samples are already padded; if so, only whole windows are analysed.
+        padded: True for samples to be taken as they are, padded already or not: only whole windows are analysed.
 
     Returns:
         ``[..., frames, n_mels]``. With padding "same", frames = time / hop where hop divides time; at least 1.

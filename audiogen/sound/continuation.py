@@ -6,12 +6,12 @@ chain them as generators, so that a tail of any length needs constant memory::
     prompt analysis       prompt_analysis.py   material, join partner, level reference
     prediction            predictor.py         a Model draws the latent of the next patch   (run_mixture.py: several)
     patch selection       patch_selection.py   the patch of the material nearest to it, under constraints
-    spectrum guard        drift_guard.py       feedback control of the mel spectrum
+    spectrum guard        drift_guard.py       correction of the mean mel spectrum
     vocoder, rotation     rendering.py         mel frames -> principal channels -> channels
     tilt                  controls.py          brightness
     texture matching      texture_matching.py  band gains that match texture statistics and level variance
     resampling            rendering.py         to the prompt's rate
-    level guard           drift_guard.py       feedback control of level and stereo image
+    level guard           drift_guard.py       correction of level and stereo image
     limiter               dsp/limiter.py       peaks within the prompt's own
     gain                  controls.py          level
     join                  join.py              extrapolation of the prompt, cross-faded into the tail
@@ -63,8 +63,8 @@ class Continuer:
         analysis: of the prompt.
         frames: ``[time, channels * n_mels]`` of the material, all principal channels.
         predictor: the Run, primed with the prompt.
-        drift_guard: largest corrections of the guards in the latest tail, dB; ``imposed_rms_db`` is that of the
-            texture matching.
+        drift_guard: corrections in the latest tail, dB: the guards' largest, and as ``imposed_rms_db`` the RMS gain of
+            texture matching in the latest section.
     """
 
     run: Run | RunMixture
@@ -106,7 +106,7 @@ class Continuer:
             yield from silence(self.prompt.channels, length)
             return
         # At all temperatures the same patches are selected, and texture matching expands or compresses their levels:
-        # patches of higher variance than the material usually has would be the odd, not the loud ones.
+        # selecting for more variance would favour odd patches rather than loud ones.
         matched = self._matches()
         chunks = self.frames_after(seed, 1.0 if matched else temperature, controls)
         blocks = self.samples_of(chunks, seed, controls, temperature if matched else None)
@@ -153,7 +153,7 @@ class Continuer:
         # With a tilt, the tilted prompt is the reference.
         peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.prompt.samples)
         guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
-        # Overlapping segments of a loud recording can add up to peaks that it has nowhere.
+        # Overlapping segments can add up to peaks beyond any of the recording.
         limiter = LookaheadLimiter(peak, new_rate)
 
         blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder(), prompt, chunks, seed))

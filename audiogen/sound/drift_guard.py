@@ -1,4 +1,4 @@
-"""Drift guard: feedback control that holds a tail to the spectrum, level and stereo image of its prompt.
+"""Drift guard: feed-forward control that holds a tail to the spectrum, level and stereo image of its prompt.
 
 Free-running models drift. Two guards compare running statistics of the tail with the prompt's and correct the
 difference, with a time constant of many seconds, so that swells, which belong to the texture, pass. `SpectrumGuard`
@@ -32,8 +32,8 @@ RELATIVE_FLOOR = 1e-6  # of the power: weaker principal channels are not correct
 class SpectrumGuard:
     """Holds the mean spectrum of generated mel frames to the source's.
 
-    What is held is each band's mean magnitude, which brightness is made of. Holding the mean of its logarithm instead,
-    swells with crests a little brighter than the source's kept the centroid of ocean waves 5 % too high.
+    What is held is each band's mean magnitude, which the brightness depends on. When the mean of its logarithm was held
+    instead, swells with crests a little brighter than the source's kept the centroid of ocean waves 5 % too high.
 
     Args:
         frames: ``[time, channels * n_mels]`` log-mel frames of the source.

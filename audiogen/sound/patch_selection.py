@@ -31,7 +31,7 @@ GAIN_RATE = 0.03  # step of the logarithm of the gain per patch and unit of exce
 MAX_DEVIATION = 3.0  # one patch counts as at most this many variances
 MEAN_FEEDBACK = 2.0  # the target is moved by this multiple of the error of the recent mean
 MEAN_SECONDS = 6.0  # time constant of the recent mean
-WHITENING = 0.5  # exponent of each latent dimension's standard deviation, which differences are divided by
+WHITENING = 0.5  # differences are divided by each dimension's standard deviation to this power
 
 
 class PatchSelector(PatchSource):
@@ -92,7 +92,11 @@ class PatchSelector(PatchSource):
         return candidates[scores.index(min(scores))]
 
     def _contiguous(self) -> Tensor:
-        """Patches ``[patches]`` that nearly continue a recent alignment, or exactly one that has lasted too long."""
+        """Patches ``[patches]`` to exclude, since they read on in the material.
+
+        Those are patches that continue a recent alignment nearly but not exactly, and patches that continue one exactly
+        which has lasted for `MAX_RUN_SECONDS`.
+        """
         excluded = torch.zeros_like(self.starts, dtype=torch.bool)
         near = self.patch // 2
         for shift in set(self.shifts):

@@ -11,7 +11,7 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
 
-MAX_PATCHES = 40_000  # that are searched; an hour's are thinned to this
+MAX_PATCHES = 40_000  # searched; from twice as many on, only every second (third, ...) one is
 ENCODED_AT_ONCE = 4096  # patches; all side by side would hold each frame `patch` times
 
 

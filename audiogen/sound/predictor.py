@@ -42,8 +42,8 @@ class RunPredictor:
     Args:
         run: of mel frames.
         prompt: its material supplies patches; its join partner primes the Model.
-        channels: principal channels that patches hold at least; None for the prompt's. Those that the Model does not
-            model follow the material.
+        channels: number of principal channels in a patch; None for the prompt's. Channels beyond the Model's are
+            those of the material.
     """
 
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.dsp.extrapolation import extrapolate_into
 from audiogen.dsp.fades import correlated_cross_fade
 from audiogen.dsp.limiter import limit_peaks, peak_of
+from audiogen.sound.join import extrapolate_into
 
 OVERLAP_SECONDS = 1.5  # over which a tail fades into its own start
 FADE_SECONDS = 0.25  # over which the end of a file fades into the mirror image of its start

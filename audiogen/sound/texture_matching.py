@@ -1,10 +1,10 @@
 """Texture matching: brings a tail's texture statistics to those of the recording it continues.
 
 Listeners recognise a texture by averages over time (McDermott, Schemitsch & Simoncelli 2013, Nature Neuroscience
-16:493), and take sounds that are given its statistics for it (McDermott & Simoncelli 2011, Neuron 71:926). There,
-statistics are imposed on noise in dozens of passes that change everything. Here the tail nearly has them already, and
-gradient descent finds the least gains of auditory bands that match them, 1 to 1.5 dB RMS: the gains are penalised by
-their size.
+16:493); noise with the statistics of a texture is recognised as that texture (McDermott & Simoncelli 2011, Neuron
+71:926). There, statistics are imposed on noise in dozens of passes that change everything. Here the tail nearly has
+them already, and gradient descent finds the least gains of auditory bands that match them, 1 to 1.5 dB RMS: the gains
+are penalised by their size.
 
 At a temperature other than 1 the targets are the statistics that the recording would have with larger or smaller
 swells (`level_expansion`), and the descent starts from a tail that was expanded in the same way.
@@ -33,8 +33,8 @@ from audiogen.representation.cochleagram import (
 from audiogen.representation.texture_statistics import scatter, segment_statistics, statistics
 from audiogen.sound.level_expansion import expansion_gains
 
-MIN_SEGMENT, MAX_SEGMENT = 1.8, 6.0  # seconds of a segment whose statistics are matched; a third of the source between
-SECTION_SECONDS = 11  # of the tail, processed at a time: three are half a minute and the filters' margins
+MIN_SEGMENT, MAX_SEGMENT = 1.8, 6.0  # seconds of a segment whose statistics are matched: a third of the source, clipped
+SECTION_SECONDS = 11  # of the tail, processed at a time: three cover the usual 30 s and the margins of the filters
 FRAME_RATE = 200  # Hz, of the envelopes: gains do not follow anything faster
 GAIN_POINT_RATE = 50  # Hz, of the points that gains are interpolated between
 STEPS, STEP_SIZE, BETAS = 24, 0.04, (0.9, 0.99)  # of Adam; the step size in nepers
@@ -86,7 +86,7 @@ class StatisticsMatcher:
         past = self.source if past is None else past
         queue = _SampleQueue(np.pad(past, ((0, 0), (margin, 0)))[:, -margin:], blocks)
         gains = torch.zeros(*self.envelope.shape[:2], MARGIN_SECONDS * FRAME_RATE)  # of the second before the section
-        expansion = matching = gains[..., -1:]  # whose sum they are
+        expansion = matching = gains[..., -1:]  # the two parts whose sum is the gain
         before = torch.zeros(*self.envelope.shape[:2], 0)  # envelope of the processed half segment before the section
         begin, end = margin, SECTION_SECONDS * self.rate + margin // 2
         while True:

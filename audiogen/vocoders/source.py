@@ -1,12 +1,12 @@
 """Source vocoder: renders frames from the recording that they continue, by concatenative synthesis.
 
-Each frame has a position in the recording: the one that it was selected from, if that is known, else the best one
-found by `unit_selection`. The spectrum there, corrected by the ratio of wanted to present mel bands, initialises a few
-Griffin-Lim iterations that only ever correct bands. So the fine structure that mel frames lack - noise, transients, the
-phases between them - is the recording's own.
+Each frame has a position in the recording: the one that it was selected from, or, in blocks with frames whose position
+is unknown, the best one found by `unit_selection`. The spectrum there, corrected by the ratio of wanted to present mel
+bands, initialises one or a few Griffin-Lim iterations that only ever correct bands. So the fine structure that mel
+frames lack - noise, transients, the phases between them - is the recording's own.
 
-Searching for frames whose positions are known finds the same ones for 94 to 99 % of the frames of a tail, and no better
-tails (texture distances within 0.004 of each other, equal copying).
+Where positions are known, a search would find the same ones for 94 to 99 % of the frames of a tail, and tails that are
+no better (texture distances within 0.004 of each other, equal copying).
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from audiogen.dsp.extrapolation import FADE_SECONDS, burg, extrapolate, extrapolate_into
+from audiogen.dsp.extrapolation import burg, extrapolate
+from audiogen.sound.join import FADE_SECONDS, extrapolate_into
 
 RATE = 44100
 FADE = round(FADE_SECONDS * RATE)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording
-from audiogen.dsp.extrapolation import FADE_SECONDS, extrapolate_into
-from audiogen.sound.join import join_to_prompt, silence
+from audiogen.sound.join import FADE_SECONDS, extrapolate_into, join_to_prompt, silence
 
 RATE = 44100
 
