@@ -76,7 +76,7 @@ def test_a_silent_channel_stays_silent_in_a_morph_with_a_warning(
 ) -> None:
     prompt, target = with_silent(texture(1.0, channels=2), 1), texture(1.0, 1, channels=2)
     run = untrained(prompt)
-    with pytest.warns(AudioWarning, match="channel 2 is digital silence in the prompt and stays so"):
+    with pytest.warns(AudioWarning, match="channel 2 is digital silence in the prompt, so it stays silent"):
         sidecar = continue_recording(
             prompt, tmp_path / "out.wav", Request(seconds=0.6), run, morph_target=MorphTarget(target)
         )
