@@ -296,7 +296,9 @@ def _run(run: AnyRun | FilePath | None, config: Experiment | FilePath | None, bu
 
 def _prompt(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording:
     recording = Recording(samples, sample_rate)
-    if recording.channels > max(recording.length, 1):
+    if recording.length == 0:
+        raise InputError("samples", "there are none", "give at least half a second")
+    if recording.channels > recording.length:
         shape = f"[{recording.channels}, {recording.length}]"
         raise InputError("samples", f"of shape {shape} they have more channels than samples", "give samples.T")
     return recording

@@ -146,7 +146,7 @@ def _to_numpy(samples: object) -> np.ndarray:
     if hasattr(samples, "detach"):  # a tensor, without importing torch
         tensor = samples.detach().cpu()
         return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    raise InputError("samples", f"a {type(samples).__name__} is no array", "give a numpy array or a torch tensor")
+    raise InputError("samples", f"a {type(samples).__name__} is not an array", "give a numpy array or a torch tensor")
 
 
 def _positive(sample_rate: int) -> int:
@@ -155,5 +155,5 @@ def _positive(sample_rate: int) -> int:
     except TypeError:
         rate = 0
     if rate <= 0 or isinstance(sample_rate, bool):
-        raise InputError("sample_rate", f"{sample_rate!r} is no positive integer", "give Hz, such as 44100")
+        raise InputError("sample_rate", f"{sample_rate!r} is not a positive integer", "give Hz, such as 44100")
     return rate

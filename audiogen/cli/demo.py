@@ -8,6 +8,7 @@ import click
 
 from audiogen.cli.command import OUTPUT, Command, option, print_summary, set_json_result
 from audiogen.cli.options import DEVICE, FILE, FORCE, SECONDS, refuse_to_overwrite
+from audiogen.errors import InputError
 from audiogen.progress import stage
 
 
@@ -23,6 +24,8 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     """
     from audiogen.output_names import shipped_recording, sidecar_of
 
+    if folder.exists() and not folder.is_dir():
+        raise InputError(folder, "it is a file", "name a folder for -o")
     out, page = folder / "waterfall-continued.wav", folder / "waterfall-continued.html"
     refuse_to_overwrite(out, sidecar_of(out), page, force=force)
     source = shipped_recording()

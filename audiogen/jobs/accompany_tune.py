@@ -77,9 +77,7 @@ def _warn_of_empty_parts(run: Run, parts: int, given: int, new: Tune) -> None:
     """Warn if added parts have no notes."""
     empty = parts - len(np.unique(new.notes["part"]))
     if empty:
-        result = "no note was added" if empty == parts else f"{empty} of the {parts} parts stay empty"
-        text = (
-            f"{run.path or 'the Run'}: {result}, since this Run plays nothing in so many parts, as if trained on "
-            f"tunes of fewer; name a Run that was trained on tunes of {given + parts} parts"
-        )
+        result = "no note was added" if empty == parts else f"{empty} of the {parts} added parts got no notes"
+        text = f"{run.path or 'the Run'}: {result}; this Run seems to have been trained on tunes of fewer parts; "
+            f"name a Run that was trained on tunes of {given + parts} parts"
         warnings.warn(text, AudioWarning, stacklevel=3)

@@ -88,7 +88,7 @@ def continue_tune(
         if run is None:
             text = (
                 f"without --run, only the prompt's own {len(tune.notes)} notes are learned from: a Run trained on many "
-                "tunes (audiogen train configs/midi/lstm.yaml --data FOLDER -o RUN) has more ideas"
+                "tunes (audiogen train midi/lstm --data FOLDER -o RUN) has more ideas"
             )
             warnings.warn(text, AudioWarning, stacklevel=2)
         if run is None and experiment is not None:

@@ -56,7 +56,9 @@ class Request:
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= MAX_SECONDS:
-            raise InputError("seconds", f"{self.seconds:g} is out of range", f"choose up to {MAX_SECONDS:g} s")
+            raise InputError(
+                "seconds", f"{self.seconds:g} is out of range", f"choose above 0 s and up to {MAX_SECONDS:g} s"
+            )
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
         if not 0 <= self.temperature <= MAX_TEMPERATURE:

@@ -28,7 +28,6 @@ import torch
 from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.models.base import FrameModel
-from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
@@ -36,7 +35,7 @@ from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
-from audiogen.sound.run_mixture import MixturePredictor, RunMixture
+from audiogen.sound.run_mixture import MixturePredictor, RunMixture, mel_representation
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.registry import VOCODERS
@@ -77,9 +76,7 @@ class Continuer:
 
     def __post_init__(self) -> None:
         self.first = self.run if isinstance(self.run, Run) else self.run.runs[0]
-        representation = self.first.representation
-        assert isinstance(representation, MelLatents)
-        self.spec = representation.options.spec
+        self.spec = mel_representation(self.first).options.spec
         self.analysis = analyse_prompt(self.prompt, self.spec)
         self.frames = self.analysis.material.side_by_side(self.prompt.channels)
         self.predictor: Predictor

@@ -51,7 +51,7 @@ class MixturePredictor:
     def __init__(self, mixture: RunMixture, prompt: PromptAnalysis, channels: int | None = None) -> None:
         self.weights = mixture.weights
         channels = prompt.channels if channels is None else channels
-        channels = max(channels, *(_mel(run).channels for run in mixture.runs))
+        channels = max(channels, *(mel_representation(run).channels for run in mixture.runs))
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
     @torch.no_grad()
@@ -87,7 +87,7 @@ def open_runs(
     """
     runs = tuple(Run.open(folder, allow_external_weights) for folder in folders)
     for run in runs:
-        _mel(run)
+        mel_representation(run)
     if len(runs) > 1:
         return RunMixture(runs, tuple(weights))
     if weights:
@@ -97,9 +97,9 @@ def open_runs(
 
 def require_compatible(runs: Sequence[Run]) -> None:
     """Raise an InputError unless all Runs have equal MelSpecs and patch lengths."""
-    first = _mel(runs[0])
+    first = mel_representation(runs[0])
     for number, run in enumerate(runs[1:], 2):
-        other = _mel(run)
+        other = mel_representation(run)
         cure = "mix Runs of one representation"
         if other.options.spec != first.options.spec:
             raise InputError(_name(run, number), "its mel frames differ from those of the first Run", cure)
@@ -124,7 +124,7 @@ def normalised_weights(weights: Sequence[float], count: int) -> tuple[float, ...
     return tuple(weight / total for weight in weights)
 
 
-def _mel(run: Run) -> MelLatents:
+def mel_representation(run: Run) -> MelLatents:
     if not isinstance(run.representation, MelLatents):
         raise InputError(run.path or "a Run", "it predicts notes, not sound", "name a Run of the mel representation")
     return run.representation

@@ -49,7 +49,9 @@ def check_backbone(
 
 def _check_outputs(backbone: Backbone, features: int, tolerance: float) -> None:
     frames = random_frames(2, TIME, features)
-    output, _ = backbone(frames)
+    result = backbone(frames)
+    require(isinstance(result, tuple) and len(result) == 2, "forward returns no pair (output, state)")
+    output, _ = result
     shape, expected = list(output.shape), [2, TIME, backbone.width]
     require(shape == expected, f"output of shape {shape}: [batch, time, width] = {expected} is expected")
     require(output.isfinite().all(), "outputs are not finite")

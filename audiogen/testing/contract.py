@@ -30,7 +30,7 @@ def options_of(variant: Any, options: object) -> Any:
     """
     name = variant.__name__
     kind: Any = getattr(variant, "Options", None)
-    require(isinstance(kind, type) and dataclasses.is_dataclass(kind), f"{name}.Options is no dataclass")
+    require(isinstance(kind, type) and dataclasses.is_dataclass(kind), f"{name}.Options is not a dataclass")
     try:
         defaults = kind()
     except TypeError as error:

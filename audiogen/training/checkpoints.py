@@ -88,7 +88,7 @@ def extends(experiment: Experiment, folder: Path) -> bool:
     if changed and not more:
         raise InputError(
             folder,
-            f"its training began with another {', '.join(changed)}",
+            f"its training began with another {', '.join(key for key in changed if key != STEPS) or STEPS}",
             "resume with the same settings (or more training.steps), or train again with --force",
         )
     return more

@@ -51,7 +51,7 @@ def test_a_part_and_an_empty_recording_stay_recordings() -> None:
         (np.zeros((0, 4)), "their shape"),
         (np.float64(1.0), "no array"),
         (np.array(1.0), "their shape"),
-        ([0.0, 1.0], "a list is no array"),
+        ([0.0, 1.0], "a list is not an array"),
         (np.zeros(4, np.int16), "samples / 32768"),
         (torch.zeros(4, dtype=torch.int16), "they are int16"),
         (np.zeros(4, complex), "real floating-point"),
@@ -71,5 +71,5 @@ def test_large_samples_are_not_taken_for_infinite_ones() -> None:
 
 @pytest.mark.parametrize("rate", [0, -1, 44100.0, True, "44100"])
 def test_other_sample_rates_are_refused(rate: Any) -> None:
-    with pytest.raises(InputError, match=r"sample_rate: .* is no positive integer; give Hz"):
+    with pytest.raises(InputError, match=r"sample_rate: .* is not a positive integer; give Hz"):
         Recording(np.zeros(3), rate)
