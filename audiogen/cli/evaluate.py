@@ -62,7 +62,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         from audiogen.audio import read
         from audiogen.metrics.evaluation import evaluate_inputs
         from audiogen.metrics.evaluation_inputs import prepare_inputs
-        from audiogen.output_names import join_beside
+        from audiogen.output_names import join_beside, sidecar_of
         from audiogen.reports.blind_listening import write_listening_test
         from audiogen.reports.evaluation_report import write_evaluation_report
 
@@ -74,6 +74,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         source = continued.cut(0, min(join, continued.length))
     inputs = prepare_inputs(continued, real, source, join, seed=seed)
     evaluation = evaluate_inputs(inputs)
+    if join is None and prompt is None:
+        print_output(f"{output}: taken as a tail without its prompt, since there is no {sidecar_of(output).name}")
     print_output(f"{output}: {evaluation.measures['seconds']:.2f} s compared with {reference}")
     for line in text_report(evaluation):
         print_output(line)

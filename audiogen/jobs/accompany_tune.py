@@ -78,6 +78,8 @@ def _warn_of_empty_parts(run: Run, parts: int, given: int, new: Tune) -> None:
     empty = parts - len(np.unique(new.notes["part"]))
     if empty:
         result = "no note was added" if empty == parts else f"{empty} of the {parts} added parts got no notes"
-        text = f"{run.path or 'the Run'}: {result}; this Run seems to have been trained on tunes of fewer parts; "
+        text = (
+            f"{run.path or 'the Run'}: {result}; this Run seems to have been trained on tunes of fewer parts; "
             f"name a Run that was trained on tunes of {given + parts} parts"
+        )
         warnings.warn(text, AudioWarning, stacklevel=3)
