@@ -81,14 +81,15 @@ def extends(experiment: Experiment, folder: Path) -> bool:
         return False
     trained = read_tree(folder / CONFIG)
     changed = differences(trained, yaml.safe_load(dump_yaml(experiment)))  # through YAML, as the saved one went
-    more = changed == [STEPS] and experiment.training.steps > trained["training"]["steps"]
+    longer = STEPS in changed and experiment.training.steps > trained["training"]["steps"]
+    more = longer and changed == [STEPS]
     if more and (folder / METRICS).is_file() and not (folder / CHECKPOINT).is_file():
         cause = "its training is finished, and it left no checkpoint to continue from"
         raise InputError(folder, cause, "fine-tune it into another Run with --base, or train again with --force")
     if changed and not more:
         raise InputError(
             folder,
-            f"its training began with another {', '.join(key for key in changed if key != STEPS) or STEPS}",
+            f"its training began with another {', '.join(key for key in changed if not (longer and key == STEPS))}",
             "resume with the same settings (or more training.steps), or train again with --force",
         )
     return more

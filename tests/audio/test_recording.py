@@ -49,7 +49,7 @@ def test_a_part_and_an_empty_recording_stay_recordings() -> None:
     [
         (np.zeros((2, 3, 4)), r"their shape is \[2, 3, 4\]; give \[channels, time\]"),
         (np.zeros((0, 4)), "their shape"),
-        (np.float64(1.0), "no array"),
+        (np.float64(1.0), "not an array"),
         (np.array(1.0), "their shape"),
         ([0.0, 1.0], "a list is not an array"),
         (np.zeros(4, np.int16), "samples / 32768"),

@@ -237,9 +237,7 @@ def test_accompany_keeps_all_events_and_gives_new_parts_an_unused_channel(run: P
 def test_a_run_that_adds_nothing_is_reported(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_midi(tmp_path / "melody.mid", wandering(2, 12))
     monkeypatch.setattr(GivenNotes, "_is_free", lambda self, tick: np.zeros(len(self.free), bool))
-    with pytest.warns(
-        AudioWarning, match="no note was added; this Run seems to have been trained on tunes"
-    ):
+    with pytest.warns(AudioWarning, match="no note was added; this Run seems to have been trained on tunes"):
         done = invoke(accompany, tmp_path / "melody.mid", "-o", tmp_path / "out.mid", "--run", run, *FEW)
     assert done.stdout.endswith("no notes added: the Run predicts silence here\n")
     assert "tunes of 4 parts" in json.loads((tmp_path / "out.json").read_text())["warnings"][0]

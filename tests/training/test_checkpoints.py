@@ -175,7 +175,7 @@ def test_another_experiment_cannot_be_resumed(
         ("training.steps=30", "training.batch_size=5"),
         ("training.steps=21",),
     ):  # more steps alone may be given
-        names = "training\\.steps, training\\.batch_size" if len(other) > 1 else "training\\.steps"
+        names = "training\\.batch_size" if len(other) > 1 else "training\\.steps"
         with pytest.raises(InputError, match=rf"another {names}; .*--force"):
             train(tiny(*other), texture(6.0), tmp_path, resume=True)
     with pytest.raises(InputError, match="training data are not those"):

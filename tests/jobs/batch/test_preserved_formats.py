@@ -81,9 +81,9 @@ def test_a_silent_channel_stays_silent_in_a_morph_with_a_warning(
             prompt, tmp_path / "out.wav", Request(seconds=0.6), run, morph_target=MorphTarget(target)
         )
     assert read(tmp_path / "out.wav").silent == (1,)
-    assert any("stays so" in text for text in sidecar["warnings"])
+    assert any("stays silent" in text for text in sidecar["warnings"])
     same = continue_recording(prompt, tmp_path / "out.wav", Request(seconds=0.6), run, morph_target=MorphTarget(prompt))
-    assert not any("stays so" in text for text in same["warnings"])
+    assert not any("stays silent" in text for text in same["warnings"])
     assert read(tmp_path / "out.wav").silent == (1,)
 
 
