@@ -12,7 +12,7 @@ from audiogen.errors import InputError
 from audiogen.progress import stage
 
 
-@click.command(cls=Command, examples=("audiogen demo", "audiogen demo -o /tmp/demo --seconds 10"))
+@click.command(cls=Command, examples=("audiogen demo", "audiogen demo -o waterfall --seconds 10"))
 @option("-o", "--output", "folder", group=OUTPUT, type=FILE, default=Path("demo"), help="Folder to write.")
 @SECONDS
 @DEVICE
