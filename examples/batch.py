@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     made, failures = [], []
     for path in sorted(file for file in options.folder.iterdir() if file.suffix.lower() in SUFFIXES):
-        output = options.output / f"{path.stem}.wav"
+        output = options.output / f"{path.name}.wav"  # rain.flac.wav: rain.wav may be there as well
         if output.with_suffix(".json").exists():  # written last
             made.append(audiogen.Continuation.open(output))
             continue

@@ -54,10 +54,10 @@ def real_against_real(recording: Recording) -> list[dict[str, float]]:
     """Compare each quarter with the next; the floor is taken from the other two."""
     found = []
     for first, second, rest in ((2, 3, (0, 2)), (0, 1, (2, 4))):
-        evaluate_candidate = quarter(recording, first, first + 1)
+        generated = quarter(recording, first, first + 1)
         real, other = quarter(recording, second, second + 1), quarter(recording, *rest)
-        distance = texture_distance(evaluate_candidate, real, other)
-        scattering = ScatteringReference(real, other).distance(evaluate_candidate).overall
+        distance = texture_distance(generated, real, other)
+        scattering = ScatteringReference(real, other).distance(generated).overall
         found.append({"overall": distance.overall, "scattering": scattering, **distance.classes})
     return found
 

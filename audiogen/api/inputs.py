@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from audiogen.audio import Recording, read
 from audiogen.config.shipped import find_config
+from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.experiment import read_experiment as read_file
 from audiogen.run import Run
@@ -45,6 +46,14 @@ def to_recording(recording: Recording | FilePath) -> Recording:
     return recording if isinstance(recording, Recording) else read(recording)
 
 
-def to_run(run: AnyRun | FilePath | None) -> AnyRun | None:
-    """A Run or a mixture of Runs as it is, or the Run in a folder."""
+def to_run(
+    run: AnyRun | FilePath | None, config: Experiment | FilePath | None = None, budget: float | None = None
+) -> AnyRun | None:
+    """A Run or a mixture of Runs as it is, or the Run in a folder; None if a Model is to be trained or chosen.
+
+    Raises:
+        InputError: settings of a training are given beside a Run.
+    """
+    if run is not None and (config is not None or budget is not None):
+        raise InputError("run", "a Run is trained already", "leave out config and budget")
     return Run.open(run) if isinstance(run, (str, Path)) else run

@@ -228,7 +228,7 @@ def continue_recording(
     with session(progress):
         target = None if morph is None else job.MorphTarget(to_recording(morph))
         sidecar = job.continue_recording(
-            to_recording(prompt), output, request, _run(run, config, budget), experiment, budget, device, target
+            to_recording(prompt), output, request, to_run(run, config, budget), experiment, budget, device, target
         )
     return Continuation.from_sidecar(output, sidecar)
 
@@ -277,7 +277,7 @@ def _tail_blocks(
     length = sys.maxsize if seconds is None else job.length_of(prompt, request)
     target = None if morph is None else job.MorphTarget(to_recording(morph))
     experiment = None if config is None else to_experiment(config)
-    chosen = _run(run, config, budget)
+    chosen = to_run(run, config, budget)
     job.require_continuable(prompt)
     job.require_morphable(prompt, target, [request])
     if not prompt.samples.any():
@@ -286,12 +286,6 @@ def _tail_blocks(
         chosen, target = job.choose_runs(prompt, target, experiment, budget, device)
     continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, target)
     return job.tail_blocks(prompt, continuer, length, request)
-
-
-def _run(run: AnyRun | FilePath | None, config: Experiment | FilePath | None, budget: float | None) -> AnyRun | None:
-    if run is not None and (config is not None or budget is not None):
-        raise InputError("run", "a Run is trained already", "leave out config and budget")
-    return to_run(run)
 
 
 def _prompt(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording:

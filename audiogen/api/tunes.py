@@ -5,15 +5,17 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from audiogen.api.inputs import FilePath, to_experiment
+from audiogen.api.inputs import FilePath, to_experiment, to_run
 from audiogen.api.results import TuneContinuation
 from audiogen.api.session import session
+from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_tune as job
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.output_names import sidecar_of
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
+from audiogen.sound.run_mixture import RunMixture
 from audiogen.text_files import dump_json, write_text
 from audiogen.tunes.midi import reader, writer
 from audiogen.tunes.tune import Tune
@@ -96,10 +98,14 @@ def continue_tune(
         tail_only=tail_only,
         subtype=subtype,
     )
+    chosen = to_run(run, config, budget)
+    if isinstance(chosen, RunMixture):
+        raise InputError("run", "it predicts sound, not notes", "give a Run of the midi representation")
     experiment = None if config is None else to_experiment(config)
-    if experiment is None and budget and run is None:
+    if experiment is not None:
+        job.require_midi(experiment, config if isinstance(config, (str, Path)) else "config")
+    elif budget:
         experiment = job.prompt_experiment(None, ())
-    chosen = Run.open(run) if isinstance(run, (str, Path)) else run
     with session(progress), tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "prompt.mid" if isinstance(prompt, Tune) else Path(prompt)
         if isinstance(prompt, Tune):

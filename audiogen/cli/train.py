@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     cls=Command,
     examples=(
         "audiogen train mel/lstm-flow --data rain/ -o runs/rain",
-        "audiogen train mel/lstm-flow --data rain.wav -o runs/rain --budget 10:00 training.window=256",
+        "audiogen train mel/lstm-flow --data rain.wav -o runs/rain --budget 10:00 training.window=6",
         "audiogen train midi/lstm --data tunes/ -o runs/tunes --device cuda",
         "audiogen continue rain.wav -o longer.wav --run runs/rain",
     ),

@@ -15,7 +15,7 @@ def principal_rotation(moments: np.ndarray) -> np.ndarray:
     """Rotation from channels to principal channels.
 
     Args:
-        moments: ``[channels, channels]`` second moments (`audiogen.dsp.second_moments`).
+        moments: ``[channels, channels]`` second moments (`audiogen.dsp.covariance.second_moments`).
 
     Returns:
         Orthonormal ``[channels, channels]`` float32; row k gives principal channel k, and the transpose rotates back.

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for
+from audiogen.dsp.limiter import peak_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
-from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure, versions
+from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure, versions
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.jobs.tail_warnings import tail_warnings
@@ -124,7 +125,7 @@ def continue_variations(
                 with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
                     continuers[kind] = continuer_of(prompt, run, *kind, morph_target)
             sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
-        with remove_sidecar_on_failure(out):
+        with remove_output_on_failure(out):
             sidecar["settings"] |= describe_runs(run)
             if morph_target is not None:
                 path = morph_target.recording.path
@@ -251,8 +252,9 @@ def write_tail(
         for block in tail_blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
-    with remove_sidecar_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale, which the prompt has
+    with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"), warnings.catch_warnings():
+        if peak_of(prompt.samples) > 1:
+            warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
         if request.loop and request.tail_only:
             measures["join"] = None  # such a loop does not start at the end of the prompt

@@ -12,10 +12,17 @@ from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.file_names import is_midi
-from audiogen.jobs.provenance import Clock, collect_warnings, remove_sidecar_on_failure
+from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure
 from audiogen.jobs.run_choice import single_recording
 from audiogen.jobs.tune_request import TuneRequest
-from audiogen.jobs.tune_results import MARKOV_ORDER, measure_tail, sidecar_entries, write_audio
+from audiogen.jobs.tune_results import (
+    MARKOV_ORDER,
+    events_tokenizer,
+    measure_tail,
+    midi_representation_of,
+    sidecar_entries,
+    write_audio,
+)
 from audiogen.models import Model
 from audiogen.output_names import sidecar_of
 from audiogen.run import Run
@@ -23,9 +30,7 @@ from audiogen.text_files import dump_json, write_text
 from audiogen.tunes.midi.controller_reset import Reset, controller_resets
 from audiogen.tunes.midi.editor import extend_midi, tail_midi
 from audiogen.tunes.midi.reader import read_midi
-from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.rendering import SAMPLE_RATE
-from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import ContinuedTune, TuneContinuer, markov_chain, truncate_prompt
@@ -50,10 +55,14 @@ def prompt_experiment(config: Path | None, overrides: tuple[str, ...]) -> Experi
         InputError: its representation is not ``midi``.
     """
     experiment = read_experiment(config, overrides if config is not None else (*PROMPT_EXPERIMENT, *overrides))
-    if experiment.representation.kind != "midi":
-        kind = experiment.representation.kind
-        raise InputError(config or "configuration", f"its representation is {kind}", "a MIDI prompt needs midi")
+    require_midi(experiment, config or "configuration")
     return experiment
+
+
+def require_midi(experiment: Experiment, subject: object) -> None:
+    """Raise an InputError about ``subject`` unless the experiment's representation is ``midi``."""
+    if (kind := experiment.representation.kind) != "midi":
+        raise InputError(subject, f"its representation is {kind}", "a MIDI prompt needs midi")
 
 
 def continue_tune(
@@ -104,7 +113,7 @@ def continue_tune(
                 tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
             with spent("writing"):
                 _write(prompt, tune, tail, out, request)
-        with remove_sidecar_on_failure(out):
+        with remove_output_on_failure(out):
             whole = joined(tune, tail)
             sidecar = _sidecar(prompt, tune, tail, whole, out, request, run) | {
                 "timings": spent.seconds,
@@ -124,11 +133,9 @@ def _train_on(tune: Tune, experiment: Experiment, budget: float | None, device: 
 def _model_and_tokenizer(run: Run | None, tune: Tune) -> tuple[Model, Tokenizer]:
     """Those of the Run, or a Markov chain fitted to the tune."""
     if run is None:
-        tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+        tokenizer = events_tokenizer(None)
         return markov_chain([truncate_prompt(tune)[1]], tokenizer, MARKOV_ORDER, keys=(0,)), tokenizer
-    if not isinstance(run.representation, Midi):
-        raise InputError(run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation")
-    return run.model, run.representation.tokenizer
+    return run.model, midi_representation_of(run).tokenizer
 
 
 def _warn_of_resets(prompt: Path, tune: Tune) -> None:

@@ -42,7 +42,7 @@ class Clock:
 
 
 @contextmanager
-def remove_sidecar_on_failure(out: Path) -> Iterator[None]:
+def remove_output_on_failure(out: Path) -> Iterator[None]:
     """Remove an output whose sidecar could not be written."""
     try:
         yield

@@ -9,7 +9,7 @@ from typing import Any
 from audiogen.audio import Writer, subtype_for
 from audiogen.errors import InputError
 from audiogen.experiment import to_tree
-from audiogen.jobs.provenance import Clock, remove_sidecar_on_failure, versions
+from audiogen.jobs.provenance import Clock, remove_output_on_failure, versions
 from audiogen.jobs.tune_request import SamplingOptions
 from audiogen.output_names import sidecar_of
 from audiogen.run import Run
@@ -93,7 +93,7 @@ def write_infill_sidecar(
         clock: with the timings.
         texts: warnings.
     """
-    with remove_sidecar_on_failure(out):
+    with remove_output_on_failure(out):
         sidecar = {"prompt": str(prompt), "output": out.name, **details, "seed": options.seed}
         sidecar |= sidecar_entries(asdict(options), run, measure_tail(*tunes))
         sidecar |= {"timings": dict(clock.seconds), "warnings": texts}
@@ -109,8 +109,14 @@ def events_tokenizer(run: Run | None) -> EventsTokenizer:
     """
     if run is None:
         return TOKENIZERS["events"](TOKENIZERS["events"].Options())  # type: ignore[return-value]
+    tokenizer = midi_representation_of(run).tokenizer
+    if not isinstance(tokenizer, EventsTokenizer):
+        raise InputError(run.path or "--run", "its tokens hold one melody", "name a Run of the scheme events")
+    return tokenizer
+
+
+def midi_representation_of(run: Run) -> Midi:
+    """The Representation of a Run that predicts notes; raises an InputError for any other Run."""
     if not isinstance(run.representation, Midi):
         raise InputError(run.path or "--run", "it predicts sound, not notes", "name a Run of the midi representation")
-    if not isinstance(run.representation.tokenizer, EventsTokenizer):
-        raise InputError(run.path or "--run", "its tokens hold one melody", "name a Run of the scheme events")
-    return run.representation.tokenizer
+    return run.representation

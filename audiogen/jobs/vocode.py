@@ -83,8 +83,10 @@ def read_frames(path: Path, spec: MelSpec) -> Analysis:
     return Analysis(frames, np.eye(len(frames), dtype=np.float32), frames.shape[1] * spec.hop, spec.sample_rate, spec)
 
 
-def render(vocoder: Vocoder, analysis: Analysis, seed: int = 0, device: str = "cpu") -> Iterator[np.ndarray]:
-    """Render in ``[channels, time]`` blocks, exactly ``analysis.length`` samples in total."""
+def render(
+    vocoder: Vocoder, analysis: Analysis, seed: int = 0, device: str = "cpu", label: str = "vocoding"
+) -> Iterator[np.ndarray]:
+    """Render in ``[channels, time]`` blocks, exactly ``analysis.length`` samples in total, with a progress bar."""
     spec, channels = analysis.spec, len(analysis.frames)
     stream = vocoder.open(channels, None, seed)
     resampler = Resampler(spec.sample_rate, analysis.sample_rate, channels)
@@ -97,11 +99,12 @@ def render(vocoder: Vocoder, analysis: Analysis, seed: int = 0, device: str = "c
         yield resampler.push(stream.finish().cpu().numpy())
         yield resampler.finish()
 
-    with torch.no_grad():
+    with torch.no_grad(), progress(analysis.length / analysis.sample_rate, label, "s") as bar:
         for samples in rendered():
             block = (back @ samples)[:, :remaining].astype(np.float32)
             remaining -= block.shape[1]
             yield block
+            bar.update(block.shape[1] / analysis.sample_rate)
     if remaining:
         yield np.zeros((channels, remaining), np.float32)
 
@@ -148,16 +151,11 @@ def vocode(
         material = None if source is None else source_samples(read(source), analysis).to(pick_device(device))
     with stage(f"loading the vocoder {kind}"):
         vocoder = build(kind, spec, material, options)
-    seconds = analysis.length / analysis.sample_rate
-    with (
-        Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed, layout, silent) as writer,
-        progress(seconds, f"vocoding {path.name}", "s") as bar,
-    ):
-        for block in render(vocoder, analysis, seed, device):
+    with Writer(out, analysis.sample_rate, len(analysis.frames), subtype, seed, layout, silent) as writer:
+        for block in render(vocoder, analysis, seed, device, f"vocoding {path.name}"):
             block[silent] = 0
             writer.write(block)
-            bar.update(block.shape[1] / analysis.sample_rate)
-    return seconds
+    return analysis.length / analysis.sample_rate
 
 
 def _options(kind: str, overrides: tuple[str, ...]) -> Any:

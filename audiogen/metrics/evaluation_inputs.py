@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class EvaluationInputs:
         """The real audio that textures are compared with."""
         return self.held_out or self.source
 
-    @property
+    @cached_property
     def excerpt(self) -> Recording:
         """The part of the tail whose texture and repetitions are measured: see `RunningMeasures.excerpt`."""
         return self.running.excerpt

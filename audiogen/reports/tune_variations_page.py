@@ -25,7 +25,7 @@ def write_tune_variations_page(path: Path, prompt: Path, outs: Sequence[Path], m
     Args:
         path: HTML file to write, in the folder of ``outs``.
         prompt: file of the continued tune.
-        outs: the files, MIDI or audio, at most `audiogen.output_names.MOST_ON_A_PAGE`.
+        outs: the files, MIDI or audio, at most `audiogen.output_names.MAX_ON_PAGE`.
         made: the result of `continue_tune` for each.
     """
     before, after = excerpt_lengths(len(outs))

@@ -73,7 +73,7 @@ def write_variations_page(
     Args:
         path: HTML file to write, in the folder of ``outs``.
         prompt: the continued recording.
-        outs: the audio files, at most `audiogen.output_names.MOST_ON_A_PAGE`.
+        outs: the audio files, at most `audiogen.output_names.MAX_ON_PAGE`.
         sidecars: of each, as `continue_variations` returns them.
 
     Raises:

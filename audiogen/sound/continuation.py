@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -153,7 +154,7 @@ class Continuer:
         # Overlapping segments can add up to peaks beyond any of the recording.
         limiter = LookaheadLimiter(peak, new_rate)
 
-        blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder(), prompt, chunks, seed))
+        blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder, prompt, chunks, seed))
         if temperature is not None:
             blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == 0)
         blocks = resample_after(past[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
@@ -186,6 +187,7 @@ class Continuer:
             self.drift_guard["largest_level_db"] = round(guard.largest, 2)
             yield held
 
+    @cached_property
     def _vocoder(self) -> Vocoder:
         configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind

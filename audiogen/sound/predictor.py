@@ -31,7 +31,7 @@ class Predictor(Protocol):
             density: bias of the selection towards patches with strong onsets; see `onset_bias`.
 
         Yields:
-            Patches of the material, endless.
+            Patches of the material, endless; those of baselines are moved from it, and have no position.
         """
         ...
 

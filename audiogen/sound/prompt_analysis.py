@@ -25,7 +25,7 @@ class PromptAnalysis:
         recording: the prompt itself.
         material: what the tail is made of: patches, the Vocoder's source, spectrum and texture statistics.
         join_partner: what the tail is joined to: ends where the tail begins. Primes Model, Vocoder and resampler.
-        level_reference: whose level, stereo image and peak the tail keeps.
+        level_reference: whose level and stereo image the tail keeps; its peaks are held to those of ``recording``.
     """
 
     recording: Recording

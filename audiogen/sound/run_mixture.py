@@ -45,13 +45,11 @@ class MixturePredictor:
     Args:
         mixture: of Runs.
         prompt: that the Runs are primed with.
-        channels: principal channels that patches hold at least; None for the prompt's.
     """
 
-    def __init__(self, mixture: RunMixture, prompt: PromptAnalysis, channels: int | None = None) -> None:
+    def __init__(self, mixture: RunMixture, prompt: PromptAnalysis) -> None:
         self.weights = mixture.weights
-        channels = prompt.channels if channels is None else channels
-        channels = max(channels, *(mel_representation(run).channels for run in mixture.runs))
+        channels = max(prompt.channels, *(mel_representation(run).channels for run in mixture.runs))
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
     @torch.no_grad()

@@ -56,12 +56,15 @@ class StatisticsMatcher:
     """
 
     def __init__(self, source: np.ndarray, sample_rate: int, temperature: float = 1.0, statistics: bool = True) -> None:
-        self.source, self.rate, self.statistics = source, sample_rate, statistics
+        self.source, self.rate = source, sample_rate
         self.floor = audibility_floor(source)
         self.temperature = temperature
         envelope = torch.from_numpy(envelopes(Recording(source, sample_rate), self.floor, FRAME_RATE))
         self.envelope = self._amplified(envelope, self._expansion(envelope)).numpy()
         self.change = 0.0
+        self._segment = min(self.envelope.shape[-1] // 3, round(MAX_SEGMENT * FRAME_RATE))
+        long_enough = statistics and self._segment >= MIN_SEGMENT * FRAME_RATE
+        self._target = _TargetStatistics(self.envelope, self._segment, self.floor) if long_enough else None
 
     def __call__(self, blocks: Iterable[np.ndarray], past: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Process a tail.
@@ -76,9 +79,7 @@ class StatisticsMatcher:
         Yields:
             ``[channels, time]``, at most a second each (the blocks themselves, if there is nothing to change).
         """
-        segment = min(self.envelope.shape[-1] // 3, round(MAX_SEGMENT * FRAME_RATE))
-        long_enough = self.statistics and segment >= MIN_SEGMENT * FRAME_RATE
-        target = _TargetStatistics(self.envelope, segment, self.floor) if long_enough else None
+        segment, target = self._segment, self._target
         if target is None and self.temperature == 1:
             yield from blocks
             return

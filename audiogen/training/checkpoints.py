@@ -29,7 +29,7 @@ OPENED: dict[str, Callable[[Path], Any]] = {
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
 FINAL_CHECKPOINT = "ended.ckpt"  # replaces the last checkpoint once the Run is written
 STEPS = "training.steps"
-FORMAT = 1
+FORMAT = 2
 """Version of the checkpoint's content; another one is refused."""
 
 

@@ -55,6 +55,7 @@ class TrainingLoop:
         last_step: step to stop after; a wall-clock budget lowers it.
         schedule_steps: step at which the learning-rate schedule ends.
         losses: named losses of the last step.
+        validation_loss: that of the last validation; None before the first.
         evaluated: the Model that is validated and kept: the averaged one, if weights are averaged.
         best_loss, best_step, best_weights: the lowest validation loss, the step of it and the weights there; the
             weights are None until there is a validation.
@@ -71,6 +72,7 @@ class TrainingLoop:
         self.step, self.last_step = 0, options.steps
         self.schedule_steps = options.schedule_steps or options.steps
         self.losses: dict[str, Tensor] = {}
+        self.validation_loss: float | None = None
         self.best_loss, self.best_step = math.inf, 0
         self.best_weights: dict[str, Tensor] | None = None
         self.plateau, self.waited, self.exhausted = Plateau(), 0, False
@@ -167,10 +169,12 @@ class TrainingLoop:
             losses = model.loss(self.data.frames(self.validation_batch))
         model.train()
         [loss] = self.processes.from_main(float(losses["loss"]))
+        improved = loss < self.best_loss
         if self.options.schedule == "plateau":
-            self.plateau.step(loss)
-        self.waited = 0 if loss < self.best_loss else self.waited + 1
-        if loss < self.best_loss:
+            self.plateau.step(improved)
+        self.waited = 0 if improved else self.waited + 1
+        self.validation_loss = loss
+        if improved:
             self.best_loss, self.best_step = loss, self.step
             self.best_weights = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
         if self.options.patience > 0:
@@ -223,7 +227,8 @@ class TrainingLoop:
         bar.total = self.last_step
         bar.update()
         if self.step % 10 == 0 and not bar.disable:
-            bar.set_postfix({"loss": f"{float(self.losses['loss']):.3f}"}, refresh=False)
+            shown = {"loss": float(self.losses["loss"]), "validation": self.validation_loss}
+            bar.set_postfix({name: f"{loss:.3f}" for name, loss in shown.items() if loss is not None}, refresh=False)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint, from which `load` continues."""
@@ -256,7 +261,8 @@ class TrainingLoop:
         self.step, self.waited = state["step"], state["waited"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # empty where the training began without mixed precision, as on the CPU
+            self.scaler.load_state_dict(state["scaler"])
         if isinstance(self.average, AveragedModel):
             self.average.load_state_dict(state["average"])
         vars(self.plateau).update(state["plateau"])

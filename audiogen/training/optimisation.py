@@ -48,12 +48,12 @@ class Plateau:
     """
 
     def __init__(self, patience: int = 2) -> None:
-        self.patience, self.best, self.waited, self.factor = patience, math.inf, 0, 1.0
+        self.patience, self.waited, self.factor = patience, 0, 1.0
 
-    def step(self, loss: float) -> None:
-        """Take a validation loss into account."""
-        if loss < self.best:
-            self.best, self.waited = loss, 0
+    def step(self, improved: bool) -> None:
+        """Take a validation into account: whether its loss is the lowest so far."""
+        if improved:
+            self.waited = 0
             return
         self.waited += 1
         if self.waited >= self.patience:

@@ -28,14 +28,17 @@ class Processes:
     rank: int = 0
     count: int = 1
 
+    def require_equal_parts(self, batch_size: int) -> None:
+        """Raise an InputError unless batches can be shared equally."""
+        if batch_size % self.count:
+            cause = f"{batch_size} windows cannot be shared equally among {self.count} processes"
+            raise InputError("training.batch_size", cause, f"use a multiple of {self.count}")
+
     def part_of(self, batch: Batch) -> Batch:
         """The rows of a batch that this process computes: every ``count``-th."""
         if self.count == 1:
             return batch
         if isinstance(batch, torch.Tensor):
-            if len(batch) % self.count:
-                cause = f"{len(batch)} windows cannot be shared equally among {self.count} processes"
-                raise InputError("training.batch_size", cause, f"use a multiple of {self.count}")
             return batch[self.rank :: self.count]
         return tuple(self.part_of(part) for part in batch)
 

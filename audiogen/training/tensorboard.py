@@ -24,6 +24,7 @@ class EventWriter(SummaryWriter):
         """Named losses of a split, "train" or "validation"."""
         for name, value in losses.items():
             self.add_scalar(f"{split}/{name}", float(value), step)
+        self.flush()  # visible at once, and not lost by a kill: a resumed training does not log them again
 
     def add_outcome(self, run: str, experiment: Experiment, metrics: Mapping[str, Any]) -> None:
         """Every configuration key and the Run's name beside the final metrics (the tab HPARAMS)."""

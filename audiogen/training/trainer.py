@@ -95,6 +95,7 @@ def train(
             return run
         checkpoint = checkpoint_in(folder)
     with joined_processes(where) as processes, report_to(_nothing if processes.rank else None):
+        processes.require_equal_parts(experiment.training.batch_size)
         with processes.main_first():
             with stage("preparing the training data") if not _is_folder(data) else nullcontext():
                 source = DATA_MODULES[task_of(experiment)](
@@ -122,11 +123,12 @@ def train(
                 run = _run_of(model, source, experiment, outcome, time.monotonic() - started)
             if writer is not None and folder is not None:
                 writer.add_outcome(folder.name, experiment, run.metrics)
-    if folder is not None:
-        run.save(folder)
-        run.path = folder
-        if (folder / FINAL_CHECKPOINT).is_file():
-            (folder / FINAL_CHECKPOINT).replace(folder / CHECKPOINT)
+        with processes.main_first():  # so that no process looks for the Run before it is written
+            if folder is not None:
+                run.save(folder)
+                run.path = folder
+                if (folder / FINAL_CHECKPOINT).is_file():
+                    (folder / FINAL_CHECKPOINT).replace(folder / CHECKPOINT)
     return run
 
 

@@ -128,6 +128,10 @@ def test_a_run_and_a_training_are_not_both_possible(prompt: Recording, run: Run,
         audiogen.continue_audio(prompt.samples, RATE, run=run, budget=0)
     with pytest.raises(InputError, match="leave out config"):
         audiogen.continue_recording(prompt, tmp_path / "out.wav", run=run, config="base")
+    with pytest.raises(InputError, match="a Run is trained already"):
+        audiogen.continue_tune(tmp_path / "tune.mid", run=run, budget=1.0)
+    with pytest.raises(InputError, match=r"mel/lstm-flow: its representation is mel; a MIDI prompt needs midi"):
+        audiogen.continue_tune(tmp_path / "tune.mid", config="mel/lstm-flow")
 
 
 def test_an_endless_morph_is_refused(prompt: Recording, run: Run) -> None:

@@ -111,3 +111,13 @@ def test_the_fingerprint_depends_on_the_tunes_and_their_order(notes: Tokenizer):
 def test_padding_follows():
     table = padded([np.array([1, 2, 3]), np.array([4])])
     assert table.tolist() == [[1, 2, 3], [4, PADDING, PADDING]]
+
+
+def test_tempo_varies_within_its_range():
+    scheme = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    one = wandering(1, parts=1)
+    windows = TuneWindows([encode_tune(one, scheme)], 4096, scheme, seed=0, tempo=0.2)
+    beats = [6e7 / scheme.decode(row[row != PADDING].numpy()).tempos[0, 1] for row in windows.batch(0, 60)]
+    factors = np.array(beats) * scheme.quantised(one).tempos[0, 1] / 6e7
+    assert 1 / 1.21 < factors.min() < 0.9
+    assert 1.1 < factors.max() < 1.21

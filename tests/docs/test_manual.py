@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from audiogen import __version__
-from audiogen.cli import COMMANDS
+from audiogen.cli import COMMANDS, cli
 from audiogen.experiment import Experiment, to_tree
 from audiogen.training.tensorboard import flat
 from tools import manual
@@ -24,7 +25,12 @@ VIRTUAL = {*manual.GENERATED, *manual.ROOT_PAGES}
 def test_the_command_line_reference_holds_every_command_and_option() -> None:
     text = manual.cli_reference()
     assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == list(COMMANDS)
-    assert "`--temperature" in text
+    sections = re.split(r"^## \w+$", text, flags=re.MULTILINE)[1:]
+    for name, section in zip(COMMANDS, sections, strict=True):
+        command = cli.get_command(click.Context(cli), name)
+        options = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
+        missing = [each.opts for each in options if not any(f"`{flag}" in section for flag in each.opts)]
+        assert not missing, name
 
 
 def test_the_configuration_reference_holds_every_key_and_its_default() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from audiogen.jobs import continue_tune as continuing_tunes
 from audiogen.jobs.continue_tune import continue_tune
-from audiogen.jobs.provenance import remove_sidecar_on_failure
+from audiogen.jobs.provenance import remove_output_on_failure
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.tunes.midi.writer import write_midi
 from tests.tune_fixtures import wandering
@@ -17,7 +17,7 @@ from tests.tune_fixtures import wandering
 @pytest.mark.parametrize("error", [OSError("the disk is full"), KeyboardInterrupt()])
 def test_an_output_without_its_sidecar_is_removed(tmp_path: Path, error: BaseException) -> None:
     (tmp_path / "out.wav").write_bytes(b"sound")
-    with pytest.raises(type(error)), remove_sidecar_on_failure(tmp_path / "out.wav"):
+    with pytest.raises(type(error)), remove_output_on_failure(tmp_path / "out.wav"):
         raise error
     assert not (tmp_path / "out.wav").exists()
 

@@ -16,6 +16,7 @@ from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import RAMP_SECONDS, Controls, Gain, SpectralTilt, tilt_filter
 from audiogen.sound.onset_bias import onset_strengths
+from audiogen.sound.patch_selection import PatchSelector
 from audiogen.sound.predictor import RunPredictor
 
 RATE = 44100
@@ -111,8 +112,16 @@ def test_density_favours_patches_with_onsets(texture: Texture, untrained: Untrai
 def test_at_zero_nothing_changes(texture: Texture, untrained: Untrained) -> None:
     prompt = texture(3.0)
     continuer = Continuer(untrained(prompt), prompt)
-    plain = np.concatenate(list(continuer.tail(20_000, 0)), axis=1)
-    assert np.array_equal(plain, tail_of(continuer, 20_000 / RATE, Controls(0.0, 0.0, 0.0)))
+    plain = PatchSelector(continuer.predictor.representation, continuer.predictor.material, continuer.predictor.centre)
+    biased = continuer.predictor.selection(0.0)
+    assert torch.equal(plain.squares, biased.squares)
+    assert torch.equal(plain.mean, biased.mean)
+    sound = prompt.samples
+    tilt = SpectralTilt(0.0, sound, sound, RATE)
+    assert Gain(0.0, RATE)(sound) is sound
+    assert tilt(sound) is sound
+    assert tilt.reference is sound
+    assert tilt.whole(sound) is sound
 
 
 @pytest.mark.parametrize("values", [{"level": 99}, {"brightness": -7}, {"density": float("nan")}])

@@ -51,12 +51,10 @@ def test_the_end_leads_into_the_prompt(texture: Texture, size: int) -> None:
     assert led.shape == tail.shape
     assert np.array_equal(led[:, :88200], tail[:, :88200])
     assert bend(led[0], prompt.samples[0]) < 1.2
-    cut = bend(tail[0], prompt.samples[0])
     hum = Recording(np.sin(2 * np.pi * 441 * np.arange(44100) / 44100)[None].astype(np.float32), 44100)
     shifted = np.sin(2 * np.pi * 441 * np.arange(44100) / 44100 + 1.0)[None].astype(np.float32)
     led = np.concatenate(list(close_loop(blocks(shifted, size), 44100, hum)), axis=1)
     assert bend(led[0], hum.samples[0]) < 2 < bend(shifted[0], hum.samples[0])
-    assert cut > 0
 
 
 def tone(hertz: float, seconds: float, phase: float = 0.0) -> np.ndarray:

@@ -56,7 +56,13 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
     assert (tmp_path / "cut" / "checkpoint.ckpt").exists()
     assert not (tmp_path / "cut" / "model.safetensors").exists()
     torch.manual_seed(123)  # the state of the generators must not matter
+    saved = torch.load(tmp_path / "cut" / "checkpoint.ckpt", weights_only=True)["step"]
+    taken = []
+    step = TrainingLoop._train_step
+    monkeypatch.setattr(TrainingLoop, "_train_step", lambda self: taken.append(self.step) or step(self))
     resumed = train(experiment, recording, tmp_path / "cut", resume=True)
+    assert taken == list(range(saved, resumed.metrics["steps"]))  # not from the beginning again
+    assert saved > 0
     assert same(tmp_path / "whole", tmp_path / "cut")
     ours, theirs = whole.metrics, resumed.metrics
     assert {key: ours[key] for key in ours if key != "seconds"} == {
@@ -206,6 +212,19 @@ def test_a_finished_training_continues_with_more_steps(average: float, tmp_path:
     assert "steps: 20" in (tmp_path / "cut" / "config.yaml").read_text()
     again = train(tiny(*planned, "training.steps=20"), texture(6.0), tmp_path / "cut", resume=True)
     assert again.metrics == more.metrics
+
+
+def test_a_run_configured_by_former_keys_is_only_opened(tmp_path: Path, tiny: Tiny, texture: Texture):
+    first = train(tiny("training.ema_decay=0.9"), texture(6.0), tmp_path)
+    config = tmp_path / "config.yaml"
+    text = config.read_text("utf-8")
+    former = text.replace("  ema_decay:", "  average:").replace("  batch_size:", "  batch:")
+    assert former.count("  average:") == former.count("  batch:") == 1
+    config.write_text(former, "utf-8")
+    again = train(tiny("training.ema_decay=0.9"), texture(6.0), tmp_path, resume=True)
+    assert again.metrics == first.metrics
+    with pytest.raises(InputError, match=r"another training\.ema_decay"):
+        train(tiny("training.ema_decay=0.8"), texture(6.0), tmp_path, resume=True)
 
 
 def test_interrupted_further_steps_leave_the_run_unchanged(

@@ -100,7 +100,7 @@ def test_a_schedule_may_end_within_the_warm_up():
 def test_plateau_halves_after_losses_without_improvement():
     plateau = Plateau(patience=2)
     factors = []
-    for value in (5.0, 4.0, 4.0, 4.5, 3.0, 3.1, 3.1, 3.1, 3.1):
-        plateau.step(value)
+    for improved in (True, True, False, False, True, False, False, False, False):
+        plateau.step(improved)
         factors.append(plateau.factor)
     assert factors == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]

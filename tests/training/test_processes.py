@@ -66,5 +66,5 @@ def test_a_batch_is_shared_equally():
     assert [part[0].tolist() for part in parts] == [[0, 3], [1, 4], [2, 5]]
     assert torch.equal(torch.cat([part[1] for part in parts])[[0, 2, 4, 1, 3, 5]], batch[1])
     with pytest.raises(InputError, match=r"training\.batch_size: 6 windows cannot be shared .*multiple of 4"):
-        Processes(0, 4).part_of(batch)
+        Processes(0, 4).require_equal_parts(6)
     assert Processes().part_of(batch) is batch

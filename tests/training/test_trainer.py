@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -251,12 +250,6 @@ def test_values_out_of_range_are_refused_from_python(tiny: Tiny, texture: Textur
     wrong = replace(experiment, training=replace(experiment.training, learning_rate=-1.0))
     with pytest.raises(InputError, match=r"training\.learning_rate"):
         train(wrong, texture(4.0))
-
-
-def test_warning_filters_are_not_changed(tiny: Tiny, texture: Texture):
-    filters = list(warnings.filters)
-    train(tiny("training.steps=1"), texture(4.0))
-    assert warnings.filters == filters
 
 
 def events(folder: Path) -> EventAccumulator:

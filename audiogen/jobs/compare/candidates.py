@@ -12,6 +12,7 @@ import torch
 from audiogen.audio import Recording
 from audiogen.jobs.compare.pieces import Prompt
 from audiogen.jobs.tune_request import TuneRequest
+from audiogen.jobs.tune_results import events_tokenizer
 from audiogen.metrics import waveform_baselines as baselines
 from audiogen.models import Model, Sampling
 from audiogen.run import Run
@@ -21,7 +22,6 @@ from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.markov import Markov
 from audiogen.tunes.piano_transcription import can_transcribe_piano, is_piano, transcribe_piano
 from audiogen.tunes.rendering import render
-from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.transcription import transcribe
 from audiogen.tunes.tune import Tune, bar_ticks, joined
@@ -107,7 +107,7 @@ def repeat_sound(prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
 
 def markov_candidate(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
     """Markov chain over ``events`` tokens of the training tunes, its tokenizer, and both as a candidate."""
-    tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    tokenizer = events_tokenizer(None)
     chain = markov_chain(tunes, tokenizer, MARKOV_ORDER)
     return chain, tokenizer, partial(_continue_notes, chain, tokenizer)
 

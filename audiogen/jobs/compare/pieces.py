@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from audiogen.audio import AudioWarning, Recording, read, write
+from audiogen.audio import AudioWarning, Recording, open_blocks, read, write
 from audiogen.data.datasets import DATASETS, Item, guess
 from audiogen.data.recordings import SplitFractions, reading
 from audiogen.errors import InputError
@@ -108,7 +108,8 @@ def write_recordings(items: Sequence[Item], folder: Path, minutes: float) -> Pat
                 if sound is None:
                     continue
                 write(out, sound, "PCM_16")
-            length = read(out).seconds
+            with open_blocks(out) as blocks:  # our own file: its header is right
+                length = (blocks.length or 0) / blocks.sample_rate
             seconds += length
             bar.update(length)
     if seconds == 0:

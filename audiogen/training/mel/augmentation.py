@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import math
 from types import ModuleType
 
 import torch
 from torch import Tensor
 
+from audiogen.dsp.decibels import NEPERS_PER_DB
 from audiogen.errors import InputError
 from audiogen.experiment import Augmentation
 
-NEPERS_PER_DB = math.log(10) / 20  # log-mel values are natural logarithms of magnitudes
 MIXING_DB = 6.0  # standard deviation of the level difference between two mixed recordings
 
 
