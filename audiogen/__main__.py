@@ -1,0 +1,29 @@
+"""Entry point of the command line: `audiogen COMMAND` or `python -m audiogen COMMAND`."""
+
+import os
+import signal
+
+
+def main() -> None:
+    """Run a command. An interruption while its modules are imported ends it with one line, not with a traceback."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # ignored signals, as under nohup, stay ignored; None is a handler that was not set from Python
+    handlers = {number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
+    for number in handlers:
+        signal.signal(number, _exit_at_once)
+
+    from audiogen.cli import main as run_command
+
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    run_command()
+
+
+def _exit_at_once(number: int, frame: object) -> None:
+    """Exit without unwinding: an exception raised inside an import can be swallowed or wrapped."""
+    os.write(2, b"audiogen: interrupted\n")
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    main()

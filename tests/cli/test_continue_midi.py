@@ -123,7 +123,7 @@ def test_training_on_the_prompt_warns_of_its_length(prompt: Path, tmp_path: Path
         invoke(prompt, "-o", tmp_path / "out.mid", "--bars", 2, "training.steps=2")
     sidecar = json.loads((tmp_path / "out.json").read_text())
     assert sidecar["settings"]["training"]["steps"] == 2
-    assert "configs/midi/lstm.yaml" in sidecar["warnings"][0]
+    assert "audiogen train midi/lstm" in sidecar["warnings"][0]
 
 
 def test_without_a_run_a_markov_chain_is_estimated_from_the_prompt(tmp_path: Path):
