@@ -26,7 +26,7 @@ class Request:
     Args:
         seconds: length of the tail, above 0 up to 24 hours.
         seed: of all random draws, 0 .. 2^63 - 1; the same seed and settings give the same bytes.
-        temperature: variance of the levels of bands in units of the recording's, 0..10 (`sound.level_expansion`).
+        temperature: variance of the levels of bands in units of the recording's, 0..10 (`sound.texture_matching`).
             Without ``match_texture``, and in a morph, temperature of the Model's distribution.
         level: dB relative to the prompt, -40..40.
         brightness: spectral tilt, dB per octave, -6..6.

@@ -15,20 +15,19 @@ def bias_by_onset(selection: PatchSelector, density: float) -> PatchSelector:
 
     Args:
         selection: changed in place.
-        density: above 0 favours strong onsets, below 0 weak ones; 0 changes nothing.
+        density: above 0 favours strong onsets, below 0 weak ones.
 
     Returns:
         The selection.
     """
-    if density != 0:
-        strengths = onset_strengths(selection)
-        unit = COST_PER_DENSITY * 2 * selection.searched.var(0, correction=0).sum()
-        selection.squares = selection.squares - density * unit * strengths
-        # Feedback holds mean and variance to the material's and would undo the bias: hold those of weighted patches.
-        weights = (WEIGHT_PER_DENSITY * density * strengths).softmax(0)
-        selection.mean = weights @ selection.latents
-        deviations = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
-        selection.variance *= float(weights @ deviations / selection.searched.var(0, correction=0).sum())
+    strengths = onset_strengths(selection)
+    unit = COST_PER_DENSITY * 2 * selection.searched.var(0, correction=0).sum()
+    selection.squares = selection.squares - density * unit * strengths
+    # Feedback holds mean and variance to the material's and would undo the bias: hold those of weighted patches.
+    weights = (WEIGHT_PER_DENSITY * density * strengths).softmax(0)
+    selection.mean = weights @ selection.latents
+    deviations = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
+    selection.variance *= float(weights @ deviations / selection.searched.var(0, correction=0).sum())
     return selection
 
 

@@ -14,8 +14,7 @@ from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
 from audiogen.sound.onset_bias import bias_by_onset
-from audiogen.sound.patch_selection import PatchSelector
-from audiogen.sound.patch_source import NearestPatches, Patch, PatchSource
+from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
 
@@ -73,7 +72,8 @@ class RunPredictor:
         """
         arguments = (self.representation, self.material, self.centre)
         if self.model.uses_selection:
-            return bias_by_onset(PatchSelector(*arguments, temperature), density)
+            selector = PatchSelector(*arguments, temperature)
+            return bias_by_onset(selector, density) if density != 0 else selector
         if density != 0:
             raise InputError("density", "baselines are rendered without selection", "leave it out or use another Model")
         return NearestPatches(*arguments)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Resampler
-from audiogen.sound.patch_source import Patch
+from audiogen.sound.patch_selection import Patch
 from audiogen.sound.prompt_analysis import PromptAnalysis
 from audiogen.vocoders.base import Vocoder
 

@@ -12,7 +12,7 @@ from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
-from audiogen.sound.patch_source import Patch
+from audiogen.sound.patch_selection import Patch
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 

@@ -7,7 +7,9 @@ them already, and gradient descent finds the least gains of auditory bands that 
 are penalised by their size.
 
 At a temperature other than 1 the targets are the statistics that the recording would have with larger or smaller
-swells (`level_expansion`), and the descent starts from a tail that was expanded in the same way.
+swells, and the descent starts from a tail whose levels were expanded in the same way (`expansion_gains`), a dynamics
+processor for each band (Giannoulis, Massberg & Reiss 2012, J. Audio Eng. Soc. 60:399). Patch selection alone cannot do
+that, since the material has no patches of higher variance than its own.
 """
 
 from __future__ import annotations
@@ -31,7 +33,6 @@ from audiogen.representation.cochleagram import (
     power,
 )
 from audiogen.representation.texture_statistics import scatter, segment_statistics, statistics
-from audiogen.sound.level_expansion import expansion_gains
 
 MIN_SEGMENT, MAX_SEGMENT = 1.8, 6.0  # seconds of a segment whose statistics are matched: a third of the source, clipped
 SECTION_SECONDS = 11  # of the tail, processed at a time: three cover the usual 30 s and the margins of the filters
@@ -40,6 +41,9 @@ GAIN_POINT_RATE = 50  # Hz, of the points that gains are interpolated between
 STEPS, STEP_SIZE, BETAS = 24, 0.04, (0.9, 0.99)  # of Adam; the step size in nepers
 GAIN_PENALTY = 20.0  # per squared neper, against squared deviations in units of how much real segments differ
 GLIDE_SECONDS = 1.0  # time constant of the transition from one section's expansion gains to the next's
+SMOOTHING_SECONDS = 0.05  # standard deviation of the Gaussian window of the level
+MAX_EXPANSION = 12 / DB_PER_NEPER  # nepers, of a band before its mean power is restored
+EPSILON = 1e-20  # of power, under a logarithm
 
 
 class StatisticsMatcher:
@@ -227,3 +231,29 @@ def _interpolated_gains(points: Tensor, first: Tensor, time: int) -> Tensor:
         torch.cat([first, points], -1), size=time + 1, mode="linear", align_corners=True
     )
     return gains[..., 1:]
+
+
+def expansion_gains(envelope: np.ndarray, frame_rate: int, floor: float, temperature: float) -> np.ndarray:
+    """Gains that multiply the level variance of bands by ``temperature`` and preserve each band's mean power.
+
+    Deviations of the level from its mean, in dB, are multiplied by the square root of the temperature.
+
+    Args:
+        envelope: ``[channels, bands, time]`` compressed envelopes (`cochleagram.envelopes`).
+        frame_rate: Hz, of the envelopes.
+        floor: amplitude below which a band is inaudible; levels do not fall below it.
+        temperature: 0 or above; 1 gives no change.
+
+    Returns:
+        ``[channels, bands, time]`` in nepers.
+    """
+    from scipy import ndimage
+
+    powers = power(envelope.astype(np.float64), floor)
+    smooth = ndimage.gaussian_filter1d(powers, SMOOTHING_SECONDS * frame_rate, axis=-1)
+    levels = 0.5 * np.log(smooth + floor**2 + EPSILON)
+    gains = (math.sqrt(temperature) - 1) * (levels - levels.mean(-1, keepdims=True))
+    gains = gains.clip(-MAX_EXPANSION, MAX_EXPANSION)
+    expanded = (powers * np.exp(2 * gains)).mean(-1, keepdims=True)
+    makeup = 0.5 * np.log((powers.mean(-1, keepdims=True) + EPSILON) / (expanded + EPSILON))
+    return (gains + makeup).astype(np.float32)

@@ -32,9 +32,9 @@ DESCRIBED = (
 # Chunk sizes, rounding and units are not audible; RIDGES and REGRESSORS are candidates.
 TECHNICAL = {
     "sound.drift_guard.DB_PER_NEPER",
-    "sound.patch_source.ENCODED_AT_ONCE",
+    "sound.patch_selection.ENCODED_AT_ONCE",
     "sound.texture_matching.DB_PER_NEPER",
-    "sound.level_expansion.EPSILON",
+    "sound.texture_matching.EPSILON",
     "dsp.limiter.UNITY",
     "vocoders.source.MIN_WINDOWS",
     "vocoders.source.UNKNOWN",

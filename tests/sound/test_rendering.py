@@ -10,7 +10,7 @@ import torch
 
 from audiogen.audio import Recording, resample
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.patch_source import Patch
+from audiogen.sound.patch_selection import Patch
 from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
 from audiogen.vocoders.source import Source, SourceOptions

@@ -14,7 +14,7 @@ from audiogen.errors import InputError
 from audiogen.models import Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.patch_source import Patch
+from audiogen.sound.patch_selection import Patch
 from audiogen.sound.prompt_analysis import analyse_prompt
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 

@@ -21,8 +21,7 @@ from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
 from audiogen.sound.morph import Morph
-from audiogen.sound.patch_selection import PatchSelector
-from audiogen.sound.patch_source import NearestPatches
+from audiogen.sound.patch_selection import NearestPatches, PatchSelector
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.training.trainer import train
