@@ -29,8 +29,7 @@ from vocoder_speeds import as_librosa, speeds
 from vocoder_tables import page
 
 from audiogen.audio import Recording, read
-from audiogen.dsp.covariance import second_moments
-from audiogen.dsp.principal_channels import principal_rotation
+from audiogen.dsp.channel_covariance import principal_rotation, second_moments
 from audiogen.jobs import vocode as vocoding
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.metrics.crest_factor import crest_ratio
@@ -40,7 +39,7 @@ from audiogen.metrics.texture import TextureReference
 from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import GriffinLimOptions
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import fixed
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import fixed
 from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, synthesise
 from audiogen.vocoders.registry import build
 from audiogen.vocoders.source import SourceOptions

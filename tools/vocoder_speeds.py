@@ -13,8 +13,7 @@ from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import BLOCK, GriffinLimOptions
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import fixed
-from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import fixed, invert
 from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, synthesise
 from audiogen.vocoders.registry import build
 

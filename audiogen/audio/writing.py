@@ -14,7 +14,6 @@ from typing import Protocol
 import numpy as np
 
 from audiogen.audio.channel_layout import ChannelLayout
-from audiogen.audio.exact_samples import exact_blocks
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.sample_formats import (
     BITS,
@@ -22,6 +21,7 @@ from audiogen.audio.sample_formats import (
     EXACT_SUBTYPES,
     UNLIMITED,
     container_for,
+    exact_blocks,
     lossless_subtype,
     subtype_for,
 )

@@ -22,8 +22,7 @@ import torch
 
 from audiogen.audio import AudioWarning, Resampler, open_blocks
 from audiogen.data.recordings import reading
-from audiogen.dsp.covariance import second_moments
-from audiogen.dsp.principal_channels import principal_rotation
+from audiogen.dsp.channel_covariance import principal_rotation, second_moments
 from audiogen.errors import InputError
 from audiogen.file_names import is_inside
 from audiogen.representation.mel import MelSpec, log_mel_stream

@@ -15,8 +15,7 @@ from audiogen.audio import Recording, Resampler, Writer, read, resample, subtype
 from audiogen.config.schema import build as build_options
 from audiogen.config.trees import merge, override_tree
 from audiogen.devices import pick_device
-from audiogen.dsp.covariance import second_moments
-from audiogen.dsp.principal_channels import principal_rotation
+from audiogen.dsp.channel_covariance import principal_rotation, second_moments
 from audiogen.errors import InputError
 from audiogen.progress import progress, stage
 from audiogen.representation.mel import MelSpec, log_mel

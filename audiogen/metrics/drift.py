@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.dsp.covariance import second_moments
+from audiogen.dsp.channel_covariance import second_moments
 from audiogen.metrics.spectra import POWER_FLOOR, decibels, frame_size, spectra, third_octaves
 from audiogen.metrics.stereo import band_covariance
 from audiogen.metrics.tonality import line_energy, tonal_to_noise

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, resample
-from audiogen.dsp.covariance import second_moments
-from audiogen.dsp.principal_channels import principal_rotation
+from audiogen.dsp.channel_covariance import principal_rotation, second_moments
 from audiogen.representation.mel import MelSpec, log_mel
 
 MIN_SECONDS = 0.5  # shortest recording that can be continued or trained on

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen.dsp.covariance import mean_covariance
+from audiogen.dsp.channel_covariance import mean_covariance
 from audiogen.dsp.decibels import DB_PER_NEPER
 from audiogen.dsp.limiter import peak_of
 from audiogen.representation.mel import MelSpec

@@ -11,7 +11,7 @@ from audiogen.config.option_types import Fraction, Iterations, Layers, NonNegati
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.phase_reconstruction.magnitude_estimate import MagnitudeEstimate, MagnitudeStream, Refinement
-from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import invert
 from audiogen.vocoders.phase_reconstruction.source_spectrum import SourceSpectrum
 
 BLOCK = 256  # frames rendered at a time

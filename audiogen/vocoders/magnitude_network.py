@@ -16,7 +16,7 @@ from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
 from audiogen.vocoders.convnext import ConvNeXt, ConvNeXtSize
 from audiogen.vocoders.phase_reconstruction.magnitude_estimate import MagnitudeEstimate
-from audiogen.vocoders.phase_reconstruction.mel_inversion import invert
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import invert
 from audiogen.vocoders.weight_files import fill, read_metadata, read_weights, require_weights
 
 INVERSION_ITERATIONS = 4  # of mel inversion, before the network's corrections and again after them

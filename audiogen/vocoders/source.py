@@ -21,7 +21,7 @@ from audiogen.config.option_types import Iterations, NonNegativeFloat
 from audiogen.representation.mel import MelSpec, hann, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.block_stream import BlockStream
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProjection
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import MelBandProjection
 from audiogen.vocoders.phase_reconstruction.projection import Step, overlap, refine, synthesise
 from audiogen.vocoders.unit_selection import UnitIndex, UnitPath, UnitSelectionOptions
 

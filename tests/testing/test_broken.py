@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from audiogen.audio import Recording
 from audiogen.metrics.registry import Metric
 from audiogen.models.backbones.base import Backbone
-from audiogen.models.backbones.gru import GRU
-from audiogen.models.backbones.recurrent import RecurrentOptions
+from audiogen.models.backbones.recurrent import GRU, RecurrentOptions
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads.base import Head
 from audiogen.models.heads.mixture import Mixture

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import MelBandProjection, fixed
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import MelBandProjection, fixed
 from audiogen.vocoders.phase_reconstruction.phase_gradients import gradients, integrate
 from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, refine, synthesise
 

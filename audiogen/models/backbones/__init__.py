@@ -6,9 +6,9 @@ from audiogen.models.backbones.base import Backbone
 BACKBONES: Registry[Backbone] = Registry(
     "audiogen.backbones",
     {
-        "lstm": "audiogen.models.backbones.lstm:LSTM",
-        "gru": "audiogen.models.backbones.gru:GRU",
-        "rnn": "audiogen.models.backbones.rnn:RNN",
+        "lstm": "audiogen.models.backbones.recurrent:LSTM",
+        "gru": "audiogen.models.backbones.recurrent:GRU",
+        "rnn": "audiogen.models.backbones.recurrent:RNN",
         "conv": "audiogen.models.backbones.conv:Conv",
         "transformer": "audiogen.models.backbones.transformer:Transformer",
     },

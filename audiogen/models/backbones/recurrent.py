@@ -1,4 +1,4 @@
-"""Base class of the recurrent backbones: stacked layers of torch's fused kernels, with dropout."""
+"""Recurrent backbones: stacked layers of torch's fused kernels, with dropout."""
 
 from __future__ import annotations
 
@@ -53,3 +53,21 @@ def _transposed(state: State) -> State:
     if isinstance(state, Tensor):
         return state.transpose(0, 1).contiguous()
     return tuple(_transposed(item) for item in state)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997)."""
+
+    cell = nn.LSTM
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit (Cho et al. 2014, arXiv 1406.1078)."""
+
+    cell = nn.GRU
+
+
+class RNN(Recurrent):
+    """Elman network with tanh units (Elman 1990)."""
+
+    cell = nn.RNN

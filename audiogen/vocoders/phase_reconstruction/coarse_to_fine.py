@@ -17,7 +17,7 @@ from torch import Tensor
 
 from audiogen.representation.filterbank import hz_to_mel, mel_to_hz
 from audiogen.representation.mel import MelSpec
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import (
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import (
     MAX_GAIN,
     MelBandProjection,
     band_projection_schedule,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec
-from audiogen.vocoders.phase_reconstruction.mel_inversion import spread
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import spread
 from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, synthesise
 from audiogen.vocoders.phase_reconstruction.source_spectrum import POWER_FLOOR, band_power
 

@@ -19,7 +19,7 @@ from audiogen.vocoders.block_stream import BlockStream
 from audiogen.vocoders.phase_reconstruction.coarse_to_fine import coarse_to_fine
 from audiogen.vocoders.phase_reconstruction.equaliser import Equaliser
 from audiogen.vocoders.phase_reconstruction.low_noise import low_noise
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import (
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import (
     MAX_GAIN,
     MelBandProjection,
     band_projection_schedule,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann
-from audiogen.vocoders.phase_reconstruction.mel_band_targets import Target
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import Target
 
 Step = tuple[Target, float | Tensor]
 """The magnitude projection of an iteration, and the momentum after it."""

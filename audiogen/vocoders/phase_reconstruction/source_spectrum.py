@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.representation.mel import MelSpec, hann, mel_bands
-from audiogen.vocoders.phase_reconstruction.mel_inversion import bands
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import bands
 
 MAX_WINDOWS = 4096  # analysed, evenly spaced
 POWER_FLOOR = 1e-12

@@ -1,12 +1,35 @@
-"""Principal channels preserve the stereo image."""
+"""Covariance of channels, and principal channels: uncorrelated, sorted, and rotated back without loss."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from audiogen.dsp.covariance import second_moments
-from audiogen.dsp.principal_channels import principal_rotation
+from audiogen.dsp import channel_covariance
+from audiogen.dsp.channel_covariance import mean_covariance, principal_rotation, second_moments
+
+
+def two_sources() -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((2, 20000)) * np.array([[1], [0.2]])
+
+
+def test_long_signals_are_summed_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = two_sources()
+    whole = second_moments(samples)
+    monkeypatch.setattr(channel_covariance, "CHUNK", 3000)
+    assert np.allclose(second_moments(samples), whole, rtol=1e-12)
+    assert second_moments(samples[:, :0]).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+def test_moments_add_up_over_blocks() -> None:
+    samples = two_sources().astype(np.float32)
+    halves = second_moments(samples[:, :7000]) + second_moments(samples[:, 7000:])
+    assert np.allclose(halves, second_moments(samples), rtol=1e-9)
+
+
+def test_the_mean_covariance_holds_powers() -> None:
+    assert np.diag(mean_covariance(two_sources())) == pytest.approx([1, 0.04], rel=0.05)
+    assert mean_covariance(np.zeros((2, 0))).tolist() == [[0.0, 0.0], [0.0, 0.0]]
 
 
 def sources(count: int, seed: int = 0) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.representation.mel import MelSpec, log_mel_of_stft, pad, stft
-from audiogen.vocoders.phase_reconstruction.mel_inversion import bands, invert, spread
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import bands, invert, spread
 
 SPEC = MelSpec()
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiogen.representation import latents as module
-from audiogen.representation.latents import Latents, fit_latents
-from audiogen.representation.mel_latents import MelLatents, MelOptions
+from audiogen.representation import mel_latents as module
+from audiogen.representation.mel_latents import Latents, MelLatents, MelOptions, fit_latents
 
 
 def frames(time: int = 200, feature: int = 6, seed: int = 0) -> Tensor:
