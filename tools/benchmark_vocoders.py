@@ -33,16 +33,16 @@ from audiogen.dsp.channel_covariance import principal_rotation, second_moments
 from audiogen.jobs import vocode as vocoding
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.metrics.crest_factor import crest_ratio
-from audiogen.metrics.resynthesis import multi_resolution_stft
 from audiogen.metrics.spectral_tilt import spectral_tilt
 from audiogen.metrics.texture import TextureReference
 from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import GriffinLimOptions
 from audiogen.vocoders.phase_reconstruction.mel_band_projection import fixed
-from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, refine, synthesise
 from audiogen.vocoders.registry import build
 from audiogen.vocoders.source import SourceOptions
+from tools.resynthesis_error import multi_resolution_stft
 
 SPEC = MelSpec()
 MAX_SECONDS = 32.0  # seconds used of each recording
@@ -102,7 +102,7 @@ def true_magnitudes(split: Split) -> Tensor:
     magnitude = analyse(torch.cat([past, split.real], dim=1), SPEC).abs()
     phases = 2 * np.pi * torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
     start = synthesise(torch.polar(magnitude, phases), past, SPEC)
-    return iterate(start, fixed(magnitude), SPEC, 64)[:, overlap(SPEC) :]
+    return refine(start, [(fixed(magnitude), 0.99)] * 64, SPEC)[:, overlap(SPEC) :]
 
 
 def render_with_librosa(split: Split) -> Tensor:

@@ -7,6 +7,7 @@ mean good rollouts: those are conditioned on the model's own frames (exposure bi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -67,7 +68,16 @@ def flow_log_likelihood(head: Flow, context: Tensor, frame: Tensor, steps: int =
         slope_there, spread_there = _slope_and_divergence(head, point - step * slope, then)
         point = point - 0.5 * step * (slope + slope_there)
         total = total + 0.5 * step * (spread + spread_there)
-    return head.noise_log_prob(point) - total
+    return noise_log_density(head, point) - total
+
+
+def noise_log_density(head: Flow, point: Tensor) -> Tensor:
+    """Log density of starting noise ``[n, features]`` in nats, ``[n]``."""
+    power, size, dof = point.square().sum(-1), head.features, head.dof
+    if not dof:
+        return -0.5 * (power + size * math.log(2 * math.pi))
+    constant = math.lgamma((dof + size) / 2) - math.lgamma(dof / 2) - size / 2 * math.log((dof - 2) * math.pi)
+    return constant - (dof + size) / 2 * torch.log1p(power / (dof - 2))
 
 
 def _slope_and_divergence(head: Flow, point: Tensor, modulations: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:

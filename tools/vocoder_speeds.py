@@ -14,7 +14,7 @@ from torch import Tensor
 from audiogen.representation.mel import MelSpec, log_mel
 from audiogen.vocoders.griffin_lim import BLOCK, GriffinLimOptions
 from audiogen.vocoders.phase_reconstruction.mel_band_projection import fixed, invert
-from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, refine, synthesise
 from audiogen.vocoders.registry import build
 
 SPEC = MelSpec()
@@ -100,13 +100,13 @@ def griffin_lim_figures(signal: Tensor, magnitude: Tensor) -> Figures:
         return float((analyse(found, SPEC).abs() - magnitude)[:, 4:-4].norm() / magnitude[:, 4:-4].norm())
 
     def ours() -> Tensor:
-        return iterate(start, fixed(magnitude), SPEC, ITERATIONS)
+        return refine(start, [(fixed(magnitude), 0.99)] * ITERATIONS, SPEC)
 
     def ours_in_blocks() -> None:
         """In blocks, as the vocoders do it, so that memory stays in the cache."""
         for first, part in zip(range(0, magnitude.shape[1], BLOCK), magnitude.split(BLOCK, dim=1), strict=True):
             samples = start[:, first * SPEC.hop : (first + part.shape[1]) * SPEC.hop + overlap(SPEC)]
-            iterate(samples, fixed(part), SPEC, ITERATIONS)
+            refine(samples, [(fixed(part), 0.99)] * ITERATIONS, SPEC)
 
     def transforms() -> None:
         for tile in windows.split(BLOCK, dim=1):

@@ -1,11 +1,10 @@
-"""Figures: mel spectrograms on a common colour scale, waveform envelopes, axis ticks, and the README's picture."""
+"""Figures: mel spectrograms on a common colour scale, waveform envelopes, axis ticks."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -109,33 +108,3 @@ def gradient() -> list[str]:
     from matplotlib.colors import to_hex
 
     return [to_hex(colour) for colour in colormaps[COLOUR_MAP](np.linspace(0, 1, 9))]
-
-
-def draw_continuation(path: Path, joined: Recording, join_sample: int) -> None:
-    """Write a PNG of a recording's spectrogram and waveform with the join marked.
-
-    Args:
-        path: file to write.
-        joined: prompt and tail.
-        join_sample: first sample of the tail.
-    """
-    from matplotlib.figure import Figure
-
-    shown, join = spectrogram(joined), join_sample / joined.sample_rate
-    figure = Figure(figsize=(11, 4.6), dpi=130, layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    extent = (0.0, shown.seconds, 0.0, 1.0)
-    image = upper.imshow(
-        shown.levels, origin="lower", aspect="auto", extent=extent, cmap=COLOUR_MAP, vmin=-LEVEL_RANGE, vmax=0
-    )
-    upper.set_yticks([position for position, _ in shown.ticks()], [label for _, label in shown.ticks()])
-    upper.set_ylabel("Hz")
-    figure.colorbar(image, ax=upper, label="dB", pad=0.01)
-    low, high = envelope(joined.samples.mean(axis=0), MAX_COLUMNS)
-    lower.fill_between(np.linspace(0, shown.seconds, len(low)), low, high, color="0.35", linewidth=0.5)
-    lower.set(xlabel="seconds", yticks=[], xlim=(0, shown.seconds))
-    for axes, colour in ((upper, "white"), (lower, "tab:red")):
-        axes.axvline(join, color=colour, linewidth=1.4, linestyle="--")
-    for position, text in ((join / 2, "prompt"), ((join + shown.seconds) / 2, "continuation")):
-        upper.annotate(text, (position, 1.02), annotation_clip=False, ha="center", fontsize=11)
-    figure.savefig(path, format="png")

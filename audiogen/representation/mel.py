@@ -133,20 +133,8 @@ def pad(samples: Tensor, spec: MelSpec) -> Tensor:
     return samples[..., torch.where(index < time, index, period - index)]
 
 
-def stft(samples: Tensor, spec: MelSpec) -> Tensor:
-    """Short-time Fourier transform without padding.
-
-    Args:
-        samples: ``[..., time]`` float32, time >= win; see `pad`.
-        spec: window and hop.
-
-    Returns:
-        ``[..., frames, bins]`` complex64, frames = 1 + (time - win) // hop.
-    """
-    return torch.cat(list(_stft_tiles(samples, spec)), dim=-2)
-
-
 def _stft_tiles(samples: Tensor, spec: MelSpec) -> Iterator[Tensor]:
+    """Spectra ``[..., frames, bins]`` of whole windows of ``[..., time]`` samples, time >= win, some at a time."""
     window = hann(spec, samples.device)
     for tile in samples.unfold(-1, spec.win, spec.hop).split(FRAMES_PER_TILE, dim=-2):
         yield torch.fft.rfft(tile * window)

@@ -15,7 +15,7 @@ from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
 from audiogen.reports.continuation_page import write_continuation_page
 from audiogen.reports.excerpts import read_excerpt
-from audiogen.reports.figures import draw_continuation, spectrogram, time_ticks
+from audiogen.reports.figures import spectrogram, time_ticks
 from audiogen.reports.panels import audio_uri
 from audiogen.reports.scorecard import MEASURES, scorecard
 
@@ -219,12 +219,3 @@ def test_a_value_is_good_within_its_range_only() -> None:
 def test_all_players_have_the_same_gain(tmp_path: Path) -> None:
     _, kept = decoded(audio_uri(noise(0.5), gain=0.5), tmp_path)
     np.testing.assert_allclose(kept.samples, 0.5 * noise(0.5).samples, atol=1.6 / 32768 * 2)
-
-
-def test_the_readme_picture(tmp_path: Path) -> None:
-    from matplotlib.image import imread
-
-    draw_continuation(tmp_path / "picture.png", noise(3), RATE)
-    picture = imread(tmp_path / "picture.png")
-    assert picture.shape[0] > 400
-    assert picture[..., :3].std() > 0.1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording
-from audiogen.representation.mel import MelSpec, log_mel_of_stft, pad, stft
+from audiogen.representation.mel import MelSpec, hann, log_mel_of_stft, pad
 from audiogen.vocoders.phase_reconstruction.mel_band_projection import bands, invert, spread
 
 SPEC = MelSpec()
@@ -19,7 +19,11 @@ SPEC = MelSpec()
 
 def spectra(recording: Recording) -> tuple[Tensor, Tensor]:
     """True magnitudes ``[time, bins]`` and log-mel frames ``[time, n_mels]``."""
-    spectrum = stft(pad(torch.from_numpy(recording.samples[0]), SPEC), SPEC)
+    windows = pad(torch.from_numpy(recording.samples[0]), SPEC).unfold(-1, SPEC.win, SPEC.hop)
+    spectrum = torch.fft.rfft(windows * hann(SPEC, windows.device))
+        pad(torch.from_numpy(recording.samples[0]), SPEC).unfold(-1, SPEC.win, SPEC.hop)
+        * hann(SPEC, torch.device("cpu"))
+    )
     return spectrum.abs(), log_mel_of_stft(spectrum, SPEC)
 
 

@@ -14,11 +14,15 @@ from torch import Tensor
 
 from audiogen.audio import Recording
 from audiogen.representation.mel import MelSpec, log_mel
-from audiogen.vocoders.phase_reconstruction.mel_band_projection import MelBandProjection, fixed
+from audiogen.vocoders.phase_reconstruction.mel_band_projection import MelBandProjection, Target, fixed
 from audiogen.vocoders.phase_reconstruction.phase_gradients import gradients, integrate
-from audiogen.vocoders.phase_reconstruction.projection import analyse, iterate, overlap, refine, synthesise
+from audiogen.vocoders.phase_reconstruction.projection import analyse, overlap, refine, synthesise
 
 SPEC = MelSpec()
+
+
+def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, momentum: float = 0.99) -> Tensor:
+    return refine(signal, [(target, momentum)] * iterations, spec)
 
 
 @pytest.fixture

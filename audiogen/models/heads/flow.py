@@ -153,11 +153,3 @@ class Flow(Head):
         """Starting noise ``[n, features]`` from standard normal ``[n, features + dof]``."""
         noise, chi = normal.split([self.features, self.dof], dim=-1)
         return noise * ((self.dof - 2) / chi.square().sum(-1, keepdim=True)).sqrt() if self.dof else noise
-
-    def noise_log_prob(self, point: Tensor) -> Tensor:
-        """Log density of starting noise ``[n, features]`` in nats, ``[n]``."""
-        power, size, dof = point.square().sum(-1), self.features, self.dof
-        if not dof:
-            return -0.5 * (power + size * math.log(2 * math.pi))
-        constant = math.lgamma((dof + size) / 2) - math.lgamma(dof / 2) - size / 2 * math.log((dof - 2) * math.pi)
-        return constant - (dof + size) / 2 * torch.log1p(power / (dof - 2))

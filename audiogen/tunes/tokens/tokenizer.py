@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import asdict, replace
-from typing import Any, ClassVar, Self
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import numpy as np
 
-from audiogen.errors import InputError
 from audiogen.tunes.tune import Tune, last_per_tick, tidy_pedals
 
 
@@ -128,22 +127,6 @@ class Tokenizer(ABC):
             meters=_after(prompt.meters, tail.meters, start),
             pedals=tidy_pedals(tail.pedals),
         )
-
-    def describe(self) -> dict[str, Any]:
-        """Kind, options and vocabulary, as values for JSON or YAML; read by `tokenizer_of`."""
-        return {"kind": self.kind, "options": asdict(self.options), "vocabulary": list(self.vocabulary)}
-
-    @classmethod
-    def check(cls, described: dict[str, Any]) -> Self:
-        """The tokenizer that `describe` described.
-
-        Raises:
-            InputError: this version makes another vocabulary from those options.
-        """
-        tokenizer = cls(cls.Options(**described["options"]))
-        if list(tokenizer.vocabulary) != list(described["vocabulary"]):
-            raise InputError("vocabulary", f"it is not that of the scheme {cls.kind}", "train the run again")
-        return tokenizer
 
 
 def _after(before: np.ndarray, changes: np.ndarray, start: int) -> np.ndarray:

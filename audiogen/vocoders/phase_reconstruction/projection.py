@@ -86,24 +86,18 @@ def _overlap_add(waves: Tensor, signal: Tensor, spec: MelSpec) -> Tensor:
     return signal
 
 
-def iterate(signal: Tensor, target: Target, spec: MelSpec, iterations: int, momentum: float = 0.99) -> Tensor:
-    """Griffin-Lim with the same target and momentum in every iteration.
+def refine(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
+    """Griffin-Lim iterations; differentiable where gradients are enabled.
 
     Args:
         signal: ``[channels, overlap + time * hop]``, initial signal; its first ``overlap`` samples stay as they are.
-        target: the magnitude projection.
+        steps: the magnitude projection and the momentum of each iteration. A momentum of 0 is the original algorithm;
+            0.99 works well, 1.3 diverges.
         spec: window and hop.
-        iterations: number of iterations.
-        momentum: 0 is the original algorithm; 0.99 works well, 1.3 diverges.
 
     Returns:
         The refined signal, of the same shape.
     """
-    return refine(signal, [(target, momentum)] * iterations, spec)
-
-
-def refine(signal: Tensor, steps: Sequence[Step], spec: MelSpec) -> Tensor:
-    """Griffin-Lim with a target and a momentum for each iteration; differentiable where gradients are enabled."""
     return _differentiable(signal, steps, spec) if torch.is_grad_enabled() else _in_place(signal, steps, spec)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from audiogen.errors import InputError
-from audiogen.metrics.resynthesis import multi_resolution_stft
 from tests.metrics.signals import impacts, noise, recording
+from tools.resynthesis_error import multi_resolution_stft
 
 
 def test_resynthesis_error_depends_on_magnitudes_only():
