@@ -21,9 +21,6 @@ def spectra(recording: Recording) -> tuple[Tensor, Tensor]:
     """True magnitudes ``[time, bins]`` and log-mel frames ``[time, n_mels]``."""
     windows = pad(torch.from_numpy(recording.samples[0]), SPEC).unfold(-1, SPEC.win, SPEC.hop)
     spectrum = torch.fft.rfft(windows * hann(SPEC, windows.device))
-        pad(torch.from_numpy(recording.samples[0]), SPEC).unfold(-1, SPEC.win, SPEC.hop)
-        * hann(SPEC, torch.device("cpu"))
-    )
     return spectrum.abs(), log_mel_of_stft(spectrum, SPEC)
 
 
