@@ -15,7 +15,7 @@ import click
 from audiogen import __version__
 from audiogen.cli.command import print_json
 from audiogen.cli.interruption import InterruptHandler
-from audiogen.cli.messages import INTERRUPTED, WarningPrinter, failure_of, wants_json
+from audiogen.cli.messages import WarningPrinter, failure_of, interruption, wants_json
 from audiogen.errors import InputError
 
 COMMANDS = {
@@ -108,7 +108,7 @@ def main() -> None:
         except (Exception, KeyboardInterrupt) as error:
             interrupted = isinstance(error, (KeyboardInterrupt, click.Abort)) or interrupts.interrupted
             interrupts.ignore()
-            failure = INTERRUPTED if interrupted else failure_of(error)
+            failure = interruption(error) if interrupted else failure_of(error)
             if failure.code == 1 and os.environ.get("AUDIOGEN_TRACEBACK"):
                 raise
             if interrupted and sys.stderr.isatty():

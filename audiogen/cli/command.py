@@ -115,7 +115,7 @@ class Command(click.Command):
         except click.exceptions.Exit as ended:
             _print_json_result(context)
             raise ended
-        except (click.ClickException, InputError):
+        except (click.ClickException, click.Abort, InputError):
             raise
         except KeyboardInterrupt:
             raise click.Abort from None  # click would print an empty line

@@ -44,8 +44,25 @@ class Failure:
         return {"error": {"subject": self.subject, "cause": self.cause, "cure": self.cure}}
 
 
-_NO_PARTIAL_FILES = "no partial files were left behind"
-INTERRUPTED = Failure(130, "interrupted", "interrupted", _NO_PARTIAL_FILES, "", _NO_PARTIAL_FILES)
+class Interrupted(click.Abort):
+    """A command was interrupted, and left something that it can continue from.
+
+    Args:
+        cause: what is left, in words.
+        cure: how to continue.
+    """
+
+    def __init__(self, cause: str, cure: str) -> None:
+        super().__init__()
+        self.cause, self.cure = cause, cure
+
+
+def interruption(error: BaseException) -> Failure:
+    """Describe the exception by which an interruption ended a command."""
+    cause, cure = "no partial files were left behind", ""
+    if isinstance(error, Interrupted):
+        cause, cure = error.cause, error.cure
+    return Failure(130, "interrupted", "interrupted", cause, cure, f"{cause}; {cure}" if cure else cause)
 
 
 def failure_of(error: BaseException) -> Failure:

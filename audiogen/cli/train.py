@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, count, option, print_summary, set_json_result
+from audiogen.cli.messages import Interrupted
 from audiogen.cli.options import CONFIG, DEVICE, EXTERNAL, FILE, FORCE, OVERRIDES, RUN, TRAINING_BUDGET
 from audiogen.progress import stage
 
@@ -76,6 +77,7 @@ def train(
     with stage("loading libraries"):
         from audiogen.audio import read
         from audiogen.run import METRICS, Run
+        from audiogen.training.checkpoints import CHECKPOINT
         from audiogen.training.trainer import train as train_run
 
     before = (out / METRICS).read_bytes() if resume and (out / METRICS).is_file() else None
@@ -83,7 +85,12 @@ def train(
     is_recording = data.is_file() and (base.experiment if base else experiment).representation.kind == "mel"
     with stage(f"reading {data.name}") if is_recording else nullcontext():
         source = read(data) if is_recording else data
-    run = train_run(experiment, source, out, budget, resume, device, base)
+    try:
+        run = train_run(experiment, source, out, budget, resume, device, base)
+    except KeyboardInterrupt:
+        if (out / CHECKPOINT).is_file():
+            raise Interrupted(f"{out} keeps the last checkpoint", "--resume continues from it") from None
+        raise
     was_finished = before is not None and (out / METRICS).read_bytes() == before
     print_summary(f"{out}: {'already finished: ' if was_finished else ''}{outcome(run.metrics, run.experiment)}")
     if budget is not None and not was_finished:

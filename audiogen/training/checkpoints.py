@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import torch
@@ -64,6 +66,39 @@ def begin(experiment: Experiment, folder: Path) -> None:
         events.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / CONFIG, dump_yaml(experiment))
+
+
+@contextmanager
+def remove_without_checkpoint(folder: Path | None) -> Iterator[None]:
+    """Remove what a training wrote if it is interrupted, or fails, before its first checkpoint.
+
+    What is left would be no use to --resume, and would make the same command refuse the folder.
+
+    Args:
+        folder: of the Run; None for a training that writes nothing.
+    """
+    if folder is None:
+        yield
+        return
+    before = _entries(folder)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except (KeyboardInterrupt, InputError):
+        if not any((folder / name).is_file() for name in (CHECKPOINT, METRICS)):
+            after, config = _entries(folder), folder / CONFIG
+            own = {config, folder / TENSORBOARD} if after.get(config) != before.get(config) else set()
+            for path in (after.keys() - before.keys()) | (after.keys() & own):
+                rmtree(path) if path.is_dir() else path.unlink()
+            for path in missing:
+                if path.is_dir() and not any(path.iterdir()):
+                    path.rmdir()
+        raise
+
+
+def _entries(folder: Path) -> dict[Path, int]:
+    """What a folder holds, with the time of its last change."""
+    return {path: path.stat().st_mtime_ns for path in folder.iterdir()} if folder.is_dir() else {}
 
 
 def finished(folder: Path, experiment: Experiment) -> Any | None:

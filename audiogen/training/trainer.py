@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from audiogen.training.checkpoints import (
     checkpoint_in,
     extends,
     finished,
+    remove_without_checkpoint,
 )
 from audiogen.training.data_module import DataModule
 from audiogen.training.loop import TrainingLoop, seed_of
@@ -94,8 +95,9 @@ def train(
         if not extends(experiment, folder) and (run := finished(folder, experiment)) is not None:
             return run
         checkpoint = checkpoint_in(folder)
-    with joined_processes(where) as processes, report_to(_nothing if processes.rank else None):
+    with joined_processes(where) as processes, report_to(_nothing if processes.rank else None), ExitStack() as cleanup:
         processes.require_equal_parts(experiment.training.batch_size)
+        cleanup.enter_context(remove_without_checkpoint(None if processes.rank else folder))
         with processes.main_first():
             with stage("preparing the training data") if not _is_folder(data) else nullcontext():
                 source = DATA_MODULES[task_of(experiment)](

@@ -149,6 +149,21 @@ def test_ctrl_c_raises_keyboard_interrupt_and_leaves_the_checkpoint(
     ]
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_ctrl_c_before_the_first_checkpoint_leaves_nothing(
+    tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch, exists: bool
+):
+    folder = tmp_path / "runs" / "rain"
+    if exists:
+        folder.mkdir(parents=True)
+        (folder / "notes.txt").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    stop_at(monkeypatch, 2, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny(), texture(6.0), folder)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
