@@ -35,9 +35,14 @@ from audiogen.tunes.tune import Tune
 CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"chorales": ("bach_*.mid",), "fiddle tunes": ("oneills_*.mid", "ryan_*.mid")}
 ORDERS = {"events": (5, 15), "notes": (5,)}  # five tokens; in `events` fifteen are about five notes
-NETWORKS = {"events": ("lstm", "transformer", "lstm without hints"), "notes": ("reference",)}
+NETWORKS = {"events": ("lstm", "transformer", "lstm without auxiliary features"), "notes": ("reference",)}
 OVERRIDES = {
-    "lstm without hints": ("model.voices=0", "model.match_length=0", "training.steps=1500", "training.window=192")
+    "lstm without auxiliary features": (
+        "model.voices=0",
+        "model.match_length=0",
+        "training.steps=1500",
+        "training.window=192",
+    )
 }
 """What differs from the configuration of the name's first word."""
 ORDER_5 = "Markov chain, order 5"
@@ -109,15 +114,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [HEADING]
     for name in CORPORA:
         for scheme in ORDERS:
-            found = [row for row in rows if row["corpus"] == name and row["scheme"] == scheme]
-            if not found:
+            own = [row for row in rows if row["corpus"] == name and row["scheme"] == scheme]
+            if not own:
                 continue
-            chains = {row["model"]: row["test"]["nats_per_note"] for row in found if row["steps"] is None}
+            chains = {row["model"]: row["test"]["nats_per_note"] for row in own if row["steps"] is None}
             bars = [chains[ORDER_5], min(chains.values())] if ORDER_5 in chains else []
             lines += [f"## {name.capitalize()}, scheme `{scheme}`", ""]
             lines += ["| model | validation | test | nats/s (test) | fewer: order 5 | best | size | steps | CPU s |"]
             lines += ["|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
-            for row in found:
+            for row in own:
                 test = row["test"]
                 fewer = [f"{100 * (1 - test['nats_per_note'] / bar):.1f} %" for bar in bars] or ["", ""]
                 lines.append(
@@ -141,14 +146,14 @@ def main() -> None:
     torch.set_num_threads(1)
     kept = arguments.runs / "rows.json"
     rows: list[dict[str, Any]] = json.loads(kept.read_text()) if kept.exists() else []
-    wanted = [
+    jobs = [
         (name, scheme, kind)
         for scheme in ORDERS
         for kind in (*ORDERS[scheme], *NETWORKS[scheme])
         for name in CORPORA
         if scheme == "events" or name == "fiddle tunes"  # a chorale's top line is no chorale
     ]
-    for name, scheme, kind in sorted(wanted, key=lambda job: isinstance(job[2], int)):
+    for name, scheme, kind in sorted(jobs, key=lambda job: isinstance(job[2], int)):
         label = f"Markov chain, order {kind}" if isinstance(kind, int) else kind
         if arguments.models and isinstance(kind, str) and kind not in arguments.models.split(","):
             continue

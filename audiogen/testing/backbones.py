@@ -1,4 +1,4 @@
-"""The contract of backbones: causal, and stepping equals the full forward pass."""
+"""The contract of backbones: causal, and frame by frame the same as the whole sequence at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_backbone(
     """Check a backbone.
 
     - Outputs are finite ``[batch, time, width]``, and depend on the input of the same step.
-    - Stepping, and feeding a sequence in pieces of any size, equals the full forward pass.
+    - A sequence fed frame by frame, or in pieces of any size, gives the outputs of the whole sequence at once.
     - The future never changes the past, in values and in gradients.
     - Gradients reach every parameter.
     - The state is explicit: tensors, batch first, of bounded size; not changed by steps from it, so that it can be used
@@ -41,8 +41,8 @@ def check_backbone(
     backbone = variant(features, options_of(variant, options)).eval()
     with torch.no_grad():
         _check_outputs(backbone, features, tolerance)
+        _check_causality(backbone, features, tolerance)  # first: without it, stepping must differ
         _check_pieces(backbone, features, tolerance)
-        _check_causality(backbone, features, tolerance)
         _check_state(backbone, features, tolerance, memory)
     _check_gradients(backbone, features)
 
@@ -67,8 +67,9 @@ def _check_pieces(backbone: Backbone, features: int, tolerance: float) -> None:
     whole, _ = backbone(frames)
     for sizes in SPLITS:
         difference = float((_in_pieces(backbone, frames, sizes) - whole).abs().max())
-        name = "stepping" if max(sizes) == 1 else f"pieces of {sizes} frames"
-        require(difference <= tolerance, f"{name}: {difference:.2g} away from the full forward pass")
+        how = "one frame at a time" if max(sizes) == 1 else f"in pieces of {sizes} frames"
+        cause = f"fed {how}, its outputs differ by {difference:.2g} from those of the whole sequence"
+        require(difference <= tolerance, f"{cause} (at most {tolerance:g} is allowed)")
 
 
 def _in_pieces(backbone: Backbone, frames: Tensor, sizes: list[int]) -> Tensor:

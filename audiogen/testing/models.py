@@ -107,15 +107,16 @@ def _check_state(model: Model, features: int) -> None:
 def _check_contexts(model: ContextModel, features: int, tolerance: float) -> None:
     frames = random_frames(2, TIME, features)
     whole, _ = model.context(frames)
-    state = model.start(frames[:, :PROMPT])
-    for position in range(PROMPT, TIME):
-        difference = float((state[0] - whole[:, position - 1]).abs().max())
-        require(difference <= tolerance, f"stepping: {difference:.2g} away from the full forward pass")
-        state = model.read(state, frames[:, position])
     changed = frames.clone()
     changed[:, PROMPT:] = random_frames(2, TIME - PROMPT, features, seed=1)
     difference = float((model.context(changed)[0] - whole)[:, :PROMPT].abs().max())
     require(difference <= tolerance, "later frames change earlier contexts: it is not causal")
+    state = model.start(frames[:, :PROMPT])
+    for position in range(PROMPT, TIME):
+        difference = float((state[0] - whole[:, position - 1]).abs().max())
+        cause = f"fed one frame at a time, its contexts differ by {difference:.2g} from those of the whole sequence"
+        require(difference <= tolerance, f"{cause} (at most {tolerance:g} is allowed)")
+        state = model.read(state, frames[:, position])
 
 
 def _check_reading(model: FrameModel, features: int, tolerance: float) -> None:
@@ -125,4 +126,4 @@ def _check_reading(model: FrameModel, features: int, tolerance: float) -> None:
         state = model.read(state, frames[:, position])
     stepped, at_once = model.draw(state, sampling()), model.draw(model.start(frames), sampling())
     difference = float((stepped - at_once).abs().max())
-    require(difference <= tolerance, f"a prompt read frame by frame: {difference:.2g} away from one read at once")
+    require(difference <= tolerance, f"a prompt read frame by frame gives draws that differ by {difference:.2g}")

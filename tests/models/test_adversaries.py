@@ -13,6 +13,7 @@ from audiogen.models import MODELS, Model, Sampling
 from audiogen.models.backbones.recurrent import RecurrentOptions
 from audiogen.models.gan import GAN, GANOptions, energy_score
 from audiogen.models.vae import VAE, VAEOptions
+from tests.models.rollouts import rollout
 
 SMALL = Choice("gru", RecurrentOptions(16, 1, 0.0))
 OPTIONS = {
@@ -40,15 +41,6 @@ def trained(kind: str, steps: int, rate: float) -> Model:
         model.loss(process(48))["loss"].backward()
         optimizer.step()
     return model.eval()
-
-
-@torch.no_grad()
-def rollout(model: Model, prompt: Tensor, steps: int, source: Sampling) -> Tensor:
-    state, drawn = model.start(prompt), []
-    for _ in range(steps):
-        frame, state = model.step(state, source)
-        drawn.append(frame)
-    return torch.stack(drawn, dim=1)
 
 
 @pytest.fixture(scope="module", params=["vae", "gan"])

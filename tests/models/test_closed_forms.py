@@ -16,6 +16,7 @@ from audiogen.models.baselines.noise import Noise, NoiseOptions
 from audiogen.models.baselines.walk import WalkOptions
 from audiogen.models.hmm import HMM, HMMOptions
 from audiogen.models.var import VAR, VAROptions
+from tests.models.rollouts import rollout
 
 CLOSED = {
     "loop": LoopOptions(period=16),
@@ -46,15 +47,6 @@ def fitted(kind: str, *sequences: Tensor) -> Model:
     model = MODELS[kind](sequences[0].shape[1], CLOSED[kind]).eval()
     model.fit_closed_form(list(sequences))
     return model
-
-
-@torch.no_grad()
-def rollout(model: Model, prompt: Tensor, steps: int, source: Sampling) -> Tensor:
-    state, drawn = model.start(prompt), []
-    for _ in range(steps):
-        frame, state = model.step(state, source)
-        drawn.append(frame)
-    return torch.stack(drawn, dim=1)
 
 
 @pytest.mark.parametrize("kind", list(CLOSED))
