@@ -80,6 +80,7 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         require_known_keys(config, ())
     with stage("loading libraries"):
         from audiogen.jobs.compare.comparison import SETTINGS, compare
+        from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is not a comparison", "name another folder")
@@ -89,6 +90,8 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         parts = [row["candidate"]]
         parts += [] if texture is None else [f"texture distance {texture:.2f}"]
         parts += [] if nats is None else [f"{nats:.2f} nats per note"]
+        others = {name: row[name]["mean"] for name in row if name not in (*DESCRIPTIONS, *IDENTITY)}
+        parts += [f"{name} {value:.3g}" for name, value in others.items() if value is not None]
         print_summary(", ".join(parts))
     set_json_result({"page": out / "index.html", "summary": summary})
     print_summary(f"{out / 'index.html'}")

@@ -1,4 +1,4 @@
-"""Registry of metrics that other packages add to `audiogen evaluate`.
+"""Registry of metrics that other packages add to `audiogen evaluate` and `audiogen compare`.
 
 The metrics that ship with audiogen are fields of `audiogen.metrics.evaluation.Candidate`. A package adds its own by an
 entry point, or a program by ``@METRICS.register("loudness")``::
@@ -7,7 +7,8 @@ entry point, or a program by ``@METRICS.register("loudness")``::
     loudness = "my_package.loudness:Loudness"
 
 Its values then appear for the output, the real audio and each baseline: as columns of evaluation.csv, keys of
-evaluation.json, lines of the printed table and of report.html.
+evaluation.json, lines of the printed table, and of the chart and the table of report.html. `audiogen compare` adds them
+to its table and to its CSV and JSON files, for each candidate.
 """
 
 from __future__ import annotations

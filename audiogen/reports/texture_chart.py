@@ -1,4 +1,7 @@
-"""The texture chart of an evaluation: a bar per class of statistics, with a dot for each baseline."""
+"""The texture chart of an evaluation: a bar per class of statistics, with a dot for each baseline.
+
+Registered metrics follow, each on a scale of its own.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ def texture_chart(evaluation: Evaluation) -> dict[str, Any]:
 
     Returns:
         ``lines``: name, value, bar (left, width) from 1.0 to the output's distance, dots (baseline, position, value);
-        ``ticks``: (position, label); ``real``: position of 1.0.
+        ``ticks``: (position, label); ``real``: position of 1.0; ``others``: a line for each registered metric, with
+        ``real`` of its own.
     """
     names = metric_names(evaluation)
     values = [value for each in evaluation.candidates for name in names if (value := metric_value(each, name))]
@@ -49,4 +53,20 @@ def texture_chart(evaluation: Evaluation) -> dict[str, Any]:
         ]
         lines.append({"name": name, "value": own, "left": left, "width": right - left, "dots": dots})
     ticks = [(position(value), f"{value:g}") for value in TICKS if low <= log2(value) <= high]
-    return {"lines": lines, "ticks": ticks, "real": position(1.0)}
+    return {"lines": lines, "ticks": ticks, "real": position(1.0), "others": _other_lines(evaluation)}
+
+
+def _other_lines(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """A line for each registered metric, on a linear scale from the lowest value of all candidates to the highest."""
+    lines = []
+    for name, own in evaluation.output.others.items():
+        values = {each.name: each.others[name] for each in evaluation.candidates if name in each.others}
+        low, high = min(values.values()), max(values.values())
+        positions = {each: 100 * (value - low) / ((high - low) or 1.0) for each, value in values.items()}
+        start = positions.get("real", positions["output"])
+        left, right = sorted((start, positions["output"]))
+        dots = [
+            (each.name, positions[each.name], values[each.name]) for each in evaluation.baselines if each.name in values
+        ]
+        lines.append({"name": name, "value": own, "left": left, "width": right - left, "dots": dots, "real": start})
+    return lines

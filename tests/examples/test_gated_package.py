@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -63,8 +65,26 @@ def test_its_backbone_trains_and_its_metric_is_shown(installed: Path, texture: T
     assert "kind: gated" in (run / "config.yaml").read_text()
     command(installed, "continue", tmp_path / "prompt.wav", "-o", out, "--seconds", "1", "--run", run)
     assert audiogen.Continuation.open(out).length == 3 * 44100
-    shown = command(installed, "evaluate", out, "--reference", tmp_path / "real.wav")
+    report = tmp_path / "report"
+    shown = command(installed, "evaluate", out, "--reference", tmp_path / "real.wav", "-o", report)
     assert "roughness" in shown
+    page = (report / "report.html").read_text("utf-8")
+    assert 'aria-label="roughness: ' in page  # a line of the chart
+    assert ">roughness</th>" in page  # a row of the table
+
+
+def test_its_metric_is_a_column_of_a_comparison(installed: Path, texture: Texture, tmp_path: Path) -> None:
+    folder, out = tmp_path / "recordings", tmp_path / "comparison"
+    folder.mkdir()
+    for seed in range(4):
+        audiogen.write(folder / f"{seed}.wav", texture(4.0, seed))
+    lengths = ("--prompts", "1", "--prompt-seconds", "2", "--seconds", "1")
+    shown = command(installed, "compare", "mel/noise", "--data", folder, "-o", out, *lengths)
+    assert re.search(r"^loop, .*roughness [-\d.]+$", shown, re.MULTILINE)
+    assert "roughness" in (out / "results.csv").read_text("utf-8").splitlines()[0].split(",")
+    assert '<th scope="col">roughness</th>' in (out / "index.html").read_text("utf-8")
+    summary = json.loads((out / "results.json").read_text("utf-8"))["summary"]
+    assert summary[0]["roughness"].keys() == {"mean", "deviation"}
 
 
 def test_without_the_package_its_kind_is_unknown() -> None:

@@ -11,6 +11,7 @@ import pytest
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.reports.evaluation_report import write_evaluation_report
+from audiogen.reports.texture_chart import texture_chart
 from tests.reports.browser import browser
 from tests.reports.test_continuation_page import Page
 
@@ -44,6 +45,20 @@ def test_values_and_verdicts_are_those_of_the_evaluation(written: Path, judged: 
         (label,) = (label for label in labels if label.startswith(f"{name}: "))
         assert label.startswith(f"{name}: {value:.2f}, loop {found.baselines[0].classes[name]:.2f}, noise ")
     assert all(0 <= float(left) <= 100 for left in re.findall(r"left: ([-0-9.]+)%", written.read_text("utf-8")))
+
+
+def test_registered_metrics_are_lines_of_the_chart_on_their_own_scale(judged: Judged, tmp_path: Path) -> None:
+    inputs, found = judged
+    values = {each.name: float(index) for index, each in enumerate(found.candidates, start=-1)}  # the real one: 0
+    output, real, *baselines = (replace(each, others={"x.y": values[each.name]}) for each in found.candidates)
+    found = replace(found, output=output, real=real, baselines=baselines)
+    write_evaluation_report(tmp_path / "a.html", Path("out.wav"), Path("real.wav"), inputs, found, seed=3)
+    page = Page((tmp_path / "a.html").read_text("utf-8"))
+    (label,) = (str(each["aria-label"]) for each in page.all("div") if str(each.get("aria-label")).startswith("x.y: "))
+    assert label == "x.y: -1.00" + "".join(f", {each.name} {values[each.name]:.2f}" for each in baselines)
+    (line,) = texture_chart(found)["others"]
+    assert (line["left"], line["width"], line["real"]) == (0, line["real"], pytest.approx(100 / (len(values) - 1)))
+    assert line["dots"][-1][1] == 100
 
 
 def test_bad_measures_are_listed_first(judged: Judged, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from audiogen.jobs.compare.comparison_page import write_comparison_page
 from audiogen.jobs.compare.pieces import Pieces, Prompt, make_prompts, read_pieces, write_recordings, write_tunes
 from audiogen.jobs.compare.settings import Settings
 from audiogen.jobs.compare.summary import measure_tail, note_distance, summarise, to_csv
+from audiogen.metrics.registry import open_metrics
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.progress import log, progress, stage
 from audiogen.text_files import dump_json, write_text
@@ -111,6 +112,7 @@ class _Comparison:
     def __init__(self, out: Path, pieces: Pieces, prompts: list[Prompt], settings: Settings, device: str) -> None:
         self.out, self.pieces, self.prompts, self.settings, self.device = out, pieces, prompts, settings, device
         self.evaluators = {prompt.name: TailEvaluator(prompt.sound, prompt.real) for prompt in prompts}
+        self.metrics = {prompt.name: open_metrics(prompt.real, prompt.sound) for prompt in prompts}
         self.rows = [json.loads(line) for line in _complete_lines(out / ROWS)]
         self.runs: dict[str, dict[str, Any]] = {}
         self._index: NoteMatchIndex | None = None
@@ -191,7 +193,8 @@ class _Comparison:
             log(f"{name}, seed {seed}: continuing and measuring {prompt.name} ...")
             tail = with_detected_notes(candidate(prompt, self.settings.seconds, seed), prompt)
             row = {"candidate": name, "domain": domain, "seed": seed, "prompt": prompt.name}
-            row |= measure_tail(tail, self.evaluators[prompt.name], self._training_notes() if tail.tune else None)
+            notes = self._training_notes() if tail.tune else None
+            row |= measure_tail(tail, self.evaluators[prompt.name], notes, self.metrics[prompt.name])
             row["seconds"] = round(time.monotonic() - started, 3)
             self._store(row, tail)
         self.runs[f"{name}/{seed}"] = run_measures | {"note_distance": self._note_distance(name, seed)}

@@ -8,13 +8,14 @@ from typing import Any
 
 from audiogen.jobs.compare.candidates import CandidateTail
 from audiogen.jobs.compare.pieces import Prompt
-from audiogen.jobs.compare.summary import DESCRIPTIONS
+from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import Panel, panels, write_template
 from audiogen.reports.piano_rolls import piano_rolls
 from audiogen.tunes.tune import Tune
 
 PROMPT = "prompt"
+REGISTERED = "A registered metric, relative to the real continuation."
 
 
 def write_comparison_page(
@@ -33,14 +34,16 @@ def write_comparison_page(
         prompts: the continued pieces.
         tails: by candidate and prompt.
     """
-    shown = [name for name in DESCRIPTIONS if any(row[name]["mean"] is not None for row in summary)]
+    others = {name: REGISTERED for name in summary[0] if name not in (*DESCRIPTIONS, *IDENTITY)}
+    described = DESCRIPTIONS | others
+    shown = [name for name in described if any(row[name]["mean"] is not None for row in summary)]
     write_template(
         path,
         "comparison.html.j2",
         {
             "title": f"{len(summary)} candidates on {data.name}",
             "counts": f"{len(prompts)} prompts, {max(row['seeds'] for row in summary)} seeds",
-            "measures": {name: DESCRIPTIONS[name] for name in shown},
+            "measures": {name: described[name] for name in shown},
             "rows": [(row["candidate"], row["domain"], [_cell(row[name]) for name in shown]) for row in summary],
             "sections": [(prompt.name, _panels(number, prompt, tails)) for number, prompt in enumerate(prompts)],
         },

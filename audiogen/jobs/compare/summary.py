@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from audiogen.errors import InputError
 from audiogen.jobs.compare.candidates import CandidateTail
+from audiogen.metrics.registry import Metric, measure
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
 from audiogen.tunes.metrics.tune_statistics import distances
@@ -19,6 +20,7 @@ from audiogen.tunes.tune import Tune
 
 ROW_MEASURES = ("texture", "copied", "looped", "longest_run")
 RUN_MEASURES = ("note_distance", "nats_per_note", "nats_per_second", "parameters", "training_seconds")
+IDENTITY = ("candidate", "domain", "seeds")  # keys of a summary that are no measures
 DESCRIPTIONS = {
     "texture": "Texture distance from the real continuation; 1.0 is as close as another real segment.",
     "copied": "Fraction of 0.5 s windows that repeat the prompt.",
@@ -34,9 +36,19 @@ DESCRIPTIONS = {
 
 
 def measure_tail(
-    tail: CandidateTail, evaluator: TailEvaluator, index: NoteMatchIndex | None
-) -> dict[str, float | None]:
-    """The measures of one tail; None where one is not available."""
+    tail: CandidateTail,
+    evaluator: TailEvaluator,
+    index: NoteMatchIndex | None,
+    metrics: Mapping[str, Metric] | None = None,
+) -> dict[str, Any]:
+    """The measures of one tail; None where one is not available.
+
+    Args:
+        tail: the tail.
+        evaluator: of its prompt.
+        index: of the training tunes; None without notes.
+        metrics: registered ones, of its prompt; their values are ``"others"``, by column.
+    """
     texture = evaluator.texture(tail.sound)
     copied, looped = evaluator.copying(tail.sound), evaluator.looping(tail.sound)
     notes = tail.tune is not None and index is not None and len(tail.tune.melodic_notes) > 0
@@ -44,6 +56,7 @@ def measure_tail(
         "texture": None if texture is None else _plain(texture.overall),
         "copied": None if copied is None else _plain(copied.fraction),
         "looped": None if looped is None else _plain(looped.fraction),
+        "others": {name: _plain(value) for name, value in measure(metrics or {}, tail.sound).items()},
         "longest_run": index.longest(tail.tune).notes if notes and index and tail.tune else None,
     }
 
@@ -70,24 +83,34 @@ def summarise(rows: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str,
         mine = [row for row in rows if row["candidate"] == name]
         seeds = sorted({row["seed"] for row in mine})
         aggregate: dict[str, Any] = {"candidate": name, "domain": mine[0]["domain"], "seeds": len(seeds)}
-        for measure in ROW_MEASURES:
-            aggregate[measure] = _spread(
-                [_mean([row[measure] for row in mine if row["seed"] == seed]) for seed in seeds]
+        for column in ROW_MEASURES:
+            aggregate[column] = _spread([_mean([row[column] for row in mine if row["seed"] == seed]) for seed in seeds])
+        for column in RUN_MEASURES:
+            aggregate[column] = _spread([runs[f"{name}/{seed}"].get(column) for seed in seeds])
+        for column in other_measures(rows):
+            aggregate[column] = _spread(
+                [_mean([_others(row).get(column) for row in mine if row["seed"] == seed]) for seed in seeds]
             )
-        for measure in RUN_MEASURES:
-            aggregate[measure] = _spread([runs[f"{name}/{seed}"].get(measure) for seed in seeds])
         summary.append(aggregate)
     return summary
+
+
+def other_measures(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Columns of registered metrics among the rows, in their order."""
+    return list(dict.fromkeys(name for row in rows for name in _others(row)))
+
+
+def _others(row: Mapping[str, Any]) -> Mapping[str, float]:
+    return row.get("others", {})  # which rows of earlier versions lack
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """CSV table of all tails."""
     out = io.StringIO()
-    writer = csv.DictWriter(
-        out, ["candidate", "domain", "seed", "prompt", *ROW_MEASURES, "seconds"], extrasaction="ignore"
-    )
+    columns = ["candidate", "domain", "seed", "prompt", *ROW_MEASURES, *other_measures(rows), "seconds"]
+    writer = csv.DictWriter(out, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({**_others(row), **row} for row in rows)
     return out.getvalue()
 
 

@@ -225,12 +225,14 @@ def test_means_and_deviations_over_seeds():
             "copied": None,
             "looped": 0.0,
             "longest_run": 1,
+            "others": {} if value is None else {"roughness": -value},
         }
         for seed, values in ((0, (1.0, 3.0)), (1, (4.0, None)))
         for value in values
     ]
     [result] = summarise(rows, {"a/0": {"parameters": 5}, "a/1": {"parameters": 5}})
     assert result["texture"] == {"mean": 3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
+    assert result["roughness"] == {"mean": -3.0, "deviation": pytest.approx(2**0.5, abs=1e-4)}
     assert result["copied"] == {"mean": None, "deviation": None}
     assert result["parameters"] == {"mean": 5.0, "deviation": 0.0}
 
