@@ -233,13 +233,15 @@ def root_page(name: str) -> str:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages that no file holds."""
+    """Add the pages that no file holds, or only a stub for readers of the repository."""
     from mkdocs.structure.files import File
 
-    for name, write in GENERATED.items():
-        files.append(File.generated(config, name, content=write()))
-    for name, source in ROOT_PAGES.items():
-        files.append(File.generated(config, name, content=root_page(source)))
+    pages = {name: write() for name, write in GENERATED.items()}
+    pages |= {name: root_page(source) for name, source in ROOT_PAGES.items()}
+    for name, content in pages.items():
+        if (stub := files.get_file_from_path(name)) is not None:
+            files.remove(stub)
+        files.append(File.generated(config, name, content=content))
     return files
 
 
