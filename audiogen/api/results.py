@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
+from audiogen.metrics.former_measures import with_current_names
 from audiogen.output_names import sidecar_of
 from audiogen.text_files import dump_json
 
@@ -71,7 +72,7 @@ class Continuation:
         """
         file = sidecar_of(Path(path))
         try:
-            return cls.from_sidecar(path, json.loads(file.read_text(encoding="utf-8")))
+            return cls.from_sidecar(path, with_current_names(json.loads(file.read_text(encoding="utf-8"))))
         except (OSError, ValueError, KeyError, TypeError) as error:
             cause = f"it does not describe a continuation ({type(error).__name__}: {error})"
             raise InputError(file, cause, "name an audio file that audiogen wrote") from error
@@ -93,12 +94,12 @@ class Continuation:
     @property
     def copied(self) -> float | None:
         """Fraction of the tail's half seconds that repeat the prompt, 0 to 1; None if too short."""
-        return _share(self.measures, "copying")
+        return _fraction(self.measures, "copying")
 
     @property
     def looped(self) -> float | None:
         """Fraction of the tail's half seconds that repeat the tail itself, 0 to 1; None if too short."""
-        return _share(self.measures, "looping")
+        return _fraction(self.measures, "looping")
 
     def read(self) -> Recording:
         """The audio file's samples."""
@@ -113,9 +114,9 @@ class Continuation:
         return dump_json(self.as_dict())
 
 
-def _share(measures: Mapping[str, Any], name: str) -> float | None:
-    found = measures.get(name)
-    return found["share"] if found else None
+def _fraction(measures: Mapping[str, Any], name: str) -> float | None:
+    matches = measures.get(name)
+    return matches["fraction"] if matches else None
 
 
 @dataclass(frozen=True)

@@ -81,13 +81,13 @@ def continue_recording(
     Raises:
         InputError: the prompt or the request is unusable.
     """
-    wanted = [(Path(out), request)]
-    return next(continue_variations(prompt, wanted, run, experiment, budget, device, morph_target=morph_target))
+    outputs = [(Path(out), request)]
+    return next(continue_variations(prompt, outputs, run, experiment, budget, device, morph_target=morph_target))
 
 
 def continue_variations(
     prompt: Recording,
-    wanted: list[tuple[Path, Request]],
+    outputs: list[tuple[Path, Request]],
     run: Runs | None = None,
     experiment: Experiment | None = None,
     budget: float | None = None,
@@ -99,7 +99,7 @@ def continue_variations(
 
     Args:
         prompt: see `continue_recording`, as all arguments that are not listed here.
-        wanted: path and request of each tail.
+        outputs: path and request of each tail.
         budget: a morph spends half of it on each of its two recordings.
         prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
 
@@ -108,17 +108,16 @@ def continue_variations(
     """
     require_continuable(prompt)
     clock = Clock()
-    require_morphable(prompt, morph_target, [request for _, request in wanted])
+    require_morphable(prompt, morph_target, [request for _, request in outputs])
     with collect_warnings() as general:
         _warn_of_silent_channels(prompt, morph_target)
         if run is None and prompt.samples.any():
-            for out, request in wanted:  # before minutes are spent on the training
+            for out, request in outputs:  # before minutes are spent on the training
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
-            with clock("training"):
-                run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device)
+            run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device, clock)
     continuers: dict[tuple[str | None, bool], Continuer | Morph] = {}
-    for out, request in wanted:
+    for out, request in outputs:
         with collect_warnings() as particular:
             kind = (request.vocoder, request.match_texture)
             if run is not None and kind not in continuers:
@@ -142,12 +141,14 @@ def choose_runs(
     experiment: Experiment | None,
     budget: float | None,
     device: str,
+    clock: Clock | None = None,
 ) -> tuple[Run, MorphTarget | None]:
     """Choose a Run for the prompt, and one for a morph's target that has none; each spends half of the budget then."""
     each = budget / 2 if budget and morph_target else budget
-    run = choose_run(prompt, experiment, each, device)
+    run = choose_run(prompt, experiment, each, device, clock)
     if morph_target is not None and morph_target.run is None:
-        morph_target = replace(morph_target, run=choose_run(morph_target.recording, experiment, each, device))
+        target_run = choose_run(morph_target.recording, experiment, each, device, clock)
+        morph_target = replace(morph_target, run=target_run)
     return run, morph_target
 
 
@@ -270,6 +271,7 @@ def write_tail(
         "length": join_sample + length,
         "seed": request.seed,
         "settings": {key: value for key, value in asdict(request).items() if key != "seed"},
+        "match_texture": continuer is not None and continuer.matched,
         "versions": versions(),
         "timings": clock.seconds,
         "measures": measures,

@@ -67,7 +67,7 @@ def require_midi(experiment: Experiment, subject: object) -> None:
 
 def continue_tune(
     prompt: Path,
-    wanted: Sequence[tuple[Path, TuneRequest]],
+    outputs: Sequence[tuple[Path, TuneRequest]],
     run: Run | None = None,
     experiment: Experiment | None = None,
     budget: float | None = None,
@@ -77,7 +77,7 @@ def continue_tune(
 
     Args:
         prompt: MIDI file; all of its events are kept.
-        wanted: files to write, MIDI or audio by their suffix, and the request for each.
+        outputs: files to write, MIDI or audio by their suffix, and the request for each.
         run: trained Run; None to use the prompt alone.
         experiment: how to train on the prompt if there is no Run; None to fit a Markov chain, which predicts better
             from so little, and at once.
@@ -105,7 +105,7 @@ def continue_tune(
         with clock("warming"):
             model, tokenizer = _model_and_tokenizer(run, tune)
             continuer = TuneContinuer(model, tokenizer, tune)
-    for out, request in wanted:
+    for out, request in outputs:
         spent = Clock(clock.seconds)
         with collect_warnings() as own_warnings:
             with spent("generation"):

@@ -16,6 +16,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, SplitFractions
+from audiogen.jobs.provenance import Clock
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.pretrained import BASE
 from audiogen.pretrained import base as shipped_base
@@ -37,7 +38,11 @@ def single_recording(experiment: Experiment) -> Experiment:
 
 
 def choose_run(
-    recording: Recording, experiment: Experiment | None = None, budget: float | None = None, device: str = "auto"
+    recording: Recording,
+    experiment: Experiment | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+    clock: Clock | None = None,
 ) -> Run:
     """Train a Run on one recording, or choose the shipped base.
 
@@ -47,6 +52,7 @@ def choose_run(
             closer to the recording's held-out end (which the training uses for early stopping only).
         budget: limit of the training time in seconds; None for no limit, 0 for the base without training.
         device: "auto", "cpu" or "cuda".
+        clock: measures ``opening`` (the base, or the trainer and its libraries), ``training`` and ``choosing``.
 
     Returns:
         The Run; if it was chosen, ``metrics["choice"]`` holds the figures.
@@ -54,15 +60,21 @@ def choose_run(
     Raises:
         InputError: the recording is too short to train on, or an experiment is given with a budget of 0.
     """
+    clock = clock or Clock()
     if budget == 0:
         if experiment is not None:
             raise InputError("--budget 0", "an experiment has to be trained", "leave one of them out")
-        return shipped_base()
-    with stage("loading the trainer"):
+        with clock("opening"):
+            return shipped_base()
+    with clock("opening"), stage("loading the trainer"):
         from audiogen.training.trainer import train  # here, since the base alone does not need it
 
-    run = train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
-    return run if experiment is not None else better_run(recording, run, shipped_base())
+    with clock("training"):
+        run = train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
+    if experiment is not None:
+        return run
+    with clock("choosing"):
+        return better_run(recording, run, shipped_base())
 
 
 def better_run(recording: Recording, trained: Run, base: Run) -> Run:
@@ -92,7 +104,7 @@ def better_run(recording: Recording, trained: Run, base: Run) -> Run:
     name = "trained" if scores["trained"] < scores["base"] - MARGIN else "base"
     choice = {
         "chosen": name,
-        "held_back_seconds": round(end.seconds, 2),
+        "held_out_seconds": round(end.seconds, 2),
         "texture_distance": {name: round(value, 3) for name, value in scores.items()},
         "training_seconds": spent,
     }

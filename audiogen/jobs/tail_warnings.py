@@ -178,11 +178,11 @@ def _join(flat: Flat) -> Iterator[str]:
 
 
 def _copying(flat: Flat) -> Iterator[str]:
-    yield from _repeated(flat.get("copying.share", 0.0), "copies the recording")
+    yield from _repeated(flat.get("copying.fraction", 0.0), "copies the recording")
 
 
 def _looping(flat: Flat) -> Iterator[str]:
-    yield from _repeated(flat.get("looping.share", 0.0), "repeats itself")
+    yield from _repeated(flat.get("looping.fraction", 0.0), "repeats itself")
 
 
 def _repeated(fraction: float, verb: str) -> Iterator[str]:

@@ -189,7 +189,7 @@ def drift(meter: DriftMeter, reference: DriftMeter | None = None) -> dict[str, f
         minute (or half of the sound) from the reference; of the bands within 40 dB of the reference's loudest.
         ``variance_ratio``: smallest variance of any half minute over the reference's; near 0 if the continuation
         collapsed to a constant frame.
-        ``silent_share``, ``still_share``: fractions of frames, see `SegmentStats`.
+        ``silent_fraction``, ``still_fraction``: fractions of frames, see `SegmentStats`.
     """
     seconds = meter.seconds()
     whole = segment_stats(seconds, meter.channels)
@@ -213,8 +213,8 @@ def drift(meter: DriftMeter, reference: DriftMeter | None = None) -> dict[str, f
         "band_deviation_db": max(float(np.abs(part.bands - base.bands)[kept].max()) for part in parts),
         "variance_change_ratio": last.variance / max(first.variance, 1e-3),
         "variance_ratio": min(part.variance for part in parts) / max(base.variance, 1e-3),
-        "silent_share": whole.silent,
-        "still_share": whole.still,
+        "silent_fraction": whole.silent,
+        "still_fraction": whole.still,
     }
 
 

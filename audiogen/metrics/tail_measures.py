@@ -56,10 +56,10 @@ def measure_continuation(
     """
     running = RunningMeasures(prompt, held_out)
     beginning = np.zeros((prompt.channels, 0), np.float32)
-    wanted = prompt.sample_rate
+    length = prompt.sample_rate  # a second
     for block in _blocks(tail, prompt):
-        if beginning.shape[1] < wanted:
-            beginning = np.concatenate([beginning, block[:, : wanted - beginning.shape[1]]], axis=1)
+        if beginning.shape[1] < length:
+            beginning = np.concatenate([beginning, block[:, : length - beginning.shape[1]]], axis=1)
         skipped = min(join_sample, block.shape[1])
         join_sample -= skipped
         running.push(block[:, skipped:])
@@ -145,8 +145,8 @@ class RunningMeasures:
                 **stereo_difference(*own_stereo, *past_stereo),
                 **{f"prompt_{name}": value for name, value in stereo_measures(*past_stereo).items()},
             },
-            "clipping": {"share": whole.clipped, "prompt_share": before.clipped},
-            "silence": {"share": whole.silent, "prompt_share": before.silent},
+            "clipping": {"fraction": whole.clipped, "prompt_fraction": before.clipped},
+            "silence": {"fraction": whole.silent, "prompt_fraction": before.silent},
             **self._repetitions(excerpt),
             "texture": self._texture(excerpt),
         }
@@ -154,21 +154,21 @@ class RunningMeasures:
 
     def _repetitions(self, excerpt: Recording) -> dict[str, Any]:
         copying, looping = self.evaluator.copying(excerpt), self.evaluator.looping(excerpt)
-        found = {"copying": _repetition(copying), "looping": _repetition(looping)}
+        repetitions = {"copying": _repetition(copying), "looping": _repetition(looping)}
         if copying is not None and self.held_out is not None:
             real = self.evaluator.copying(end_of(self.held_out, 2 * EXCERPT_SECONDS))
-            found["copying"]["held_out_share"] = real.fraction if real is not None else None
-        return found
+            repetitions["copying"]["held_out_fraction"] = real.fraction if real is not None else None
+        return repetitions
 
     def _texture(self, excerpt: Recording) -> dict[str, Any] | None:
-        found = self.evaluator.texture(excerpt)
-        if found is None:
+        texture = self.evaluator.texture(excerpt)
+        if texture is None:
             return None
         return {
             "against": "prompt" if self.held_out is None else "held-out",
-            "overall": found.overall,
-            "classes": found.classes,
-            "stretch_seconds": found.segment_seconds,
+            "overall": texture.overall,
+            "classes": texture.classes,
+            "segment_seconds": texture.segment_seconds,
         }
 
 
@@ -206,7 +206,7 @@ def _repetition(matches: Matches | None) -> dict[str, Any]:
     if matches is None:
         return {}
     median = float(np.median(matches.similarity))
-    return {"share": matches.fraction, "threshold": matches.threshold, "median_similarity": median}
+    return {"fraction": matches.fraction, "threshold": matches.threshold, "median_similarity": median}
 
 
 def _to_json(value: Any) -> Any:

@@ -61,12 +61,12 @@ MEASURES = (
         "1.0 is as close as two real segments of the recording are to each other; up to 1.5 is good.",
     ),
     Measure(
-        "copying.share", "Copied from the prompt", "{:.0f} %", 0, 0.1,
+        "copying.fraction", "Copied from the prompt", "{:.0f} %", 0, 0.1,
         "Percentage of the tail that repeats the prompt more closely than the prompt repeats itself; near 0 is good.",
         100,
     ),
     Measure(
-        "looping.share", "Repeats itself", "{:.0f} %", 0, 0.1,
+        "looping.fraction", "Repeats itself", "{:.0f} %", 0, 0.1,
         "Percentage of the tail that occurs twice in the tail; near 0 is good.",
         100,
     ),
@@ -87,12 +87,12 @@ MEASURES = (
         "Difference of the channels' correlation from the prompt's; up to 0.15 is good.",
     ),
     Measure(
-        "clipping.share", "Clipping", "{:.2f} %", 0, 1e-4,
+        "clipping.fraction", "Clipping", "{:.2f} %", 0, 1e-4,
         "Percentage of samples at full scale; 0 is good.",
         100,
     ),
     Measure(
-        "silence.share", "Silence", "{:.0f} %", 0, 0.5,
+        "silence.fraction", "Silence", "{:.0f} %", 0, 0.5,
         "Percentage of the tail below -80 dBFS; as much as in the prompt is good.",
         100,
     ),

@@ -63,8 +63,8 @@ class Continuer:
         analysis: of the prompt.
         frames: ``[time, channels * n_mels]`` of the material, all principal channels.
         predictor: the Run, primed with the prompt.
-        drift_guard: corrections in the latest tail, dB: the guards' largest, and as ``imposed_rms_db`` the RMS gain of
-            texture matching in the latest section.
+        drift_guard: corrections in the latest tail, dB: the guards' largest, and as ``texture_gain_rms_db`` the RMS
+            gain of texture matching in the latest section.
     """
 
     run: Run | RunMixture
@@ -116,6 +116,11 @@ class Continuer:
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         selected = all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
         return self.match_texture and selected
+
+    @property
+    def matched(self) -> bool:
+        """Whether the texture statistics of the latest tail were matched to the prompt's."""
+        return self._matcher is not None and self._matcher[1].matches_statistics
 
     def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Chunk]:
         """Predict the mel frames that follow the prompt.
@@ -177,7 +182,7 @@ class Continuer:
             self._matcher = key, StatisticsMatcher(source, rate, temperature, statistics)
         matcher = self._matcher[1]
         for block in matcher(blocks, past):
-            self.drift_guard["imposed_rms_db"] = round(matcher.change, 2)
+            self.drift_guard["texture_gain_rms_db"] = round(matcher.change, 2)
             yield block
 
     def _guarded(self, blocks: Iterable[np.ndarray], guard: LevelGuard) -> Iterator[np.ndarray]:

@@ -61,6 +61,9 @@ class Morph:
         self.sides = (first, second)
         self.statistics = (_FrameStatistics.of(first), _FrameStatistics.of(second))
 
+    matched = False
+    """Whether texture statistics were matched: a morph has no single set of them."""
+
     @property
     def drift_guard(self) -> dict[str, float]:
         """Largest corrections in the latest tail, of either side; see `Continuer`."""

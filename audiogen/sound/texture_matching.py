@@ -70,6 +70,11 @@ class StatisticsMatcher:
         long_enough = statistics and self._segment >= MIN_SEGMENT * FRAME_RATE
         self._target = _TargetStatistics(self.envelope, self._segment, self.floor) if long_enough else None
 
+    @property
+    def matches_statistics(self) -> bool:
+        """Whether statistics are matched, not only levels expanded: wanted, and the source is long enough."""
+        return self._target is not None
+
     def __call__(self, blocks: Iterable[np.ndarray], past: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Process a tail.
 

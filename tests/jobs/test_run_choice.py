@@ -50,7 +50,7 @@ def test_the_trained_run_has_to_be_clearly_closer(
     assert (run.path is not None) == (winner == "base")
     assert run.metrics["choice"] == {
         "chosen": winner,
-        "held_back_seconds": 1.2,
+        "held_out_seconds": 1.2,
         "texture_distance": {"trained": scores[0], "base": scores[1]},
         "training_seconds": trained.metrics["seconds"],
     }

@@ -156,9 +156,9 @@ def test_the_limits_of_the_other_measures() -> None:
     (line,) = lines(texture={"overall": 1.6, "classes": {"moments": 1.5, "attack": 1.7}})
     assert "a distance of 1.6 (" in line
     assert "most in attack (1.7)" in line
-    assert lines(copying={"share": 0.1}, looping={"share": 0.1}) == []
-    assert lines(copying={"share": 0.11})[0].startswith("11% of it copies the recording")
-    assert lines(looping={"share": 0.11})[0].startswith("11% of it repeats itself")
+    assert lines(copying={"fraction": 0.1}, looping={"fraction": 0.1}) == []
+    assert lines(copying={"fraction": 0.11})[0].startswith("11% of it copies the recording")
+    assert lines(looping={"fraction": 0.11})[0].startswith("11% of it repeats itself")
     assert lines(dips={"dip_db": 7.9, "usual_dip_db": 3.0, "fade_in_seconds": 1.0, "fade_out_seconds": 0.0}) == []
     (line,) = lines(dips={"dip_db": 8.1, "usual_dip_db": 3.0, "fade_in_seconds": 1.0, "fade_out_seconds": 2.0})
     assert line.endswith("the recording fades in over 1.0 s and out over 2.0 s: cut that off first")
@@ -169,8 +169,8 @@ def test_the_limits_of_the_other_measures() -> None:
     assert "a click at the join: 7 times" in lines(join=usual | {"click": 7.0, "flux": 2.1})[0]
     step = {"level_step_db": -3.1, "level_step_percentile": 100}
     assert "the level steps by -3.1 dB where the loop starts over" in lines(loop_seam=usual | step)[0]
-    assert lines(seconds=1.0, copying={"share": 0.5}) != []
-    assert lines(seconds=0.99, copying={"share": 0.5}) == []
+    assert lines(seconds=1.0, copying={"fraction": 0.5}) != []
+    assert lines(seconds=0.99, copying={"fraction": 0.5}) == []
     assert lines(join=None, segments=None, texture=None, dips=None, copying=None, looping=None) == []
 
 

@@ -30,7 +30,7 @@ def test_steady_noise_does_not_drift():
     assert found["centroid_deviation_percent"] < 1
     assert found["band_deviation_db"] < 1.5
     assert found["variance_ratio"] == pytest.approx(1, abs=0.05)
-    assert found["silent_share"] == found["still_share"] == 0
+    assert found["silent_fraction"] == found["still_fraction"] == 0
 
 
 def test_a_ramp_of_level_is_measured():
@@ -57,15 +57,15 @@ def test_collapse_to_silence_or_a_constant_frame_is_measured():
     samples = noise(SECONDS, 1)
     samples[:, 30 * RATE :] = 0
     found = drift(of(samples))
-    assert found["silent_share"] == pytest.approx(0.25, abs=0.01)
-    assert found["still_share"] == pytest.approx(0.25, abs=0.01)
+    assert found["silent_fraction"] == pytest.approx(0.25, abs=0.01)
+    assert found["still_fraction"] == pytest.approx(0.25, abs=0.01)
     # A pulse train whose period divides the hop: each frame equals the previous one.
     still = np.zeros((1, SECONDS * RATE))
     still[:, ::64] = 0.5
     found = drift(of(still), of(noise(10, 2)))
-    assert found["still_share"] > 0.9
+    assert found["still_fraction"] > 0.9
     assert found["variance_ratio"] < 0.03
-    assert found["silent_share"] == 0
+    assert found["silent_fraction"] == 0
 
 
 def test_clipping_is_counted():

@@ -28,11 +28,11 @@ def test_measures_of_a_good_continuation():
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["seconds"] == 8
     assert found["level"]["difference_db"] == pytest.approx(0, abs=0.2)
-    assert found["copying"]["share"] == found["looping"]["share"] == 0
-    assert found["copying"]["held_out_share"] == 0
+    assert found["copying"]["fraction"] == found["looping"]["fraction"] == 0
+    assert found["copying"]["held_out_fraction"] == 0
     assert found["texture"]["overall"] == pytest.approx(1, abs=0.15)
     assert found["texture"]["against"] == "held-out"
-    assert found["clipping"]["share"] == found["silence"]["share"] == 0
+    assert found["clipping"]["fraction"] == found["silence"]["fraction"] == 0
     assert found["stereo"] is None
     assert found["loop_seam"] is None
 
@@ -43,10 +43,10 @@ def test_faults_change_their_measures():
     looped[:, 8 * RATE :] = 0
     looped[:, :100] = 1.0
     found = measure_continuation(recording(prompt), recording(looped))
-    assert found["copying"]["share"] > 0.7
-    assert found["looping"]["share"] > 0.7
-    assert found["silence"]["share"] == pytest.approx(0.2, abs=0.02)
-    assert found["clipping"]["share"] == pytest.approx(100 / (10 * RATE))
+    assert found["copying"]["fraction"] > 0.7
+    assert found["looping"]["fraction"] > 0.7
+    assert found["silence"]["fraction"] == pytest.approx(0.2, abs=0.02)
+    assert found["clipping"]["fraction"] == pytest.approx(100 / (10 * RATE))
     assert found["join"]["click_percentile"] == 100
     assert found["drift"]["level_deviation_db"] > 5
     assert found["texture"]["against"] == "prompt"
@@ -112,7 +112,7 @@ def test_tiny_tails_are_measured_as_far_as_possible():
     assert found["copying"] is None
     assert all(found[part] is not None for part in PARTS[:5])
     silent = measure_continuation(recording(np.zeros((2, RATE))), recording(np.zeros((2, RATE))))
-    assert silent["silence"] == {"share": 1.0, "prompt_share": 1.0}
+    assert silent["silence"] == {"fraction": 1.0, "prompt_fraction": 1.0}
 
 
 def test_empty_tails_and_mismatches_are_refused(tmp_path):

@@ -25,7 +25,11 @@ from tests.reports.browser import browser
 from tests.reports.test_continuation_page import RATE, Page, decoded, noise, sidecar
 
 PROMPT = noise(2)
-MEASURES: dict[str, Any] = {"join": {"flux_percentile": 12.0}, "texture": {"overall": 0.91}, "copying": {"share": 0.0}}
+MEASURES: dict[str, Any] = {
+    "join": {"flux_percentile": 12.0},
+    "texture": {"overall": 0.91},
+    "copying": {"fraction": 0.0},
+}
 
 
 def written(folder: Path, tails: Sequence[Recording], names: Sequence[str], **settings: Any) -> Path:
@@ -37,7 +41,7 @@ def written(folder: Path, tails: Sequence[Recording], names: Sequence[str], **se
         write(out, Recording(np.concatenate(parts, axis=1), RATE), exact=True)
         facts = sidecar(0 if alone else PROMPT.length, output=out.name, seed=7 + number)
         facts["settings"] |= {"loop": False, "tail_only": False, **settings}
-        facts["measures"] = MEASURES | {"copying": {"share": 0.4 * (number == 1)}}
+        facts["measures"] = MEASURES | {"copying": {"fraction": 0.4 * (number == 1)}}
         if alone:
             facts["measures"] |= {"join": None}  # as in the sidecar of a loop alone
         sidecars.append(facts)

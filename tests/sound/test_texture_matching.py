@@ -163,8 +163,8 @@ def test_matching_follows_the_request_and_the_controls(texture, untrained) -> No
         return np.concatenate(blocks, axis=1)
 
     assert not np.array_equal(first(matching), first(plain))
-    assert "imposed_rms_db" in matching.drift_guard
-    assert "imposed_rms_db" not in plain.drift_guard
+    assert "texture_gain_rms_db" in matching.drift_guard
+    assert "texture_gain_rms_db" not in plain.drift_guard
     dense = (1.0, Controls(density=1.0))
     assert np.array_equal(first(matching, *dense), first(plain, *dense))
     for temperature, controls in [(1.5, Controls()), (1.5, Controls(density=1.0))]:

@@ -82,7 +82,7 @@ class RowValidator:
         require_names(Path(row.name))
         if "prompt" not in values:
             raise InputError("prompt", "it is missing", "fill the column")
-        request = build(Request, {name: values[name] for name in REQUEST_COLUMNS if name in values}, "row")
+        request = build(Request, {name: values[name] for name in REQUEST_COLUMNS if name in values}, "")
         if request.vocoder is not None:
             find(request.vocoder)
         container_for(Path(row.name), request.subtype)

@@ -15,6 +15,7 @@ from typing import Any
 from audiogen.jobs.batch.clips import Clip, file_digest
 from audiogen.jobs.batch.job_table import REQUEST_COLUMNS
 from audiogen.jobs.batch.rows import Row
+from audiogen.metrics.former_measures import with_current_names
 from audiogen.output_names import sidecar_of
 from audiogen.reports.scorecard import MEASURES, flatten
 from audiogen.text_files import dump_json, write_text
@@ -79,9 +80,12 @@ def finished_record(clip: Clip, out: Path) -> dict[str, Any]:
         clip: the clip.
         out: its audio file.
     """
-    sidecar = json.loads(sidecar_of(out).read_text("utf-8"))
+    sidecar = with_current_names(json.loads(sidecar_of(out).read_text("utf-8")))
     timings, measures = dict(sidecar["timings"]), flatten(sidecar["measures"])
-    if trained := sidecar["settings"].get("training"):
+    trained = sidecar["settings"].get("training") or {}
+    if choice := trained.get("choice"):
+        timings.setdefault("training", choice["training_seconds"])
+    elif clip.experiment is not None:  # else it was trained before: a Run that was given, or the base
         timings.setdefault("training", trained.get("seconds"))
     return {
         **asdict(clip.request),

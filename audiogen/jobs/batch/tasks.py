@@ -80,11 +80,11 @@ def run_task(task: Task) -> Iterator[Outcome]:
         yield from [(clip.row.name, describe_error(error)) for clip in remaining]
         return
     while remaining:
-        wanted = [(task.folder / clip.row.name, clip.request) for clip in remaining]
+        outputs = [(task.folder / clip.row.name, clip.request) for clip in remaining]
         try:
             for _ in continue_variations(
                 prompt,
-                wanted,
+                outputs,
                 run,
                 device=task.device,
                 prompt_warnings=prompt_warnings,

@@ -92,7 +92,7 @@ def test_an_unusable_job_file_is_one_clear_error(tmp_path: Path, name: str, text
         ({"prompt": "none.wav"}, "no such file"),
         ({"prompt": "bad.wav"}, "bad.wav: "),
         ({"prompt": "a.wav", "seconds": "long"}, "seconds.*'long'"),
-        ({"prompt": "a.wav", "seconds": "4:5"}, "seconds: a duration is written as .*, not '4:5'"),
+        ({"prompt": "a.wav", "seconds": "4:5"}, "^seconds: a duration is written as .*, not '4:5'"),
         ({"prompt": "a.wav", "temperature": -1}, "temperature"),
         ({"prompt": "a.wav", "vocoder": "x"}, "vocoder x.*choose from"),
         ({"prompt": "a.wav", "name": "x.mp3", "subtype": "FLOAT"}, "cannot have subtype FLOAT"),
