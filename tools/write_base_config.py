@@ -5,7 +5,8 @@ Usage: python tools/write_base_config.py
 
 from pathlib import Path
 
-from audiogen.config.known_keys import FILE, schema_of
+from audiogen.config.known_keys import schema_of
+from audiogen.config.shipped import KNOWN_KEYS
 from audiogen.experiment import Experiment, dump_yaml
 from audiogen.text_files import dump_json
 
@@ -27,4 +28,4 @@ def known_keys() -> str:
 
 if __name__ == "__main__":
     Path(__file__).parents[1].joinpath("configs", "base.yaml").write_text(base_config(), encoding="utf-8")
-    FILE.write_text(known_keys(), encoding="utf-8")
+    KNOWN_KEYS.write_text(known_keys(), encoding="utf-8")

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, count, option, print_summary, set_json_result
-from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, require_input
+from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, refuse_to_overwrite, require_input
 from audiogen.cli.sampling_options import candidate_options, require_suffix
+from audiogen.jobs.tune_request import SamplingOptions
 from audiogen.output_names import sidecar_of
 
 
@@ -50,15 +51,16 @@ def accompany(
     OUT, records the settings and the result.
     """
     require_input(melody)
-    output_paths(out, melody, force=force)
+    output_paths(out, melody)
     require_suffix(out)
+    sampling = SamplingOptions(**options)
+    refuse_to_overwrite(out, sidecar_of(out), force=force)
 
     from audiogen.jobs.accompany_tune import accompany
-    from audiogen.jobs.tune_request import SamplingOptions
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights)
-    sidecar = accompany(melody, out, parts, program, run, SamplingOptions(**options))
+    sidecar = accompany(melody, out, parts, program, run, sampling)
     notes = sidecar["added"]["notes"]
     set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out)})
     added = (

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import representable
 from audiogen.progress import set_verbosity, write_line
@@ -34,10 +35,41 @@ class Option(click.Option):
         super().__init__(*names, **settings)
         self.group = group
 
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        try:
+            return super().type_cast_value(ctx, value)
+        except click.BadParameter as error:
+            text = " ".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+            cause, cure = _explain(self.type, text, error.message.rstrip("."))
+            raise InputError(max(self.opts, key=len), cause, cure) from error
+
     def get_help_extra(self, ctx: click.Context) -> Any:
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)  # help texts name the range in words
         return extra
+
+
+def _explain(kind: click.ParamType, value: str, message: str) -> tuple[str, str]:
+    """Why a value is none of a type, and what to write instead; ``message`` is click's."""
+    if isinstance(kind, click.Choice):
+        return f"there is no {value}", f"choose from {', '.join(map(str, kind.choices))}"
+    if not isinstance(kind, (click.types.IntParamType, click.types.FloatParamType)):
+        return message, ""
+    whole = isinstance(kind, click.types.IntParamType)
+    try:
+        finite = math.isfinite(int(value) if whole else seconds_of(value))
+    except ValueError as error:
+        finite = False
+        if kind.name == "time":
+            return f"{error}, not {value!r}", ""
+    low, high = getattr(kind, "min", None), getattr(kind, "max", None)
+    if low is None:
+        cure = f"write a {'whole ' * whole}number"
+    elif high is None:
+        cure = f"choose {'above' if getattr(kind, 'min_open', False) else 'at least'} {low:g}"
+    else:
+        cure = f"choose from {low} to {high}"
+    return f"{value} is out of range" if finite else f"{value} is not a {'whole ' * whole}number", cure
 
 
 def option(*names: str, group: str = GENERAL, **settings: Any) -> Decorator:

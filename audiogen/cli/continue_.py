@@ -26,6 +26,7 @@ from audiogen.cli.options import (
     control_options,
     output_paths,
     page_path,
+    refuse_to_overwrite,
     require_input,
 )
 from audiogen.cli.sampling_options import require_suffix, token_options
@@ -33,6 +34,7 @@ from audiogen.errors import InputError
 from audiogen.file_names import is_midi
 from audiogen.jobs.request import Request
 from audiogen.jobs.tune_request import MAX_BARS, MAX_TAKES, TuneRequest
+from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
@@ -154,8 +156,9 @@ def continue_(
         options["match_texture"] = impose
     inputs = (prompt, config, options["morph"])
     require_input(*inputs)
-    outs = output_paths(out, *inputs, force=force, variations=variations)
-    page = page_path(out, *inputs, force=force, variations=variations) if with_page else None
+    outs = output_paths(out, *inputs, variations=variations)
+    page = page_path(out, *inputs, variations=variations) if with_page else None
+    written = [*outs, *map(sidecar_of, outs), *([page] if page is not None else [])]
 
     if run_folders and (config is not None or overrides or budget is not None):
         raise InputError("--run", "a Run is already trained", "leave out --config, --budget and KEY=VALUE")
@@ -182,9 +185,10 @@ def continue_(
         if len(run_folders) > 1:
             raise InputError("--run", "only one Run can continue a MIDI file", "name one")
         run_folder = next(iter(run_folders), None)
-        options = without(options, SOUND_ONLY, "a MIDI prompt")
+        tune_request = TuneRequest(**without(options, SOUND_ONLY, "a MIDI prompt"))
+        refuse_to_overwrite(*written, force=force)
         external = allow_external_weights
-        continue_tune(prompt, outs, page, run_folder, external, config, overrides, budget, device, options)
+        continue_tune(prompt, outs, page, run_folder, external, config, overrides, budget, device, tune_request)
         return
 
     from audiogen.cli.continue_sound import continue_sound
@@ -193,7 +197,11 @@ def continue_(
     if not run_folders:  # the vocoder of a Run is checked when the Run is opened
         check_vocoder(experiment or Experiment(), options["vocoder"])
     options = without(options, TUNE_ONLY, "a recording")
-    continue_sound(prompt, outs, page, run_folders, allow_external_weights, experiment, budget, device, options)
+    weights, morph = options.pop("weight"), options.pop("morph")
+    request = Request(**options)
+    refuse_to_overwrite(*written, force=force)
+    run_options = (run_folders, weights, allow_external_weights)
+    continue_sound(prompt, outs, page, request, morph, *run_options, experiment, budget, device)
 
 
 def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiogen.cli.command import print_summary, set_json_result
+from audiogen.jobs.request import Request
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 
@@ -18,12 +19,14 @@ def continue_sound(
     prompt: Path,
     outs: list[Path],
     page: Path | None,
+    request: Request,
+    morph: Path | None,
     run_folders: tuple[Path, ...],
+    weights: tuple[float, ...],
     allow_external_weights: bool,
     experiment: Experiment | None,
     budget: float | None,
     device: str,
-    options: dict[str, Any],
 ) -> None:
     """Continue a recording into each of ``outs``, and write a page about them if one is named.
 
@@ -31,30 +34,30 @@ def continue_sound(
         prompt: audio file.
         outs: audio files to write, with consecutive seeds.
         page: HTML file to write.
+        request: properties of the first tail.
+        morph: recording to morph into.
         run_folders: Runs that predict; empty to train, or to use the base.
+        weights: of the Runs in a mixture; empty for equal ones.
         allow_external_weights: as of `Run.open`.
         experiment: what to train; None for the default.
         budget: training time limit in seconds; 0 for the base.
         device: "auto", "cpu" or "cuda".
-        options: fields of a `Request`, and ``weight`` and ``morph``.
     """
     with stage("loading libraries"):
-        from audiogen.jobs.continue_sound import MorphTarget, Request, continue_variations, read_prompt
+        from audiogen.jobs.continue_sound import MorphTarget, continue_variations, read_prompt
         from audiogen.jobs.run_choice import describe_choice
         from audiogen.sound.run_mixture import open_runs
 
-    weights, morph = options.pop("weight"), options.pop("morph")
-    request = Request(**options)
     recording, prompt_warnings = read_prompt(prompt)
     run = open_runs(run_folders, weights, allow_external_weights)
     morph_target = None
     if morph is not None:
         target, target_warnings = read_prompt(morph)
         morph_target, prompt_warnings = MorphTarget(target), [*prompt_warnings, *target_warnings]
-    wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
+    requests = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     sidecars: list[dict[str, Any]] = []
     for sidecar in continue_variations(
-        recording, wanted, run, experiment, budget, device, prompt_warnings, morph_target
+        recording, requests, run, experiment, budget, device, prompt_warnings, morph_target
     ):
         path = outs[len(sidecars)]
         sidecars.append(sidecar)

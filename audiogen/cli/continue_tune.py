@@ -26,7 +26,7 @@ def continue_tune(
     overrides: tuple[str, ...],
     budget: float | None,
     device: str,
-    options: dict[str, Any],
+    request: TuneRequest,
 ) -> None:
     """Continue a MIDI file into each of ``outs``, and write a page about them if one is named.
 
@@ -40,21 +40,20 @@ def continue_tune(
         overrides: ``key=value`` of the configuration.
         budget: training time limit in seconds; None or 0 trains only with a ``config`` or ``overrides``.
         device: "auto", "cpu" or "cuda".
-        options: fields of a `TuneRequest`.
+        request: properties of the first tail.
     """
     with stage("loading libraries"):
         from audiogen.jobs.continue_tune import continue_tune, prompt_experiment
         from audiogen.jobs.run_choice import describe_choice
         from audiogen.run import Run
 
-    request = TuneRequest(**options)
     trains = config is not None or overrides or budget
     experiment = prompt_experiment(config, overrides) if run_folder is None and trains else None
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
-    wanted = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
+    requests = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     tunes: list[ContinuedTune] = []
     sidecars: list[dict[str, Any]] = []
-    for path, tune in zip(outs, continue_tune(prompt, wanted, run, experiment, budget, device), strict=True):
+    for path, tune in zip(outs, continue_tune(prompt, requests, run, experiment, budget, device), strict=True):
         added = tune.sidecar["added"]
         if page is not None:
             tunes.append(tune)

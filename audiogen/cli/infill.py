@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from audiogen.cli.command import MODEL, OUTPUT, TUNES, Command, count, option, print_summary, set_json_result
-from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, require_input
+from audiogen.cli.options import EXTERNAL, FILE, FORCE, RUN, output_paths, refuse_to_overwrite, require_input
 from audiogen.cli.sampling_options import candidate_options, require_suffix
+from audiogen.jobs.tune_request import SamplingOptions
 from audiogen.output_names import sidecar_of
 
 
@@ -51,16 +52,16 @@ def infill(
     written beside OUT, records the settings and the result.
     """
     require_input(tune)
-    output_paths(out, tune, force=force)
+    output_paths(out, tune)
     require_suffix(out)
-    first_and_last = bar_range(bars)
+    first_and_last, sampling = bar_range(bars), SamplingOptions(**options)
+    refuse_to_overwrite(out, sidecar_of(out), force=force)
 
     from audiogen.jobs.infill_tune import infill
-    from audiogen.jobs.tune_request import SamplingOptions
     from audiogen.run import Run
 
     run = Run.open(run_folder, allow_external_weights) if run_folder is not None else None
-    sidecar = infill(tune, out, first_and_last, run, SamplingOptions(**options))
+    sidecar = infill(tune, out, first_and_last, run, sampling)
     set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out)})
     filled = sidecar["filled"]
     print_summary(f"{out}: {count(filled['notes'], 'note')} in place of {filled['removed']}")

@@ -68,10 +68,7 @@ def interruption(error: BaseException) -> Failure:
 def failure_of(error: BaseException) -> Failure:
     """Describe an exception that ended a command."""
     if isinstance(error, click.ClickException):
-        cause, cure = error.format_message().rstrip("."), _cure_of_misuse(error)
-        context = getattr(error, "ctx", None)
-        subject = context.command_path if context is not None else "audiogen"
-        return Failure(2, "error", subject, cause, cure, f"{cause}; {cure}" if cure else cause)
+        return _bad_input(*_misuse(error), _cure_of_misuse(error))
     if isinstance(error, InputError):
         return Failure(2, "error", error.subject, error.cause, error.cure, str(error))
     if isinstance(error, (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)):
@@ -85,7 +82,20 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _bad_input(subject: str, cause: str, cure: str) -> Failure:
-    return Failure(2, "error", subject, cause, cure, f"{subject}: {cause}; {cure}")
+    return Failure(2, "error", subject, cause, cure, f"{subject}: {cause}" + (f"; {cure}" if cure else ""))
+
+
+def _misuse(error: click.ClickException) -> tuple[str, str]:
+    """Subject and cause of arguments that click rejects."""
+    if isinstance(error, click.NoSuchOption):
+        return error.option_name, "there is no such option"
+    if isinstance(error, click.BadOptionUsage):
+        return error.option_name, "it takes no value" if "not take" in error.message else "its value is missing"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        option = isinstance(error.param, click.Option)
+        return max(error.param.opts, key=len) if option else error.param.human_readable_name, "it is missing"
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "audiogen", error.format_message().rstrip(".")
 
 
 def _cure_of_misuse(error: click.ClickException) -> str:
@@ -94,7 +104,10 @@ def _cure_of_misuse(error: click.ClickException) -> str:
     if isinstance(error, click.NoSuchOption) and dashed:
         return f"write ./{dashed[0]} for the file"
     context = getattr(error, "ctx", None)
-    return f"see `{context.command_path} --help`" if context is not None else ""
+    see = f"see `{context.command_path} --help`" if context is not None else ""
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        return f"did you mean {' or '.join(sorted(error.possibilities))}? {see}"
+    return see
 
 
 def wants_json(arguments: Sequence[str]) -> bool:

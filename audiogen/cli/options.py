@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from audiogen.cli.command import MODEL, OUTPUT, SOUND, combine, option
-from audiogen.config.shipped import find_config, shipped_configs
+from audiogen.config.shipped import find_config, shipped_configs, shipped_vocoder_kinds
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
 from audiogen.jobs.request import MAX_SEED, Request
-from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, sidecar_of, variations_of
+from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, variations_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -115,6 +115,7 @@ class ConfigFile(ConfigName):
 FILE, RUN = click.Path(path_type=Path), RunFolder()
 CONFIG_NAME, CONFIG = ConfigName(), ConfigFile()
 VOCODER_KIND = Suggestion("kind", _vocoder_kinds)
+VOCODER_HELP = f"Vocoder to render with: {', '.join(shipped_vocoder_kinds())}."
 
 DEVICE = option(
     "--device", group=MODEL, type=click.Choice(["auto", "cpu", "cuda"]), default="auto", help="Compute device."
@@ -154,7 +155,7 @@ SUBTYPE = option(
     type=Suggestion("format", _subtypes),
     help="Sample format: PCM_16, PCM_24, FLOAT, ...  [default: one that keeps the samples of the input]",
 )
-VOCODER = option("--vocoder", group=SOUND, type=VOCODER_KIND, help="Vocoder to render with.  [default: the Run's]")
+VOCODER = option("--vocoder", group=SOUND, type=VOCODER_KIND, help=f"{VOCODER_HELP}  [default: the Run's]")
 EXTERNAL = option(
     "--allow-external-weights",
     group=MODEL,
@@ -191,31 +192,30 @@ control_options = combine(
 
 
 def refuse_to_overwrite(*paths: Path, force: bool) -> None:
-    """Raise an InputError for the first path that exists, unless ``force`` is set."""
+    """Raise an InputError for the first path that exists, unless ``force`` is set; after all other checks."""
     for path in paths:
         if path.exists() and not force:
             raise InputError(path, "it exists already", "use --force to overwrite it, or name another")
 
 
-def output_paths(out: Path, *inputs: Path | None, force: bool, variations: int = 1) -> list[Path]:
+def output_paths(out: Path, *inputs: Path | None, variations: int = 1) -> list[Path]:
     """The files to write: ``out``, or one per variation.
 
     Raises:
-        InputError: one of them or its sidecar exists, is one of ``inputs``, or cannot be created.
+        InputError: one of them is one of ``inputs``, or cannot be created.
     """
     outs = variations_of(out, variations) if out.name else [out]
     require_names(*(path for path in outs if path.name))
     for path in outs:
         require_output(path, *inputs)
-    refuse_to_overwrite(*outs, *map(sidecar_of, outs), force=force)
     return outs
 
 
-def page_path(out: Path, *inputs: Path | None, force: bool, variations: int) -> Path:
+def page_path(out: Path, *inputs: Path | None, variations: int) -> Path:
     """The HTML page to write about ``out`` and its variations.
 
     Raises:
-        InputError: it exists, is one of ``inputs``, cannot be created, or would hold too many variations.
+        InputError: it is one of ``inputs``, cannot be created, or would hold too many variations.
     """
     if variations > MAX_ON_PAGE:
         cause = f"{variations} variations are too many for one page"
@@ -223,7 +223,6 @@ def page_path(out: Path, *inputs: Path | None, force: bool, variations: int) -> 
     page = page_of(out)
     require_name(page)
     require_output(page, *inputs)
-    refuse_to_overwrite(page, force=force)
     return page
 
 

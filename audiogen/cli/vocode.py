@@ -14,6 +14,7 @@ from audiogen.cli.options import (
     OVERRIDES,
     SEED,
     SUBTYPE,
+    VOCODER_HELP,
     VOCODER_KIND,
     refuse_to_overwrite,
     require_input,
@@ -38,7 +39,7 @@ from audiogen.progress import stage
     "--vocoder",
     group=SOUND,
     type=VOCODER_KIND,
-    help="Vocoder to render with.  [default: source with --source, else griffin_lim]",
+    help=f"{VOCODER_HELP}  [default: source with --source, else griffin_lim]",
 )
 @option("--source", group=SOUND, type=FILE, help="Recording that supplies the spectra, for --vocoder source.")
 @SEED
@@ -63,7 +64,6 @@ def vocode(
     """
     require_input(path, source)
     require_output(out, path, source)
-    refuse_to_overwrite(out, force=force)
 
     from audiogen.config.known_keys import require_vocoder_keys
 
@@ -75,6 +75,7 @@ def vocode(
     if vocoder is not None:
         find(vocoder)
     Writer(out, 44100, 1, subtype)  # raises for an impossible name before any work is done
+    refuse_to_overwrite(out, force=force)
 
     from audiogen.jobs.vocode import vocode as vocode_file
 

@@ -18,10 +18,9 @@ from typing import Any, Literal
 
 from audiogen.config.registry import Registry
 from audiogen.config.schema import build
-from audiogen.config.shipped import configs_folder
+from audiogen.config.shipped import KNOWN_KEYS, configs_folder
 from audiogen.config.trees import merge, override_tree, read_tree
 
-FILE = Path(__file__).with_name("known_keys.json")
 TYPES = {"integer": int, "number": float, "boolean": bool, "string": str, "null": NoneType}
 BOUNDS = {"minimum": "ge", "exclusiveMinimum": "gt", "maximum": "le", "exclusiveMaximum": "lt"}
 
@@ -38,7 +37,7 @@ def require_known_keys(config: Path | None, overrides: tuple[str, ...]) -> None:
     """
     if config is None and not overrides:
         return
-    schema = json.loads(FILE.read_text(encoding="utf-8"))
+    schema = json.loads(KNOWN_KEYS.read_text(encoding="utf-8"))
     defaults = read_tree(configs_folder() / "base.yaml")
     tree = deepcopy(defaults)
     if config is not None:
@@ -55,7 +54,7 @@ def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:
     Raises:
         InputError: an unknown key, or a value of the wrong type or out of range.
     """
-    kinds = json.loads(FILE.read_text(encoding="utf-8"))["vocoder"]["kinds"]
+    kinds = json.loads(KNOWN_KEYS.read_text(encoding="utf-8"))["vocoder"]["kinds"]
     if not overrides or kind not in kinds:
         return
     tree: dict[str, Any] = {}
@@ -66,7 +65,7 @@ def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:
 
 def vocoder_kinds() -> list[str]:
     """Kinds of vocoders: those that ship with audiogen, then those of other installed packages."""
-    described = json.loads(FILE.read_text(encoding="utf-8"))["vocoder"]
+    described = json.loads(KNOWN_KEYS.read_text(encoding="utf-8"))["vocoder"]
     return list(dict.fromkeys([*described["kinds"], *_registry_of(described["group"])]))
 
 

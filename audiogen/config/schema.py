@@ -24,7 +24,7 @@ def build(cls: type, tree: Any, source: str, path: str = "") -> Any:
     Args:
         cls: dataclass; a field whose metadata has a ``table`` becomes a `Choice`.
         tree: keys and values; missing keys keep their defaults.
-        source: file that the tree came from, for messages.
+        source: file that the tree came from, for messages; empty for one that the caller names.
         path: dotted path of the tree in that file.
 
     Raises:
@@ -44,6 +44,8 @@ def build(cls: type, tree: Any, source: str, path: str = "") -> Any:
     try:
         return cls(**values)
     except ValueError as error:
+        if not (source or path):
+            raise
         raise InputError(_subject(source, path), str(error)) from error
 
 
@@ -57,7 +59,32 @@ def _value(hint: Any, registry: Mapping[str, Any] | None, value: Any, source: st
     try:
         return TypeAdapter(hint).validate_python(value)
     except ValidationError as error:
-        raise InputError(_subject(source, path), f"{error.errors()[0]['msg']}, not {value!r}") from error
+        raise InputError(_subject(source, path), *_explain(error, value)) from error
+
+
+CURES = {
+    "int": "write a whole number",
+    "float": "write a number",
+    "finite": "write a number",
+    "bool": "write true or false",
+    "string": "write a text",
+    "literal": "choose from {expected}",
+    "greater_than": "choose above {gt}",
+    "greater_than_equal": "choose at least {ge}",
+    "less_than": "choose below {lt}",
+    "less_than_equal": "choose at most {le}",
+}
+"""What to write instead, by the type of pydantic's error, or the first word of it."""
+
+
+def _explain(error: ValidationError, value: Any) -> tuple[str, str]:
+    """Cause and cure of a value that a type refuses."""
+    first = error.errors()[0]
+    kind = first["type"]
+    cure = CURES.get(kind) or CURES.get(kind.partition("_")[0])
+    if cure is None:
+        return f"{first['msg']}, not {value!r}", ""
+    return f"it cannot be {value!r}", cure.format(**first.get("ctx", {}))
 
 
 def _choice(registry: Mapping[str, Any], value: Any, source: str, path: str) -> Choice:
@@ -73,7 +100,7 @@ def _choice(registry: Mapping[str, Any], value: Any, source: str, path: str) -> 
 
 
 def _subject(source: str, path: str) -> str:
-    return f"{source}: {path}" if path else source
+    return ": ".join(filter(None, (source, path)))
 
 
 def _suggestion(wrong: str, known: Iterable[str]) -> str:

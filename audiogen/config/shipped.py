@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from audiogen.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
+KNOWN_KEYS = Path(__file__).with_name("known_keys.json")
+"""The keys of configurations and the types of their values; see `audiogen.config.known_keys`."""
 
 
 def configs_folder() -> Path:
@@ -28,6 +31,11 @@ def shipped_configs() -> dict[str, Path]:
     folder = configs_folder()
     files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob("*.yaml")}
     return dict(sorted(files.items(), key=lambda item: (item[0].count("/"), item[0])))
+
+
+def shipped_vocoder_kinds() -> list[str]:
+    """Kinds of vocoders that ship with audiogen, without loading them."""
+    return list(json.loads(KNOWN_KEYS.read_text(encoding="utf-8"))["vocoder"]["kinds"])
 
 
 def find_config(given: Path | str) -> Path:

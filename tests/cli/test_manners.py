@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from tests.tune_fixtures import wandering
 @pytest.fixture
 def refuse(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
     """``refuse("continue", "a.wav", ...)`` -> the error message of a command, in a folder of a few files."""
-    for name in ("a.wav", "-dash.wav"):
+    for name in ("a.wav", "-dash.wav", "exists.wav", "exists.mid"):
         (tmp_path / name).write_bytes(b"sound")
     write_midi(tmp_path / "tune.mid", wandering(1, 20, parts=2))
     (tmp_path / "folder").mkdir()
@@ -71,37 +70,55 @@ MISTAKES = [
         "tune.mid: it is a MIDI file: it contains notes, not audio; name",
     ),
     (("evaluate", "a.wav", "--reference", "a.wav", "-o", "a.wav"), "a.wav: it is a file; name a folder"),
-    (("continue", "a.wav", "-o", "b.wav", "--budget", "nan"), "Invalid value for '--budget': a duration is "),
-    (("continue", "a.wav", "-o", "b.wav", "--budget", "inf"), "Invalid value for '--budget': a duration is "),
-    (("continue", "a.wav", "-o", "b.wav", "--budget", "-1:00"), "Invalid value for '--budget': a duration is "),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "nan"), "--budget: a duration is "),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "inf"), "--budget: a duration is "),
+    (("continue", "a.wav", "-o", "b.wav", "--budget", "-1:00"), "--budget: a duration is "),
     (
         ("continue", "a.wav", "-o", "b.wav", "--seconds", "4:75"),
-        "Invalid value for '--seconds': a duration is written as 30, 30.5, 4:00 or 1:02:03.5, not '4:75'; see",
+        "--seconds: a duration is written as 30, 30.5, 4:00 or 1:02:03.5, not '4:75'",
     ),
-    (("compare", "a.yaml", "--data", ".", "-o", "c", "--seconds", "0:00"), "Invalid value for '--seconds': 0.0 is not"),
+    (
+        ("compare", "a.yaml", "--data", ".", "-o", "c", "--seconds", "0:00"),
+        "--seconds: 0:00 is out of range; choose at least 0.5",
+    ),
+    (("continue", "a.wav", "-o", "b.wav", "--seconds", "-3"), "--seconds: -3 is out of range; choose above 0"),
+    (("continue", "a.wav", "-o", "b.wav", "--seed", "1.5"), "--seed: 1.5 is not a whole number; choose from 0 to 922"),
+    (("continue", "a.wav", "-o", "b.wav", "--level", "x"), "--level: x is not a number; write a number"),
+    (("continue", "a.wav", "-o", "b.wav", "--device", "tpu"), "--device: there is no tpu; choose from auto, cpu, cuda"),
+    (("continue", "a.wav", "-o", "b.wav", "--variations"), "--variations: its value is missing"),
+    (("continue", "a.wav", "-o", "b.wav", "--loop=3"), "--loop: it takes no value"),
+    (
+        ("continue", "a.wav", "-o", "b.wav", "--densty"),
+        "--densty: there is no such option; did you mean --density? see",
+    ),
+    # Bad values come first: a user who adds --force would only meet the next error.
+    (("continue", "a.wav", "-o", "exists.wav", "--temperature", "99"), "temperature: 99 is out of range; choose"),
+    (("continue", "a.wav", "-o", "exists.wav", "--vocoder", "foo"), "vocoder foo: there is none of that name"),
+    (("continue", "a.wav", "-o", "exists.wav", "training.steps=-4"), "configuration: training.steps: it cannot be -4;"),
+    (("continue", "a.wav", "-o", "exists.wav"), "exists.wav: it exists already; use --force"),
+    (("vocode", "a.wav", "-o", "exists.wav", "--vocoder", "foo"), "vocoder foo: there is none of that name"),
+    (("infill", "tune.mid", "-o", "exists.mid", "--bars", "1", "--top-k", "-1"), "--top-k: -1 is out of range"),
     (
         ("continue", "tune.mid", "-o", "b.mid", "--bars", "4", "--seconds", "30"),
         "--bars: --seconds sets the length too; leave out one of the two",
     ),
     (
         ("train", "mel/gan", "--data", "a.wav", "-o", "run", "--resume", "--force"),
-        "--resume continues and --force starts over: choose one; see `audiogen train --help`",
+        "audiogen train: --resume continues and --force starts over: choose one; see `audiogen train --help`",
     ),
     (("prepare", "a.wav", "-o", "cache"), "a.wav: it is a file; name its folder; `audiogen train --data` takes one"),
     (("prepare", "none", "-o", "cache"), "none: there is no such folder; name a folder of recordings"),
     (("prepare", "folder", "-o", "a.wav", "--force"), "a.wav: it is a file; name a folder for the cache"),
-    (("continue", "a.wav"), "Missing option '-o' / '--output'; see `audiogen continue --help`"),
-    (("continue", "-dash.wav", "-o", "b.wav"), "No such option '-d'; write ./-dash.wav for the file"),
+    (("continue", "a.wav"), "--output: it is missing; see `audiogen continue --help`"),
+    (("continue", "-dash.wav", "-o", "b.wav"), "-d: there is no such option; write ./-dash.wav for the file"),
     (("contine", "a.wav"), "contine: there is no such command; did you mean continue? choose from demo, "),
-    (("--frobnicate",), "No such option '--frobnicate'; see `audiogen --help`"),
+    (("--frobnicate",), "--frobnicate: there is no such option; see `audiogen --help`"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES)
 def test_mistakes(refuse: Callable[..., str], arguments: tuple[str, ...], message: str) -> None:
-    # Older versions of click write the option without quotation marks.
-    line = re.sub(r"No such option: ([^;]+);", r"No such option '\1';", refuse(*arguments))
-    assert line.startswith(message)
+    assert refuse(*arguments).startswith(message)
 
 
 def test_a_missing_device(refuse: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audiogen.config.known_keys import FILE, require_known_keys, require_vocoder_keys, schema_of
-from audiogen.config.shipped import shipped_configs
+from audiogen.config.known_keys import require_known_keys, require_vocoder_keys, schema_of
+from audiogen.config.shipped import KNOWN_KEYS, shipped_configs
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.models.backbones import BACKBONES
@@ -28,7 +28,7 @@ def test_the_file_is_up_to_date() -> None:
     assert found.loader is not None
     tool = importlib.util.module_from_spec(found)
     found.loader.exec_module(tool)
-    assert FILE.read_text("utf-8") == tool.known_keys(), "run python tools/write_base_config.py"
+    assert KNOWN_KEYS.read_text("utf-8") == tool.known_keys(), "run python tools/write_base_config.py"
 
 
 @pytest.mark.parametrize("name", list(shipped_configs()))
