@@ -15,14 +15,12 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for
-from audiogen.dsp.limiter import peak_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure, versions
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
-from audiogen.jobs.tail_warnings import tail_warnings
-from audiogen.metrics.tail_measures import measure_continuation
+from audiogen.jobs.tail_check import check_tail
 from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
 from audiogen.representation.recording_features import MIN_SECONDS
@@ -239,7 +237,7 @@ def write_tail(
         The sidecar's content, without what predicted.
 
     Warns:
-        AudioWarning: measures of the tail lie far from those of the prompt's own segments; see `tail_warnings`.
+        AudioWarning: measures of the tail lie far from those of the prompt's own segments; see `jobs.tail_check`.
     """
     length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
     join_sample = 0 if request.tail_only else prompt.length
@@ -253,13 +251,9 @@ def write_tail(
         for block in tail_blocks(prompt, continuer, length, request):
             writer.write(block, exact=continuer is None)  # silence needs no dither
             bar.update(block.shape[1] / prompt.sample_rate)
-    with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"), warnings.catch_warnings():
-        if peak_of(prompt.samples) > 1:
-            warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
-        measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
-        if request.loop and request.tail_only:
-            measures["join"] = None  # such a loop does not start at the end of the prompt
-    for text in tail_warnings(measures, request, isinstance(continuer, Morph)):
+    with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
+        measures, remarks = check_tail(prompt, out, join_sample, request, isinstance(continuer, Morph))
+    for text in remarks:
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
         "prompt": str(prompt.path) if prompt.path else None,

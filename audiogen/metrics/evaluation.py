@@ -24,8 +24,7 @@ from audiogen.metrics.evaluation_inputs import EvaluationInputs, prepare_inputs
 from audiogen.metrics.population_distance import DISTANCES, population_distance
 from audiogen.metrics.registry import Metric, measure, open_metrics
 from audiogen.metrics.spectral_tilt import spectral_tilt
-from audiogen.metrics.tail_evaluator import TailEvaluator, end_of
-from audiogen.metrics.tail_measures import EXCERPT_SECONDS
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator, end_of
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
@@ -230,16 +229,18 @@ def evaluate(
 
 def evaluate_inputs(inputs: EvaluationInputs) -> Evaluation:
     """`evaluate` with prepared inputs, for callers that also play or plot them."""
-    measures = inputs.running.result()
+    evaluator, excerpt = inputs.running.evaluator, inputs.excerpt
+    compared = evaluator.compare(excerpt)
+    measures = inputs.running.result(compared=compared)
     if inputs.held_out is None:
         measures |= {"join": None, "level": None}
-    evaluator, excerpt = inputs.running.evaluator, inputs.excerpt
     metrics = open_metrics(inputs.real, None if inputs.held_out is None else inputs.source)
     tails = {"output": excerpt, **inputs.baselines}
     with progress(len(tails), "evaluating") as bar:
         candidates = []
         for name, tail in tails.items():
-            candidates.append(evaluate_candidate(name, tail, evaluator, metrics))
+            known = compared if name == "output" else None
+            candidates.append(evaluate_candidate(name, tail, evaluator, metrics, known))
             bar.update()
     return Evaluation(
         measures=measures,
@@ -247,23 +248,28 @@ def evaluate_inputs(inputs: EvaluationInputs) -> Evaluation:
         real=evaluate_real(inputs.real, evaluator, list(candidates[0].classes), metrics),
         baselines=candidates[1:],
         distances=_distances(excerpt, inputs.real, inputs.source),
-        marks={"copied": _marks(evaluator.copying(excerpt)), "looped": _marks(evaluator.looping(excerpt))},
+        marks={"copied": _marks(compared.copying), "looped": _marks(compared.looping)},
         repeat=None if inputs.held_out is None else waveform_repeat(inputs.held_out, inputs.source),
         mismatch=inputs.mismatch,
     )
 
 
 def evaluate_candidate(
-    name: str, tail: Recording, evaluator: TailEvaluator, metrics: Mapping[str, Metric] | None = None
+    name: str,
+    tail: Recording,
+    evaluator: TailEvaluator,
+    metrics: Mapping[str, Metric] | None = None,
+    compared: TailComparison | None = None,
 ) -> Candidate:
-    """Texture distance, scattering distance and repetition of a tail."""
-    texture, scattering = evaluator.texture(tail), evaluator.scattering(tail)
+    """Texture distance, scattering distance and repetition of a tail; ``compared`` is the first and last, if known."""
+    compared = compared or evaluator.compare(tail)
+    texture, scattering = compared.texture, evaluator.scattering(tail)
     return Candidate(
         name,
         texture.overall if texture else None,
         texture.classes if texture else {},
-        _fraction(evaluator.copying(tail)),
-        _fraction(evaluator.looping(tail)),
+        _fraction(compared.copying),
+        _fraction(compared.looping),
         scattering.overall if scattering else None,
         measure(metrics or {}, tail),
     )
@@ -277,8 +283,7 @@ def evaluate_real(
     real: Recording, evaluator: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
 ) -> Candidate:
     """The same for the real audio, whose distance to itself is 1; copying is None where it is the source itself."""
-    segment = end_of(real, 2 * EXCERPT_SECONDS)
-    copied = None if evaluator.held_out is None else _fraction(evaluator.copying(segment))
+    segment, copied = end_of(real, TEXTURE_SECONDS), _fraction(evaluator.real_copying)
     others = measure(metrics or {}, segment)
     return Candidate(
         "real", 1.0, dict.fromkeys(classes, 1.0), copied, _fraction(evaluator.looping(segment)), 1.0, others

@@ -80,7 +80,7 @@ def decibels(power: np.ndarray | float) -> np.ndarray:
 def mel_frames(recording: Recording) -> tuple[np.ndarray, float]:
     """Log-mel frames ``[time, 64]`` float32, powers averaged over channels, and their frame rate in Hz."""
     rate = recording.sample_rate
-    size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 6, 16))
+    size = frame_size(rate)
     frame_rate = rate / (size // 4)
     if recording.samples.shape[-1] < size:
         return np.zeros((0, MEL_BANDS), np.float32), frame_rate

@@ -5,6 +5,7 @@ Used wherever candidate tails are compared: `evaluate`, `compare`, and the choic
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from audiogen.audio import Recording
@@ -14,7 +15,22 @@ from audiogen.metrics.scattering import ScatteringReference
 from audiogen.metrics.texture import TextureDistance, TextureReference
 
 COPY_SEARCH_SECONDS = 120.0  # end of the prompt that is searched for copies
-TEXTURE_SECONDS = 60.0  # end of the prompt that textures are compared with
+TEXTURE_SECONDS = 60.0  # end of the prompt that textures are compared with, and of the real audio searched for copies
+
+
+@dataclass(frozen=True)
+class TailComparison:
+    """Texture distance and repetitions of one tail; each None if the audio is too short.
+
+    Args:
+        texture: see `TextureReference.distance`.
+        copying: see `RepetitionDetector.copying`.
+        looping: see `RepetitionDetector.looping`.
+    """
+
+    texture: TextureDistance | None
+    copying: Matches | None
+    looping: Matches | None
 
 
 class TailEvaluator:
@@ -58,6 +74,15 @@ class TailEvaluator:
     def detector(self) -> RepetitionDetector:
         """The end of the prompt, searched for copies."""
         return RepetitionDetector(end_of(self.prompt, COPY_SEARCH_SECONDS))
+
+    @cached_property
+    def real_copying(self) -> Matches | None:
+        """`copying` of the end of the real continuation; None without one."""
+        return None if self.held_out is None else self.copying(end_of(self.held_out, TEXTURE_SECONDS))
+
+    def compare(self, tail: Recording) -> TailComparison:
+        """Texture distance and repetitions of a tail."""
+        return TailComparison(self.texture(tail), self.copying(tail), self.looping(tail))
 
     def texture(self, tail: Recording) -> TextureDistance | None:
         """`TextureReference.distance`; None if the audio is too short."""

@@ -21,7 +21,7 @@ from audiogen.metrics.drift import DriftMeter, drift, segment_stats, sum_covaria
 from audiogen.metrics.join_quality import CONTEXT_SECONDS, measure_join
 from audiogen.metrics.segments import dips, segment_ranges
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
-from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailEvaluator, end_of
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator, end_of
 
 EXCERPT_SECONDS = 30.0  # of each end of the tail: texture and repetitions are measured there
 LEVEL_SECONDS = 5.0  # end of the prompt whose level is compared
@@ -113,16 +113,17 @@ class RunningMeasures:
         rate = self.prompt.sample_rate
         return Recording(self._ends.joined(round(FADE_SECONDS * rate)), rate)
 
-    def result(self, beginning: Recording | None = None) -> dict[str, Any]:
+    def result(self, beginning: Recording | None = None, compared: TailComparison | None = None) -> dict[str, Any]:
         """The measures of the samples so far.
 
         Args:
             beginning: of the loop, which follows its end; None if the tail is no loop.
+            compared: the evaluator's comparison of the `excerpt`, if it is known.
         """
         if not self._ends.length:
             raise InputError("the tail", "has no samples", "request a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
-        excerpt = self.excerpt
+        compared = compared or self.evaluator.compare(self.excerpt)
         past = DriftMeter.of(end_of(prompt, TEXTURE_SECONDS))
         own, reference = self._meter.seconds(), past.seconds()
         whole, before = segment_stats(own, prompt.channels), segment_stats(reference, prompt.channels)
@@ -147,21 +148,20 @@ class RunningMeasures:
             },
             "clipping": {"fraction": whole.clipped, "prompt_fraction": before.clipped},
             "silence": {"fraction": whole.silent, "prompt_fraction": before.silent},
-            **self._repetitions(excerpt),
-            "texture": self._texture(excerpt),
+            **self._repetitions(compared),
+            "texture": self._texture(compared),
         }
         return _to_json(measures)
 
-    def _repetitions(self, excerpt: Recording) -> dict[str, Any]:
-        copying, looping = self.evaluator.copying(excerpt), self.evaluator.looping(excerpt)
-        repetitions = {"copying": _repetition(copying), "looping": _repetition(looping)}
-        if copying is not None and self.held_out is not None:
-            real = self.evaluator.copying(end_of(self.held_out, 2 * EXCERPT_SECONDS))
+    def _repetitions(self, compared: TailComparison) -> dict[str, Any]:
+        repetitions = {"copying": _repetition(compared.copying), "looping": _repetition(compared.looping)}
+        if compared.copying is not None and self.held_out is not None:
+            real = self.evaluator.real_copying
             repetitions["copying"]["held_out_fraction"] = real.fraction if real is not None else None
         return repetitions
 
-    def _texture(self, excerpt: Recording) -> dict[str, Any] | None:
-        texture = self.evaluator.texture(excerpt)
+    def _texture(self, compared: TailComparison) -> dict[str, Any] | None:
+        texture = compared.texture
         if texture is None:
             return None
         return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.metrics.spectra import mel_power
+from audiogen.metrics.spectra import frame_size, mel_power
 
 COLOUR_MAP = "magma"
 LEVEL_RANGE = 70.0  # dB from the brightest to the darkest colour
@@ -43,11 +43,7 @@ class Spectrogram:
 
     def png(self) -> bytes:
         """PNG without margins: one pixel per band and column, low frequencies at the bottom."""
-        from matplotlib.image import imsave
-
-        picture = io.BytesIO()
-        imsave(picture, self.levels, vmin=-LEVEL_RANGE, vmax=0, cmap=COLOUR_MAP, origin="lower", format="png")
-        return picture.getvalue()
+        return encode_png(self.levels, -LEVEL_RANGE, 0, COLOUR_MAP)
 
     def ticks(self) -> list[tuple[float, str]]:
         """Frequency ticks: position from the bottom, 0 to 1, and label in Hz."""
@@ -57,6 +53,22 @@ class Spectrogram:
         positions = {hertz: float(librosa.hz_to_mel(hertz) / highest) for hertz in TICKS if hertz <= self.top}
         labels = {hertz: f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in positions}
         return [(position, labels[hertz]) for hertz, position in positions.items() if position > 0.03]
+
+
+def encode_png(values: np.ndarray, low: float, high: float, colour_map: str) -> bytes:
+    """PNG of ``[rows, columns]`` values, one pixel each, the first row at the bottom.
+
+    Args:
+        values: what is shown.
+        low: value of the first colour.
+        high: value of the last colour.
+        colour_map: one of matplotlib's.
+    """
+    from matplotlib.image import imsave
+
+    picture = io.BytesIO()
+    imsave(picture, values, vmin=low, vmax=high, cmap=colour_map, origin="lower", format="png")
+    return picture.getvalue()
 
 
 def spectrogram(recording: Recording) -> Spectrogram:
@@ -79,7 +91,7 @@ def _levels(recording: Recording) -> np.ndarray:
     import librosa
 
     rate, top = recording.sample_rate, min(MAX_HERTZ, recording.sample_rate / 2)
-    size = 2 ** int(np.clip(round(np.log2(rate * 0.0464)), 5, 16))
+    size = frame_size(rate)
     # Each mel band must contain a Fourier bin: below 1 kHz a mel is 200 / 3 Hz wide.
     bands = int(librosa.hz_to_mel(top) * 200 / 3 / (rate / size))
     power = mel_power(recording, size, min(MAX_BANDS, max(bands, 8)), top)

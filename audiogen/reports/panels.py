@@ -64,7 +64,7 @@ def panels(shown: Sequence[Panel]) -> list[dict[str, Any]]:
             "name": each.name,
             "seconds": each.sound.seconds,
             "audio": sound,
-            "picture": _uri("image/png", each.picture.png()),
+            "picture": data_uri("image/png", each.picture.png()),
             "frequencies": each.picture.ticks(),
             "times": time_ticks(each.sound.seconds, each.ticks, each.zero),
         }
@@ -85,10 +85,11 @@ def audio_uri(recording: Recording, gain: float = 1.0) -> str:
         with Writer(file, recording.sample_rate, recording.channels, subtype) as writer:
             # Resampling may overshoot full scale.
             writer.write(np.clip(recording.samples * np.float32(gain), -1, 1))
-        return _uri(kind, file.read_bytes())
+        return data_uri(kind, file.read_bytes())
 
 
-def _uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """Content of a MIME type as a data URI, so that a page needs no other file."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 

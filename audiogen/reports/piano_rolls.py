@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from audiogen.reports.figures import encode_png
+from audiogen.reports.panels import data_uri
 from audiogen.tunes.tune import Tune
 
 WIDTH = 600  # pixels
@@ -34,7 +34,10 @@ def piano_rolls(shown: Mapping[str, Timed], seconds: float) -> dict[str, dict[st
     pitches = np.concatenate([tune.notes["pitch"] for tune, _ in with_notes.values()]).astype(int)
     low, high = max(int(pitches.min()) - MARGIN, 0), min(int(pitches.max()) + MARGIN, 127)
     names = {"lowest": key_name(low), "highest": key_name(high)}
-    return {name: {"roll": _png(draw_roll(*timed, seconds, low, high)), **names} for name, timed in with_notes.items()}
+    rolls = {name: draw_roll(*timed, seconds, low, high) for name, timed in with_notes.items()}
+    return {
+        name: {"roll": data_uri("image/png", encode_png(roll, 0, 1, "Greys")), **names} for name, roll in rolls.items()
+    }
 
 
 def draw_roll(tune: Tune, since: float, seconds: float, low: int, high: int) -> np.ndarray:
@@ -53,11 +56,3 @@ def draw_roll(tune: Tune, since: float, seconds: float, low: int, high: int) -> 
 def key_name(pitch: int) -> str:
     """Name of a MIDI pitch; 60 is C4."""
     return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def _png(roll: np.ndarray) -> str:
-    from matplotlib.image import imsave
-
-    file = io.BytesIO()
-    imsave(file, roll, vmin=0, vmax=1, cmap="Greys", origin="lower", format="png")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

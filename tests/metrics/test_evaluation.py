@@ -10,6 +10,7 @@ import pytest
 
 from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
+from audiogen.metrics.copying import RepetitionDetector
 from audiogen.metrics.evaluation import evaluate
 from audiogen.metrics.waveform_baselines import BASELINES, noise
 from tests.metrics import signals
@@ -54,6 +55,22 @@ def test_the_join_is_found_after_the_prompt_or_given(audio, good):
     assert alone.output == good.output
     given = evaluate(recording(other), held_out, prompt, join_sample=3 * RATE, baselines=())
     assert given.measures["seconds"] == other.shape[1] / RATE - 3
+
+
+def test_each_sound_is_searched_once(audio, monkeypatch):
+    prompt, held_out, other = audio
+    searched = []
+    for kind in ("copying", "looping"):
+        search = getattr(RepetitionDetector, kind)
+
+        def counted(self, tail, kind=kind, search=search):
+            searched.append((kind, tail.length))
+            return search(self, tail)
+
+        monkeypatch.setattr(RepetitionDetector, kind, counted)
+    evaluate(recording(other), held_out, prompt, baselines=())
+    lengths = (other.shape[1], held_out.length)
+    assert sorted(searched) == sorted((kind, length) for kind in ("copying", "looping") for length in lengths)
 
 
 def test_a_reference_that_begins_with_the_prompt_is_cut(audio, good):

@@ -1,4 +1,4 @@
-"""Warnings about a tail: one line for each measure that lies far from the recording's own.
+"""Check of a written tail: its measures, and one line for each that lies far from the recording's own.
 
 What is usual is taken from segments of the recording wherever possible (`metrics.segments`). The margins beyond it
 were set on recordings of rain, wind, water, fire, traffic, birds and insects, so that none of their tails is warned of.
@@ -6,11 +6,16 @@ were set on recordings of rain, wind, water, fire, traffic, birds and insects, s
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from audiogen.audio import AudioWarning, Recording
+from audiogen.dsp.limiter import peak_of
 from audiogen.jobs.request import Request
+from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.reports.scorecard import flatten
 
 MAX_WARNINGS = 3  # per tail
@@ -30,6 +35,30 @@ LONGER = "give a longer recording, or try another --seed"
 STEADIER = "try --temperature 0.5 or another --seed"
 
 Flat = Mapping[str, Any]
+
+
+def check_tail(
+    prompt: Recording, out: Path, join_sample: int, request: Request, morphs: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Measure a written tail.
+
+    Args:
+        prompt: the recording that it continues.
+        out: the file.
+        join_sample: first sample of the tail in it.
+        request: properties that were requested of it.
+        morphs: whether it morphs into another texture.
+
+    Returns:
+        Its measures (`metrics.tail_measures.measure_continuation`), and `tail_warnings` about them.
+    """
+    with warnings.catch_warnings():
+        if peak_of(prompt.samples) > 1:
+            warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
+        measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
+    if request.loop and request.tail_only:
+        measures["join"] = None  # such a loop does not start at the end of the prompt
+    return measures, tail_warnings(measures, request, morphs)
 
 
 def tail_warnings(measures: Mapping[str, Any], request: Request, morphs: bool = False) -> list[str]:

@@ -13,7 +13,7 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.jobs import continue_sound
 from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
-from audiogen.jobs.tail_warnings import MAX_WARNINGS, tail_warnings
+from audiogen.jobs.tail_check import MAX_WARNINGS, tail_warnings
 from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.reports.continuation_page import write_continuation_page
 from audiogen.run import Run
