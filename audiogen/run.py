@@ -13,7 +13,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.models import MODELS, Model
 from audiogen.representation import REPRESENTATIONS, Representation
-from audiogen.representation.mel_latents import MelOptions
+from audiogen.representation.mel_latents import MelLatents, MelOptions
 from audiogen.tensors import layout_in, layout_of, read_tensors, require_layout
 from audiogen.text_files import dump_json, write_text
 from audiogen.vocoders.registry import check as check_vocoder
@@ -111,6 +111,17 @@ class Run:
         except (SafetensorError, RuntimeError, KeyError, ValueError, ZeroDivisionError) as error:
             raise InputError(folder, f"its weights do not fit its {CONFIG} ({error})", "train it again") from error
         return cls(experiment, representation, model.eval(), _read_metrics(folder / METRICS), folder)
+
+
+def mel_representation(run: Run) -> MelLatents:
+    """The representation of a Run that predicts sound.
+
+    Raises:
+        InputError: it predicts notes.
+    """
+    if not isinstance(run.representation, MelLatents):
+        raise InputError(run.path or "a Run", "it predicts notes, not sound", "name a Run of the mel representation")
+    return run.representation
 
 
 ALLOW = "if you trust the Run, allow it: --allow-external-weights, or Run.open(..., allow_external_weights=True)"

@@ -29,14 +29,14 @@ import torch
 from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.models.base import FrameModel
-from audiogen.run import Run
+from audiogen.run import Run, mel_representation
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
-from audiogen.sound.run_mixture import MixturePredictor, RunMixture, mel_representation
+from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.registry import VOCODERS

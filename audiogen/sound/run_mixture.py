@@ -10,8 +10,7 @@ import torch
 
 from audiogen.errors import InputError
 from audiogen.models import Sampling, State
-from audiogen.representation.mel_latents import MelLatents
-from audiogen.run import Run
+from audiogen.run import Run, mel_representation
 from audiogen.sound.patch_selection import Patch
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
@@ -120,12 +119,6 @@ def normalised_weights(weights: Sequence[float], count: int) -> tuple[float, ...
     if not (min(weights) >= 0 and 0 < total < float("inf")):
         raise InputError("weights", "they must be 0 or above, and not all 0", "give for example 0.7 and 0.3")
     return tuple(weight / total for weight in weights)
-
-
-def mel_representation(run: Run) -> MelLatents:
-    if not isinstance(run.representation, MelLatents):
-        raise InputError(run.path or "a Run", "it predicts notes, not sound", "name a Run of the mel representation")
-    return run.representation
 
 
 def _name(run: Run, number: int) -> object:
