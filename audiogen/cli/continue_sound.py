@@ -49,7 +49,7 @@ def continue_sound(
         from audiogen.sound.run_mixture import open_runs
 
     recording, prompt_warnings = read_prompt(prompt)
-    run = open_runs(run_folders, weights, allow_external_weights)
+    run = open_runs(run_folders, weights, allow_external_weights) if run_folders or weights else None
     morph_target = None
     if morph is not None:
         target, target_warnings = read_prompt(morph)
