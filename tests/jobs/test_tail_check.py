@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning, Recording
-from audiogen.jobs import continue_sound
+from audiogen.jobs import tail_check
 from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_check import MAX_WARNINGS, tail_warnings
@@ -193,7 +193,7 @@ def test_command_sidecar_and_page_show_the_warning(
         calls.append((measures["seconds"], request.seed, morphs))
         return ["it hums: 20 dB, 3 in the recording; leave it out"]
 
-    monkeypatch.setattr(continue_sound, "tail_warnings", found)
+    monkeypatch.setattr(tail_check, "tail_warnings", found)
     with pytest.warns(AudioWarning, match=r"out\.wav: it hums: 20 dB") as caught:
         sidecar = continue_recording(prompt, out, Request(seconds=1.0, seed=7), untrained(prompt))
     assert len(caught) == 1
