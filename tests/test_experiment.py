@@ -227,7 +227,7 @@ def test_values_out_of_range_name_their_key(override: str):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("training: [", "it is not YAML"),
+        ("training: [1\n", r"a\.yaml: it is not YAML \(line 2, column 1: expected ',' or '\]'.*\); correct the line"),
         ("- 1", "it is not a mapping"),
         ("base: 3", "it must be a file name, not 3"),
         ("base: missing.yaml", r"missing\.yaml: it cannot be read"),

@@ -106,7 +106,7 @@ def _cure_of_misuse(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     see = f"see `{context.command_path} --help`" if context is not None else ""
     if isinstance(error, click.NoSuchOption) and error.possibilities:
-        return f"did you mean {' or '.join(sorted(error.possibilities))}? {see}"
+        return f"did you mean {error.possibilities[0]}? {see}"
     return see
 
 

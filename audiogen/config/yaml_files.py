@@ -58,6 +58,10 @@ def load_yaml(text: str, loader: type[BoundedLoader] = BoundedLoader) -> Any:
     """
     try:
         return yaml.load(text, loader)  # a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+        raise ValueError(f"{place}{error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError, OverflowError) as error:
         raise ValueError(str(error)) from error
 
