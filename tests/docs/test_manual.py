@@ -75,6 +75,6 @@ def test_the_manual_builds_strictly(tmp_path: Path) -> None:
     method = (tmp_path / "site" / "method" / "index.html").read_text("utf-8")
     assert "<math" in method
     commands = (tmp_path / "site" / "reference" / "cli" / "index.html").read_text("utf-8")
-    assert "the same seed and settings give the same bytes" in commands  # the page itself, in place of the repository's stub
+    assert "the same seed and settings give the same bytes" in commands  # not the repository's stub
     loaded = re.findall(r'<(?:script|img)[^>]* src="([^"]+)"|<link[^>]*rel="stylesheet"[^>]*href="([^"]+)"', method)
     assert not [url for pair in loaded for url in pair if url.startswith(("http", "//"))]
