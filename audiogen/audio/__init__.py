@@ -29,6 +29,7 @@ How difficult files are treated (each case has a test):
 from audiogen.audio.channel_layout import ChannelLayout
 from audiogen.audio.file_info import Info, info
 from audiogen.audio.loudness import LoudnessMeter
+from audiogen.audio.metadata import Edit, Marker, Metadata, Span, read_metadata
 from audiogen.audio.reading import BlockReader, open_blocks, read
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.resampling import Resampler, resample, resampled_length
@@ -40,14 +41,19 @@ __all__ = [
     "AudioWarning",
     "BlockReader",
     "ChannelLayout",
+    "Edit",
     "Info",
     "LoudnessMeter",
+    "Marker",
+    "Metadata",
     "Recording",
     "Resampler",
+    "Span",
     "Writer",
     "info",
     "open_blocks",
     "read",
+    "read_metadata",
     "resample",
     "resampled_length",
     "subtype_for",

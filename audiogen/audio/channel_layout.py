@@ -64,16 +64,18 @@ class ChannelLayout:
 def layout_in(scanner: Scanner, channels: int) -> ChannelLayout | None:
     """The layout that a WAV or FLAC file states; None if it is the default."""
     if scanner.at(0, 4) in FORMS:
-        return _of_wav(format_chunk(scanner, 0))
+        return _of_wav(format_chunk(scanner, 0), channels)
     if scanner.at(0, 4) == b"fLaC":
         mask = SIDE_6_1 if channels == 7 else DEFAULT_MASKS.get(channels, 0)
         return _of_flac(scanner) or _unless_default(mask, channels)
     return None
 
 
-def _of_wav(chunk: bytes | None) -> ChannelLayout | None:
+def _of_wav(chunk: bytes | None, channels: int) -> ChannelLayout | None:
     if chunk is None or len(chunk) < 40 or struct.unpack("<H", chunk[:2])[0] != EXTENSIBLE:
-        return None
+        # A plain file states nothing, and of four channels nothing can be assumed: first-order ambisonics (AmbiX) is
+        # as common as quad, and its outputs must not claim to be that.
+        return ChannelLayout(0) if chunk is not None and channels == 4 else None
     guid = chunk[26:40]
     if guid not in (PLAIN_GUID, AMBISONIC_GUID):
         return None

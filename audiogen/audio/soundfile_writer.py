@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ class SoundfileWriter:
         channels: samples per frame.
         container, subtype: in libsndfile's terms.
         layout: loudspeaker positions of the channels; None for the default.
+        tags: name, of those that libsndfile knows, -> text.
 
     Raises:
         RuntimeError: libsndfile does not support the combination.
@@ -33,6 +35,7 @@ class SoundfileWriter:
         container: str,
         subtype: str,
         layout: ChannelLayout | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         import soundfile
 
@@ -40,6 +43,8 @@ class SoundfileWriter:
         self._file = soundfile.SoundFile(
             os.fspath(path), "w", samplerate=sample_rate, channels=channels, format=container, subtype=subtype
         )
+        for name, text in (tags or {}).items():
+            setattr(self._file, name, text)
         self._shift = 32 - BITS.get(subtype, 32)  # libsndfile takes the most significant bits of an int32
         # Vorbis and Opus have an order of channels of their own, which libsndfile leaves to its caller.
         order = vorbis_order(channels, layout) if container == "OGG" else None

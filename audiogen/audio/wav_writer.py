@@ -31,13 +31,22 @@ class WavWriter:
         channels: samples per frame.
         subtype: a key of `BYTES`.
         layout: loudspeaker positions of the channels; None for the default.
+        before, after: whole chunks to write before and after the samples.
     """
 
     def __init__(
-        self, path: Path, sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None = None
+        self,
+        path: Path,
+        sample_rate: int,
+        channels: int,
+        subtype: str,
+        layout: ChannelLayout | None = None,
+        before: bytes = b"",
+        after: bytes = b"",
     ) -> None:
         self._width, self._channels = BYTES[subtype], channels
         self._subtype = subtype
+        self._before, self._after = before, after
         self._size = 0
         self._format = _format_chunk(sample_rate, channels, subtype, layout)
         self._file = path.open("wb")
@@ -51,8 +60,7 @@ class WavWriter:
         """Close the file and, if it is ``complete``, fill in its sizes."""
         try:
             if complete:
-                if self._size % 2:
-                    self._file.write(b"\0")
+                self._file.write(b"\0" * (self._size % 2) + self._after)
                 self._file.seek(0)
                 self._file.write(self._header())
         finally:
@@ -62,8 +70,9 @@ class WavWriter:
         samples = self._size // (self._width * self._channels)
         fact = struct.pack("<4sII", b"fact", 4, min(samples, IN_DS64))  # required unless PCM
         fact = b"" if self._subtype.startswith("PCM") else fact
-        # WAVE + (JUNK or ds64) + fmt + fact + header of the data chunk + data + padding byte
-        riff = 4 + 36 + len(self._format) + len(fact) + 8 + self._size + self._size % 2
+        # WAVE + (JUNK or ds64) + fmt + fact + other chunks + header of the data chunk + data + padding byte
+        riff = 4 + 36 + len(self._format) + len(fact) + len(self._before) + 8 + self._size + self._size % 2
+        riff += len(self._after)
         if riff <= RIFF_LIMIT:
             head = struct.pack("<4sI4s4sI28x", b"RIFF", riff, b"WAVE", b"JUNK", 28)
             data = struct.pack("<4sI", b"data", self._size)
@@ -71,7 +80,7 @@ class WavWriter:
             head = struct.pack("<4sI4s4sI", b"RF64", IN_DS64, b"WAVE", b"ds64", 28)
             head += struct.pack("<QQQI", riff, self._size, samples, 0)
             data = struct.pack("<4sI", b"data", IN_DS64)
-        return head + self._format + fact + data
+        return head + self._format + fact + self._before + data
 
 
 def _format_chunk(sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None) -> bytes:

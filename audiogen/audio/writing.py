@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from audiogen.audio.channel_layout import ChannelLayout
+from audiogen.audio.metadata import Metadata
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.sample_formats import (
     BITS,
@@ -65,6 +66,8 @@ class Writer:
         dither_seed: random seed of the dither.
         layout: loudspeaker positions of the channels; None for the default.
         silent: channels of digital silence, which are not dithered.
+        metadata: what to store besides samples; None for nothing. What the container cannot store is warned of at the
+            end, except for new markers.
 
     Attributes:
         length: samples per channel written so far.
@@ -86,6 +89,7 @@ class Writer:
         dither_seed: int = 0,
         layout: ChannelLayout | None = None,
         silent: Sequence[int] = (),
+        metadata: Metadata | None = None,
     ) -> None:
         self.path = Path(path)
         self._container, self.subtype = container_for(self.path, subtype)
@@ -96,6 +100,7 @@ class Writer:
         self.sample_rate, self.channels = sample_rate, channels
         self.length = self.clipped = self.rounded = 0
         self._layout, self._silent = layout, list(silent)
+        self._metadata = metadata or Metadata()
         self._lossless_subtype, self._counts_rounded = "", False
         self._peak = 0.0
         self._noise = np.random.Generator(np.random.PCG64(dither_seed))
@@ -125,8 +130,10 @@ class Writer:
 
     def _open(self) -> Sink:
         if self._container == "WAV":
-            return WavWriter(self._part, self.sample_rate, self.channels, self.subtype, self._layout)
-        return SoundfileWriter(self._part, self.sample_rate, self.channels, self._container, self.subtype, self._layout)
+            before, after = self._metadata.chunks_before_data(), self._metadata.chunks_after_data(self.sample_rate)
+            return WavWriter(self._part, self.sample_rate, self.channels, self.subtype, self._layout, before, after)
+        kind, tags = (self._container, self.subtype), self._metadata.named_tags
+        return SoundfileWriter(self._part, self.sample_rate, self.channels, *kind, self._layout, tags)
 
     def append(self, recording: Recording) -> None:
         """Append a Recording without dither, with all bits of its file that the subtype can represent.
@@ -221,6 +228,9 @@ class Writer:
             and not self._layout.is_implied(self._container, self.channels)
         ):
             yield f"a {self.path.suffix} file cannot store the {self._layout} of its channels; write a .wav"
+        yield from self._metadata.remarks
+        if self._container != "WAV" and (beyond := self._metadata.beyond_tags()):
+            yield f"a {self.path.suffix} file cannot store {', '.join(beyond)} of the prompt: dropped; write a .wav"
 
 
 def write(

@@ -80,7 +80,13 @@ def test_a_channel_mask_and_the_kind_of_format_are_kept(
     assert again.cut(0, 9).resampled(44100).layout == recording.layout
 
 
-@pytest.mark.parametrize("channels", range(1, 9))
+def test_four_channels_without_a_mask_may_be_ambisonics(tmp_path: Path) -> None:
+    """AmbiX files state nothing: a mask of quad in the output would send W, Y, Z, X to four corners."""
+    write(tmp_path / "out.wav", read(wav(tmp_path / "a.wav", 4, None)), "PCM_16")
+    assert form_of(tmp_path / "out.wav")[20:24] == bytes(4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 6, 7, 8])
 def test_default_layouts_are_written_plainly(tmp_path: Path, channels: int) -> None:
     written = []
     for mask in (None, USUAL[channels]):
