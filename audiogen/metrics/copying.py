@@ -141,6 +141,10 @@ class RepetitionDetector:
         frames = self._prepare(tail)
         return self._matches(frames, frames, separation=SEPARATION_SECONDS)
 
+    def between(self, first: Recording, second: Recording) -> Matches:
+        """The best match of each window of one tail in another; the threshold is the source's."""
+        return self._matches(self._prepare(first), self._prepare(second))
+
     def _prepare(self, tail: Recording) -> np.ndarray:
         if tail.sample_rate != self.source.sample_rate:
             rates = f"{tail.sample_rate} Hz and {self.source.sample_rate} Hz"

@@ -15,6 +15,8 @@ import numpy as np
 
 from audiogen.metrics.spectra import POWER_FLOOR
 
+PAIR_FLOOR = 1e-3  # of the power of a pair of channels
+
 
 def band_covariance(spectrum: np.ndarray, bands: np.ndarray) -> np.ndarray:
     """``[channels, frames, bins]``, ``[bins, bands]`` -> ``[bands, channels, channels]`` real sums."""
@@ -42,6 +44,30 @@ def widths(covariances: np.ndarray) -> np.ndarray:
 def _pairs(channels: int) -> tuple[list[int], list[int]]:
     pairs = list(combinations(range(channels), 2))
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+def pair_differences(covariance: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Differences in dB of the spatial covariance, by pair of channels: of the levels of their sum and difference.
+
+    The level of a sum or difference is defined for uncorrelated channels as well, where the covariance of the pair is
+    about 0 and no ratio to the reference's makes sense. Levels more than 30 dB below the pair's own count as that: what
+    nearly cancels there is inaudible beside it.
+
+    Args:
+        covariance, reference: ``[channels, channels]``.
+
+    Returns:
+        ``[2 * pairs]``, without pairs that are silent in the reference.
+    """
+    first, second = _pairs(len(reference))
+    levels = []
+    floor = PAIR_FLOOR * (np.diag(reference)[first] + np.diag(reference)[second])
+    for matrix in (covariance, reference):
+        total = matrix[first, first] + matrix[second, second]
+        cross = 2 * matrix[first, second]
+        levels.append(np.maximum(np.concatenate([total + cross, total - cross]), np.tile(floor, 2)))
+    audible = levels[1] > 0
+    return 10 * np.log10(levels[0][audible] / levels[1][audible])
 
 
 def stereo_measures(whole: np.ndarray, bands: np.ndarray) -> dict[str, float]:
@@ -73,7 +99,8 @@ def stereo_difference(
 
     Returns:
         ``correlation_difference``: the largest over pairs of channels; ``band_correlation_difference``: mean over pairs
-        and over the bands with at least a thousandth of the reference's energy. Empty for one channel.
+        and over the bands with at least a thousandth of the reference's energy; ``pair_difference_db``: the largest
+        of `pair_differences`. Empty for one channel.
     """
     if len(whole) < 2 or len(whole) != len(reference):
         return {}
@@ -83,4 +110,5 @@ def stereo_difference(
     return {
         "correlation_difference": float(np.abs(correlations(whole) - correlations(reference)).max()),
         "band_correlation_difference": float(by_band.mean()) if kept.any() else 0.0,
+        "pair_difference_db": float(np.abs(pair_differences(whole, reference)).max(initial=0.0)),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audiogen.metrics.stereo import pair_differences
 from tests.metrics.signals import RATE, noise, recording, stereo
 
 
@@ -44,3 +45,14 @@ def test_mono_and_silence():
     assert stereo(recording(noise(1, 1))) == {}
     found = stereo(recording(np.zeros((2, RATE))), recording(noise(1, 1, channels=2)))
     assert found["correlation"] == found["width"] == 0
+
+
+def test_pair_differences_are_levels_of_sums_and_differences():
+    reference = np.array([[1.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    covariance = np.array([[1.0, 0.8, 0.0], [0.8, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    found = np.sort(pair_differences(covariance, reference))
+    np.testing.assert_allclose(found[[0, -1]], 10 * np.log10([0.4 / 1.0, 3.6 / 3.0]), atol=1e-9)
+    np.testing.assert_allclose(found[1:-1], 0, atol=1e-9)  # each with the silent channel
+    assert not pair_differences(np.eye(2), np.zeros((2, 2))).size
+    cancelling = np.array([[1.0, 1.0], [1.0, 1.0]])
+    assert np.abs(pair_differences(cancelling * 1.0001, cancelling)).max() < 0.01
