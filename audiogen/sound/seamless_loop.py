@@ -12,6 +12,8 @@ from audiogen.dsp.limiter import limit_peaks, peak_of
 from audiogen.sound.join import extrapolate_into
 
 OVERLAP_SECONDS = 1.5  # over which a tail fades into its own start
+CUT_SECONDS = 0.05  # in which the flattest pair of samples is searched for: a period of 20 Hz
+EPSILON = 1e-20
 FADE_SECONDS = 0.25  # over which the end of a file fades into the mirror image of its start
 
 
@@ -19,7 +21,8 @@ def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sam
     """A tail alone that repeats without a seam.
 
     The tail is generated a little too long, and the excess cross-faded into its start: the last sample is followed by
-    what the Model put there.
+    what the Model put there. Such a circle can be cut anywhere; it is cut where the waveform is flattest
+    (`flattest_pair`), so that players that interpolate between end and start have nothing to bridge.
 
     Args:
         tail: makes blocks ``[channels, time]`` of a tail of the given length.
@@ -30,30 +33,51 @@ def loop_on_itself(tail: Callable[[int], Iterable[np.ndarray]], length: int, sam
     if overlap == 0:
         yield from tail(length)
         return
-    head: list[np.ndarray] = []
-    buffered = written = 0
-    start: np.ndarray | None = None
-    excess: list[np.ndarray] = []
-    # The cross-fade needs the excess, which comes last. So the loop is cut where the fade ends: it begins at sample
-    # ``overlap`` of the tail and ends with the fade.
-    for block in tail(length + overlap):
-        if buffered < overlap:
-            head.append(block[:, : overlap - buffered])
-            taken = head[-1].shape[1]
-            buffered += taken
-            block = block[:, taken:]
-        if buffered == overlap and start is None:
-            start = np.concatenate(head, axis=1)
-        body = block[:, : length - overlap - written]
-        if body.shape[1]:
-            written += body.shape[1]
-            yield body
-        excess.append(block[:, body.shape[1] :])
-    if start is None:
-        return
-    after = np.concatenate(excess, axis=1)[:, :overlap]
-    faded = correlated_cross_fade(after, start).astype(np.float32)
-    yield limit_peaks(faded, peak_of(after, start), sample_rate)
+    # The cross-fade needs the excess, which comes last. So the loop is cut where the fade ends, or a little later: it
+    # begins at sample ``overlap`` of the tail and ends with the fade.
+    samples = _Samples(tail(length + overlap))
+    start = samples.take(overlap)
+    first = samples.take(min(round(CUT_SECONDS * sample_rate), length - overlap))
+    cut = flattest_pair(first)
+    yield first[:, cut:]
+    yield from samples.blocks(length - overlap - first.shape[1])
+    excess = samples.take(overlap)
+    faded = correlated_cross_fade(excess, start).astype(np.float32)
+    yield limit_peaks(faded, peak_of(excess, start), sample_rate)
+    yield first[:, :cut]
+
+
+def flattest_pair(samples: np.ndarray) -> int:
+    """Index of the sample that differs least from the one before it, all channels together; 0 if there is no pair.
+
+    Args:
+        samples: ``[channels, time]``.
+    """
+    slope = np.diff(samples.astype(np.float64), axis=1)
+    if not slope.size:
+        return 0
+    power = np.square(slope).mean(axis=1, keepdims=True)  # so that a quiet channel counts as much as a loud one
+    return int(np.argmin((np.square(slope) / np.maximum(power, EPSILON)).sum(axis=0))) + 1
+
+
+class _Samples:
+    """A stream of blocks ``[channels, time]``, read by numbers of samples; it must be long enough."""
+
+    def __init__(self, blocks: Iterable[np.ndarray]) -> None:
+        self._blocks = iter(blocks)
+        self._rest: np.ndarray | None = None
+
+    def blocks(self, count: int) -> Iterator[np.ndarray]:
+        """The next ``count`` samples as blocks."""
+        while count:
+            block = next(self._blocks) if self._rest is None else self._rest
+            self._rest = block[:, count:] if block.shape[1] > count else None
+            count -= min(count, block.shape[1])
+            yield block if self._rest is None else block[:, : block.shape[1] - self._rest.shape[1]]
+
+    def take(self, count: int) -> np.ndarray:
+        """The next ``count`` samples, at least one, in one array."""
+        return np.concatenate(list(self.blocks(count)), axis=1)
 
 
 def close_loop(tail: Iterable[np.ndarray], length: int, prompt: Recording) -> Iterator[np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 
 from audiogen.audio import Recording
 from audiogen.dsp.limiter import peak_of
-from audiogen.sound.seamless_loop import close_loop, loop_on_itself
+from audiogen.sound.seamless_loop import close_loop, flattest_pair, loop_on_itself
 
 Texture = Callable[..., Recording]
 
@@ -33,9 +33,19 @@ def test_a_tail_that_loops_on_itself(texture: Texture, size: int) -> None:
     looped = np.concatenate(list(loop_on_itself(lambda count: blocks(whole[:, :count], size), length, 44100)), axis=1)
     assert looped.shape == (1, length)
     assert bend(looped[0], looped[0]) < 1.2
-    # Outside the fade it is the tail itself, which the loop enters one fade later.
+    # Outside the fade it is the tail itself, which the loop enters one fade later, where the waveform is flattest.
     overlap = round(1.5 * 44100)
-    assert np.array_equal(looped[:, : length - overlap], whole[:, overlap:length])
+    cut = flattest_pair(whole[:, overlap : overlap + 2205])
+    assert np.array_equal(looped[:, : length - overlap - cut], whole[:, overlap + cut : length])
+    assert np.array_equal(looped[:, length - cut :], whole[:, overlap : overlap + cut])
+    step = abs(looped[0, 0] - looped[0, -1])
+    assert step <= np.quantile(np.abs(np.diff(looped[0])), 0.01)
+
+
+def test_the_flattest_pair_is_flat_in_all_channels() -> None:
+    samples = np.array([[0, 1, 1, 3, 3, 9], [0, 4, 8, 9, 9, 0]], np.float32)
+    assert flattest_pair(samples) == 4
+    assert flattest_pair(samples[:, :1]) == 0
 
 
 def test_a_tail_shorter_than_the_overlap(texture: Texture) -> None:
