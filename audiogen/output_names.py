@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from audiogen.errors import InputError
@@ -31,6 +32,17 @@ def variations_of(out: Path, count: int) -> list[Path]:
     if count == 1:
         return [out]
     return [out.with_name(f"{out.stem}-{number}{out.suffix}") for number in range(1, count + 1)]
+
+
+def numbered(out: Path, count: int) -> list[Path]:
+    """Names of the takes of a set, with leading zeros: OUT.wav -> OUT-01.wav, OUT-02.wav, ..."""
+    digits = max(2, len(str(count)))
+    return [out.with_name(f"{out.stem}-{number:0{digits}}{out.suffix}") for number in range(1, count + 1)]
+
+
+def lengths_of(out: Path, lengths: Sequence[float]) -> list[Path]:
+    """Names of loops of several lengths in seconds: OUT.wav -> OUT-10s.wav, OUT-30s.wav, ..."""
+    return [out.with_name(f"{out.stem}-{length:g}s{out.suffix}") for length in lengths]
 
 
 def page_of(out: Path) -> Path:

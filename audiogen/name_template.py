@@ -1,0 +1,93 @@
+"""Output names from a template, such as ``{prompt}_{take:02}``, and the fields of the Universal Category System.
+
+UCS (universalcategorysystem.com) names sound effects ``CatID_FXName_CreatorID_SourceID``, optionally with user data
+after a further underscore. A prompt that is named so supplies the fields for its continuations.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Formatter
+
+from audiogen.errors import InputError
+from audiogen.file_names import is_inside
+
+UCS_FIELDS = ("CatID", "FXName", "CreatorID", "SourceID")
+UCS = "_".join(f"{{{name}}}" for name in UCS_FIELDS)
+"""Template of a name by the Universal Category System."""
+
+FIELDS = ("prompt", "take", "seed", "seconds", *UCS_FIELDS, "UserData")
+
+_CAT_ID = re.compile(r"[A-Z]{2,}[A-Za-z]{0,7}(-[A-Za-z0-9]+)?")
+"""A category in capitals and an abbreviated subcategory, optionally a user category: RAINConc, AMBForst-Night."""
+
+
+def ucs_fields(stem: str) -> dict[str, str]:
+    """The fields of a file name without suffix; empty if it is not named by the Universal Category System."""
+    parts = stem.split("_", 4)
+    if len(parts) < 4 or not all(parts) or not _CAT_ID.fullmatch(parts[0]):
+        return {}
+    return dict(zip((*UCS_FIELDS, "UserData"), parts, strict=False))
+
+
+def named_by(
+    template: str, out: Path, prompt: Path, seeds: Sequence[int], seconds: Sequence[float], fields: Mapping[str, str]
+) -> list[Path]:
+    """Names of the takes of a prompt, in the folder of ``out`` and with its suffix.
+
+    Args:
+        template: text with some of `FIELDS` in braces, each optionally with a format after a colon.
+        out: whose folder and suffix are used.
+        prompt: the recording; its name is the field ``prompt``, and supplies the fields of UCS if it has them.
+        seeds, seconds: of each take.
+        fields: values of further fields, instead of those of the prompt's name.
+
+    Raises:
+        InputError: an unknown or missing field, an invalid value or name, or two takes of one name.
+    """
+    used = _fields_of(template)
+    known = ucs_fields(prompt.stem) | dict(fields)
+    for name in fields:
+        if name not in (*UCS_FIELDS, "UserData"):
+            raise InputError("--field", f"there is no field {name!r} to set", f"choose from {', '.join(UCS_FIELDS)}")
+    for name in used:
+        if name in (*UCS_FIELDS, "UserData"):
+            _require_ucs(name, known.get(name))
+    paths = []
+    for take, (seed, length) in enumerate(zip(seeds, seconds, strict=True), 1):
+        whole = int(length) if length == int(length) else length
+        values = known | {"prompt": prompt.stem, "take": take, "seed": seed, "seconds": whole}
+        try:
+            stem = template.format_map(values)
+        except (ValueError, TypeError) as error:
+            raise InputError("--template", f"{template!r}: {error}", "write {take:02} for two digits") from error
+        if not is_inside(stem) or re.search(r"[/\\]", stem) or stem.startswith(".") or not stem.strip():
+            raise InputError("--template", f"{stem!r} is not a file name", "name files in the folder of --output")
+        paths.append(out.with_name(stem + out.suffix))
+    if len({path.name.casefold() for path in paths}) < len(paths):
+        raise InputError("--template", f"{template!r} gives several takes one name", "add {take:02}")
+    return paths
+
+
+def _fields_of(template: str) -> list[str]:
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+    except ValueError as error:
+        raise InputError("--template", f"{template!r}: {error}", "write a field as {prompt}") from error
+    for name in names:
+        if name not in FIELDS:
+            raise InputError("--template", f"there is no field {name!r}", f"choose from {', '.join(FIELDS)}")
+    return names
+
+
+def _require_ucs(name: str, value: str | None) -> None:
+    if not value:
+        raise InputError("--template", f"the field {name} has no value", f"add --field {name}=...")
+    if name == "CatID" and not _CAT_ID.fullmatch(value):
+        cause = f"CatID {value!r} is not a category in capitals and a subcategory"
+        raise InputError("--field", cause, "write it as in the list of UCS: RAINConc, AMBForst")
+    if name != "UserData" and not re.fullmatch(r"[^_<>:\"/\\|?*\x00-\x1f]+", value):
+        cause = f"{name} {value!r} has an underscore, which separates the fields, or a character no file name may have"
+        raise InputError("--field", cause, "use letters, digits, spaces and hyphens")
