@@ -1,0 +1,207 @@
+-- audiogen for REAPER: continues, fills or loops selected items through the command line of audiogen.
+-- The three actions beside this file load it; README.md says how to install them.
+--
+-- An item is exported as it sounds (its part of the source, with take effects), so the project's own files are never
+-- touched. New parts become new items with their takes; existing items stay where they are.
+
+local audiogen = {}
+
+audiogen.SECTION = "audiogen" -- of REAPER's extended state, where settings are kept
+audiogen.BLOCK = 65536        -- samples exported at a time
+
+function audiogen.setting(name, default)
+  local value = reaper.GetExtState(audiogen.SECTION, name)
+  return value ~= "" and value or default
+end
+
+-- Quote an argument for the command line that ExecProcess takes.
+function audiogen.quoted(text)
+  if reaper.GetOS():match("Win") then return '"' .. text:gsub('"', '\\"') .. '"' end
+  return '"' .. text:gsub('([\\"$`])', "\\%1") .. '"'
+end
+
+-- Run audiogen; return its exit code and what it printed.
+function audiogen.run(arguments)
+  local words = {audiogen.quoted(audiogen.setting("command", "audiogen"))}
+  for _, argument in ipairs(arguments) do words[#words + 1] = audiogen.quoted(tostring(argument)) end
+  local result = reaper.ExecProcess(table.concat(words, " "), 0) -- waits until it has ended
+  if not result then return 1, "the command could not be started: " .. words[1] end
+  local code, output = result:match("^(%-?%d+)\n?(.*)$")
+  return tonumber(code) or 1, output or ""
+end
+
+function audiogen.complain(text) reaper.ShowMessageBox(text, "audiogen", 0) end
+
+-- Ask for values with their defaults, which are kept for the next time. Return a list, or nil if cancelled.
+function audiogen.ask(title, names, defaults)
+  local values = {}
+  for index, name in ipairs(names) do values[index] = audiogen.setting(title .. "/" .. name, defaults[index]) end
+  local accepted, text = reaper.GetUserInputs("audiogen: " .. title, #names, table.concat(names, ","),
+    table.concat(values, ","))
+  if not accepted then return nil end
+  local given = {}
+  for value in (text .. ","):gmatch("([^,]*),") do given[#given + 1] = value end
+  for index, name in ipairs(names) do
+    reaper.SetExtState(audiogen.SECTION, title .. "/" .. name, given[index] or "", true)
+  end
+  return given
+end
+
+-- A new file name in the folder of the project's recordings.
+function audiogen.path(stem, suffix)
+  local folder, number = reaper.GetProjectPath(""), 0
+  local safe, path = stem:gsub("[^%w%-]", "_"), nil
+  repeat
+    number = number + 1
+    path = string.format("%s/%s-%s-%03d.wav", folder, safe, suffix, number)
+  until not reaper.file_exists(path)
+  return path
+end
+
+-- Export what an item plays as a 32-bit float WAV. Return its sample rate, or nil and the reason.
+function audiogen.export(item, path)
+  local take = reaper.GetActiveTake(item)
+  if not take or reaper.TakeIsMIDI(take) then return nil, "select an item with audio" end
+  local source = reaper.GetMediaItemTake_Source(take)
+  local rate, channels = reaper.GetMediaSourceSampleRate(source), reaper.GetMediaSourceNumChannels(source)
+  local frames = math.floor(reaper.GetMediaItemInfo_Value(item, "D_LENGTH") * rate + 0.5)
+  if frames < 1 or rate < 1 then return nil, "the item is empty" end
+  local file, reason = io.open(path, "wb")
+  if not file then return nil, reason end
+  local bytes = frames * channels * 4
+  file:write("RIFF", string.pack("<I4", 36 + bytes), "WAVEfmt ", string.pack("<I4I2I2I4I4I2I2", 16, 3, channels, rate,
+    rate * channels * 4, channels * 4, 32), "data", string.pack("<I4", bytes))
+  local accessor = reaper.CreateTakeAudioAccessor(take)
+  local buffer = reaper.new_array(audiogen.BLOCK * channels)
+  for start = 0, frames - 1, audiogen.BLOCK do
+    local count = math.min(audiogen.BLOCK, frames - start)
+    buffer.clear()
+    reaper.GetAudioAccessorSamples(accessor, rate, channels, start / rate, count, buffer)
+    local values, packed = buffer.table(1, count * channels), {}
+    for index = 1, #values do packed[index] = string.pack("<f", values[index]) end
+    file:write(table.concat(packed))
+  end
+  reaper.DestroyAudioAccessor(accessor)
+  file:close()
+  return rate
+end
+
+-- Lay files as the takes of one new item, the first of them active.
+function audiogen.lay(track, position, paths, name)
+  local item, length = reaper.AddMediaItemToTrack(track), 0
+  for index, path in ipairs(paths) do
+    local take = reaper.AddTakeToMediaItem(item)
+    local source = reaper.PCM_Source_CreateFromFile(path)
+    reaper.SetMediaItemTake_Source(take, source)
+    reaper.GetSetMediaItemTakeInfo_String(take, "P_NAME", name .. (#paths > 1 and " " .. index or ""), true)
+    length = math.max(length, (reaper.GetMediaSourceLength(source)))
+  end
+  reaper.SetMediaItemInfo_Value(item, "D_POSITION", position)
+  reaper.SetMediaItemInfo_Value(item, "D_LENGTH", length)
+  reaper.SetMediaItemInfo_Value(item, "D_FADEINLEN", 0) -- the join is seamless as it is
+  reaper.SetMediaItemInfo_Value(item, "D_FADEOUTLEN", 0)
+  reaper.SetMediaItemInfo_Value(item, "B_LOOPSRC", 0)
+  return item
+end
+
+local function name_of(item)
+  local name = reaper.GetTakeName(reaper.GetActiveTake(item)):gsub("%.%w+$", "")
+  return name ~= "" and name or "item"
+end
+
+local function span_of(item)
+  local start = reaper.GetMediaItemInfo_Value(item, "D_POSITION")
+  return start, start + reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
+end
+
+-- Do something as one step of undo; complain about what it returns.
+local function as_one_step(title, act)
+  reaper.Undo_BeginBlock()
+  local problem = act()
+  reaper.Undo_EndBlock("audiogen: " .. title, -1)
+  reaper.UpdateArrange()
+  if problem then audiogen.complain(problem) end
+end
+
+local function numbered(path, count)
+  if count == 1 then return {path} end
+  local paths = {}
+  for index = 1, count do paths[index] = path:gsub("%.wav$", "-" .. index .. ".wav") end
+  return paths
+end
+
+-- Continue the selected item: the new part, with its takes, follows it.
+function audiogen.continue()
+  local item = reaper.GetSelectedMediaItem(0, 0)
+  if not item then return audiogen.complain("select the item to continue") end
+  local given = audiogen.ask("continue", {"seconds", "takes", "training time limit (0: none)"}, {"30", "3", "0"})
+  if not given then return end
+  as_one_step("continue", function()
+    local prompt, out = audiogen.path(name_of(item), "prompt"), audiogen.path(name_of(item), "continued")
+    local rate, reason = audiogen.export(item, prompt)
+    if not rate then return reason end
+    local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
+    local code, output = audiogen.run({"continue", prompt, "-o", out, "--tail-only", "--seconds", given[1],
+      "--variations", takes, "--budget", given[3], "--quiet"})
+    if code ~= 0 then return output end
+    local _, finish = span_of(item)
+    audiogen.lay(reaper.GetMediaItemTrack(item), finish, numbered(out, takes), name_of(item) .. " continued")
+  end)
+end
+
+-- Make a seamless loop of the selected item's texture, on the same track after it, set to repeat.
+function audiogen.loop()
+  local item = reaper.GetSelectedMediaItem(0, 0)
+  if not item then return audiogen.complain("select the item to make a loop of") end
+  local given = audiogen.ask("loop", {"seconds", "takes", "training time limit (0: none)"}, {"20", "1", "0"})
+  if not given then return end
+  as_one_step("loop", function()
+    local prompt, out = audiogen.path(name_of(item), "prompt"), audiogen.path(name_of(item), "loop")
+    local rate, reason = audiogen.export(item, prompt)
+    if not rate then return reason end
+    local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
+    local code, output = audiogen.run({"continue", prompt, "-o", out, "--tail-only", "--loop", "--seconds", given[1],
+      "--variations", takes, "--budget", given[3], "--quiet"})
+    if code ~= 0 then return output end
+    local _, finish = span_of(item)
+    local new = audiogen.lay(reaper.GetMediaItemTrack(item), finish, numbered(out, takes), name_of(item) .. " loop")
+    reaper.SetMediaItemInfo_Value(new, "B_LOOPSRC", 1)
+  end)
+end
+
+-- Fill the gap between two selected items of a track, or the time selection inside one selected item.
+function audiogen.fill()
+  local first, second = reaper.GetSelectedMediaItem(0, 0), reaper.GetSelectedMediaItem(0, 1)
+  if not first then return audiogen.complain("select two items, or one and a time selection in it") end
+  as_one_step("fill", function()
+    local out, position = audiogen.path(name_of(first), "filled"), nil
+    local before, arguments = audiogen.path(name_of(first), "before"), nil
+    local rate, reason = audiogen.export(first, before)
+    if not rate then return reason end
+    local start, finish = span_of(first)
+    if second then
+      local next_start = span_of(second)
+      if reaper.GetMediaItemTrack(first) ~= reaper.GetMediaItemTrack(second) or next_start <= finish then
+        return "the two items must lie on one track, with a gap between them"
+      end
+      local after = audiogen.path(name_of(second), "after")
+      rate, reason = audiogen.export(second, after)
+      if not rate then return reason end
+      position = finish
+      arguments = {"fill", before, after, "-o", out, "--seconds", string.format("%.9f", next_start - finish)}
+    else
+      local from, to = reaper.GetSet_LoopTimeRange(false, false, 0, 0, false)
+      if from <= start or to >= finish or to <= from then return "make a time selection inside the item" end
+      position = from
+      arguments = {"fill", before, "-o", out, "--from", string.format("%.9f", from - start), "--to",
+        string.format("%.9f", to - start)}
+    end
+    arguments[#arguments + 1] = "--gap-only"
+    arguments[#arguments + 1] = "--quiet"
+    local code, output = audiogen.run(arguments)
+    if code ~= 0 then return output end
+    audiogen.lay(reaper.GetMediaItemTrack(first), position, {out}, name_of(first) .. " filled")
+  end)
+end
+
+return audiogen
