@@ -183,6 +183,8 @@ def continue_recording(
     budget: float | None = None,
     vocoder: str | None = None,
     subtype: str | None = None,
+    metadata: bool = True,
+    loudness: float | None = None,
     device: str = "auto",
     progress: ProgressCallback | None = None,
 ) -> Continuation:
@@ -195,6 +197,9 @@ def continue_recording(
         prompt: the recording, or a file of it.
         output: audio file to write; its suffix names the container.
         subtype: sample format: "PCM_16", "PCM_24", "FLOAT", ...; None for that of the prompt.
+        metadata: carry over the metadata of the prompt's file as far as they still hold, and mark the join.
+        loudness: integrated loudness of the output, LUFS; None leaves the level alone. Otherwise the prompt is
+            amplified with the tail.
 
     All other arguments are those of `continue_audio`.
 
@@ -223,6 +228,8 @@ def continue_recording(
         match_texture=match_texture,
         vocoder=vocoder,
         subtype=subtype,
+        metadata=metadata,
+        loudness=loudness,
     )
     experiment = None if config is None else to_experiment(config)
     with session(progress):

@@ -22,9 +22,11 @@ COMMANDS = {
     # name: (module of audiogen.cli, summary)
     "demo": ("demo", "Continue the recording that ships with audiogen."),
     "continue": ("continue_", "Continue a recording or a MIDI file."),
+    "fill": ("fill", "Fill a gap in a recording."),
     "prepare": ("prepare", "Analyse a folder of recordings into a cache of mel frames."),
     "train": ("train", "Train a model on a recording, a folder or a cache."),
     "render": ("render", "Render many continuations from a table of jobs."),
+    "watch": ("watch", "Continue recordings as they appear in a folder."),
     "vocode": ("vocode", "Analyse a recording to mel frames and resynthesise it."),
     "evaluate": ("evaluate", "Evaluate a continuation against real audio and baselines."),
     "infill": ("infill", "Regenerate some bars of a MIDI file (infilling)."),

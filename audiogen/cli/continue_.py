@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from audiogen.cli.command import MODEL, OUTPUT, SOUND, TUNES, Command, option
+from audiogen.cli.naming import Takes, naming_options, require_forward_options
 from audiogen.cli.options import (
     BUDGET,
     CONFIG,
@@ -17,6 +18,7 @@ from audiogen.cli.options import (
     EXTERNAL,
     FILE,
     FORCE,
+    METADATA,
     OVERRIDES,
     RUN,
     SECONDS,
@@ -45,7 +47,7 @@ TUNE_FIELDS = {field.name: field.default for field in fields(TuneRequest)}
 TUNE_ONLY: dict[str, Any] = {name: TUNE_FIELDS[name] for name in TUNE_FIELDS if name not in SOUND_FIELDS}
 """Options that do not apply to a recording -> their defaults."""
 SOUND_ONLY: dict[str, Any] = {name: SOUND_FIELDS[name] for name in SOUND_FIELDS if name not in TUNE_FIELDS}
-SOUND_ONLY |= {"morph": None, "weight": ()}
+SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (), "set": False}
 """Options that do not apply to a MIDI prompt -> their defaults."""
 
 
@@ -56,6 +58,9 @@ SOUND_ONLY |= {"morph": None, "weight": ()}
         "audiogen continue rain.wav -o longer.wav --seconds 4:00",
         "audiogen continue rain.wav -o quick.wav --budget 0",
         "audiogen continue rain.wav -o take.wav --variations 4 --page --temperature 1.5",
+        "audiogen continue rain.wav -o bed.wav --tail-only --loop-lengths 10,30,60",
+        "audiogen continue rain.wav -o drops.wav --variations 12 --set --seconds 6",
+        "audiogen continue rain.wav -o earlier.wav --backward --seconds 10",
         "audiogen continue rain.wav -o storm.wav --morph thunder.wav --level 6",
         "audiogen continue tune.mid -o longer.mid --bars 16",
     ),
@@ -72,9 +77,19 @@ SOUND_ONLY |= {"morph": None, "weight": ()}
     default=1,
     help="Number of continuations to write, 1 to 999, with consecutive seeds.",
 )
+@naming_options
 @option("--page", "with_page", group=OUTPUT, is_flag=True, help="Write OUT.html to compare the variations by ear.")
 @option("--tail-only", group=OUTPUT, is_flag=True, help="Write only the new part.")
 @SUBTYPE
+@METADATA
+@option(
+    "--loudness",
+    group=OUTPUT,
+    type=float,
+    metavar="LUFS",
+    help="Integrated loudness of the output (BS.1770), -70 to 0, such as -23; less where its true peak would exceed "
+    "-1 dBTP.  [default: the recording's own level]",
+)
 @option(
     "--temperature",
     group=SOUND,
@@ -94,6 +109,7 @@ SOUND_ONLY |= {"morph": None, "weight": ()}
 )
 @option("--impose/--no-impose", "impose", default=None, hidden=True)  # the earlier name of --match-texture
 @option("--loop", group=SOUND, is_flag=True, help="Make the end join seamlessly to the start.")
+@option("--backward", group=SOUND, is_flag=True, help="Write what came before PROMPT, and then PROMPT.")
 @VOCODER
 @option("--run", "run_folders", group=MODEL, type=RUN, multiple=True, help="Use this trained Run; repeat to mix Runs.")
 @option(
@@ -156,8 +172,12 @@ def continue_(
         options["match_texture"] = impose
     inputs = (prompt, config, options["morph"])
     require_input(*inputs)
-    outs = output_paths(out, *inputs, variations=variations)
-    page = page_path(out, *inputs, variations=variations) if with_page else None
+    takes = Takes(variations, **{field.name: options.pop(field.name) for field in fields(Takes)[1:]})
+    takes.require_consistent(context)
+    options["loop"] = options["loop"] or bool(takes.loop_lengths)
+    names = takes.names(out, prompt, options["seed"], options["seconds"])
+    outs = output_paths(out, *inputs, names=names)
+    page = page_path(out, *inputs, variations=len(outs)) if with_page else None
     written = [*outs, *map(sidecar_of, outs), *([page] if page is not None else [])]
 
     if run_folders and (config is not None or overrides or budget is not None):
@@ -185,6 +205,7 @@ def continue_(
         if len(run_folders) > 1:
             raise InputError("--run", "only one Run can continue a MIDI file", "name one")
         run_folder = next(iter(run_folders), None)
+        options |= {"loop_lengths": takes.loop_lengths, "set": takes.as_set}
         tune_request = TuneRequest(**without(options, SOUND_ONLY, "a MIDI prompt"))
         refuse_to_overwrite(*written, force=force)
         external = allow_external_weights
@@ -197,11 +218,13 @@ def continue_(
     if not run_folders:  # the vocoder of a Run is checked when the Run is opened
         check_vocoder(experiment or Experiment(), options["vocoder"])
     options = without(options, TUNE_ONLY, "a recording")
-    weights, morph = options.pop("weight"), options.pop("morph")
+    weights, morph, backward = (options.pop(name) for name in ("weight", "morph", "backward"))
+    if backward:
+        require_forward_options(takes, page, morph)
     request = Request(**options)
     refuse_to_overwrite(*written, force=force)
     run_options = (run_folders, weights, allow_external_weights)
-    continue_sound(prompt, outs, page, request, morph, *run_options, experiment, budget, device)
+    continue_sound(prompt, outs, page, request, morph, *run_options, experiment, budget, device, takes, backward)
 
 
 def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> dict[str, Any]:

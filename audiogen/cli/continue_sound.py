@@ -12,6 +12,7 @@ from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
+    from audiogen.cli.naming import Takes
     from audiogen.experiment import Experiment
 
 
@@ -27,12 +28,14 @@ def continue_sound(
     experiment: Experiment | None,
     budget: float | None,
     device: str,
+    takes: Takes,
+    backward: bool,
 ) -> None:
     """Continue a recording into each of ``outs``, and write a page about them if one is named.
 
     Args:
         prompt: audio file.
-        outs: audio files to write, with consecutive seeds.
+        outs: audio files to write.
         page: HTML file to write.
         request: properties of the first tail.
         morph: recording to morph into.
@@ -42,27 +45,39 @@ def continue_sound(
         experiment: what to train; None for the default.
         budget: training time limit in seconds; 0 for the base.
         device: "auto", "cpu" or "cuda".
+        takes: what distinguishes the outputs: seeds, or lengths of loops; and whether they form a set.
+        backward: write what came before the recording.
     """
     with stage("loading libraries"):
+        from audiogen.jobs.backward import continue_backward
         from audiogen.jobs.continue_sound import MorphTarget, continue_variations, read_prompt
         from audiogen.jobs.run_choice import describe_choice
+        from audiogen.jobs.take_set import compare_takes, request_for_set
         from audiogen.sound.run_mixture import open_runs
 
     recording, prompt_warnings = read_prompt(prompt)
+    if takes.as_set:
+        request = request_for_set(recording, request)
     run = open_runs(run_folders, weights, allow_external_weights) if run_folders or weights else None
     morph_target = None
     if morph is not None:
         target, target_warnings = read_prompt(morph)
         morph_target, prompt_warnings = MorphTarget(target), [*prompt_warnings, *target_warnings]
-    requests = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
+    if takes.loop_lengths:  # of the same loop
+        lengths = zip(outs, takes.loop_lengths, strict=True)
+        requests = [(path, replace(request, seconds=length)) for path, length in lengths]
+    else:
+        requests = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     sidecars: list[dict[str, Any]] = []
-    for sidecar in continue_variations(
-        recording, requests, run, experiment, budget, device, prompt_warnings, morph_target
-    ):
+    made = (
+        continue_backward(recording, requests, run, experiment, budget, device, prompt_warnings)
+        if backward
+        else continue_variations(recording, requests, run, experiment, budget, device, prompt_warnings, morph_target)
+    )
+    for sidecar in made:
         path = outs[len(sidecars)]
         sidecars.append(sidecar)
-        samples = (sidecar["length"], sidecar["length"] - sidecar["join_sample"])
-        total, new = (length / sidecar["sample_rate"] for length in samples)
+        total, new = sidecar["length"] / sidecar["sample_rate"], sidecar["settings"]["seconds"]
         print_summary(f"{path}: {total:.2f} s, {new:.2f} s of it new; details in {sidecar_of(path).name}")
     if page is not None:
         from audiogen.reports.variations_page import write_variations_page
@@ -74,7 +89,14 @@ def continue_sound(
     if morph is not None:
         choice += f"; {morph.name} by: {describe_choice(sidecars[0]['settings']['morph'])}"
     print_summary(f"predicted by: {choice}")
-    set_json_result({"outputs": [json_result(*each) for each in zip(outs, sidecars, strict=True)], "page": page})
+    result = {"outputs": [json_result(*each) for each in zip(outs, sidecars, strict=True)], "page": page}
+    if takes.as_set:
+        with stage("comparing the takes"):
+            report = compare_takes(recording, outs)
+        if report is not None:
+            print_summary(str(report))
+        result["set"] = report and report.as_json()
+    set_json_result(result)
 
 
 def json_result(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:

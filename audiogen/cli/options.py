@@ -15,7 +15,7 @@ from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
 from audiogen.jobs.request import MAX_SEED, Request
-from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, variations_of
+from audiogen.output_names import MAX_ON_PAGE, page_of, require_names
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -155,6 +155,12 @@ SUBTYPE = option(
     type=Suggestion("format", _subtypes),
     help="Sample format: PCM_16, PCM_24, FLOAT, ...  [default: one that keeps the samples of the input]",
 )
+METADATA = option(
+    "--metadata/--no-metadata",
+    group=OUTPUT,
+    default=Request.metadata,
+    help="Keep the recording's metadata as far as they still hold, and mark the join.",
+)
 VOCODER = option("--vocoder", group=SOUND, type=VOCODER_KIND, help=f"{VOCODER_HELP}  [default: the Run's]")
 EXTERNAL = option(
     "--allow-external-weights",
@@ -198,13 +204,13 @@ def refuse_to_overwrite(*paths: Path, force: bool) -> None:
             raise InputError(path, "it exists already", "use --force to overwrite it, or name another")
 
 
-def output_paths(out: Path, *inputs: Path | None, variations: int = 1) -> list[Path]:
-    """The files to write: ``out``, or one per variation.
+def output_paths(out: Path, *inputs: Path | None, names: Callable[[], list[Path]] | None = None) -> list[Path]:
+    """The files to write: ``out``, or those that ``names`` makes of it.
 
     Raises:
         InputError: one of them is one of ``inputs``, or cannot be created.
     """
-    outs = variations_of(out, variations) if out.name else [out]
+    outs = names() if names is not None and out.name else [out]
     require_names(*(path for path in outs if path.name))
     for path in outs:
         require_output(path, *inputs)

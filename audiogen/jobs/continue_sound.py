@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for
+from audiogen.audio import AudioWarning, Recording, Span, Writer, read, subtype_for
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
+from audiogen.jobs.loudness_target import Level, amplified, write_at_loudness
+from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure, versions
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
@@ -192,7 +194,19 @@ def subtype_of(prompt: Recording, out: Path, request: Request) -> str:
 def writer_of(prompt: Recording, out: Path, request: Request) -> Writer:
     """Writer of a tail's file."""
     subtype, silent = subtype_of(prompt, out, request), prompt.silent
-    return Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed, prompt.layout, silent)
+    metadata = (
+        metadata_for(prompt, placement_of(prompt, request), out, subtype, "continue") if request.metadata else None
+    )
+    return Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed, prompt.layout, silent, metadata)
+
+
+def placement_of(prompt: Recording, request: Request) -> Placement:
+    """Where a tail's file holds the samples of the prompt."""
+    length = length_of(prompt, request)
+    if request.tail_only:
+        return Placement((), origin=-prompt.length, loop=length if request.loop else None)
+    loop = prompt.length + length if request.loop else None
+    return Placement((Span(0, prompt.length),), 0, (("join", prompt.length),), loop)
 
 
 def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
@@ -246,13 +260,23 @@ def write_tail(
         clock("generation"),
         progress(request.seconds, f"continuing {out.name}", "s") as bar,
     ):
-        if not request.tail_only:
-            writer.append(prompt)
-        for block in tail_blocks(prompt, continuer, length, request):
-            writer.write(block, exact=continuer is None)  # silence needs no dither
-            bar.update(block.shape[1] / prompt.sample_rate)
+
+        def tail() -> Iterator[np.ndarray]:
+            for block in tail_blocks(prompt, continuer, length, request):
+                yield block
+                bar.update(block.shape[1] / prompt.sample_rate)
+
+        level: Level | None = None
+        if request.loudness is not None:
+            level = write_at_loudness(writer, None if request.tail_only else prompt, tail(), request.loudness)
+        else:
+            if not request.tail_only:
+                writer.append(prompt)
+            for block in tail():
+                writer.write(block, exact=continuer is None)  # silence needs no dither
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
-        measures, remarks = check_tail(prompt, out, join_sample, request, isinstance(continuer, Morph))
+        reference = amplified(prompt, level.gain_db) if level else prompt
+        measures, remarks = check_tail(reference, out, join_sample, request, isinstance(continuer, Morph))
     for text in remarks:
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
@@ -269,6 +293,7 @@ def write_tail(
         "versions": versions(),
         "timings": clock.seconds,
         "measures": measures,
+        **({"loudness": asdict(level)} if level else {}),
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
     }
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MAX_SECONDS = 24 * 3600.0
 MAX_TEMPERATURE = 10
+MIN_LOUDNESS = -70.0  # LUFS: the gate below which BS.1770 measures nothing
 MAX_SEED = 2**63 - 1
 
 
@@ -37,6 +38,9 @@ class Request:
             set.
         vocoder: kind, instead of the Run's own.
         subtype: sample format, such as PCM_16; None for the prompt's.
+        metadata: carry over the prompt's metadata as far as they still hold, and mark the join.
+        loudness: integrated loudness of the output in LUFS, -70..0; it is lower where the true peak would exceed
+            -1 dBTP. None leaves the level alone, and the prompt's samples as they are.
 
     Raises:
         InputError: a value is out of range.
@@ -53,6 +57,8 @@ class Request:
     match_texture: bool = True
     vocoder: str | None = None
     subtype: str | None = None
+    metadata: bool = True
+    loudness: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -64,6 +70,9 @@ class Request:
         if not 0 <= self.temperature <= MAX_TEMPERATURE:
             cure = f"choose from 0 to {MAX_TEMPERATURE}"
             raise InputError("temperature", f"{self.temperature:g} is out of range", cure)
+        if self.loudness is not None and not MIN_LOUDNESS <= self.loudness <= 0:
+            cure = f"choose from {MIN_LOUDNESS:g} to 0 LUFS"
+            raise InputError("loudness", f"{self.loudness:g} is out of range", cure)
         _ = self.controls  # which checks their ranges
 
     @property

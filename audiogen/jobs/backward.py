@@ -1,0 +1,131 @@
+"""The job of `audiogen continue --backward`: what could have come before a recording.
+
+The recording is played backwards and continued, and the result reversed. Its patches and windows are reversed with it,
+so an attack stays an attack and a decay a decay; only the order in which they are selected is that of reversed time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import AudioWarning, Recording, Span, Writer, read
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.jobs.continue_sound import Runs, continue_variations, length_of, subtype_of
+from audiogen.jobs.output_metadata import Placement, metadata_for
+from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
+from audiogen.jobs.request import Request
+from audiogen.output_names import sidecar_of
+from audiogen.text_files import dump_json, write_text
+
+
+def reverse(recording: Recording) -> Recording:
+    """A recording played backwards; no longer the samples of its file as they are."""
+    samples = np.ascontiguousarray(recording.samples[:, ::-1])
+    return Recording(samples, recording.sample_rate, layout=recording.layout)
+
+
+def require_reversible(request: Request) -> None:
+    """Raise an InputError for a request that makes no sense, or is not supported, backwards."""
+    for name, value in (("loop", request.loop), ("loudness", request.loudness is not None)):
+        if value:
+            raise InputError("--backward", f"--{name} cannot be combined with it", "leave out one of the two")
+
+
+def continue_backward(
+    prompt: Recording,
+    wanted: Sequence[tuple[Path, Request]],
+    run: Runs | None = None,
+    experiment: Experiment | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+    prompt_warnings: Sequence[str] = (),
+) -> Iterator[dict[str, Any]]:
+    """Write files that end with a recording, and describe them in sidecars.
+
+    Args:
+        prompt: the recording, which the files end with, bit for bit.
+        wanted: path and request of each; a tail is held in memory.
+        run, experiment, budget, device, prompt_warnings: as of `continue_variations`.
+
+    Yields:
+        The content of each sidecar: ``prompt_sample`` in place of ``join_sample`` is the recording's first sample.
+    """
+    for _, request in wanted:
+        require_reversible(request)
+        length_of(prompt, request)
+    requests = [request for _, request in wanted]
+    tails = rendered_tails(reverse(prompt), requests, run, experiment, budget, device)
+    for (out, request), (samples, sidecar) in zip(wanted, tails, strict=True):
+        subtype = subtype_of(prompt, out, request)
+        length = samples.shape[1]
+        with collect_warnings() as texts, _writer(prompt, out, request, subtype, length) as writer:
+            writer.write(samples[:, ::-1], exact=not samples.any())
+            if not request.tail_only:
+                writer.append(prompt)
+        del sidecar["join_sample"]
+        sidecar |= {
+            "prompt": str(prompt.path) if prompt.path else None,
+            "output": out.name,
+            "subtype": subtype,
+            "prompt_sample": None if request.tail_only else length,
+            "length": length if request.tail_only else length + prompt.length,
+            "settings": sidecar["settings"] | _own_settings(request) | {"backward": True},
+            "warnings": [*prompt_warnings, *sidecar["warnings"], *texts],
+        }
+        with remove_output_on_failure(out):
+            write_text(sidecar_of(out), dump_json(sidecar))
+        yield sidecar
+
+
+def rendered_tails(
+    prompt: Recording,
+    requests: Sequence[Request],
+    run: Runs | None = None,
+    experiment: Experiment | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Tails alone, in memory, as they would be written.
+
+    Yields:
+        Samples ``[channels, time]`` of each tail, and its sidecar, whose warnings name no file.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        names = [Path(folder) / f"{index}.wav" for index in range(len(requests))]
+        alone = [
+            replace(request, tail_only=True, loop=False, loudness=None, subtype="FLOAT", metadata=False)
+            for request in requests
+        ]
+        sidecars = continue_variations(prompt, list(zip(names, alone, strict=True)), run, experiment, budget, device)
+        for name in names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", AudioWarning)  # issued below, without the temporary file's name
+                sidecar = next(sidecars)
+                samples = read(name).samples
+            sidecar["warnings"] = [text.removeprefix(f"{name}: ") for text in sidecar["warnings"]]
+            for text in sidecar["warnings"]:
+                warnings.warn(text, AudioWarning, stacklevel=2)
+            name.unlink()
+            yield samples, sidecar
+
+
+def _own_settings(request: Request) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in ("tail_only", "subtype", "metadata")}
+
+
+def _writer(prompt: Recording, out: Path, request: Request, subtype: str, length: int) -> Writer:
+    if request.tail_only:
+        placement = Placement((), length)
+    else:
+        placement = Placement((Span(0, prompt.length, length),), length, (("join", length),))
+    metadata = metadata_for(prompt, placement, out, subtype, "continue --backward") if request.metadata else None
+    rate, channels = prompt.sample_rate, prompt.channels
+    return Writer(out, rate, channels, subtype, request.seed, prompt.layout, prompt.silent, metadata)

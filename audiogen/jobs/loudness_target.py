@@ -1,0 +1,106 @@
+"""Output at a target loudness: samples wait in a temporary file until their loudness is known."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer
+from audiogen.audio.true_peak import TruePeakMeter
+
+MAX_TRUE_PEAK_DB = -1.0  # dBTP, as EBU R 128 has it for production
+CHUNK = 1 << 16  # samples
+
+
+@dataclass(frozen=True)
+class Level:
+    """Loudness of an output, and what was done to reach it.
+
+    Args:
+        lufs: integrated loudness; None for what is too short or too quiet to have one.
+        true_peak_dbtp: dB relative to full scale; None for silence.
+        gain_db: by which all samples were amplified.
+    """
+
+    lufs: float | None
+    true_peak_dbtp: float | None
+    gain_db: float
+
+
+def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[np.ndarray], target: float) -> Level:
+    """Write a prompt and its tail, amplified as a whole to a loudness, as far as the true peak permits.
+
+    Args:
+        writer: of the output; the temporary file needs room beside it for the samples as float32.
+        prompt: None to write the tail alone.
+        tail: blocks ``[channels, time]``.
+        target: integrated loudness, LUFS.
+
+    Warns:
+        AudioWarning: the target is not reached; the prompt's samples are not kept as they are.
+    """
+    meter, peak = (kind(writer.sample_rate, writer.channels) for kind in (LoudnessMeter, TruePeakMeter))
+    with tempfile.TemporaryFile(dir=writer.path.parent) as file:
+        for block in _chunks(prompt.samples if prompt is not None else None, tail):
+            meter.push(block.astype(np.float64))
+            peak.push(block)
+            file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
+        level = _level(meter.integrated(), peak.finish(), target)
+        for text in _remarks(level, target, prompt is not None):
+            warnings.warn(f"{writer.path}: {text}", AudioWarning, stacklevel=2)
+        gain = np.float32(10 ** (level.gain_db / 20))
+        for block in _read(file, writer.channels):
+            writer.write(block * gain)
+    return level
+
+
+def loudness_of(recording: Recording) -> float | None:
+    """Integrated loudness in LUFS; None if too short or too quiet."""
+    meter = LoudnessMeter(recording.sample_rate, recording.channels)
+    for block in _chunks(recording.samples, ()):
+        meter.push(block.astype(np.float64))
+    return meter.integrated()
+
+
+def amplified(recording: Recording, gain_db: float) -> Recording:
+    """A recording at another level."""
+    return Recording(recording.samples * np.float32(10 ** (gain_db / 20)), recording.sample_rate)
+
+
+def _level(lufs: float | None, peak: float, target: float) -> Level:
+    if lufs is None or peak == 0:
+        return Level(None, 20 * math.log10(peak) if peak > 0 else None, 0.0)
+    peak_db = 20 * math.log10(peak)
+    gain_db = min(target - lufs, MAX_TRUE_PEAK_DB - peak_db)
+    return Level(lufs + gain_db, peak_db + gain_db, gain_db)
+
+
+def _remarks(level: Level, target: float, with_prompt: bool) -> Iterator[str]:
+    if level.lufs is None:
+        yield "too short or too quiet to have a loudness: its level was left alone"
+        return
+    if level.lufs < target - 0.05:
+        cause = f"with more, its true peak would exceed {MAX_TRUE_PEAK_DB:g} dBTP"
+        yield f"its loudness is {level.lufs:.1f} LUFS instead of {target:g}: {cause}"
+    if with_prompt and level.gain_db:
+        yield f"the prompt was amplified with the tail, by {level.gain_db:+.1f} dB; --tail-only leaves it out"
+
+
+def _chunks(first: np.ndarray | None, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Samples ``[channels, time]`` in chunks, then blocks."""
+    for start in range(0, 0 if first is None else first.shape[1], CHUNK):
+        assert first is not None
+        yield first[:, start : start + CHUNK]
+    yield from blocks
+
+
+def _read(file: BinaryIO, channels: int) -> Iterator[np.ndarray]:
+    file.seek(0)
+    while content := file.read(4 * channels * CHUNK):
+        yield np.frombuffer(content, np.float32).reshape(-1, channels).T

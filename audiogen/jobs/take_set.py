@@ -1,0 +1,132 @@
+"""A set of takes for a random container: equally loud, and mutually different.
+
+The takes of one prompt are made of the same material, so a passage may come back in another take. Each pair is compared
+by the fraction of half-second windows of one that repeat a passage of the other (`metrics.copying`), and by the median
+similarity of the windows' best matches. Segments of the prompt, as long as the takes and compared in the same way, say
+how alike real ones are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import AudioWarning, Recording, open_blocks
+from audiogen.errors import InputError
+from audiogen.jobs.loudness_target import loudness_of
+from audiogen.jobs.request import MIN_LOUDNESS, Request
+from audiogen.jobs.tail_check import MAX_REPEATED
+from audiogen.metrics.copying import RepetitionDetector
+
+COMPARED_SECONDS = 30.0  # of the beginning of each take
+MIN_COMPARED_SECONDS = 1.0  # of each segment of the prompt, and of each take
+MAX_SEGMENTS = 8  # of the prompt
+
+
+@dataclass(frozen=True)
+class Pair:
+    """How alike two takes are.
+
+    Args:
+        takes: their names.
+        repeated: fraction of the half-second windows of one that repeat a passage of the other.
+        similarity: median over windows of the correlation with the best match, -1 to 1.
+    """
+
+    takes: tuple[str, str]
+    repeated: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """How different the takes of a set are.
+
+    Args:
+        nearest: the pair whose takes are most alike.
+        real: the nearest pair of segments of the prompt, named by their position; None if it is too short.
+    """
+
+    nearest: Pair
+    real: Pair | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The report in JSON types."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        first, second = self.nearest.takes
+        text = f"nearest pair: {first} and {second}, similarity {self.nearest.similarity:.2f}"
+        text += f", {self.nearest.repeated:.0%} repeated"
+        return text if self.real is None else f"{text} (in the prompt: {self.real.similarity:.2f})"
+
+
+def request_for_set(prompt: Recording, request: Request) -> Request:
+    """The request of each take: the tail alone, as loud as the prompt unless a loudness is requested."""
+    loudness = loudness_of(prompt) if request.loudness is None else request.loudness
+    if loudness is not None:
+        loudness = round(min(max(loudness, MIN_LOUDNESS), 0.0), 2)
+    return replace(request, tail_only=True, loudness=loudness)
+
+
+def compare_takes(prompt: Recording, outs: Sequence[Path]) -> SetReport | None:
+    """Compare each pair of takes.
+
+    Returns:
+        None for fewer than two takes, and if they or the prompt are too short.
+
+    Warns:
+        AudioWarning: of the nearest pair, much more is repeated than of any two segments of the prompt.
+    """
+    try:
+        detector = RepetitionDetector(prompt)
+    except InputError:  # shorter than a window
+        return None
+    takes = [_beginning(out) for out in outs]
+    if len(takes) < 2 or min(take.seconds for take in takes) < MIN_COMPARED_SECONDS:
+        return None
+    nearest = _nearest(detector, [out.name for out in outs], takes)
+    segments = _segments(prompt, min(take.length for take in takes))
+    real = None
+    if len(segments) > 1:
+        names = [f"segment {number}" for number in range(1, len(segments) + 1)]
+        real = _nearest(detector, names, segments)
+    report = SetReport(nearest, real)
+    if nearest.repeated > (real.repeated if real else 0.0) + MAX_REPEATED:
+        first, second = nearest.takes
+        text = f"{first} and {second} are alike: {nearest.repeated:.0%} of one is repeated in the other"
+        warnings.warn(f"{text}; try a longer prompt, or another --seed", AudioWarning, stacklevel=2)
+    return report
+
+
+def _nearest(detector: RepetitionDetector, names: Sequence[str], sounds: Sequence[Recording]) -> Pair:
+    pairs = [
+        _pair(detector, (names[a], names[b]), sounds[a], sounds[b]) for a, b in combinations(range(len(sounds)), 2)
+    ]
+    return max(pairs, key=lambda pair: (pair.repeated, pair.similarity))
+
+
+def _pair(detector: RepetitionDetector, names: tuple[str, str], first: Recording, second: Recording) -> Pair:
+    matches = [detector.between(first, second), detector.between(second, first)]
+    similarity = max(float(np.median(each.similarity)) for each in matches)
+    return Pair(names, max(each.fraction for each in matches), similarity)
+
+
+def _segments(prompt: Recording, length: int) -> list[Recording]:
+    """Segments of a prompt, end to end: of a length, or shorter ones if that gives two."""
+    length = min(length, prompt.length // 2)
+    if length < MIN_COMPARED_SECONDS * prompt.sample_rate:
+        return []
+    count = min(prompt.length // length, MAX_SEGMENTS)
+    return [prompt.cut(index * length, (index + 1) * length) for index in range(count)]
+
+
+def _beginning(path: Path) -> Recording:
+    with open_blocks(path, COMPARED_SECONDS) as blocks:
+        return Recording(next(iter(blocks)), blocks.sample_rate)
