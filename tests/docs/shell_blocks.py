@@ -43,7 +43,7 @@ def smaller(arguments: list[str], values: Mapping[str, str], overrides: tuple[st
     for option, value in EXTRA.get(arguments[0], {}).items():
         found += [] if option in found else [option, value]
     if arguments[0] == "continue":
-        found += [] if "--seconds" in found or "--bars" in found else ["--seconds", values["--seconds"]]
+        found += [] if {"--seconds", "--bars", "--loop-lengths"} & set(found) else ["--seconds", values["--seconds"]]
         found += [] if {"--budget", "--run"} & set(found) else ["--budget", "1"]
     if arguments[0] == "train":
         steps = "6" if "--resume" in found else "4"

@@ -19,6 +19,7 @@ SMALL = {
     "--seconds": "1.2",
     "--budget": "1",
     "--variations": "2",
+    "--loop-lengths": "0.6,1.2",
     "--seeds": "1",
     "--bars": "2",
     "--workers": "1",
