@@ -15,7 +15,7 @@ from audiogen.progress import stage, verbosity
 @click.command(cls=Command, examples=("audiogen info rain.wav", "audiogen info runs/rain --json"))
 @click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
 def info(path: Path) -> None:
-    """Describe an audio FILE (format, levels, defects), a MIDI FILE (notes, bars, measures), or a RUN.
+    """Describe an audio FILE (format, levels, defects, metadata), a MIDI FILE (notes, bars, measures), or a RUN.
 
     With --verbose or --json, the whole configuration and all metrics of a Run are printed.
     """
@@ -38,7 +38,7 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
     from audiogen import audio
 
-    return {"path": str(path), **asdict(audio.info(path))}
+    return {"path": str(path), **asdict(audio.info(path)), "metadata": audio.read_metadata(path).as_json()}
 
 
 def _tune_facts(path: Path) -> dict[str, Any]:
@@ -166,7 +166,25 @@ def _readable(facts: dict[str, Any]) -> dict[str, str]:
         "clipped": f"{facts['clipped']} samples",
         "over full scale": f"{facts['over_full_scale']} samples",
         "nan or infinite": f"{facts['nonfinite']} samples",
+        **_readable_metadata(facts["metadata"], facts["sample_rate"]),
     }
+
+
+def _readable_metadata(found: dict[str, Any], rate: int) -> dict[str, str]:
+    """What a file holds besides samples, with positions in seconds."""
+    lines = {}
+    if "time_reference" in found:
+        seconds = found["time_reference"] / rate
+        lines["time stamp"] = f"{int(seconds // 3600):02}:{int(seconds // 60 % 60):02}:{seconds % 60:06.3f}"
+    if "markers" in found:
+        each = [f"{marker['sample'] / rate:.3f} s {marker['label']}".strip() for marker in found["markers"]]
+        lines["markers"] = ", ".join(each)
+    if "loops" in found:
+        lines["loops"] = ", ".join(f"samples {first} to {last}" for first, last in found["loops"])
+    lines |= {name: " ".join(text.split()) for name, text in found.get("tags", {}).items()}
+    if others := [*found.get("chunks", []), *found.get("not_understood", [])]:
+        lines["other chunks"] = ", ".join(others)
+    return lines
 
 
 def _flat(nest: Any, prefix: str = "") -> dict[str, str]:

@@ -139,3 +139,13 @@ def test_fill_explains_what_it_needs(
     code, _, errors = shell("fill", prompt, *given, "-o", tmp_path / "out.wav")
     assert code == 2
     assert words in errors
+
+
+def test_info_shows_metadata(shell: Shell, prompt: Path) -> None:
+    _, output, _ = shell("info", prompt)
+    lines = {name: value.strip() for name, _, value in (line.partition(":") for line in output.splitlines())}
+    assert lines["time stamp"] == "01:00:00.000"
+    assert lines["markers"] == "0.021 s door, 0.500 s gust, 1.000 s past the end"
+    assert (lines["loops"], lines["title"]) == ("samples 100 to 2000", "Rain")
+    assert lines["other chunks"] == "axml, chna, inst, iXML, minf"
+    assert json.loads(shell("info", prompt, "--json")[1])["metadata"]["time_reference"] == 172_800_000

@@ -5,13 +5,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from audiogen.audio.metadata.broadcast import Broadcast
 from audiogen.audio.metadata.edit import Edit
 from audiogen.audio.metadata.ixml import IXml
 from audiogen.audio.metadata.markers import MAX_POSITION, Marker, pack_cue, pack_labels
 from audiogen.audio.metadata.sampler import Sampler
-from audiogen.audio.metadata.tags import Items, info_of_tags, tags_of_info
+from audiogen.audio.metadata.tags import Items, decoded, info_of_tags, tags_of_info
 
 ADM = (b"axml", b"chna")
 """The Audio Definition Model (ITU-R BS.2076): its document, and which track is which of its objects."""
@@ -112,6 +113,22 @@ class Metadata:
         if info := self.info or info_of_tags(self.tags):
             written.append(chunk(b"LIST", list_of(b"INFO", info)))
         return b"".join(written)
+
+    def as_json(self) -> dict[str, Any]:
+        """What is there, in JSON types: positions in samples, texts decoded."""
+        markers = [
+            {"sample": marker.position, "label": decoded(marker.label), "length": marker.length}
+            for marker in self.markers
+        ]
+        found = {
+            "time_reference": self.broadcast and self.broadcast.time_reference,
+            "markers": markers,
+            "loops": [list(loop) for loop in self.sampler.loops] if self.sampler else [],
+            "tags": self.named_tags,
+            "chunks": [name.decode("latin-1").strip() for name in self.chunks] + ["iXML"] * (self.ixml is not None),
+            "not_understood": list(self.unread),
+        }
+        return {name: value for name, value in found.items() if value not in (None, [], {})}
 
     @property
     def named_tags(self) -> dict[str, str]:

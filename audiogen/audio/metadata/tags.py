@@ -46,9 +46,9 @@ def tags_of(path: Path) -> dict[str, str]:
 
 
 def tags_of_info(items: Items) -> dict[str, str]:
-    """Tags of the items of a ``LIST INFO``: UTF-8, or else Windows' Latin-1."""
+    """Tags of the items of a ``LIST INFO``."""
     names = {identifier: name for name, identifier in INFO_NAMES.items()}
-    texts = {names[identifier]: _text(value) for identifier, value in items if identifier in names}
+    texts = {names[identifier]: decoded(value) for identifier, value in items if identifier in names}
     return {name: text for name, text in texts.items() if text}
 
 
@@ -60,7 +60,8 @@ def info_of_tags(tags: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(INFO_NAMES[name], value.encode("utf-8", "replace") + b"\0") for name, value in named.items()]
 
 
-def _text(value: bytes) -> str:
+def decoded(value: bytes) -> str:
+    """A text up to its final 0: UTF-8, or else Windows' Latin-1."""
     value = value.split(b"\0")[0]
     try:
         return value.decode("utf-8")
