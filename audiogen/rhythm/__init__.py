@@ -1,0 +1,1 @@
+"""Rhythm of a recording: its pulse, beats, bars, and how alike its beats are."""

@@ -1,0 +1,120 @@
+"""Continuation of a recording that has a pulse: its own beats in a new order, on the grid of its beats.
+
+The signal flow beside `continuation.Continuer`, for prompts whose order is in time: the units are beats instead of
+93 ms patches, they are played as recorded instead of through a Vocoder, and the grid of the prompt's beats is carried
+over the join, wherever in a beat the prompt ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from audiogen.audio import Recording
+from audiogen.dsp.fades import correlated_cross_fade
+from audiogen.dsp.limiter import LookaheadLimiter, peak_of
+from audiogen.rhythm.analysis import Rhythm
+from audiogen.sound.beat_path import BeatPath
+from audiogen.sound.controls import NEUTRAL, TAPS, Controls, Gain, SpectralTilt
+from audiogen.sound.join import join_to_prompt
+
+LEAD_SECONDS = 0.03  # before a beat, at which a cross-fade begins: attacks are left whole
+FADE_SECONDS = 0.02
+ALIGN_SECONDS = 0.005  # by which a beat is moved so that the waveforms of a cross-fade agree
+COMPARED_SECONDS = 0.04  # of waveform that are compared for that
+BARS = 2  # longest verbatim run, in bars
+BEATS_PER_BAR = 4  # where there are no bars
+
+
+@dataclass
+class BeatContinuer:
+    """A prompt with a pulse: generates any number of tails.
+
+    Args:
+        rhythm: of the prompt.
+        longest_copy: longest verbatim run, seconds; None for `BARS`.
+
+    Attributes:
+        drift_guard: largest correction of the level in the latest tail, dB.
+    """
+
+    rhythm: Rhythm
+    longest_copy: float | None = None
+    drift_guard: dict[str, float] = field(init=False, default_factory=dict)
+
+    @property
+    def prompt(self) -> Recording:
+        return self.rhythm.recording
+
+    @property
+    def longest(self) -> int:
+        """Longest verbatim run, beats."""
+        if self.longest_copy is None:
+            return BARS * (self.rhythm.bar or BEATS_PER_BAR) - 1
+        return max(int(self.longest_copy / self.rhythm.period), 1)
+
+    def tail(
+        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
+    ) -> Iterator[np.ndarray]:
+        """Generate the samples that follow the prompt; see `Continuer.tail`.
+
+        Args:
+            length: samples per channel.
+            seed: of the order of beats.
+            temperature: scale of the random part of that order; 0 takes the likeliest throughout.
+            controls: level and brightness.
+
+        Yields:
+            ``[channels, time]`` float32 at the prompt's rate, joined to its end.
+        """
+        samples, rate = self.prompt.samples, self.prompt.sample_rate
+        tilt = SpectralTilt(controls.brightness, samples, samples[:, -TAPS:], rate)
+        peak = peak_of(tilt.reference)
+        limiter = LookaheadLimiter(peak, rate)
+        gain = Gain(controls.level, rate)
+        path = BeatPath(self.rhythm, self.longest, seed, temperature)
+        blocks = limiter(map(tilt, self._blocks(iter(path))))
+        yield from join_to_prompt(self.prompt, map(gain, blocks), length)
+
+    def _blocks(self, path: Iterator[int]) -> Iterator[np.ndarray]:
+        """The units one after another, each placed on the grid; blocks ``[channels, time]``, about a beat each."""
+        rate, beats = self.prompt.sample_rate, self.rhythm.beats * self.prompt.sample_rate
+        lead, fade, compared = (round(seconds * rate) for seconds in (LEAD_SECONDS, FADE_SECONDS, COMPARED_SECONDS))
+        unit = next(path)
+        # The remainder of the beat in which the prompt ends, taken from the same phase of another one.
+        start = round(beats[unit] + self.rhythm.phase * (beats[unit + 1] - beats[unit]))
+        end = self.prompt.length
+        # Sample n of the tail is sample n + shift of the recording.
+        shift = start + self._best_lag(end - compared, start - compared, compared)
+        due = (1 - self.rhythm.phase) * self.rhythm.period * rate  # the next beat, in samples of the tail
+        done = 0
+        while True:
+            following = next(path)
+            cut = max(round(due) - lead, done)
+            yield self._read(done + shift, cut - done)
+            done = cut
+            if following != unit + 1:
+                later = round(beats[following]) - round(due)
+                later += self._best_lag(cut + shift, cut + later, compared)
+                yield correlated_cross_fade(self._read(cut + shift, fade), self._read(cut + later, fade))
+                done, shift = cut + fade, later
+            unit = following
+            due += beats[unit + 1] - beats[unit]
+
+    def _read(self, start: int, length: int) -> np.ndarray:
+        """Samples ``[channels, length]`` of the prompt, zeros outside it."""
+        before = max(min(-start, length), 0)
+        cut = self.prompt.samples[:, max(start, 0) : max(start + length, 0)]
+        return np.pad(cut, ((0, 0), (before, length - before - cut.shape[1])))
+
+    def _best_lag(self, first: int, second: int, length: int) -> int:
+        """Number of samples by which to move the second of two passages so that its waveform fits the first's."""
+        reach = round(ALIGN_SECONDS * self.prompt.sample_rate)
+        wanted = self._read(first, length).astype(np.float64)
+        around = self._read(second - reach, length + 2 * reach).astype(np.float64)
+        windows = np.lib.stride_tricks.sliding_window_view(around, length, axis=1)
+        products = np.einsum("clt,ct->l", windows, wanted)
+        power = np.einsum("clt,clt->l", windows, windows)
+        return int((products / np.sqrt(power + 1e-9)).argmax()) - reach
