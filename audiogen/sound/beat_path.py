@@ -21,6 +21,7 @@ OFF_BAR_COST = 1.0  # of a jump to another place in the bar
 TEMPO_COST = 20.0  # per unit of the logarithm of a ratio of durations
 REUSE_COST = 0.5  # of a beat that has just been played
 REUSE_BEATS = 24.0  # time constant over which that is forgotten
+SHORT_COST = 0.4  # of a run of a single beat, falling to none at a bar: a beat from elsewhere and back is no new order
 VERBATIM_COST = 5.0  # of each beat beyond the longest verbatim run
 NOISE = 0.15  # mean of the random cost of a jump, at temperature 1
 HORIZON, COMMITTED = 16, 4  # beats that are planned, and of them played before the next plan
@@ -38,6 +39,7 @@ class BeatPath:
 
     def __init__(self, rhythm: Rhythm, longest: int, seed: int, temperature: float = 1.0) -> None:
         self.rhythm, self.longest = rhythm, max(longest, 1)
+        self.shortest = (rhythm.bar or 1) - 1 or 1  # beats more than one, from which on a run is not short
         self.noise = NOISE * temperature
         self.random = np.random.default_rng(seed)
         self.jumps = jump_costs(rhythm)
@@ -90,8 +92,9 @@ class BeatPath:
             after[age, targets] = np.where(better, values, after[age, targets])
             origin[age, targets] = np.where(better, origins, origin[age, targets])
 
-        best = costs.argmin(0)
-        entering = costs[best, np.arange(units)][:, None] + np.where(self.verbatim, np.inf, jumps)
+        leaving = costs + SHORT_COST * np.clip(1 - np.arange(ages) / self.shortest, 0, None)[:, None]
+        best = leaving.argmin(0)
+        entering = leaving[best, np.arange(units)][:, None] + np.where(self.verbatim, np.inf, jumps)
         source = entering.argmin(0)
         offer(0, slice(None), entering.min(0), index[best[source], source])
         for age in range(ages):
