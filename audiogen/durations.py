@@ -32,6 +32,25 @@ def seconds_of(text: str) -> float:
     raise ValueError("a duration is written as 30, 30.5, 4:00 or 1:02:03.5")
 
 
+_BARS = re.compile(r"(\d+(?:\.\d+)?)\s*bars?", re.ASCII | re.IGNORECASE)
+
+
+def bars_or_seconds(text: str) -> tuple[float, bool]:
+    """Parse a length of music: ``"2 bars"`` -> (2.0, True), ``"3.5"`` -> (3.5, False).
+
+    Returns:
+        A number above 0, and whether it counts bars rather than seconds.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    bars = _BARS.fullmatch(text.strip())
+    number = float(bars[1]) if bars else seconds_of(text)
+    if number <= 0:
+        raise ValueError("a length is above 0")
+    return number, bars is not None
+
+
 class _Duration:
     """Makes pydantic accept text such as ``4:00`` for a float; pydantic itself is imported only when it reads this."""
 

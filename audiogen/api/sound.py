@@ -17,9 +17,11 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_sound as job
 from audiogen.jobs import run_choice
+from audiogen.jobs.pulse_choice import find_rhythm
 from audiogen.jobs.request import Request
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
+from audiogen.sound.beat_continuation import BeatContinuer
 
 Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
 """A numpy array or a torch tensor; what goes in as one comes out as one."""
@@ -35,6 +37,8 @@ def continue_audio(
     level: float = 0.0,
     brightness: float = 0.0,
     density: float = 0.0,
+    pulse: bool = True,
+    longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,
     match_texture: bool = True,
     loop: bool = False,
@@ -62,6 +66,8 @@ def continue_audio(
         level: dB relative to the prompt, -40 to 40, reached after 3 s.
         brightness: spectral tilt in dB per octave, -6 to 6.
         density: onset density, -4 to 4: above 0 more events, below 0 fewer.
+        pulse: whether a recording that has a pulse is continued beat by beat, without a Model.
+        longest_copy: longest verbatim run of such a tail: "2 bars", or "3.5" for seconds.
         morph: recording whose texture the tail gradually takes on, or a file of it.
         match_texture: whether to match the recording's texture statistics (not done at another density than 0).
         loop: whether the end of the result joins its start seamlessly.
@@ -90,6 +96,8 @@ def continue_audio(
         level=level,
         brightness=brightness,
         density=density,
+        pulse=pulse,
+        longest_copy=longest_copy,
         tail_only=tail_only,
         loop=loop,
         match_texture=match_texture,
@@ -116,6 +124,8 @@ def stream(
     level: float = 0.0,
     brightness: float = 0.0,
     density: float = 0.0,
+    pulse: bool = True,
+    longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,
     match_texture: bool = True,
     run: AnyRun | FilePath | None = None,
@@ -155,6 +165,8 @@ def stream(
         level=level,
         brightness=brightness,
         density=density,
+        pulse=pulse,
+        longest_copy=longest_copy,
         match_texture=match_texture,
         vocoder=vocoder,
     )
@@ -174,6 +186,8 @@ def continue_recording(
     level: float = 0.0,
     brightness: float = 0.0,
     density: float = 0.0,
+    pulse: bool = True,
+    longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,
     match_texture: bool = True,
     loop: bool = False,
@@ -223,6 +237,8 @@ def continue_recording(
         level=level,
         brightness=brightness,
         density=density,
+        pulse=pulse,
+        longest_copy=longest_copy,
         tail_only=tail_only,
         loop=loop,
         match_texture=match_texture,
@@ -289,6 +305,9 @@ def _tail_blocks(
     job.require_morphable(prompt, target, [request])
     if not prompt.samples.any():
         return job.tail_blocks(prompt, None, length, request)
+    rhythm = find_rhythm(prompt, [request], bool(chosen or experiment or target))
+    if rhythm is not None:
+        return job.tail_blocks(prompt, BeatContinuer(rhythm, request.longest_copy), length, request)
     if chosen is None:
         chosen, target = job.choose_runs(prompt, target, experiment, budget, device)
     continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, target)

@@ -108,6 +108,19 @@ SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (
     help="Match the recording's texture statistics (off when --density is set).",
 )
 @option("--impose/--no-impose", "impose", default=None, hidden=True)  # the earlier name of --match-texture
+@option(
+    "--pulse/--no-pulse",
+    group=SOUND,
+    default=Request.pulse,
+    help="Keep time: continue a recording that has a pulse beat by beat.",
+)
+@option(
+    "--longest-copy",
+    group=SOUND,
+    default=Request.longest_copy,
+    metavar="LENGTH",
+    help="Longest verbatim run of a recording with a pulse: 2 bars, or 3.5 for seconds.",
+)
 @option("--loop", group=SOUND, is_flag=True, help="Make the end join seamlessly to the start.")
 @option("--backward", group=SOUND, is_flag=True, help="Write what came before PROMPT, and then PROMPT.")
 @VOCODER

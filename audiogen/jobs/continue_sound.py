@@ -20,6 +20,7 @@ from audiogen.experiment import Experiment, to_tree
 from audiogen.jobs.loudness_target import Level, amplified, write_at_loudness
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure, versions
+from audiogen.jobs.pulse_choice import describe_rhythm, find_rhythm
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.jobs.tail_check import check_tail
@@ -27,6 +28,7 @@ from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
 from audiogen.representation.recording_features import MIN_SECONDS
 from audiogen.run import Run
+from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
 from audiogen.sound.morph import Morph, convert_format
@@ -35,6 +37,7 @@ from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 from audiogen.text_files import dump_json, write_text
 
 Runs = Run | RunMixture
+AnyContinuer = Continuer | Morph | BeatContinuer
 DEFAULT_REQUEST = Request()
 MAX_PEAK = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
 
@@ -111,21 +114,28 @@ def continue_variations(
     require_morphable(prompt, morph_target, [request for _, request in outputs])
     with collect_warnings() as general:
         _warn_of_silent_channels(prompt, morph_target)
+        with clock("warming"):
+            rhythm = find_rhythm(prompt, [request for _, request in outputs], bool(run or experiment or morph_target))
         if run is None and prompt.samples.any():
             for out, request in outputs:  # before minutes are spent on the training
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
+        if run is None and rhythm is None and prompt.samples.any():
             run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device, clock)
-    continuers: dict[tuple[str | None, bool], Continuer | Morph] = {}
+    continuers: dict[tuple[str | None, bool], AnyContinuer] = {}
     for out, request in outputs:
         with collect_warnings() as particular:
             kind = (request.vocoder, request.match_texture)
-            if run is not None and kind not in continuers:
+            if rhythm is not None:
+                continuers[kind] = BeatContinuer(rhythm, request.longest_copy)
+            elif run is not None and kind not in continuers:
                 with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
                     continuers[kind] = continuer_of(prompt, run, *kind, morph_target)
             sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
         with remove_output_on_failure(out):
             sidecar["settings"] |= describe_runs(run)
+            if rhythm is not None:
+                sidecar["settings"]["rhythm"] = describe_rhythm(rhythm)
             if morph_target is not None:
                 path = morph_target.recording.path
                 morph = {"recording": str(path) if path else None, **describe_runs(morph_target.run or run)}
@@ -233,7 +243,7 @@ def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None
 
 def write_tail(
     prompt: Recording,
-    continuer: Continuer | Morph | None,
+    continuer: AnyContinuer | None,
     out: Path,
     request: Request,
     clock: Clock,
@@ -276,7 +286,7 @@ def write_tail(
                 writer.write(block, exact=continuer is None)  # silence needs no dither
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
         reference = amplified(prompt, level.gain_db) if level else prompt
-        measures, remarks = check_tail(reference, out, join_sample, request, isinstance(continuer, Morph))
+        measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
     for text in remarks:
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
@@ -298,8 +308,13 @@ def write_tail(
     }
 
 
+def kind_of(continuer: AnyContinuer | None) -> str:
+    """What changes the measures of a tail on purpose: a "morph", the repetitions of a "rhythm", or "" for neither."""
+    return {Morph: "morph", BeatContinuer: "rhythm"}.get(type(continuer), "")
+
+
 def tail_blocks(
-    prompt: Recording, continuer: Continuer | Morph | None, length: int, request: Request
+    prompt: Recording, continuer: AnyContinuer | None, length: int, request: Request
 ) -> Iterator[np.ndarray]:
     """Blocks ``[channels, time]`` of the requested tail, ``length`` samples in total."""
 

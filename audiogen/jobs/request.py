@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audiogen.durations import Seconds
+from audiogen.durations import Seconds, bars_or_seconds
 from audiogen.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Request:
         level: dB relative to the prompt, -40..40.
         brightness: spectral tilt, dB per octave, -6..6.
         density: onset density, -4..4: above 0 more events, below 0 fewer.
+        pulse: continue a recording that has a pulse beat by beat (`sound.beat_continuation`).
+        longest_copy: longest verbatim run of such a tail, in bars ("2 bars") or seconds ("3.5").
         tail_only: write the tail without the prompt.
         loop: make the end join seamlessly to the start.
         match_texture: match the recording's texture statistics (`sound.texture_matching`); off when ``density`` is
@@ -52,6 +54,8 @@ class Request:
     level: float = 0.0
     brightness: float = 0.0
     density: float = 0.0
+    pulse: bool = True
+    longest_copy: str = "2 bars"
     tail_only: bool = False
     loop: bool = False
     match_texture: bool = True
@@ -73,6 +77,11 @@ class Request:
         if self.loudness is not None and not MIN_LOUDNESS <= self.loudness <= 0:
             cure = f"choose from {MIN_LOUDNESS:g} to 0 LUFS"
             raise InputError("loudness", f"{self.loudness:g} is out of range", cure)
+        try:
+            bars_or_seconds(self.longest_copy)
+        except ValueError as error:
+            cure = "choose a number of seconds, or of bars as in 2 bars"
+            raise InputError("longest_copy", f"{self.longest_copy!r} is no length", cure) from error
         _ = self.controls  # which checks their ranges
 
     @property

@@ -17,6 +17,7 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, SplitFractions
 from audiogen.jobs.provenance import Clock
+from audiogen.jobs.pulse_choice import describe_pulse
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.pretrained import BASE
 from audiogen.pretrained import base as shipped_base
@@ -118,6 +119,8 @@ def describe_choice(settings: Mapping[str, Any]) -> str:
     Args:
         settings: of the tail's sidecar, or the sidecar's ``settings.morph``.
     """
+    if rhythm := settings.get("rhythm"):
+        return describe_pulse(rhythm)
     training, path = settings["training"], settings.get("run")
     if "runs" in settings:
         return " and ".join(f"{describe_choice(each)} (weight {each['weight']:g})" for each in settings["runs"])

@@ -38,7 +38,7 @@ Flat = Mapping[str, Any]
 
 
 def check_tail(
-    prompt: Recording, out: Path, join_sample: int, request: Request, morphs: bool
+    prompt: Recording, out: Path, join_sample: int, request: Request, kind: str = ""
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure a written tail.
 
@@ -47,7 +47,7 @@ def check_tail(
         out: the file.
         join_sample: first sample of the tail in it.
         request: properties that were requested of it.
-        morphs: whether it morphs into another texture.
+        kind: see `tail_warnings`.
 
     Returns:
         Its measures (`metrics.tail_measures.measure_continuation`), and `tail_warnings` about them.
@@ -58,16 +58,16 @@ def check_tail(
         measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
     if request.loop and request.tail_only:
         measures["join"] = None  # such a loop does not start at the end of the prompt
-    return measures, tail_warnings(measures, request, morphs)
+    return measures, tail_warnings(measures, request, kind)
 
 
-def tail_warnings(measures: Mapping[str, Any], request: Request, morphs: bool = False) -> list[str]:
+def tail_warnings(measures: Mapping[str, Any], request: Request, kind: str = "") -> list[str]:
     """Find what a user should know about a tail.
 
     Args:
         measures: see `metrics.tail_measures.measure_continuation`.
         request: a measure that the request changes on purpose is not warned of.
-        morphs: whether the tail morphs into another texture.
+        kind: "morph" for a tail that morphs into another texture, "rhythm" for one of whole beats, else "".
 
     Returns:
         At most `MAX_WARNINGS` lines, the most important first, each with the figure, what is usual, and a cure.
@@ -80,7 +80,8 @@ def tail_warnings(measures: Mapping[str, Any], request: Request, morphs: bool = 
         "brightness": request.brightness != 0,
         "density": request.density != 0,
         "temperature": request.temperature != 1,
-        "morph": morphs,
+        "morph": kind == "morph",
+        "rhythm": kind == "rhythm",
     }
     applicable = [check for check, excuses in CHECKS if not any(requested[name] for name in excuses)]
     return [text for check in applicable for text in check(flat)][:MAX_WARNINGS]
@@ -224,8 +225,8 @@ CHECKS: tuple[tuple[Callable[[Flat], Iterator[str]], tuple[str, ...]], ...] = (
     (_dips, ("temperature", "density", "morph")),
     (_texture, ("level", "brightness", "density", "temperature", "morph")),
     (_join, ()),
-    (_copying, ()),
-    (_looping, ()),
+    (_copying, ("rhythm",)),
+    (_looping, ("rhythm",)),
     (_level, ("level", "temperature", "density", "morph")),
     (_brightness, ("brightness", "temperature", "density", "morph")),
     (_variability, ("brightness", "temperature", "density", "morph")),

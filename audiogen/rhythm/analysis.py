@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.rhythm.beat_units import beats_per_bar, distances, identical_beats, mean_over, unit_features
+from audiogen.rhythm.beat_units import beats_per_bar, distances, identical_beats, unit_features
 from audiogen.rhythm.beats import extend_beats, smooth_beats, track_beats
 from audiogen.rhythm.chroma import chroma
-from audiogen.rhythm.onsets import OnsetTrack, track_onsets
-from audiogen.rhythm.pulse import Pulse, find_pulse
+from audiogen.rhythm.onsets import track_onsets
+from audiogen.rhythm.pulse import Pulse, find_pulse, tempo_curve
 
 MAX_SECONDS = 300.0  # of the end of a recording, that is analysed
 MIN_UNITS = 8  # whole beats, below which there is nothing to recombine
@@ -61,7 +61,7 @@ def analyse_rhythm(recording: Recording) -> Rhythm | None:
     pulse = find_pulse(track.strength, track.rate)
     if pulse is None:
         return None
-    tracked = track_beats(track.strength, track.rate, pulse.period)
+    tracked = track_beats(track.strength, track.rate, tempo_curve(track.strength, track.rate, pulse.period))
     if len(tracked) <= MIN_UNITS:
         return None
     seconds = samples.shape[1] / rate
@@ -72,7 +72,7 @@ def analyse_rhythm(recording: Recording) -> Rhythm | None:
     period = float(np.mean(np.diff(grid[-5:])))
     pitch = chroma(samples, rate)
     unlike = distances(unit_features(track, pitch, grid))
-    # The same with a grid that ends with the recording: what precedes its end, beside what precedes this phase elsewhere.
+    # The same with a grid that ends with the recording: what precedes its end, and this phase elsewhere.
     phase = (seconds - grid[-1]) / period
     shifted = grid + phase * np.diff(grid, append=grid[-1] + period)
     unlike_end = distances(unit_features(track, pitch, shifted))

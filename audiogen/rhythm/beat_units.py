@@ -10,7 +10,7 @@ from audiogen.rhythm.onsets import OnsetTrack
 PARTS = 4  # of a beat, each described by its own mean levels
 BAR_LENGTHS = (3, 4, 5, 6, 7, 8)
 MIN_ACCENT = 0.05  # contrast of beats a bar apart with others, from which on there are bars
-IDENTICAL = 0.8  # correlation of the waveforms of two beats made of the same samples
+IDENTICAL = 0.8  # correlation of the waveforms, over their mean power, of two beats made of the same samples
 COMPARED_RATE = 4000  # Hz, of the waveforms compared
 COMPARED = 16  # beats that each is compared with
 MAX_LAG_SECONDS = 0.008  # that the waveforms are moved to match
@@ -98,6 +98,6 @@ def identical_beats(samples: np.ndarray, sample_rate: int, grid: np.ndarray, unl
         wanted = padded[starts[unit] + reach : starts[unit] + reach + length]
         around = np.stack([padded[starts[other] : starts[other] + length + 2 * reach] for other in nearest])
         windows = np.lib.stride_tricks.sliding_window_view(around, length, axis=1)
-        norms = np.sqrt(np.einsum("olt,olt->ol", windows, windows)) * np.linalg.norm(wanted)
-        same[unit, nearest] = (windows @ wanted / np.maximum(norms, 1e-6)).max(1) >= IDENTICAL
+        power = 0.5 * (np.einsum("olt,olt->ol", windows, windows) + wanted @ wanted)
+        same[unit, nearest] = (windows @ wanted / np.maximum(power, 1e-9)).max(1) >= IDENTICAL
     return same | same.T

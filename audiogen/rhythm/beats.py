@@ -14,33 +14,33 @@ LINE_ITERATIONS = 10
 SMOOTHED_BEATS = 4.0  # standard deviation of the window over which others are smoothed
 
 
-def track_beats(strength: np.ndarray, rate: float, period: float) -> np.ndarray:
+def track_beats(strength: np.ndarray, rate: float, periods: np.ndarray) -> np.ndarray:
     """Find the beats of a recording (Ellis 2007, "Beat tracking by dynamic programming", J. New Music Research 36).
 
     Args:
         strength: ``[frames]`` onset strength.
         rate: frames per second.
-        period: of the beat, seconds.
+        periods: ``[frames]`` of the beat at each moment, seconds; see `pulse.tempo_curve`.
 
     Returns:
         ``[beats]`` seconds, ascending.
     """
     from scipy.ndimage import gaussian_filter1d
 
-    lag = period * rate
-    local = gaussian_filter1d(strength / max(float(strength.std()), 1e-9), lag / 32)
-    lags = np.arange(round(lag / 2), round(2 * lag) + 1)
-    cost = TIGHTNESS * np.square(np.log(lags / lag))
+    usual = periods * rate
+    local = gaussian_filter1d(strength / max(float(strength.std()), 1e-9), float(usual.mean()) / 32)
+    lags = np.arange(round(usual.min() / 2), round(2 * usual.max()) + 1)
     # Predecessors lie at least the smallest lag back, so that as many frames are computed at once.
     score = np.concatenate([np.zeros(lags[-1]), local])
     previous = np.full(len(local), -1)
     for start in range(0, len(local), lags[0]):
         frames = np.arange(start, min(start + lags[0], len(local)))
+        cost = TIGHTNESS * np.square(np.log(lags / usual[frames, None]))
         candidates = score[frames[:, None] + lags[-1] - lags] - cost
         best = candidates.argmax(1)
         score[frames + lags[-1]] += np.maximum(candidates[np.arange(len(frames)), best], 0)
         previous[frames] = np.where(candidates[np.arange(len(frames)), best] > 0, frames - lags[best], -1)
-    ending = max(len(local) - round(lag), 0)
+    ending = max(len(local) - round(usual[-1]), 0)
     beats = [ending + int(score[lags[-1] + ending :].argmax())]
     while previous[beats[-1]] >= 0:
         beats.append(int(previous[beats[-1]]))

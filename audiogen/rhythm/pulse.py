@@ -6,6 +6,7 @@ The measure is the autocorrelation of the onset strength. On nine pieces of musi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,9 @@ MIN_STRENGTH = 0.42  # from which on there is a pulse
 MIN_END_STRENGTH = 0.3  # in the last `END_SECONDS`: what has stopped is not continued
 END_SECONDS = 12.0
 MIN_BEATS = 8  # in the recording
+MIN_DRIFTING_STRENGTH = 0.55  # the same in each part of `PART_SECONDS`, where the tempo drifts
+PART_SECONDS = 8.0
+MAX_DRIFT = 0.08  # of the period, from one such part to the next
 TREND_SECONDS = 1.0  # slower changes of the onset strength are no pulse
 TOLERANCE = 0.01  # of a period: how far the n-th recurrence may lie from n periods
 RECURRENCES = 4
@@ -79,18 +83,54 @@ def find_pulse(strength: np.ndarray, rate: float) -> Pulse | None:
     """
     if len(strength) < MIN_BEATS * MIN_BEAT * rate:
         return None
-    correlation = autocorrelation(strength, rate, RECURRENCES * MAX_PERIOD + 1)
-    first, last = round(MIN_PERIOD * rate), min(round(MAX_PERIOD * rate), len(correlation) - 1)
-    if last <= first:
+    seconds = RECURRENCES * MAX_PERIOD + 1
+    whole = autocorrelation(strength, rate, seconds)
+    ending = autocorrelation(strength[-round(END_SECONDS * rate) :], rate, seconds)
+    height, height_at_end = (_best(correlation, rate) for correlation in (whole, ending))
+    if height >= MIN_STRENGTH and height_at_end >= MIN_END_STRENGTH:
+        pulse = Pulse(beat_period(whole, rate), height)
+    elif _drifting_strength(strength, rate) >= MIN_DRIFTING_STRENGTH:
+        pulse = Pulse(beat_period(ending, rate), height_at_end)
+    else:
         return None
-    best = float(correlation[first : last + 1].max())
-    if best < MIN_STRENGTH:
-        return None
-    period = beat_period(correlation, rate)
-    ending = autocorrelation(strength[-round(END_SECONDS * rate) :], rate, MAX_PERIOD)
-    if len(strength) < MIN_BEATS * period * rate or ending[first : last + 1].max(initial=0.0) < MIN_END_STRENGTH:
-        return None
-    return Pulse(period, best)
+    return pulse if len(strength) >= MIN_BEATS * pulse.period * rate else None
+
+
+def _best(correlation: np.ndarray, rate: float) -> float:
+    return float(correlation[round(MIN_PERIOD * rate) : round(MAX_PERIOD * rate) + 1].max(initial=0.0))
+
+
+def _drifting_strength(strength: np.ndarray, rate: float) -> float:
+    """Least height of the pulse in any part of the recording: a drifting tempo blurs that of the whole."""
+    return min(_best(autocorrelation(part, rate, MAX_PERIOD), rate) for _, part in _parts(strength, rate))
+
+
+def _parts(strength: np.ndarray, rate: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Half overlapping parts of `PART_SECONDS` from the end backwards: the middle frame of each, and its strength."""
+    length = min(round(PART_SECONDS * rate), len(strength))
+    for stop in range(len(strength), length - 1, -max(length // 2, 1)):
+        yield stop - length // 2, strength[stop - length : stop]
+
+
+def tempo_curve(strength: np.ndarray, rate: float, period: float) -> np.ndarray:
+    """Period ``[frames]`` of the beat at each moment, seconds: the end's, followed backwards through the recording.
+
+    Args:
+        strength: ``[frames]`` onset strength.
+        rate: frames per second.
+        period: of the beat at the end, seconds.
+    """
+    middles, periods = [], []
+    for middle, part in _parts(strength, rate):
+        correlation = autocorrelation(part, rate, 2 * MAX_BEAT)
+        lag = period * rate
+        near = np.arange(round(lag * (1 - MAX_DRIFT)), round(lag * (1 + MAX_DRIFT)) + 1)
+        near = near[near < len(correlation)]
+        if len(near) and correlation[near].max() >= MIN_END_STRENGTH:
+            period = float(near[correlation[near].argmax()]) / rate
+        middles.append(middle)
+        periods.append(period)
+    return np.interp(np.arange(len(strength)), middles[::-1], periods[::-1])
 
 
 def beat_period(correlation: np.ndarray, rate: float) -> float:

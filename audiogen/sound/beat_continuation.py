@@ -15,6 +15,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.dsp.fades import correlated_cross_fade
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
+from audiogen.durations import bars_or_seconds
 from audiogen.rhythm.analysis import Rhythm
 from audiogen.sound.beat_path import BeatPath
 from audiogen.sound.controls import NEUTRAL, TAPS, Controls, Gain, SpectralTilt
@@ -24,7 +25,6 @@ LEAD_SECONDS = 0.03  # before a beat, at which a cross-fade begins: attacks are 
 FADE_SECONDS = 0.02
 ALIGN_SECONDS = 0.005  # by which a beat is moved so that the waveforms of a cross-fade agree
 COMPARED_SECONDS = 0.04  # of waveform that are compared for that
-BARS = 2  # longest verbatim run, in bars
 BEATS_PER_BAR = 4  # where there are no bars
 
 
@@ -34,14 +34,16 @@ class BeatContinuer:
 
     Args:
         rhythm: of the prompt.
-        longest_copy: longest verbatim run, seconds; None for `BARS`.
+        longest_copy: longest verbatim run, in bars ("2 bars") or seconds ("3.5").
 
     Attributes:
-        drift_guard: largest correction of the level in the latest tail, dB.
+        matched: False, since texture statistics are those of the beats as recorded.
+        drift_guard: empty, for the same reason.
     """
 
     rhythm: Rhythm
-    longest_copy: float | None = None
+    longest_copy: str = "2 bars"
+    matched: bool = field(init=False, default=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
 
     @property
@@ -51,9 +53,10 @@ class BeatContinuer:
     @property
     def longest(self) -> int:
         """Longest verbatim run, beats."""
-        if self.longest_copy is None:
-            return BARS * (self.rhythm.bar or BEATS_PER_BAR) - 1
-        return max(int(self.longest_copy / self.rhythm.period), 1)
+        number, in_bars = bars_or_seconds(self.longest_copy)
+        seconds = number * (self.rhythm.bar or BEATS_PER_BAR) * self.rhythm.period if in_bars else number
+        # One beat less, since the fades at either end, and chance likeness beyond them, add to a run.
+        return max(round(seconds / self.rhythm.period) - 1, 1)
 
     def tail(
         self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL

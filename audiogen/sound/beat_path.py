@@ -17,13 +17,13 @@ from audiogen.rhythm.analysis import Rhythm
 
 CONTEXT_WEIGHTS = (1.0, 0.6, 0.36, 0.22)  # of the last beats, the latest first
 JUMP_COST = 0.1  # in units of the distance of two random beats
-OFF_BAR_COST = 1.0  # of a jump to another place in the bar
+OFF_BAR_COST = 3.0  # of a jump to another place in the bar
 TEMPO_COST = 20.0  # per unit of the logarithm of a ratio of durations
 REUSE_COST = 0.5  # of a beat that has just been played
 REUSE_BEATS = 24.0  # time constant over which that is forgotten
 SHORT_COST = 0.4  # of a run of a single beat, falling to none at a bar: a beat from elsewhere and back is no new order
 VERBATIM_COST = 5.0  # of each beat beyond the longest verbatim run
-NOISE = 0.15  # mean of the random cost of a jump, at temperature 1
+NOISE = 0.3  # mean of the random cost of a jump, at temperature 1
 HORIZON, COMMITTED = 16, 4  # beats that are planned, and of them played before the next plan
 
 
@@ -45,9 +45,9 @@ class BeatPath:
         self.jumps = jump_costs(rhythm)
         units = rhythm.units
         self.used = np.arange(units, dtype=float) - units  # beat of the tail at which each was last played
-        # A jump to the very samples that would have come next makes no end of a verbatim run.
-        self.verbatim = np.zeros((units, units), bool)
-        self.verbatim[:-1] = rhythm.identical[1:]
+        # A jump to the very samples that would have come next, here or after the same beat elsewhere, is no end of a
+        # verbatim run.
+        self.verbatim = (rhythm.identical[:, :-1].astype(np.float32) @ rhythm.identical[1:]) > 0
 
     def __iter__(self) -> Iterator[int]:
         """Yield units, endless; the first is the one whose remainder follows the end of the recording."""
@@ -56,12 +56,12 @@ class BeatPath:
         time = 0
         while True:
             path = self._plan(costs, time)[:COMMITTED]
-            for age, unit in path:
+            for _, unit in path:
                 yield unit
                 self.used[unit] = time
                 time += 1
             costs = np.full_like(costs, np.inf)
-            costs[age, unit] = 0.0
+            costs[path[-1]] = 0.0
             costs = self._step(costs, time, self._noisy())[0]
 
     def _start_costs(self) -> np.ndarray:
@@ -73,7 +73,8 @@ class BeatPath:
             before = rhythm.unlike_end[row, : units - 1 - back]
             unlike += weight / sum(CONTEXT_WEIGHTS) * np.concatenate([np.ones(1 + back), before])
         off_bar = (np.arange(units) - units) % (rhythm.bar or 1) != 0
-        return unlike + OFF_BAR_COST * off_bar + self._noisy()[0] + self._reuse(0)
+        tempo = TEMPO_COST * np.abs(np.log(np.diff(rhythm.beats) / rhythm.period))
+        return unlike + OFF_BAR_COST * off_bar + tempo + self._noisy()[0] + self._reuse(0)
 
     def _reuse(self, time: int) -> np.ndarray:
         return REUSE_COST * np.exp((self.used - time) / REUSE_BEATS)

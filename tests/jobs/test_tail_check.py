@@ -23,7 +23,7 @@ PLAIN = Request()
 
 
 def lines_of(prompt: np.ndarray, tail: np.ndarray, request: Request = PLAIN, morphs: bool = False) -> list[str]:
-    return tail_warnings(measure_continuation(recording(prompt), recording(tail)), request, morphs)
+    return tail_warnings(measure_continuation(recording(prompt), recording(tail)), request, "morph" if morphs else "")
 
 
 def tone(seconds: float, hertz: float = 440.0) -> np.ndarray:

@@ -27,7 +27,7 @@ from audiogen.jobs.request import Request
 REQUEST_COLUMNS = tuple(field.name for field in dataclasses.fields(Request))
 COLUMNS = ("name", "prompt", "run", "weights", "morph", "config", *REQUEST_COLUMNS)
 ALIASES = {"impose": "match_texture"}  # earlier names of columns
-TEXT_COLUMNS = ("name", "prompt", "run", "morph", "config", "vocoder", "subtype")  # never read as numbers or booleans
+TEXT_COLUMNS = ("name", "prompt", "run", "morph", "config", "longest_copy", "vocoder", "subtype")  # as written
 NUMBER_COLUMNS = ("weights", "seconds", "seed", "temperature", "level", "brightness", "density", "loudness")
 SEPARATOR = ";"  # of several Runs, or weights, in one cell
 MAX_BYTES = 1 << 25

@@ -16,6 +16,7 @@ from audiogen.file_names import shortened
 from audiogen.jobs.batch.clips import Clip
 from audiogen.jobs.continue_sound import MorphTarget, Runs, continue_variations, read_prompt
 from audiogen.jobs.provenance import collect_warnings
+from audiogen.jobs.pulse_choice import find_rhythm
 from audiogen.jobs.run_choice import choose_run
 from audiogen.run import Run
 from audiogen.sound.run_mixture import open_runs
@@ -74,7 +75,9 @@ def run_task(task: Task) -> Iterator[Outcome]:
         with collect_warnings() as prompt_warnings:
             clip = remaining[0]
             prompt, _ = read_prompt(clip.prompt)
-            run = run_for(task, prompt, clip.prompt, clip.source)
+            named = bool(clip.runs or clip.experiment or clip.morph)
+            rhythm = find_rhythm(prompt, [clip.request for clip in remaining], named)
+            run = run_for(task, prompt, clip.prompt, clip.source) if rhythm is None else None
             morph_target = _morph_target(task)
     except Exception as error:
         yield from [(clip.row.name, describe_error(error)) for clip in remaining]

@@ -1,0 +1,54 @@
+"""Choice of what continues a recording with a pulse: its own beats, on their grid, instead of a Run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from audiogen.audio import Recording
+from audiogen.jobs.request import Request
+from audiogen.progress import stage
+
+if TYPE_CHECKING:
+    from audiogen.rhythm.analysis import Rhythm
+
+
+def find_rhythm(prompt: Recording, requests: Sequence[Request], named: bool) -> Rhythm | None:
+    """Find the rhythm that tails of a recording are to keep.
+
+    Args:
+        prompt: the recording.
+        requests: of the tails.
+        named: whether the user has named what continues it: a Run, a configuration to train, or a morph.
+
+    Returns:
+        None without a pulse, and where something else is asked for: a vocoder, another density of events, a
+        loop (whose seam would fall between beats), or no pulse.
+    """
+    if named or not all(map(_keeps_time, requests)) or not prompt.samples.any():
+        return None
+    from audiogen.rhythm.analysis import analyse_rhythm  # here, since most commands do without
+
+    with stage("looking for a pulse"):
+        return analyse_rhythm(prompt)
+
+
+def _keeps_time(request: Request) -> bool:
+    return request.pulse and request.vocoder is None and request.density == 0 and not request.loop
+
+
+def describe_rhythm(rhythm: Rhythm) -> dict[str, Any]:
+    """The sidecar's account of a rhythm, in JSON types."""
+    return {
+        "bpm": round(rhythm.pulse.bpm, 2),
+        "strength": round(rhythm.pulse.strength, 3),
+        "beats_per_bar": rhythm.bar,
+        "beats": rhythm.units,
+        "next_beat_seconds": round((1 - rhythm.phase) * rhythm.period, 4),
+    }
+
+
+def describe_pulse(pulse: dict[str, Any]) -> str:
+    """The same in a line for the terminal."""
+    bars = f", bars of {pulse['beats_per_bar']} beats" if pulse["beats_per_bar"] else ", without bars"
+    return f"its own beats, {pulse['bpm']:.1f} a minute{bars} (--no-pulse ignores them)"
