@@ -18,6 +18,7 @@ ROW = re.compile(r"^\| `([\w.]+)` \| `([^`]+)` \|", re.MULTILINE)
 NAMED = dict(ROW.findall(PAGE))
 DESCRIBED = (
     *(f"sound.{path.stem}" for path in (ROOT / "audiogen" / "sound").glob("[a-z]*.py")),
+    *(f"rhythm.{path.stem}" for path in (ROOT / "audiogen" / "rhythm").glob("[a-z]*.py")),
     "dsp.extrapolation",
     "dsp.limiter",
     "jobs.run_choice",
@@ -31,6 +32,7 @@ DESCRIBED = (
 )
 # Chunk sizes, rounding and units are not audible; RIDGES and REGRESSORS are candidates.
 TECHNICAL = {
+    "rhythm.chroma.FRAMES_PER_TILE",
     "sound.drift_guard.DB_PER_NEPER",
     "sound.patch_selection.ENCODED_AT_ONCE",
     "sound.texture_matching.DB_PER_NEPER",

@@ -189,15 +189,15 @@ def test_command_sidecar_and_page_show_the_warning(
     prompt, out = texture(2.0), tmp_path / "out.wav"
     calls = []
 
-    def found(measures: Any, request: Request, morphs: bool) -> list[str]:
-        calls.append((measures["seconds"], request.seed, morphs))
+    def found(measures: Any, request: Request, kind: str) -> list[str]:
+        calls.append((measures["seconds"], request.seed, kind))
         return ["it hums: 20 dB, 3 in the recording; leave it out"]
 
     monkeypatch.setattr(tail_check, "tail_warnings", found)
     with pytest.warns(AudioWarning, match=r"out\.wav: it hums: 20 dB") as caught:
         sidecar = continue_recording(prompt, out, Request(seconds=1.0, seed=7), untrained(prompt))
     assert len(caught) == 1
-    assert calls == [(1.0, 7, False)]
+    assert calls == [(1.0, 7, "")]
     assert sidecar["warnings"] == [f"{out}: it hums: 20 dB, 3 in the recording; leave it out"]
     write_continuation_page(tmp_path / "page.html", prompt, out, sidecar)
     assert "it hums: 20 dB" in (tmp_path / "page.html").read_text()
