@@ -89,7 +89,10 @@ def continue_sound(
     if morph is not None:
         choice += f"; {morph.name} by: {describe_choice(sidecars[0]['settings']['morph'])}"
     print_summary(f"predicted by: {choice}")
-    result = {"outputs": [json_result(*each) for each in zip(outs, sidecars, strict=True)], "page": page}
+    result: dict[str, Any] = {
+        "outputs": [json_result(*each) for each in zip(outs, sidecars, strict=True)],
+        "page": page,
+    }
     if takes.as_set:
         with stage("comparing the takes"):
             report = compare_takes(recording, outs)

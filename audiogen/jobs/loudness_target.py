@@ -45,7 +45,8 @@ def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[n
     Warns:
         AudioWarning: the target is not reached; the prompt's samples are not kept as they are.
     """
-    meter, peak = (kind(writer.sample_rate, writer.channels) for kind in (LoudnessMeter, TruePeakMeter))
+    meter = LoudnessMeter(writer.sample_rate, writer.channels)
+    peak = TruePeakMeter(writer.sample_rate, writer.channels)
     with tempfile.TemporaryFile(dir=writer.path.parent) as file:
         for block in _chunks(prompt.samples if prompt is not None else None, tail):
             meter.push(block.astype(np.float64))

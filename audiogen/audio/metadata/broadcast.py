@@ -41,9 +41,9 @@ class Broadcast:
         """Read a chunk; None if it is too short to be one."""
         if len(content) < FIELDS.size:
             return None
-        values = FIELDS.unpack_from(content)
+        description, originator, reference, date, time, stamp, version, umid, *rest = FIELDS.unpack_from(content)
         history = content[FIELDS.size :].rstrip(b"\0")
-        return cls(*values[:8], values[8:13], history)
+        return cls(description, originator, reference, date, time, stamp, version, umid, tuple(rest[:5]), history)
 
     def pack(self) -> bytes:
         """The chunk's content."""
