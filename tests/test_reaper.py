@@ -177,7 +177,7 @@ def test_loop_repeats_when_it_is_lengthened(tmp_path: Path) -> None:
 
 def test_fill_fits_the_gap_between_two_items(tmp_path: Path) -> None:
     reaper = act("fill", tmp_path, item(1.0, 2.0), item(4.25, 1.0))
-    assert '"--seconds" "1.250000000" "--gap-only"' in reaper.commands[0]
+    assert '"--seconds" "1.250000000" "--gap-only" "--budget" "0"' in reaper.commands[0]
     assert reaper.new[0]["D_POSITION"] == 3.0
 
 

@@ -196,8 +196,7 @@ function audiogen.fill()
       arguments = {"fill", before, "-o", out, "--from", string.format("%.9f", from - start), "--to",
         string.format("%.9f", to - start)}
     end
-    arguments[#arguments + 1] = "--gap-only"
-    arguments[#arguments + 1] = "--quiet"
+    for _, word in ipairs({"--gap-only", "--budget", "0", "--quiet"}) do arguments[#arguments + 1] = word end
     local code, output = audiogen.run(arguments)
     if code ~= 0 then return output end
     audiogen.lay(reaper.GetMediaItemTrack(first), position, {out}, name_of(first) .. " filled")
