@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from click.core import ParameterSource
 from audiogen.cli.command import MODEL, OUTPUT, SOUND, TUNES, Command, option
 from audiogen.cli.naming import Takes, naming_options, require_forward_options
 from audiogen.cli.options import (
+    ADAPT,
     BUDGET,
     CONFIG,
     DEVICE,
@@ -19,6 +21,7 @@ from audiogen.cli.options import (
     FILE,
     FORCE,
     METADATA,
+    NO_CACHE,
     OVERRIDES,
     RUN,
     SECONDS,
@@ -47,7 +50,8 @@ TUNE_FIELDS = {field.name: field.default for field in fields(TuneRequest)}
 TUNE_ONLY: dict[str, Any] = {name: TUNE_FIELDS[name] for name in TUNE_FIELDS if name not in SOUND_FIELDS}
 """Options that do not apply to a recording -> their defaults."""
 SOUND_ONLY: dict[str, Any] = {name: SOUND_FIELDS[name] for name in SOUND_FIELDS if name not in TUNE_FIELDS}
-SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (), "set": False}
+SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (), "set": False, "adapt": False}
+SOUND_ONLY |= {"cache": True}
 """Options that do not apply to a MIDI prompt -> their defaults."""
 
 
@@ -56,7 +60,7 @@ SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (
     cls=Command,
     examples=(
         "audiogen continue rain.wav -o longer.wav --seconds 4:00",
-        "audiogen continue rain.wav -o quick.wav --budget 0",
+        "audiogen continue rain.wav -o adapted.wav --adapt",
         "audiogen continue rain.wav -o take.wav --variations 4 --page --temperature 1.5",
         "audiogen continue rain.wav -o bed.wav --tail-only --loop-lengths 10,30,60",
         "audiogen continue rain.wav -o drops.wav --variations 12 --set --seconds 6",
@@ -135,6 +139,8 @@ SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (
 @option("--config", group=MODEL, type=CONFIG, help="Train with this configuration: a shipped name, or a YAML file.")
 @EXTERNAL
 @BUDGET
+@ADAPT
+@NO_CACHE
 @option(
     "--bars",
     group=TUNES,
@@ -170,8 +176,9 @@ def continue_(
 ) -> None:
     """Continue PROMPT, a recording or a MIDI file. OUT holds the prompt, sample for sample, and the new part.
 
-    Recordings: without --run, a model is trained on the prompt (about half a minute), and the shipped base is used
-    instead where it continues the prompt better. --budget 0 always uses the base; --config or KEY=VALUE always train.
+    Recordings: the shipped base continues at once. --adapt or --budget train on the prompt first (about half a
+    minute) and use what they trained where it continues the prompt better; --config or KEY=VALUE always train. What
+    was trained is kept on this machine and found again.
 
     MIDI files: without --run, a Markov chain is estimated from the prompt, unless --config, --budget or KEY=VALUE ask
     for a training. OUT may be MIDI, or audio rendered from it.
@@ -193,8 +200,10 @@ def continue_(
     page = page_path(out, *inputs, variations=len(outs)) if with_page else None
     written = [*outs, *map(sidecar_of, outs), *([page] if page is not None else [])]
 
-    if run_folders and (config is not None or overrides or budget is not None):
-        raise InputError("--run", "a Run is already trained", "leave out --config, --budget and KEY=VALUE")
+    if options["adapt"] and budget is not None:
+        raise InputError("--adapt", "--budget trains on the recording too", "leave out one of the two")
+    if run_folders and (config is not None or overrides or budget is not None or options["adapt"]):
+        raise InputError("--run", "a Run is already trained", "leave out --config, --adapt, --budget and KEY=VALUE")
 
     require_known_keys(config, overrides)
     with stage("loading libraries"):
@@ -232,12 +241,13 @@ def continue_(
         check_vocoder(experiment or Experiment(), options["vocoder"])
     options = without(options, TUNE_ONLY, "a recording")
     weights, morph, backward = (options.pop(name) for name in ("weight", "morph", "backward"))
+    cache, budget = options.pop("cache"), math.inf if options.pop("adapt") else budget
     if backward:
         require_forward_options(takes, page, morph)
     request = Request(**options)
     refuse_to_overwrite(*written, force=force)
     run_options = (run_folders, weights, allow_external_weights)
-    continue_sound(prompt, outs, page, request, morph, *run_options, experiment, budget, device, takes, backward)
+    continue_sound(prompt, outs, page, request, morph, *run_options, experiment, budget, device, cache, takes, backward)
 
 
 def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ def continue_sound(
     experiment: Experiment | None,
     budget: float | None,
     device: str,
+    cache: bool,
     takes: Takes,
     backward: bool,
 ) -> None:
@@ -39,12 +41,13 @@ def continue_sound(
         page: HTML file to write.
         request: properties of the first tail.
         morph: recording to morph into.
-        run_folders: Runs that predict; empty to train, or to use the base.
+        run_folders: Runs that predict; empty to use the base, or to train.
         weights: of the Runs in a mixture; empty for equal ones.
         allow_external_weights: as of `Run.open`.
         experiment: what to train; None for the default.
-        budget: training time limit in seconds; 0 for the base.
+        budget: training time limit in seconds, infinite for none; None or 0 for the base.
         device: "auto", "cpu" or "cuda".
+        cache: whether to look for models trained before, and to keep new ones.
         takes: what distinguishes the outputs: seeds, or lengths of loops; and whether they form a set.
         backward: write what came before the recording.
     """
@@ -70,9 +73,11 @@ def continue_sound(
         requests = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     sidecars: list[dict[str, Any]] = []
     made = (
-        continue_backward(recording, requests, run, experiment, budget, device, prompt_warnings)
+        continue_backward(recording, requests, run, experiment, budget, device, prompt_warnings, cache)
         if backward
-        else continue_variations(recording, requests, run, experiment, budget, device, prompt_warnings, morph_target)
+        else continue_variations(
+            recording, requests, run, experiment, budget, device, prompt_warnings, morph_target, cache
+        )
     )
     for sidecar in made:
         path = outs[len(sidecars)]
@@ -89,6 +94,7 @@ def continue_sound(
     if morph is not None:
         choice += f"; {morph.name} by: {describe_choice(sidecars[0]['settings']['morph'])}"
     print_summary(f"predicted by: {choice}")
+    print_summary(f"took: {describe_times([sidecar['timings'] for sidecar in sidecars])}")
     result: dict[str, Any] = {
         "outputs": [json_result(*each) for each in zip(outs, sidecars, strict=True)],
         "page": page,
@@ -100,6 +106,14 @@ def continue_sound(
             print_summary(str(report))
         result["set"] = report and report.as_json()
     set_json_result(result)
+
+
+def describe_times(timings: Sequence[Mapping[str, float]]) -> str:
+    """Where the time went, by the timings of each tail's sidecar; what was done once for all tails counts once."""
+    seconds = dict(timings[-1])
+    for name in ("generation", "measuring"):
+        seconds[name] = sum(each[name] for each in timings)
+    return ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if value >= 0.05)
 
 
 def json_result(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:

@@ -131,8 +131,19 @@ BUDGET = option(
     "--budget",
     group=MODEL,
     type=Duration(min=0),
-    help="Training time limit: 90, 2:30, ...; 0 skips training and uses the shipped base.  "
-    "[default: none; training stops by itself]",
+    help="Train on the recording for at most this long: 90, 2:30, ...; 0 for the shipped base.  [default: 0]",
+)
+ADAPT = option(
+    "--adapt", group=MODEL, is_flag=True, help="Train on the recording first, until the training stops by itself."
+)
+NO_CACHE = option(
+    "--no-cache",
+    "cache",
+    group=MODEL,
+    is_flag=True,
+    flag_value=False,
+    default=True,
+    help="Neither look for models trained before nor keep new ones.",
 )
 SECONDS = option(
     "--seconds",

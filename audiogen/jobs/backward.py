@@ -47,13 +47,14 @@ def continue_backward(
     budget: float | None = None,
     device: str = "auto",
     prompt_warnings: Sequence[str] = (),
+    cache: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Write files that end with a recording, and describe them in sidecars.
 
     Args:
         prompt: the recording, which the files end with, bit for bit.
         wanted: path and request of each; a tail is held in memory.
-        run, experiment, budget, device, prompt_warnings: as of `continue_variations`.
+        run, experiment, budget, device, prompt_warnings, cache: as of `continue_variations`.
 
     Yields:
         The content of each sidecar: ``prompt_sample`` in place of ``join_sample`` is the recording's first sample.
@@ -62,7 +63,7 @@ def continue_backward(
         require_reversible(request)
         length_of(prompt, request)
     requests = [request for _, request in wanted]
-    tails = rendered_tails(reverse(prompt), requests, run, experiment, budget, device)
+    tails = rendered_tails(reverse(prompt), requests, run, experiment, budget, device, cache)
     for (out, request), (samples, sidecar) in zip(wanted, tails, strict=True):
         subtype = subtype_of(prompt, out, request)
         length = samples.shape[1]
@@ -92,6 +93,7 @@ def rendered_tails(
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
+    cache: bool = True,
 ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """Tails alone, in memory, as they would be written.
 
@@ -104,7 +106,8 @@ def rendered_tails(
             replace(request, tail_only=True, loop=False, loudness=None, subtype="FLOAT", metadata=False)
             for request in requests
         ]
-        sidecars = continue_variations(prompt, list(zip(names, alone, strict=True)), run, experiment, budget, device)
+        wanted = list(zip(names, alone, strict=True))
+        sidecars = continue_variations(prompt, wanted, run, experiment, budget, device, cache=cache)
         for name in names:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AudioWarning)  # issued below, without the temporary file's name

@@ -65,6 +65,7 @@ def continue_recording(
     budget: float | None = None,
     device: str = "auto",
     morph_target: MorphTarget | None = None,
+    cache: bool = True,
 ) -> dict[str, Any]:
     """Continue a recording into an audio file, and describe the result in a sidecar beside it.
 
@@ -72,11 +73,12 @@ def continue_recording(
         prompt: the recording to continue.
         out: audio file to write; the suffix names the container. OUT.json is the sidecar.
         request: properties of the tail.
-        run: what predicts, one Run or a mixture; None trains one on the prompt, or takes the base (`choose_run`).
+        run: what predicts, one Run or a mixture; None for the base, or one trained on the prompt (`choose_run`).
         experiment: to train on the prompt; None for the default, which the base replaces if it continues better.
-        budget: limit of the training time in seconds; None for no limit, 0 for the base without training.
+        budget: limit of the training time in seconds, infinite for none; None or 0 for the base without training.
         device: to train on: "auto", "cpu" or "cuda".
         morph_target: what the tail morphs into; None for the prompt's own texture throughout.
+        cache: whether to look for, and to keep, what is trained (`run_cache`).
 
     Returns:
         The sidecar's content.
@@ -85,7 +87,10 @@ def continue_recording(
         InputError: the prompt or the request is unusable.
     """
     outputs = [(Path(out), request)]
-    return next(continue_variations(prompt, outputs, run, experiment, budget, device, morph_target=morph_target))
+    variations = continue_variations(
+        prompt, outputs, run, experiment, budget, device, morph_target=morph_target, cache=cache
+    )
+    return next(variations)
 
 
 def continue_variations(
@@ -97,6 +102,7 @@ def continue_variations(
     device: str = "auto",
     prompt_warnings: Sequence[str] = (),
     morph_target: MorphTarget | None = None,
+    cache: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Continue one recording into several files, with one training and one analysis of the prompt.
 
@@ -121,7 +127,7 @@ def continue_variations(
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
         if run is None and rhythm is None and prompt.samples.any():
-            run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device, clock)
+            run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device, clock, cache)
     continuers: dict[tuple[str | None, bool], AnyContinuer] = {}
     for out, request in outputs:
         with collect_warnings() as particular:
@@ -152,12 +158,13 @@ def choose_runs(
     budget: float | None,
     device: str,
     clock: Clock | None = None,
+    cache: bool = True,
 ) -> tuple[Run, MorphTarget | None]:
     """Choose a Run for the prompt, and one for a morph's target that has none; each spends half of the budget then."""
     each = budget / 2 if budget and morph_target else budget
-    run = choose_run(prompt, experiment, each, device, clock)
+    run = choose_run(prompt, experiment, each, device, clock, cache)
     if morph_target is not None and morph_target.run is None:
-        target_run = choose_run(morph_target.recording, experiment, each, device, clock)
+        target_run = choose_run(morph_target.recording, experiment, each, device, clock, cache)
         morph_target = replace(morph_target, run=target_run)
     return run, morph_target
 

@@ -1,11 +1,15 @@
-"""Choice of the Run that continues a recording: trained on that recording, or the shipped base, whichever is better.
+"""Choice of the Run that continues a recording: the shipped base, or one trained on that recording if it is asked for.
 
-The last part of the recording is held out of the training. Both Runs continue the part before it a few times, with the
-same engine as any tail (`sound.continuation.Continuer`), and the texture distance to the real end decides.
+The base continues at once. Training on the recording takes half a minute and is seldom worth it: over 15 recordings both
+read a texture distance of 0.90, the largest gain was 0.05, and the base was kept for two tails in three (docs/continuations.md).
+Where it is asked for, the last part of the recording is held out of the training; both Runs continue the part before it a
+few times, with the same engine as any tail (`sound.continuation.Continuer`), and the texture distance to the real end
+decides. What was trained is found again the next time (`run_cache`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +19,8 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
-from audiogen.experiment import Experiment, SplitFractions
+from audiogen.experiment import Experiment, SplitFractions, dump_yaml
+from audiogen.jobs import run_cache
 from audiogen.jobs.provenance import Clock
 from audiogen.jobs.pulse_choice import describe_pulse
 from audiogen.metrics.tail_evaluator import TailEvaluator
@@ -44,16 +49,19 @@ def choose_run(
     budget: float | None = None,
     device: str = "auto",
     clock: Clock | None = None,
+    cache: bool = True,
 ) -> Run:
-    """Train a Run on one recording, or choose the shipped base.
+    """The shipped base, or a Run that is trained on the recording if an experiment or a budget is given.
 
     Args:
         recording: to continue.
-        experiment: to train; None trains the default one, and chooses the base unless the trained Run's rollouts are
-            closer to the recording's held-out end (which the training uses for early stopping only).
-        budget: limit of the training time in seconds; None for no limit, 0 for the base without training.
+        experiment: to train; None for the default one, which is chosen only if its rollouts are closer to the
+            recording's held-out end (which the training uses for early stopping only) than the base's.
+        budget: limit of the training time in seconds, infinite for none. None or 0 takes the base, without training;
+            None with an experiment is no limit.
         device: "auto", "cpu" or "cuda".
         clock: measures ``opening`` (the base, or the trainer and its libraries), ``training`` and ``choosing``.
+        cache: whether to look for a Run that was trained in the same way before, and to keep this one.
 
     Returns:
         The Run; if it was chosen, ``metrics["choice"]`` holds the figures.
@@ -62,24 +70,44 @@ def choose_run(
         InputError: the recording is too short to train on, or an experiment is given with a budget of 0.
     """
     clock = clock or Clock()
-    if budget == 0:
-        if experiment is not None:
-            raise InputError("--budget 0", "an experiment has to be trained", "leave one of them out")
+    if experiment is None and not budget:
         with clock("opening"):
             return shipped_base()
+    if budget == 0:
+        raise InputError("--budget 0", "an experiment has to be trained", "leave one of them out")
+    with clock("opening"):
+        base, key = (
+            shipped_base(),
+            run_cache.key_of(recording, dump_yaml(experiment or Experiment()), budget, experiment is None),
+        )
+        found = run_cache.find(key) if cache else None
+    if found is not None:
+        return _chosen(replace(found, path=None, metrics=found.metrics | {"from_cache": True}), base)
     with clock("opening"), stage("loading the trainer"):
         from audiogen.training.trainer import train  # here, since the base alone does not need it
 
+    limit = None if budget is None or math.isinf(budget) else budget
     with clock("training"):
-        run = train(single_recording(experiment or Experiment()), recording, budget=budget, device=device)
-    if experiment is not None:
-        return run
-    with clock("choosing"):
-        return better_run(recording, run, shipped_base())
+        trained = train(single_recording(experiment or Experiment()), recording, budget=limit, device=device)
+    if experiment is None:
+        with clock("choosing"):
+            choice = compare_with_base(recording, trained, base)
+        trained = replace(trained, metrics=trained.metrics | {"choice": choice})
+    if cache:
+        run_cache.keep(key, trained)
+    return _chosen(trained, base)
 
 
-def better_run(recording: Recording, trained: Run, base: Run) -> Run:
-    """The trained Run, if its rollouts are closer to the recording's held-out end than the base's, else the base.
+def _chosen(trained: Run, base: Run) -> Run:
+    """The base, with the figures that decided, if it was chosen; else the trained Run."""
+    if trained.metrics.get("choice", {}).get("chosen") != "base":
+        return trained
+    figures = {name: trained.metrics[name] for name in ("choice", "from_cache") if name in trained.metrics}
+    return replace(base, metrics=base.metrics | figures)
+
+
+def compare_with_base(recording: Recording, trained: Run, base: Run) -> dict[str, Any]:
+    """Whether a trained Run's rollouts are closer to the recording's held-out end than the base's.
 
     Args:
         recording: that the Run was trained on.
@@ -87,14 +115,13 @@ def better_run(recording: Recording, trained: Run, base: Run) -> Run:
         base: the alternative.
 
     Returns:
-        The better Run, with the figures in ``metrics["choice"]``.
+        ``chosen``, "trained" or "base", and the figures that decided.
     """
     held_out = trained.experiment.training.split_fractions.validation * recording.seconds
     spent = trained.metrics["seconds"]
     if held_out < MIN_HELD_OUT:
         why = "the recording is too short to hold out its end"
-        choice: dict[str, Any] = {"chosen": "trained", "why": why, "training_seconds": spent}
-        return replace(trained, metrics=trained.metrics | {"choice": choice})
+        return {"chosen": "trained", "why": why, "training_seconds": spent}
     candidates = {"trained": trained, "base": base}
     start = recording.cut(0, recording.length - round(held_out * recording.sample_rate))
     end = recording.cut(start.length, start.length + round(min(held_out, MAX_HELD_OUT) * recording.sample_rate))
@@ -102,15 +129,12 @@ def better_run(recording: Recording, trained: Run, base: Run) -> Run:
         evaluator = TailEvaluator(start, end)
     with progress(2 * ROLLOUTS, "choosing between the trained model and the shipped base", "rollout") as bar:
         scores = {name: rollout_score(run, start, end, evaluator, bar.update) for name, run in candidates.items()}
-    name = "trained" if scores["trained"] < scores["base"] - MARGIN else "base"
-    choice = {
-        "chosen": name,
+    return {
+        "chosen": "trained" if scores["trained"] < scores["base"] - MARGIN else "base",
         "held_out_seconds": round(end.seconds, 2),
         "texture_distance": {name: round(value, 3) for name, value in scores.items()},
         "training_seconds": spent,
     }
-    run = trained if name == "trained" else base
-    return replace(run, metrics=run.metrics | {"choice": choice})
 
 
 def describe_choice(settings: Mapping[str, Any]) -> str:
@@ -129,19 +153,20 @@ def describe_choice(settings: Mapping[str, Any]) -> str:
         if model is not None and model["kind"] == "markov":
             return f"a Markov chain of order {model['order']}, fitted to this tune"
         return "nothing: silence is continued by silence"
+    found = ", found again" if training.get("from_cache") else ""
     if choice := training.get("choice"):
-        return _reason(choice)
+        return _reason(choice, found)
     if path is not None and Path(path) == BASE:
-        return "the shipped base"
+        return "the shipped base, at once (--adapt trains on the recording first)"
     if path is not None:
         return f"the Run {path}"
     if "seconds" not in training:  # a Run assembled in Python
         return "the Run that was given"
-    return f"a model trained {training['seconds']:.0f} s on this prompt"
+    return f"a model trained {training['seconds']:.0f} s on this prompt{found}"
 
 
-def _reason(choice: Mapping[str, Any]) -> str:
-    trained = f"the model trained {choice['training_seconds']:.0f} s on this recording"
+def _reason(choice: Mapping[str, Any], found: str) -> str:
+    trained = f"the model trained {choice['training_seconds']:.0f} s on this recording{found}"
     if "why" in choice:
         return f"{trained} ({choice['why']})"
     ours, base = (f"{choice['texture_distance'][name]:.2f}" for name in ("trained", "base"))

@@ -127,7 +127,8 @@ def run_for(task: Task, recording: Recording, path: Path, source: str) -> Runs |
     folder = task.folder / RUNS / f"{shortened(path.stem, MAX_STEM_BYTES)}-{key[:12]}"
     if not folder.is_dir():
         part = folder.with_name(f"{PART}{folder.name}-{os.getpid()}")
-        choose_run(recording, clip.experiment, task.budget, task.device).save(part)
+        # Kept in the folder of the batch, which is enough.
+        choose_run(recording, clip.experiment, task.budget, task.device, cache=False).save(part)
         try:
             part.rename(folder)
         except OSError:
