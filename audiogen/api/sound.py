@@ -46,14 +46,15 @@ def continue_audio(
     run: AnyRun | FilePath | None = None,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
+    cache: bool = True,
     vocoder: str | None = None,
     device: str = "auto",
     progress: ProgressCallback | None = None,
 ) -> Samples:
     """Continue a recording in memory.
 
-    Unless ``run`` is given or ``budget`` is 0, a Model is first trained on the recording, for half a minute or so.
-    The shipped base predicts instead where it does better.
+    The shipped base predicts at once, unless a ``run`` is given. With a ``config`` or a ``budget``, a Model is first
+    trained on the recording; without a ``config``, the base predicts where it does better all the same.
 
     Args:
         samples: the prompt, ``[time]`` or ``[channels, time]``, of any floating-point type, full scale -1 to 1; at
@@ -74,7 +75,9 @@ def continue_audio(
         tail_only: whether to return the tail without the prompt.
         run: trained Run, mixture of Runs, or folder of a Run to predict with.
         config: Experiment, name of a shipped configuration or YAML file to train by.
-        budget: time limit of the training in seconds; 0 skips it and uses the shipped base.
+        budget: time limit of a training on the recording in seconds, ``math.inf`` for none; None or 0 uses the shipped
+            base.
+        cache: whether to look for what was trained in the same way before, and to keep what is trained.
         vocoder: kind of vocoder; None for that of the Run.
         device: where to train: "auto", "cpu" or "cuda".
         progress: called as ``progress(done, total, label)``; None draws bars on a terminal.
@@ -105,7 +108,7 @@ def continue_audio(
     )
     prompt = _prompt(samples, sample_rate)
     with session(progress):
-        blocks = list(_tail_blocks(prompt, request, request.seconds, morph, run, config, budget, device))
+        blocks = list(_tail_blocks(prompt, request, request.seconds, morph, run, config, budget, cache, device))
     tail = _like(np.concatenate(blocks, axis=1), samples)
     if tail_only:
         return tail
@@ -131,6 +134,7 @@ def stream(
     run: AnyRun | FilePath | None = None,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
+    cache: bool = True,
     vocoder: str | None = None,
     device: str = "auto",
     progress: ProgressCallback | None = None,
@@ -172,7 +176,7 @@ def stream(
     )
     prompt = _prompt(samples, sample_rate)
     with session(progress):
-        blocks = _tail_blocks(prompt, request, seconds, morph, run, config, budget, device)
+        blocks = _tail_blocks(prompt, request, seconds, morph, run, config, budget, cache, device)
     return (_like(block, samples) for block in each_in_session(blocks) if block.shape[1])
 
 
@@ -195,6 +199,7 @@ def continue_recording(
     run: AnyRun | FilePath | None = None,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
+    cache: bool = True,
     vocoder: str | None = None,
     subtype: str | None = None,
     metadata: bool = True,
@@ -251,7 +256,7 @@ def continue_recording(
     with session(progress):
         target = None if morph is None else job.MorphTarget(to_recording(morph))
         sidecar = job.continue_recording(
-            to_recording(prompt), output, request, to_run(run, config, budget), experiment, budget, device, target
+            to_recording(prompt), output, request, to_run(run, config, budget), experiment, budget, device, target, cache
         )
     return Continuation.from_sidecar(output, sidecar)
 
@@ -261,6 +266,7 @@ def choose_run(
     *,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
+    cache: bool = True,
     device: str = "auto",
     progress: ProgressCallback | None = None,
 ) -> Run:
@@ -270,7 +276,8 @@ def choose_run(
         recording: the prompt, or a file of it.
         config: Experiment, name of a shipped configuration or YAML file to train by; None for the default one, or the
             shipped base where that does better.
-        budget: time limit of the training in seconds; 0 skips it and returns the shipped base.
+        budget: time limit of the training in seconds, ``math.inf`` for none; None or 0 returns the shipped base.
+        cache: whether to look for what was trained in the same way before, and to keep what is trained.
         device: "auto", "cpu" or "cuda".
         progress: called as ``progress(done, total, label)``; None draws bars on a terminal.
 
@@ -283,7 +290,7 @@ def choose_run(
     """
     experiment = None if config is None else to_experiment(config)
     with session(progress):
-        return run_choice.choose_run(to_recording(recording), experiment, budget, device)
+        return run_choice.choose_run(to_recording(recording), experiment, budget, device, cache=cache)
 
 
 def _tail_blocks(
@@ -294,6 +301,7 @@ def _tail_blocks(
     run: AnyRun | FilePath | None,
     config: Experiment | FilePath | None,
     budget: float | None,
+    cache: bool,
     device: str,
 ) -> Iterator[np.ndarray]:
     """The tail in ``[channels, time]`` blocks; training and analysis are done when this returns."""
@@ -309,7 +317,7 @@ def _tail_blocks(
     if rhythm is not None:
         return job.tail_blocks(prompt, BeatContinuer(rhythm, request.longest_copy), length, request)
     if chosen is None:
-        chosen, target = job.choose_runs(prompt, target, experiment, budget, device)
+        chosen, target = job.choose_runs(prompt, target, experiment, budget, device, cache=cache)
     continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, target)
     return job.tail_blocks(prompt, continuer, length, request)
 
