@@ -2,7 +2,7 @@
 
     python tools/check_temperature.py RECORDING... -o docs/temperature.md [--seeds 4] [--seconds 15]
 
-The first 30 s of each recording are the prompt, continued by the base (`--budget 0`). Two measures should rise with the
+The first 30 s of each recording are the prompt, continued by the base. Two measures should rise with the
 temperature: the variance of the level of tenths of a second, and that of log-mel bands over frames. Neither is the
 controlled quantity (levels of 32 ERB bands in windows of 0.1 s), but both follow it.
 """
@@ -53,7 +53,7 @@ def measure_tails(prompt: Recording, loudest: float, arguments: argparse.Namespa
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         outs = [Path(folder) / f"{number}.wav" for number in range(len(wanted))]
         options = [Request(seconds=arguments.seconds, seed=seed, temperature=t, tail_only=True) for t, seed in wanted]
-        made = continue_variations(prompt, list(zip(outs, options, strict=True)), budget=0)
+        made = continue_variations(prompt, list(zip(outs, options, strict=True)))
         for out, _ in zip(outs, made, strict=True):
             found.append(variances(read(out), loudest))
             out.unlink()

@@ -19,8 +19,8 @@ from audiogen.run import Run
 
 CARD = """# The base
 
-A pretrained Model of mel frames for any recording. `audiogen continue PROMPT -o OUT.wav --budget 0` uses it without
-further training; otherwise a Model is also trained on the prompt, and the better of the two is used.
+A pretrained Model of mel frames for any recording. `audiogen continue PROMPT -o OUT.wav` uses it without
+further training; with --adapt a Model is also trained on the prompt, and the better of the two is used.
 
 - {parameters:,} parameters, trained for {steps} steps ({hours:.1f} hours on one CPU core); validation loss {loss:.4f}
   on {held} held-out files; exponential moving average of the weights at step {best}.

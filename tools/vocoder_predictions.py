@@ -1,6 +1,6 @@
 """Frames that the base predicts from the first part of a recording, for the benchmark of the vocoders.
 
-Two kinds. ``chosen``: the frames that `audiogen continue --budget 0` renders, patches of the recording in the order of
+Two kinds. ``chosen``: the frames that `audiogen continue` renders, patches of the recording in the order of
 patch selection. ``drawn``: the latents sampled by the Model before selection, decoded; they are smoother than any
 recording and show how a vocoder handles that. Channels without a Model are those of the selected patches.
 """

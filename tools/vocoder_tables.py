@@ -59,7 +59,7 @@ windows of 1 s), so another real segment is almost equal to it, and only a copy 
 
 PREDICTED = {
     "chosen": """\
-What `audiogen continue --budget 0` renders: patches of the known part, in an order that the base predicts. Nothing
+What `audiogen continue` renders: patches of the known part, in an order that the base predicts. Nothing
 is paired here, so there is no MR-STFT, and third octaves are those of another time: "earlier audio", the
 end of the known part as recorded, is the value of real audio. "source, as in Runs" has 1 iteration instead of 4.
 """,

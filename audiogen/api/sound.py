@@ -90,7 +90,7 @@ def continue_audio(
         InputError: unusable samples, a value out of range, or a Run that does not fit.
 
     Example:
-        >>> longer = audiogen.continue_audio(samples, 44100, seconds=60, budget=0)
+        >>> longer = audiogen.continue_audio(samples, 44100, seconds=60)
     """
     request = Request(
         seconds=seconds,
@@ -157,7 +157,7 @@ def stream(
         InputError: as `continue_audio`.
 
     Example:
-        >>> for block in audiogen.stream(samples, 44100, budget=0):
+        >>> for block in audiogen.stream(samples, 44100):
         ...     device.write(block)
     """
     if morph is not None and seconds is None:
@@ -256,7 +256,15 @@ def continue_recording(
     with session(progress):
         target = None if morph is None else job.MorphTarget(to_recording(morph))
         sidecar = job.continue_recording(
-            to_recording(prompt), output, request, to_run(run, config, budget), experiment, budget, device, target, cache
+            to_recording(prompt),
+            output,
+            request,
+            to_run(run, config, budget),
+            experiment,
+            budget,
+            device,
+            target,
+            cache,
         )
     return Continuation.from_sidecar(output, sidecar)
 

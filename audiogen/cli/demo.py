@@ -20,7 +20,7 @@ from audiogen.progress import stage
 def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     """Continue the waterfall recording that ships with audiogen, and write an HTML page to inspect the result.
 
-    Takes about a minute: a model is trained on the recording first.
+    Takes about a quarter of a minute.
     """
     from audiogen.output_names import shipped_recording, sidecar_of
 
@@ -29,7 +29,7 @@ def demo(folder: Path, seconds: float, device: str, force: bool) -> None:
     out, page = folder / "waterfall-continued.wav", folder / "waterfall-continued.html"
     refuse_to_overwrite(out, sidecar_of(out), page, force=force)
     source = shipped_recording()
-    print_summary(f"continuing {source.name}: training a model on it takes about a minute")
+    print_summary(f"continuing {source.name}")
 
     with stage("loading libraries"):
         from audiogen.cli.continue_sound import json_result

@@ -1,7 +1,7 @@
 """Runs that were trained on a recording, kept on this machine and found again by what they were trained on.
 
-A folder per Run, named by the SHA-256 of the recording's samples and of everything else that decides the Run. The folders
-used least recently are removed when all of them together exceed `MAX_BYTES`.
+A folder per Run, named by the SHA-256 of the recording's samples and of everything else that decides the Run. The
+folders used least recently are removed when all of them together exceed `MAX_BYTES`.
 """
 
 from __future__ import annotations

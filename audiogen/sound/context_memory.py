@@ -1,10 +1,11 @@
 """Memory of a recording's own contexts: what followed, where the recording was most like the tail is now?
 
-A nearest-neighbour language model over patches (Khandelwal et al. 2020, arXiv 1911.00172; for pictures, the video textures
-of Schödl et al. 2000): each place of the material is compared with the tail by what led up to it, patch by patch, the last
-one counting most. The sum of the distances is carried on from patch to patch, so that a tail of any length takes constant
-memory and a step costs one comparison of each place. How fast the past is forgotten, and how much the level and colour of
-the last seconds count, differs between recordings: the memory is fitted on the material itself (`context_fit`).
+A nearest-neighbour language model over patches (Khandelwal et al. 2020, arXiv 1911.00172; for pictures, the video
+textures of Schödl et al. 2000): each place of the material is compared with the tail by what led up to it, patch by
+patch, the last one counting most. The sum of the distances is carried on from patch to patch, so that a tail of any
+length takes constant memory and a step costs one comparison of each place. How fast the past is forgotten, and how much
+the level and colour of the last seconds count, differs between recordings: the memory is fitted on the material itself
+(`context_fit`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import run_choice
-from audiogen.jobs.run_choice import better_run, choose_run, describe_choice, rollout_score
+from audiogen.jobs.run_choice import choose_run, compare_with_base, describe_choice, rollout_score
 from audiogen.pretrained import BASE, base
 from audiogen.sound.continuation import Continuer
 
@@ -27,8 +27,9 @@ def test_the_base_ships_with_its_card_and_is_small() -> None:
     assert base().metrics["parameters"] == sum(weight.numel() for weight in base().model.parameters())
 
 
-def test_a_budget_of_0_takes_the_base_without_the_trainer(texture: Texture) -> None:
-    run = choose_run(texture(2.0), budget=0)
+@pytest.mark.parametrize("budget", [None, 0])
+def test_without_a_budget_the_base_is_taken_without_the_trainer(texture: Texture, budget: float | None) -> None:
+    run = choose_run(texture(2.0), budget=budget)
     assert run.path == BASE
     tail = np.concatenate(list(Continuer(run, texture(2.0, channels=2)).tail(30_000)), axis=1)
     assert tail.shape == (2, 30_000)
@@ -40,15 +41,32 @@ def test_an_experiment_needs_a_budget(texture: Texture, tiny: Tiny) -> None:
         choose_run(texture(2.0), tiny(), budget=0)
 
 
-@pytest.mark.parametrize(("scores", "winner"), [((0.8, 1.0), "trained"), ((0.95, 1.0), "base"), ((1.2, 0.9), "base")])
+@pytest.mark.parametrize("winner", ["trained", "base"])
+def test_what_was_trained_is_found_again(
+    texture: Texture, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, winner: str
+) -> None:
+    monkeypatch.setattr(run_choice, "rollout_score", lambda run, *_: float((run.path is None) == (winner == "base")))
+    monkeypatch.setattr(run_choice, "Experiment", tiny)
+    first = choose_run(texture(15.0), budget=60.0)
+    monkeypatch.setattr("audiogen.training.trainer.train", None)  # not callable: training again fails
+    again = choose_run(texture(15.0), budget=60.0)
+    assert again.metrics == first.metrics | {"from_cache": True}
+    assert again.metrics["choice"]["chosen"] == winner
+    assert again.path == first.path
+    assert again.model.state_dict().keys() == first.model.state_dict().keys()
+    with pytest.raises(TypeError):
+        choose_run(texture(15.0), budget=60.0, cache=False)
+
+
+pytest.mark.parametrize(("scores", "winner"), [((0.8, 1.0), "trained"), ((0.95, 1.0), "base"), ((1.2, 0.9), "base")])
+
+
 def test_the_trained_run_has_to_be_clearly_closer(
     texture: Texture, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], winner: str
 ) -> None:
     trained = replace(base(), path=None)
     monkeypatch.setattr(run_choice, "rollout_score", lambda run, *_: scores[run.path is not None])
-    run = better_run(texture(15.0), trained, base())
-    assert (run.path is not None) == (winner == "base")
-    assert run.metrics["choice"] == {
+    assert compare_with_base(texture(15.0), trained, base()) == {
         "chosen": winner,
         "held_out_seconds": 1.2,
         "texture_distance": {"trained": scores[0], "base": scores[1]},
@@ -58,7 +76,7 @@ def test_the_trained_run_has_to_be_clearly_closer(
 
 def test_a_short_recording_is_not_split(texture: Texture) -> None:
     trained = replace(base(), path=None)
-    assert better_run(texture(3.0), trained, base()).metrics["choice"]["chosen"] == "trained"
+    assert compare_with_base(texture(3.0), trained, base())["chosen"] == "trained"
 
 
 def test_copying_is_penalised(texture: Texture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +96,7 @@ def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
 
 
 OURS = "the model trained 31 s on this recording"
+AT_ONCE = "the shipped base, at once (--adapt trains on the recording first)"
 SENTENCES = [
     (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97; 1.05 for {OURS})"),
     (
@@ -89,9 +108,16 @@ SENTENCES = [
         {"run": None, "training": {"choice": {"chosen": "trained", "why": "it is short", "training_seconds": 4}}},
         "the model trained 4 s on this recording (it is short)",
     ),
-    ({"run": str(BASE), "training": {"seconds": 9.0}}, "the shipped base"),
+    (
+        {"run": str(BASE), "training": {"seconds": 9.0}},
+        AT_ONCE,
+    ),
     ({"run": "runs/rain", "training": {"seconds": 9.0}}, "the Run runs/rain"),
     ({"run": None, "training": {"seconds": 9.4}}, "a model trained 9 s on this prompt"),
+    (
+        {"run": None, "training": {"seconds": 9, "from_cache": True}},
+        "a model trained 9 s on this prompt, found again",
+    ),
     ({"training": None}, "nothing: silence is continued by silence"),
     (
         {"run": None, "training": None, "model": {"kind": "markov", "order": 5}},
