@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -131,3 +133,8 @@ def test_a_vocoder_that_does_not_fit_the_frames_is_refused(run: Run, tmp_path: P
     config.write_text(yaml.safe_dump(tree), "utf-8")
     with pytest.raises(InputError, match=r"vocoder neural: it renders mel frames of fmax 22050.0, not fmax 20000.0"):
         Run.open(tmp_path)
+
+
+def test_opening_a_run_does_not_import_the_compiler_of_torch() -> None:
+    code = "import sys; from audiogen.pretrained import base; base(); sys.exit('torch._dynamo' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

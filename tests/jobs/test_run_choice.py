@@ -58,9 +58,7 @@ def test_what_was_trained_is_found_again(
         choose_run(texture(15.0), budget=60.0, cache=False)
 
 
-pytest.mark.parametrize(("scores", "winner"), [((0.8, 1.0), "trained"), ((0.95, 1.0), "base"), ((1.2, 0.9), "base")])
-
-
+@pytest.mark.parametrize(("scores", "winner"), [((0.8, 1.0), "trained"), ((0.95, 1.0), "base"), ((1.2, 0.9), "base")])
 def test_the_trained_run_has_to_be_clearly_closer(
     texture: Texture, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], winner: str
 ) -> None:

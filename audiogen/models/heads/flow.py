@@ -80,7 +80,8 @@ class Velocity(nn.Module):
 
     def __init__(self, context: int, features: int, options: FlowOptions) -> None:
         super().__init__()
-        self.register_buffer("rates", torch.exp(torch.linspace(0, math.log(200.0), 32)), persistent=False)
+        # On the CPU also where a Run is only laid out: on the meta device, linspace imports the compiler of torch: 3 s.
+        self.register_buffer("rates", torch.exp(torch.linspace(0, math.log(200.0), 32, device="cpu")), persistent=False)
         self.enter = nn.Linear(features, options.width)
         self.time = nn.Linear(64, options.width)
         self.context = nn.Linear(context, options.width)
