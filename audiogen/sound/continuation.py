@@ -30,6 +30,7 @@ from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.models.base import FrameModel
 from audiogen.run import Run, mel_representation
+from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.join import join_to_prompt, silence
@@ -82,7 +83,8 @@ class Continuer:
         self.frames = self.analysis.material.side_by_side(self.prompt.channels)
         self.predictor: Predictor
         if isinstance(self.run, Run):
-            self.predictor = RunPredictor(self.run, self.analysis)
+            by_contexts = self.run.metrics.get("memory", False)
+            self.predictor = (ContextPredictor if by_contexts else RunPredictor)(self.run, self.analysis)
         else:
             self.predictor = MixturePredictor(self.run, self.analysis)
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -20,7 +22,7 @@ from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.sound.copy_detection import CopyDetector
 
-MAX_PATCHES = 40_000  # searched; from twice as many on, only every second (third, ...) one is
+MAX_PATCHES = 40_000  # searched; from twice as many on, only every second (fourth, ...) one is, at least one a patch
 ENCODED_AT_ONCE = 4096  # patches; all side by side would hold each frame `patch` times
 LOCKOUT_SECONDS = 9.0  # a source position is not used again for this long
 MAX_LOCKED_OUT = 1 / 3  # of the material
@@ -28,7 +30,7 @@ MAX_RUN_SECONDS = 0.25  # longest verbatim run of the material
 CANDIDATES = 8  # nearest patches, of which the first that makes neither copy nor repetition is taken
 COPY_THRESHOLD = 0.4  # correlation with half a second of the material from which on half a second of tail is a copy
 REPETITION_THRESHOLD = 0.7  # the same with the tail itself; higher, since a larger search finds more by chance
-CONTIGUITY_SECONDS = 0.5  # window in which at most `MAX_RUN_SECONDS` follow one alignment of tail and material
+CONTIGUITY_SECONDS = 0.5  # window in which at most a run of `MAX_RUN_SECONDS` follows one alignment
 TARGET_GAIN = 1.4  # of the drawn latent about the mean: offsets the shrinkage by nearest neighbours
 MAX_GAIN_CORRECTION = 2.0  # largest factor, or divisor, by which feedback changes the gain
 GAIN_RATE = 0.03  # step of the logarithm of the gain per patch and unit of excess variance
@@ -36,6 +38,21 @@ MAX_DEVIATION = 3.0  # one patch counts as at most this many variances
 MEAN_FEEDBACK = 2.0  # the target is moved by this multiple of the error of the recent mean
 MEAN_SECONDS = 6.0  # time constant of the recent mean
 WHITENING = 0.5  # differences are divided by each dimension's standard deviation to this power
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What patch selection may not do.
+
+    Args:
+        run_seconds: longest verbatim run of the material.
+        copy_threshold: correlation with half a second of the material from which on half a second of tail is a copy.
+        repetition_threshold: the same with the tail itself.
+    """
+
+    run_seconds: float = MAX_RUN_SECONDS
+    copy_threshold: float = COPY_THRESHOLD
+    repetition_threshold: float = REPETITION_THRESHOLD
 
 
 class Patch(NamedTuple):
@@ -75,8 +92,7 @@ class PatchSource(ABC):
             cause = f"its {len(frames)} mel frames are fewer than the {self.patch} of a patch"
             raise InputError("the prompt", cause, "give a longer one")
         self.modelled = frames[:, : len(centre)]
-        stride = max((len(frames) - self.patch) // MAX_PATCHES, 1)
-        self.starts = torch.arange(0, len(frames) - self.patch + 1, stride)
+        self.starts = torch.arange(0, len(frames) - self.patch + 1, _stride(len(frames), self.patch))
         index = self.starts[:, None] + torch.arange(self.patch)
         chunks = [
             representation.encode(self.modelled[some], centre).squeeze(1) for some in index.split(ENCODED_AT_ONCE)
@@ -107,6 +123,12 @@ class PatchSource(ABC):
         return self.frames[start : start + self.patch]
 
 
+def _stride(frames: int, patch: int) -> int:
+    """Frames from one patch that is searched to the next: a divisor of a patch, so that patches follow one another."""
+    fitting = [stride for stride in range(1, patch + 1) if patch % stride == 0 and frames < 2 * MAX_PATCHES * stride]
+    return min(fitting, default=patch)
+
+
 class NearestPatches(PatchSource):
     """The drawn latent, completed by the nearest patch, for baselines.
 
@@ -132,29 +154,46 @@ class PatchSelector(PatchSource):
     Args:
         representation, frames, centre: see `PatchSource`.
         temperature: variance of the selected patches in units of the material's, as far as it has such patches.
+        rules: on runs and copies.
+        target_gain: of the latents about the material's mean, before they are looked up.
+
+    Attributes:
+        costs: further costs of each patch: functions that return ``[patches]``, in units of the mean squared distance
+            of two patches; infinite excludes one. They may ask for ``step``, the number of patches selected so far.
 
     Raises:
         InputError: the material is shorter than a patch.
     """
 
-    def __init__(self, representation: MelLatents, frames: Tensor, centre: Tensor, temperature: float = 1.0) -> None:
+    def __init__(
+        self,
+        representation: MelLatents,
+        frames: Tensor,
+        centre: Tensor,
+        temperature: float = 1.0,
+        rules: Rules = Rules(),
+        target_gain: float = TARGET_GAIN,
+    ) -> None:
         super().__init__(representation, frames, centre)
+        self.rules, self.costs = rules, list[Callable[[], Tensor]]()
         self.weights = self.latents.std(0, correction=0).clamp(min=1e-3).pow(-WHITENING)
         self.searched = self.latents * self.weights
         self.squares = self.searched.square().sum(1)
+        self.unit = 2 * float(self.searched.var(0, correction=0).sum())  # mean squared distance of two patches
         max_locked = int(MAX_LOCKED_OUT * len(frames) / self.patch)
         self.lockout = min(round(LOCKOUT_SECONDS / representation.step_seconds), max_locked)  # patches
-        self.max_run = max(int(MAX_RUN_SECONDS / representation.step_seconds), 1)  # patches
+        self.max_run = max(int(rules.run_seconds / representation.step_seconds), 1)  # patches
         self.free_from = torch.zeros(len(self.starts), dtype=torch.long)  # step at which each patch is free again
         self.step = 0
         self.copies = CopyDetector(self.modelled, self.patch, representation.options.spec.frame_rate)
         # Alignments of the last patches: position in the material minus position in the tail, in frames. Patches of
         # equal alignment read the material contiguously.
-        self.shifts: deque[int] = deque(maxlen=max(round(CONTIGUITY_SECONDS / representation.step_seconds), 1))
+        window = max(CONTIGUITY_SECONDS, 2 * rules.run_seconds)
+        self.shifts: deque[int] = deque(maxlen=max(round(window / representation.step_seconds), 1))
         self.mean = self.latents.mean(0)
         self.recent_mean = self.mean.clone()
         self.keep = math.exp(-representation.step_seconds / MEAN_SECONDS)
-        self.target_gain, self.gain = TARGET_GAIN * math.sqrt(temperature), 1.0
+        self.target_gain, self.gain = target_gain * math.sqrt(temperature), 1.0
         deviations = (self.searched - self.searched.mean(0)).square().sum(1)
         self.variance = temperature * float(deviations.mean())
         self.mean_deviation = float((deviations / deviations.mean().clamp(min=1e-9)).clamp(max=MAX_DEVIATION).mean())
@@ -163,6 +202,8 @@ class PatchSelector(PatchSource):
         deviation = self.target_gain * self.gain * (latent - self.mean)
         target = self.mean + deviation + MEAN_FEEDBACK * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (target * self.weights))
+        for cost in self.costs:
+            distance = distance + self.unit * cost()
         excluded = (self.free_from > self.step) | self._contiguous()
         if not bool(excluded.all()):
             distance = distance.masked_fill(excluded, torch.inf)
@@ -178,7 +219,8 @@ class PatchSelector(PatchSource):
         now, scores = (self.step + 1) * self.patch, []
         for start, repetition in zip(starts, self.copies.repetition_score(starts), strict=True):
             ends = {start + self.patch, *(shift + now for shift in self.shifts)}
-            scores.append(max(self.copies.copy_score(start, ends) / COPY_THRESHOLD, repetition / REPETITION_THRESHOLD))
+            copied = self.copies.copy_score(start, ends) / self.rules.copy_threshold
+            scores.append(max(copied, repetition / self.rules.repetition_threshold))
             if scores[-1] < 1:
                 break
         return candidates[scores.index(min(scores))]
@@ -187,7 +229,7 @@ class PatchSelector(PatchSource):
         """Patches ``[patches]`` to exclude, since they read on in the material.
 
         Those are patches that continue a recent alignment nearly but not exactly, and patches that continue one exactly
-        which has lasted for `MAX_RUN_SECONDS`.
+        which has lasted for as long as the rules allow.
         """
         excluded = torch.zeros_like(self.starts, dtype=torch.bool)
         near = self.patch // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -43,6 +44,9 @@ class RunPredictor:
         prompt: its material supplies patches; its join partner primes the Model.
         channels: number of principal channels in a patch; None for the prompt's. Channels beyond the Model's are
             those of the material.
+
+    Attributes:
+        past: ``[patches, latent]`` of the join partner, in whole patches up to its end.
     """
 
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
@@ -55,14 +59,15 @@ class RunPredictor:
         self.centre = representation.centre(prompt.material.side_by_side(representation.channels))
         frames = prompt.join_partner.side_by_side(representation.channels)
         whole = len(frames) // representation.patch * representation.patch
-        self.start = self._prime(frames[len(frames) - whole :])
+        # Of material that is shorter than a patch, nothing is known but its mean.
+        frames = frames[len(frames) - whole :] if whole else self.centre.expand(representation.patch, -1)
+        self.past = representation.encode(frames, self.centre)
 
+    @cached_property
     @torch.no_grad()
-    def _prime(self, frames: Tensor) -> State:
-        """The Model's state after ``[time, channels * n_mels]`` frames, in whole patches."""
-        if len(frames) == 0:
-            frames = self.centre.expand(self.representation.patch, -1)
-        return self.model.start(self.representation.encode(frames, self.centre)[None])
+    def start(self) -> State:
+        """The Model's state after the prompt."""
+        return self.model.start(self.past[None])
 
     def selection(self, density: float, temperature: float = 1.0) -> PatchSource:
         """Patch selection for one tail, with an empty history.

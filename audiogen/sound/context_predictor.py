@@ -1,0 +1,84 @@
+"""Prediction by the recording's own contexts: the default, in which no network is asked.
+
+`ContextMemory` draws what followed a place whose context was most like the tail's, and patch selection realises it by a
+patch that fits both that latent and the tail's own past. On the recordings of `tools/check_order.py` this keeps more of
+the order than the shipped base's network, which keeps none of a pulse (docs/order.md). Of the Run, only the
+Representation is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from audiogen.errors import InputError
+from audiogen.metrics.copying import RepetitionDetector
+from audiogen.run import Run
+from audiogen.sound.context_fit import fit_kernel
+from audiogen.sound.context_memory import ContextKernel, ContextMemory
+from audiogen.sound.onset_bias import bias_by_onset
+from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Rules
+from audiogen.sound.predictor import RunPredictor
+from audiogen.sound.prompt_analysis import PromptAnalysis
+
+JOIN_COST = 1.0  # of a patch whose context is unlike the tail's, relative to one that is unlike what was drawn
+TARGET_GAIN = 1.2  # of what was drawn: less than of a Model's latents, which are smoother than those of the material
+RUN_SECONDS = 1.0  # longest verbatim run, as far as the recording's own likeness allows
+# What a tail's likeness may reach, to the recording and to itself: of the recording's own to itself, and at most.
+OWN_FRACTIONS, MAX_THRESHOLDS = (0.8, 0.9), (0.75, 0.95)
+LIKENESS_SECONDS = 60.0  # of the end of the recording that are compared with each other
+PAST_PATCHES = 200  # of the prompt that the memory reads: several times the slowest time constant
+
+
+class ContextPredictor(RunPredictor):
+    """Predictor that draws continuations of the material's own contexts; see `RunPredictor` for the arguments.
+
+    Attributes:
+        rules: on runs and copies, as strict as the recording's likeness to itself demands.
+    """
+
+    def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
+        super().__init__(run, prompt, channels)
+        self.rules = rules_of(prompt)
+        self._kernel: ContextKernel | None = None
+
+    def selection(self, density: float, temperature: float = 1.0) -> PatchSelector:
+        arguments = (self.representation, self.material, self.centre)
+        selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
+        return bias_by_onset(selector, density) if density != 0 else selector
+
+    def memory(self, selection: PatchSelector) -> ContextMemory:
+        """A memory of the material that has read the prompt; its kernel is fitted once."""
+        step = self.representation.patch // max(int(selection.starts[:2].diff().sum()), 1)
+        arguments = (selection.searched, step, self.representation.step_seconds)
+        if self._kernel is None:
+            self._kernel = fit_kernel(*arguments)
+        memory = ContextMemory(*arguments, self._kernel)
+        for latent in self.past[-PAST_PATCHES:]:
+            memory.read(latent * selection.weights)
+        return memory
+
+    @torch.no_grad()
+    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
+        """Implements `Predictor.patches_after`."""
+        generator = torch.Generator().manual_seed(seed)
+        selection = self.selection(density, temperature)
+        memory = self.memory(selection)
+        selection.costs.append(lambda: JOIN_COST * memory.distances())
+        while True:
+            latent, patch = selection.lookup(selection.latents[memory.draw(generator, temperature)])
+            memory.read(latent * selection.weights)
+            yield patch
+
+
+def rules_of(prompt: PromptAnalysis) -> Rules:
+    """Rules that bar what the recording does not do itself: the more it repeats itself, the more a tail may."""
+    recording = prompt.recording
+    end = recording.cut(max(recording.length - round(LIKENESS_SECONDS * recording.sample_rate), 0), recording.length)
+    try:
+        own = RepetitionDetector(end).threshold(end.seconds)
+    except InputError:  # shorter than half a second
+        return Rules(RUN_SECONDS)
+    copy, repetition = (min(part * own, most) for part, most in zip(OWN_FRACTIONS, MAX_THRESHOLDS, strict=True))
+    return Rules(RUN_SECONDS, max(copy, COPY_THRESHOLD), max(repetition, REPETITION_THRESHOLD))
