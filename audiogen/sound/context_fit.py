@@ -17,7 +17,7 @@ from audiogen.sound.context_memory import SLOW_SECONDS, ContextKernel, running_m
 
 DECAYS, SLOW_WEIGHTS = (0.6, 0.8, 0.9, 0.95), (0.0, 0.1, 0.3, 1.0)
 DEFAULT = ContextKernel()
-MIN_GAIN = 0.02  # of the error relative to that of the default, below which kernels do not differ
+MIN_GAIN = 0.05  # of the error relative to that of the default, below which kernels do not differ
 CONTEXT = 30  # patches: 2.8 s
 LAGS = (0, 1, 4, 9, 17)  # patches
 QUERIES, CANDIDATES = 256, 5000  # places that are forecast, and searched

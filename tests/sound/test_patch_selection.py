@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents, MelOptions
-from audiogen.sound.patch_selection import LOCKOUT_SECONDS, MAX_RUN_SECONDS, PatchSelector
+from audiogen.sound.patch_selection import LOCKOUT_SECONDS, MAX_RUN_SECONDS, PatchSelector, Rules, _stride
 
 PATCH, BANDS = 4, 128
 
@@ -26,22 +27,16 @@ def representation(frames: Tensor) -> MelLatents:
     return MelLatents.fit(MelOptions(channels=1, patch=PATCH, latents=16), [frames])
 
 
-def test_a_patch_of_the_source_finds_itself(
-    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
+def test_a_patch_of_the_source_finds_itself(frames: Tensor, representation: MelLatents) -> None:
     for start in (0, 17, 1203, len(frames) - PATCH):
-        selection = PatchSelector(representation, frames, frames.mean(0))
+        selection = PatchSelector(representation, frames, frames.mean(0), target_gain=1.0)
         latent = representation.encode(frames[start : start + PATCH], frames.mean(0))[0]
         assert torch.equal(selection.frames_at(selection.choose(latent)), frames[start : start + PATCH])
 
 
-def test_channels_that_are_not_modelled_follow(
-    frames: Tensor, representation: MelLatents, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
+def test_channels_that_are_not_modelled_follow(frames: Tensor, representation: MelLatents) -> None:
     further = torch.arange(len(frames)).float()[:, None].expand(-1, BANDS)
-    selection = PatchSelector(representation, torch.cat([frames, further], dim=1), frames.mean(0))
+    selection = PatchSelector(representation, torch.cat([frames, further], dim=1), frames.mean(0), target_gain=1.0)
     latent = representation.encode(frames[40 : 40 + PATCH], frames.mean(0))[0]
     assert selection.frames_at(selection.choose(latent))[:, BANDS].tolist() == [40, 41, 42, 43]
 
@@ -73,8 +68,7 @@ def test_a_biased_mean_is_corrected(monkeypatch: pytest.MonkeyPatch) -> None:
     def offset(feedback: float) -> float:
         monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_FEEDBACK", feedback)
         monkeypatch.setattr("audiogen.sound.patch_selection.MEAN_SECONDS", 1.0)
-        monkeypatch.setattr("audiogen.sound.patch_selection.TARGET_GAIN", 1.0)
-        selection = PatchSelector(representation, noise, noise.mean(0))
+        selection = PatchSelector(representation, noise, noise.mean(0), target_gain=1.0)
         chosen = torch.stack([selection.latents[selection.choose(latent)] for latent in latents])
         return float((chosen[80:].mean(0) - selection.mean)[0])
 
@@ -122,3 +116,38 @@ def test_a_patch_knows_its_position_in_the_source(frames: Tensor, representation
         assert torch.equal(patch.frames, frames[patch.start : patch.start + PATCH])
         expected = representation.encode(patch.frames, frames.mean(0))[0]
         torch.testing.assert_close(latent, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_further_cost_decides_and_excludes(frames: Tensor, representation: MelLatents) -> None:
+    """What a caller knows, such as a grid of beats, is one more cost."""
+    selection = PatchSelector(representation, frames, frames.mean(0))
+    steps: list[int] = []
+
+    def cost() -> Tensor:
+        steps.append(selection.step)
+        return torch.where(selection.starts % 100 == 50, 0.0, torch.inf)
+
+    selection.costs.append(cost)
+    for latent in representation.encode(frames[: 5 * PATCH], frames.mean(0)):
+        selection.choose(latent)
+        assert selection.last % 100 == 50
+    assert steps == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("run_seconds", "longest"), [(0.25, 5), (0.5, 10)])
+def test_rules_bound_verbatim_runs(
+    frames: Tensor, representation: MelLatents, run_seconds: float, longest: int
+) -> None:
+    rules = Rules(run_seconds, copy_threshold=2.0, repetition_threshold=2.0)
+    selection = PatchSelector(representation, frames, frames.mean(0), 1.0, rules, target_gain=1.0)
+    starts = []
+    for latent in representation.encode(frames[: 60 * PATCH], frames.mean(0)):
+        selection.choose(latent)
+        starts.append(selection.last)
+    runs = "".join("x" if later == earlier + PATCH else " " for earlier, later in pairwise(starts)).split()
+    assert max(map(len, runs)) + 1 == longest
+
+
+def test_long_material_is_thinned_to_patches_that_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audiogen.sound.patch_selection.MAX_PATCHES", 100)
+    assert [_stride(frames, 8) for frames in (150, 199, 200, 400, 700, 900, 10**6)] == [1, 1, 2, 4, 4, 8, 8]
