@@ -326,7 +326,7 @@ def _tail_blocks(
         return job.tail_blocks(prompt, BeatContinuer(rhythm, request.longest_copy), length, request)
     if chosen is None:
         chosen, target = job.choose_runs(prompt, target, experiment, budget, device, cache=cache)
-    continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, target)
+    continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, request.raw, target)
     return job.tail_blocks(prompt, continuer, length, request)
 
 

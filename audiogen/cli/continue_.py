@@ -111,6 +111,7 @@ SOUND_ONLY |= {"cache": True}
     default=Request.match_texture,
     help="Match the recording's texture statistics (off when --density is set).",
 )
+@option("--raw", group=SOUND, is_flag=True, help="Render what the Model itself draws: no selection, no guards.")
 @option("--impose/--no-impose", "impose", default=None, hidden=True)  # the earlier name of --match-texture
 @option(
     "--pulse/--no-pulse",

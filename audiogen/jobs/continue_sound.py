@@ -32,12 +32,13 @@ from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
 from audiogen.sound.morph import Morph, convert_format
+from audiogen.sound.raw_tail import RawContinuer
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 from audiogen.text_files import dump_json, write_text
 
 Runs = Run | RunMixture
-AnyContinuer = Continuer | Morph | BeatContinuer
+AnyContinuer = Continuer | Morph | BeatContinuer | RawContinuer
 DEFAULT_REQUEST = Request()
 MAX_PEAK = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
 
@@ -121,17 +122,18 @@ def continue_variations(
     with collect_warnings() as general:
         _warn_of_silent_channels(prompt, morph_target)
         with clock("warming"):
-            rhythm = find_rhythm(prompt, [request for _, request in outputs], bool(run or experiment or morph_target))
+            named = bool(run or experiment or budget or morph_target)
+            rhythm = find_rhythm(prompt, [request for _, request in outputs], named)
         if run is None and prompt.samples.any():
             for out, request in outputs:  # before minutes are spent on the training
                 length_of(prompt, request)
                 writer_of(prompt, out, request).rehearse()
         if run is None and rhythm is None and prompt.samples.any():
             run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device, clock, cache)
-    continuers: dict[tuple[str | None, bool], AnyContinuer] = {}
+    continuers: dict[tuple[str | None, bool, bool], AnyContinuer] = {}
     for out, request in outputs:
         with collect_warnings() as particular:
-            kind = (request.vocoder, request.match_texture)
+            kind = (request.vocoder, request.match_texture, request.raw)
             if rhythm is not None:
                 continuers[kind] = BeatContinuer(rhythm, request.longest_copy)
             elif run is not None and kind not in continuers:
@@ -170,9 +172,16 @@ def choose_runs(
 
 
 def continuer_of(
-    prompt: Recording, run: Runs, vocoder: str | None, match_texture: bool, morph_target: MorphTarget | None
-) -> Continuer | Morph:
+    prompt: Recording,
+    run: Runs,
+    vocoder: str | None,
+    match_texture: bool,
+    raw: bool,
+    morph_target: MorphTarget | None,
+) -> AnyContinuer:
     """Analyse a prompt, and the morph's target if there is one."""
+    if raw:
+        return RawContinuer(run, prompt, vocoder)
     continuer = Continuer(run, prompt, vocoder, match_texture)
     if morph_target is None:
         return continuer
@@ -227,12 +236,14 @@ def placement_of(prompt: Recording, request: Request) -> Placement:
 
 
 def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
-    """Raise an InputError for an impossible morph: of silence, or a loop."""
+    """Raise an InputError for an impossible morph: of silence, a loop, or raw."""
     if morph_target is None:
         return
     for recording, name in ((prompt, "the prompt"), (morph_target.recording, "its target")):
         if not recording.samples.any():
             raise InputError(recording.path or "morph", f"{name} of a morph is silent", "choose one that is not")
+    if any(request.raw for request in requests):
+        raise InputError("morph", "a morph is made of selected patches: it cannot be raw", "leave out --raw or --morph")
     if any(request.loop for request in requests):
         raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out --loop or --morph")
 

@@ -19,11 +19,11 @@ def find_rhythm(prompt: Recording, requests: Sequence[Request], named: bool) -> 
     Args:
         prompt: the recording.
         requests: of the tails.
-        named: whether the user has named what continues it: a Run, a configuration to train, or a morph.
+        named: whether the user has named what continues it: a Run, a training, or a morph.
 
     Returns:
-        None without a pulse, and where something else is asked for: a vocoder, another density of events, a
-        loop (whose seam would fall between beats), or no pulse.
+        None without a pulse, and where something else is asked for: a vocoder, another density of events, raw
+        frames, a loop (whose seam would fall between beats), or no pulse.
     """
     if named or not all(map(_keeps_time, requests)) or not prompt.samples.any():
         return None
@@ -34,7 +34,8 @@ def find_rhythm(prompt: Recording, requests: Sequence[Request], named: bool) -> 
 
 
 def _keeps_time(request: Request) -> bool:
-    return request.pulse and request.vocoder is None and request.density == 0 and not request.loop
+    other = request.vocoder is not None or request.density != 0 or request.loop or request.raw
+    return request.pulse and not other
 
 
 def describe_rhythm(rhythm: Rhythm) -> dict[str, Any]:

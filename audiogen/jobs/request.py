@@ -43,6 +43,7 @@ class Request:
         metadata: carry over the prompt's metadata as far as they still hold, and mark the join.
         loudness: integrated loudness of the output in LUFS, -70..0; it is lower where the true peak would exceed
             -1 dBTP. None leaves the level alone, and the prompt's samples as they are.
+        raw: render what the Model draws, without selection, guards or texture matching (`sound.raw_tail`).
 
     Raises:
         InputError: a value is out of range.
@@ -63,6 +64,7 @@ class Request:
     subtype: str | None = None
     metadata: bool = True
     loudness: float | None = None
+    raw: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= MAX_SECONDS:
@@ -82,6 +84,10 @@ class Request:
         except ValueError as error:
             cure = "choose a number of seconds, or of bars as in 2 bars"
             raise InputError("longest_copy", f"{self.longest_copy!r} is no length", cure) from error
+        if self.raw and (self.level or self.brightness or self.density):
+            raise InputError(
+                "raw", "level, brightness and density do not apply to what a Model draws", "leave them out"
+            )
         _ = self.controls  # which checks their ranges
 
     @property
