@@ -15,8 +15,7 @@ import torch
 from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.run import Run
-from audiogen.sound.context_fit import fit_kernel
-from audiogen.sound.context_memory import ContextKernel, ContextMemory
+from audiogen.sound.context_memory import ContextMemory
 from audiogen.sound.onset_bias import bias_by_onset
 from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Rules
 from audiogen.sound.predictor import RunPredictor
@@ -28,7 +27,7 @@ RUN_SECONDS = 1.0  # longest verbatim run, as far as the recording's own likenes
 # What a tail's likeness may reach, to the recording and to itself: of the recording's own to itself, and at most.
 OWN_FRACTIONS, MAX_THRESHOLDS = (0.8, 0.9), (0.75, 0.95)
 LIKENESS_SECONDS = 60.0  # of the end of the recording that are compared with each other
-PAST_PATCHES = 200  # of the prompt that the memory reads: several times the slowest time constant
+PAST_PATCHES = 40  # of the prompt that the memory reads: earlier ones weigh less than 1e-4
 
 
 class ContextPredictor(RunPredictor):
@@ -41,7 +40,6 @@ class ContextPredictor(RunPredictor):
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
         super().__init__(run, prompt, channels)
         self.rules = rules_of(prompt)
-        self._kernel: ContextKernel | None = None
 
     def selection(self, density: float, temperature: float = 1.0) -> PatchSelector:
         arguments = (self.representation, self.material, self.centre)
@@ -49,12 +47,8 @@ class ContextPredictor(RunPredictor):
         return bias_by_onset(selector, density) if density != 0 else selector
 
     def memory(self, selection: PatchSelector) -> ContextMemory:
-        """A memory of the material that has read the prompt; its kernel is fitted once."""
-        step = self.representation.patch // max(int(selection.starts[:2].diff().sum()), 1)
-        arguments = (selection.searched, step, self.representation.step_seconds)
-        if self._kernel is None:
-            self._kernel = fit_kernel(*arguments)
-        memory = ContextMemory(*arguments, self._kernel)
+        """A memory of the material that has read the prompt."""
+        memory = ContextMemory(selection.searched, self.representation.patch // selection.stride)
         for latent in self.past[-PAST_PATCHES:]:
             memory.read(latent * selection.weights)
         return memory
@@ -65,7 +59,7 @@ class ContextPredictor(RunPredictor):
         generator = torch.Generator().manual_seed(seed)
         selection = self.selection(density, temperature)
         memory = self.memory(selection)
-        selection.costs.append(lambda: JOIN_COST * memory.distances())
+        selection.costs.append(lambda: JOIN_COST * memory.distances)
         while True:
             latent, patch = selection.lookup(selection.latents[memory.draw(generator, temperature)])
             memory.read(latent * selection.weights)

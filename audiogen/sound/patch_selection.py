@@ -79,6 +79,7 @@ class PatchSource(ABC):
 
     Attributes:
         starts: ``[patches]`` frame at which each patch begins.
+        stride: frames from one patch to the next.
         latents: ``[patches, latent]``.
         last: frame of the material at which the latest patch begins; -1 before the first.
 
@@ -92,7 +93,8 @@ class PatchSource(ABC):
             cause = f"its {len(frames)} mel frames are fewer than the {self.patch} of a patch"
             raise InputError("the prompt", cause, "give a longer one")
         self.modelled = frames[:, : len(centre)]
-        self.starts = torch.arange(0, len(frames) - self.patch + 1, _stride(len(frames), self.patch))
+        self.stride = _stride(len(frames), self.patch)
+        self.starts = torch.arange(0, len(frames) - self.patch + 1, self.stride)
         index = self.starts[:, None] + torch.arange(self.patch)
         chunks = [
             representation.encode(self.modelled[some], centre).squeeze(1) for some in index.split(ENCODED_AT_ONCE)
