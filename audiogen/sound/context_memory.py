@@ -16,7 +16,7 @@ from torch import Tensor
 
 DECAY = 0.8  # weight of a patch relative to the one after it: half a second counts
 PLACES = 8  # of which one is drawn, a patch apart or more
-SPREAD = 1.0  # scale of the distances that are drawn, in units of that between the nearest and the median place
+SPREAD = 0.3  # scale of the distances that are drawn, in units of that between the nearest and the median place
 
 
 class ContextMemory:

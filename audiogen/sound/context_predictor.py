@@ -73,6 +73,6 @@ def rules_of(prompt: PromptAnalysis) -> Rules:
     try:
         own = RepetitionDetector(end).threshold(end.seconds)
     except InputError:  # shorter than half a second
-        return Rules(RUN_SECONDS)
+        return Rules(RUN_SECONDS, apart=True)
     copy, repetition = (min(part * own, most) for part, most in zip(OWN_FRACTIONS, MAX_THRESHOLDS, strict=True))
-    return Rules(RUN_SECONDS, max(copy, COPY_THRESHOLD), max(repetition, REPETITION_THRESHOLD))
+    return Rules(RUN_SECONDS, max(copy, COPY_THRESHOLD), max(repetition, REPETITION_THRESHOLD), apart=True)

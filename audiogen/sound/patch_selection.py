@@ -20,6 +20,7 @@ from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
+from audiogen.sound.context_memory import nearest_places
 from audiogen.sound.copy_detection import CopyDetector
 
 MAX_PATCHES = 40_000  # searched; from twice as many on, only every second (fourth, ...) one is, at least one a patch
@@ -48,11 +49,13 @@ class Rules:
         run_seconds: longest verbatim run of the material.
         copy_threshold: correlation with half a second of the material from which on half a second of tail is a copy.
         repetition_threshold: the same with the tail itself.
+        apart: whether the patches that are tried for it lie half a patch or more apart.
     """
 
     run_seconds: float = MAX_RUN_SECONDS
     copy_threshold: float = COPY_THRESHOLD
     repetition_threshold: float = REPETITION_THRESHOLD
+    apart: bool = False
 
 
 class Patch(NamedTuple):
@@ -215,7 +218,8 @@ class PatchSelector(PatchSource):
 
     def _least_copied(self, distance: Tensor) -> int:
         """The nearest patch that makes the last half second neither copy nor repetition, else the least copied one."""
-        nearest = distance.topk(min(CANDIDATES, len(distance)), largest=False).indices.tolist()
+        apart = max(self.patch // (2 * self.stride), 1) if self.rules.apart else 1
+        nearest = nearest_places(distance, CANDIDATES, apart)[0].tolist()
         candidates = [index for index in nearest if distance[index] < torch.inf] or nearest[:1]
         starts = [int(self.starts[index]) for index in candidates]
         now, scores = (self.step + 1) * self.patch, []
