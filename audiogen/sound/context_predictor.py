@@ -44,6 +44,7 @@ class ContextPredictor(RunPredictor):
     def selection(self, density: float, temperature: float = 1.0) -> PatchSelector:
         arguments = (self.representation, self.material, self.centre)
         selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
+        selector.copies.start_after(self.past_frames)
         return bias_by_onset(selector, density) if density != 0 else selector
 
     def memory(self, selection: PatchSelector) -> ContextMemory:

@@ -79,8 +79,17 @@ class CopyDetector:
 
     def push(self, start: int) -> None:
         """Append the patch at frame ``start`` of the material to the tail."""
-        self.tail = torch.cat([self.tail, self.source[start : start + self.patch]])[-self.length :]
-        self.history = torch.cat([self.history, self.coarse[start : start + self.patch]])[-self.max_history :]
+        self.append(self.source[start : start + self.patch], self.coarse[start : start + self.patch])
+
+    def start_after(self, frames: Tensor) -> None:
+        """Take the end of ``[time, n_mels]`` frames for what the tail follows, so that its first half second counts."""
+        frames = frames[-self.length :]
+        self.append(frames[:, ::BAND_STEP], torch.nn.functional.avg_pool1d(frames, BANDS_PER_GROUP, ceil_mode=True))
+
+    def append(self, fine: Tensor, coarse: Tensor) -> None:
+        """Append frames to the tail: every other band of them, and their means over groups of bands."""
+        self.tail = torch.cat([self.tail, fine])[-self.length :]
+        self.history = torch.cat([self.history, coarse])[-self.max_history :]
 
 
 def _window_norms(frames: Tensor, length: int) -> Tensor:

@@ -46,7 +46,8 @@ class RunPredictor:
             those of the material.
 
     Attributes:
-        past: ``[patches, latent]`` of the join partner, in whole patches up to its end.
+        past_frames: ``[time, channels * n_mels]`` of the join partner, in whole patches up to its end.
+        past: ``[patches, latent]`` of them.
     """
 
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
@@ -60,8 +61,8 @@ class RunPredictor:
         frames = prompt.join_partner.side_by_side(representation.channels)
         whole = len(frames) // representation.patch * representation.patch
         # Of material that is shorter than a patch, nothing is known but its mean.
-        frames = frames[len(frames) - whole :] if whole else self.centre.expand(representation.patch, -1)
-        self.past = representation.encode(frames, self.centre)
+        self.past_frames = frames[len(frames) - whole :] if whole else self.centre.expand(representation.patch, -1)
+        self.past = representation.encode(self.past_frames, self.centre)
 
     @cached_property
     @torch.no_grad()

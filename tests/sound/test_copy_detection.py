@@ -61,3 +61,15 @@ def test_nothing_within_a_second_is_a_repetition() -> None:
     for start in [*range(1500, 1700, PATCH), *range(400, 448, PATCH), *range(400, 440, PATCH)]:
         detector.push(start)
     assert detector.repetition_score([440])[0] < 0.5
+
+
+def test_the_first_half_second_counts_with_what_it_follows() -> None:
+    source = torch.randn(2000, 128, generator=torch.Generator().manual_seed(0))
+    source[500:516] = source[-16:]  # the end of the prompt is like an earlier place
+    detector = CopyDetector(source, PATCH, RATE)
+    assert detector.copy_score(516, {516 + PATCH}) == 0.0
+    detector.start_after(source)
+    for start in (516, 516 + PATCH, 516 + 2 * PATCH):
+        detector.push(start)
+    end = 516 + 4 * PATCH
+    assert detector.copy_score(end - PATCH, {end}) == pytest.approx(1.0 if 16 + 4 * PATCH >= 43 else 0.8, abs=0.1)
