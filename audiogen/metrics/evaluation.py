@@ -151,6 +151,10 @@ class Evaluation:
                 f" beats {len(farther)} of {len(fair)}"
             )
             verdicts.append(Verdict("neutral", text))
+        order, real_order = (each.others.get("order") for each in (self.output, self.real))
+        if order is not None and real_order is not None:
+            text = f"by order (what follows what): {order:.2f}, real audio {real_order:.2f}"
+            verdicts.append(Verdict("neutral", text))
         won = sum(map(bool, map(self.beats, fair)))
         summary = f"beats {won} of the {len(fair)} baselines that do not repeat"
         return [*verdicts, Verdict("good" if won == len(fair) else "bad", summary)]

@@ -1,7 +1,7 @@
 """Registry of metrics that other packages add to `audiogen evaluate` and `audiogen compare`.
 
-The metrics that ship with audiogen are fields of `audiogen.metrics.evaluation.Candidate`. A package adds its own by an
-entry point, or a program by ``@METRICS.register("loudness")``::
+Most metrics that ship with audiogen are fields of `audiogen.metrics.evaluation.Candidate`; ``order`` is registered
+here, in the way in which a package adds its own by an entry point, or a program by ``@METRICS.register("loudness")``::
 
     [project.entry-points."audiogen.metrics"]
     loudness = "my_package.loudness:Loudness"
@@ -52,7 +52,7 @@ class Metric(ABC):
         """
 
 
-METRICS: Registry[Metric] = Registry("audiogen.metrics", {})
+METRICS: Registry[Metric] = Registry("audiogen.metrics", {"order": "audiogen.metrics.order_metric:Order"})
 
 
 def open_metrics(reference: Recording, prompt: Recording | None = None) -> dict[str, Metric]:

@@ -1,8 +1,8 @@
 """Controls without a network, which every Model has to beat: random patches of the prompt, and a context walk.
 
-Each takes the place of the Model's draw; patch selection with all its rules, the guards, texture matching and the vocoder
-are those of any other tail. What a control reaches is therefore owed to the rules, and what a Model adds is owed to the
-Model. `CONTROLS` names them for `compare` and the tools.
+Each takes the place of the Model's draw; patch selection with all its rules, the guards, texture matching and the
+vocoder are those of any other tail. What a control reaches is therefore owed to the rules, and what a Model adds is
+owed to the Model. `CONTROLS` names them for `compare` and the tools.
 """
 
 from __future__ import annotations

@@ -1,0 +1,156 @@
+"""What follows what: how well the places of a recording that resemble now foretell what comes next.
+
+Forecast by analogues (Lorenz 1969, "Atmospheric predictability as revealed by naturally occurring analogues", J. Atmos.
+Sci. 26:636): from the last half second of a segment, the six most similar half seconds of the recording are looked up,
+and the mean of what followed them, 0.1 to 3 s on, is the forecast. It is compared with forecasts from six random
+places: the loss is the fraction of these that come nearer to what really followed. 0.5 means no order (or none that the
+recording knows), 0 that the forecast is always nearer. Being a rank, it does not depend on levels or spectra.
+
+**Copies are left out.** A tail that reads a place verbatim is forecast perfectly by that place, which shows nothing
+about its order. Places are therefore left out where context or target contains a tenth of a second that is nearer to
+the same moment of the place than nearly all (95 %) moments of the recording are to any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from audiogen.metrics.order_features import OrderFeatures
+
+HOP = 4  # frames that are averaged: 46 ms
+DIMENSIONS = 16  # principal components of the averaged frames
+CONTEXT_SECONDS = 0.5
+LAGS = (0.1, 0.2, 0.4, 0.8, 1.5, 3.0)  # seconds
+NEIGHBOURS = 6
+SEPARATION_SECONDS = 0.25  # of two neighbours: overlapping ones would be one place
+RANDOM_FORECASTS = 40
+WINDOW = 2  # averaged frames that are compared: 93 ms
+COPY_QUANTILE = 0.05  # of the distances between nearest moments of the recording, below which a moment is a copy
+COPY_SEPARATION_SECONDS = 1.0  # of the moments of a recording that are compared for that
+COPY_SAMPLE = 400  # moments that are compared, at most
+
+
+class Forecast:
+    """Forecasts by analogues in real audio.
+
+    Args:
+        parts: the real audio; no forecast crosses from one part to another.
+        seed: of the random forecasts.
+    """
+
+    def __init__(self, parts: Sequence[OrderFeatures], seed: int = 0) -> None:
+        rate = parts[0].rate / HOP
+        frames = [part.resampled(HOP) for part in parts]
+        self.mean, self.basis = principal_components(np.concatenate(frames), DIMENSIONS)
+        self.context, self.seed = round(CONTEXT_SECONDS * rate), seed
+        self.steps = [round(lag * rate) for lag in LAGS]
+        self.separation = round(SEPARATION_SECONDS * rate)
+        projected = [self._project(part) for part in frames]
+        self.parts = [part for part in projected if len(part) >= self.context + self.steps[0] + WINDOW]
+        self.copy_distance = self._copy_distance(round(COPY_SEPARATION_SECONDS * rate))
+
+    def _project(self, frames: np.ndarray) -> np.ndarray:
+        return (frames - self.mean) @ self.basis
+
+    def _copy_distance(self, separation: int) -> float:
+        moments = [windows(part, WINDOW) for part in self.parts]
+        if not moments:
+            return 0.0
+        every = np.concatenate(moments)
+        chosen = np.linspace(0, len(every) - 1, min(COPY_SAMPLE, len(every))).astype(int)
+        distance = squared_distances(every[chosen], every)
+        distance[np.abs(chosen[:, None] - np.arange(len(every))) < separation] = np.inf
+        nearest = distance.min(axis=1)
+        nearest = nearest[np.isfinite(nearest)]
+        return float(np.quantile(nearest, COPY_QUANTILE)) if len(nearest) else 0.0
+
+    def losses(self, segment: OrderFeatures) -> dict[float, float]:
+        """Lag in seconds -> fraction of random forecasts that are nearer; lags that are too long for it are missing."""
+        frames = self._project(segment.resampled(HOP))
+        found: dict[float, float] = {}
+        if len(frames) < self.context + WINDOW or not self.parts:
+            return found
+        contexts = windows(frames, self.context)
+        distances = [squared_distances(contexts, windows(part, self.context)) for part in self.parts]
+        runs = [self._copied_since(frames, part) for part in self.parts]
+        random = np.random.default_rng(self.seed)
+        for lag, step in zip(LAGS, self.steps, strict=True):
+            targets = self._targets(frames, step)
+            if len(targets) < 2:
+                continue
+            candidates, known = [], []
+            for part, distance, run in zip(self.parts, distances, runs, strict=True):
+                follows = self._targets(part, step)
+                allowed = distance[: len(targets), : len(follows)].copy()
+                # A copied moment that ends no earlier than the context begins and no later than the target does.
+                span = self.context + step - 1
+                latest = run[span : span + len(targets), span : span + allowed.shape[1]]
+                allowed[latest <= span] = np.inf
+                candidates.append(allowed)
+                known.append(follows)
+            every = np.concatenate(known)
+            places = self._nearest(np.concatenate(candidates, axis=1))
+            usable = (places >= 0).all(axis=1)
+            if usable.sum() < 2:
+                continue
+            target = targets[usable]
+            error = np.square(every[places[usable]].mean(axis=1) - target).sum(axis=1)
+            chosen = random.integers(0, len(every), (RANDOM_FORECASTS, len(target), NEIGHBOURS))
+            errors = np.square(every[chosen].mean(axis=2) - target).sum(axis=2)
+            found[lag] = float((errors < error).mean() + 0.5 * (errors == error).mean())
+        return found
+
+    def _targets(self, frames: np.ndarray, step: int) -> np.ndarray:
+        """What follows each context at a lag: ``[contexts, dimensions]``, the mean of a window of frames."""
+        means = windows(frames, WINDOW).reshape(-1, WINDOW, frames.shape[1]).mean(axis=1)
+        return means[self.context - 1 + step :]
+
+    def _copied_since(self, frames: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """Frames since the latest copied moment on the same alignment, ``[moments, moments of the part]``."""
+        copied = squared_distances(windows(frames, WINDOW), windows(part, WINDOW)) < self.copy_distance
+        since = np.full((copied.shape[0] + 1, copied.shape[1] + 1), 1 << 20)
+        for row in range(copied.shape[0]):
+            since[row + 1, 1:] = np.where(copied[row], 0, since[row, :-1] + 1)
+        return since[1:, 1:]
+
+    def _nearest(self, distance: np.ndarray) -> np.ndarray:
+        """``[contexts, NEIGHBOURS]`` places by distance, separated from each other; -1 where there are too few."""
+        rows, columns = np.arange(len(distance)), np.arange(distance.shape[1])
+        places = np.full((len(distance), NEIGHBOURS), -1)
+        for rank in range(NEIGHBOURS):
+            best = distance.argmin(axis=1)
+            found = np.isfinite(distance[rows, best])
+            places[found, rank] = best[found]
+            distance[np.abs(columns - best[:, None]) < self.separation] = np.inf
+        return places
+
+
+def fit_forecast(parts: Sequence[OrderFeatures]) -> Forecast:
+    """See `Forecast`."""
+    return Forecast(parts)
+
+
+def principal_components(frames: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean ``[features]`` and directions ``[features, dimensions]`` of greatest variance of ``[time, features]``."""
+    mean = frames.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov((frames - mean).T))
+    return mean, vectors[:, : -dimensions - 1 : -1]
+
+
+def windows(frames: np.ndarray, length: int) -> np.ndarray:
+    """All windows of consecutive frames, flattened: ``[time - length + 1, length * features]``."""
+    if len(frames) < length:
+        return np.zeros((0, length * frames.shape[1]), frames.dtype)
+    return (
+        np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)
+        .swapaxes(1, 2)
+        .reshape(len(frames) - length + 1, -1)
+    )
+
+
+def squared_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Squared distances ``[n, m]`` between the rows of two tables."""
+    sums = np.square(one).sum(axis=1)[:, None] + np.square(other).sum(axis=1) - 2 * one @ other.T
+    return np.maximum(sums, 0.0)

@@ -1,0 +1,239 @@
+"""Order of the default's continuations, of the controls and of real audio, as Markdown tables.
+
+    python tools/check_order.py RECORDING_OR_FOLDER ... -o docs/order.md [--seeds 3] [--seconds 10]
+
+Of each recording, at most the first 80 s: three quarters are the prompt, and tails of 10 s are compared with what
+followed. See `audiogen.metrics.order` for the measures. Finished recordings are kept in a .jsonl beside the output and
+not computed again: remove that file when the code has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import Recording, read
+from audiogen.errors import InputError
+from audiogen.metrics import waveform_baselines
+from audiogen.metrics.order import MEASURES, OrderReference, ratio
+from audiogen.metrics.order_harmony import beat_of, chroma_movement
+from audiogen.metrics.order_pulse import find_pulse, phase_shift, pulse_height, refine_period
+from audiogen.pretrained import base
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.control_predictors import CONTROLS
+from audiogen.text_files import write_text
+
+SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
+MAX_SECONDS = 80.0  # of a recording
+PROMPT = 0.75  # of it
+HALF = 0.5  # seconds, the pieces that are reordered
+SEGMENTS, REAL, DEFAULT = "another real segment", "real", "default"
+REORDERED = {"half seconds, random": "random", "half seconds, reversed": "reversed"}
+NAMES = (SEGMENTS, REAL, DEFAULT, *CONTROLS, "loop", *REORDERED)
+
+
+def split(path: Path, seconds: float) -> tuple[Recording, Recording]:
+    """Prompt and real continuation."""
+    with warnings.catch_warnings(action="ignore"):
+        whole = read(path)
+    whole = whole.cut(0, min(whole.length, round(MAX_SECONDS * whole.sample_rate)))
+    join = round(PROMPT * whole.length)
+    return whole.cut(0, join), whole.cut(join, min(whole.length, join + round(seconds * whole.sample_rate)))
+
+
+def reordered(real: Recording, how: str, seed: int) -> Recording:
+    """The half seconds of the real continuation in random or reversed order."""
+    size = round(HALF * real.sample_rate)
+    count = real.length // size
+    order = np.random.default_rng(seed).permutation(count) if how == "random" else np.arange(count)[::-1]
+    pieces = [real.samples[:, size * k : size * (k + 1)] for k in order]
+    return Recording(np.ascontiguousarray(np.concatenate(pieces, axis=1)), real.sample_rate)
+
+
+def tails(prompt: Recording, real: Recording, seeds: int) -> dict[str, list[Recording]]:
+    """The tails of each candidate, one per seed where it has any."""
+    length, rate = real.length, real.sample_rate
+    continuer = Continuer(base(), prompt)
+    makers: dict[str, Callable[[], Any]] = {DEFAULT: lambda: continuer.predictor}
+    makers |= {
+        name: (lambda control=control: control(continuer.run, continuer.analysis)) for name, control in CONTROLS.items()
+    }
+    found = {REAL: [real], "loop": [waveform_baselines.loop(prompt, real.seconds)]}
+    for name, maker in makers.items():
+        continuer.predictor = maker()
+        found[name] = [
+            Recording(np.concatenate(list(continuer.tail(length, seed)), axis=1), rate) for seed in range(seeds)
+        ]
+    for name, how in REORDERED.items():
+        found[name] = [reordered(real, how, seed) for seed in range(seeds if how == "random" else 1)]
+    return found
+
+
+def rows_of(path: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """One row per tail of a recording."""
+    prompt, real = split(path, arguments.seconds)
+    order = OrderReference(prompt, real, real.seconds)
+    pulse, beat = find_pulse([order.prompt]), beat_of([order.prompt])
+    movement = chroma_movement(order.prompt, beat)
+    common = {
+        "recording": path.stem,
+        "seconds": round(order.length / order.prompt.rate, 1),
+        "contrast": order.contrast,
+        "applies": {name: order.applies(name) for name in MEASURES},
+    }
+    rows = []
+    for index in range(len(order.starts)):
+        ratios = {name: ratio(order.own_losses[name][index], order.floor[name]) for name in MEASURES}
+        rows.append({**common, "candidate": SEGMENTS, "seed": index, "ratios": ratios})
+    for name, made in tails(prompt, real, arguments.seeds).items():
+        for seed, tail in enumerate(made):
+            features = order.features(tail)
+            row = {**common, "candidate": name, "seed": seed, "ratios": order.distance(features).ratios}
+            row["movement"] = chroma_movement(features, beat) / movement
+            if pulse is not None:
+                row["kept"] = pulse_height(features, pulse.period) / max(pulse.height, 1e-6)
+                row["tempo"] = 100 * (refine_period([features], pulse.period) / pulse.period - 1)
+                row["shift"] = 1000 * phase_shift(order.prompt, features, pulse.period)
+            rows.append(row)
+    return rows
+
+
+def overall(row: dict[str, Any]) -> float:
+    """Geometric mean of the ratios over the measures that apply."""
+    logs = [np.log(value) for name, value in row["ratios"].items() if row["applies"][name] and np.isfinite(value)]
+    return float(np.exp(np.mean(logs))) if logs else float("nan")
+
+
+def of(rows: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> float:
+    """Mean of a value over rows (seeds); NaN without any."""
+    values = [value(row) for row in rows]
+    finite = [each for each in values if np.isfinite(each)]
+    return float(np.mean(finite)) if finite else float("nan")
+
+
+def table(heads: list[str], lines: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *lines]) + "\n"
+
+
+def text(value: float, form: str = ".2f") -> str:
+    """A number, or a dash."""
+    return format(value, form) if np.isfinite(value) else "–"
+
+
+def report(rows: list[dict[str, Any]]) -> str:
+    """The page."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_name.setdefault(row["recording"], []).append(row)
+    structured = [name for name, own in by_name.items() if own[0]["applies"]["forecast"]]
+    pulsed = [name for name, own in by_name.items() if own[0]["applies"]["pulse"]]
+
+    def mine(recording: str, candidate: str) -> list[dict[str, Any]]:
+        return [row for row in by_name[recording] if row["candidate"] == candidate]
+
+    lines = []
+    for name, own in sorted(by_name.items(), key=lambda item: -item[1][0]["contrast"]["forecast"]):
+        marks = ["yes" if name in structured else "no", "yes" if name in pulsed else "no"]
+        values = [text(of(mine(name, candidate), overall)) for candidate in NAMES]
+        lines.append([name, f"{own[0]['seconds']:g}", *marks, text(own[0]["contrast"]["forecast"]), *values])
+    heads = ["recording", "segment, s", "structured", "pulse", "contrast", *NAMES]
+    parts = [
+        "# Order\n",
+        "Written by `python tools/check_order.py`; `audiogen.metrics.order` explains the measures. All values are ratios to"
+        " the floor: 1.0 is the order of another real segment, larger is worse. *Contrast* is what the recording's own"
+        " segments read with their patches of 93 ms in random order: a measure applies from 1.25 on, and a recording is"
+        " structured if the forecast applies.\n",
+        f"Structured: {len(structured)} of {len(by_name)} ({', '.join(structured)}). With a pulse: {len(pulsed)}"
+        f" ({', '.join(pulsed)}).\n",
+        "## Overall, by recording\n",
+        table(heads, lines),
+        "## By measure\n\nMedian over the recordings to which the measure applies (structured ones, for the overall"
+        " ratio), and in brackets the smallest and largest.\n",
+    ]
+    lines = []
+    for candidate in NAMES:
+        cells = []
+        for measure in MEASURES:
+            names = [name for name, own in by_name.items() if own[0]["applies"][measure]]
+            cells.append(
+                spread([of(mine(name, candidate), lambda row: row["ratios"].get(measure, np.nan)) for name in names])
+            )
+        cells.append(spread([of(mine(name, candidate), overall) for name in structured]))
+        lines.append([candidate, *cells])
+    parts.append(table(["candidate", *MEASURES, "overall"], lines))
+    parts.append(
+        "## Pulse\n\nRecordings with a pulse: the part of its height that is kept, change of tempo in %, how late the first"
+        " beats after the join are in ms, and chroma movement over the prompt's; means over seeds (of absolute values for"
+        " tempo and beats).\n"
+    )
+    lines = []
+    for name in pulsed:
+        for candidate in (REAL, DEFAULT, *CONTROLS):
+            own = mine(name, candidate)
+            lines.append(
+                [
+                    name,
+                    candidate,
+                    text(of(own, lambda row: row.get("kept", np.nan))),
+                    text(of(own, lambda row: abs(row.get("tempo", np.nan))), ".1f"),
+                    text(of(own, lambda row: abs(row.get("shift", np.nan))), ".0f"),
+                    text(of(own, lambda row: row["movement"])),
+                ]
+            )
+    parts.append(table(["recording", "candidate", "kept", "tempo, %", "late, ms", "chroma movement"], lines))
+    return "\n".join(parts)
+
+
+def spread(values: list[float]) -> str:
+    """Median, smallest and largest."""
+    finite = [value for value in values if np.isfinite(value)]
+    return f"{np.median(finite):.2f} ({min(finite):.2f}–{max(finite):.2f})" if finite else "–"
+
+
+def main() -> None:
+    """Compute missing recordings and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recordings", type=Path, nargs="+", help="files, or folders of them")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--rows", type=Path, help="file of finished recordings [the output's name with .jsonl]")
+    parser.add_argument("--seeds", type=int, default=3, help="tails per recording and candidate [3]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of a tail, at most [10]")
+    arguments = parser.parse_args()
+    files = [
+        path for given in arguments.recordings for path in (sorted(given.iterdir()) if given.is_dir() else [given])
+    ]
+    store = arguments.rows or arguments.output.with_suffix(".jsonl")
+    lines = store.read_text("utf-8").splitlines() if store.exists() else []
+    rows = [row for line in lines for row in json.loads(line)]
+    for path in files:
+        if path.suffix.lower() not in SUFFIXES or path.stem in {row["recording"] for row in rows}:
+            continue
+        try:
+            found = rows_of(path, arguments)
+        except InputError as error:
+            print(error, file=sys.stderr)
+            continue
+        rows += found
+        with store.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(found) + "\n")
+        print(
+            path.stem,
+            {name: text(of([r for r in found if r["candidate"] == name], overall)) for name in NAMES},
+            flush=True,
+        )
+    names = {path.stem for path in files}
+    page = report([row for row in rows if row["recording"] in names])
+    write_text(arguments.output, page)
+    print(page)
+
+
+if __name__ == "__main__":
+    main()
