@@ -111,6 +111,11 @@ def overall(row: dict[str, Any]) -> float:
     return float(np.exp(np.mean(logs))) if logs else float("nan")
 
 
+def ratio_by(measure: str) -> Callable[[dict[str, Any]], float]:
+    """The ratio of a row by a measure."""
+    return lambda row: row["ratios"].get(measure, np.nan)
+
+
 def of(rows: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> float:
     """Mean of a value over rows (seeds); NaN without any."""
     values = [value(row) for row in rows]
@@ -147,10 +152,10 @@ def report(rows: list[dict[str, Any]]) -> str:
     heads = ["recording", "segment, s", "structured", "pulse", "contrast", *NAMES]
     parts = [
         "# Order\n",
-        "Written by `python tools/check_order.py`; `audiogen.metrics.order` explains the measures. All values are ratios to"
-        " the floor: 1.0 is the order of another real segment, larger is worse. *Contrast* is what the recording's own"
-        " segments read with their patches of 93 ms in random order: a measure applies from 1.25 on, and a recording is"
-        " structured if the forecast applies.\n",
+        "Written by `python tools/check_order.py`; `audiogen.metrics.order` explains the measures. All values are"
+        " ratios to the floor: 1.0 is the order of another real segment, larger is worse. *Contrast* is what the"
+        " recording's own segments read with their patches of 93 ms in random order: a measure applies from 1.25 on,"
+        " and a recording is structured if the forecast applies.\n",
         f"Structured: {len(structured)} of {len(by_name)} ({', '.join(structured)}). With a pulse: {len(pulsed)}"
         f" ({', '.join(pulsed)}).\n",
         "## Overall, by recording\n",
@@ -163,16 +168,14 @@ def report(rows: list[dict[str, Any]]) -> str:
         cells = []
         for measure in MEASURES:
             names = [name for name, own in by_name.items() if own[0]["applies"][measure]]
-            cells.append(
-                spread([of(mine(name, candidate), lambda row: row["ratios"].get(measure, np.nan)) for name in names])
-            )
+            cells.append(spread([of(mine(name, candidate), ratio_by(measure)) for name in names]))
         cells.append(spread([of(mine(name, candidate), overall) for name in structured]))
         lines.append([candidate, *cells])
     parts.append(table(["candidate", *MEASURES, "overall"], lines))
     parts.append(
-        "## Pulse\n\nRecordings with a pulse: the part of its height that is kept, change of tempo in %, how late the first"
-        " beats after the join are in ms, and chroma movement over the prompt's; means over seeds (of absolute values for"
-        " tempo and beats).\n"
+        "## Pulse\n\nRecordings with a pulse: the part of its height that is kept, change of tempo in %, how late the"
+        " first beats after the join are in ms, and chroma movement over the prompt's; means over seeds (of absolute"
+        " values for tempo and beats).\n"
     )
     lines = []
     for name in pulsed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,7 +23,7 @@ def beat_chroma(segment: OrderFeatures, beat: float) -> np.ndarray:
     edges = np.arange(0, len(segment.chroma) + 1e-6, beat * segment.rate).astype(int)
     if len(edges) < 2:
         return np.zeros((0, 12))
-    means = np.array([segment.chroma[a:b].mean(axis=0) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    means = np.array([segment.chroma[a:b].mean(axis=0) for a, b in pairwise(edges)])
     means = np.log(1 + 30 * means)
     return means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
 

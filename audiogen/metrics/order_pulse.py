@@ -55,7 +55,7 @@ def autocorrelation(values: np.ndarray, longest: int) -> np.ndarray:
 
 
 def pooled_autocorrelation(parts: Sequence[OrderFeatures], seconds: float) -> np.ndarray:
-    """Autocorrelation of the onset strength, averaged over parts by their lengths; parts shorter than 2 lags are left out."""
+    """Autocorrelation of the onset strength, averaged over the parts that are long enough, by their lengths."""
     longest = round(seconds * parts[0].rate)
     usable = [part for part in parts if len(part.mel) > 1.5 * longest] or [max(parts, key=lambda part: len(part.mel))]
     curves = [autocorrelation(onset_strength(part), longest) for part in usable]

@@ -9,10 +9,11 @@ from tests.metrics.signals import RATE, recording
 
 TONES = (300.0, 700.0, 1500.0, 3200.0)
 HISS = 0.003
+ACCENTS = (0.5, 0.12, 0.25, 0.12)
 
 
 def tone_chain(seconds: float, seed: int, loyalty: float = 0.85) -> Recording:
-    """A Markov chain of four tones of a quarter second: each is followed by the next one with probability ``loyalty``."""
+    """A Markov chain of four tones of a quarter second; ``loyalty``: how probably each is followed by the next one."""
     random = np.random.default_rng(seed)
     step, state, tones = RATE // 4, int(random.integers(4)), []
     for _ in range(int(seconds * 4)):
@@ -31,20 +32,18 @@ def clock(seconds: float, seed: int, period: float = 0.5, jitter: float = 0.0) -
     return _over_hiss(samples, random)
 
 
-def bars(
-    seconds: float, seed: int, accents: tuple[float, ...] = (1.0, 0.25, 0.5, 0.25), shuffle: bool = False
-) -> Recording:
+def bars(seconds: float, seed: int, shuffle: bool = False) -> Recording:
     """A bar of four quarter seconds, low on the first and high on the others; or the same strokes in random order."""
     random = np.random.default_rng(seed)
     samples = np.zeros(int(seconds * RATE))
     for number, beat in enumerate(np.arange(0.1, seconds - 0.3, 0.25)):
         place = int(random.integers(4)) if shuffle else number % 4
-        _strike(samples, beat, 150 if place == 0 else 2500, 0.5 * accents[place], random)
+        _strike(samples, beat, 150 if place == 0 else 2500, ACCENTS[place], random)
     return _over_hiss(samples, random)
 
 
 def calls(seconds: float, seed: int, backwards: bool = False, chopped: bool = False) -> Recording:
-    """Chirps of 0.4 s, rising and dying away, 0.6 to 1 s apart; played backwards, or chopped into tenths of a second."""
+    """Chirps of 0.4 s, rising and dying away, 0.6 to 1 s apart; played backwards, or in tenths of a second, mixed."""
     random = np.random.default_rng(seed)
     samples, at = np.zeros(int(seconds * RATE)), random.uniform(0.0, 0.5)
     while at < seconds - 0.5:
