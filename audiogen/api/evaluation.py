@@ -11,6 +11,7 @@ from audiogen.api.session import session
 from audiogen.audio import Recording
 from audiogen.devices import pick_device
 from audiogen.jobs import vocode as job
+from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.metrics import evaluation
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.output_names import join_beside
@@ -58,7 +59,8 @@ def evaluate(
         source = None if prompt is None else to_recording(prompt)
         if source is None and join_sample:
             source = output.cut(0, min(join_sample, output.length))
-        return evaluation.evaluate(output, to_recording(reference), source, join_sample, seed=seed)
+        real = to_recording(reference)
+        return evaluation.evaluate(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES)
 
 
 def vocode(

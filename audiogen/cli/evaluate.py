@@ -41,10 +41,12 @@ TABLE_MEASURES = ("texture", "copying", "looping")  # shown in the table of cand
 @option("--seed", group=OUTPUT, type=click.IntRange(min=0), default=0, help="Random seed of the baselines.")
 @FORCE
 def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | None, seed: int, force: bool) -> None:
-    """Evaluate the continuation OUT against real audio and simple baselines.
+    """Evaluate the continuation OUT against real audio, simple baselines and controls.
 
     The join is read from OUT.json, or found by comparing OUT with the prompt. A texture distance of 1.00 means as
-    close to the real audio as another segment of it. With -o, DIR receives report.html, blind.html (a blind listening
+    close to the real audio as another segment of it, and an order of 1.00 that things follow each other as in another.
+    The controls are the engine without its model: patches of the prompt in random order (random-patches), and what
+    followed similar moments in the prompt (context-walk). With -o, DIR receives report.html, blind.html (a blind listening
     test), evaluation.json and evaluation.csv.
     """
     require_input(output, reference, prompt)
@@ -60,6 +62,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
 
     with stage("loading libraries"):
         from audiogen.audio import read
+        from audiogen.jobs.control_baselines import CONTROL_BASELINES
         from audiogen.metrics.evaluation import evaluate_inputs
         from audiogen.metrics.evaluation_inputs import prepare_inputs
         from audiogen.output_names import join_beside, sidecar_of
@@ -72,7 +75,7 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
         source = read(prompt) if prompt is not None else None
     if source is None and join:  # the prompt precedes the join
         source = continued.cut(0, min(join, continued.length))
-    inputs = prepare_inputs(continued, real, source, join, seed=seed)
+    inputs = prepare_inputs(continued, real, source, join, seed=seed, controls=CONTROL_BASELINES)
     evaluation = evaluate_inputs(inputs)
     if join is None and prompt is None:
         print_output(f"{output}: taken as a tail without its prompt, since there is no {sidecar_of(output).name}")

@@ -25,7 +25,7 @@ from audiogen.metrics.population_distance import DISTANCES, population_distance
 from audiogen.metrics.registry import Metric, measure, open_metrics
 from audiogen.metrics.spectral_tilt import spectral_tilt
 from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator, end_of
-from audiogen.metrics.waveform_baselines import BASELINES
+from audiogen.metrics.waveform_baselines import BASELINES, Baseline
 from audiogen.metrics.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
 from audiogen.text_files import dump_json, write_text
@@ -213,6 +213,7 @@ def evaluate(
     join_sample: int | None = None,
     baselines: Iterable[str] = tuple(BASELINES),
     seed: int = 0,
+    controls: Mapping[str, Baseline] | None = None,
 ) -> Evaluation:
     """Compare a continuation with real audio and with simple baselines.
 
@@ -224,11 +225,12 @@ def evaluate(
         join_sample: first sample of the continuation in ``output``; None compares ``output`` with the prompt.
         baselines: names of `BASELINES` to compare with.
         seed: random seed of the baselines.
+        controls: further baselines, such as `audiogen.jobs.control_baselines.CONTROL_BASELINES`.
 
     Raises:
         InputError: see `audiogen.metrics.evaluation_inputs.prepare_inputs`.
     """
-    return evaluate_inputs(prepare_inputs(output, reference, prompt, join_sample, baselines, seed))
+    return evaluate_inputs(prepare_inputs(output, reference, prompt, join_sample, baselines, seed, controls))
 
 
 def evaluate_inputs(inputs: EvaluationInputs) -> Evaluation:

@@ -7,7 +7,7 @@ the same kind of sound as the prompt.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from audiogen.metrics.drift import SILENCE_FLOOR
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import EXCERPT_SECONDS, RunningMeasures
 from audiogen.metrics.texture import remove_part
-from audiogen.metrics.waveform_baselines import BASELINES
+from audiogen.metrics.waveform_baselines import BASELINES, Baseline
 from audiogen.progress import progress
 
 SAMPLE_TOLERANCE = 1e-4  # largest difference of samples that were stored in a file in between
@@ -68,6 +68,7 @@ def prepare_inputs(
     join_sample: int | None = None,
     baselines: Iterable[str] = tuple(BASELINES),
     seed: int = 0,
+    controls: Mapping[str, Baseline] | None = None,
 ) -> EvaluationInputs:
     """Cut, resample and render what an evaluation needs; the arguments are those of `evaluate`.
 
@@ -116,9 +117,8 @@ def prepare_inputs(
     running = RunningMeasures(source, held_out, evaluator)
     running.push(tail.samples)
     seconds = min(running.excerpt.seconds, EXCERPT_SECONDS)
-    return EvaluationInputs(
-        tail, source, held_out, _render_baselines(baselines, source, seconds, seed), running, mismatch
-    )
+    rendered = _render_baselines(baselines, controls or {}, source, seconds, seed)
+    return EvaluationInputs(tail, source, held_out, rendered, running, mismatch)
 
 
 def _mismatch(evaluator: TailEvaluator, real: Recording, known: Recording) -> str | None:
@@ -161,14 +161,17 @@ def _find_join(output: Recording, prompt: Recording | None) -> int:
     return prompt.length if np.max(np.abs(head - prompt.samples), initial=0) < SAMPLE_TOLERANCE else 0
 
 
-def _render_baselines(names: Iterable[str], source: Recording, seconds: float, seed: int) -> dict[str, Recording]:
-    names, tails = list(names), {}
+def _render_baselines(
+    names: Iterable[str], controls: Mapping[str, Baseline], source: Recording, seconds: float, seed: int
+) -> dict[str, Recording]:
+    chosen, tails = dict(controls), {}
     for name in names:
         if name not in BASELINES:
             raise InputError(f"baseline {name}", "there is no such baseline", f"choose from {', '.join(BASELINES)}")
-    with progress(len(names), "rendering baselines") as bar:
-        for name in names:
+        chosen[name] = BASELINES[name]
+    with progress(len(chosen), "rendering baselines") as bar:
+        for name, baseline in chosen.items():
             with suppress(InputError):  # the prompt is too short for this baseline
-                tails[name] = BASELINES[name](source, seconds, seed)
+                tails[name] = baseline(source, seconds, seed)
             bar.update()
     return tails

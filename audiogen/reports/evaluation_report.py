@@ -14,6 +14,7 @@ from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import Panel, audio_format, panels, write_template
 from audiogen.reports.scorecard import scorecard
 from audiogen.reports.texture_chart import metric_names, metric_value, texture_chart
+from audiogen.sound.control_predictors import CONTROLS
 
 CANDIDATE_MEASURES = ("copying", "looping", "texture")  # shown for all candidates, not in the scorecard
 DESCRIPTIONS = {
@@ -22,8 +23,10 @@ DESCRIPTIONS = {
     "walk": "the prompt's frames, with jumps",
     "noise": "stationary noise with its spectrum",
     "autoregression": "linear prediction of mel frames",
+    "random-patches": "the prompt's patches in random order, by the rules of any tail",
+    "context-walk": "what followed similar moments in the prompt, by the rules of any tail",
 }
-assert DESCRIPTIONS.keys() == BASELINES.keys()
+assert DESCRIPTIONS.keys() == {*BASELINES, *CONTROLS}
 
 
 def write_evaluation_report(

@@ -19,7 +19,7 @@ chain them as generators, so that a tail of any length needs constant memory::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -58,6 +58,7 @@ class Continuer:
         vocoder: kind of Vocoder, instead of the (first) Run's own.
         match_texture: match each tail's texture statistics to the prompt's, unless an onset density is requested
             (`StatisticsMatcher`). Without, and for baselines, patches are rendered as they are selected.
+        make_predictor: of a single Run: a control in place of its own (`control_predictors.CONTROLS`).
 
     Attributes:
         spec: of the mel frames.
@@ -72,6 +73,7 @@ class Continuer:
     prompt: Recording
     vocoder: str | None = None
     match_texture: bool = True
+    make_predictor: Callable[[Run, PromptAnalysis], Predictor] | None = None
     analysis: PromptAnalysis = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
     _matcher: tuple[tuple[float, ...], StatisticsMatcher] | None = field(init=False, default=None)
@@ -84,7 +86,8 @@ class Continuer:
         self.predictor: Predictor
         if isinstance(self.run, Run):
             by_contexts = self.run.metrics.get("memory", False)
-            self.predictor = (ContextPredictor if by_contexts else RunPredictor)(self.run, self.analysis)
+            make = self.make_predictor or (ContextPredictor if by_contexts else RunPredictor)
+            self.predictor = make(self.run, self.analysis)
         else:
             self.predictor = MixturePredictor(self.run, self.analysis)
 

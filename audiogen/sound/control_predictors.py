@@ -101,6 +101,6 @@ class ContextWalk(ControlPredictor):
 
 
 CONTROLS: dict[str, Callable[[Run, PromptAnalysis], RunPredictor]] = {
-    "random patches": RandomPatches,
-    "context walk": ContextWalk,
+    "random-patches": RandomPatches,
+    "context-walk": ContextWalk,
 }

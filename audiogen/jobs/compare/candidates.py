@@ -11,12 +11,14 @@ import torch
 
 from audiogen.audio import Recording
 from audiogen.jobs.compare.pieces import Prompt
+from audiogen.jobs.control_baselines import control_tail
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.jobs.tune_results import events_tokenizer
 from audiogen.metrics import waveform_baselines as baselines
 from audiogen.models import Model, Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.control_predictors import CONTROLS
 from audiogen.tunes.metrics.tune_statistics import polyphony
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.markov import Markov
@@ -112,7 +114,15 @@ def markov_candidate(tunes: list[Tune]) -> tuple[Markov, Tokenizer, Candidate]:
     return chain, tokenizer, partial(_continue_notes, chain, tokenizer)
 
 
-BASELINES: Mapping[str, Candidate] = {"loop": repeat_sound, "repeat": repeat_bars}
+def _control(name: str, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
+    return CandidateTail(control_tail(name, prompt.sound, seconds, seed, match_texture=False))
+
+
+SOUND_BASELINES: Mapping[str, Candidate] = {
+    "loop": repeat_sound,
+    **{name: partial(_control, name) for name in CONTROLS},
+}
+BASELINES: Mapping[str, Candidate] = {**SOUND_BASELINES, "repeat": repeat_bars}
 
 
 def _render_tail(prompt: Prompt, tune: Tune, seconds: float) -> Recording:

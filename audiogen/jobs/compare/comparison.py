@@ -20,6 +20,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.compare.candidates import (
     BASELINES,
+    SOUND_BASELINES,
     Candidate,
     CandidateTail,
     candidate_of,
@@ -83,7 +84,7 @@ def compare(
     write_text(out / SETTINGS, dump_json(description))
     with stage("measuring the real continuations of the prompts"):
         comparison = _Comparison(out, pieces, prompts, settings, device)
-    baselines = len(BASELINES) + 1 if comparison.has_notes else 1
+    baselines = len(BASELINES) + 1 if comparison.has_notes else len(SOUND_BASELINES)
     total = (len(experiments) + baselines) * settings.seeds
     with progress(total, "comparing", "candidate") as bar:
         for name, experiment in experiments.items():
@@ -168,9 +169,10 @@ class _Comparison:
     def baselines(self, done: Callable[[], object]) -> None:
         """Continue all prompts with the baselines; ``done`` is called after each."""
         seeds = range(self.settings.seeds)
-        for seed in seeds:
-            self.continue_prompts("loop", "sound", seed, BASELINES["loop"], {})
-            done()
+        for name in SOUND_BASELINES:
+            for seed in seeds:
+                self.continue_prompts(name, "sound", seed, BASELINES[name], {})
+                done()
         if not self.has_notes:
             return
         chain, tokenizer, candidate = markov_candidate(self.training_tunes())
