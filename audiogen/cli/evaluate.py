@@ -46,8 +46,8 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     The join is read from OUT.json, or found by comparing OUT with the prompt. A texture distance of 1.00 means as
     close to the real audio as another segment of it, and an order of 1.00 that things follow each other as in another.
     The controls are the engine without its model: patches of the prompt in random order (random-patches), and what
-    followed similar moments in the prompt (context-walk). With -o, DIR receives report.html, blind.html (a blind listening
-    test), evaluation.json and evaluation.csv.
+    followed similar moments in the prompt (context-walk). With -o, DIR receives report.html, blind.html (a blind
+    listening test), evaluation.json and evaluation.csv.
     """
     require_input(output, reference, prompt)
     if folder is not None:

@@ -164,11 +164,13 @@ def _find_join(output: Recording, prompt: Recording | None) -> int:
 def _render_baselines(
     names: Iterable[str], controls: Mapping[str, Baseline], source: Recording, seconds: float, seed: int
 ) -> dict[str, Recording]:
-    chosen, tails = dict(controls), {}
+    chosen: dict[str, Baseline] = {}
     for name in names:
         if name not in BASELINES:
             raise InputError(f"baseline {name}", "there is no such baseline", f"choose from {', '.join(BASELINES)}")
         chosen[name] = BASELINES[name]
+    chosen |= controls
+    tails = {}
     with progress(len(chosen), "rendering baselines") as bar:
         for name, baseline in chosen.items():
             with suppress(InputError):  # the prompt is too short for this baseline

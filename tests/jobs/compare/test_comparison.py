@@ -32,6 +32,7 @@ from tests.conftest import synthetic
 from tests.training.test_tune_data_module import SMALL
 from tests.tune_fixtures import melody, wandering
 
+CONTROLLED = ("loop", "random-patches", "context-walk")
 Tiny = Callable[..., Experiment]
 
 
@@ -80,14 +81,16 @@ def test_audio_and_midi_configurations_are_compared(
     assert done.exit_code == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before  # nothing is trained twice
     found = json.loads((out / "results.json").read_text())
-    assert [result["candidate"] for result in found["summary"]] == ["sound", "notes", "loop", "repeat", "markov"]
-    assert [result["domain"] for result in found["summary"]] == ["sound", "notes", "sound", "notes", "notes"]
+    assert [result["candidate"] for result in found["summary"]] == ["sound", "notes", *CONTROLLED, "repeat", "markov"]
+    assert [result["domain"] for result in found["summary"]] == [
+        *("sound", "notes", "sound", "sound", "sound", "notes", "notes")
+    ]
     for result in found["summary"]:
         assert result["seeds"] == 2
         assert (result["nats_per_note"]["mean"] is not None) == (result["candidate"] in ("notes", "markov"))
         assert (result["parameters"]["mean"] is not None) == (result["candidate"] in ("sound", "notes"))
     rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
-    assert len(rows) == 5 * 2
+    assert len(rows) == 7 * 2
     assert {row["prompt"] for row in rows} == {item.name for item in read_pieces(tunes).test}
     for row in rows:
         tail = read(out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt']}.wav")
@@ -98,7 +101,7 @@ def test_audio_and_midi_configurations_are_compared(
         split = json.loads((out / "runs" / run / "metrics.json").read_text())["split"]
         assert not test & {Path(name).stem for name in split}
     page = (out / "index.html").read_text()
-    assert page.count("<audio") == 2 + 5
+    assert page.count("<audio") == 2 + 7
     assert page.count('class="roll"') >= 2 + 2  # the real ones, the repetition, the chain, and mostly the network
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # self-contained
     with pytest.raises(InputError, match="another comparison"):
@@ -119,7 +122,7 @@ def test_recordings_without_notes_are_compared_as_sound(configs: list[Path], tmp
     baseline.write_text("model: {kind: loop}\nrepresentation: {latents: 8, patch: 4}\n")
     invoke(configs[0], baseline, "--data", folder, "-o", tmp_path / "b", *short)
     found = json.loads((tmp_path / "b" / "results.json").read_text())
-    assert [result["candidate"] for result in found["summary"]] == ["sound", "mel-loop", "loop"]
+    assert [result["candidate"] for result in found["summary"]] == ["sound", "mel-loop", *CONTROLLED]
     copied = {row["candidate"]: row["copied"] for row in found["rows"]}
     assert min(copied["mel-loop"], copied["loop"]) > 0.7 > copied["sound"]  # of its prompt, whatever it was trained on
 
