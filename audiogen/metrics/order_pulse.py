@@ -84,7 +84,7 @@ def refine_period(parts: Sequence[OrderFeatures], period: float) -> float:
     """The period near ``period`` at whose multiples the onset strength repeats best, in seconds."""
     rate = parts[0].rate
     for multiple in range(1, MULTIPLES + 1):
-        curve = pooled_autocorrelation(parts, multiple * period * (1 + TOLERANCE) + 2 / rate)
+        curve = pooled_autocorrelation(parts, multiple * period * (1 + TOLERANCE) + 4 * SMOOTHING_SECONDS)
         width = 1.5 * SMOOTHING_SECONDS * rate if multiple > 1 else TOLERANCE * period * rate
         centre = multiple * period * rate
         low, high = max(int(centre - width), 1), int(np.ceil(centre + width)) + 1
@@ -172,7 +172,7 @@ def phase_shift(prompt: OrderFeatures, tail: OrderFeatures, period: float, beats
     bins = max(round(period * prompt.rate), 4)
 
     def folded(values: np.ndarray, first: int) -> np.ndarray:
-        phase = ((np.arange(len(values)) + first) / prompt.rate / period * bins).astype(int) % bins
+        phase = np.floor((np.arange(len(values)) + first) / prompt.rate / period * bins).astype(int) % bins
         return np.bincount(phase, np.maximum(values, 0), minlength=bins) / np.maximum(
             np.bincount(phase, minlength=bins), 1
         )
