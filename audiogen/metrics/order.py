@@ -75,6 +75,7 @@ MEASURES: Mapping[str, Fit] = {
 }
 NEEDS = {"metre": "pulse", "chroma movement": "chroma order"}  # measures that apply only where another one does
 MIN_CONTRAST = 1.25  # of shuffled segments, from which on a measure applies
+MIN_PULSE_CONTRAST = 1.5  # the same for the pulse: music reads 2 to 3, the engines of distant traffic 1.4
 PATCH_SECONDS = 0.093  # that are shuffled
 SHUFFLES = 3
 MAX_SEGMENTS, MIN_SEGMENTS = 5, 3  # of the prompt
@@ -187,7 +188,7 @@ class OrderReference:
         needed = NEEDS.get(measure)
         if needed in self.measures and not self.applies(needed):
             return False
-        return self.contrast[measure] >= MIN_CONTRAST
+        return self.contrast[measure] >= (MIN_PULSE_CONTRAST if measure == "pulse" else MIN_CONTRAST)
 
     @property
     def structured(self) -> bool:
