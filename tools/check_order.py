@@ -154,8 +154,8 @@ def report(rows: list[dict[str, Any]]) -> str:
         "# Order\n",
         "Written by `python tools/check_order.py`; `audiogen.metrics.order` explains the measures. All values are"
         " ratios to the floor: 1.0 is the order of another real segment, larger is worse. *Contrast* is what the"
-        " recording's own segments read with their patches of 93 ms in random order: a measure applies from 1.25 on (the"
-        " pulse from 1.5),"
+        " recording's own segments read with their patches of 93 ms in random order: a measure applies from 1.25 on"
+        " (the pulse from 1.5),"
         " and a recording is structured if the forecast applies.\n",
         f"Structured: {len(structured)} of {len(by_name)} ({', '.join(structured)}). With a pulse: {len(pulsed)}"
         f" ({', '.join(pulsed)}).\n",
