@@ -186,7 +186,7 @@ class OrderReference:
     def applies(self, measure: str) -> bool:
         """Whether the recording has the order that a measure is about."""
         needed = NEEDS.get(measure)
-        if needed in self.measures and not self.applies(needed):
+        if needed is not None and needed in self.measures and not self.applies(needed):
             return False
         return self.contrast[measure] >= (MIN_PULSE_CONTRAST if measure == "pulse" else MIN_CONTRAST)
 

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from audiogen.run import Run
-from audiogen.sound.patch_selection import CANDIDATES
-from audiogen.sound.patch_source import Patch
+from audiogen.sound.patch_selection import CANDIDATES, Patch
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
