@@ -7,8 +7,8 @@ places: the loss is the fraction of these that come nearer to what really follow
 recording knows), 0 that the forecast is always nearer. Being a rank, it does not depend on levels or spectra.
 
 **Copies are left out.** A tail that reads a place verbatim is forecast perfectly by that place, which shows nothing
-about its order. Places are therefore left out where context or target contains a tenth of a second that is nearer to
-the same moment of the place than nearly all (95 %) moments of the recording are to any other.
+about its order. For each target, the places are therefore left out whose own moment is nearer to it than nearly all
+(95 %) moments of the recording are to any other.
 """
 
 from __future__ import annotations
@@ -74,20 +74,18 @@ class Forecast:
             return found
         contexts = windows(frames, self.context)
         distances = [squared_distances(contexts, windows(part, self.context)) for part in self.parts]
-        runs = [self._copied_since(frames, part) for part in self.parts]
+        copies = [self._copied(frames, part) for part in self.parts]
         random = np.random.default_rng(self.seed)
         for lag, step in zip(LAGS, self.steps, strict=True):
             targets = self._targets(frames, step)
             if len(targets) < 2:
                 continue
             candidates, known = [], []
-            for part, distance, run in zip(self.parts, distances, runs, strict=True):
+            for part, distance, copied in zip(self.parts, distances, copies, strict=True):
                 follows = self._targets(part, step)
                 allowed = distance[: len(targets), : len(follows)].copy()
-                # A copied moment that ends no earlier than the context begins and no later than the target does.
-                span = self.context + step - 1
-                latest = run[span : span + len(targets), span : span + allowed.shape[1]]
-                allowed[latest <= span] = np.inf
+                first = self.context - 1 + step  # moment of the first target
+                allowed[copied[first : first + len(targets), first : first + len(follows)]] = np.inf
                 candidates.append(allowed)
                 known.append(follows)
             every = np.concatenate(known)
@@ -107,13 +105,13 @@ class Forecast:
         means = windows(frames, WINDOW).reshape(-1, WINDOW, frames.shape[1]).mean(axis=1)
         return means[self.context - 1 + step :]
 
-    def _copied_since(self, frames: np.ndarray, part: np.ndarray) -> np.ndarray:
-        """Frames since the latest copied moment on the same alignment, ``[moments, moments of the part]``."""
+    def _copied(self, frames: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """Whether a moment, or the one before or after it, is a copy of the part: ``[moments, moments of the part]``."""
         copied = squared_distances(windows(frames, WINDOW), windows(part, WINDOW)) < self.copy_distance
-        since = np.full((copied.shape[0] + 1, copied.shape[1] + 1), 1 << 20)
-        for row in range(copied.shape[0]):
-            since[row + 1, 1:] = np.where(copied[row], 0, since[row, :-1] + 1)
-        return since[1:, 1:]
+        near = copied.copy()
+        near[1:, 1:] |= copied[:-1, :-1]
+        near[:-1, :-1] |= copied[1:, 1:]
+        return near
 
     def _nearest(self, distance: np.ndarray) -> np.ndarray:
         """``[contexts, NEIGHBOURS]`` places by distance, separated from each other; -1 where there are too few."""

@@ -7,17 +7,17 @@ import numpy as np
 from audiogen.audio import Recording
 from tests.metrics.signals import RATE, recording
 
-TONES = (300.0, 700.0, 1500.0, 3200.0)
+TONES = (300.0, 600.0, 1100.0, 2000.0, 3600.0)
 HISS = 0.003
 ACCENTS = (0.5, 0.12, 0.25, 0.12)
 
 
-def tone_chain(seconds: float, seed: int, loyalty: float = 0.85) -> Recording:
-    """A Markov chain of four tones of a quarter second; ``loyalty``: how probably each is followed by the next one."""
+def tone_chain(seconds: float, seed: int, loyalty: float = 0.95) -> Recording:
+    """A Markov chain of five tones of a quarter second; ``loyalty``: how probably each is followed by the next one."""
     random = np.random.default_rng(seed)
-    step, state, tones = RATE // 4, int(random.integers(4)), []
+    step, state, tones = RATE // 4, int(random.integers(len(TONES))), []
     for _ in range(int(seconds * 4)):
-        state = (state + 1) % 4 if random.random() < loyalty else int(random.integers(4))
+        state = (state + 1) % len(TONES) if random.random() < loyalty else int(random.integers(len(TONES)))
         level = random.uniform(0.15, 0.25)
         tones.append(level * np.sin(2 * np.pi * TONES[state] * np.arange(step) / RATE) * np.hanning(step) ** 0.3)
     return _over_hiss(np.concatenate(tones), random)

@@ -34,14 +34,15 @@ def mixed(tail: Recording, seconds: float) -> Recording:
 def test_a_chain_of_tones_is_told_from_its_tones_in_random_order(measure):
     order = reference(tone_chain(PROMPT, 0), measure)
     real = [tone_chain(TAIL, seed) for seed in range(1, 6)]
-    assert ratios(order, real, measure).mean() == pytest.approx(1.0, abs=0.3)
+    true = ratios(order, real, measure).mean()
+    assert true < 1.4
     wrong = [tone_chain(TAIL, seed, loyalty=0.0) for seed in range(1, 6)]
-    assert ratios(order, wrong, measure).mean() > 1.4
+    assert ratios(order, wrong, measure).mean() > max(1.5 * true, 1.4)
     assert order.applies(measure)
 
 
 def test_half_seconds_in_random_or_reversed_order_lose_the_forecast():
-    # Tones of a quarter second: half seconds hold two of them, so that every other transition is lost.
+    # Half seconds hold two of the five tones: every other transition is lost.
     order = reference(tone_chain(PROMPT, 0), "forecast")
     real = tone_chain(TAIL, 1)
     halves = real.samples[0].reshape(10, -1)
@@ -51,7 +52,7 @@ def test_half_seconds_in_random_or_reversed_order_lose_the_forecast():
 
 
 def test_a_copy_earns_no_forecast():
-    # Tenths of the prompt in random order: were copies counted, each place would foretell its own next hundredths.
+    # Quarter seconds of the prompt in random order: were copies counted, each would be foretold by where it is from.
     prompt = tone_chain(PROMPT, 0)
     copied = recording(in_random_order(prompt.samples[0], 0.25, np.random.default_rng(2))[: int(TAIL * RATE)])
     assert ratios(reference(prompt, "forecast"), [copied], "forecast")[0] > 1.3
@@ -108,11 +109,12 @@ def test_strokes_in_random_order_have_the_pulse_but_not_the_metre():
 
 
 def test_chopped_and_backward_calls_are_other_events():
-    order = reference(calls(PROMPT, 0), "events", "forecast")
-    real = [calls(TAIL, seed) for seed in range(1, 6)]
-    assert ratios(order, real, "events").mean() == pytest.approx(1.0, abs=0.35)
-    assert ratios(order, [calls(TAIL, seed, chopped=True) for seed in range(1, 4)], "events").mean() > 1.5
-    assert ratios(order, [calls(TAIL, seed, backwards=True) for seed in range(1, 4)], "events").mean() > 1.5
+    order = reference(calls(PROMPT, 0), "events")
+    true = ratios(order, [calls(TAIL, seed) for seed in range(1, 4)], "events").mean()
+    assert true < 1.6
+    for fault in ({"chopped": True}, {"backwards": True}):
+        wrong = [calls(TAIL, seed, **fault) for seed in range(1, 4)]
+        assert ratios(order, wrong, "events").mean() > 1.5 * true
 
 
 def test_the_real_continuation_counts_towards_the_floor():
