@@ -15,6 +15,7 @@ from audiogen.audio import AudioWarning, Recording, write
 from audiogen.cli.evaluate import evaluate
 from audiogen.errors import InputError
 from audiogen.metrics.waveform_baselines import BASELINES, noise
+from audiogen.sound.control_predictors import CONTROLS
 from tests.metrics.signals import RATE, impacts, modulated, recording
 
 
@@ -45,7 +46,7 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
         folder / "good.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav", "-o", tmp_path
     )
     assert text.splitlines()[0].startswith(f"{folder / 'good.wav'}: 5.00 s compared with ")
-    assert cells(text, " ") == ["real", *BASELINES]
+    assert cells(text, " ") == ["real", *BASELINES, *CONTROLS]
     assert float(cells(text, "overall")[0]) == pytest.approx(1, abs=0.35)
     assert cells(text, "copied")[0] == "0%"
     assert int(cells(text, "copied")[2].rstrip("%")) > 80  # of the loop
@@ -63,7 +64,7 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
     tree = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
     assert tree["verdicts"] == lines[-len(tree["verdicts"]) :]
     with (tmp_path / "evaluation.csv").open(encoding="utf-8") as file:
-        assert [row["candidate"] for row in csv.DictReader(file)] == ["output", "real", *BASELINES]
+        assert [row["candidate"] for row in csv.DictReader(file)] == ["output", "real", *BASELINES, *CONTROLS]
 
 
 def test_a_worse_model_gets_a_worse_verdict(folder: Path) -> None:
