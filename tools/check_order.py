@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy as np
 
+import audiogen
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
+from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.metrics import waveform_baselines
 from audiogen.metrics.order import MEASURES, OrderReference, ratio
 from audiogen.metrics.order_harmony import beat_of, chroma_movement
 from audiogen.metrics.order_pulse import find_pulse, phase_shift, pulse_height, refine_period
-from audiogen.pretrained import base
-from audiogen.sound.continuation import Continuer
-from audiogen.sound.control_predictors import CONTROLS
+from audiogen.metrics.waveform_repeat import waveform_repeat
 from audiogen.text_files import write_text
 
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
@@ -36,7 +36,7 @@ PROMPT = 0.75  # of it
 HALF = 0.5  # seconds, the pieces that are reordered
 SEGMENTS, REAL, DEFAULT = "another real segment", "real", "default"
 REORDERED = {"half seconds, random": "random", "half seconds, reversed": "reversed"}
-NAMES = (SEGMENTS, REAL, DEFAULT, *CONTROLS, "loop", *REORDERED)
+NAMES = (SEGMENTS, REAL, DEFAULT, *CONTROL_BASELINES, "loop", *REORDERED)
 
 
 def split(path: Path, seconds: float) -> tuple[Recording, Recording]:
@@ -59,18 +59,14 @@ def reordered(real: Recording, how: str, seed: int) -> Recording:
 
 def tails(prompt: Recording, real: Recording, seeds: int) -> dict[str, list[Recording]]:
     """The tails of each candidate, one per seed where it has any."""
-    length, rate = real.length, real.sample_rate
-    continuer = Continuer(base(), prompt)
-    makers: dict[str, Callable[[], Any]] = {DEFAULT: lambda: continuer.predictor}
-    makers |= {
-        name: (lambda control=control: control(continuer.run, continuer.analysis)) for name, control in CONTROLS.items()
-    }
-    found = {REAL: [real], "loop": [waveform_baselines.loop(prompt, real.seconds)]}
-    for name, maker in makers.items():
-        continuer.predictor = maker()
-        found[name] = [
-            Recording(np.concatenate(list(continuer.tail(length, seed)), axis=1), rate) for seed in range(seeds)
-        ]
+    found = {REAL: [real], "loop": [waveform_baselines.loop(prompt, real.seconds)], DEFAULT: []}
+    for seed in range(seeds):
+        samples = audiogen.continue_audio(
+            prompt.samples, prompt.sample_rate, real.seconds, seed, tail_only=True, budget=0
+        )
+        found[DEFAULT].append(Recording(np.atleast_2d(samples), prompt.sample_rate))
+    for name, control in CONTROL_BASELINES.items():
+        found[name] = [control(prompt, real.seconds, seed) for seed in range(seeds)]
     for name, how in REORDERED.items():
         found[name] = [reordered(real, how, seed) for seed in range(seeds if how == "random" else 1)]
     return found
@@ -82,8 +78,9 @@ def rows_of(path: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     order = OrderReference(prompt, real, real.seconds)
     pulse, beat = find_pulse([order.prompt]), beat_of([order.prompt])
     movement = chroma_movement(order.prompt, beat)
+    repeat = waveform_repeat(real, prompt)
     common = {
-        "recording": path.stem,
+        "recording": path.stem + (" †" if repeat is not None and repeat.repeats else ""),
         "seconds": round(order.length / order.prompt.rate, 1),
         "contrast": order.contrast,
         "applies": {name: order.applies(name) for name in MEASURES},
@@ -155,7 +152,7 @@ def report(rows: list[dict[str, Any]]) -> str:
         "Written by `python tools/check_order.py`; `audiogen.metrics.order` explains the measures. All values are"
         " ratios to the floor: 1.0 is the order of another real segment, larger is worse. *Contrast* is what the"
         " recording's own segments read with their patches of 93 ms in random order: a measure applies from 1.25 on"
-        " (the pulse from 1.5),"
+        " (the pulse from 1.5), † marks recordings that repeat their own samples,"
         " and a recording is structured if the forecast applies.\n",
         f"Structured: {len(structured)} of {len(by_name)} ({', '.join(structured)}). With a pulse: {len(pulsed)}"
         f" ({', '.join(pulsed)}).\n",
@@ -180,7 +177,7 @@ def report(rows: list[dict[str, Any]]) -> str:
     )
     lines = []
     for name in pulsed:
-        for candidate in (REAL, DEFAULT, *CONTROLS):
+        for candidate in (REAL, DEFAULT, *CONTROL_BASELINES):
             own = mine(name, candidate)
             lines.append(
                 [
@@ -217,8 +214,9 @@ def main() -> None:
     store = arguments.rows or arguments.output.with_suffix(".jsonl")
     lines = store.read_text("utf-8").splitlines() if store.exists() else []
     rows = [row for line in lines for row in json.loads(line)]
+    done = {row["recording"].removesuffix(" †") for row in rows}
     for path in files:
-        if path.suffix.lower() not in SUFFIXES or path.stem in {row["recording"] for row in rows}:
+        if path.suffix.lower() not in SUFFIXES or path.stem in done:
             continue
         try:
             found = rows_of(path, arguments)
@@ -234,7 +232,7 @@ def main() -> None:
             flush=True,
         )
     names = {path.stem for path in files}
-    page = report([row for row in rows if row["recording"] in names])
+    page = report([row for row in rows if row["recording"].removesuffix(" †") in names])
     write_text(arguments.output, page)
     print(page)
 
