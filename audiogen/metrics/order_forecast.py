@@ -106,7 +106,7 @@ class Forecast:
         return means[self.context - 1 + step :]
 
     def _copied(self, frames: np.ndarray, part: np.ndarray) -> np.ndarray:
-        """Whether a moment, or the one before or after it, is a copy of the part: ``[moments, moments of the part]``."""
+        """Whether a moment, or the one before or after it, is a copy: ``[moments, moments of the part]``."""
         copied = squared_distances(windows(frames, WINDOW), windows(part, WINDOW)) < self.copy_distance
         near = copied.copy()
         near[1:, 1:] |= copied[:-1, :-1]

@@ -9,17 +9,17 @@ sequence surprises: 1 without order, less if the past foretells the next state, 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from audiogen.metrics.order_features import OrderFeatures
-from audiogen.metrics.order_forecast import principal_components
+from audiogen.metrics.order_forecast import principal_components, windows
 
 STATE_SECONDS = 0.5
 STEPS = 5  # tenths of a second in a state
-STRIDE = 1  # tenths of a second between the beginnings of two states
-DIMENSIONS = 6
+TENTHS, DIMENSIONS = 12, 6  # principal components of a tenth of a second, and of a half second
 MAX_STATES, PER_STATE = 12, 20  # half seconds per state, overlapping
 
 
@@ -28,12 +28,20 @@ def fit_states(parts: Sequence[OrderFeatures]) -> Callable[[OrderFeatures], floa
     from scipy.cluster.vq import kmeans2
 
     hop = max(round(STATE_SECONDS / STEPS * parts[0].rate), 1)
-    tables = [table for table in (_half_seconds(part, hop) for part in parts) if len(table) > STEPS]
+    # Tenths are projected first: half seconds of all bands have 200 dimensions.
+    tenth_mean, tenth_basis = principal_components(np.concatenate([part.resampled(hop) for part in parts]), TENTHS)
+
+    def half_seconds(part: OrderFeatures) -> np.ndarray:
+        """Half seconds as ``[states, STEPS * TENTHS]``, a new one each tenth of a second."""
+        return windows((part.resampled(hop) - tenth_mean) @ tenth_basis, STEPS)
+
+    tables = [table for table in map(half_seconds, parts) if len(table) > STEPS]
     mean, basis = principal_components(np.concatenate(tables), DIMENSIONS)
     projected = [(table - mean) @ basis for table in tables]
     every = np.concatenate(projected)
     count = int(np.clip(len(every) // PER_STATE, 2, MAX_STATES))
-    centres, labels = kmeans2(every, count, minit="++", seed=0)
+    with warnings.catch_warnings(action="ignore"):  # of empty clusters, which are never assigned
+        centres, labels = kmeans2(every, count, minit="++", seed=0)
     variance = np.square(every - centres[labels]).mean(axis=0) + 1e-6
     marginal = np.bincount(labels, minlength=count) + 0.5
     marginal = marginal / marginal.sum()
@@ -51,23 +59,13 @@ def fit_states(parts: Sequence[OrderFeatures]) -> Callable[[OrderFeatures], floa
     transitions = (counts + kinds * marginal) / np.maximum(counts.sum(axis=1, keepdims=True) + kinds, 1e-9)
 
     def loss(segment: OrderFeatures) -> float:
-        table = _half_seconds(segment, hop)
+        table = half_seconds(segment)
         if len(table) <= STEPS + 1:
             return float("nan")
         given, density = posterior((table - mean) @ basis)
-        # A uniform floor, below which no density counts: 5 nats under the best state.
         likelihood = np.exp(density - density.max(axis=1, keepdims=True))[STEPS:]
         ahead = (likelihood * (given[:-STEPS] @ transitions)).sum(axis=1)
         alone = (likelihood * marginal).sum(axis=1)
         return float(np.exp(-np.mean(np.log(ahead / alone))))
 
     return loss
-
-
-def _half_seconds(part: OrderFeatures, hop: int) -> np.ndarray:
-    """Half seconds as ``[states, STEPS * bands]``, a new one each tenth of a second."""
-    tenths = part.resampled(hop)
-    if len(tenths) < STEPS:
-        return np.zeros((0, STEPS * tenths.shape[1]))
-    view = np.lib.stride_tricks.sliding_window_view(tenths, STEPS, axis=0)[::STRIDE]
-    return view.swapaxes(1, 2).reshape(len(view), -1)
