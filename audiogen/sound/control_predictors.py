@@ -45,18 +45,11 @@ class ControlPredictor(RunPredictor):
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
         selection = self.selection(density, temperature)
-        # The prompt's own last patches are those of the material, unless the join partner is another part of it.
-        context = self.last_latents
+        context = self.past[-CONTEXT:]
         while True:
             latent, patch = selection.lookup(self.draw(selection.latents, context, generator))
             context = torch.cat([context, latent[None]])[-CONTEXT:]
             yield patch
-
-    def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
-        super().__init__(run, prompt, channels)
-        frames = prompt.join_partner.side_by_side(self.representation.channels)
-        whole = min(len(frames) // self.representation.patch, CONTEXT) * self.representation.patch
-        self.last_latents = self.representation.encode(frames[len(frames) - whole :], self.centre)
 
 
 class RandomPatches(ControlPredictor):
@@ -74,8 +67,6 @@ class ContextWalk(ControlPredictor):
     """
 
     def draw(self, latents: Tensor, context: Tensor, generator: torch.Generator) -> Tensor:
-        if not len(context):
-            return latents[int(torch.randint(len(latents), (), generator=generator))]
         following = self.places(latents, context)
         return latents[following[int(torch.randint(len(following), (), generator=generator))]]
 
