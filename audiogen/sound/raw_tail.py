@@ -16,6 +16,7 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.models import Sampling
 from audiogen.run import Run
+from audiogen.sound.continuation import PATCHES_PER_CHUNK
 from audiogen.sound.controls import NEUTRAL, Controls
 from audiogen.sound.join import join_to_prompt
 from audiogen.sound.predictor import RunPredictor
@@ -26,7 +27,6 @@ from audiogen.vocoders.registry import VOCODERS
 from audiogen.vocoders.registry import build as build_vocoder
 
 VOCODER = "griffin_lim"
-PATCHES_PER_CHUNK = 8
 
 
 @dataclass
