@@ -215,7 +215,7 @@ def test_a_configuration_that_does_not_fit_its_tensors_allocates_nothing(
 )
 def test_counts_have_upper_bounds(folder: Path, path: str, value: int):
     resized(folder, set_at(path, value))
-    refused(folder, f"config.yaml: {path}: .*less than or equal to")
+    refused(folder, f"config.yaml: {path}: .*choose at most")
 
 
 def test_a_model_of_terabytes_is_refused_before_it_is_built(tiny: Tiny):
@@ -301,7 +301,7 @@ def test_vocoder_weights_that_do_not_fit_their_description(folder: Path):
     tensors = load_file(SHIPPED)
     configure(folder, vocoder={"kind": "neural", "weights": "own.safetensors"})
     for changed, message in (
-        ({"channels": 10**9}, "less than or equal"),
+        ({"channels": 10**9}, "choose at most"),
         ({"channels": 60_000, "blocks": 1000}, "weights would take .* GB"),
         ({"hidden": 64}, "it does not fit its configuration"),
     ):

@@ -101,7 +101,7 @@ def main() -> None:
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     with InterruptHandler() as interrupts:
         try:
-            code = cli.main(prog_name="audiogen", standalone_mode=False)
+            code = cli.main(prog_name="audiogen", standalone_mode=False, obj=interrupts)
             interrupts.ignore()
             sys.exit(code if isinstance(code, int) else 0)
         except BrokenPipeError:  # such as `audiogen configs | head -1`

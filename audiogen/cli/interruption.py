@@ -9,6 +9,8 @@ import sys
 import threading
 from typing import Any
 
+import click
+
 
 class InterruptHandler:
     """Context manager that turns SIGINT and SIGTERM (a scheduler's Ctrl-C) into a `KeyboardInterrupt`.
@@ -59,3 +61,10 @@ class InterruptHandler:
             _thread.interrupt_main()
         else:
             self._previous_hook(unraisable)
+
+
+def was_interrupted(error: BaseException) -> bool:
+    """Whether a signal caused an error: a library may raise one of its own in place of `KeyboardInterrupt`."""
+    context = click.get_current_context(silent=True)
+    handler = context.find_object(InterruptHandler) if context else None
+    return isinstance(error, (KeyboardInterrupt, click.Abort)) or (handler is not None and handler.interrupted)

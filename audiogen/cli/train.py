@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, count, option, print_summary, set_json_result
+from audiogen.cli.interruption import was_interrupted
 from audiogen.cli.messages import Interrupted
 from audiogen.cli.options import CONFIG, DEVICE, EXTERNAL, FILE, FORCE, OVERRIDES, RUN, TRAINING_BUDGET
 from audiogen.progress import stage
@@ -87,8 +88,8 @@ def train(
         source = read(data) if is_recording else data
     try:
         run = train_run(experiment, source, out, budget, resume, device, base)
-    except KeyboardInterrupt:
-        if (out / CHECKPOINT).is_file():
+    except (KeyboardInterrupt, Exception) as error:
+        if (out / CHECKPOINT).is_file() and was_interrupted(error):
             raise Interrupted(f"{out} keeps the last checkpoint", "--resume continues from it") from None
         raise
     was_finished = before is not None and (out / METRICS).read_bytes() == before

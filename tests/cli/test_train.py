@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audiogen.audio import Recording, write
+from audiogen.cli.interruption import InterruptHandler
+from audiogen.cli.messages import Interrupted
 from audiogen.cli.prepare import prepare
 from audiogen.cli.train import train
 from audiogen.errors import InputError
@@ -54,7 +56,7 @@ def test_prepare_then_train_then_open(config: Path, recordings: Path, tmp_path: 
 
 
 def test_one_recording_and_a_budget(config: Path, recordings: Path, tmp_path: Path):
-    arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run", "--budget", 30)
+    arguments = (config, "--data", recordings / "0.wav", "-o", tmp_path / "run", "--budget", 600)
     done = invoke(train, *arguments)
     assert "to repeat it: training.steps=12 training.schedule_steps=12" in done.stdout
 
@@ -122,15 +124,37 @@ def test_bad_input_is_named(config: Path, recordings: Path, tmp_path: Path):
     assert not (tmp_path / "run").exists()
 
 
+def test_an_error_that_an_interruption_caused_in_a_library_names_the_checkpoint(
+    config: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def interrupted(*arguments: object) -> Run:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "checkpoint.ckpt").touch()
+        raise RuntimeError("a callback was interrupted")
+
+    monkeypatch.setattr("audiogen.training.trainer.train", interrupted)
+    arguments = [str(config), "--data", str(recordings / "0.wav"), "-o", str(tmp_path / "run"), "--force"]
+    handler = InterruptHandler()
+    with pytest.raises(RuntimeError):
+        CliRunner().invoke(train, arguments, obj=handler, catch_exceptions=False)
+    (tmp_path / "run" / "checkpoint.ckpt").unlink()
+    (tmp_path / "run").rmdir()
+    handler.interrupted = True
+    with pytest.raises(Interrupted) as raised:
+        CliRunner().invoke(train, arguments, obj=handler, catch_exceptions=False, standalone_mode=False)
+    assert raised.value.cure == "--resume continues from it"
+
+
 def test_ctrl_c_exits_with_130_and_can_be_resumed(config: Path, recordings: Path, tmp_path: Path):
     out = tmp_path / "run"
     command = [sys.executable, "-m", "audiogen", "train", str(config), "--data", str(recordings / "0.wav")]
     endless = ["-o", str(out), "training.steps=1000000", "training.checkpoint_every=4"]
     process = subprocess.Popen([*command, *endless], stderr=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"})
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300
         while not (out / "checkpoint.ckpt").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
+        assert (out / "checkpoint.ckpt").exists()
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     finally:
