@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.metrics import waveform_baselines
-from audiogen.metrics.order import MEASURES, OrderReference, ratio
+from audiogen.metrics.order import MEASURES, STRUCTURE, OrderReference, ratio
 from audiogen.metrics.order_harmony import beat_of, chroma_movement
 from audiogen.metrics.order_pulse import find_pulse, phase_shift, pulse_height, refine_period
 from audiogen.metrics.waveform_repeat import waveform_repeat
@@ -135,7 +136,7 @@ def report(rows: list[dict[str, Any]]) -> str:
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_name.setdefault(row["recording"], []).append(row)
-    structured = [name for name, own in by_name.items() if own[0]["applies"]["forecast"]]
+    structured = [name for name, own in by_name.items() if any(own[0]["applies"][measure] for measure in STRUCTURE)]
     pulsed = [name for name, own in by_name.items() if own[0]["applies"]["pulse"]]
 
     def mine(recording: str, candidate: str) -> list[dict[str, Any]]:
@@ -153,7 +154,7 @@ def report(rows: list[dict[str, Any]]) -> str:
         " ratios to the floor: 1.0 is the order of another real segment, larger is worse. *Contrast* is what the"
         " recording's own segments read with their patches of 93 ms in random order: a measure applies from 1.25 on"
         " (the pulse from 1.5), † marks recordings that repeat their own samples,"
-        " and a recording is structured if the forecast applies.\n",
+        " and a recording is structured if the forecast, the states or the pulse applies.\n",
         f"Structured: {len(structured)} of {len(by_name)} ({', '.join(structured)}). With a pulse: {len(pulsed)}"
         f" ({', '.join(pulsed)}).\n",
         "## Overall, by recording\n",
@@ -190,7 +191,12 @@ def report(rows: list[dict[str, Any]]) -> str:
                 ]
             )
     parts.append(table(["recording", "candidate", "kept", "tempo, %", "late, ms", "chroma movement"], lines))
-    return "\n".join(parts)
+    return "\n".join(part if part.startswith("|") else wrapped(part) for part in parts)
+
+
+def wrapped(prose: str) -> str:
+    """Paragraphs in lines of at most 120 characters."""
+    return "\n".join(textwrap.fill(line, 120, break_on_hyphens=False) for line in prose.split("\n"))
 
 
 def spread(values: list[float]) -> str:

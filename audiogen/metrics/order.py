@@ -24,8 +24,8 @@ nothing has to be extrapolated.
 
 **What a recording has.** A measure applies to a recording if its own segments, with their patches of 93 ms in random
 order, lose `MIN_CONTRAST` times as much: rain has no order to lose, speech has no metre. A recording is *structured* if
-`forecast` applies to it, and it has a pulse if `pulse` does. The overall ratio is the geometric mean over the measures
-that apply.
+`forecast`, `states` or `pulse` applies to it, and it has a pulse if `pulse` does. The overall ratio is the geometric
+mean over the measures that apply.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ MEASURES: Mapping[str, Fit] = {
     "chroma order": fit_chroma_transitions,
 }
 NEEDS = {"metre": "pulse", "chroma movement": "chroma order"}  # measures that apply only where another one does
+STRUCTURE = ("forecast", "states", "pulse")  # of which one has to apply to a structured recording
 MIN_CONTRAST = 1.25  # of shuffled segments, from which on a measure applies
 MIN_PULSE_CONTRAST = 1.5  # the same for the pulse: music reads 2 to 3, the engines of distant traffic 1.4
 PATCH_SECONDS = 0.093  # that are shuffled
@@ -193,7 +194,7 @@ class OrderReference:
     @property
     def structured(self) -> bool:
         """Whether what comes next depends on what came before."""
-        return self.applies("forecast")
+        return any(self.applies(name) for name in STRUCTURE if name in self.measures)
 
     @property
     def has_pulse(self) -> bool:

@@ -22,6 +22,7 @@ PREFERRED_SECONDS, OCTAVES = 0.5, 1.0  # centre and width of the prior on period
 MULTIPLES = 8  # of the period that refine it
 BEATS_IN_BAR = (2, 3, 4, 6, 8)
 METRE_BINS = 8  # of a beat
+LIKELY = 0.7  # of the best shift's likeness: off-beats reach it, the rest of a beat does not
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,8 @@ def phase_shift(prompt: OrderFeatures, tail: OrderFeatures, period: float, beats
     """How late the tail's first beats come, relative to where the prompt's last ones place them, in seconds.
 
     Both are folded at the period, the prompt's last ``2 * beats`` beats and the tail's first ``beats``; the shift that
-    makes them most alike is within half a period.
+    makes them most alike is within half a period. Where others are nearly as good, since strokes between the beats are
+    as strong, it is the smallest of them.
     """
     length = round(2 * beats * period * prompt.rate)
     before, after = onset_strength(prompt)[-length:], onset_strength(tail)[: length // 2]
@@ -179,5 +181,8 @@ def phase_shift(prompt: OrderFeatures, tail: OrderFeatures, period: float, beats
 
     one, other = folded(before, -len(before)), folded(after, 0)
     products = np.fft.irfft(np.fft.rfft(other - other.mean()) * np.fft.rfft(one - one.mean()).conj(), bins)
-    shift = int(np.argmax(products))
-    return (shift if shift <= bins // 2 else shift - bins) * period / bins
+    shifts = np.arange(bins)
+    shifts = np.where(shifts <= bins // 2, shifts, shifts - bins)
+    peaks = (products >= np.roll(products, 1)) & (products >= np.roll(products, -1))
+    likely = shifts[peaks & (products >= LIKELY * products.max())]
+    return float(likely[np.argmin(np.abs(likely))]) * period / bins
