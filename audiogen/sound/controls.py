@@ -42,7 +42,7 @@ class Controls:
 NEUTRAL = Controls()
 
 
-def control_ramp(start: int, length: int, sample_rate: int) -> np.ndarray:
+def control_ramp(start: int, length: int, sample_rate: float) -> np.ndarray:
     """Weight ``[length]`` of a control from sample ``start`` of a tail on: 0 at the join, 1 after `RAMP_SECONDS`."""
     return raised_cosine((start + np.arange(length)) / (RAMP_SECONDS * sample_rate))
 

@@ -1,0 +1,102 @@
+"""Sinusoids in a signal: narrow bands at a low rate around carriers, taken from one transform of the whole, and back.
+
+A partial is a complex envelope on a carrier. The bins around the carrier are the envelope's own spectrum: as exact as a
+heterodyne and a filter for each partial, at the price of one transform for all of them.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+ENVELOPE_RATE = 400.0  # Hz, about: a partial may move 150 Hz either side of its carrier
+PAD_SECONDS = 0.5  # either side of a signal, over which envelopes fade, so that the transform's circle closes
+EDGE = 0.1  # of a band's width, over which it ends
+
+
+class Bands:
+    """Narrow bands of signals of one length.
+
+    Args:
+        length: samples.
+        sample_rate: Hz.
+
+    Attributes:
+        step: samples between two points of an envelope.
+        lead: points before the first sample.
+        points: of an envelope, from half a second before the signal to at least as long after it.
+        rate: points per second.
+    """
+
+    def __init__(self, length: int, sample_rate: int) -> None:
+        from scipy.fft import next_fast_len
+
+        self.length, self.sample_rate = length, sample_rate
+        self.step = max(round(sample_rate / ENVELOPE_RATE), 1)
+        self.lead = round(PAD_SECONDS * sample_rate / self.step)
+        self.points = next_fast_len(-(-length // self.step) + 2 * self.lead)
+        self.rate = sample_rate / self.step
+
+    @property
+    def size(self) -> int:
+        """Samples of the transform."""
+        return self.points * self.step
+
+    @property
+    def inside(self) -> slice:
+        """The points within the signal."""
+        return slice(self.lead, self.lead + (self.length - 1) // self.step + 1)
+
+    def carrier(self, hertz: float) -> float:
+        """The frequency of the bin nearest to ``hertz``."""
+        return round(hertz * self.size / self.sample_rate) * self.sample_rate / self.size
+
+    def spectrum(self, samples: np.ndarray) -> np.ndarray:
+        """Spectrum ``[channels, bins]`` of ``[channels, length]`` samples, for `envelope`."""
+        from scipy.fft import rfft
+
+        before = self.lead * self.step
+        padded = np.pad(samples.astype(np.float64), ((0, 0), (before, self.size - before - self.length)))
+        return np.asarray(rfft(padded, axis=-1))
+
+    def envelope(self, spectrum: np.ndarray, carrier: float) -> np.ndarray:
+        """The complex envelope ``[channels, points]`` of the band around a `carrier`.
+
+        The band is the real part of the envelope times ``exp(2 pi i carrier t)``, t from the first point on.
+        """
+        from scipy.fft import ifft, ifftshift
+
+        of_spectrum, of_band = self._bins(carrier)
+        band = np.zeros((len(spectrum), self.points), complex)
+        band[:, of_band] = spectrum[:, of_spectrum]
+        return np.asarray(2 / self.step * ifft(ifftshift(band * self._band, axes=-1), axis=-1))
+
+    def signal(self, partials: list[tuple[np.ndarray, float]], channels: int) -> np.ndarray:
+        """The sum ``[channels, length]`` of partials: envelopes ``[channels, points]`` and their carriers."""
+        from scipy.fft import fft, fftshift, irfft
+
+        spectrum = np.zeros((channels, self.size // 2 + 1), complex)
+        for envelope, carrier in partials:
+            of_spectrum, of_band = self._bins(carrier)
+            spectrum[:, of_spectrum] += fftshift(fft(envelope * self._fade, axis=-1), axes=-1)[:, of_band]
+        samples = irfft(spectrum, self.size, axis=-1) * (self.step / 2)
+        before = self.lead * self.step
+        return np.asarray(samples[:, before : before + self.length])
+
+    def _bins(self, carrier: float) -> tuple[slice, slice]:
+        """Bins of the spectrum around a carrier, and where they lie in its band."""
+        low = round(carrier * self.size / self.sample_rate) - self.points // 2
+        first, last = max(low, 1), min(low + self.points, self.size // 2)
+        return slice(first, last), slice(first - low, last - low)
+
+    @cached_property
+    def _band(self) -> np.ndarray:
+        edge = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0, 1, max(round(EDGE * self.points), 1)))
+        return np.concatenate([edge, np.ones(self.points - 2 * len(edge)), edge[::-1]])
+
+    @cached_property
+    def _fade(self) -> np.ndarray:
+        position = np.arange(self.points) / self.lead
+        after = 2 + (self.length / self.step) / self.lead - position
+        return np.asarray(np.sin(0.5 * np.pi * np.clip(np.minimum(position, after), 0, 1)) ** 2)
