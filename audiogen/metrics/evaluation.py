@@ -51,6 +51,9 @@ class Candidate:
         copied: fraction of 0.5 s windows that repeat the prompt; None if the audio is too short.
         looped: fraction of 0.5 s windows that repeat the candidate itself; None if the audio is too short.
         scattering: distance by scattering moments, which texture matching does not optimise; None if too short.
+        tonality: distance by spectral lines; None if too short.
+        separability: how well a classifier tells it from the prompt, 0.5 (not at all) .. 1; None if too short, or if
+            there is no prompt.
         others: values of the registered `METRICS`, by column.
     """
 
@@ -60,14 +63,18 @@ class Candidate:
     copied: float | None
     looped: float | None
     scattering: float | None = None
+    tonality: float | None = None
+    separability: float | None = None
     others: dict[str, float] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
-        """The row of tables: name, overall, scattering, copied, looped, the classes and the registered metrics."""
+        """The row of tables: name, distances, separability, repetition, classes and registered metrics."""
         return {
             "candidate": self.name,
             "overall": self.overall,
             "scattering": self.scattering,
+            "tonality": self.tonality,
+            "separability": self.separability,
             "copied": self.copied,
             "looped": self.looped,
             **self.classes,
@@ -155,6 +162,9 @@ class Evaluation:
         if order is not None and real_order is not None:
             text = f"by order (what follows what): {order:.2f}, real audio {real_order:.2f}"
             verdicts.append(Verdict("neutral", text))
+        if self.output.separability is not None and self.real.separability is not None:
+            figures = f"{self.output.separability:.2f}, what really followed {self.real.separability:.2f}"
+            verdicts.append(Verdict("neutral", f"a classifier tells it from the prompt: {figures} (0.5 is not at all)"))
         won = sum(map(bool, map(self.beats, fair)))
         summary = f"beats {won} of the {len(fair)} baselines that do not repeat"
         return [*verdicts, Verdict("good" if won == len(fair) else "bad", summary)]
@@ -267,9 +277,9 @@ def evaluate_candidate(
     metrics: Mapping[str, Metric] | None = None,
     compared: TailComparison | None = None,
 ) -> Candidate:
-    """Texture distance, scattering distance and repetition of a tail; ``compared`` is the first and last, if known."""
+    """Distances and repetition of a tail; ``compared`` is the first and last, if known."""
     compared = compared or evaluator.compare(tail)
-    texture, scattering = compared.texture, evaluator.scattering(tail)
+    texture, scattering, tonality = compared.texture, evaluator.scattering(tail), evaluator.tonality(tail)
     return Candidate(
         name,
         texture.overall if texture else None,
@@ -277,6 +287,8 @@ def evaluate_candidate(
         _fraction(compared.copying),
         _fraction(compared.looping),
         scattering.overall if scattering else None,
+        tonality.overall if tonality else None,
+        evaluator.separability(tail),
         measure(metrics or {}, tail),
     )
 
@@ -292,7 +304,15 @@ def evaluate_real(
     segment, copied = end_of(real, TEXTURE_SECONDS), _fraction(evaluator.real_copying)
     others = measure(metrics or {}, segment)
     return Candidate(
-        "real", 1.0, dict.fromkeys(classes, 1.0), copied, _fraction(evaluator.looping(segment)), 1.0, others
+        name="real",
+        overall=1.0,
+        classes=dict.fromkeys(classes, 1.0),
+        copied=copied,
+        looped=_fraction(evaluator.looping(segment)),
+        scattering=1.0,
+        tonality=1.0,
+        separability=evaluator.separability(segment),
+        others=others,
     )
 
 

@@ -39,7 +39,7 @@ def centres(nyquist: float) -> np.ndarray:
     return hertz[hertz * (1 + CUTOFF * BAND_WIDTH) <= nyquist]
 
 
-def scattering_moments(envelope: Tensor, frame_rate: int) -> dict[str, Tensor]:
+def scattering_moments(envelope: Tensor, frame_rate: float) -> dict[str, Tensor]:
     """Scattering moments of segments: ``[..., bands, time]`` envelopes -> class -> ``[..., values]``."""
     time = envelope.shape[-1]
     mean = envelope.mean(-1)
@@ -98,7 +98,7 @@ def _wavelets(rate: int, time: int) -> list[tuple[int, Tensor]]:
 
 
 @lru_cache(maxsize=64)
-def _modulation(centre: float, time: int, frame_rate: int) -> Tensor:
+def _modulation(centre: float, time: int, frame_rate: float) -> Tensor:
     """``[time]`` response of a modulation band, at positive frequencies only."""
     hertz = np.fft.fftfreq(time, 1 / frame_rate)
     response = 2 * np.exp(-0.5 * ((hertz - centre) / (MODULATION_WIDTH * centre)) ** 2) * (hertz > 0)

@@ -11,8 +11,10 @@ from functools import cached_property
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.metrics.copying import WINDOW_SECONDS, Matches, RepetitionDetector
+from audiogen.metrics.line_structure import TonalityReference
 from audiogen.metrics.scattering import ScatteringReference
 from audiogen.metrics.texture import TextureDistance, TextureReference
+from audiogen.metrics.two_sample import separability
 
 COPY_SEARCH_SECONDS = 120.0  # end of the prompt that is searched for copies
 TEXTURE_SECONDS = 60.0  # end of the prompt that textures are compared with, and of the real audio searched for copies
@@ -63,6 +65,11 @@ class TailEvaluator:
         """The scattering moments of the real audio and their floor."""
         return ScatteringReference(*self._real, self.nyquist)
 
+    @cached_property
+    def tonality_reference(self) -> TonalityReference:
+        """The spectral lines of the real audio and their floor."""
+        return TonalityReference(*self._real, self.nyquist)
+
     @property
     def _real(self) -> tuple[Recording, Recording | None]:
         recent = end_of(self.prompt, TEXTURE_SECONDS)
@@ -95,6 +102,23 @@ class TailEvaluator:
         """`ScatteringReference.distance`; None if the audio is too short."""
         try:
             return self.scattering_reference.distance(tail)
+        except InputError:
+            return None
+
+    def tonality(self, tail: Recording) -> TextureDistance | None:
+        """`TonalityReference.distance`; None if the audio is too short."""
+        try:
+            return self.tonality_reference.distance(tail)
+        except InputError:
+            return None
+
+    def separability(self, tail: Recording) -> float | None:
+        """`two_sample.separability` of the prompt's end and a tail; None if the audio is too short, or without real
+        audio beside the prompt to compare with."""
+        if self.held_out is None:
+            return None
+        try:
+            return separability(end_of(self.prompt, TEXTURE_SECONDS), tail)
         except InputError:
             return None
 

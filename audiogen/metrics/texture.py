@@ -82,6 +82,8 @@ class TextureReference:
     """
 
     of: Analysis | None = None  # statistics of a segment; None for those of `texture_statistics`
+    frame_rate: float = FRAME_RATE  # of what `analyse` returns, Hz
+    min_seconds = MIN_SECONDS
 
     def __init__(self, real: Recording, floor_from: Recording | None = None, nyquist: float | None = None) -> None:
         self.audible = audibility_floor(real.samples)
@@ -105,20 +107,20 @@ class TextureReference:
         generated_envelopes = self.analyse(generated)[:, :bands]
         pool = self.real.shape[-1] // 4 if self.other is None else self.other.shape[-1] // 3
         frames = min(generated_envelopes.shape[-1], self.real.shape[-1], pool)
-        if frames < MIN_SECONDS * FRAME_RATE:
+        if frames < self.min_seconds * self.frame_rate:
             raise InputError(
                 "texture distance",
-                f"segments of {frames / FRAME_RATE:.2f} s are too short for statistics",
-                f"give it at least {MIN_SECONDS} s of generated and {4 * MIN_SECONDS:g} s of real audio",
+                f"segments of {frames / self.frame_rate:.2f} s are too short for statistics",
+                f"give it at least {self.min_seconds:g} s of generated and {4 * self.min_seconds:g} s of real audio",
             )
         if (frames, bands) not in self._by_length:
             other = None if self.other is None else self.other[:, :bands]
-            self._by_length[frames, bands] = _SegmentDistances(self.real[:, :bands], other, frames, self.of)
+            self._by_length[frames, bands] = _SegmentDistances(self.real[:, :bands], other, frames, self)
         segments = self._by_length[frames, bands]
         distance, floor = segments.distance(generated_envelopes), segments.floor
         ratios = {name: distance[name] / floor[name] for name in distance}
         overall = float(np.exp(np.mean(np.log(list(ratios.values())))))
-        return TextureDistance(ratios, overall, distance, floor, frames / FRAME_RATE)
+        return TextureDistance(ratios, overall, distance, floor, frames / self.frame_rate)
 
     def relation(self) -> dict[str, float]:
         """Energy statistic of the real recording and the other one: class -> distance between over distance within.
@@ -131,13 +133,13 @@ class TextureReference:
             return {}
         bands = self.bands(self.nyquist)
         frames = min(self.real.shape[-1], self.other.shape[-1]) // 3
-        if frames < MIN_SECONDS * FRAME_RATE:
+        if frames < self.min_seconds * self.frame_rate:
             return {}
-        spread = scatter(self.other[:, :bands], frames, analyse=self.of)
+        spread = scatter(self.other[:, :bands], frames, self.frame_rate, self.of)
         channels = np.arange(max(len(self.real), len(self.other)))
 
         def scaled(envelope: np.ndarray) -> Statistics:
-            table = statistics(envelope[channels % len(envelope), :bands], frames, analyse=self.of)
+            table = statistics(envelope[channels % len(envelope), :bands], frames, self.frame_rate, self.of)
             return {name: values / spread[name][channels % len(spread[name])] for name, values in table.items()}
 
         def within(recording: Statistics) -> dict[str, float]:
@@ -155,13 +157,13 @@ class _SegmentDistances:
         real: ``[channels, bands, time]`` envelopes of the real recording.
         other: those of other real audio, from which the floor is taken; None for ``real`` itself.
         frames: length of a segment.
-        of: statistics of a segment; None for those of `texture_statistics`.
+        reference: whose frame rate and statistics these are.
     """
 
-    def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int, of: Analysis | None) -> None:
-        self.frames, self.of = frames, of
+    def __init__(self, real: np.ndarray, other: np.ndarray | None, frames: int, reference: TextureReference) -> None:
+        self.frames, self.rate, self.of = frames, reference.frame_rate, reference.of
         pool = real if other is None else other
-        self.scatter = scatter(pool, frames, analyse=of)
+        self.scatter = scatter(pool, frames, self.rate, self.of)
         self.real = self._scaled(real)
         if other is None:
             separate = {name: _exclude_overlaps(table) for name, table in pairwise(self.real, self.real).items()}
@@ -174,7 +176,7 @@ class _SegmentDistances:
         return _typical(pairwise(self._scaled(generated), self.real))
 
     def _scaled(self, envelope: np.ndarray) -> Statistics:
-        found = statistics(envelope, self.frames, analyse=self.of)
+        found = statistics(envelope, self.frames, self.rate, self.of)
         channels = np.arange(len(envelope))
         return {name: values / self.scatter[name][channels % len(self.scatter[name])] for name, values in found.items()}
 

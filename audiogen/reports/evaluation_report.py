@@ -86,6 +86,7 @@ def _rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
         *((name, [number_text(metric_value(each, name)) for each in candidates]) for name in metric_names(evaluation)),
         ("copied", [percent_text(each.copied) for each in candidates]),
         ("looped", [percent_text(each.looped) for each in candidates]),
+        ("separability", [number_text(each.separability) for each in candidates]),
         *((name, [number_text(each.others.get(name)) for each in candidates]) for name in registered),
     ]
 

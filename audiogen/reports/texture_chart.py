@@ -10,13 +10,13 @@ from typing import Any
 
 from audiogen.metrics.evaluation import Candidate, Evaluation
 
-OVERALL = ("overall", "scattering")  # distances that are no class of statistics
+OVERALL = ("overall", "scattering", "tonality")  # distances that are no class of statistics
 MIN_RANGE = 0.5, 4.0  # texture distances that the axis always includes
 TICKS = (0.25, 0.5, 1, 2, 4, 8, 16, 32)
 
 
 def metric_names(evaluation: Evaluation) -> list[str]:
-    """The metrics of the chart, from top to bottom: overall, scattering, and the classes of texture statistics."""
+    """The metrics of the chart, from top to bottom: the overall distances and the classes of texture statistics."""
     return [*OVERALL, *evaluation.output.classes]
 
 

@@ -43,11 +43,15 @@ RESOLUTION = {
     "modulation": 0.05,
     "slow modulation": 0.05,
     "comodulation": 0.002,
+    "flatness": 0.3,
+    "depth": 0.5,
+    "width": 0.05,
+    "jitter": 0.1,
 }
 """Resolution of each class in its own unit, added (as variance) to the scatter of real audio."""
 DEFAULT_RESOLUTION = 0.005  # of other classes
 
-Analysis = Callable[[Tensor, int], dict[str, Tensor]]
+Analysis = Callable[[Tensor, float], dict[str, Tensor]]
 """Envelopes ``[..., bands, time]`` and their rate in Hz -> class -> ``[..., values]``."""
 Statistics = dict[str, np.ndarray]
 """Class name -> ``[channels, segments, values]``."""
@@ -55,7 +59,7 @@ Statistics = dict[str, np.ndarray]
 
 @torch.no_grad()
 def statistics(
-    envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, analyse: Analysis | None = None
+    envelope: np.ndarray, frames: int, frame_rate: float = FRAME_RATE, analyse: Analysis | None = None
 ) -> Statistics:
     """Compute statistics of overlapping segments of a recording.
 
@@ -81,7 +85,7 @@ def segment_starts(time: int, frames: int) -> np.ndarray:
 
 
 def scatter(
-    envelope: np.ndarray, frames: int, frame_rate: int = FRAME_RATE, analyse: Analysis | None = None
+    envelope: np.ndarray, frames: int, frame_rate: float = FRAME_RATE, analyse: Analysis | None = None
 ) -> Statistics:
     """Compute the scatter of each statistic: its standard deviation over short segments of a recording.
 
@@ -97,7 +101,7 @@ def scatter(
     Returns:
         class -> standard deviations ``[channels, 1, values]``.
     """
-    short = min(frames, max(SCATTER_SECONDS * frame_rate, envelope.shape[-1] // SCATTER_PARTS))
+    short = min(frames, max(round(SCATTER_SECONDS * frame_rate), envelope.shape[-1] // SCATTER_PARTS))
     found = statistics(envelope, short, frame_rate, analyse)
     return {name: _scatter(name, values)[:, None] for name, values in found.items()}
 
@@ -110,7 +114,7 @@ def _scatter(name: str, values: np.ndarray) -> np.ndarray:
     return np.sqrt(shrunk + RESOLUTION.get(name, DEFAULT_RESOLUTION) ** 2)
 
 
-def segment_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[str, Tensor]:
+def segment_statistics(envelope: Tensor, frame_rate: float = FRAME_RATE) -> dict[str, Tensor]:
     """Compute the statistics of segments.
 
     Args:
@@ -131,7 +135,7 @@ def segment_statistics(envelope: Tensor, frame_rate: int = FRAME_RATE) -> dict[s
     return {
         "spectrum": 20 / COMPRESSION * mean[..., 0].log10(),
         "moments": torch.cat([(deviation / mean)[..., 0].log(), skewness, (kurtosis + 1).log()], -1),
-        "attack": _attack(scaled, frame_rate // RISE_RATE),
+        "attack": _attack(scaled, int(frame_rate) // RISE_RATE),
         "correlation": torch.cat([_diagonal(correlation, offset) for offset in BAND_OFFSETS], -1),
         **_modulation_statistics(scaled, frame_rate),
     }
@@ -150,7 +154,7 @@ def _attack(scaled: Tensor, rise: int) -> Tensor:
     return (square * rises).mean(-1) / (square.mean(-1) + 1e-4) ** 1.5
 
 
-def _modulation_statistics(scaled: Tensor, frame_rate: int) -> dict[str, Tensor]:
+def _modulation_statistics(scaled: Tensor, frame_rate: float) -> dict[str, Tensor]:
     """Modulation power and comodulation of ``[..., bands, time]`` envelopes of zero mean and unit variance."""
     time = scaled.shape[-1]
     window = _window(time)
@@ -189,7 +193,7 @@ def _window(time: int) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _half_bands(time: int, frame_rate: int) -> tuple[list[int], list[tuple[Tensor, Tensor]]]:
+def _half_bands(time: int, frame_rate: float) -> tuple[list[int], list[tuple[Tensor, Tensor]]]:
     """Partition of a spectrum into halves of modulation bands, and their weights.
 
     Returns:

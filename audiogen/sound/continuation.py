@@ -3,7 +3,7 @@
 The stages, in order, each in a file of its own; `Continuer.tail`, `Continuer.frames_after` and `Continuer.samples_of`
 chain them as generators, so that a tail of any length needs constant memory::
 
-    prompt analysis       prompt_analysis.py   material, join partner, level reference
+    prompt analysis       prompt_analysis.py   partials and residual; material, join partner, level reference
     prediction            predictor.py         a Model draws the latent of the next patch   (run_mixture.py: several)
     patch selection       patch_selection.py   the patch of the material nearest to it, under constraints
     spectrum guard        drift_guard.py       correction of the mean mel spectrum
@@ -12,6 +12,7 @@ chain them as generators, so that a tail of any length needs constant memory::
     texture matching      texture_matching.py  band gains that match texture statistics and level variance
     resampling            rendering.py         to the prompt's rate
     level guard           drift_guard.py       correction of level and stereo image
+    partials              partial_continuation.py  the prompt's tones, continued in phase
     limiter               dsp/limiter.py       peaks within the prompt's own
     gain                  controls.py          level
     join                  join.py              extrapolation of the prompt, cross-faded into the tail
@@ -34,6 +35,7 @@ from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.join import join_to_prompt, silence
+from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
@@ -157,9 +159,16 @@ class Continuer:
         """
         prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.prompt.sample_rate
         past = prompt.to_channels(prompt.join_partner.samples[:, -round(PAST_SECONDS * rate) :].numpy())
-        tilt = SpectralTilt(controls.brightness, prompt.level_reference.samples.numpy(), past, rate)
+        partials = prompt.partials
+        tones = () if partials is None else partials.tones
+        tilt = SpectralTilt(controls.brightness, prompt.level_reference.samples.numpy(), past, rate, tones)
         # With a tilt, the tilted prompt is the reference.
         peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.prompt.samples)
+        added = None
+        if partials is not None:
+            gains = np.array([tilt.gain(hertz) for hertz, _ in tones]) if controls.brightness else None
+            added = PartialContinuation(partials, seed, 1.0 if temperature is None else temperature, gains)
+            peak += peak_of(partials.synthesise(gains)) if controls.brightness else 0.0
         guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
         # Overlapping segments can add up to peaks beyond any of the recording.
         limiter = LookaheadLimiter(peak, new_rate)
@@ -168,7 +177,8 @@ class Continuer:
         if temperature is not None:
             blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == 0)
         blocks = resample_after(past[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
-        return limiter(self._guarded(blocks, guard))
+        blocks = self._guarded(blocks, guard)
+        return limiter(blocks if added is None else added.added_to(blocks))
 
     def _matched(
         self,
@@ -211,4 +221,6 @@ class Continuer:
         """Level that tails are held at, dB."""
         reference = self.analysis.level_reference.samples.numpy()
         guard = LevelGuard(reference, self.spec.sample_rate, self.prompt.sample_rate)
-        return float(10 * np.log10(np.trace(guard.target) + 1e-20))
+        partials = self.analysis.partials
+        tones = 0.0 if partials is None else self.prompt.channels * sum(power for _, power in partials.tones)
+        return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))

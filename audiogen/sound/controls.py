@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,12 +76,20 @@ class SpectralTilt:
         reference: ``[channels, time]`` signal whose power the tilt preserves.
         past: ``[channels, time]`` samples just before the tail, for the filter's memory; `TAPS` are enough.
         sample_rate: Hz.
+        tones: frequency in Hz and mean square of tones beside the reference, whose power counts too.
 
     Attributes:
         reference: the reference, tilted.
     """
 
-    def __init__(self, slope: float, reference: np.ndarray, past: np.ndarray, sample_rate: int) -> None:
+    def __init__(
+        self,
+        slope: float,
+        reference: np.ndarray,
+        past: np.ndarray,
+        sample_rate: int,
+        tones: Sequence[tuple[float, float]] = (),
+    ) -> None:
         self.slope, self.sample_rate, self.done = slope, sample_rate, 0
         self.reference = reference
         if slope == 0:
@@ -88,10 +97,17 @@ class SpectralTilt:
         self.response = tilt_filter(slope, sample_rate)
         tilted = self._filter(reference)
         power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (reference, tilted))
+        power += sum(own for _, own in tones)
+        after += sum(own * 10 ** (tilt_decibels(slope, hertz) / 10) for hertz, own in tones)
         factor = np.sqrt(power / max(after, 1e-20))
+        self._factor = float(factor)
         self.response *= factor
         self.reference = (tilted * factor).astype(np.float32)
         self.past = np.pad(past, ((0, 0), (TAPS, 0)))[:, -(TAPS - 1) :]
+
+    def gain(self, hertz: float) -> float:
+        """Gain at a frequency in dB, where there is a tilt."""
+        return float(tilt_decibels(self.slope, hertz) + 20 * np.log10(self._factor))
 
     def whole(self, samples: np.ndarray) -> np.ndarray:
         """Tilt a whole signal ``[channels, time]``, without ramp."""
@@ -116,6 +132,11 @@ class SpectralTilt:
         return (block + weight * (tilted - block)).astype(np.float32)
 
 
+def tilt_decibels(slope: float, hertz: np.ndarray | float) -> np.ndarray:
+    """Gain in dB of a tilt of ``slope`` dB per octave, 0 at 1 kHz and constant below `MIN_TILT_HZ`."""
+    return np.asarray(slope * np.log2(np.maximum(hertz, MIN_TILT_HZ) / 1000))
+
+
 def tilt_filter(slope: float, sample_rate: int) -> np.ndarray:
     """Minimum-phase FIR filter with a constant slope in dB per octave.
 
@@ -129,8 +150,8 @@ def tilt_filter(slope: float, sample_rate: int) -> np.ndarray:
         ``[TAPS]`` impulse response.
     """
     size = 8 * TAPS
-    hertz = np.fft.rfftfreq(size, 1 / sample_rate).clip(min=MIN_TILT_HZ)
-    log_magnitude = slope * np.log2(hertz / 1000) * np.log(10) / 20
+    hertz = np.fft.rfftfreq(size, 1 / sample_rate)
+    log_magnitude = tilt_decibels(slope, hertz) * np.log(10) / 20
     cepstrum = np.fft.irfft(log_magnitude)
     cepstrum[1 : size // 2] *= 2
     cepstrum[size // 2 + 1 :] = 0

@@ -2,15 +2,15 @@
 
 A stationary bootstrap (Politis & Romano 1994, J. Am. Stat. Assoc. 89:1303) of what was demodulated: blocks of random
 length from random positions, all partials of a block from one position, so that what moves together stays together: an
-engine's harmonics, the partials of a bell, the notes of a drone. A block is chosen for its likeness to what it takes over
-from (as WSOLA chooses samples; Verhelst & Roelands 1993), each of its partials is turned to the phase that its
-predecessor has, and the two cross-fade. Nothing drifts: amplitudes and frequencies are the recording's own, and the
-phases are the integrals of these frequencies.
+engine's harmonics, the partials of a bell, the notes of a drone. A block is chosen for its likeness to what it follows
+(as WSOLA chooses samples; Verhelst & Roelands 1993), each of its partials is turned to the phase of the one before it,
+and the two cross-fade. Nothing drifts: amplitudes and frequencies are the recording's own, and the phases are the
+integrals of these frequencies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -23,7 +23,8 @@ SECTION_SECONDS = 5.0  # of the tail, synthesised at once
 BLOCK_FRACTION, MAX_MEAN_SECONDS = 0.1, 3.0  # mean length of a block relative to the recording; at most
 MIN_SECONDS = 0.75  # of a block
 FADE_SECONDS = 0.25  # between two blocks
-MATCH_SECONDS, MATCH_STEP = 0.3, 8  # before a cross-fade, over which blocks should be alike; points between compared ones
+MATCH_SECONDS = 0.3  # before a cross-fade, over which blocks should be alike
+MATCH_STEP = 8  # points, 20 ms, between those that are compared
 CANDIDATES = 48  # positions that a block is chosen from
 MAX_GAIN = 4.0  # of a partial, by the temperature
 
@@ -38,9 +39,7 @@ class PartialContinuation:
         gains: ``[partials]`` dB, ramped up from the join on; None for none.
     """
 
-    def __init__(
-        self, source: Partials, seed: int, temperature: float = 1.0, gains: np.ndarray | None = None
-    ) -> None:
+    def __init__(self, source: Partials, seed: int, temperature: float = 1.0, gains: np.ndarray | None = None) -> None:
         self.source, self.gains = source, gains
         inside, rate = source.bands.inside, source.bands.rate
         self._hertz = np.stack([each.hertz for each in source.partials])[:, inside]
@@ -78,15 +77,23 @@ class PartialContinuation:
                 rise = np.cumsum((steps[:, 1:] + steps[:, :-1]) * (np.pi / rate), axis=1)
                 phase = np.concatenate([phase, phase[:, -1:] + rise], axis=1)
                 hertz, envelope = np.concatenate([hertz, more], 1), np.concatenate([envelope, values], -1)
-            parts = [
-                _between(values[..., : section.points + 1], fraction) for values in (hertz, phase, envelope)
-            ]
+            parts = [_between(values[..., : section.points + 1], fraction) for values in (hertz, phase, envelope)]
             if self.gains is not None:
                 ramp = control_ramp(done - section.lead, section.points, rate)
                 parts[2] = parts[2] * 10 ** (self.gains[:, None, None] * ramp / 20)
             yield synthesise([Partial(*each) for each in zip(*parts, strict=True)], section, len(envelope[0]))
             done += advance
             hertz, phase, envelope = hertz[:, advance:], phase[:, advance:], envelope[..., advance:]
+
+    def added_to(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` of any sizes that follow the recording, with its partials."""
+        own = self.blocks()
+        ready = next(own)
+        for block in blocks:
+            while ready.shape[1] < block.shape[1]:
+                ready = np.concatenate([ready, next(own)], axis=1)
+            yield (block + ready[:, : block.shape[1]]).astype(np.float32)
+            ready = ready[:, block.shape[1] :]
 
     def _path(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Frequencies ``[partials, points]`` and envelopes ``[partials, channels, points]`` after the last point."""

@@ -30,6 +30,7 @@ FOLLOW_SECONDS = 0.25  # over which a partial's frequency is averaged
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 STEADY = 0.98  # of a partial's energy within a constant frequency's kernel: it does not wander
 REFINEMENTS = 2  # of all partials against each other
+DESCRIBED = 8  # partials in the sidecar
 EDGE_POINTS = 3  # 7 ms: envelopes of a signal that ends abruptly are blurred there
 
 
@@ -90,6 +91,27 @@ class Partials:
     partials: list[Partial]
     bands: Bands
     energy: float
+
+    @property
+    def tones(self) -> tuple[tuple[float, float], ...]:
+        """Median frequency in Hz and mean square, over time and channels, of each partial."""
+        inside = self.bands.inside
+        powers = [float(np.square(np.abs(each.envelope[:, inside])).mean() / 2) for each in self.partials]
+        return tuple((float(np.median(each.hertz)), power) for each, power in zip(self.partials, powers, strict=True))
+
+    def synthesise(self, gains: np.ndarray | None = None) -> np.ndarray:
+        """The sum of the partials ``[channels, time]``, amplified by ``gains`` ``[partials]`` in dB."""
+        factors = np.ones(len(self.partials)) if gains is None else 10 ** (gains / 20)
+        scaled = [
+            Partial(each.hertz, each.phase, each.envelope * factor)
+            for each, factor in zip(self.partials, factors, strict=True)
+        ]
+        return synthesise(scaled, self.bands, self.residual.channels)
+
+    def describe(self) -> dict[str, object]:
+        """The sidecar's account: number of partials, their fraction of the energy, and the strongest frequencies."""
+        strongest = [round(hertz, 1) for hertz, _ in self.tones[:DESCRIBED]]
+        return {"count": len(self.partials), "energy": round(self.energy, 4), "hertz": strongest}
 
 
 def find_partials(recording: Recording) -> Partials | None:
@@ -240,7 +262,8 @@ class _Analysis:
             else:
                 groups.append([line])
         # The longest kernel that loses nothing takes the least noise along.
-        best = [max((line for line in g if line.power >= STEADY * g[0].power), key=lambda l: l.kernel) for g in groups]
+        whole = [[line for line in group if line.power >= STEADY * group[0].power] for group in groups]
+        best = [max(group, key=lambda line: line.kernel) for group in whole]
         lines = []
         for line in best:
             gap = min((self._distance(line, other) for other in best if other is not line), default=np.inf)
@@ -268,7 +291,8 @@ class _Analysis:
         for _ in range(REFINEMENTS):
             # What of the others leaked into each is found in what they leave (backfitting).
             spectrum = self.bands.spectrum(samples - synthesise(partials, self.bands, recording.channels))
-            partials = [self._corrected(partial, line.kernel, spectrum) for partial, line in zip(partials, lines, strict=True)]
+            kernels = [line.kernel for line in lines]
+            partials = [self._corrected(*each, spectrum) for each in zip(partials, kernels, strict=True)]
         residual = (samples - synthesise(partials, self.bands, recording.channels)).astype(np.float32)
         before, after = (float(np.square(each, dtype=np.float64).sum()) for each in (recording.samples, residual))
         cut = Recording(residual, recording.sample_rate, recording.layout, recording.path)

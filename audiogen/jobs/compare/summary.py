@@ -18,11 +18,13 @@ from audiogen.tunes.metrics.note_copying import NoteMatchIndex
 from audiogen.tunes.metrics.tune_statistics import distances
 from audiogen.tunes.tune import Tune
 
-ROW_MEASURES = ("texture", "copied", "looped", "longest_run")
+ROW_MEASURES = ("texture", "tonality", "separability", "copied", "looped", "longest_run")
 RUN_MEASURES = ("note_distance", "nats_per_note", "nats_per_second", "parameters", "training_seconds")
 IDENTITY = ("candidate", "domain", "seeds")  # keys of a summary that are no measures
 DESCRIPTIONS = {
     "texture": "Texture distance from the real continuation; 1.0 is as close as another real segment.",
+    "tonality": "Distance of the spectral lines from the real continuation's; 1.0 is as close as another real segment.",
+    "separability": "How well a classifier tells the tail from the prompt; 0.5 is not at all, 1 always.",
     "copied": "Fraction of 0.5 s windows that repeat the prompt.",
     "looped": "Fraction of 0.5 s windows that repeat the tail itself.",
     "longest_run": "Longest sequence of notes (transcribed, in sound) that occurs in a training tune, in any key.",
@@ -50,10 +52,13 @@ def measure_tail(
         metrics: registered ones, of its prompt; their values are ``"others"``, by column.
     """
     texture = evaluator.texture(tail.sound)
+    tonality, separability = evaluator.tonality(tail.sound), evaluator.separability(tail.sound)
     copied, looped = evaluator.copying(tail.sound), evaluator.looping(tail.sound)
     notes = tail.tune is not None and index is not None and len(tail.tune.melodic_notes) > 0
     return {
         "texture": None if texture is None else _plain(texture.overall),
+        "tonality": None if tonality is None else _plain(tonality.overall),
+        "separability": None if separability is None else _plain(separability),
         "copied": None if copied is None else _plain(copied.fraction),
         "looped": None if looped is None else _plain(looped.fraction),
         "others": {name: _plain(value) for name, value in measure(metrics or {}, tail.sound).items()},
@@ -84,7 +89,8 @@ def summarise(rows: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str,
         seeds = sorted({row["seed"] for row in mine})
         aggregate: dict[str, Any] = {"candidate": name, "domain": mine[0]["domain"], "seeds": len(seeds)}
         for column in ROW_MEASURES:
-            aggregate[column] = _spread([_mean([row[column] for row in mine if row["seed"] == seed]) for seed in seeds])
+            by_seed = ([row.get(column) for row in mine if row["seed"] == seed] for seed in seeds)
+            aggregate[column] = _spread([_mean(values) for values in by_seed])
         for column in RUN_MEASURES:
             aggregate[column] = _spread([runs[f"{name}/{seed}"].get(column) for seed in seeds])
         for column in other_measures(rows):
