@@ -100,10 +100,10 @@ class PartialContinuation:
         rise = raised_cosine((np.arange(self._fade) + 1) / (self._fade + 1))
         position = self._count - 1
         # Beyond its end, the recording keeps its last values until the first block has taken over.
-        old_hertz = np.repeat(self._hertz[:, -1:], self._fade, axis=1)
         old_envelope = np.repeat(self._envelope[..., -1:], self._fade, axis=-1)
+        start = self._next(position)
+        old_hertz = self._hertz[:, start + 1 : start + 1 + self._fade] * self._pitch_at_end(start)
         while True:
-            start = self._next(position)
             turn = self._aligned(old_envelope[..., :1], start)
             length = round(self._shortest + self._generator.exponential(self._mean_excess))
             taken = slice(start + 1, min(start + 1 + max(length, 2 * self._fade), self._count))
@@ -116,6 +116,17 @@ class PartialContinuation:
             yield hertz[:, :body], envelope[..., :body]
             position = start + body
             old_hertz, old_envelope = hertz[:, body:], envelope[..., body:]
+            start = self._next(position)
+
+    def _pitch_at_end(self, start: int) -> float:
+        """Pitch at the recording's end over that at ``start``, one for all partials.
+
+        By themselves, the last frequencies are too uncertain: a quarter of a second later, an engine's harmonics would be
+        up to 3 rad apart.
+        """
+        weight = np.square(np.abs(self._envelope[..., -1])).sum(1) * self._hertz[:, start] ** 2
+        ratio = self._hertz[:, -1] / self._hertz[:, start]
+        return float(weight @ ratio / max(weight.sum(), 1e-30))
 
     def _next(self, position: int) -> int:
         """Position that the next block continues from: of some random ones, that most like ``position``."""
