@@ -6,6 +6,8 @@ heterodyne and a filter for each partial, at the price of one transform for all 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -100,3 +102,34 @@ class Bands:
         position = np.arange(self.points) / self.lead
         after = 2 + (self.length / self.step) / self.lead - position
         return np.asarray(np.sin(0.5 * np.pi * np.clip(np.minimum(position, after), 0, 1)) ** 2)
+
+
+@dataclass(frozen=True)
+class Partial:
+    """A line of a signal, on the points of `Bands`.
+
+    Args:
+        hertz: ``[points]`` smooth frequency.
+        phase: ``[points]`` its integral, from 0 at the first point.
+        envelope: ``[channels, points]`` complex amplitude relative to that phase.
+    """
+
+    hertz: np.ndarray
+    phase: np.ndarray
+    envelope: np.ndarray
+
+
+def synthesise(partials: Sequence[Partial], bands: Bands, channels: int) -> np.ndarray:
+    """The sum of partials, ``[channels, time]``."""
+    placed = []
+    for partial in partials:
+        carrier = bands.carrier(float(np.median(partial.hertz)))
+        turn = partial.phase - 2 * np.pi * carrier / bands.rate * np.arange(bands.points)
+        placed.append((partial.envelope * np.exp(1j * turn), carrier))
+    return bands.signal(placed, channels)
+
+
+def integral(hertz: np.ndarray, rate: float) -> np.ndarray:
+    """Phase ``[points]`` of a frequency, 0 at the first point, by the trapezoidal rule."""
+    steps = (hertz[1:] + hertz[:-1]) * (np.pi / rate)
+    return np.concatenate([[0.0], np.cumsum(steps)])

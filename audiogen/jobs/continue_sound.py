@@ -40,6 +40,7 @@ from audiogen.text_files import dump_json, write_text
 Runs = Run | RunMixture
 AnyContinuer = Continuer | Morph | BeatContinuer | RawContinuer
 DEFAULT_REQUEST = Request()
+LOOPED_TONES = "its tones are not in phase where the loop closes and may waver there; without --loop they go on evenly"
 MAX_PEAK = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
 
 
@@ -305,6 +306,8 @@ def write_tail(
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
         reference = amplified(prompt, level.gain_db) if level else prompt
         measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
+    if request.loop and continuer is not None and continuer.partials is not None:
+        remarks.insert(0, LOOPED_TONES)
     for text in remarks:
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
@@ -323,6 +326,7 @@ def write_tail(
         "measures": measures,
         **({"loudness": asdict(level)} if level else {}),
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
+        "partials": continuer.partials if continuer is not None else None,
     }
 
 

@@ -39,12 +39,14 @@ class BeatContinuer:
     Attributes:
         matched: False, since texture statistics are those of the beats as recorded.
         drift_guard: empty, for the same reason.
+        partials: None: beats keep their tones.
     """
 
     rhythm: Rhythm
     longest_copy: str = "2 bars"
     matched: bool = field(init=False, default=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
+    partials: dict[str, object] | None = field(init=False, default=None)
 
     @property
     def prompt(self) -> Recording:

@@ -217,6 +217,11 @@ class Continuer:
         return build_vocoder(kind, self.spec, material.samples[:, material.skipped :], options)
 
     @property
+    def partials(self) -> dict[str, object] | None:
+        """Number, energy and frequencies of the partials that are continued by themselves; None without any."""
+        return self.analysis.partials and self.analysis.partials.describe()
+
+    @property
     def level(self) -> float:
         """Level that tails are held at, dB."""
         reference = self.analysis.level_reference.samples.numpy()

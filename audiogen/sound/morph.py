@@ -70,6 +70,11 @@ class Morph:
         first, second = (side.drift_guard for side in self.sides)
         return {name: max(first.get(name, 0.0), second.get(name, 0.0)) for name in first | second}
 
+    @property
+    def partials(self) -> dict[str, object] | None:
+        """Those of the first prompt; see `Continuer.partials`."""
+        return self.sides[0].partials
+
     def tail(
         self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:

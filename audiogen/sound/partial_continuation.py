@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from audiogen.dsp.fades import raised_cosine
-from audiogen.dsp.sinusoids import Bands
+from audiogen.dsp.sinusoids import Bands, Partial, synthesise
 from audiogen.sound.controls import control_ramp
-from audiogen.sound.partials import Partial, Partials, synthesise
+from audiogen.sound.partials import Partials
 
 SECTION_SECONDS = 5.0  # of the tail, synthesised at once
 BLOCK_FRACTION, MAX_MEAN_SECONDS = 0.1, 3.0  # mean length of a block relative to the recording; at most
@@ -121,8 +121,8 @@ class PartialContinuation:
     def _pitch_at_end(self, start: int) -> float:
         """Pitch at the recording's end over that at ``start``, one for all partials.
 
-        By themselves, the last frequencies are too uncertain: a quarter of a second later, an engine's harmonics would be
-        up to 3 rad apart.
+        By themselves, the last frequencies are too uncertain: an engine's harmonics would come up to 3 rad out of step
+        within a quarter of a second.
         """
         weight = np.square(np.abs(self._envelope[..., -1])).sum(1) * self._hertz[:, start] ** 2
         ratio = self._hertz[:, -1] / self._hertz[:, start]
