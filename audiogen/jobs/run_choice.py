@@ -29,6 +29,7 @@ from audiogen.pretrained import base as shipped_base
 from audiogen.progress import progress, stage
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.partials import without_partials
 
 MIN_HELD_OUT = 1.0  # seconds of a held-out end that can be measured
 MAX_HELD_OUT = 12.0  # seconds of it that are measured
@@ -85,6 +86,7 @@ def choose_run(
         from audiogen.training.trainer import train  # here, since the base alone does not need it
 
     limit = None if budget is None or math.isinf(budget) else budget
+    recording = without_partials(recording)  # as `Continuer` does
     with clock("training"):
         trained = train(single_recording(experiment or Experiment()), recording, budget=limit, device=device)
     if experiment is None:

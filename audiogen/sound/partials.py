@@ -77,5 +77,11 @@ def find_partials(recording: Recording) -> Partials | None:
     return Partials(residual, partials, search.bands, max(1 - after / before, 0.0))
 
 
+def without_partials(recording: Recording) -> Recording:
+    """What is continued as a texture: the residual, or the recording itself if it has no partials."""
+    partials = find_partials(recording)
+    return recording if partials is None else partials.residual
+
+
 def _end_of(recording: Recording, seconds: float) -> Recording:
     return recording.cut(max(0, recording.length - round(seconds * recording.sample_rate)), recording.length)
