@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ FOLLOW_SECONDS = 0.25  # over which a partial's frequency is averaged
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 STEADY = 0.98  # of a partial's energy within a constant frequency's kernel: it does not wander
 REFINEMENTS = 2  # of all partials against each other
+END_SECONDS, END_RIDGE = (0.2, 0.1, 0.05), 0.01  # of either end, where all partials are fitted at once; penalty
 EDGE_POINTS = 3  # 7 ms: envelopes of a signal that ends abruptly are blurred there
 
 
@@ -214,7 +216,33 @@ class LineSearch:
             rest = self.recording.samples - synthesise(partials, self.bands, self.recording.channels)
             spectrum = self.bands.spectrum(rest)
             partials = [self._corrected(*each, spectrum) for each in zip(partials, kernels, strict=True)]
+        for end, seconds in product((False, True), END_SECONDS):
+            rest = self.recording.samples - synthesise(partials, self.bands, self.recording.channels)
+            partials = self._corrected_at(end, seconds, partials, rest)
         return partials
+
+    def _corrected_at(self, end: bool, seconds: float, partials: list[Partial], rest: np.ndarray) -> list[Partial]:
+        """Partials whose envelopes fit the rest ``[channels, time]`` at one end of the recording, all at once.
+
+        There half of each window is missing, and what is left does not tell the harmonics of a hum apart. What is added
+        rises towards the end.
+        """
+        step, count = self.bands.step, round(seconds * self.recording.sample_rate)
+        first = rest.shape[1] - count if end else 0
+        position = np.arange(first, first + count)
+        rise = (position - first + 1) / count if end else 1 - (position - first) / count
+        rise = np.sin(0.5 * np.pi * rise) ** 2
+        points = self.bands.lead + position / step
+        phases = [np.interp(points, np.arange(self.bands.points), partial.phase) for partial in partials]
+        waves = np.stack([wave for phase in phases for wave in (np.cos(phase), -np.sin(phase))]) * rise
+        gram = waves @ waves.T
+        gram += END_RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+        added = np.linalg.solve(gram, waves @ rest[:, first : first + count].T).T  # [channels, 2 partials]
+        ramp = np.interp(np.arange(self.bands.points), points, rise, left=rise[0], right=rise[-1])
+        return [
+            Partial(each.hertz, each.phase, each.envelope + ramp * (added[:, [2 * k]] + 1j * added[:, [2 * k + 1]]))
+            for k, each in enumerate(partials)
+        ]
 
     def _corrected(self, partial: Partial, kernel: float, spectrum: np.ndarray) -> Partial:
         """A partial and what the residual's spectrum still has of it."""
