@@ -98,7 +98,7 @@ class SpectralTilt:
         tilted = self._filter(reference)
         power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (reference, tilted))
         power += sum(own for _, own in tones)
-        after += sum(own * 10 ** (tilt_decibels(slope, hertz) / 10) for hertz, own in tones)
+        after += float(sum(own * 10 ** (tilt_decibels(slope, hertz) / 10) for hertz, own in tones))
         factor = np.sqrt(power / max(after, 1e-20))
         self._factor = float(factor)
         self.response *= factor
