@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.rhythm.beat_units import beats_per_bar, distances, identical_beats, unit_features
+from audiogen.rhythm.beat_units import beats_per_bar, clarity, distances, identical_beats, unit_features
 from audiogen.rhythm.beats import extend_beats, smooth_beats, track_beats
 from audiogen.rhythm.chroma import chroma
 from audiogen.rhythm.onsets import track_onsets
@@ -30,6 +30,7 @@ class Rhythm:
         unlike: ``[units, units]`` distance of any two whole beats, about 1 for two taken at random.
         unlike_end: ``[units]`` distance of what precedes the end of the recording, one beat long, from what precedes
             the same phase of each unit; row ``k`` of the next array is the beat before that, and so on.
+        clarity: ``[units]`` in 0..1, how far each takes part in the pulse.
         identical: ``[units, units]`` bool: the same samples.
     """
 
@@ -40,6 +41,7 @@ class Rhythm:
     bar: int | None
     unlike: np.ndarray
     unlike_end: np.ndarray
+    clarity: np.ndarray
     identical: np.ndarray
 
     @property
@@ -76,13 +78,15 @@ def analyse_rhythm(recording: Recording) -> Rhythm | None:
     phase = (seconds - grid[-1]) / period
     shifted = grid + phase * np.diff(grid, append=grid[-1] + period)
     unlike_end = distances(unit_features(track, pitch, shifted))
+    bar = beats_per_bar(unlike)
     return Rhythm(
         recording,
         pulse._replace(period=float(np.median(np.diff(grid)))),
         grid + skipped / rate,
         period,
-        beats_per_bar(unlike),
+        bar,
         unlike,
         unlike_end,
+        clarity(track, grid, bar or 1),
         identical_beats(samples, rate, grid, unlike),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from audiogen.audio import resample
 from audiogen.rhythm.onsets import OnsetTrack
@@ -12,6 +13,7 @@ BAR_LENGTHS = (3, 4, 5, 6, 7, 8)
 MIN_ACCENT = 0.05  # contrast of beats a bar apart with others, from which on there are bars
 IDENTICAL = 0.8  # correlation of the waveforms, over their mean power, of two beats made of the same samples
 COMPARED_RATE = 4000  # Hz, of the waveforms compared
+PLACE_SECONDS = 0.02  # by which an onset may miss its place in the next bar
 COMPARED = 16  # beats that each is compared with
 MAX_LAG_SECONDS = 0.008  # that the waveforms are moved to match
 
@@ -77,6 +79,28 @@ def beats_per_bar(unlike: np.ndarray) -> int | None:
     if clearest < MIN_ACCENT:
         return None
     return next(length for length, contrast in contrasts.items() if contrast >= 0.5 * clearest)
+
+
+def clarity(track: OnsetTrack, grid: np.ndarray, bar: int) -> np.ndarray:
+    """How far each beat takes part in the pulse, ``[beats]`` in 0..1: 1 for half of all, below in a break or a fill.
+
+    The part of the beat in the autocorrelation of the onset strength at the lag of a bar, before and after.
+
+    Args:
+        track: onset strength.
+        grid: ``[beats + 1]`` edges, seconds.
+        bar: beats in a bar, or any number of them after which the pulse recurs.
+    """
+    strength = track.strength - track.strength.mean()
+    lag = round(bar * float(np.median(np.diff(grid))) * track.rate)
+    # Onsets a little off their place still count.
+    near = maximum_filter1d(strength, 2 * round(PLACE_SECONDS * track.rate) + 1)
+    products = strength * np.stack([np.roll(near, lag), np.roll(near, -lag)])
+    products[0, :lag], products[1, -lag:] = products[1, :lag], products[0, -lag:]
+    shares = mean_over(products.mean(0)[:, None], track.rate, grid)[:, 0]
+    # Averaged over a bar, since some of its beats have no onset.
+    shares = uniform_filter1d(shares, bar, mode="nearest")
+    return np.clip(shares / max(float(np.median(shares)), 1e-9), 0, 1)
 
 
 def identical_beats(samples: np.ndarray, sample_rate: int, grid: np.ndarray, unlike: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ OFF_BAR_COST = 3.0  # of a jump to another place in the bar
 TEMPO_COST = 20.0  # per unit of the logarithm of a ratio of durations
 REUSE_COST = 0.5  # of a beat that has just been played
 REUSE_BEATS = 24.0  # time constant over which that is forgotten
+UNCLEAR_COST = 0.5  # of a beat that takes no part in the pulse
 SHORT_COST = 0.4  # of a run of a single beat, falling to none at a bar: a beat from elsewhere and back is no new order
 VERBATIM_COST = 5.0  # of each beat beyond the longest verbatim run
 NOISE = 0.3  # mean of the random cost of a jump, at temperature 1
@@ -74,10 +75,11 @@ class BeatPath:
             unlike += weight / sum(CONTEXT_WEIGHTS) * np.concatenate([np.ones(1 + back), before])
         off_bar = (np.arange(units) - units) % (rhythm.bar or 1) != 0
         tempo = TEMPO_COST * np.abs(np.log(np.diff(rhythm.beats) / rhythm.period))
-        return unlike + OFF_BAR_COST * off_bar + tempo + self._noisy()[0] + self._reuse(0)
+        return unlike + OFF_BAR_COST * off_bar + tempo + self._noisy()[0] + self._unit_costs(0)
 
-    def _reuse(self, time: int) -> np.ndarray:
-        return REUSE_COST * np.exp((self.used - time) / REUSE_BEATS)
+    def _unit_costs(self, time: int) -> np.ndarray:
+        """Cost ``[units]`` of playing each at a time of the tail, in beats."""
+        return REUSE_COST * np.exp((self.used - time) / REUSE_BEATS) + UNCLEAR_COST * (1 - self.rhythm.clarity)
 
     def _noisy(self) -> np.ndarray:
         return self.jumps + self.noise * self.random.exponential(size=self.jumps.shape)
@@ -105,7 +107,7 @@ class BeatPath:
                 entering = costs[age][:, None] + np.where(self.verbatim, jumps, np.inf) + penalty
                 source = entering.argmin(0)
                 offer(older, slice(None), entering.min(0), index[age, source])
-        return after + self._reuse(time), origin
+        return after + self._unit_costs(time), origin
 
     def _plan(self, costs: np.ndarray, time: int) -> list[tuple[int, int]]:
         """The cheapest path of `HORIZON` beats from the costs of the first: (age of the verbatim run, unit) each."""
