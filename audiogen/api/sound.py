@@ -36,7 +36,7 @@ def continue_audio(
     *,
     level: float = 0.0,
     brightness: float = 0.0,
-    density: float = 0.0,
+    density: float = 1.0,
     pulse: bool = True,
     longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,
@@ -66,11 +66,11 @@ def continue_audio(
             variance.
         level: dB relative to the prompt, -40 to 40, reached after 3 s.
         brightness: spectral tilt in dB per octave, -6 to 6.
-        density: onset density, -4 to 4: above 0 more events, below 0 fewer.
+        density: events per second as a multiple of the recording's, 0.1 to 10.
         pulse: whether a recording that has a pulse is continued beat by beat, without a Model.
         longest_copy: longest verbatim run of such a tail: "2 bars", or "3.5" for seconds.
         morph: recording whose texture the tail gradually takes on, or a file of it.
-        match_texture: whether to match the recording's texture statistics (not done at another density than 0).
+        match_texture: whether to match the recording's texture statistics (not done at another density than 1).
         loop: whether the end of the result joins its start seamlessly.
         tail_only: whether to return the tail without the prompt.
         run: trained Run, mixture of Runs, or folder of a Run to predict with.
@@ -126,7 +126,7 @@ def stream(
     *,
     level: float = 0.0,
     brightness: float = 0.0,
-    density: float = 0.0,
+    density: float = 1.0,
     pulse: bool = True,
     longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,
@@ -189,7 +189,7 @@ def continue_recording(
     *,
     level: float = 0.0,
     brightness: float = 0.0,
-    density: float = 0.0,
+    density: float = 1.0,
     pulse: bool = True,
     longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,

@@ -201,7 +201,7 @@ control_options = combine(
             group=SOUND,
             type=float,
             default=Request.density,
-            help="Onset density: above 0 more events, below 0 fewer, -4 to 4.",
+            help="Events per second as a multiple of the recording's, 0.1 to 10: 2 is twice as many.",
         ),
     )
 )

@@ -34,7 +34,7 @@ def find_rhythm(prompt: Recording, requests: Sequence[Request], named: bool) -> 
 
 
 def _keeps_time(request: Request) -> bool:
-    other = request.vocoder is not None or request.density != 0 or request.loop or request.raw
+    other = request.vocoder is not None or request.density != 1 or request.loop or request.raw
     return request.pulse and not other
 
 

@@ -31,7 +31,7 @@ class Request:
             Without ``match_texture``, and in a morph, temperature of the Model's distribution.
         level: dB relative to the prompt, -40..40.
         brightness: spectral tilt, dB per octave, -6..6.
-        density: onset density, -4..4: above 0 more events, below 0 fewer.
+        density: events per second as a multiple of the recording's, 0.1..10.
         pulse: continue a recording that has a pulse beat by beat (`sound.beat_continuation`).
         longest_copy: longest verbatim run of such a tail, in bars ("2 bars") or seconds ("3.5").
         tail_only: write the tail without the prompt.
@@ -54,7 +54,7 @@ class Request:
     temperature: float = 1.0
     level: float = 0.0
     brightness: float = 0.0
-    density: float = 0.0
+    density: float = 1.0
     pulse: bool = True
     longest_copy: str = "2 bars"
     tail_only: bool = False

@@ -78,7 +78,7 @@ def tail_warnings(measures: Mapping[str, Any], request: Request, kind: str = "")
     requested = {
         "level": request.level != 0,
         "brightness": request.brightness != 0,
-        "density": request.density != 0,
+        "density": request.density != 1,
         "temperature": request.temperature != 1,
         "morph": kind == "morph",
         "rhythm": kind == "rhythm",

@@ -16,7 +16,7 @@ from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.run import Run
 from audiogen.sound.context_memory import ContextMemory
-from audiogen.sound.onset_bias import bias_by_onset
+from audiogen.sound.event_density import EventDensity
 from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Rules
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
@@ -41,11 +41,13 @@ class ContextPredictor(RunPredictor):
         super().__init__(run, prompt, channels)
         self.rules = rules_of(prompt)
 
-    def selection(self, density: float, temperature: float = 1.0) -> PatchSelector:
+    def selection(self, density: float, temperature: float = 1.0, seed: int = 0) -> PatchSelector:
         arguments = (self.representation, self.material, self.centre)
         selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
         selector.copies.start_after(self.past_frames)
-        return bias_by_onset(selector, density) if density != 0 else selector
+        if density != 1:
+            EventDensity(selector, self.representation.options.spec.n_mels, density, seed)
+        return selector
 
     def memory(self, selection: PatchSelector) -> ContextMemory:
         """A memory of the material that has read the prompt."""
@@ -55,10 +57,10 @@ class ContextPredictor(RunPredictor):
         return memory
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
-        selection = self.selection(density, temperature)
+        selection = self.selection(density, temperature, seed)
         memory = self.memory(selection)
         selection.costs.append(lambda: JOIN_COST * memory.distances)
         while True:

@@ -58,7 +58,7 @@ class Continuer:
         run: what predicts: one Run, or several that predict together.
         prompt: the recording to continue.
         vocoder: kind of Vocoder, instead of the (first) Run's own.
-        match_texture: match each tail's texture statistics to the prompt's, unless an onset density is requested
+        match_texture: match each tail's texture statistics to the prompt's, unless another density is requested
             (`StatisticsMatcher`). Without, and for baselines, patches are rendered as they are selected.
         make_predictor: of a single Run: a control in place of its own (`control_predictors.CONTROLS`).
 
@@ -102,7 +102,7 @@ class Continuer:
             length: samples per channel. A shorter tail is the beginning of a longer one.
             seed: of the Model's draws and the Vocoder's phases.
             temperature: variance of the levels, in units of the prompt's own; see `_matches`.
-            controls: level, brightness and onset density.
+            controls: level, brightness and density of events.
 
         Yields:
             ``[channels, time]`` float32 at the prompt's rate, joined to its end.
@@ -140,7 +140,7 @@ class Continuer:
         while True:
             chunk = [next(patches) for _ in range(PATCHES_PER_CHUNK)]
             frames = torch.cat([patch.frames for patch in chunk])[:, : self.frames.shape[1]]
-            yield Chunk(guard(frames), positions_of(chunk))
+            yield Chunk(guard(frames) if _guards(controls) else frames, positions_of(chunk))
             self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
     def samples_of(
@@ -175,9 +175,9 @@ class Continuer:
 
         blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder, prompt, chunks, seed))
         if temperature is not None:
-            blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == 0)
+            blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == NEUTRAL.density)
         blocks = resample_after(past[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
-        blocks = self._guarded(blocks, guard)
+        blocks = self._guarded(blocks, guard) if _guards(controls) else blocks
         return limiter(blocks if added is None else added.added_to(blocks))
 
     def _matched(
@@ -229,3 +229,8 @@ class Continuer:
         partials = self.analysis.partials
         tones = 0.0 if partials is None else self.prompt.channels * sum(power for _, power in partials.tones)
         return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
+
+
+def _guards(controls: Controls) -> bool:
+    """Whether spectrum and level are held to the material's: with more events a second they are not the same."""
+    return controls.density == NEUTRAL.density

@@ -41,10 +41,10 @@ class ControlPredictor(RunPredictor):
         """
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
-        selection = self.selection(density, temperature)
+        selection = self.selection(density, temperature, seed)
         context = self.past[-CONTEXT:]
         while True:
             latent, patch = selection.lookup(self.draw(selection.latents, context, generator))

@@ -1,4 +1,4 @@
-"""Controls of a tail: level, brightness and onset density, as offsets from the prompt's own."""
+"""Controls of a tail: level, brightness and density of events, relative to the prompt's own."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from audiogen.errors import InputError
 RAMP_SECONDS = 3.0  # from the join until a control has its full effect
 TAPS = 2048  # of the tilt filter
 MIN_TILT_HZ = 40.0  # below, the tilt filter is flat: rumble is not brightness
-MAX_VALUES = {"level": 40.0, "brightness": 6.0, "density": 4.0}
+RANGES = {"level": (-40.0, 40.0), "brightness": (-6.0, 6.0), "density": (0.1, 10.0)}
 
 
 @dataclass(frozen=True)
 class Controls:
-    """Offsets from the prompt's own properties. A control at 0 changes no sample.
+    """Properties relative to the prompt's own. A control at its default changes no sample.
 
     Args:
         level: dB relative to the prompt, -40..40.
         brightness: spectral tilt at equal power, dB per octave, -6..6.
-        density: bias towards patches with strong onsets (above 0) or weak ones (below), -4..4; see `onset_bias`.
+        density: events per second as a multiple of the prompt's, 0.1..10; see `event_density`.
 
     Raises:
         InputError: a value is out of range.
@@ -31,13 +31,13 @@ class Controls:
 
     level: float = 0.0
     brightness: float = 0.0
-    density: float = 0.0
+    density: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, largest in MAX_VALUES.items():
+        for name, (least, largest) in RANGES.items():
             value = getattr(self, name)
-            if not -largest <= value <= largest:
-                raise InputError(name, f"{value:g} is out of range", f"choose from {-largest:g} to {largest:g}")
+            if not least <= value <= largest:
+                raise InputError(name, f"{value:g} is out of range", f"choose from {least:g} to {largest:g}")
 
 
 NEUTRAL = Controls()

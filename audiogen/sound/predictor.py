@@ -14,7 +14,7 @@ from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
-from audiogen.sound.onset_bias import bias_by_onset
+from audiogen.sound.event_density import EventDensity
 from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -28,7 +28,7 @@ class Predictor(Protocol):
         Args:
             seed: of the draws.
             temperature: of the Model's distribution, and of the variance of the selected patches.
-            density: bias of the selection towards patches with strong onsets; see `onset_bias`.
+            density: events per second, as a multiple of the material's; see `event_density`.
 
         Yields:
             Patches of the material, endless; those of baselines are moved from it, and have no position.
@@ -70,17 +70,19 @@ class RunPredictor:
         """The Model's state after the prompt."""
         return self.model.start(self.past[None])
 
-    def selection(self, density: float, temperature: float = 1.0) -> PatchSource:
+    def selection(self, density: float, temperature: float = 1.0, seed: int = 0) -> PatchSource:
         """Patch selection for one tail, with an empty history.
 
         Raises:
-            InputError: an onset density is requested of a baseline, which does not use selection.
+            InputError: another density is requested of a baseline, which does not use selection.
         """
         arguments = (self.representation, self.material, self.centre)
         if self.model.uses_selection:
             selector = PatchSelector(*arguments, temperature)
-            return bias_by_onset(selector, density) if density != 0 else selector
-        if density != 0:
+            if density != 1:
+                EventDensity(selector, self.representation.options.spec.n_mels, density, seed)
+            return selector
+        if density != 1:
             raise InputError("density", "baselines are rendered without selection", "leave it out or use another Model")
         return NearestPatches(*arguments)
 
@@ -89,10 +91,10 @@ class RunPredictor:
         return self.model.read(state, self.representation.encode(patch[:, : len(self.centre)], self.centre))
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`: the Model reads back the latent of each selected patch."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
-        state, selection = self.start, self.selection(density, temperature)
+        state, selection = self.start, self.selection(density, temperature, seed)
         while True:
             latent, patch = selection.lookup(self.model.draw(state, sampling)[0])
             state = self.model.read(state, latent[None])

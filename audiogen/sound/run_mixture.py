@@ -52,12 +52,12 @@ class MixturePredictor:
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 0.0) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         cumulative = torch.tensor(self.weights).cumsum(0)
         states: list[State] = [member.start for member in self.members]
-        selections = [member.selection(density, temperature) for member in self.members]
+        selections = [member.selection(density, temperature, seed) for member in self.members]
         while True:
             sampled = min(int((sampling.uniform(1) >= cumulative).sum()), len(states) - 1)
             latent = self.members[sampled].model.draw(states[sampled], sampling)

@@ -34,6 +34,7 @@ DESCRIBED = (
 TECHNICAL = {
     "rhythm.chroma.FRAMES_PER_TILE",
     "sound.drift_guard.DB_PER_NEPER",
+    "sound.event_density.MAX_PATCHES",
     "sound.patch_selection.ENCODED_AT_ONCE",
     "sound.texture_matching.DB_PER_NEPER",
     "sound.texture_matching.EPSILON",

@@ -85,9 +85,9 @@ def test_only_baselines_do_without_selection(runs: dict[str, Run], prompt: Recor
     for run in runs.values():
         predictor = Continuer(run, prompt).predictor
         assert isinstance(predictor, RunPredictor)
-        assert isinstance(predictor.selection(0.0), NearestPatches)
+        assert isinstance(predictor.selection(1.0), NearestPatches)
         with pytest.raises(InputError, match="density: baselines are rendered without selection"):
-            next(predictor.patches_after(0, 1.0, 1.0))
+            next(predictor.patches_after(0, 1.0, 2.0))
 
 
 def test_other_models_use_selection(prompt: Recording, untrained: Callable[..., Run]) -> None:

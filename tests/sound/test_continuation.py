@@ -122,7 +122,7 @@ def test_swells_grow_with_the_temperature(texture: Texture, tiny: Tiny, trained:
     swell = 1 + 0.6 * np.sin(2 * np.pi * np.arange(6 * 44100) / 44100)
     prompt = Recording((texture(6.0).samples * swell).astype(np.float32), 44100)
     continuer = Continuer(trained(prompt, tiny("training.steps=60")), prompt)
-    for controls in (Controls(), Controls(density=1.0)):
+    for controls in (Controls(), Controls(density=2.0)):
         found = []
         for temperature in (0.0, 0.5, 1.0, 2.0):
             tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, controls)), axis=1)
