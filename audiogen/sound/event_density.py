@@ -83,7 +83,7 @@ class EventDensity:
     """A cost of patch selection that makes events fall as densely as requested.
 
     Args:
-        selection: of the tail; its costs get this one, and its lockout shrinks, since part of the patches is used more often.
+        selection: of the tail; its costs get this one; its lockout shrinks, since some patches are used more often.
         n_mels: bands of a channel.
         density: events per second, as a multiple of the recording's.
         seed: of the order of the intervals.
