@@ -137,7 +137,7 @@ def beat_period(correlation: np.ndarray, rate: float) -> float:
     """Period of the beat in seconds: strong recurrence at a tempo that one would tap to."""
     lags = np.arange(round(MIN_BEAT * rate), min(round(MAX_BEAT * rate), len(correlation) // 2) + 1)
     preference = np.exp(-0.5 * np.square(np.log2(lags / rate / USUAL_BEAT) / BEAT_OCTAVES))
-    scores = np.array([recurrence(correlation, lag) for lag in lags]) * preference
+    scores = np.array([recurrence(correlation, float(lag)) for lag in lags]) * preference
     lag = int(lags[scores.argmax()])
     # Of a whole number of periods as far apart as possible, the peak tells the period most exactly.
     exact = float(lag)

@@ -24,10 +24,12 @@ APART_SECONDS = 0.05  # events closer than this, in any groups, are one
 SMOOTHING = (0.25, 0.5, 0.25)  # of the levels, over frames
 MIN_EVENTS = 4  # in the recording, below which there is nothing to make denser or sparser
 COST = 10.0  # of each event too many or too few in a patch, in units of the mean squared distance of two patches
-LATE_COST = 1.0  # of an event in the last frames of a patch, whose decay may be cut off
+LATE_COST = 1.0  # of an event in the last `LATE_FRAMES` of a patch, whose decay may be cut off
+LATE_FRAMES = 2
 HISTORY_SECONDS = 1.5  # of the tail, in which events are counted again after each patch
 BEFORE_FRAMES = 8  # of the tail, that are looked at together with each patch
-OPEN_FRAMES = 2  # at the end of a patch, at which a peak need not fall off yet
+QUIET_FRAMES = 40  # of the tail, whose minimum a peak stands out from
+OPEN_FRAMES = 5  # at the end of a patch, at which a peak need not fall off yet
 MAX_PATCHES = 8000  # looked at; of more, every second (third, ...)
 MARGIN_SECONDS = 0.3  # of it: events this close to its edges may change yet
 DENSEST_SECONDS = 0.5  # window of the densest part
@@ -170,7 +172,9 @@ class EventDensity:
         known = max(len(before) - 1, 0)
         levels = torch.cat([before.expand(len(self.patches), -1, -1), self.patches], dim=1)
         levels = _smoothed(levels)
-        rise = levels - levels.cummin(1).values
+        quiet = torch.from_numpy(group_levels(self.history[-QUIET_FRAMES:], self.n_mels)).float()
+        quiet = quiet.amin(0) if len(quiet) else torch.full((GROUPS,), torch.inf)
+        rise = levels - torch.minimum(levels.cummin(1).values, quiet)
         after = levels.flip(1).cummin(1).values.flip(1)
         falls = levels - after >= PROMINENCE_DB / 2
         falls[:, -OPEN_FRAMES:] = True  # what comes after the patch is not known yet
@@ -180,7 +184,7 @@ class EventDensity:
         found = peaks.any(2)
         apart = max(round(APART_SECONDS * self.rate), 1)
         recent = torch.nn.functional.pad(found.float(), (apart, 0))[:, :-1].unfold(1, apart, 1).amax(2) > 0
-        return (found & ~recent)[:, known:].sum(1), found[:, -OPEN_FRAMES:].any(1)
+        return (found & ~recent)[:, known:].sum(1), found[:, -LATE_FRAMES:].any(1)
 
     def _count(self) -> None:
         """Count the events of the tail again, of which the latest patch may have made or unmade one."""
