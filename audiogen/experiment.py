@@ -21,8 +21,8 @@ from audiogen.config.option_types import (
     Steps,
     Width,
 )
-from audiogen.config.schema import build, to_tree
-from audiogen.config.trees import merge, override_tree, read_tree
+from audiogen.config.schema import build, build_overridden, to_tree
+from audiogen.config.trees import merge, read_tree
 from audiogen.data.recordings import SplitFractions
 from audiogen.models import MODELS
 from audiogen.representation import REPRESENTATIONS
@@ -195,9 +195,7 @@ def read_experiment(
     tree = to_tree(Experiment())
     if path is not None:
         merge(tree, read_tree(path, inside=inside))
-    for override in overrides:
-        merge(tree, override_tree(override))
-    return build(Experiment, tree, str(path) if path is not None else "configuration")
+    return build_overridden(Experiment, tree, overrides, str(path) if path is not None else "configuration")
 
 
 def checked(experiment: Experiment) -> Experiment:

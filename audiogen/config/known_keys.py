@@ -12,12 +12,13 @@ import typing
 from collections import ChainMap
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from types import NoneType, SimpleNamespace
 from typing import Any, Literal
 
 from audiogen.config.registry import Registry
-from audiogen.config.schema import build
+from audiogen.config.schema import build, build_overridden
 from audiogen.config.shipped import KNOWN_KEYS, configs_folder
 from audiogen.config.trees import merge, override_tree, read_tree
 
@@ -42,10 +43,8 @@ def require_known_keys(config: Path | None, overrides: tuple[str, ...]) -> None:
     tree = deepcopy(defaults)
     if config is not None:
         merge(tree, read_tree(config))
-    for override in overrides:
-        merge(tree, override_tree(override))
     source = str(config) if config is not None else "configuration"
-    build(_dataclass_of(schema), _without_defaults(tree, defaults), source)
+    build_overridden(_dataclass_of(schema), tree, overrides, source, partial(_without_defaults, defaults=defaults))
 
 
 def require_vocoder_keys(kind: str, overrides: tuple[str, ...]) -> None:

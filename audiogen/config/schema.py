@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from audiogen.config.choice import Choice
+from audiogen.config.trees import merge, override_tree
 from audiogen.errors import InputError
 
 
@@ -47,6 +49,46 @@ def build(cls: type, tree: Any, source: str, path: str = "") -> Any:
         if not (source or path):
             raise
         raise InputError(_subject(source, path), str(error)) from error
+
+
+def build_overridden(
+    cls: type,
+    tree: Mapping[str, Any],
+    overrides: Sequence[str],
+    source: str,
+    prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda tree: tree,
+) -> Any:
+    """`build` from a nested mapping and ``key.key=value`` overrides of it.
+
+    Args:
+        cls: as of `build`.
+        tree: keys and values of the file, without the overrides; not changed.
+        overrides: merged into it one after the other.
+        source: as of `build`.
+        prepare: applied to the merged mapping.
+
+    Raises:
+        InputError: as of `build`; its subject is the override, as it was typed, that causes the error.
+    """
+    merged = deepcopy(dict(tree))
+    for override in overrides:
+        merge(merged, override_tree(override))
+    try:
+        return build(cls, prepare(merged), source)
+    except InputError:
+        if not overrides:
+            raise
+    merged = deepcopy(dict(tree))
+    result = build(cls, prepare(merged), source)  # raises where the file itself is wrong
+    for override in overrides:
+        merge(merged, override_tree(override))
+        try:
+            result = build(cls, prepare(merged), source)
+        except InputError as error:
+            key = error.subject.removeprefix(source).removeprefix(": ")
+            cause = error.cause if key == override.partition("=")[0] or not key else f"{key}: {error.cause}"
+            raise InputError(override, cause, error.cure) from error
+    return result
 
 
 def _value(hint: Any, registry: Mapping[str, Any] | None, value: Any, source: str, path: str) -> Any:

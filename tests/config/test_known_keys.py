@@ -170,7 +170,7 @@ def test_a_kind_of_another_package_passes_with_the_keys_of_its_options(
         assert "torch" not in sys.modules
         for override, cause in (
             ("model.backbone={kind: gated, hidden: 3}", None),
-            ("model.backbone={kind: gated, hiden: 3}", "configuration: model.backbone.hiden: there is no such key"),
+            ("model.backbone={kind: gated, hiden: 3}", ": model.backbone.hiden: there is no such key"),
             ("model.backbone=gatd", "did you mean gated?"),
         ):
             for read in (lambda: require_known_keys(None, (override,)), lambda: read_experiment(None, (override,))):
