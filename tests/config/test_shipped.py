@@ -25,9 +25,16 @@ def test_every_file_has_a_name_and_a_summary() -> None:
         assert line
         assert "\n" not in line
     assert summary(found["mel/lstm-flow"]) == "model.backbone lstm, model.head flow"
-    assert summary(found["mel/gmm"]) == "model hmm (order 0, independent True, states 32)"
-    assert summary(found["midi/lstm"]) == "same as midi/base"
+    assert summary(found["mel/gmm"]) == "A Gaussian mixture of 32 components, without memory"
+    assert summary(found["midi/lstm"]) == "Tunes by an LSTM, the network of midi/base"
     assert summary(found["base"]) == "Every key and its default"
+
+
+def test_a_file_without_comment_and_keys_is_the_same_as_its_base(tmp_path: Path) -> None:
+    path = configs_folder() / "mel" / "gan.yaml"
+    bare = tmp_path / "bare.yaml"
+    bare.write_text(f"base: {path}\n")
+    assert summary(bare) == "same as mel/gan"
 
 
 def test_names_with_and_without_suffix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
