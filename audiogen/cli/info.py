@@ -47,11 +47,13 @@ def _tune_facts(path: Path) -> dict[str, Any]:
     from audiogen.tunes.midi.reader import read_midi
 
     tune = read_midi(path)
+    names = [part.name for part in tune.parts]
     measured = {name: round(measure(tune), 4) for name, measure in SCALARS.items()} if len(tune.melodic_notes) else {}
     return {
         "path": str(path),
         "notes": len(tune.notes),
-        "parts": ", ".join(part.name or str(index) for index, part in enumerate(tune.parts)),
+        "parts": len(tune.parts),
+        **({"part_names": ", ".join(name or "-" for name in names)} if any(names) else {}),
         "seconds": round(tune.seconds, 3),
         "bars": len(tune.bar_lines()),
         "tempo": round(6e7 / float(tune.tempos[0, 1]), 2),
@@ -99,7 +101,7 @@ def _summary(path: Path, config: dict[str, Any], metrics: dict[str, Any]) -> dic
         "trained on": _trained_on(metrics.get("split", {})),
         "training": "in closed form" if ended == "closed form" else f"{steps} of {wanted} steps" if steps else "",
         "ended by": stopped.get(ended, ""),
-        "time taken": f"{metrics['seconds']:.1f} s on {metrics.get('device', 'cpu')}" if "seconds" in metrics else "",
+        "time taken": f"{metrics['seconds']:.1f} s on {metrics.get('device', 'cpu')}" if metrics.get("seconds") else "",
         "best validation": f"{validation} at step {metrics.get('best_step')}" if validation else "",
         "last training loss": train,
         "version": str(metrics.get("version", "")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from audiogen.cli.info import info
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml
 from audiogen.tunes.midi.writer import write_midi
+from audiogen.tunes.tune import Part
 from tests.tune_fixtures import wandering
 
 
@@ -58,7 +60,16 @@ def test_a_tune(tmp_path: Path) -> None:
     write_midi(tmp_path / "tune.mid", wandering(0, 40, parts=2))
     facts = json.loads(invoke(str(tmp_path / "tune.mid"), "--json").output)
     assert (facts["notes"], facts["meter"], facts["scale_consistency"]) == (80, "4/4", 1.0)
+    assert facts["parts"] == 2
+    assert "part_names" not in facts
     assert "notes:               80" in invoke(str(tmp_path / "tune.mid")).output.splitlines()
+
+
+def test_names_of_parts(tmp_path: Path) -> None:
+    named = replace(wandering(0, 4, parts=2), parts=(Part(name="Flute"), Part(channel=1)))
+    write_midi(tmp_path / "tune.mid", named)
+    facts = json.loads(invoke(str(tmp_path / "tune.mid"), "--json").output)
+    assert (facts["parts"], facts["part_names"]) == (2, "Flute, -")
 
 
 def test_a_run_shows_its_settings_and_metrics(run: Path) -> None:
@@ -89,6 +100,8 @@ def test_a_run_is_summarised_in_a_page(tmp_path: Path, tiny: Callable[..., Exper
     assert facts["time taken"] == "61.2 s on cpu"
     assert facts["best validation"] == "1.235 at step 16"
     assert facts["version"] == "0.1.0"
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics | {"seconds": 0.0}))
+    assert "time taken" not in invoke(str(tmp_path)).output  # unknown
     assert facts["size on disk"] == "0.0 MB"
 
 
