@@ -34,11 +34,11 @@ _NO_LIMIT = float("inf")
 MEASURES = (
     Measure(
         "join.flux_percentile", "Spectral change at the join", "{:.0f} of 100", 0, 99,
-        "Percentage of the prompt that changes less than the join; up to 99 the join does not stand out.",
+        "How many of 100 moments of the prompt change less than the join does; up to 99 it does not stand out.",
     ),
     Measure(
         "join.click_percentile", "Click at the join", "{:.0f} of 100", 0, 99,
-        "Percentage of the prompt that is smoother than the join; up to 99 there is no click.",
+        "How many of 100 moments of the prompt are smoother than the join; up to 99 there is no click.",
     ),
     Measure(
         "join.level_step_db", "Level step at the join", "{:+.1f} dB", -3, 3,
