@@ -82,6 +82,9 @@ class Run:
         from safetensors import SafetensorError
 
         folder = Path(folder)
+        if not folder.is_dir():
+            cause = "it is a file, not the folder of a Run" if folder.exists() else "there is no such folder"
+            raise InputError(folder, cause, "name a folder that `audiogen train` wrote")
         inside = None if allow_external_weights else folder
         if (folder / CONFIG).is_file() and read_experiment(folder / CONFIG, inside=inside).training.task == "vocoder":
             cure = "use it for rendering: vocoder.kind=neural, weights=FOLDER"

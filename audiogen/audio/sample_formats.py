@@ -15,6 +15,7 @@ from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.soundfile_decoder import CHUNK
 from audiogen.audio.wav_writer import BYTES
 from audiogen.errors import InputError
+from audiogen.file_names import is_midi
 
 CONTAINERS: dict[str, tuple[str, tuple[str, ...]]] = {
     ".wav": ("WAV", tuple(BYTES)),
@@ -55,6 +56,9 @@ def container_for(path: Path, subtype: str | None = None) -> tuple[str, str]:
     Raises:
         InputError: an unknown suffix, or a subtype that the container does not support; the message lists the choices.
     """
+    if is_midi(path):
+        cause = "sound cannot become MIDI: `continue`, `infill` and `accompany` write MIDI from a MIDI file"
+        raise InputError(path, cause, f"for a recording, choose from {', '.join(CONTAINERS)}")
     if path.suffix.lower() not in CONTAINERS:
         raise InputError(path, f"unknown suffix {path.suffix!r}", f"choose from {', '.join(CONTAINERS)}")
     container, subtypes = CONTAINERS[path.suffix.lower()]

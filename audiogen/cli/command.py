@@ -147,7 +147,12 @@ class Command(click.Command):
         except click.exceptions.Exit as ended:
             _print_json_result(context)
             raise ended
-        except (click.ClickException, click.Abort, InputError):
+        except InputError as error:
+            typed = _as_typed(error, context)
+            if typed is error:
+                raise
+            raise typed from error
+        except (click.ClickException, click.Abort):
             raise
         except KeyboardInterrupt:
             raise click.Abort from None  # click would print an empty line
@@ -156,6 +161,21 @@ class Command(click.Command):
                 traceback.print_exc()
             raise
         _print_json_result(context)
+
+
+def _as_typed(error: InputError, context: click.Context) -> InputError:
+    """The error with the option as typed for its subject: ``level`` -> ``--level``, ``weights`` -> ``--weight``.
+
+    Requests name their fields, which are called as the options are; the field of a repeatable option is plural.
+    """
+    flags = {}
+    for parameter in context.command.params:
+        if isinstance(parameter, click.Option) and parameter.name is not None:
+            flags[parameter.name + "s" * parameter.multiple] = max(parameter.opts, key=len)
+    is_value = error.subject in map(str, context.params.values())  # such as a file called `level`
+    return (
+        error if is_value or error.subject not in flags else InputError(flags[error.subject], error.cause, error.cure)
+    )
 
 
 def _print_json_result(context: click.Context) -> None:

@@ -205,6 +205,9 @@ def continue_(
         raise InputError("--adapt", "--budget trains on the recording too", "leave out one of the two")
     if run_folders and (config is not None or overrides or budget is not None or options["adapt"]):
         raise InputError("--run", "a Run is already trained", "leave out --config, --adapt, --budget and KEY=VALUE")
+    if budget == 0 and (config is not None or overrides) and not is_midi(prompt):
+        given = " ".join(overrides) or "--config"
+        raise InputError("--budget 0", f"it trains nothing, and {given} needs a training", "leave one of the two out")
 
     require_known_keys(config, overrides)
     with stage("loading libraries"):

@@ -58,7 +58,8 @@ def continue_tune(
         if page is not None:
             tunes.append(tune)
         sidecars.append(tune.sidecar)
-        print_summary(f"{path}: {count(added['notes'], 'note')}, {added['seconds']:.2f} s added")
+        new = f"{count(added['notes'], 'note')}, {added['seconds']:.2f} s added"
+        print_summary(f"{path}: {new}; details in {sidecar_of(path).name}")
     if page is not None:
         from audiogen.reports.tune_variations_page import write_tune_variations_page
 
@@ -67,6 +68,8 @@ def continue_tune(
         print_summary(f"page: {page}")
     choice = describe_choice(sidecars[0]["settings"])
     print_summary(f"predicted by: {choice}")
+    if run is None:
+        print_summary("a Run has more ideas: audiogen train midi/lstm --data FOLDER -o RUN, then --run RUN")
     outputs = [
         {**sidecar, "output": path, "sidecar": sidecar_of(path), "predicted_by": {"text": choice}}
         for path, sidecar in zip(outs, sidecars, strict=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from audiogen.cli.command import GENERAL, OUTPUT, Command, option, print_summary, set_json_result
-from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, Suggestion, require_extra
+from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, Suggestion, require_extra, require_input
 from audiogen.progress import stage, write_line
 
 
@@ -62,6 +62,7 @@ def render(
     if resume and force:
         raise click.UsageError("--resume continues and --force starts over: choose one")
 
+    require_input(jobs)
     if engine == "ray":
         require_extra("ray", "--engine ray")  # before every prompt is read
 

@@ -94,12 +94,6 @@ def continue_tune(
     with collect_warnings() as shared_warnings:
         tune = read_midi(prompt)
         _warn_of_resets(prompt, tune)
-        if run is None:
-            text = (
-                f"without --run, only the prompt's own {len(tune.notes)} notes are learned from: a Run trained on many "
-                "tunes (audiogen train midi/lstm --data FOLDER -o RUN) has more ideas"
-            )
-            warnings.warn(text, AudioWarning, stacklevel=2)
         if run is None and experiment is not None:
             run = _train_on(tune, experiment, budget, device, clock)
         with clock("warming"):

@@ -75,7 +75,7 @@ def choose_run(
         with clock("opening"):
             return shipped_base()
     if budget == 0:
-        raise InputError("--budget 0", "an experiment has to be trained", "leave one of them out")
+        raise InputError("--budget 0", "a configuration has to be trained", "leave one of the two out")
     with clock("opening"):
         base = shipped_base()
         key = run_cache.key_of(recording, dump_yaml(experiment or Experiment()), budget, experiment is None)

@@ -73,13 +73,13 @@ def test_several_runs(inputs: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--level", 99), "level: 99 is out of range"),
-        (("--brightness", "nan"), "brightness: nan is out of range"),
+        (("--level", 99), "--level: 99 is out of range"),
+        (("--brightness", "nan"), "--brightness: nan is out of range"),
         (("--morph", "none.wav"), "none.wav: "),
         (("--morph", "silence.wav"), "silence.wav: its target of a morph is silent"),
-        (("--morph", "b.wav", "--loop"), "morph: .*cannot loop"),
-        (("--weight", 2), "weights: they apply to several Runs"),
-        (("--run", "two", "--weight", 2), "weights: 1 weights for 2 Runs"),
+        (("--morph", "b.wav", "--loop"), "--morph: .*cannot loop"),
+        (("--weight", 2), "--weight: they apply to several Runs"),
+        (("--run", "two", "--weight", 2), "--weight: 1 weights for 2 Runs"),
     ],
 )
 def test_impossible_requests_are_refused(

@@ -64,6 +64,34 @@ MISTAKES = [
     (("infill", "tune.mid", "-o", "none/b.mid", "--bars", "1"), "none/b.mid: its folder does not exist"),
     (("infill", "tune.mid", "-o", "b.txt", "--bars", "1"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
     (("infill", "tune.mid", "-o", "b.mid", "--bars", "4-3"), "--bars: 4-3 ends before it begins; write"),
+    (
+        ("continue", "a.wav", "-o", "b.mid"),
+        "b.mid: sound cannot become MIDI: `continue`, `infill` and `accompany` write",
+    ),
+    (("continue", "a.wav", "-o", "b.wav", "--run", "runs/none"), "runs/none: there is no such folder; name a folder"),
+    (("continue", "a.wav", "-o", "b.wav", "--run", "a.wav"), "a.wav: it is a file, not the folder of a Run; name a"),
+    (
+        ("continue", "a.wav", "-o", "b.wav", "--budget", "0", "training.steps=5"),
+        "--budget 0: it trains nothing, and training.steps=5 needs a training; leave one",
+    ),
+    (
+        ("train", "mel/lstm-flow", "--data", "a.wav", "-o", "run", "training.stps=4"),
+        "training.stps=4: there is no such",
+    ),
+    (
+        (
+            "train",
+            "mel/lstm-flow",
+            "--data",
+            "a.wav",
+            "-o",
+            "run",
+            "training.seed=1",
+            "model.head={kind: flow, blcks: 2}",
+        ),
+        "model.head={kind: flow, blcks: 2}: model.head.blcks: there is no such key; did you mean blocks?",
+    ),
+    (("render", "none.csv", "-o", "clips"), "none.csv: there is no such file; check the name"),
     (("continue", "tune.mid", "-o", "b.txt"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
     (
         ("evaluate", "tune.mid", "--reference", "a.wav"),
@@ -92,9 +120,9 @@ MISTAKES = [
         "--densty: there is no such option; did you mean --density? see",
     ),
     # Bad values come first: a user who adds --force would only meet the next error.
-    (("continue", "a.wav", "-o", "exists.wav", "--temperature", "99"), "temperature: 99 is out of range; choose"),
+    (("continue", "a.wav", "-o", "exists.wav", "--temperature", "99"), "--temperature: 99 is out of range; choose"),
     (("continue", "a.wav", "-o", "exists.wav", "--vocoder", "foo"), "vocoder foo: there is none of that name"),
-    (("continue", "a.wav", "-o", "exists.wav", "training.steps=-4"), "configuration: training.steps: it cannot be -4;"),
+    (("continue", "a.wav", "-o", "exists.wav", "training.steps=-4"), "training.steps=-4: it cannot be -4;"),
     (("continue", "a.wav", "-o", "exists.wav"), "exists.wav: it exists already; use --force"),
     (("vocode", "a.wav", "-o", "exists.wav", "--vocoder", "foo"), "vocoder foo: there is none of that name"),
     (("infill", "tune.mid", "-o", "exists.mid", "--bars", "1", "--top-k", "-1"), "--top-k: -1 is out of range"),

@@ -163,14 +163,27 @@ def test_variations_are_a_list_in_one_object(shell: Shell, prompt: Path, tmp_pat
 def test_the_summary_of_a_tune_names_the_predictor(shell: Shell, tmp_path: Path) -> None:
     write_midi(tmp_path / "tune.mid", wandering(1, 40))
     options = ("continue", tmp_path / "tune.mid", "-o", tmp_path / "out.mid", "--bars", 1, "--takes", 1)
-    code, output, _ = shell(*options)
+    code, output, errors = shell(*options)
     assert code == 0
     sentence = f"a Markov chain of order {MARKOV_ORDER}, fitted to this tune"
-    assert output.splitlines()[-1] == f"predicted by: {sentence}"
+    summary, predicted, hint = output.splitlines()
+    assert summary.endswith("s added; details in out.json")
+    assert predicted == f"predicted by: {sentence}"
+    assert "audiogen train midi/lstm --data FOLDER -o RUN" in hint
+    assert not errors
+    assert json.loads((tmp_path / "out.json").read_text())["warnings"] == []
     code, output, _ = shell(*options, "--force", "--json")
     (only,) = json.loads(output)["outputs"]
     assert only["predicted_by"]["text"] == sentence
     assert only["output"] == str(tmp_path / "out.mid")
+
+
+def test_a_family_of_configurations_is_listed(shell: Shell) -> None:
+    _, listed, _ = shell("configs", "midi")
+    names = [line.split()[0] for line in listed.splitlines()]
+    assert "midi/lstm" in names
+    assert all(name.startswith("midi/") for name in names)
+    assert shell("configs", "midi/")[1] == listed
 
 
 def test_a_warning_is_printed_once(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
