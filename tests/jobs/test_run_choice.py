@@ -37,7 +37,7 @@ def test_without_a_budget_the_base_is_taken_without_the_trainer(texture: Texture
 
 
 def test_an_experiment_needs_a_budget(texture: Texture, tiny: Tiny) -> None:
-    with pytest.raises(InputError, match="--budget 0: an experiment has to be trained"):
+    with pytest.raises(InputError, match="--budget 0: a configuration has to be trained"):
         choose_run(texture(2.0), tiny(), budget=0)
 
 
