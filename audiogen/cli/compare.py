@@ -70,9 +70,9 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
 
     CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file. Models of sound and
     of MIDI can be compared with each other: MIDI files and their continuations are rendered to audio. Sound is
-    compared as predicted, without texture matching. A loop, a repetition, a Markov chain, and two
-    controls without a model (random patches of the prompt, and what followed similar moments) are added as baselines.
-    The same command resumes a comparison that was interrupted.
+    compared as predicted, without texture matching, and (raw.…) as the model itself draws it. A loop, a repetition, a
+    Markov chain, and two controls without a model (random patches of the prompt, and what followed similar moments)
+    are added as baselines. The same command resumes a comparison that was interrupted.
     """
     from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError

@@ -19,6 +19,7 @@ from audiogen.models import Model, Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.control_predictors import CONTROLS
+from audiogen.sound.raw_tail import RawContinuer
 from audiogen.tunes.metrics.tune_statistics import polyphony
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.markov import Markov
@@ -41,10 +42,12 @@ class CandidateTail:
         sound: as long as requested.
         tune: its notes, at ticks after the prompt's: predicted, or transcribed from the sound; None if the sound was
             predicted and cannot be transcribed.
+        raw: what the Model itself drew, without patch selection and guards; None without a Model of sound.
     """
 
     sound: Recording
     tune: Tune | None = None
+    raw: Recording | None = None
 
 
 Candidate = Callable[[Prompt, float, int], CandidateTail]
@@ -60,8 +63,11 @@ def candidate_of(run: Run) -> Candidate:
 
 def _continue_sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:
     length = round(seconds * prompt.sound.sample_rate)
-    blocks = list(Continuer(run, prompt.sound, match_texture=False).tail(length, seed))
-    return CandidateTail(Recording(np.concatenate(blocks, axis=1), prompt.sound.sample_rate))
+    sound, raw = (
+        Recording(np.concatenate(list(continuer.tail(length, seed)), axis=1), prompt.sound.sample_rate)
+        for continuer in (Continuer(run, prompt.sound, match_texture=False), RawContinuer(run, prompt.sound))
+    )
+    return CandidateTail(sound, raw=raw)
 
 
 def _continue_notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:

@@ -61,9 +61,19 @@ def measure_tail(
         "separability": None if separability is None else _plain(separability),
         "copied": None if copied is None else _plain(copied.fraction),
         "looped": None if looped is None else _plain(looped.fraction),
-        "others": {name: _plain(value) for name, value in measure(metrics or {}, tail.sound).items()},
+        "others": measure_others(tail, evaluator, metrics or {}),
         "longest_run": index.longest(tail.tune).notes if notes and index and tail.tune else None,
     }
+
+
+def measure_others(tail: CandidateTail, evaluator: TailEvaluator, metrics: Mapping[str, Metric]) -> dict[str, float]:
+    """Registered metrics of a tail; as ``"raw.…"`` the same and the texture of what its Model itself drew."""
+    others = measure(metrics, tail.sound)
+    if tail.raw is not None:
+        raw, texture = measure(metrics, tail.raw), evaluator.texture(tail.raw)
+        others |= {} if texture is None else {"raw.texture": texture.overall}
+        others |= {f"raw.{name}": value for name, value in raw.items()}
+    return {name: _plain(value) for name, value in others.items()}
 
 
 def note_distance(tails: Sequence[Tune], real: Sequence[Tune]) -> float | None:

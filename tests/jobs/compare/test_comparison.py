@@ -22,6 +22,7 @@ from audiogen.jobs.compare import comparison as comparing
 from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, with_detected_notes
 from audiogen.jobs.compare.pieces import Prompt, make_prompts, read_pieces
 from audiogen.jobs.compare.summary import measure_tail, note_distance, summarise
+from audiogen.metrics.registry import open_metrics
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.reports.piano_rolls import WIDTH, draw_roll, piano_rolls
 from audiogen.tunes.midi.reader import read_midi
@@ -216,6 +217,17 @@ def test_the_loop_baseline_loops():
     assert looped["copied"] is not None
     assert looped["copied"] > 0.5
     assert looped["longest_run"] is None
+
+
+def test_what_the_model_drew_is_measured_beside_the_finished_tail():
+    whole = synthetic(20.0)
+    prompt, real = whole.cut(0, 12 * 44100), whole.cut(12 * 44100, 20 * 44100)
+    evaluator, metrics = TailEvaluator(prompt, real), open_metrics(real, prompt)
+    raw = prompt.cut(0, real.length)
+    others = measure_tail(CandidateTail(real, raw=raw), evaluator, None, metrics)["others"]
+    assert others["raw.texture"] == pytest.approx(evaluator.texture(raw).overall, abs=1e-4)
+    assert {name.removeprefix("raw.") for name in others if name.startswith("raw.")} >= {"texture", "order.forecast"}
+    assert not any(name.startswith("raw.") for name in measure_tail(CandidateTail(real), evaluator, None)["others"])
 
 
 def test_means_and_deviations_over_seeds():
