@@ -84,7 +84,7 @@ class Request:
         except ValueError as error:
             cure = "choose a number of seconds, or of bars as in 2 bars"
             raise InputError("longest_copy", f"{self.longest_copy!r} is no length", cure) from error
-        if self.raw and (self.level or self.brightness or self.density):
+        if self.raw and (self.level or self.brightness or self.density != 1):
             raise InputError(
                 "raw", "level, brightness and density do not apply to what a Model draws", "leave them out"
             )
