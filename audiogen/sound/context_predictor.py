@@ -24,7 +24,8 @@ from audiogen.sound.prompt_analysis import PromptAnalysis
 JOIN_COST = 1.0  # of a patch whose context is unlike the tail's, relative to one that is unlike what was drawn
 TARGET_GAIN = 1.2  # of what was drawn: less than of a Model's latents, which are smoother than those of the material
 RUN_SECONDS = 1.0  # longest verbatim run, as far as the recording's own likeness allows
-COPY_FRACTION, MAX_COPY_THRESHOLD = 0.8, 0.75  # of its own likeness that a tail may reach to the recording; at most
+COPY_FRACTION, MAX_COPY_THRESHOLD = 0.65, 0.75  # of its own likeness that a tail may reach to the recording; at most
+CANDIDATES = 16  # patches that are tried for what is no copy
 REPETITION_FRACTION, MAX_REPETITION_THRESHOLD = 0.9, 0.95  # the same, to itself
 LIKENESS_SECONDS = 60.0  # of the end of the recording that are compared with each other
 PAST_PATCHES = 40  # of the prompt that the memory reads: earlier ones weigh less than 1e-4
@@ -76,7 +77,7 @@ def rules_of(prompt: PromptAnalysis) -> Rules:
     try:
         own = RepetitionDetector(end).threshold(end.seconds)
     except InputError:  # shorter than half a second
-        return Rules(RUN_SECONDS, apart=True)
+        return Rules(RUN_SECONDS, candidates=CANDIDATES, apart=True)
     copy = max(min(COPY_FRACTION * own, MAX_COPY_THRESHOLD), COPY_THRESHOLD)
     repetition = max(min(REPETITION_FRACTION * own, MAX_REPETITION_THRESHOLD), REPETITION_THRESHOLD)
-    return Rules(RUN_SECONDS, copy, repetition, apart=True)
+    return Rules(RUN_SECONDS, copy, repetition, CANDIDATES, apart=True)

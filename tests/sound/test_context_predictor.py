@@ -90,5 +90,5 @@ def test_the_more_a_recording_repeats_itself_the_more_a_tail_may(texture: Textur
     assert (noise.copy_threshold, noise.repetition_threshold) == (COPY_THRESHOLD, REPETITION_THRESHOLD)
     bar = texture(1.5).samples
     repeated = rules_of(analyse_prompt(Recording(np.tile(bar, 5), RATE), spec))
-    assert repeated.copy_threshold > 0.7
+    assert repeated.copy_threshold > 0.55
     assert repeated.repetition_threshold > 0.85
