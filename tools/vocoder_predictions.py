@@ -54,7 +54,7 @@ class Predictions:
         prediction = self.continuer.predictor
         assert isinstance(prediction, RunPredictor)
         sampling = Sampling(1.0, generator=torch.Generator().manual_seed(SEED))
-        state, selection = prediction.start, prediction.selection(0.0)
+        state, selection = prediction.start, prediction.selection(1.0)
         while True:
             latent = prediction.model.draw(state, sampling)
             index = selection.choose(latent[0])

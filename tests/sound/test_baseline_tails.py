@@ -99,7 +99,7 @@ def test_other_models_use_selection(prompt: Recording, untrained: Callable[..., 
 def test_a_loop_is_a_loop_of_the_prompts_end(runs: dict[str, Run], prompt: Recording) -> None:
     continuer = Continuer(runs["loop"], prompt)
     period = runs["loop"].experiment.model.options.period
-    first = islice(continuer.predictor.patches_after(0, 1.0, 0.0), 3 * period)
+    first = islice(continuer.predictor.patches_after(0, 1.0), 3 * period)
     patches = torch.stack([patch.frames for patch in first])
     torch.testing.assert_close(patches[period : 2 * period], patches[2 * period :], atol=1e-3, rtol=1e-3)
     end = continuer.frames[-period * patches.shape[1] :].unflatten(0, (period, -1))

@@ -43,7 +43,7 @@ def test_a_control_selects_patches_of_the_material_by_the_rules(name):
 def test_the_walk_finds_the_place_that_it_comes_from():
     walk = predictor("context-walk")
     assert isinstance(walk, ContextWalk)
-    latents = walk.selection(0.0).latents
+    latents = walk.selection(1.0).latents
     patch = walk.representation.patch
     context = latents[100 : 100 + 5 * patch : patch]
     places = walk.places(latents, context)

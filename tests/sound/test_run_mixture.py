@@ -45,7 +45,7 @@ def test_all_the_weight_on_one_run_equals_that_run(prompt: Recording, two: tuple
         sampling = Sampling(generator=torch.Generator().manual_seed(0))
         sampling.uniform(1)  # samples the Run
         latent, _ = alone.model.step(alone.start, sampling)
-        selection = alone.selection(0.0)
+        selection = alone.selection(1.0)
         expected = selection.frames_at(selection.choose(latent[0]))
         assert torch.allclose(next(mixture.patches_after(0, 1.0)).frames, expected)
 
@@ -56,7 +56,7 @@ def test_each_predicts_in_proportion_to_its_weight(
     mixture = MixturePredictor(RunMixture(two, (1.0, 3.0)), analyse_prompt(prompt, two[0].representation.options.spec))
     chosen = [0, 0]
     for index, member in enumerate(mixture.members):
-        selection = member.selection(0.0)
+        selection = member.selection(1.0)
 
         def counted(latent: Tensor, own: Callable = selection.choose, index: int = index) -> int:
             chosen[index] += 1
