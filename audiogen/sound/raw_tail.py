@@ -48,6 +48,7 @@ class RawContinuer:
     analysis: PromptAnalysis = field(init=False)
     matched: bool = field(init=False, default=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
+    partials: dict[str, object] | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if not isinstance(self.run, Run):
