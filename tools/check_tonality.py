@@ -150,12 +150,13 @@ def jitter(samples: np.ndarray, hertz: float) -> float:
 
 
 def strongest_lines(samples: np.ndarray, count: int) -> list[float]:
-    """Frequencies of the strongest lines of the end of a sound, at least 15 Hz apart."""
+    """Frequencies of the strongest lines of the end of a sound, at least 15 Hz apart and within 20 dB."""
     size = min(65536, samples.shape[1])
     power = np.square(np.abs(np.fft.rfft(samples[:, -size:] * np.blackman(size), 4 * size))).sum(0)
     hertz, found = np.fft.rfftfreq(4 * size, 1 / RATE), []
     power[hertz < 30] = 0
-    while len(found) < count:
+    least = 0.01 * power.max()
+    while len(found) < count and power.max() >= least:
         found.append(float(hertz[power.argmax()]))
         power[np.abs(hertz - found[-1]) < 15] = 0
     return found
@@ -210,7 +211,7 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
             for key, value in {
                 "lines": lines_to_rest(name, tail),
                 "jitter": jitter(tail, strongest) / max(jitter(prompt, strongest), 1e-3),
-                "phase": phase_error(prompt, tail),
+                "phase": phase_error(prompt, tail) if name in STEADY else np.nan,
                 "tonality": tonality.overall if tonality else np.nan,
                 "texture": texture.overall if texture else np.nan,
                 "separability": evaluator.separability(sound) or np.nan,
@@ -226,6 +227,7 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
             f" {mean['texture']:.2f} | {mean['separability']:.2f} ({really:.2f}) |"
             f" {mean['seconds']:.1f} |"
         )
+        rows[-1] = rows[-1].replace("nan", "–")
         print(rows[-1], file=sys.stderr, flush=True)
     prompt_analysis.find_partials = find_partials
     return rows
@@ -259,7 +261,7 @@ sound with its partials continued by themselves, and (–) as part of the textur
 - partials: number found.
 - lines: energy of spectral lines over the rest, dB, of the prompt and of the tails.
 - jitter: movement of the strongest line from tenth to tenth of a second, relative to the prompt's.
-- phase: largest step of the five strongest lines at the join, rad, of any seed.
+- phase: largest step of the five strongest lines at the join, rad, of any seed; only of sounds whose lines are steady.
 - tonality, texture: distances from what really followed; 1.0 is another real segment.
 - separability: how well a classifier tells the tail from the prompt (in brackets: what really followed).
 - s: processor time of analysis and tail.
