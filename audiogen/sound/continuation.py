@@ -219,7 +219,8 @@ class Continuer:
     @property
     def partials(self) -> dict[str, object] | None:
         """Number, energy and frequencies of the partials that are continued by themselves; None without any."""
-        return self.analysis.partials and self.analysis.partials.describe()
+        partials = self.analysis.partials
+        return None if partials is None else partials.describe()
 
     @property
     def level(self) -> float:

@@ -85,7 +85,8 @@ class LineSearch:
     def lines(self) -> list[Line]:
         """The lines, the strongest first; empty if none of them is beyond doubt."""
         samples, rate = self._decimated
-        seconds, candidates = self.recording.seconds, []
+        seconds = self.recording.seconds
+        candidates: list[Line] = []
         for window in WINDOW_SECONDS:
             size = 2 ** round(np.log2(window * rate))
             if size * 4 > samples.shape[1]:

@@ -36,6 +36,7 @@ TECHNICAL = {
     "sound.drift_guard.DB_PER_NEPER",
     "sound.event_density.MAX_PATCHES",
     "sound.patch_selection.ENCODED_AT_ONCE",
+    "sound.seamless_loop.EPSILON",
     "sound.texture_matching.DB_PER_NEPER",
     "sound.texture_matching.EPSILON",
     "dsp.limiter.UNITY",
