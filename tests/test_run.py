@@ -73,7 +73,7 @@ def test_a_missing_file_is_named(run: Run, tmp_path: Path, name: str):
 
 
 def test_a_missing_folder_is_not_a_run(tmp_path: Path):
-    with pytest.raises(InputError, match="it is not a Run"):
+    with pytest.raises(InputError, match="there is no such folder"):
         Run.open(tmp_path / "missing")
 
 

@@ -68,8 +68,11 @@ MISTAKES = [
         ("continue", "a.wav", "-o", "b.mid"),
         "b.mid: sound cannot become MIDI: `continue`, `infill` and `accompany` write",
     ),
-    (("continue", "a.wav", "-o", "b.wav", "--run", "runs/none"), "runs/none: there is no such folder; name a folder"),
-    (("continue", "a.wav", "-o", "b.wav", "--run", "a.wav"), "a.wav: it is a file, not the folder of a Run; name a"),
+    (
+        ("continue", "tune.mid", "-o", "b.mid", "--run", "runs/none"),
+        "runs/none: there is no such folder; name a folder",
+    ),
+    (("continue", "tune.mid", "-o", "b.mid", "--run", "a.wav"), "a.wav: it is a file, not the folder of a Run; name a"),
     (
         ("continue", "a.wav", "-o", "b.wav", "--budget", "0", "training.steps=5"),
         "--budget 0: it trains nothing, and training.steps=5 needs a training; leave one",

@@ -62,7 +62,7 @@ def test_what_was_trained_is_found_again(
 def test_the_trained_run_has_to_be_clearly_closer(
     texture: Texture, monkeypatch: pytest.MonkeyPatch, scores: tuple[float, float], winner: str
 ) -> None:
-    trained = replace(base(), path=None)
+    trained = replace(base(), path=None, metrics=base().metrics | {"seconds": 9.0})
     monkeypatch.setattr(run_choice, "rollout_score", lambda run, *_: scores[run.path is not None])
     assert compare_with_base(texture(15.0), trained, base()) == {
         "chosen": winner,
@@ -73,7 +73,7 @@ def test_the_trained_run_has_to_be_clearly_closer(
 
 
 def test_a_short_recording_is_not_split(texture: Texture) -> None:
-    trained = replace(base(), path=None)
+    trained = replace(base(), path=None, metrics=base().metrics | {"seconds": 9.0})
     assert compare_with_base(texture(3.0), trained, base())["chosen"] == "trained"
 
 

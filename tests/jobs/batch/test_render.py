@@ -179,7 +179,7 @@ class TestRendering:
         task, recording = tasks.Task((RowValidator().clip(row),), tmp_path, None, "cpu"), read(inputs / "a.wav")
         opened: list[Any] = []
 
-        def predictor(*ignored: object) -> Run:
+        def predictor(*ignored: object, **ignored_too: object) -> Run:
             if not opened:  # another worker is quicker
                 opened.append(None)
                 opened.append(tasks.run_for(task, recording, inputs / "a.wav", "same"))
@@ -207,7 +207,7 @@ class TestRendering:
             {**row, "morph": "bad.wav"},
         ]
         jobs = jobs_of(inputs, rows, "controls.yaml")
-        results = render(jobs, tmp_path / "out")
+        results = render(jobs, tmp_path / "out", budget=9.0)
         assert [record["status"] for record in results.records.values()] == ["finished"] * 3 + ["failed"]
         assert sorted(trained) == [2, 3]  # for the prompt and the target of the morph, once for both rows
         assert results.records["a-3.wav"]["level"] == -6
@@ -338,7 +338,7 @@ class TestOddFiles:
     def test_a_prompt_whose_name_is_not_utf8_and_long(
         self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(tasks, "choose_run", lambda *ignored: untrained_run())
+        monkeypatch.setattr(tasks, "choose_run", lambda *ignored, **ignored_too: untrained_run())
         odd = os.fsdecode(b"M\xfcnchen" + b"n" * 200)
         (inputs / f"{odd}.wav").write_bytes((inputs / "a.wav").read_bytes())
         path = inputs / "latin.jsonl"
