@@ -56,7 +56,7 @@ def test_commands_parse() -> None:
 
 def test_commands_can_run_in_order_in_one_folder() -> None:
     """No two write the same file or sidecar, and each input is given or written by an earlier command."""
-    given = {"rain.wav", "crowd.flac", "what-came-next.wav", "tune.mid", "melody.mid", "jobs.csv"}
+    given = {"rain.wav", "crowd.flac", "interview.wav", "what-came-next.wav", "tune.mid", "melody.mid", "jobs.csv"}
     given |= {"recordings/", "library/", "tunes/"}
     written: set[str] = set()
     for words in commands():

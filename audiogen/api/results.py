@@ -27,7 +27,8 @@ class Continuation:
         path: the audio file.
         sample_rate: Hz, the prompt's.
         channels: number of channels, the prompt's.
-        join_sample: first sample of the tail in the file: the prompt's length, or 0 for the tail alone.
+        join_sample: first sample of the tail in the file: the prompt's length up to a fade at its end, or 0 for
+            the tail alone.
         length: samples in the file, per channel.
         seed: random seed.
         settings: all other settings, and what predicted the tail: ``training``, ``experiment``, ``run``.

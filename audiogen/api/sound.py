@@ -17,11 +17,11 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_sound as job
 from audiogen.jobs import run_choice
-from audiogen.jobs.pulse_choice import find_rhythm
 from audiogen.jobs.request import Request
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
 from audiogen.sound.beat_continuation import BeatContinuer
+from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 
 Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
 """A numpy array or a torch tensor; what goes in as one comes out as one."""
@@ -43,6 +43,8 @@ def continue_audio(
     match_texture: bool = True,
     loop: bool = False,
     tail_only: bool = False,
+    keep_edges: bool = False,
+    ambience: bool = False,
     run: AnyRun | FilePath | None = None,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
@@ -73,6 +75,9 @@ def continue_audio(
         match_texture: whether to match the recording's texture statistics (not done at another density than 1).
         loop: whether the end of the result joins its start seamlessly.
         tail_only: whether to return the tail without the prompt.
+        keep_edges: whether to continue after a fade or silence at the end of the recording; otherwise what is returned
+            of it ends before that.
+        ambience: whether to learn the bed under the recording's events, and return that alone.
         run: trained Run, mixture of Runs, or folder of a Run to predict with.
         config: Experiment, name of a shipped configuration or YAML file to train by.
         budget: time limit of a training on the recording in seconds, ``math.inf`` for none; None or 0 uses the shipped
@@ -84,7 +89,7 @@ def continue_audio(
 
     Returns:
         Prompt and tail, or the tail: in the layout, floating-point type and library of ``samples``. The samples of the
-        prompt are returned unchanged.
+        prompt are returned unchanged, up to a fade or silence at its end; a loop begins after one at its start.
 
     Raises:
         InputError: unusable samples, a value out of range, or a Run that does not fit.
@@ -103,18 +108,21 @@ def continue_audio(
         longest_copy=longest_copy,
         tail_only=tail_only,
         loop=loop,
+        keep_edges=keep_edges,
+        ambience=ambience,
         match_texture=match_texture,
         vocoder=vocoder,
     )
     prompt = _prompt(samples, sample_rate)
     with session(progress):
-        blocks = list(_tail_blocks(prompt, request, request.seconds, morph, run, config, budget, cache, device))
-    tail = _like(np.concatenate(blocks, axis=1), samples)
-    if tail_only:
+        parts, blocks = _tail_blocks(prompt, request, request.seconds, morph, run, config, budget, cache, device)
+        tail = _like(np.concatenate(list(blocks), axis=1), samples)
+    if not request.writes_prompt:
         return tail
-    if isinstance(samples, torch.Tensor):
-        return torch.cat([samples.detach(), tail], dim=-1)
-    return np.concatenate([samples, tail], axis=-1)
+    before = samples[..., parts.start : parts.stop]
+    if isinstance(before, torch.Tensor):
+        return torch.cat([before.detach(), tail], dim=-1)
+    return np.concatenate([before, tail], axis=-1)
 
 
 def stream(
@@ -131,6 +139,8 @@ def stream(
     longest_copy: str = "2 bars",
     morph: Recording | FilePath | None = None,
     match_texture: bool = True,
+    keep_edges: bool = True,
+    ambience: bool = False,
     run: AnyRun | FilePath | None = None,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
@@ -146,6 +156,8 @@ def stream(
 
     Args:
         seconds: length of the tail; None for an endless one. A morph needs a length.
+        keep_edges: whether the tail follows the end of the samples, even if that is a fade or silence, as after playing
+            all of them; False starts it before that, as `continue_audio` does.
 
     All other arguments are those of `continue_audio`.
 
@@ -171,12 +183,14 @@ def stream(
         density=density,
         pulse=pulse,
         longest_copy=longest_copy,
+        keep_edges=keep_edges,
+        ambience=ambience,
         match_texture=match_texture,
         vocoder=vocoder,
     )
     prompt = _prompt(samples, sample_rate)
     with session(progress):
-        blocks = _tail_blocks(prompt, request, seconds, morph, run, config, budget, cache, device)
+        _, blocks = _tail_blocks(prompt, request, seconds, morph, run, config, budget, cache, device)
     return (_like(block, samples) for block in each_in_session(blocks) if block.shape[1])
 
 
@@ -196,6 +210,8 @@ def continue_recording(
     match_texture: bool = True,
     loop: bool = False,
     tail_only: bool = False,
+    keep_edges: bool = False,
+    ambience: bool = False,
     run: AnyRun | FilePath | None = None,
     config: Experiment | FilePath | None = None,
     budget: float | None = None,
@@ -246,6 +262,8 @@ def continue_recording(
         longest_copy=longest_copy,
         tail_only=tail_only,
         loop=loop,
+        keep_edges=keep_edges,
+        ambience=ambience,
         match_texture=match_texture,
         vocoder=vocoder,
         subtype=subtype,
@@ -311,23 +329,24 @@ def _tail_blocks(
     budget: float | None,
     cache: bool,
     device: str,
-) -> Iterator[np.ndarray]:
-    """The tail in ``[channels, time]`` blocks; training and analysis are done when this returns."""
+) -> tuple[PromptParts, Iterator[np.ndarray]]:
+    """The prompt's parts, and the tail in ``[channels, time]`` blocks; training and analysis are done already."""
     length = sys.maxsize if seconds is None else job.length_of(prompt, request)
     target = None if morph is None else job.MorphTarget(to_recording(morph))
     experiment = None if config is None else to_experiment(config)
     chosen = to_run(run, config, budget)
     job.require_continuable(prompt)
     job.require_morphable(prompt, target, [request])
+    parts, target = divide_prompt(prompt, *request.division), job.prepare_target(target, request)
     if not prompt.samples.any():
-        return job.tail_blocks(prompt, None, length, request)
-    rhythm = find_rhythm(prompt, [request], bool(chosen or experiment or target))
+        return parts, job.tail_blocks(parts, None, length, request)
+    rhythm = job.rhythm_of([parts], [request], bool(chosen or experiment or target))
     if rhythm is not None:
-        return job.tail_blocks(prompt, BeatContinuer(rhythm, request.longest_copy), length, request)
+        return parts, job.tail_blocks(parts, BeatContinuer(rhythm, request.longest_copy), length, request)
     if chosen is None:
-        chosen, target = job.choose_runs(prompt, target, experiment, budget, device, cache=cache)
-    continuer = job.continuer_of(prompt, chosen, request.vocoder, request.match_texture, request.raw, target)
-    return job.tail_blocks(prompt, continuer, length, request)
+        chosen, target = job.choose_runs(parts.material, target, experiment, budget, device, cache=cache)
+    continuer = job.continuer_of(parts, chosen, request.vocoder, request.match_texture, request.raw, target)
+    return parts, job.tail_blocks(parts, continuer, length, request)
 
 
 def _prompt(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording:

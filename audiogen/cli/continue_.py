@@ -126,6 +126,15 @@ SOUND_ONLY |= {"cache": True}
     metavar="LENGTH",
     help="Longest verbatim run of a recording with a pulse: 2 bars, or 3.5 for seconds.",
 )
+@option(
+    "--keep-edges", group=SOUND, is_flag=True, help="Continue after a fade or silence at the end, not from before it."
+)
+@option(
+    "--ambience",
+    group=SOUND,
+    is_flag=True,
+    help="Write only the ambience of PROMPT, without speech and other events.",
+)
 @option("--loop", group=SOUND, is_flag=True, help="Make the end join seamlessly to the start.")
 @option("--backward", group=SOUND, is_flag=True, help="Write what came before PROMPT, and then PROMPT.")
 @VOCODER
@@ -183,6 +192,8 @@ def continue_(
 
     MIDI files: without --run, a Markov chain is estimated from the prompt, unless --config, --budget or KEY=VALUE ask
     for a training. OUT may be MIDI, or audio rendered from it.
+
+    A fade, silence or click at either end of a recording is not continued: the new part follows what lies before it.
 
     OUT.json, written beside OUT, records the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides
     the configuration, for example training.steps=200.

@@ -13,6 +13,7 @@ from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 
 if TYPE_CHECKING:
+    from audiogen.audio import Recording
     from audiogen.cli.naming import Takes
     from audiogen.experiment import Experiment
 
@@ -88,7 +89,7 @@ def continue_sound(
         from audiogen.reports.variations_page import write_variations_page
 
         with stage("writing the page"):
-            write_variations_page(page, recording, outs, sidecars)
+            write_variations_page(page, _before_tail(recording, sidecars[0]), outs, sidecars)
         print_summary(f"page: {page}")
     choice = describe_choice(sidecars[0]["settings"])
     if morph is not None:
@@ -114,6 +115,12 @@ def describe_times(timings: Sequence[Mapping[str, float]]) -> str:
     for name in ("generation", "measuring"):
         seconds[name] = sum(each[name] for each in timings)
     return ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items() if value >= 0.05)
+
+
+def _before_tail(recording: Recording, sidecar: dict[str, Any]) -> Recording:
+    """What the tail follows; all of the recording for an ambience."""
+    start, stop = sidecar["prompt_range"]
+    return recording.cut(start, stop) if stop > start else recording
 
 
 def json_result(out: Path, sidecar: dict[str, Any]) -> dict[str, Any]:

@@ -50,10 +50,10 @@ def render(
     """Render one continuation per row of JOBS, a .csv, .jsonl or .yaml file.
 
     Columns: prompt, and optionally name, run, weights, morph, config, seconds, seed, temperature, level, brightness,
-    density, tail_only, loop, match_texture, vocoder, subtype, metadata, loudness and raw; they mean what the options
-    of `audiogen continue` mean. Relative paths are relative to the folder of the job file. Several Runs, and their
-    weights, are separated by a semicolon. Seconds may be written as 4:00. In .jsonl and .yaml, a list in place of a
-    value makes a row of each.
+    density, tail_only, loop, keep_edges, ambience, match_texture, vocoder, subtype, metadata, loudness and raw; they
+    mean what the options of `audiogen continue` mean. Relative paths are relative to the folder of the job file.
+    Several Runs, and their weights, are separated by a semicolon. Seconds may be written as 4:00. In .jsonl and .yaml,
+    a list in place of a value makes a row of each.
 
     DIR receives the clips, results.csv and results.jsonl, which record the status of each row.
 

@@ -18,11 +18,12 @@ import numpy as np
 from audiogen.audio import AudioWarning, Recording, Span, Writer, read
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.jobs.continue_sound import Runs, continue_variations, length_of, subtype_of
+from audiogen.jobs.continue_sound import Runs, continue_variations, describe_edges, length_of, subtype_of
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
 from audiogen.jobs.request import Request
 from audiogen.output_names import sidecar_of
+from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 from audiogen.text_files import dump_json, write_text
 
 
@@ -52,7 +53,8 @@ def continue_backward(
     """Write files that end with a recording, and describe them in sidecars.
 
     Args:
-        prompt: the recording, which the files end with, bit for bit.
+        prompt: the recording, which the files end with, bit for bit; without a fade or silence at its start, unless
+            edges are kept.
         wanted: path and request of each; a tail is held in memory.
         run, experiment, budget, device, prompt_warnings, cache: as of `continue_variations`.
 
@@ -62,24 +64,31 @@ def continue_backward(
     for _, request in wanted:
         require_reversible(request)
         length_of(prompt, request)
-    requests = [request for _, request in wanted]
-    tails = rendered_tails(reverse(prompt), requests, run, experiment, budget, device, cache)
+    first = wanted[0][1]
+    with collect_warnings() as remarks:
+        whole = first.keep_edges or first.ambience
+        parts = PromptParts.whole(prompt) if whole else divide_prompt(prompt, backward=True)
+    # Joined to the start of the material; what is divided here need not be divided again.
+    requests = [replace(request, keep_edges=not request.ambience) for _, request in wanted]
+    tails = rendered_tails(reverse(parts.material), requests, run, experiment, budget, device, cache)
     for (out, request), (samples, sidecar) in zip(wanted, tails, strict=True):
         subtype = subtype_of(prompt, out, request)
         length = samples.shape[1]
-        with collect_warnings() as texts, _writer(prompt, out, request, subtype, length) as writer:
+        with collect_warnings() as texts, _writer(parts, out, request, subtype, length) as writer:
             writer.write(samples[:, ::-1], exact=not samples.any())
-            if not request.tail_only:
-                writer.append(prompt)
+            if request.writes_prompt:
+                writer.append(parts.before_tail)
         del sidecar["join_sample"]
         sidecar |= {
             "prompt": str(prompt.path) if prompt.path else None,
             "output": out.name,
             "subtype": subtype,
-            "prompt_sample": None if request.tail_only else length,
-            "length": length if request.tail_only else length + prompt.length,
+            "prompt_sample": length if request.writes_prompt else None,
+            "length": length + parts.before_tail.length if request.writes_prompt else length,
+            "prompt_range": [0, 0] if request.ambience else [parts.start, parts.stop],
+            "edges": describe_edges(parts),
             "settings": sidecar["settings"] | _own_settings(request) | {"backward": True},
-            "warnings": [*prompt_warnings, *sidecar["warnings"], *texts],
+            "warnings": [*prompt_warnings, *remarks, *sidecar["warnings"], *texts],
         }
         with remove_output_on_failure(out):
             write_text(sidecar_of(out), dump_json(sidecar))
@@ -121,14 +130,15 @@ def rendered_tails(
 
 
 def _own_settings(request: Request) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in ("tail_only", "subtype", "metadata")}
+    return {name: getattr(request, name) for name in ("tail_only", "keep_edges", "subtype", "metadata")}
 
 
-def _writer(prompt: Recording, out: Path, request: Request, subtype: str, length: int) -> Writer:
-    if request.tail_only:
-        placement = Placement((), length)
+def _writer(parts: PromptParts, out: Path, request: Request, subtype: str, length: int) -> Writer:
+    prompt, origin = parts.recording, length - parts.start
+    if request.writes_prompt:
+        placement = Placement((Span(parts.start, parts.stop, origin),), origin, (("join", length),))
     else:
-        placement = Placement((Span(0, prompt.length, length),), length, (("join", length),))
+        placement = Placement((), origin)
     metadata = metadata_for(prompt, placement, out, subtype, "continue --backward") if request.metadata else None
     rate, channels = prompt.sample_rate, prompt.channels
     return Writer(out, rate, channels, subtype, request.seed, prompt.layout, prompt.silent, metadata)

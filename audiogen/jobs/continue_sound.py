@@ -27,11 +27,13 @@ from audiogen.jobs.tail_check import check_tail
 from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
 from audiogen.representation.recording_features import MIN_SECONDS
+from audiogen.rhythm.analysis import Rhythm
 from audiogen.run import Run
 from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
 from audiogen.sound.morph import Morph, convert_format
+from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 from audiogen.sound.raw_tail import RawContinuer
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
@@ -122,25 +124,30 @@ def continue_variations(
     require_morphable(prompt, morph_target, [request for _, request in outputs])
     with collect_warnings() as general:
         _warn_of_silent_channels(prompt, morph_target)
+        with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
+            divided = divide_prompts(prompt, [request for _, request in outputs])
+            morph_target = prepare_target(morph_target, outputs[0][1])
         with clock("warming"):
-            named = bool(run or experiment or budget or morph_target)
-            rhythm = find_rhythm(prompt, [request for _, request in outputs], named)
+            requests, named = [request for _, request in outputs], bool(run or experiment or budget or morph_target)
+            rhythm = rhythm_of(list(divided.values()), requests, named)
         if run is None and prompt.samples.any():
             for out, request in outputs:  # before minutes are spent on the training
                 length_of(prompt, request)
-                writer_of(prompt, out, request).rehearse()
+                writer_of(divided[request.division], out, request).rehearse()
         if run is None and rhythm is None and prompt.samples.any():
-            run, morph_target = choose_runs(prompt, morph_target, experiment, budget, device, clock, cache)
-    continuers: dict[tuple[str | None, bool, bool], AnyContinuer] = {}
+            material = divided[outputs[0][1].division].material
+            run, morph_target = choose_runs(material, morph_target, experiment, budget, device, clock, cache)
+    continuers: dict[tuple[Any, ...], AnyContinuer] = {}
     for out, request in outputs:
         with collect_warnings() as particular:
-            kind = (request.vocoder, request.match_texture, request.raw)
+            parts, kind = divided[request.division], (request.vocoder, request.match_texture, request.raw)
+            key = (request.division, *kind)
             if rhythm is not None:
-                continuers[kind] = BeatContinuer(rhythm, request.longest_copy)
-            elif run is not None and kind not in continuers:
+                continuers[key] = BeatContinuer(rhythm, request.longest_copy)
+            elif run is not None and key not in continuers:
                 with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
-                    continuers[kind] = continuer_of(prompt, run, *kind, morph_target)
-            sidecar = write_tail(prompt, continuers.get(kind), out, request, Clock(clock.seconds))
+                    continuers[key] = continuer_of(parts, run, *kind, morph_target)
+            sidecar = write_tail(parts, continuers.get(key), out, request, Clock(clock.seconds))
         with remove_output_on_failure(out):
             sidecar["settings"] |= describe_runs(run)
             if rhythm is not None:
@@ -154,6 +161,26 @@ def continue_variations(
         yield sidecar
 
 
+def divide_prompts(prompt: Recording, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
+    """The parts of a prompt that requests need, by `Request.division`."""
+    return {division: divide_prompt(prompt, *division) for division in dict.fromkeys(r.division for r in requests)}
+
+
+def rhythm_of(prompts: Sequence[PromptParts], requests: Sequence[Request], named: bool) -> Rhythm | None:
+    """The rhythm of a prompt, between its edges; None also where the tail follows an edge, or is an ambience."""
+    if len(prompts) > 1 or prompts[0].bed is not None or not prompts[0].joins_material:
+        return None
+    return find_rhythm(prompts[0].material, requests, named)
+
+
+def prepare_target(morph_target: MorphTarget | None, request: Request) -> MorphTarget | None:
+    """A morph's target without its edges, or for an ambience its bed alone."""
+    if morph_target is None:
+        return None
+    parts = divide_prompt(morph_target.recording, keep_edges=not request.ambience, ambience=request.ambience)
+    return replace(morph_target, recording=parts.material)
+
+
 def choose_runs(
     prompt: Recording,
     morph_target: MorphTarget | None,
@@ -163,7 +190,7 @@ def choose_runs(
     clock: Clock | None = None,
     cache: bool = True,
 ) -> tuple[Run, MorphTarget | None]:
-    """Choose a Run for the prompt, and one for a morph's target that has none; each spends half of the budget then."""
+    """Choose a Run for a prompt's material, and one for a morph's target without; each spends half of the budget."""
     each = budget / 2 if budget and morph_target else budget
     run = choose_run(prompt, experiment, each, device, clock, cache)
     if morph_target is not None and morph_target.run is None:
@@ -173,7 +200,7 @@ def choose_runs(
 
 
 def continuer_of(
-    prompt: Recording,
+    prompt: PromptParts,
     run: Runs,
     vocoder: str | None,
     match_texture: bool,
@@ -186,7 +213,7 @@ def continuer_of(
     continuer = Continuer(run, prompt, vocoder, match_texture)
     if morph_target is None:
         return continuer
-    target = convert_format(morph_target.recording, prompt.sample_rate, prompt.channels)
+    target = convert_format(morph_target.recording, prompt.recording.sample_rate, prompt.recording.channels)
     return Morph(continuer, Continuer(morph_target.run or run, target, vocoder))
 
 
@@ -218,22 +245,23 @@ def subtype_of(prompt: Recording, out: Path, request: Request) -> str:
     return request.subtype or subtype_for(prompt, out)
 
 
-def writer_of(prompt: Recording, out: Path, request: Request) -> Writer:
+def writer_of(prompt: PromptParts, out: Path, request: Request) -> Writer:
     """Writer of a tail's file."""
-    subtype, silent = subtype_of(prompt, out, request), prompt.silent
-    metadata = (
-        metadata_for(prompt, placement_of(prompt, request), out, subtype, "continue") if request.metadata else None
-    )
-    return Writer(out, prompt.sample_rate, prompt.channels, subtype, request.seed, prompt.layout, silent, metadata)
+    source = prompt.recording
+    subtype, place = subtype_of(source, out, request), placement_of(prompt, request)
+    metadata = metadata_for(source, place, out, subtype, "continue") if request.metadata else None
+    layout, silent = source.layout, source.silent
+    return Writer(out, source.sample_rate, source.channels, subtype, request.seed, layout, silent, metadata)
 
 
-def placement_of(prompt: Recording, request: Request) -> Placement:
+def placement_of(prompt: PromptParts, request: Request) -> Placement:
     """Where a tail's file holds the samples of the prompt."""
-    length = length_of(prompt, request)
-    if request.tail_only:
-        return Placement((), origin=-prompt.length, loop=length if request.loop else None)
-    loop = prompt.length + length if request.loop else None
-    return Placement((Span(0, prompt.length),), 0, (("join", prompt.length),), loop)
+    length = length_of(prompt.recording, request)
+    if not request.writes_prompt:
+        return Placement((), origin=-prompt.stop, loop=length if request.loop else None)
+    join = prompt.before_tail.length
+    loop = join + length if request.loop else None
+    return Placement((Span(prompt.start, prompt.stop, -prompt.start),), -prompt.start, (("join", join),), loop)
 
 
 def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
@@ -261,7 +289,7 @@ def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None
 
 
 def write_tail(
-    prompt: Recording,
+    prompt: PromptParts,
     continuer: AnyContinuer | None,
     out: Path,
     request: Request,
@@ -270,7 +298,7 @@ def write_tail(
     """Stream prompt and tail to disk, and measure the file.
 
     Args:
-        prompt: the recording.
+        prompt: the recording, divided by purpose.
         continuer: generates the tail; None for a silent prompt.
         out: file to write.
         request: properties of the tail.
@@ -282,8 +310,9 @@ def write_tail(
     Warns:
         AudioWarning: measures of the tail lie far from those of the prompt's own segments; see `jobs.tail_check`.
     """
-    length, subtype = length_of(prompt, request), subtype_of(prompt, out, request)
-    join_sample = 0 if request.tail_only else prompt.length
+    recording = prompt.recording
+    length, subtype = length_of(recording, request), subtype_of(recording, out, request)
+    join_sample = prompt.before_tail.length if request.writes_prompt else 0
     with (
         writer_of(prompt, out, request) as writer,
         clock("generation"),
@@ -293,30 +322,34 @@ def write_tail(
         def tail() -> Iterator[np.ndarray]:
             for block in tail_blocks(prompt, continuer, length, request):
                 yield block
-                bar.update(block.shape[1] / prompt.sample_rate)
+                bar.update(block.shape[1] / recording.sample_rate)
 
         level: Level | None = None
         if request.loudness is not None:
-            level = write_at_loudness(writer, None if request.tail_only else prompt, tail(), request.loudness)
+            before = prompt.before_tail if request.writes_prompt else None
+            level = write_at_loudness(writer, before, tail(), request.loudness)
         else:
-            if not request.tail_only:
-                writer.append(prompt)
+            if request.writes_prompt:
+                writer.append(prompt.before_tail)
             for block in tail():
                 writer.write(block, exact=continuer is None)  # silence needs no dither
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
-        reference = amplified(prompt, level.gain_db) if level else prompt
+        reference = replace(prompt, material=amplified(prompt.material, level.gain_db)) if level else prompt
         measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
     if request.loop and continuer is not None and continuer.partials is not None:
         remarks.insert(0, LOOPED_TONES)
     for text in remarks:
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
     return {
-        "prompt": str(prompt.path) if prompt.path else None,
+        "prompt": str(recording.path) if recording.path else None,
         "output": out.name,
-        "sample_rate": prompt.sample_rate,
-        "channels": prompt.channels,
+        "sample_rate": recording.sample_rate,
+        "channels": recording.channels,
         "subtype": subtype,
         "join_sample": join_sample,
+        "prompt_range": [prompt.start, prompt.stop],
+        "edges": describe_edges(prompt),
+        "ambience": asdict(prompt.bed) if prompt.bed is not None else None,
         "length": join_sample + length,
         "seed": request.seed,
         "settings": {key: value for key, value in asdict(request).items() if key != "seed"},
@@ -336,20 +369,25 @@ def kind_of(continuer: AnyContinuer | None) -> str:
 
 
 def tail_blocks(
-    prompt: Recording, continuer: AnyContinuer | None, length: int, request: Request
+    prompt: PromptParts, continuer: AnyContinuer | None, length: int, request: Request
 ) -> Iterator[np.ndarray]:
     """Blocks ``[channels, time]`` of the requested tail, ``length`` samples in total."""
 
     def tail(count: int) -> Iterator[np.ndarray]:
         if continuer is None:
-            return silence(prompt.channels, count)
+            return silence(prompt.recording.channels, count)
         return continuer.tail(count, request.seed, request.temperature, request.controls)
 
     if not request.loop or continuer is None:
         return tail(length)
-    if request.tail_only:
-        return loop_on_itself(tail, length, prompt.sample_rate)
-    return close_loop(tail(length), length, prompt)
+    if not request.writes_prompt:
+        return loop_on_itself(tail, length, prompt.recording.sample_rate)
+    return close_loop(tail(length), length, prompt.before_tail)
+
+
+def describe_edges(prompt: PromptParts) -> dict[str, Any]:
+    """The sidecar's account of what lies at the ends of a prompt."""
+    return {name: asdict(edge) for name, edge in zip(("start", "end"), prompt.edges, strict=True)}
 
 
 def describe_runs(run: Runs | None) -> dict[str, Any]:

@@ -178,6 +178,7 @@ def _prompt(level_step_db: float, before: Recording, after: Recording) -> Record
 
 def _filling(gap: Gap, forward: Recording, request: Request, run: Runs | None) -> tuple[np.ndarray, dict[str, Any]]:
     """Samples ``[channels, time]`` for the gap, and the sidecar of the continuation of the segment before it."""
+    request = replace(request, keep_edges=True)  # the gap is between the segments, however they fade
     fade = min(round(CROSS_FADE_SECONDS * gap.sample_rate), gap.length // 2)
     backward = _prompt(-gap.level_step_db, reverse(gap.after), reverse(gap.before))
     ((leaving, sidecar),) = rendered_tails(forward, [replace(request, seconds=gap.seconds)], run)

@@ -36,6 +36,8 @@ class Request:
         longest_copy: longest verbatim run of such a tail, in bars ("2 bars") or seconds ("3.5").
         tail_only: write the tail without the prompt.
         loop: make the end join seamlessly to the start.
+        keep_edges: continue after a fade or silence at the recording's end, instead of before it (`sound.edges`).
+        ambience: learn the bed under the recording's events, and write that alone (`sound.ambience`).
         match_texture: match the recording's texture statistics (`sound.texture_matching`); off when ``density`` is
             set.
         vocoder: kind, instead of the Run's own.
@@ -59,6 +61,8 @@ class Request:
     longest_copy: str = "2 bars"
     tail_only: bool = False
     loop: bool = False
+    keep_edges: bool = False
+    ambience: bool = False
     match_texture: bool = True
     vocoder: str | None = None
     subtype: str | None = None
@@ -88,7 +92,19 @@ class Request:
             raise InputError(
                 "raw", "level, brightness and density do not apply to what a Model draws", "leave them out"
             )
+        if self.keep_edges and self.ambience:
+            raise InputError("keep_edges", "an ambience has none", "leave it out")
         _ = self.controls  # which checks their ranges
+
+    @property
+    def writes_prompt(self) -> bool:
+        """Whether the prompt goes before the tail in the output."""
+        return not (self.tail_only or self.ambience)
+
+    @property
+    def division(self) -> tuple[bool, bool, bool]:
+        """Arguments of `sound.prompt_analysis.divide_prompt`."""
+        return self.keep_edges, self.ambience, self.loop and self.writes_prompt
 
     @property
     def controls(self) -> Controls:

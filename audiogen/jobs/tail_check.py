@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from audiogen.audio import AudioWarning, Recording
+from audiogen.audio import AudioWarning
 from audiogen.dsp.limiter import peak_of
 from audiogen.jobs.request import Request
 from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.reports.scorecard import flatten
+from audiogen.sound.prompt_analysis import PromptParts
 
 MAX_WARNINGS = 3  # per tail
 MIN_SECONDS = 1.0  # shorter tails are not warned of: their measures are too uncertain
@@ -38,12 +39,12 @@ Flat = Mapping[str, Any]
 
 
 def check_tail(
-    prompt: Recording, out: Path, join_sample: int, request: Request, kind: str = ""
+    prompt: PromptParts, out: Path, join_sample: int, request: Request, kind: str = ""
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure a written tail.
 
     Args:
-        prompt: the recording that it continues.
+        prompt: what it continues; its material is what the tail is compared with.
         out: the file.
         join_sample: first sample of the tail in it.
         request: properties that were requested of it.
@@ -53,11 +54,12 @@ def check_tail(
         Its measures (`metrics.tail_measures.measure_continuation`), and `tail_warnings` about them.
     """
     with warnings.catch_warnings():
-        if peak_of(prompt.samples) > 1:
+        if peak_of(prompt.material.samples) > 1:
             warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
-        measures = measure_continuation(prompt, out, join_sample, loop=request.loop)
-    if request.loop and request.tail_only:
-        measures["join"] = None  # such a loop does not start at the end of the prompt
+        measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop)
+    rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
+    if rotated or not prompt.joins_material or prompt.bed is not None:
+        measures["join"] = None
     return measures, tail_warnings(measures, request, kind)
 
 

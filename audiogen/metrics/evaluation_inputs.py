@@ -24,6 +24,7 @@ from audiogen.metrics.waveform_baselines import BASELINES, Baseline
 from audiogen.progress import progress
 
 SAMPLE_TOLERANCE = 1e-4  # largest difference of samples that were stored in a file in between
+MIN_COMMON = 0.2  # of the prompt: the least that a continuation keeps of it (`sound.edges.MIN_BODY_FRACTION`)
 MIN_SECONDS = 1.0  # of a continuation, for most metrics
 MAX_RELATION = 1.6  # halves of a recording reach 1.33, different recordings start at 1.8: `TextureReference.relation`
 MAX_CLASS_RELATION = 4.0  # the same for a single class of statistics: halves reach 2
@@ -154,11 +155,13 @@ def _require_channels(subject: object, recording: Recording, output: Recording) 
 
 
 def _find_join(output: Recording, prompt: Recording | None) -> int:
-    """First sample of the continuation: after the prompt, if the output begins with it."""
-    if prompt is None or prompt.length >= output.length or prompt.channels != output.channels:
+    """First sample of the continuation: after what the output has of the prompt, which may lack a fade at its end."""
+    if prompt is None or prompt.channels != output.channels:
         return 0
-    head = output.samples[:, : prompt.length]
-    return prompt.length if np.max(np.abs(head - prompt.samples), initial=0) < SAMPLE_TOLERANCE else 0
+    length = min(prompt.length, output.length)
+    differs = np.abs(output.samples[:, :length] - prompt.samples[:, :length]).max(axis=0) >= SAMPLE_TOLERANCE
+    common = int(np.argmax(differs)) if differs.any() else length
+    return common if common > MIN_COMMON * prompt.length and common < output.length else 0
 
 
 def _render_baselines(

@@ -81,7 +81,8 @@ def write_variations_page(
     """
     before, after = excerpt_lengths(len(outs))
     settings = sidecars[0]["settings"]
-    alone = settings["loop"] and settings["tail_only"]  # such a loop does not begin at the end of the prompt
+    # A loop that is written without the prompt does not begin at the end of the prompt.
+    alone = settings["loop"] and (settings["tail_only"] or settings["ambience"])
     variations = []
     for out, sidecar in zip(outs, sidecars, strict=True):
         join = sidecar["join_sample"]

@@ -3,7 +3,8 @@
 The stages, in order, each in a file of its own; `Continuer.tail`, `Continuer.frames_after` and `Continuer.samples_of`
 chain them as generators, so that a tail of any length needs constant memory::
 
-    prompt analysis       prompt_analysis.py   partials and residual; material, join partner, level reference
+    prompt analysis       prompt_analysis.py   material, join partner, level reference   (edges.py, ambience.py);
+                                               partials and residual
     prediction            predictor.py         a Model draws the latent of the next patch   (run_mixture.py: several)
     patch selection       patch_selection.py   the patch of the material nearest to it, under constraints
     spectrum guard        drift_guard.py       correction of the mean mel spectrum
@@ -37,7 +38,7 @@ from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.predictor import Predictor, RunPredictor
-from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
+from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.texture_matching import StatisticsMatcher
@@ -56,7 +57,7 @@ class Continuer:
 
     Args:
         run: what predicts: one Run, or several that predict together.
-        prompt: the recording to continue.
+        prompt: the recording to continue: all of it, or divided by purpose (`divide_prompt`).
         vocoder: kind of Vocoder, instead of the (first) Run's own.
         match_texture: match each tail's texture statistics to the prompt's, unless another density is requested
             (`StatisticsMatcher`). Without, and for baselines, patches are rendered as they are selected.
@@ -64,6 +65,7 @@ class Continuer:
 
     Attributes:
         spec: of the mel frames.
+        parts: of the prompt.
         analysis: of the prompt.
         frames: ``[time, channels * n_mels]`` of the material, all principal channels.
         predictor: the Run, primed with the prompt.
@@ -72,10 +74,11 @@ class Continuer:
     """
 
     run: Run | RunMixture
-    prompt: Recording
+    prompt: Recording | PromptParts
     vocoder: str | None = None
     match_texture: bool = True
     make_predictor: Callable[[Run, PromptAnalysis], Predictor] | None = None
+    parts: PromptParts = field(init=False)
     analysis: PromptAnalysis = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
     _matcher: tuple[tuple[float, ...], StatisticsMatcher] | None = field(init=False, default=None)
@@ -83,8 +86,9 @@ class Continuer:
     def __post_init__(self) -> None:
         self.first = self.run if isinstance(self.run, Run) else self.run.runs[0]
         self.spec = mel_representation(self.first).options.spec
-        self.analysis = analyse_prompt(self.prompt, self.spec)
-        self.frames = self.analysis.material.side_by_side(self.prompt.channels)
+        self.parts = PromptParts.of(self.prompt)
+        self.analysis = analyse_prompt(self.parts, self.spec)
+        self.frames = self.analysis.material.side_by_side(self.analysis.channels)
         self.predictor: Predictor
         if isinstance(self.run, Run):
             by_contexts = self.run.metrics.get("memory", False)
@@ -107,16 +111,17 @@ class Continuer:
         Yields:
             ``[channels, time]`` float32 at the prompt's rate, joined to its end.
         """
-        if not self.prompt.samples.any():
-            yield from silence(self.prompt.channels, length)
+        prompt = self.parts.join_partner
+        if not prompt.samples.any():
+            yield from silence(prompt.channels, length)
             return
         # At all temperatures the same patches are selected, and texture matching expands or compresses their levels:
         # selecting for more variance would favour odd patches rather than loud ones.
         matched = self._matches()
         chunks = self.frames_after(seed, 1.0 if matched else temperature, controls)
         blocks = self.samples_of(chunks, seed, controls, temperature if matched else None)
-        gain = Gain(controls.level, self.prompt.sample_rate)
-        yield from join_to_prompt(self.prompt, map(gain, blocks), length)
+        gain = Gain(controls.level, prompt.sample_rate)
+        yield from join_to_prompt(prompt, map(gain, blocks), length)
 
     def _matches(self) -> bool:
         """Whether texture matching applies the temperature; otherwise sampling and patch selection do."""
@@ -157,17 +162,18 @@ class Continuer:
         Yields:
             ``[channels, time]`` float32 at the prompt's rate.
         """
-        prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.prompt.sample_rate
+        prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.parts.recording.sample_rate
         past = prompt.to_channels(prompt.join_partner.samples[:, -round(PAST_SECONDS * rate) :].numpy())
         partials = prompt.partials
         tones = () if partials is None else partials.tones
         tilt = SpectralTilt(controls.brightness, prompt.level_reference.samples.numpy(), past, rate, tones)
         # With a tilt, the tilted prompt is the reference.
-        peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.prompt.samples)
+        peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.parts.material.samples)
         added = None
         if partials is not None:
             gains = np.array([tilt.gain(hertz) for hertz, _ in tones]) if controls.brightness else None
-            added = PartialContinuation(partials, seed, 1.0 if temperature is None else temperature, gains)
+            variance = 1.0 if temperature is None else temperature
+            added = PartialContinuation(partials, seed, variance, gains, self.parts.gap)
             peak += peak_of(partials.synthesise(gains)) if controls.brightness else 0.0
         guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
         # Overlapping segments can add up to peaks beyond any of the recording.
@@ -226,9 +232,9 @@ class Continuer:
     def level(self) -> float:
         """Level that tails are held at, dB."""
         reference = self.analysis.level_reference.samples.numpy()
-        guard = LevelGuard(reference, self.spec.sample_rate, self.prompt.sample_rate)
+        guard = LevelGuard(reference, self.spec.sample_rate, self.parts.recording.sample_rate)
         partials = self.analysis.partials
-        tones = 0.0 if partials is None else self.prompt.channels * sum(power for _, power in partials.tones)
+        tones = 0.0 if partials is None else self.analysis.channels * sum(power for _, power in partials.tones)
         return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
 
 

@@ -79,20 +79,21 @@ class Morph:
         self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:
         """Generate ``length`` samples that follow the first prompt; see `Continuer.tail`."""
-        yield from join_to_prompt(self.sides[0].prompt, self._samples(length, seed, temperature, controls), length)
+        prompt = self.sides[0].parts.join_partner
+        yield from join_to_prompt(prompt, self._samples(length, seed, temperature, controls), length)
 
     def _samples(self, length: int, seed: int, temperature: float, controls: Controls) -> Iterator[np.ndarray]:
         first, second = self.sides
-        frames = length / first.prompt.sample_rate * first.spec.frame_rate
+        frames = length / first.parts.recording.sample_rate * first.spec.frame_rate
         chunks = tee(self._frames(frames, seed, temperature, controls))
         rendered = [
             side.samples_of(map(Chunk, map(itemgetter(index), pairs)), seed, controls)
             for index, (side, pairs) in enumerate(zip(self.sides, chunks, strict=True))
         ]
         # Resampling may have raised peaks of the second prompt above full scale.
-        ceiling = peak_of(first.prompt.samples, second.prompt.samples.clip(-1, 1))
-        limiter = LookaheadLimiter(ceiling, first.prompt.sample_rate)
-        gain = Gain(controls.level, first.prompt.sample_rate)
+        ceiling = peak_of(first.parts.material.samples, second.parts.material.samples.clip(-1, 1))
+        limiter = LookaheadLimiter(ceiling, first.parts.recording.sample_rate)
+        gain = Gain(controls.level, first.parts.recording.sample_rate)
         for block in limiter(self._cross_faded(rendered, length)):
             yield gain(block).astype(np.float32)
 

@@ -37,10 +37,13 @@ class PartialContinuation:
         seed: of the blocks.
         temperature: variance of the levels in units of the recording's.
         gains: ``[partials]`` dB, ramped up from the join on; None for none.
+        gap: samples between the recording's end and the join, over which the phases go on.
     """
 
-    def __init__(self, source: Partials, seed: int, temperature: float = 1.0, gains: np.ndarray | None = None) -> None:
-        self.source, self.gains = source, gains
+    def __init__(
+        self, source: Partials, seed: int, temperature: float = 1.0, gains: np.ndarray | None = None, gap: int = 0
+    ) -> None:
+        self.source, self.gains, self.gap = source, gains, gap
         inside, rate = source.bands.inside, source.bands.rate
         self._hertz = np.stack([each.hertz for each in source.partials])[:, inside]
         self._phase = np.stack([each.phase for each in source.partials])[:, inside]
@@ -79,16 +82,20 @@ class PartialContinuation:
                 hertz, envelope = np.concatenate([hertz, more], 1), np.concatenate([envelope, values], -1)
             parts = [_between(values[..., : section.points + 1], fraction) for values in (hertz, phase, envelope)]
             if self.gains is not None:
-                ramp = control_ramp(done - section.lead, section.points, rate)
+                ramp = control_ramp(done - section.lead - self.gap // section.step, section.points, rate)
                 parts[2] = parts[2] * 10 ** (self.gains[:, None, None] * ramp / 20)
             yield synthesise([Partial(*each) for each in zip(*parts, strict=True)], section, len(envelope[0]))
             done += advance
             hertz, phase, envelope = hertz[:, advance:], phase[:, advance:], envelope[..., advance:]
 
     def added_to(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Blocks ``[channels, time]`` of any sizes that follow the recording, with its partials."""
-        own = self.blocks()
+        """Blocks ``[channels, time]`` of any sizes from the join on, with the recording's partials."""
+        own, skipped = self.blocks(), self.gap
         ready = next(own)
+        while skipped >= ready.shape[1]:
+            skipped -= ready.shape[1]
+            ready = next(own)
+        ready = ready[:, skipped:]
         for block in blocks:
             while ready.shape[1] < block.shape[1]:
                 ready = np.concatenate([ready, next(own)], axis=1)

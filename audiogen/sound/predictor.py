@@ -41,7 +41,7 @@ class RunPredictor:
 
     Args:
         run: of mel frames.
-        prompt: its material supplies patches; its join partner primes the Model.
+        prompt: its material supplies patches, and primes the Model.
         channels: number of principal channels in a patch; None for the prompt's. Channels beyond the Model's are
             those of the material.
 
@@ -58,7 +58,7 @@ class RunPredictor:
         channels = prompt.channels if channels is None else channels
         self.material = prompt.material.side_by_side(max(channels, representation.channels))
         self.centre = representation.centre(prompt.material.side_by_side(representation.channels))
-        frames = prompt.join_partner.side_by_side(representation.channels)
+        frames = prompt.material.side_by_side(representation.channels)
         whole = len(frames) // representation.patch * representation.patch
         # Of material that is shorter than a patch, nothing is known but its mean.
         self.past_frames = frames[len(frames) - whole :] if whole else self.centre.expand(representation.patch, -1)

@@ -1,33 +1,141 @@
 """Analysis of a prompt: the one place that decides which part of it serves which purpose.
 
-A prompt has three roles in its continuation: it supplies the material of the tail, the tail is joined to it, and its
-level is the reference. Today the whole prompt serves in all three. To keep some of it out of one role, such as a
-fade-out out of the material, analyse a cut of the recording for that role (with the same rotation, so that all
-principal channels agree).
+A prompt has four roles in its continuation: it goes before the tail in the output, supplies the material of the tail,
+is what the tail is joined to, and its level is the reference. `divide_prompt` decides, in samples, what of it serves in
+which: not its edges (`edges.py`: fades, silence and clicks at either end), and for an ambience nothing but its bed
+(`ambience.py`). `analyse_prompt` makes features of the parts.
 
-Its partials (`partials.py`) are continued by themselves: all three roles are those of the residual.
+Partials (`partials.py`) are continued by themselves: they are those of the material, and features are of its residual.
 """
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from audiogen.audio import Recording
+from audiogen.audio import AudioWarning, Recording
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.recording_features import RecordingFeatures, extract_features
-from audiogen.sound.partials import Partials, find_partials
+from audiogen.sound.ambience import Bed, extract_ambience
+from audiogen.sound.edges import NONE, Edge, find_edges
+from audiogen.sound.partials import Partials, find_partials, without_partials
+
+
+@dataclass(frozen=True)
+class PromptParts:
+    """A prompt, divided by purpose.
+
+    Args:
+        recording: all of it.
+        start, stop: samples of the recording that go before the tail in the output; the tail follows ``stop``.
+        material: what the tail is made of, trained on and measured against, and whose level it keeps.
+        edges: what lies at either end of the recording.
+        bed: where the ambience was found; None unless that was requested.
+    """
+
+    recording: Recording
+    start: int
+    stop: int
+    material: Recording
+    edges: tuple[Edge, Edge] = (NONE, NONE)
+    bed: Bed | None = None
+
+    @classmethod
+    def whole(cls, recording: Recording) -> PromptParts:
+        """All of the recording in all roles."""
+        return cls(recording, 0, recording.length, recording)
+
+    @classmethod
+    def of(cls, prompt: Recording | PromptParts) -> PromptParts:
+        """The parts, or all of a recording."""
+        return prompt if isinstance(prompt, PromptParts) else cls.whole(prompt)
+
+    @property
+    def before_tail(self) -> Recording:
+        """What goes before the tail in the output, sample for sample; of no length for an ambience."""
+        return self.recording.cut(self.start, self.stop)
+
+    @property
+    def joins_material(self) -> bool:
+        """Whether the material ends where the tail begins."""
+        return self.bed is not None or self.edges[1] == NONE or self.stop < self.recording.length
+
+    @property
+    def join_partner(self) -> Recording:
+        """What the tail is joined to."""
+        return self.material if self.joins_material else self.recording
+
+    @property
+    def gap(self) -> int:
+        """Samples between the end of the material and the tail: those of a kept edge."""
+        return 0 if self.joins_material else round(self.edges[1].seconds * self.recording.sample_rate)
+
+
+def divide_prompt(
+    recording: Recording,
+    keep_edges: bool = False,
+    ambience: bool = False,
+    loop: bool = False,
+    backward: bool = False,
+) -> PromptParts:
+    """Divide a prompt by purpose.
+
+    Args:
+        recording: the prompt.
+        keep_edges: let the tail follow the end of the recording, even if that is a fade or silence.
+        ambience: learn the bed under the recording's events, and write that alone.
+        loop: the output repeats, so that it must not begin with an edge either.
+        backward: the tail goes before the recording instead of after it.
+
+    Warns:
+        AudioWarning: an edge was found, or how much ambience was.
+
+    Raises:
+        InputError: there is no ambience in the recording.
+    """
+    if not recording.samples.any():
+        return PromptParts.whole(recording)
+    if ambience:
+        material, bed = extract_ambience(recording)
+        return PromptParts(recording, 0, 0, material, bed=bed)
+    first, last = edges = find_edges(recording)
+    if edges == (NONE, NONE):
+        return PromptParts.whole(recording)
+    rate = recording.sample_rate
+    begin, end = round(first.seconds * rate), recording.length - round(last.seconds * rate)
+    stop = recording.length if keep_edges or backward else end
+    start = begin if (loop or backward) and not keep_edges else 0
+    warnings.warn(_describe(recording, edges, start, stop, backward), AudioWarning, stacklevel=2)
+    return PromptParts(recording, start, stop, recording.cut(begin, end), edges)
+
+
+def _describe(recording: Recording, edges: tuple[Edge, Edge], start: int, stop: int, backward: bool) -> str:
+    """A line about the edges of a prompt, and what follows from them."""
+    first, last = edges
+    found = " and ".join(text for text in (first.describe(end=False), last.describe(end=True)) if text)
+    rate, effects = recording.sample_rate, ["the tail is not made of that"]
+    if start > 0:
+        text = (
+            f"continued backwards from {start / rate:.2f} s" if backward else f"the loop begins at {start / rate:.2f} s"
+        )
+        effects.insert(0, text)
+    if stop < recording.length:
+        effects.insert(0, f"continued from before that, at {stop / rate:.2f} s (--keep-edges continues after it)")
+        effects = effects[:-1] if first == NONE else effects
+    return f"{recording.path or 'the prompt'}: it {found}; {', and '.join(effects)}"
 
 
 @dataclass(frozen=True)
 class PromptAnalysis:
-    """A prompt, analysed for its three roles.
+    """Features of a prompt for its roles.
 
     Args:
-        recording: the prompt itself.
-        material: what the tail is made of: patches, the Vocoder's source, spectrum and texture statistics.
-        join_partner: what the tail is joined to: ends where the tail begins. Primes Model, Vocoder and resampler.
+        recording: the material, with its partials.
+        material: what the tail is made of: patches, the Vocoder's source, spectrum and texture statistics. Primes the
+            Model.
+        join_partner: what the tail is joined to: ends where the tail begins. Primes Vocoder and resampler.
         level_reference: whose level and stereo image the tail keeps; its peaks are held to those of ``recording``.
         partials: what was taken out of it; None if there is nothing to take out.
     """
@@ -47,8 +155,12 @@ class PromptAnalysis:
         return self.join_partner.rotation.T @ principal
 
 
-def analyse_prompt(prompt: Recording, spec: MelSpec) -> PromptAnalysis:
-    """Analyse a prompt once for all tails; see `PromptAnalysis`."""
-    partials = find_partials(prompt)
-    whole = extract_features(prompt if partials is None else partials.residual, spec)
-    return PromptAnalysis(prompt, material=whole, join_partner=whole, level_reference=whole, partials=partials)
+def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec) -> PromptAnalysis:
+    """Analyse a prompt, all of it or divided by purpose, once for all tails; see `PromptAnalysis`."""
+    parts = PromptParts.of(prompt)
+    partials = find_partials(parts.material)
+    partner = material = extract_features(parts.material if partials is None else partials.residual, spec)
+    if not parts.joins_material:
+        end = parts.join_partner if partials is None else without_partials(parts.join_partner)
+        partner = extract_features(end, spec, material.rotation)
+    return PromptAnalysis(parts.material, material, partner, level_reference=material, partials=partials)

@@ -20,7 +20,7 @@ from audiogen.sound.continuation import PATCHES_PER_CHUNK
 from audiogen.sound.controls import NEUTRAL, Controls
 from audiogen.sound.join import join_to_prompt
 from audiogen.sound.predictor import RunPredictor
-from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
+from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, render, resample_after
 from audiogen.sound.run_mixture import RunMixture, mel_representation
 from audiogen.vocoders.registry import VOCODERS
@@ -35,7 +35,7 @@ class RawContinuer:
 
     Args:
         run: of one Model.
-        prompt: the recording to continue.
+        prompt: the recording to continue: all of it, or divided by purpose (`divide_prompt`).
         vocoder: kind of Vocoder; None for `VOCODER`.
 
     Raises:
@@ -43,8 +43,9 @@ class RawContinuer:
     """
 
     run: Run | RunMixture
-    prompt: Recording
+    prompt: Recording | PromptParts
     vocoder: str | None = None
+    parts: PromptParts = field(init=False)
     analysis: PromptAnalysis = field(init=False)
     matched: bool = field(init=False, default=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
@@ -54,7 +55,8 @@ class RawContinuer:
         if not isinstance(self.run, Run):
             raise InputError("raw", "a mixture of Runs has no frames of its own", "name one Run")
         self.spec = mel_representation(self.run).options.spec
-        self.analysis = analyse_prompt(self.prompt, self.spec)
+        self.parts = PromptParts.of(self.prompt)
+        self.analysis = analyse_prompt(self.parts, self.spec)
         self.predictor = RunPredictor(self.run, self.analysis)
 
     def tail(
@@ -71,7 +73,8 @@ class RawContinuer:
         vocoder = build_vocoder(kind, self.spec, source, VOCODERS[kind].Options())
         blocks = render(vocoder, analysis, self.frames_after(seed, temperature), seed)
         past = analysis.to_channels(analysis.join_partner.samples[:, -RESAMPLER_WARM_UP:].numpy())
-        yield from join_to_prompt(self.prompt, resample_after(past, blocks, rate, self.prompt.sample_rate), length)
+        prompt = self.parts.join_partner
+        yield from join_to_prompt(prompt, resample_after(past, blocks, rate, prompt.sample_rate), length)
 
     @torch.no_grad()
     def frames_after(self, seed: int, temperature: float = 1.0) -> Iterator[Chunk]:
@@ -79,7 +82,7 @@ class RawContinuer:
         predictor, representation = self.predictor, self.predictor.representation
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         state, width = predictor.start, len(predictor.centre)
-        others = predictor.material[:, width : self.prompt.channels * self.spec.n_mels].mean(0)
+        others = predictor.material[:, width : self.analysis.channels * self.spec.n_mels].mean(0)
         while True:
             latents = []
             for _ in range(PATCHES_PER_CHUNK):
@@ -88,4 +91,4 @@ class RawContinuer:
                 latents.append(latent[0])
             frames = representation.decode(torch.stack(latents), predictor.centre)
             frames = torch.cat([frames, others.expand(len(frames), -1)], dim=1)
-            yield Chunk(frames[:, : self.prompt.channels * self.spec.n_mels])
+            yield Chunk(frames[:, : self.analysis.channels * self.spec.n_mels])

@@ -38,6 +38,23 @@ def test_the_prompt_is_returned_unchanged_before_the_tail(prompt: Recording, run
     np.testing.assert_array_equal(whole[:, : prompt.length], samples)
 
 
+def test_a_fade_is_left_out_of_what_is_returned_and_not_of_a_stream(run: Run) -> None:
+    samples = 0.1 * np.random.default_rng(0).standard_normal(4 * RATE)
+    samples[-RATE:] *= np.linspace(1, 0, RATE)
+    with pytest.warns(audiogen.AudioWarning, match="fades out"):
+        whole = audiogen.continue_audio(samples, RATE, 0.5, run=run)
+    join = len(whole) - RATE // 2
+    assert join / RATE == pytest.approx(2.95, abs=0.15)
+    np.testing.assert_array_equal(whole[:join], samples[:join])
+    with pytest.warns(audiogen.AudioWarning, match="not made of that"):
+        kept = audiogen.continue_audio(samples, RATE, 0.5, run=run, keep_edges=True)
+    np.testing.assert_array_equal(kept[: len(samples)], samples)
+    with pytest.warns(audiogen.AudioWarning, match="not made of that"):
+        streamed = np.concatenate(list(audiogen.stream(samples, RATE, 0.5, run=run)))
+    np.testing.assert_array_equal(kept[len(samples) :], streamed)
+    assert streamed.std() == pytest.approx(0.1, rel=0.15)
+
+
 def test_the_layout_library_and_type_are_those_of_the_prompt(prompt: Recording, run: Run) -> None:
     tail = audiogen.continue_audio(prompt.samples, RATE, 0.3, run=run, tail_only=True)
     assert tail.dtype == np.float32

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from audiogen.audio import Recording, write
@@ -37,6 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texture: Callable[..
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "rain.wav", texture(3.0, 0), "PCM_16")
     write(tmp_path / "crowd.flac", texture(3.0, 1), "PCM_16")
+    write(tmp_path / "interview.wav", interview(), "PCM_16")
     write(tmp_path / "prompt.wav", texture(3.0, 2), "PCM_16")
     write(tmp_path / "what-came-next.wav", texture(3.0, 3), "PCM_16")
     for name in ("library", "recordings"):
@@ -49,6 +51,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texture: Callable[..
     write_midi(tmp_path / "tune.mid", wandering(5, 40))
     write_midi(tmp_path / "melody.mid", wandering(6, 12))
     return tmp_path
+
+
+def interview() -> Recording:
+    """Noise, over which something louder sounds every two seconds."""
+    time = np.arange(6 * 22050) / 22050
+    room = 0.003 * np.random.default_rng(0).standard_normal(len(time))
+    return Recording(room + np.where(time % 2 < 0.8, 0.2 * np.sin(2 * np.pi * 300 * time), 0), 22050)
 
 
 def run_all(page: str) -> None:

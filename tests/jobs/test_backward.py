@@ -51,6 +51,24 @@ def test_metadata_move_with_the_recording(tmp_path: Path) -> None:
         assert sorted((marker.position, marker.label) for marker in metadata.markers) == sorted(moved)
 
 
+def test_a_fade_in_is_continued_from_after_it(untrained: Callable[..., Run], tmp_path: Path) -> None:
+    samples = 0.1 * np.random.default_rng(0).standard_normal((1, 4 * RATE))
+    samples[:, :RATE] *= np.linspace(0, 1, RATE)
+    prompt, out = Recording(samples, RATE), tmp_path / "out.wav"
+    run = untrained(prompt)
+    for keep_edges in (False, True):
+        request = Request(seconds=1.0, subtype="FLOAT", keep_edges=keep_edges)
+        (sidecar,) = continue_backward(prompt, [(out, request)], run)
+        start, stop = sidecar["prompt_range"]
+        assert stop == prompt.length
+        assert start == 0 if keep_edges else start / RATE == pytest.approx(1.05, abs=0.15)
+        assert sidecar["settings"]["keep_edges"] == keep_edges
+        written = read(out).samples
+        assert sidecar["length"] == written.shape[1] == RATE + prompt.length - start
+        np.testing.assert_array_equal(written[:, RATE:], prompt.samples[:, start:])
+        assert 20 * np.log10(written[:, :RATE].std() / 0.1) == pytest.approx(0, abs=1.5)
+
+
 def test_what_cannot_go_backwards_is_refused(texture: Texture, tmp_path: Path) -> None:
     for request in (Request(loop=True), Request(loudness=-23.0)):
         with pytest.raises(InputError, match="cannot be combined"):

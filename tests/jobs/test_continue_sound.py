@@ -9,10 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audiogen.audio import Recording, read
+from audiogen.audio import AudioWarning, Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs import continue_sound
-from audiogen.jobs.continue_sound import Request, continue_recording, continue_variations
+from audiogen.jobs.continue_sound import (
+    MorphTarget,
+    Request,
+    continue_recording,
+    continue_variations,
+    prepare_target,
+)
 from audiogen.jobs.provenance import Clock
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.run import Run
@@ -122,3 +128,65 @@ def test_the_sidecar_says_what_took_place(
     assert sidecar["match_texture"] is matched
     assert sidecar["settings"]["match_texture"]  # as requested, so that the settings repeat the tail
     assert sidecar["timings"].keys() == {"opening", "warming", "generation", "measuring"}
+
+
+def fading() -> Recording:
+    """Noise of 4 s that fades out in the last second."""
+    samples = 0.1 * np.random.default_rng(0).standard_normal((1, 4 * 22050))
+    samples[:, -22050:] *= np.linspace(1, 0, 22050)
+    return Recording(samples, 22050)
+
+
+@pytest.mark.parametrize("options", [{}, {"keep_edges": True}, {"loop": True}, {"tail_only": True}])
+def test_a_fading_prompt_is_bit_exact_up_to_the_join(
+    untrained: Untrained, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    prompt, out = fading(), tmp_path / "out.wav"
+    with pytest.warns(AudioWarning, match="fades out over"):
+        sidecar = continue_recording(prompt, out, Request(seconds=2.0, subtype="FLOAT", **options), untrained(prompt))
+    join, (start, stop) = sidecar["join_sample"], sidecar["prompt_range"]
+    assert join == (0 if "tail_only" in options else stop - start)
+    assert (stop == prompt.length) == ("keep_edges" in options)
+    assert stop == prompt.length or stop / 22050 == pytest.approx(2.95, abs=0.15)
+    assert np.array_equal(read(out).samples[:, :join], prompt.samples[:, start : start + join])
+    assert read(out).length == join + 2 * 22050 == sidecar["length"]
+    assert sidecar["edges"]["end"]["fade"] == pytest.approx(1, abs=0.15)
+    assert sidecar["edges"]["start"]["seconds"] == 0
+    assert any("fades out over" in text for text in sidecar["warnings"])
+    assert (sidecar["measures"]["join"] is None) == ("keep_edges" in options)
+    assert abs(sidecar["measures"]["level"]["difference_db"]) < 1
+
+
+def test_requests_of_one_prompt_may_divide_it_differently(untrained: Untrained, tmp_path: Path) -> None:
+    prompt = fading()
+    requests = [Request(seconds=0.5, keep_edges=keep) for keep in (False, True, False)]
+    outs = [tmp_path / f"{index}.wav" for index in range(3)]
+    with pytest.warns(AudioWarning):
+        made = list(continue_variations(prompt, list(zip(outs, requests, strict=True)), untrained(prompt)))
+    assert [sidecar["join_sample"] == prompt.length for sidecar in made] == [False, True, False]
+
+
+def test_an_ambience_is_written_without_the_prompt(untrained: Untrained, tmp_path: Path) -> None:
+    time = np.arange(6 * 22050) / 22050
+    room = 0.003 * np.random.default_rng(0).standard_normal(len(time))
+    prompt = Recording(room + np.where(time % 2 < 0.8, 0.2 * np.sin(2 * np.pi * 300 * time), 0), 22050)
+    out = tmp_path / "room.wav"
+    with pytest.warns(AudioWarning, match="ambience without events"):
+        sidecar = continue_recording(prompt, out, Request(seconds=2.0, ambience=True), untrained(prompt))
+    assert (sidecar["join_sample"], sidecar["prompt_range"]) == (0, [0, 0])
+    assert 0.2 < sidecar["ambience"]["fraction"] < 0.7
+    tail = read(out).samples
+    assert tail.shape[1] == 2 * 22050
+    assert 20 * np.log10(tail.std() / 0.003) == pytest.approx(0, abs=1)
+
+
+@pytest.mark.filterwarnings("ignore:.*fades out")
+def test_the_target_of_a_morph_has_no_edges_either() -> None:
+    target = prepare_target(MorphTarget(fading()), Request())
+    assert target is not None
+    assert target.recording.seconds == pytest.approx(2.95, abs=0.15)
+
+
+def test_an_ambience_has_no_edges_to_keep() -> None:
+    with pytest.raises(InputError, match="keep_edges"):
+        Request(keep_edges=True, ambience=True)

@@ -156,3 +156,11 @@ def test_halves_of_real_recordings_are_related(shared_data: Path) -> None:
     assert len(found) == 15
     assert max(value for value, _ in found.values()) < MAX_RELATION, found
     assert max(value for _, value in found.values()) < MAX_CLASS_RELATION, found
+
+
+def test_the_join_is_found_where_a_fade_of_the_prompt_was_left_out() -> None:
+    prompt, tail = noise(8, 0), noise(4, 1)
+    output = np.concatenate([prompt[:, : 6 * RATE], tail], axis=1)
+    inputs = prepared(output, noise(6, 2), prompt)
+    np.testing.assert_array_equal(inputs.tail.samples, tail.astype(np.float32))
+    assert prepared(tail, noise(6, 2), prompt).tail.length == tail.shape[1], "a tail alone"

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
 
-from audiogen.audio import Recording
+from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
 from audiogen.file_names import shortened
 from audiogen.jobs.batch.clips import Clip
-from audiogen.jobs.continue_sound import MorphTarget, Runs, continue_variations, read_prompt
+from audiogen.jobs.continue_sound import (
+    MorphTarget,
+    Runs,
+    continue_variations,
+    divide_prompts,
+    read_prompt,
+    rhythm_of,
+)
 from audiogen.jobs.provenance import collect_warnings
-from audiogen.jobs.pulse_choice import find_rhythm
+from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.run import Run
+from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.sound.run_mixture import open_runs
 
 RUNS, PART = "runs", ".part-"  # folder of the Runs that are trained, and prefix of unfinished ones
@@ -56,9 +65,10 @@ def group_into_tasks(
     allow_external_weights: bool = False,
 ) -> list[Task]:
     """Group clips so that each Model is trained once; clips of a given Run are spread over the workers."""
-    groups: dict[tuple[Path, str, Path | None, str], list[Clip]] = {}
+    groups: dict[tuple[Path, str, Path | None, str, bool], list[Clip]] = {}
     for clip in clips:
-        groups.setdefault((clip.prompt, clip.source, clip.morph, clip.target), []).append(clip)
+        key = (clip.prompt, clip.source, clip.morph, clip.target, clip.request.ambience)
+        groups.setdefault(key, []).append(clip)
     tasks = []
     for group in groups.values():
         size = -(-len(group) // workers) if group[0].runs else len(group)
@@ -76,7 +86,8 @@ def run_task(task: Task) -> Iterator[Outcome]:
             clip = remaining[0]
             prompt, _ = read_prompt(clip.prompt)
             named = bool(clip.runs or clip.experiment or clip.morph)
-            rhythm = find_rhythm(prompt, [clip.request for clip in remaining], named)
+            requests = [clip.request for clip in remaining]
+            rhythm = rhythm_of(list(_divided(prompt, requests).values()), requests, named)
             run = run_for(task, prompt, clip.prompt, clip.source) if rhythm is None else None
             morph_target = _morph_target(task)
     except Exception as error:
@@ -96,6 +107,13 @@ def run_task(task: Task) -> Iterator[Outcome]:
                 yield remaining.pop(0).row.name, None
         except Exception as error:
             yield remaining.pop(0).row.name, describe_error(error)
+
+
+def _divided(prompt: Recording, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
+    """As `divide_prompts`, without its warnings, which are issued when the clips are rendered."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)
+        return divide_prompts(prompt, requests)
 
 
 def describe_error(error: Exception) -> str:
@@ -123,12 +141,14 @@ def run_for(task: Task, recording: Recording, path: Path, source: str) -> Runs |
     if not recording.samples.any():
         return None
 
-    key = hashlib.sha256(f"{source} {task.budget}".encode()).hexdigest()
+    kind = " ambience" if clip.request.ambience else ""
+    key = hashlib.sha256(f"{source} {task.budget}{kind}".encode()).hexdigest()
     folder = task.folder / RUNS / f"{shortened(path.stem, MAX_STEM_BYTES)}-{key[:12]}"
     if not folder.is_dir():
         part = folder.with_name(f"{PART}{folder.name}-{os.getpid()}")
         # Kept in the folder of the batch, which is enough.
-        choose_run(recording, clip.experiment, task.budget, task.device, cache=False).save(part)
+        (parts,) = _divided(recording, [Request(ambience=clip.request.ambience)]).values()
+        choose_run(parts.material, clip.experiment, task.budget, task.device, cache=False).save(part)
         try:
             part.rename(folder)
         except OSError:
