@@ -94,7 +94,8 @@ def test_segments_in_one_batch_equal_segments_one_by_one():
 def test_every_statistic_has_a_gradient():
     envelope = torch.from_numpy(envelopes(recording(noise(3, 4)))[0]).requires_grad_()
     found = segment_statistics(envelope)
-    assert set(found) == set(RESOLUTION)
+    of_lines = {"flatness", "depth", "width", "jitter"}  # statistics of partials, which are not matched
+    assert set(found) == set(RESOLUTION) - of_lines
     for values in found.values():
         (gradient,) = torch.autograd.grad(values.sum(), envelope, retain_graph=True)
         assert torch.isfinite(gradient).all()

@@ -19,7 +19,7 @@ def noise(seconds: float) -> Recording:
 def test_what_remains_of_a_fade() -> None:
     assert remaining_db("linear", 2.0, 1.0) == pytest.approx(6.02, abs=0.01)
     assert remaining_db("exponential", 2.0, 1.0) == pytest.approx(30, abs=0.01)
-    assert remaining_db("S-curve", 2.0, 2.5) == 0
+    assert remaining_db("S-curve", 2.0, 2.5) == pytest.approx(0, abs=1e-6)
 
 
 def test_missed_fades_are_starred(monkeypatch: pytest.MonkeyPatch) -> None:
