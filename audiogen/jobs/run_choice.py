@@ -157,7 +157,7 @@ def describe_choice(settings: Mapping[str, Any]) -> str:
     if choice := training.get("choice"):
         return _reason(choice, found)
     if path is not None and Path(path) == BASE:
-        return "the shipped base, at once (--adapt trains on the recording first)"
+        return "the contexts of the recording itself, at once (--adapt trains on it first)"
     if path is not None:
         return f"the Run {path}"
     if "seconds" not in training:  # a Run assembled in Python

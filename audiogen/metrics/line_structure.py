@@ -25,7 +25,7 @@ from audiogen.audio import Recording
 from audiogen.metrics.spectra import frame_size, spectra
 from audiogen.metrics.texture import TextureReference
 
-FRAME_SECONDS = 0.372  # 16384 samples at 44.1 kHz: harmonics of 25 Hz are apart
+FRAME_SECONDS = 0.372  # 16384 samples at 44.1 kHz: resolves harmonics of 25 Hz
 HOPS = 4  # per frame
 MIN_HERTZ, MAX_HERTZ = 30.0, 8000.0
 MAX_LINES = 12

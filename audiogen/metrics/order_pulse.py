@@ -17,7 +17,7 @@ from audiogen.metrics.order_features import OrderFeatures
 PERIOD_SECONDS = (0.2, 2.0)
 TOLERANCE = 0.04  # of the period, within which its height is looked for
 SMOOTHING_SECONDS = 0.03  # of the onset strength: onsets a few hundredths of a second off still meet
-TREND_SECONDS = 1.0  # over which the onset strength is centred: slow swells are no pulse
+TREND_SECONDS = 1.0  # over which the onset strength is centred: slow modulation is no pulse
 PREFERRED_SECONDS, OCTAVES = 0.5, 1.0  # centre and width of the prior on periods (Ellis 2007, J. New Music Res. 36:51)
 MULTIPLES = 8  # of the period that refine it
 BEATS_IN_BAR = (2, 3, 4, 6, 8)

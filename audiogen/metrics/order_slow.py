@@ -1,4 +1,4 @@
-"""Slow swells: how much level, brightness and bands move at 0.02 to 2 Hz.
+"""Slow modulation: how much level, brightness and bands move at 0.02 to 2 Hz.
 
 Level, spectral centroid and the levels of six groups of bands are divided into octaves of modulation frequency, as far
 as a segment holds two cycles of them. The loss is the RMS difference of the strengths of these modulations, in dB, from

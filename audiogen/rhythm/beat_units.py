@@ -10,7 +10,7 @@ from audiogen.rhythm.onsets import OnsetTrack
 
 PARTS = 4  # of a beat, each described by its own mean levels
 BAR_LENGTHS = (3, 4, 5, 6, 7, 8)
-MIN_ACCENT = 0.05  # contrast of beats a bar apart with others, from which on there are bars
+MIN_ACCENT = 0.05  # contrast between beats at a distance of one bar and others, from which on there are bars
 IDENTICAL = 0.8  # correlation of the waveforms, over their mean power, of two beats made of the same samples
 COMPARED_RATE = 4000  # Hz, of the waveforms compared
 PLACE_SECONDS = 0.02  # by which an onset may miss its place in the next bar
@@ -59,7 +59,7 @@ def distances(features: np.ndarray) -> np.ndarray:
 
 
 def beats_per_bar(unlike: np.ndarray) -> int | None:
-    """Number of beats in a bar: beats a bar apart are more alike than those a beat more or less apart.
+    """Number of beats in a bar: beats at a distance of one bar are more alike than those at one beat more or less.
 
     Args:
         unlike: ``[units, units]`` distances.

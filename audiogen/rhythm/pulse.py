@@ -140,7 +140,7 @@ def beat_period(correlation: np.ndarray, rate: float) -> float:
     preference = np.exp(-0.5 * np.square(np.log2(lags / rate / USUAL_BEAT) / BEAT_OCTAVES))
     scores = np.array([recurrence(correlation, float(lag)) for lag in lags]) * preference
     lag = int(lags[scores.argmax()])
-    # Of a whole number of periods as far apart as possible, the peak tells the period most exactly.
+    # The peak at the largest whole number of periods gives the period most precisely.
     exact = float(lag)
     for multiple in (1, 2, 4, 8):
         centre, reach = exact * multiple, max(round(0.02 * exact * multiple), 1)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 DECAY = 0.8  # weight of a patch relative to the one after it: half a second counts
-PLACES = 8  # of which one is drawn, a patch apart or more
+PLACES = 8  # of which one is sampled, at least a patch from each other
 SPREAD = 0.3  # scale of the distances that are drawn, in units of that between the nearest and the median place
 
 
@@ -51,12 +51,12 @@ class ContextMemory:
         return int(places[torch.multinomial((-excess / scale).softmax(0), 1, generator=generator)])
 
 
-def nearest_places(distances: Tensor, count: int, apart: int) -> tuple[Tensor, Tensor]:
-    """The places of the smallest distances, nearest first, at least ``apart`` from each other, and their distances."""
-    order = distances.topk(min(2 * apart * count, len(distances)), largest=False)
+def nearest_places(distances: Tensor, count: int, spacing: int) -> tuple[Tensor, Tensor]:
+    """The places of the smallest distances, nearest first, at least ``spacing`` from each other, and their distances."""
+    order = distances.topk(min(2 * spacing * count, len(distances)), largest=False)
     chosen: list[int] = []
     for rank, place in enumerate(order.indices.tolist()):
-        if all(abs(place - int(order.indices[other])) >= apart for other in chosen):
+        if all(abs(place - int(order.indices[other])) >= spacing for other in chosen):
             chosen.append(rank)
             if len(chosen) == count:
                 break

@@ -77,7 +77,7 @@ def rules_of(prompt: PromptAnalysis) -> Rules:
     try:
         own = RepetitionDetector(end).threshold(end.seconds)
     except InputError:  # shorter than half a second
-        return Rules(RUN_SECONDS, candidates=CANDIDATES, apart=True)
+        return Rules(RUN_SECONDS, candidates=CANDIDATES, spaced=True)
     copy = max(min(COPY_FRACTION * own, MAX_COPY_THRESHOLD), COPY_THRESHOLD)
     repetition = max(min(REPETITION_FRACTION * own, MAX_REPETITION_THRESHOLD), REPETITION_THRESHOLD)
-    return Rules(RUN_SECONDS, copy, repetition, CANDIDATES, apart=True)
+    return Rules(RUN_SECONDS, copy, repetition, CANDIDATES, spaced=True)

@@ -182,8 +182,8 @@ class EventDensity:
         previous = torch.cat([levels[:, :1], levels[:, :-1]], dim=1)
         peaks = (levels >= following) & (levels > previous) & (rise >= PROMINENCE_DB) & falls & (levels > self.loud)
         found = peaks.any(2)
-        apart = max(round(APART_SECONDS * self.rate), 1)
-        recent = torch.nn.functional.pad(found.float(), (apart, 0))[:, :-1].unfold(1, apart, 1).amax(2) > 0
+        spacing = max(round(APART_SECONDS * self.rate), 1)
+        recent = torch.nn.functional.pad(found.float(), (spacing, 0))[:, :-1].unfold(1, spacing, 1).amax(2) > 0
         return (found & ~recent)[:, known:].sum(1), found[:, -LATE_FRAMES:].any(1)
 
     def _count(self) -> None:

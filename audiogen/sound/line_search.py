@@ -1,4 +1,4 @@
-"""Search for the lines of a recording: tones that last, told from noise.
+"""Search for the lines of a recording: sustained tones, separated from noise.
 
 Peaks are tracked at several resolutions: a window must separate the harmonics of a hum and still follow an engine.
 Each track is then followed more exactly by demodulating the recording along it, and kept only if it is a line: coherent
@@ -225,7 +225,7 @@ class LineSearch:
     def _corrected_at(self, end: bool, seconds: float, partials: list[Partial], rest: np.ndarray) -> list[Partial]:
         """Partials whose envelopes fit the rest ``[channels, time]`` at one end of the recording, all at once.
 
-        There half of each window is missing, and what is left does not tell the harmonics of a hum apart. What is added
+        There half of each window is missing, and what is left does not resolve the harmonics of a hum. What is added
         rises towards the end.
         """
         step, count = self.bands.step, round(seconds * self.recording.sample_rate)

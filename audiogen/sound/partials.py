@@ -21,7 +21,7 @@ DESCRIBED = 8  # partials in the sidecar
 
 @dataclass(frozen=True)
 class Partials:
-    """A recording's end, taken apart.
+    """Partials and residual of a recording's end.
 
     Args:
         residual: the end without its partials.
@@ -58,7 +58,7 @@ class Partials:
 
 
 def find_partials(recording: Recording) -> Partials | None:
-    """Take the end of a recording, at most two minutes, apart into partials and residual.
+    """Decompose the end of a recording, at most two minutes, into partials and residual.
 
     Returns:
         None if nothing in it is a line, as in rain, wind, water, voices and most songs of birds.

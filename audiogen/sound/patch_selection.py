@@ -50,14 +50,14 @@ class Rules:
         copy_threshold: correlation with half a second of the material from which on half a second of tail is a copy.
         repetition_threshold: the same with the tail itself.
         candidates: nearest patches, of which the first that makes neither copy nor repetition is taken.
-        apart: whether they lie half a patch or more apart.
+        spaced: whether they lie half a patch or more from each other.
     """
 
     run_seconds: float = MAX_RUN_SECONDS
     copy_threshold: float = COPY_THRESHOLD
     repetition_threshold: float = REPETITION_THRESHOLD
     candidates: int = CANDIDATES
-    apart: bool = False
+    spaced: bool = False
 
 
 class Patch(NamedTuple):
@@ -220,8 +220,8 @@ class PatchSelector(PatchSource):
 
     def _least_copied(self, distance: Tensor) -> int:
         """The nearest patch that makes the last half second neither copy nor repetition, else the least copied one."""
-        apart = max(self.patch // (2 * self.stride), 1) if self.rules.apart else 1
-        nearest = nearest_places(distance, self.rules.candidates, apart)[0].tolist()
+        spacing = max(self.patch // (2 * self.stride), 1) if self.rules.spaced else 1
+        nearest = nearest_places(distance, self.rules.candidates, spacing)[0].tolist()
         candidates = [index for index in nearest if distance[index] < torch.inf] or nearest[:1]
         starts = [int(self.starts[index]) for index in candidates]
         now, scores = (self.step + 1) * self.patch, []

@@ -150,11 +150,13 @@ def test_variations_are_a_list_in_one_object(shell: Shell, prompt: Path, tmp_pat
     assert [each["seed"] for each in result["outputs"]] == [0, 1]
     assert result["page"] is None
     for each in result["outputs"]:
-        assert each["predicted_by"]["text"] == "the shipped base, at once (--adapt trains on the recording first)"
+        assert (
+            each["predicted_by"]["text"] == "the contexts of the recording itself, at once (--adapt trains on it first)"
+        )
         assert each["join_sample"] == 2 * 44100
         assert Path(each["sidecar"]).is_file()
     code, output, errors = shell(*options, "--force")
-    assert output.splitlines()[-2].startswith("predicted by: the shipped base")
+    assert output.splitlines()[-2].startswith("predicted by: the contexts of the recording")
     assert output.splitlines()[-1].startswith("took: ")
     assert shell(*options, "--force", "--quiet") == (0, "", "")
     code, output, errors = shell(*options, "--force", "--verbose")

@@ -94,7 +94,7 @@ def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
 
 
 OURS = "the model trained 31 s on this recording"
-AT_ONCE = "the shipped base, at once (--adapt trains on the recording first)"
+AT_ONCE = "the contexts of the recording itself, at once (--adapt trains on it first)"
 SENTENCES = [
     (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97; 1.05 for {OURS})"),
     (
