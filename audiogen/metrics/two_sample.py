@@ -2,8 +2,8 @@
 
 Lopez-Paz & Oquab (2017), "Revisiting classifier two-sample tests", ICLR. Second-long windows of both are described by
 the mean and deviation of their log-mel bands and classified by logistic regression, cross-validated on windows that do
-not touch the ones it was fitted to. The result is the area under the ROC curve: 0.5 is indistinguishable, 1 is perfectly
-separable. What really came next is separable from the prompt as well: only the difference to that counts.
+not touch the ones it was fitted to. The result is the area under the ROC curve: 0.5 is indistinguishable, 1 is
+perfectly separable. What really came next is separable from the prompt as well: only the difference to that counts.
 """
 
 from __future__ import annotations

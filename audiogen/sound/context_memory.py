@@ -52,7 +52,7 @@ class ContextMemory:
 
 
 def nearest_places(distances: Tensor, count: int, spacing: int) -> tuple[Tensor, Tensor]:
-    """The places of the smallest distances, nearest first, at least ``spacing`` from each other, and their distances."""
+    """The places of smallest distance, nearest first and at least ``spacing`` from each other, and their distances."""
     order = distances.topk(min(2 * spacing * count, len(distances)), largest=False)
     chosen: list[int] = []
     for rank, place in enumerate(order.indices.tolist()):

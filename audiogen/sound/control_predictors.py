@@ -71,7 +71,7 @@ class ContextWalk(ControlPredictor):
         return latents[following[int(torch.randint(len(following), (), generator=generator))]]
 
     def places(self, latents: Tensor, context: Tensor) -> list[int]:
-        """The patches that follow the `PLACES` most similar half seconds, most similar first, at least a patch from each other."""
+        """The patches that follow the `PLACES` most similar half seconds, the most similar first, without overlap."""
         patch, stride = self.representation.patch, max((len(self.material) - 1) // len(latents), 1)
         step = max(patch // stride, 1)  # patches of the material from one patch to the one that follows it
         steps = min(len(context), (len(latents) - 1) // step)
