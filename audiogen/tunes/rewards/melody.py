@@ -13,6 +13,7 @@ from audiogen.tunes.rewards.tonality import pitch_class
 
 LEAP = 8  # semitones: more than a fifth
 TOO_FAR = 16  # semitones, a tenth: no reversal makes up for it
+BEYOND_PROMPT = 4  # semitones, a third: how far the range of a prompt is extended either way
 
 
 def parse_pitch(text: str, subject: str) -> int:
@@ -33,8 +34,8 @@ def parse_pitch(text: str, subject: str) -> int:
 class InRange(Rule):
     """Notes lie in a range: 1 if all do, 1/2 if one does not, 1/3 if two do not.
 
-    The range is the argument's, ``..B5``, ``G3..`` or ``G3..B5`` with both ends included, or else the prompt's. A rule,
-    not a tendency: one note that cannot be played spoils a part.
+    The range is the argument's, ``..B5``, ``G3..`` or ``G3..B5`` with both ends included, or else the prompt's and a
+    third beyond it. A rule, not a tendency: one note that cannot be played spoils a part.
     """
 
     kind = "range"
@@ -57,7 +58,7 @@ class InRange(Rule):
         if low is None or high is None:
             source = passage.tail if passage.prompt is None else passage.prompt
             pitches = source.melodic_notes["pitch"]
-            low, high = int(pitches.min(initial=127)), int(pitches.max(initial=0))
+            low, high = int(pitches.min(initial=127)) - BEYOND_PROMPT, int(pitches.max(initial=0)) + BEYOND_PROMPT
         own = passage.notes["pitch"]
         return 1 / (1 + int(((own < low) | (own > high)).sum()))
 

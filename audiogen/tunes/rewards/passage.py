@@ -132,12 +132,12 @@ class Passage:
             own = self.prompt.melodic_notes
             bars = max(np.searchsorted(self.bar_lines, self.prompt.end) - self._begun(own), 1)
             onsets = ENOUGH * len(np.unique(own["start"])) / bars
-            pitches = ENOUGH * _perplexity(own["pitch"])
+            pitches = 1 + ENOUGH * (_perplexity(own["pitch"]) - 1)
             coverage = ENOUGH * _covered(own) / (self.prompt.end - int(own["start"].min()))
             parts = len(np.unique(self.notes["part"])) / len(np.unique(own["part"]))
         return (
             self._activity(onsets)
-            * min(_perplexity(self.notes["pitch"]) / pitches, 1.0)
+            * (min((_perplexity(self.notes["pitch"]) - 1) / (pitches - 1), 1.0) if pitches > 1 else 1.0)
             * min(_covered(self.notes) / (self.end - self.start) / coverage, 1.0)
             * min(parts, 1.0)
         )

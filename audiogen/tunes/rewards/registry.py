@@ -13,6 +13,13 @@ REWARDS: Registry[Rule] = Registry(
         "cadence": "audiogen.tunes.rewards.tonality:Cadence",
         "range": "audiogen.tunes.rewards.melody:InRange",
         "leaps": "audiogen.tunes.rewards.melody:LeapsResolved",
+        "rhythm": "audiogen.tunes.rewards.style:Rhythm",
+        "style": "audiogen.tunes.rewards.style:Style",
+        "repetition": "audiogen.tunes.rewards.repetition:Repetition",
+        "answer": "audiogen.tunes.rewards.repetition:Answer",
+        "form": "audiogen.tunes.rewards.repetition:Form",
+        "voices": "audiogen.tunes.rewards.harmony:VoiceLeading",
+        "chords": "audiogen.tunes.rewards.harmony:FitsChords",
     },
 )
 """The rewards that can be named, by name. Another package adds one by an entry point of the group: a `Rule`, or a

@@ -95,19 +95,12 @@ def key_strengths(profile: np.ndarray) -> dict[Key, float]:
 
 
 def estimate_key(tune: Tune) -> Key:
-    """The key with the strongest correlation; C for a tune without notes.
-
-    Between keys that correlate about as well (within 0.1, such as relative ones), that of the last note is taken.
-    """
+    """The key with the strongest correlation; C for a tune without notes."""
     notes = tune.melodic_notes
     if not len(notes):
         return Key(0)
     strengths = key_strengths(pitch_class_profile(notes))
-    best = max(strengths, key=lambda key: strengths[key])
-    final = notes[notes["start"] == notes["start"].max()]
-    ending = int(final["pitch"].min()) % 12
-    close = [key for key, strength in strengths.items() if strength > strengths[best] - 0.1 and key.tonic == ending]
-    return max(close, key=lambda key: strengths[key], default=best)
+    return max(strengths, key=lambda key: strengths[key])
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
