@@ -9,7 +9,6 @@ leads to what follows it, although the Model is causal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -21,7 +20,8 @@ from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.progress import progress
 from audiogen.tunes.given_notes import Candidate, GivenNotes
-from audiogen.tunes.model_state import map_state, state_shapes
+from audiogen.tunes.model_state import map_state
+from audiogen.tunes.particle_filter import by_state_shape, resample_particles, systematic
 from audiogen.tunes.tokens.events_tokenizer import EventsTokenizer
 from audiogen.tunes.tune import Tune
 
@@ -98,7 +98,7 @@ class Infiller:
             state = self.model.start(torch.tensor([tokens]))
             particles = self._sample([_Particle(first.branch(), state) for _ in range(candidates)], sampling)
         weights = torch.tensor([particle.log_weight for particle in particles], dtype=torch.float64).softmax(0)
-        chosen = particles[int(_systematic(weights, 1, sampling.generator)[0])]
+        chosen = particles[int(systematic(weights, 1, sampling.generator)[0])]
         return chosen.candidate.decoder.tune()
 
     def _sample(self, particles: list[_Particle], sampling: Sampling) -> list[_Particle]:
@@ -112,7 +112,7 @@ class Infiller:
                 if not active:
                     return particles
                 bar = min(particle.bar for particle in active)
-                for group in _by_state_shape([particle for particle in active if particle.bar == bar]):
+                for group in by_state_shape((each for each in active if each.bar == bar), lambda each: each.state):
                     self._step(group, sampling)
                 if all(self._is_done(particle) or particle.bar > bar for particle in particles):
                     particles = resample_particles(particles, sampling.generator)
@@ -133,28 +133,3 @@ class Infiller:
             particle.log_weight += increment
             particle.state = map_state(lambda value, row=row: value[row : row + 1], state)
             self.constraint.push(particle.candidate, token)
-
-
-def _by_state_shape(particles: list[_Particle]) -> list[list[_Particle]]:
-    """Groups of particles whose states have the same shapes."""
-    groups: dict[tuple[torch.Size, ...], list[_Particle]] = {}
-    for particle in particles:
-        groups.setdefault(tuple(state_shapes(particle.state)), []).append(particle)
-    return list(groups.values())
-
-
-def resample_particles(particles: list[_Particle], random: torch.Generator | None) -> list[_Particle]:
-    """Resample in proportion to the weights, if the effective sample size is at most half the number of particles."""
-    log_weights = torch.tensor([particle.log_weight for particle in particles], dtype=torch.float64)
-    weights, count = log_weights.softmax(0), len(particles)
-    if 1 / float((weights**2).sum()) > count / 2:
-        return particles
-    mean = float(log_weights.logsumexp(0)) - math.log(count)
-    chosen = _systematic(weights, count, random).tolist()
-    return [replace(particles[index].branch(), log_weight=mean) for index in chosen]
-
-
-def _systematic(weights: Tensor, count: int, random: torch.Generator | None) -> Tensor:
-    """Systematic resampling: ``count`` indices from weights ``[n]`` of sum 1, evenly spaced after one random offset."""
-    positions = (torch.arange(count) + torch.rand(1, generator=random)) / count
-    return torch.searchsorted(weights.cumsum(0), positions.double()).clamp(max=len(weights) - 1)

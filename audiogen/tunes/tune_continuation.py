@@ -5,13 +5,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from audiogen.audio import AudioWarning
 from audiogen.models import Model, Sampling, State
+from audiogen.tunes.batched_decoding import step_decoders
 from audiogen.tunes.metrics.histogram_distance import histogram_distance, histograms
 from audiogen.tunes.midi.controller_reset import reset_rows
 from audiogen.tunes.model_state import map_state
@@ -74,44 +75,37 @@ class TuneContinuer:
             bars: length in whole bars instead, after the one in which the prompt ends.
             takes: tails sampled in parallel; the one most like the prompt is kept (`histogram_distance`).
         """
-        decoders = [self._primed_decoder() for _ in range(takes)]
-        first = decoders[0]
-        if bars is not None:
-            last = first.bar + bars + (first.tick > first.bar_start)
-            self._sample(decoders, sampling, lambda decoder: decoder.bar >= last)
-            tails = [self._in_bars(decoder, last) for decoder in decoders]
-        else:
-            length = 0.0 if seconds is None else seconds
-            until = first.seconds + length * self._tempo_ratio(first)
-            self._sample(decoders, sampling, lambda decoder: decoder.seconds >= until)
-            tails = [self._in_seconds(decoder, length) for decoder in decoders]
+        length = self.length(seconds, bars)
+        decoders = [self.primed_decoder() for _ in range(takes)]
+        self._sample(decoders, sampling, length.is_reached)
+        tails = [length.cut(decoder) for decoder in decoders]
         if takes > 1:
             reference = histograms(self.context)
             tails.sort(key=lambda tail: histogram_distance(tail, reference))
-        return replace(tails[0].shifted(self.offset), controllers=self.resets)
+        return self.placed(tails[0])
 
-    def _in_bars(self, decoder: Decoder, last: int) -> Tune:
-        decoded = decoder.tune()
-        lines = decoded.bar_lines(decoder.tick + 1)
-        return self.tokenizer.tail(_until(decoded, int(lines[min(last, len(lines) - 1)])), self.context)
+    def length(self, seconds: float | None = None, bars: int | None = None) -> TailLength:
+        """Where tails end: after some seconds, or after whole bars after the one in which the prompt ends."""
+        decoder = self.primed_decoder()
+        if bars is not None:
+            return BarsLength(self.tokenizer, self.context, decoder.bar + bars + (decoder.tick > decoder.bar_start))
+        length = 0.0 if seconds is None else seconds
+        tempos = [float(tune.tempos[-1, 1]) for tune in (decoder.tune(), self.context)]
+        ratio = max(tempos[0] / tempos[1], 1.0)  # duration at the tokens' tempo relative to the prompt's own
+        return SecondsLength(self.tokenizer, self.context, length, decoder.seconds + length * ratio)
 
-    def _in_seconds(self, decoder: Decoder, length: float) -> Tune:
-        tail = self.tokenizer.tail(decoder.tune(), self.context)
-        return _until(tail, int(tail.ticks_at(float(tail.seconds_at(self.context.end)) + length)))
+    def placed(self, tail: Tune) -> Tune:
+        """A tail of `context` as one of the whole prompt, with the controllers that are reset at the join."""
+        return replace(tail.shifted(self.offset), controllers=self.resets)
 
-    def _primed_decoder(self) -> Decoder:
+    def primed_decoder(self) -> Decoder:
+        """A new decoder that has read the prompt, restricted to the prompt's texture."""
         decoder = self.tokenizer.decoder(self.context)
         for token in self.tokens.tolist():
             decoder.push(token)
         decoder.constrain_to_prompt()
         return decoder
 
-    def _tempo_ratio(self, decoder: Decoder) -> float:
-        """Duration at the tokens' tempo relative to the prompt's own tempo, at least 1."""
-        tempos = [float(tune.tempos[-1, 1]) for tune in (decoder.tune(), self.context)]
-        return max(tempos[0] / tempos[1], 1.0)
-
-    @torch.no_grad()
     def _sample(self, decoders: list[Decoder], sampling: Sampling, done: Callable[[Decoder], bool]) -> None:
         """Sample tokens for all decoders, in one batch, until they are done."""
         end, active = self.tokenizer.vocabulary.index("end"), decoders
@@ -123,13 +117,66 @@ class TuneContinuer:
             if len(remaining) < len(active):
                 active = [active[row] for row in remaining]
                 state = map_state(lambda value, rows=remaining: value[rows], state)
-            allowed = np.stack([decoder.allowed() for decoder in active])
-            allowed[:, end] = False
-            tokens, state = self.model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
-            for decoder, token in zip(active, tokens.tolist(), strict=True):
-                decoder.push(token)
+            _, state = step_decoders(self.model, active, state, sampling, end)
         text = f"the tail stops after {MAX_TOKENS} tokens, at {active[0].seconds:.1f} s"
         warnings.warn(text, AudioWarning, stacklevel=2)
+
+
+class TailLength(Protocol):
+    """Where the tails of a prompt end."""
+
+    def is_reached(self, decoder: Decoder) -> bool:
+        """Whether a decoder has read the whole tail."""
+
+    def cut(self, decoder: Decoder) -> Tune:
+        """The tail that a decoder has read, ended where it should end, as `Tokenizer.tail` returns it."""
+
+
+@dataclass(frozen=True)
+class BarsLength:
+    """Tails that end at a bar line.
+
+    Args:
+        tokenizer: token scheme.
+        context: prompt that the decoders have read.
+        last: index of the bar that the tail no longer contains.
+    """
+
+    tokenizer: Tokenizer
+    context: Tune
+    last: int
+
+    def is_reached(self, decoder: Decoder) -> bool:
+        return decoder.bar >= self.last
+
+    def cut(self, decoder: Decoder) -> Tune:
+        decoded = decoder.tune()
+        lines = decoded.bar_lines(decoder.tick + 1)
+        return self.tokenizer.tail(_until(decoded, int(lines[min(self.last, len(lines) - 1)])), self.context)
+
+
+@dataclass(frozen=True)
+class SecondsLength:
+    """Tails that end some seconds after the prompt.
+
+    Args:
+        tokenizer: token scheme.
+        context: prompt that the decoders have read.
+        seconds: length of the tail.
+        until: time of a decoder at which it is reached, seconds.
+    """
+
+    tokenizer: Tokenizer
+    context: Tune
+    seconds: float
+    until: float
+
+    def is_reached(self, decoder: Decoder) -> bool:
+        return decoder.seconds >= self.until
+
+    def cut(self, decoder: Decoder) -> Tune:
+        tail = self.tokenizer.tail(decoder.tune(), self.context)
+        return _until(tail, int(tail.ticks_at(float(tail.seconds_at(self.context.end)) + self.seconds)))
 
 
 def truncate_prompt(prompt: Tune) -> tuple[int, Tune]:

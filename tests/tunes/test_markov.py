@@ -33,7 +33,7 @@ def fitted() -> Markov:
 
 @pytest.mark.parametrize("context", [[], [0], [0, 1], [11, 11, 11, 11, 11], [5, 4, 3, 2, 1, 0, 7]])
 def test_probabilities_sum_to_one(fitted: Markov, context: list[int]) -> None:
-    likely = fitted.probabilities(torch.tensor(context, dtype=torch.int64))
+    likely = fitted.probabilities(torch.tensor([context], dtype=torch.int64))[0]
     assert likely.sum() == pytest.approx(1)
     assert likely.min() > 0
 
@@ -44,7 +44,7 @@ def test_likelihood_is_that_of_each_step(fitted: Markov) -> None:
     assert nats.shape == (3, 79)
     for row, tokens in zip(nats, batch, strict=True):
         for time in (1, 2, 7, 79):
-            expected = fitted.probabilities(tokens[max(time - 5, 0) : time])[tokens[time]].log()
+            expected = fitted.probabilities(tokens[None, max(time - 5, 0) : time])[0, tokens[time]].log()
             assert row[time - 1] == pytest.approx(float(expected), abs=1e-5)
     assert fitted.loss(batch)["loss"] == pytest.approx(-float(nats.mean()))
 
@@ -68,8 +68,8 @@ def test_contexts_do_not_cross_tunes() -> None:
     apart, joined = Markov(6, MarkovOptions(1)), Markov(6, MarkovOptions(1))
     apart.fit([torch.tensor([0, 1]), torch.tensor([2, 3])])
     joined.fit([torch.tensor([0, 1, 2, 3])])
-    context = torch.tensor([1])
-    assert joined.probabilities(context)[2] > 2 * apart.probabilities(context)[2]
+    context = torch.tensor([[1]])
+    assert joined.probabilities(context)[0, 2] > 2 * apart.probabilities(context)[0, 2]
 
 
 def test_back_off_counts_the_contexts_of_a_token() -> None:
@@ -77,7 +77,7 @@ def test_back_off_counts_the_contexts_of_a_token() -> None:
     tokens = [6, 7] * 20 + [0, 5, 1, 5, 2, 5, 3, 5, 4, 5]
     model = Markov(9, MarkovOptions(1))
     model.fit([torch.tensor(tokens)])
-    likely = model.probabilities(torch.tensor([8]))
+    likely = model.probabilities(torch.tensor([[8]]))[0]
     assert likely[5] > 2 * likely[7]
 
 
@@ -105,11 +105,11 @@ def test_steps_agree_with_the_likelihood(fitted: Markov) -> None:
         sampled.append(torch.stack(tokens))
     assert torch.equal(*sampled)
     greedy, _ = fitted.step(fitted.start(prompt), Sampling(temperature=0))
-    assert greedy[0] == fitted.probabilities(prompt[0]).argmax()
+    assert greedy[0] == fitted.probabilities(prompt)[0].argmax()
 
 
 def test_samples_follow_the_probabilities(fitted: Markov) -> None:
     prompt = torch.tensor([[0, 1]]).expand(1000, 2)
     token, _ = fitted.step(fitted.start(prompt), Sampling(generator=torch.Generator().manual_seed(0)))
     share = torch.bincount(token, minlength=SIZE) / 1000
-    assert (share - fitted.probabilities(prompt[0])).abs().max() < 0.06
+    assert (share - fitted.probabilities(prompt)[0]).abs().max() < 0.06

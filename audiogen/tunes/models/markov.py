@@ -175,30 +175,30 @@ class Markov(Model):
     def start(self, prompt: Tensor) -> State:
         return prompt[:, -self.order :] if self.order else prompt[:, :0]
 
-    def probabilities(self, context: Tensor) -> Tensor:
-        """p(next token), ``[size]`` float64, after a context ``[tokens]``."""
-        likely = torch.full((self.size,), 1 / self.size, dtype=torch.float64)
-        number = 0
-        for length, level in enumerate(self.levels):
+    def probabilities(self, contexts: Tensor) -> Tensor:
+        """p(next token), ``[n, size]`` float64, after contexts ``[n, tokens]``."""
+        likely = torch.full((len(contexts), self.size), 1 / self.size, dtype=torch.float64)
+        number = torch.zeros(len(contexts), dtype=torch.int64)
+        for length, level in enumerate(self.levels[: contexts.shape[1] + 1]):
             if length:
-                if length > len(context):
-                    break
-                key = torch.tensor([number * self.size + int(context[-length])])
-                number = int(_find(level.contexts, key))
-                if number < 0:
-                    break
-            ends = torch.tensor([number * self.size, (number + 1) * self.size])
-            first, last = torch.searchsorted(level.keys, ends).tolist()
-            if first == last:
+                number = torch.where(number >= 0, number * self.size + contexts[:, -length], -1)
+                number = _find(level.contexts, number)
+            first, last = torch.searchsorted(level.keys, torch.stack([number, number + 1]) * self.size)
+            number = torch.where(last > first, number, -1)
+            rows = (number >= 0).nonzero()[:, 0]
+            if not len(rows):
                 break
-            likely = likely * level.back_off[number]
-            likely[level.keys[first:last] % self.size] += level.kept[first:last]
+            likely[rows] *= level.back_off[number[rows], None]
+            counts = (last - first)[rows]
+            offsets = torch.arange(int(counts.sum())) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+            index = first[rows].repeat_interleave(counts) + offsets
+            likely[rows.repeat_interleave(counts), level.keys[index] % self.size] += level.kept[index]
         return likely
 
     def log_probabilities(self, state: State) -> Tensor:
         """Log-probabilities of the next token, ``[batch, size]``."""
         contexts, rows = state.unique(dim=0, return_inverse=True)  # candidates often share their context
-        return torch.stack([self.probabilities(context) for context in contexts]).log()[rows]
+        return self.probabilities(contexts).log()[rows]
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         token = sample_tokens(self.log_probabilities(state), sampling)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -84,9 +84,7 @@ class Passage:
         if self.prompt is not None:
             before = self.prompt.meters[self.prompt.meters[:, 0] <= self.prompt.end]
             meters = np.concatenate([before, meters[1:]])
-        beyond = self.end + bar_ticks(int(meters[-1, 1]), int(meters[-1, 2]), self.tail.ticks_per_quarter)
-        lines = replace(self.tail, meters=meters).bar_lines(beyond)
-        return lines[: int(np.searchsorted(lines, self.end)) + 1]
+        return _bar_lines(self.tail, meters, self.end)
 
     @cached_property
     def first_bar(self) -> int:
@@ -96,26 +94,12 @@ class Passage:
     @cached_property
     def bars(self) -> list[Bar]:
         """The bars of the tail's top line; notes before the first bar line are left out."""
-        return self._cut(self.line)[self.first_bar :]
+        return _cut(self.line, self.bar_lines, self.tail.ticks_per_quarter)[self.first_bar :]
 
-    @cached_property
+    @property
     def prompt_bars(self) -> list[Bar]:
         """The bars of the prompt's top line, from the first one that has an onset on its downbeat."""
-        if self.prompt is None:
-            return []
-        bars = self._cut(top_line(self.prompt))[: self.first_bar]
-        begun = next((index for index, bar in enumerate(bars) if 0 in bar.positions), 0)
-        return bars[begun:]
-
-    def _cut(self, line: np.ndarray) -> list[Bar]:
-        lines = self.bar_lines
-        index = np.searchsorted(lines, line["start"], side="right") - 1
-        positions = (line["start"] - lines[index]) * STEPS // self.tail.ticks_per_quarter
-        bars: list[list[tuple[int, int]]] = [[] for _ in range(len(lines) - 1)]
-        for bar, position, pitch in zip(index.tolist(), positions.tolist(), line["pitch"].tolist(), strict=True):
-            if bar < len(bars):
-                bars[bar].append((position, pitch))
-        return [Bar(tuple(notes)) for notes in bars]
+        return [] if self.prompt is None else _facts(self.prompt).bars
 
     @cached_property
     def substance(self) -> float:
@@ -126,24 +110,13 @@ class Passage:
         """
         if not len(self.notes):
             return 0.0
-        onsets, pitches, coverage = USUAL_ONSETS, USUAL_PITCHES, USUAL_COVERAGE
-        parts = 1.0
-        if self.prompt is not None and len(self.prompt.melodic_notes):
-            own = self.prompt.melodic_notes
-            bars = max(np.searchsorted(self.bar_lines, self.prompt.end) - self._begun(own), 1)
-            onsets = ENOUGH * len(np.unique(own["start"])) / bars
-            pitches = 1 + ENOUGH * (_perplexity(own["pitch"]) - 1)
-            coverage = ENOUGH * _covered(own) / (self.prompt.end - int(own["start"].min()))
-            parts = len(np.unique(self.notes["part"])) / len(np.unique(own["part"]))
-        return (
-            self._activity(onsets)
-            * (min((_perplexity(self.notes["pitch"]) - 1) / (pitches - 1), 1.0) if pitches > 1 else 1.0)
-            * min(_covered(self.notes) / (self.end - self.start) / coverage, 1.0)
-            * min(parts, 1.0)
-        )
-
-    def _begun(self, notes: np.ndarray) -> int:
-        return int(np.searchsorted(self.bar_lines, int(notes["start"].min()), side="right")) - 1
+        facts = _facts(self.prompt) if self.prompt is not None else None
+        if facts is None or not facts.parts:
+            facts = PromptFacts([], USUAL_ONSETS, USUAL_PITCHES, USUAL_COVERAGE, 1)
+        variety = (_perplexity(self.notes["pitch"]) - 1) / (facts.pitches - 1) if facts.pitches > 1 else 1.0
+        coverage = _covered(self.notes) / (self.end - self.start) / facts.coverage
+        parts = len(np.unique(self.notes["part"])) / facts.parts
+        return self._activity(facts.onsets) * min(variety, 1.0) * min(coverage, 1.0) * min(parts, 1.0)
 
     def _activity(self, enough: float) -> float:
         """Mean over bars of the fraction of enough onsets; one is enough for the last bar of a finished tail."""
@@ -155,6 +128,63 @@ class Passage:
         if self.finished:
             wanted[-1] = min(wanted[-1], 1.0)
         return float(np.average(np.minimum(counts / wanted, 1.0), weights=whole))
+
+
+@dataclass(frozen=True)
+class PromptFacts:
+    """What of a prompt its tails are compared with.
+
+    Args:
+        bars: of its top line, from the first one that has an onset on its downbeat.
+        onsets: per bar that are enough.
+        pitches: their perplexity that is enough, at least 1.
+        coverage: fraction of the time with notes that is enough.
+        parts: number of parts that play melodic notes; 0 for a prompt without notes.
+    """
+
+    bars: list[Bar]
+    onsets: float
+    pitches: float
+    coverage: float
+    parts: int
+
+
+@lru_cache(maxsize=64)
+def _facts(prompt: Tune) -> PromptFacts:
+    """Those of a prompt, which are the same for all its tails; prompts are compared by identity."""
+    notes = prompt.melodic_notes
+    if not len(notes):
+        return PromptFacts([], 0.0, 0.0, 0.0, 0)
+    lines = _bar_lines(prompt, prompt.meters[prompt.meters[:, 0] <= prompt.end], prompt.end)
+    bars = _cut(top_line(prompt), lines, prompt.ticks_per_quarter)
+    begun = next((index for index, bar in enumerate(bars) if 0 in bar.positions), 0)
+    first = int(notes["start"].min())
+    number = len(lines) - 1 - (int(np.searchsorted(lines, first, side="right")) - 1)
+    return PromptFacts(
+        bars[begun:],
+        ENOUGH * len(np.unique(notes["start"])) / max(number, 1),
+        1 + ENOUGH * (_perplexity(notes["pitch"]) - 1),
+        ENOUGH * _covered(notes) / (prompt.end - first),
+        len(np.unique(notes["part"])),
+    )
+
+
+def _bar_lines(tune: Tune, meters: np.ndarray, end: int) -> np.ndarray:
+    """Bar lines of some meters up to the first one at or after ``end``."""
+    beyond = end + bar_ticks(int(meters[-1, 1]), int(meters[-1, 2]), tune.ticks_per_quarter)
+    lines = replace(tune, meters=meters).bar_lines(beyond)
+    return lines[: int(np.searchsorted(lines, end)) + 1]
+
+
+def _cut(line: np.ndarray, lines: np.ndarray, ticks_per_quarter: int) -> list[Bar]:
+    """The bars between bar lines, with the notes of a line that begin in them."""
+    index = np.searchsorted(lines, line["start"], side="right") - 1
+    positions = (line["start"] - lines[index]) * STEPS // ticks_per_quarter
+    bars: list[list[tuple[int, int]]] = [[] for _ in range(len(lines) - 1)]
+    for bar, position, pitch in zip(index.tolist(), positions.tolist(), line["pitch"].tolist(), strict=True):
+        if bar < len(bars):
+            bars[bar].append((position, pitch))
+    return [Bar(tuple(notes)) for notes in bars]
 
 
 def bar_line_after(prompt: Tune, bars: int) -> int:

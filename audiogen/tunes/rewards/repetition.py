@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
-
-import numpy as np
+from itertools import combinations, groupby
 
 from audiogen.errors import InputError
 from audiogen.tunes.rewards.base import Rule
@@ -67,10 +65,7 @@ class Repetition(Rule):
 
 
 def _is_stuck(bar: Bar) -> bool:
-    pitches = np.array([pitch for _, pitch in bar.notes])
-    same = np.concatenate([[0], (np.diff(pitches) == 0).astype(int), [0]])
-    edges = np.flatnonzero(np.diff(same))
-    return bool(len(edges) and np.diff(edges)[::2].max() + 1 >= STUCK_RUN)
+    return any(len(list(run)) >= STUCK_RUN for _, run in groupby(pitch for _, pitch in bar.notes))
 
 
 class Answer(Rule):

@@ -85,13 +85,21 @@ def pitch_class_profile(notes: np.ndarray) -> np.ndarray:
     return histogram(notes["pitch"].astype(np.int64) % 12, 12, (notes["end"] - notes["start"]).astype(float))
 
 
+KEYS = [Key(tonic, mode) for mode in ("", "m") for tonic in range(12)]
+
+
+def _standardised(profiles: np.ndarray) -> np.ndarray:
+    """Profiles ``[..., 12]`` of mean 0 and norm 1; of constant ones, 0."""
+    centred = profiles - profiles.mean(axis=-1, keepdims=True)
+    return centred / np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-12)
+
+
+_RATINGS = _standardised(np.array([np.roll(MINOR if key.mode else MAJOR, key.tonic) for key in KEYS]))
+
+
 def key_strengths(profile: np.ndarray) -> dict[Key, float]:
     """Correlation of a profile ``[12]`` with that of each of the 24 keys, -1..1."""
-    strengths = {}
-    for mode, ratings in (("", MAJOR), ("m", MINOR)):
-        for tonic in range(12):
-            strengths[Key(tonic, mode)] = _correlation(profile, np.roll(ratings, tonic))
-    return strengths
+    return dict(zip(KEYS, (_RATINGS @ _standardised(profile)).tolist(), strict=True))
 
 
 def estimate_key(tune: Tune) -> Key:
@@ -101,12 +109,6 @@ def estimate_key(tune: Tune) -> Key:
         return Key(0)
     strengths = key_strengths(pitch_class_profile(notes))
     return max(strengths, key=lambda key: strengths[key])
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    scale = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum()) / scale if scale > 0 else 0.0
 
 
 class _OfKey(Rule):

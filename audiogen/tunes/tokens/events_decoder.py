@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 
 from audiogen.tunes.tokens.grammar import (
@@ -68,14 +66,6 @@ class EventsDecoder(Decoder):
         self.monophonic: set[int] = set()
         self.gapless_from: int | None = None
         self.constant: set[str] = set()
-
-    def branch(self) -> EventsDecoder:
-        """A copy that can read on independently."""
-        other = copy.copy(self)
-        for name, value in vars(self).items():
-            if isinstance(value, list | dict):
-                setattr(other, name, value.copy())
-        return other
 
     def constrain_to_prompt(self) -> None:
         notes = np.array(sorted(self.notes)).reshape(-1, 5)

@@ -70,14 +70,16 @@ def top_line(tune: Tune) -> np.ndarray:
     """The highest notes of a tune, ``[notes]`` of dtype `NOTE`; a note ends when a higher one begins."""
     notes = tune.melodic_notes
     notes = notes[np.lexsort((-notes["end"], -notes["pitch"], notes["start"]))]
+    starts, ends, pitches = (notes[name].tolist() for name in ("start", "end", "pitch"))
     line: list[int] = []
-    for index, (start, pitch) in enumerate(zip(notes["start"].tolist(), notes["pitch"].tolist(), strict=True)):
+    for index, (start, pitch) in enumerate(zip(starts, pitches, strict=True)):
         if line:
-            last = notes[line[-1]]
-            if start == last["start"] or (start < last["end"] and pitch < last["pitch"]):
+            last = line[-1]
+            if start == starts[last] or (start < ends[last] and pitch < pitches[last]):
                 continue
-            notes["end"][line[-1]] = min(int(last["end"]), start)
+            ends[last] = min(ends[last], start)
         line.append(index)
+    notes["end"] = ends
     return notes[line]
 
 
@@ -87,7 +89,7 @@ class _NotesDecoder(Decoder):
     def __init__(self, tokenizer: NotesTokenizer, prompt: Tune | None) -> None:
         super().__init__()
         self.tokenizer, self.bar = tokenizer, 0
-        self.notes: list[list[int]] = []  # start, end, pitch
+        self.notes: list[tuple[int, int, int]] = []  # start, end, pitch
         self.sounding = False
         parts = prompt.parts if prompt is not None else ()
         self.part = next((index for index, part in enumerate(parts) if not part.drums), len(parts))
@@ -106,9 +108,10 @@ class _NotesDecoder(Decoder):
             self.ended = True
             return
         if token >= PITCH:
-            self.notes.append([self.tick, self.tick + 1, token - PITCH])
+            self.notes.append((self.tick, self.tick + 1, token - PITCH))
         elif token == HOLD and self.sounding:
-            self.notes[-1][1] = self.tick + 1
+            start, _, pitch = self.notes[-1]
+            self.notes[-1] = (start, self.tick + 1, pitch)
         self.sounding = token >= PITCH or (token == HOLD and self.sounding)
         self.tick += 1
         self.seconds = float(self.clock.seconds_at(self.tick))

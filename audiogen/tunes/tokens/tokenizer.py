@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -36,6 +37,14 @@ class Decoder(ABC):
 
         Sampling only these avoids tokens without effect, and time advances after a bounded number of them.
         """
+
+    def branch(self) -> Self:
+        """A copy that can read on independently."""
+        other = copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, list | dict):
+                setattr(other, name, value.copy())
+        return other
 
     def constrain_to_prompt(self) -> None:
         """Restrict `allowed` to the texture of the tokens read so far.

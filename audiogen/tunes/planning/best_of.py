@@ -1,0 +1,15 @@
+"""Best-of-N: whole tails are sampled independently, and the best is kept."""
+
+from __future__ import annotations
+
+from audiogen.tunes.planning.planner import Planner, Search
+
+
+class BestOf(Planner):
+    """The control without a plan: what the same time buys by sampling alone."""
+
+    kind = "best-of"
+
+    def search(self, search: Search) -> None:
+        while count := search.affordable(self.width):
+            search.sample(count)

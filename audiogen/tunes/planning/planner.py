@@ -1,0 +1,182 @@
+"""The interface of planners: a search for a tail of high reward within a budget."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from audiogen.errors import InputError
+from audiogen.tunes.planning.branches import Branch, TailSampler
+from audiogen.tunes.rewards import WeightedReward
+from audiogen.tunes.tune import Tune
+
+PERFECT = 1 - 1e-9
+"""A reward that cannot be improved: the search ends."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a search may last. Within a number of simulations it is reproducible, within a time it is not.
+
+    Args:
+        simulations: number of tails to complete and judge.
+        seconds: time limit, instead; the batch that has begun is completed.
+        clock: that time, in seconds.
+
+    Raises:
+        InputError: not exactly one of the two, or not positive.
+    """
+
+    simulations: int | None = None
+    seconds: float | None = None
+    clock: Callable[[], float] = time.perf_counter
+
+    def __post_init__(self) -> None:
+        if (self.simulations is None) == (self.seconds is None):
+            raise InputError("--simulations", "a search is limited by it or by --think", "give one of the two")
+        limit = self.seconds if self.simulations is None else self.simulations
+        if not (limit or 0) > 0:
+            raise InputError("--simulations" if self.seconds is None else "--think", "it must be positive")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The best tail of a search.
+
+    Args:
+        tail: relative to the sampler's prompt.
+        reward: of the tail, 0..1.
+        unplanned: mean reward of the tails that were sampled before the search had learned anything: what sampling
+            without a plan gives on average.
+        simulations: number of tails that were completed and judged.
+        tokens: number of tokens that were sampled.
+        seconds: time spent, by the budget's clock.
+        progress: pairs of simulations and best reward so far, wherever it improved.
+    """
+
+    tail: Tune
+    reward: float
+    unplanned: float
+    simulations: int
+    tokens: int
+    seconds: float
+    progress: tuple[tuple[int, float], ...]
+
+
+@dataclass
+class Search:
+    """What a planner works with: it samples, judges, and keeps the best.
+
+    Args:
+        sampler: of tails.
+        reward: bound to the sampler's prompt.
+        budget: of the search.
+    """
+
+    sampler: TailSampler
+    reward: WeightedReward
+    budget: Budget
+    best: Tune | None = field(default=None, init=False)
+    best_reward: float = field(default=-1.0, init=False)
+    simulations: int = field(default=0, init=False)
+    unplanned: float | None = field(default=None, init=False)
+    progress: list[tuple[int, float]] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.budget.clock()
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far."""
+        return self.budget.clock() - self.began
+
+    @property
+    def spent(self) -> float:
+        """Fraction of the budget that is spent; 1 also when nothing can be gained any more."""
+        if self.best_reward >= PERFECT:
+            return 1.0
+        if self.budget.simulations is not None:
+            return self.simulations / self.budget.simulations
+        return self.seconds / (self.budget.seconds or 1.0)
+
+    def affordable(self, wanted: int) -> int:
+        """Number of tails, at most ``wanted``, that can still be completed; 0 at the end of the budget.
+
+        A time is judged by the average so far: a last batch is not begun if it would take half as long again.
+        """
+        if self.spent >= 1:
+            return 0
+        if self.budget.simulations is not None:
+            return min(wanted, self.budget.simulations - self.simulations)
+        if not self.simulations:
+            return wanted
+        left = (self.budget.seconds or 0.0) - self.seconds
+        return min(wanted, int(1.5 * left * self.simulations / self.seconds))
+
+    def judge(self, complete: Sequence[Branch]) -> list[float]:
+        """The rewards of complete tails; the best one so far is kept. The first call sets `unplanned`."""
+        rewards = []
+        for branch in complete:
+            tail = self.sampler.tail(branch)
+            rewards.append(self.reward(tail))
+            self.simulations += 1
+            if rewards[-1] > self.best_reward:
+                self.best, self.best_reward = tail, rewards[-1]
+                self.progress.append((self.simulations, rewards[-1]))
+        if self.unplanned is None:
+            self.unplanned = sum(rewards) / len(rewards)
+        return rewards
+
+    def sample(self, count: int) -> None:
+        """Sample and judge whole tails, without a plan."""
+        root = self.sampler.root()
+        self.judge([path[-1] for path in self.sampler.extend([root] * count, keep=False)])
+
+    def partial(self, branch: Branch) -> float:
+        """The reward of an incomplete tail, by the rules that do not need its end."""
+        resolution, prompt = self.sampler.continuer.tokenizer.resolution, self.sampler.prompt
+        stop = branch.decoder.tick * prompt.ticks_per_quarter // resolution
+        return self.reward.partial(self.sampler.tail(branch), stop)
+
+    def plan(self) -> Plan:
+        """The result."""
+        assert self.best is not None
+        assert self.unplanned is not None
+        progress = tuple(self.progress)
+        reward, tokens = self.best_reward, self.sampler.tokens
+        return Plan(self.best, reward, self.unplanned, self.simulations, tokens, self.seconds, progress)
+
+
+class Planner(ABC):
+    """A search. Subclasses implement `search`.
+
+    Args:
+        width: number of tails that are sampled in one batch.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, width: int = 16) -> None:
+        self.width = width
+
+    def plan(self, sampler: TailSampler, reward: WeightedReward, budget: Budget) -> Plan:
+        """Search for a tail of high reward.
+
+        It is never worse than the best of the first few tails, which are sampled without a plan; a longer search finds
+        one that is at least as good, with equal random numbers.
+
+        Args:
+            sampler: of tails; its generator's seed decides a search within a number of simulations.
+            reward: bound to the sampler's prompt.
+            budget: of the search.
+        """
+        search = Search(sampler, reward, budget)
+        self.search(search)
+        return search.plan()
+
+    @abstractmethod
+    def search(self, search: Search) -> None:
+        """Spend the budget. At least one tail is judged, and the first ones are sampled without a plan."""
