@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audiogen.api.inputs import FilePath, to_experiment, to_run
@@ -11,6 +12,7 @@ from audiogen.api.session import session
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_tune as job
+from audiogen.jobs.plan_request import PlanRequest
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.output_names import sidecar_of
 from audiogen.progress import ProgressCallback
@@ -18,6 +20,7 @@ from audiogen.run import Run
 from audiogen.sound.run_mixture import RunMixture
 from audiogen.text_files import dump_json, write_text
 from audiogen.tunes.midi import reader, writer
+from audiogen.tunes.rewards import parse_rewards, read_rewards
 from audiogen.tunes.tune import Tune
 
 
@@ -47,6 +50,10 @@ def continue_tune(
     top_p: float = 1.0,
     min_p: float = 0.01,
     takes: int = 8,
+    plan: str | None = None,
+    rewards: Mapping[str, float] | Sequence[str] | FilePath = (),
+    simulations: int | None = None,
+    think: float | None = None,
     tail_only: bool = False,
     run: Run | FilePath | None = None,
     config: Experiment | FilePath | None = None,
@@ -71,6 +78,12 @@ def continue_tune(
         top_p: nucleus sampling: total probability kept, 0 to 1.
         min_p: minimum probability relative to the likeliest token, 0 to 1.
         takes: tails generated at temperature 1, 1 to 99; the one most like the prompt is kept.
+        plan: search for a tail of high reward: "mcts", "beam", "smc" or "best-of"; None for none, or for "mcts" if
+            ``rewards``, ``simulations`` or ``think`` is given.
+        rewards: rules that the tail should fulfil, as texts (``["ending:G", "range:..B5=2"]``), as weights by name, or
+            as a YAML file of these.
+        simulations: tails that the search tries.
+        think: time of the search in seconds, instead.
         tail_only: whether to write the tail without the prompt.
         run: trained Run of tunes, or its folder.
         config: Experiment, name of a shipped configuration or YAML file to train by, on the prompt alone.
@@ -95,6 +108,7 @@ def continue_tune(
         top_p=top_p,
         min_p=min_p,
         takes=takes,
+        plan=_plan_request(plan, rewards, simulations, think),
         tail_only=tail_only,
         subtype=subtype,
     )
@@ -129,3 +143,19 @@ def continue_tune(
         tuple(sidecar["warnings"]),
         sidecar,
     )
+
+
+def _plan_request(
+    plan: str | None,
+    rewards: Mapping[str, float] | Sequence[str] | FilePath,
+    simulations: int | None,
+    think: float | None,
+) -> PlanRequest | None:
+    """The search that some arguments ask for; None if they ask for none."""
+    if plan is None and not rewards and simulations is None and think is None:
+        return None
+    if isinstance(rewards, (str, Path)):
+        rewards = read_rewards(Path(rewards))
+    weights = dict(rewards) if isinstance(rewards, Mapping) else parse_rewards(rewards)
+    given = {"rewards": weights} if weights else {}
+    return PlanRequest(plan or "mcts", simulations=simulations, think=think, **given)

@@ -34,6 +34,8 @@ from audiogen.cli.options import (
     refuse_to_overwrite,
     require_input,
 )
+from audiogen.cli.plan_options import NAMES as PLAN_NAMES
+from audiogen.cli.plan_options import plan_options, pop_plan
 from audiogen.cli.sampling_options import require_suffix, token_options
 from audiogen.errors import InputError
 from audiogen.file_names import is_midi
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 SOUND_FIELDS = {field.name: field.default for field in fields(Request)}
 TUNE_FIELDS = {field.name: field.default for field in fields(TuneRequest)}
 TUNE_ONLY: dict[str, Any] = {name: TUNE_FIELDS[name] for name in TUNE_FIELDS if name not in SOUND_FIELDS}
+TUNE_ONLY |= {name: () if name == "rewards" else None for name in PLAN_NAMES}
 """Options that do not apply to a recording -> their defaults."""
 SOUND_ONLY: dict[str, Any] = {name: SOUND_FIELDS[name] for name in SOUND_FIELDS if name not in TUNE_FIELDS}
 SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (), "set": False, "adapt": False}
@@ -67,6 +70,7 @@ SOUND_ONLY |= {"cache": True}
         "audiogen continue rain.wav -o earlier.wav --backward --seconds 10",
         "audiogen continue rain.wav -o storm.wav --morph thunder.wav --level 6",
         "audiogen continue tune.mid -o longer.mid --bars 16",
+        "audiogen continue tune.mid -o better.mid --bars 16 --plan mcts --reward ending:G --reward range:..B5",
     ),
 )
 @click.argument("prompt", type=FILE)
@@ -165,6 +169,7 @@ SOUND_ONLY |= {"cache": True}
     default=TuneRequest.takes,
     help=f"Tails to generate, 1 to {MAX_TAKES}; the one most like the prompt is kept.",
 )
+@plan_options
 @DEVICE
 @FORCE
 @click.pass_context
@@ -242,7 +247,7 @@ def continue_(
         if len(run_folders) > 1:
             raise InputError("--run", "only one Run can continue a MIDI file", "name one")
         run_folder = next(iter(run_folders), None)
-        options |= {"loop_lengths": takes.loop_lengths, "set": takes.as_set}
+        options |= {"loop_lengths": takes.loop_lengths, "set": takes.as_set, "plan": pop_plan(options, context)}
         tune_request = TuneRequest(**without(options, SOUND_ONLY, "a MIDI prompt"))
         refuse_to_overwrite(*written, force=force)
         external = allow_external_weights

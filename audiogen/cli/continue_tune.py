@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audiogen.cli.command import count, print_summary, set_json_result
+from audiogen.cli.plan_options import plan_summary
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
@@ -60,6 +61,8 @@ def continue_tune(
         sidecars.append(tune.sidecar)
         new = f"{count(added['notes'], 'note')}, {added['seconds']:.2f} s added"
         print_summary(f"{path}: {new}; details in {sidecar_of(path).name}")
+        if "plan" in tune.sidecar:
+            print_summary(plan_summary(tune.sidecar["plan"]))
     if page is not None:
         from audiogen.reports.tune_variations_page import write_tune_variations_page
 

@@ -12,6 +12,7 @@ from audiogen.audio import AudioWarning
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.file_names import is_midi
+from audiogen.jobs.planned_tail import PreparedPlan, planned_tail, prepare_plan
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure
 from audiogen.jobs.run_choice import single_recording
 from audiogen.jobs.tune_request import TuneRequest
@@ -91,6 +92,7 @@ def continue_tune(
         InputError: the prompt is not usable, or the Run does not predict notes.
     """
     clock = Clock()
+    plans = [None if request.plan is None else prepare_plan(request.plan) for _, request in outputs]
     with collect_warnings() as shared_warnings:
         tune = read_midi(prompt)
         _warn_of_resets(prompt, tune)
@@ -99,22 +101,34 @@ def continue_tune(
         with clock("warming"):
             model, tokenizer = _model_and_tokenizer(run, tune)
             continuer = TuneContinuer(model, tokenizer, tune)
-    for out, request in outputs:
+    for (out, request), prepared in zip(outputs, plans, strict=True):
         spent = Clock(clock.seconds)
         with collect_warnings() as own_warnings:
             with spent("generation"):
-                bars, takes = request.bars, request.takes if request.temperature == 1 else 1
-                tail = continuer.tail(request.sampling, None if bars else request.seconds, bars, takes)
+                tail, planned = _tail(continuer, request, prepared)
             with spent("writing"):
                 _write(prompt, tune, tail, out, request)
         with remove_output_on_failure(out):
             whole = joined(tune, tail)
-            sidecar = _sidecar(prompt, tune, tail, whole, out, request, run) | {
-                "timings": spent.seconds,
-                "warnings": [*shared_warnings, *own_warnings],
-            }
+            sidecar = (
+                _sidecar(prompt, tune, tail, whole, out, request, run)
+                | planned
+                | {
+                    "timings": spent.seconds,
+                    "warnings": [*shared_warnings, *own_warnings],
+                }
+            )
             write_text(sidecar_of(out), dump_json(sidecar))
         yield ContinuedTune(whole, tune.end, sidecar)
+
+
+def _tail(continuer: TuneContinuer, request: TuneRequest, prepared: PreparedPlan | None) -> tuple[Tune, dict[str, Any]]:
+    """A tail, and what the sidecar says about the search for it."""
+    if prepared is not None:
+        tail, entry = planned_tail(continuer, request, prepared)
+        return tail, {"plan": entry}
+    bars, takes = request.bars, request.takes if request.temperature == 1 else 1
+    return continuer.tail(request.sampling, None if bars else request.seconds, bars, takes), {}
 
 
 def _train_on(tune: Tune, experiment: Experiment, budget: float | None, device: str, clock: Clock) -> Run:

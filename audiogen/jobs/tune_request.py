@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiogen.errors import InputError
+from audiogen.jobs.plan_request import PlanRequest
 from audiogen.jobs.request import MAX_SECONDS, MAX_SEED
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class TuneRequest:
         takes: tails to generate, 1 to 99; the one most like the prompt is kept. One at temperatures other than 1,
             which ask for a tail unlike the prompt. With fewer than 8, the polyphony of validation chorales is too far
             off in some sets (docs/symbolic.md).
+        plan: search for a tail instead of sampling some; None for no search.
         tail_only: write the tail without the prompt.
         subtype: sample format if the output is audio; None for the container's default.
 
@@ -49,6 +51,7 @@ class TuneRequest:
     top_p: float = 1.0
     min_p: float = 0.01
     takes: int = 8
+    plan: PlanRequest | None = None
     tail_only: bool = False
     subtype: str | None = None
 

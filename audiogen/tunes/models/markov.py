@@ -18,6 +18,7 @@ from audiogen.models.heads.categorical import sample_tokens
 
 SCALES = (0.2, 0.35, 0.5, 0.7, 0.85, 1.0, 1.15, 1.3, 1.5, 1.8)
 MAX_DISCOUNT = 0.99  # fraction of a count, for counts up to 3
+MAX_KNOWN = 4096  # contexts whose log-probabilities are remembered: 40 MB with a vocabulary of 1225
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Markov(Model):
         self.size, self.order = size, options.order
         self.levels: list[_Level] = []
         self.scales: list[float] = []
+        self._known: dict[tuple[int, ...], Tensor] = {}  # log-probabilities after a context
 
     def fit(self, sequences: Sequence[Tensor], validation: Sequence[Tensor] = ()) -> None:
         """Count n-grams.
@@ -124,6 +126,7 @@ class Markov(Model):
         return torch.where(found > 0, found, counts)
 
     def _discount(self) -> None:
+        self._known.clear()
         for level, scale in zip(self.levels, self.scales, strict=True):
             level.discount(scale, self.size)
 
@@ -197,8 +200,14 @@ class Markov(Model):
 
     def log_probabilities(self, state: State) -> Tensor:
         """Log-probabilities of the next token, ``[batch, size]``."""
-        contexts, rows = state.unique(dim=0, return_inverse=True)  # candidates often share their context
-        return self.probabilities(contexts).log()[rows]
+        contexts = [tuple(context) for context in state.tolist()]
+        known = self._known
+        if len(known) > MAX_KNOWN:
+            known.clear()
+        new = list({context: row for row, context in enumerate(contexts) if context not in known}.values())
+        if new:  # candidates often share their context, and those of a search return to it
+            known.update(zip([contexts[row] for row in new], self.probabilities(state[new]).log(), strict=True))
+        return torch.stack([known[context] for context in contexts])
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         token = sample_tokens(self.log_probabilities(state), sampling)

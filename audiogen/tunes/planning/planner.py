@@ -74,11 +74,13 @@ class Search:
         sampler: of tails.
         reward: bound to the sampler's prompt.
         budget: of the search.
+        report: called with the fraction of the budget that is spent.
     """
 
     sampler: TailSampler
     reward: WeightedReward
     budget: Budget
+    report: Callable[[float], object] = lambda spent: None
     best: Tune | None = field(default=None, init=False)
     best_reward: float = field(default=-1.0, init=False)
     simulations: int = field(default=0, init=False)
@@ -128,6 +130,7 @@ class Search:
                 self.progress.append((self.simulations, rewards[-1]))
         if self.unplanned is None:
             self.unplanned = sum(rewards) / len(rewards)
+        self.report(self.spent)
         return rewards
 
     def sample(self, count: int) -> None:
@@ -162,7 +165,13 @@ class Planner(ABC):
     def __init__(self, width: int = 16) -> None:
         self.width = width
 
-    def plan(self, sampler: TailSampler, reward: WeightedReward, budget: Budget) -> Plan:
+    def plan(
+        self,
+        sampler: TailSampler,
+        reward: WeightedReward,
+        budget: Budget,
+        report: Callable[[float], object] = lambda spent: None,
+    ) -> Plan:
         """Search for a tail of high reward.
 
         It is never worse than the best of the first few tails, which are sampled without a plan; a longer search finds
@@ -172,8 +181,9 @@ class Planner(ABC):
             sampler: of tails; its generator's seed decides a search within a number of simulations.
             reward: bound to the sampler's prompt.
             budget: of the search.
+            report: called with the fraction of the budget that is spent, after each batch.
         """
-        search = Search(sampler, reward, budget)
+        search = Search(sampler, reward, budget, report)
         self.search(search)
         return search.plan()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from audiogen.tunes.rewards.base import Reward, RewardValue, Rule
 from audiogen.tunes.rewards.passage import Passage, bar_line_after
 from audiogen.tunes.rewards.registry import REWARDS
-from audiogen.tunes.rewards.weighted import WeightedReward, build_reward, parse_rewards
+from audiogen.tunes.rewards.weighted import WeightedReward, build_reward, parse_rewards, read_rewards
 
 __all__ = [
     "REWARDS",
@@ -24,4 +24,5 @@ __all__ = [
     "bar_line_after",
     "build_reward",
     "parse_rewards",
+    "read_rewards",
 ]

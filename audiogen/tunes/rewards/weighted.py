@@ -124,7 +124,7 @@ def build_reward(config: Mapping[str, Any] | Sequence[str] | Path) -> WeightedRe
         InputError: an unknown name (the message lists the choices), an argument or a weight that cannot be used.
     """
     if isinstance(config, Path):
-        config = _read(config)
+        config = read_rewards(config)
     if not isinstance(config, Mapping):
         config = parse_rewards(config)
     if not config:
@@ -181,7 +181,8 @@ def _import(module: str, function: str) -> Callable[..., Any]:
     return found
 
 
-def _read(path: Path) -> Mapping[str, Any]:
+def read_rewards(path: Path) -> dict[str, Any]:
+    """Weights by name from a YAML file, at its top or as ``rewards``."""
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
