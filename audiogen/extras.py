@@ -8,7 +8,7 @@ from importlib.util import find_spec
 DISTRIBUTION = "audiogen-continue"
 """Name of the distribution. On PyPI, `audiogen`, the name of the package and of the command, is another project."""
 
-MODULES = {"ray": "ray", "hub": "huggingface_hub", "decode": "av", "transcribe": "transkun"}
+MODULES = {"ray": "ray", "hub": "huggingface_hub", "decode": "av", "transcribe": "transkun", "studio": "fastapi"}
 """The module that each extra provides."""
 
 

@@ -34,6 +34,7 @@ from audiogen.audio.reading import BlockReader, open_blocks, read
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.resampling import Resampler, resample, resampled_length
 from audiogen.audio.sample_formats import CONTAINERS, subtype_for
+from audiogen.audio.segments import SegmentReader, read_segment
 from audiogen.audio.writing import Writer, write
 
 __all__ = [
@@ -48,12 +49,14 @@ __all__ = [
     "Metadata",
     "Recording",
     "Resampler",
+    "SegmentReader",
     "Span",
     "Writer",
     "info",
     "open_blocks",
     "read",
     "read_metadata",
+    "read_segment",
     "resample",
     "resampled_length",
     "subtype_for",

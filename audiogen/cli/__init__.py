@@ -26,6 +26,7 @@ COMMANDS = {
     "prepare": ("prepare", "Analyse a folder of recordings into a cache of mel frames."),
     "train": ("train", "Train a model on a recording, a folder or a cache."),
     "render": ("render", "Render many continuations from a table of jobs."),
+    "studio": ("studio", "Open a page to make, compare and keep takes."),
     "watch": ("watch", "Continue recordings as they appear in a folder."),
     "vocode": ("vocode", "Analyse a recording to mel frames and resynthesise it."),
     "evaluate": ("evaluate", "Evaluate a continuation against real audio and baselines."),

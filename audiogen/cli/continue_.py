@@ -28,6 +28,7 @@ from audiogen.cli.options import (
     SEED,
     SUBTYPE,
     VOCODER,
+    Duration,
     control_options,
     output_paths,
     page_path,
@@ -54,7 +55,7 @@ TUNE_ONLY |= {name: () if name == "rewards" else None for name in PLAN_NAMES}
 """Options that do not apply to a recording -> their defaults."""
 SOUND_ONLY: dict[str, Any] = {name: SOUND_FIELDS[name] for name in SOUND_FIELDS if name not in TUNE_FIELDS}
 SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (), "set": False, "adapt": False}
-SOUND_ONLY |= {"cache": True}
+SOUND_ONLY |= {"cache": True, "start": None, "stop": None}
 """Options that do not apply to a MIDI prompt -> their defaults."""
 
 
@@ -86,6 +87,8 @@ SOUND_ONLY |= {"cache": True}
     help="Number of continuations to write, 1 to 999, with consecutive seeds.",
 )
 @naming_options
+@option("--from", "start", group=OUTPUT, type=Duration(min=0), help="Continue only what follows this time of PROMPT.")
+@option("--to", "stop", group=OUTPUT, type=Duration(min=0), help="Continue only what precedes this time of PROMPT.")
 @option("--page", "with_page", group=OUTPUT, is_flag=True, help="Write OUT.html to compare the variations by ear.")
 @option("--tail-only", group=OUTPUT, is_flag=True, help="Write only the new part.")
 @SUBTYPE
@@ -261,13 +264,16 @@ def continue_(
         check_vocoder(experiment or Experiment(), options["vocoder"])
     options = without(options, TUNE_ONLY, "a recording")
     weights, morph, backward = (options.pop(name) for name in ("weight", "morph", "backward"))
+    part = options.pop("start"), options.pop("stop")
     cache, budget = options.pop("cache"), math.inf if options.pop("adapt") else budget
     if backward:
         require_forward_options(takes, page, morph)
     request = Request(**options)
     refuse_to_overwrite(*written, force=force)
     run_options = (run_folders, weights, allow_external_weights)
-    continue_sound(prompt, outs, page, request, morph, *run_options, experiment, budget, device, cache, takes, backward)
+    continue_sound(
+        prompt, outs, page, request, morph, *run_options, experiment, budget, device, cache, takes, backward, part
+    )
 
 
 def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> dict[str, Any]:
@@ -283,7 +289,8 @@ def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> d
     """
     for name, default in foreign.items():
         if options.get(name, default) != default:
-            raise InputError("--" + name.replace("_", "-"), f"it does not apply to {subject}", "leave it out")
+            flag = {"start": "from", "stop": "to"}.get(name, name.replace("_", "-"))
+            raise InputError(f"--{flag}", f"it does not apply to {subject}", "leave it out")
     return {name: value for name, value in options.items() if name not in foreign}
 
 

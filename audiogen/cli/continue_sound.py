@@ -33,6 +33,7 @@ def continue_sound(
     cache: bool,
     takes: Takes,
     backward: bool,
+    part: tuple[float | None, float | None],
 ) -> None:
     """Continue a recording into each of ``outs``, and write a page about them if one is named.
 
@@ -51,6 +52,7 @@ def continue_sound(
         cache: whether to look for models trained before, and to keep new ones.
         takes: what distinguishes the outputs: seeds, or lengths of loops; and whether they form a set.
         backward: write what came before the recording.
+        part: start and end of the part of the recording to continue, seconds; None for the recording's own.
     """
     with stage("loading libraries"):
         from audiogen.jobs.backward import continue_backward
@@ -59,7 +61,7 @@ def continue_sound(
         from audiogen.jobs.take_set import compare_takes, request_for_set
         from audiogen.sound.run_mixture import open_runs
 
-    recording, prompt_warnings = read_prompt(prompt)
+    recording, prompt_warnings = read_prompt(prompt, *part)
     if takes.as_set:
         request = request_for_set(recording, request)
     run = open_runs(run_folders, weights, allow_external_weights) if run_folders or weights else None

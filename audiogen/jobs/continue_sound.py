@@ -9,12 +9,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, Recording, Span, Writer, read, subtype_for
+from audiogen.audio import AudioWarning, Recording, Span, Writer, read, read_segment, subtype_for
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
 from audiogen.jobs.loudness_target import Level, amplified, write_at_loudness
@@ -24,6 +25,7 @@ from audiogen.jobs.pulse_choice import describe_rhythm, find_rhythm
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.jobs.tail_check import check_tail
+from audiogen.jobs.tail_listener import offer
 from audiogen.output_names import sidecar_of
 from audiogen.progress import progress, stage
 from audiogen.representation.recording_features import MIN_SECONDS
@@ -321,6 +323,7 @@ def write_tail(
 
         def tail() -> Iterator[np.ndarray]:
             for block in tail_blocks(prompt, continuer, length, request):
+                offer(prompt, block)
                 yield block
                 bar.update(block.shape[1] / recording.sample_rate)
 
@@ -347,6 +350,7 @@ def write_tail(
         "channels": recording.channels,
         "subtype": subtype,
         "join_sample": join_sample,
+        **({"prompt_start": recording.start} if recording.start else {}),  # of a part of the file
         "prompt_range": [prompt.start, prompt.stop],
         "edges": describe_edges(prompt),
         "ambience": asdict(prompt.bed) if prompt.bed is not None else None,
@@ -408,8 +412,20 @@ def _name_of(recording: Recording) -> str:
     return recording.path.name if recording.path else "the prompt"
 
 
-def read_prompt(path: Path) -> tuple[Recording, list[str]]:
-    """Read a prompt, and collect the warnings about it."""
+def read_prompt(path: Path, start: float | None = None, stop: float | None = None) -> tuple[Recording, list[str]]:
+    """Read a prompt, or a part of it, and collect the warnings about it.
+
+    Args:
+        path: audio file.
+        start, stop: of the part to read, seconds; None for the beginning and the end.
+
+    Raises:
+        InputError: it cannot be read, or it has no such part.
+    """
     with collect_warnings() as texts, stage(f"reading {path.name}"):
-        recording = read(path)
+        if start is None and stop is None:
+            return read(path), texts
+        recording = read_segment(path, start or 0.0, stop)
+    if not recording.length:
+        raise InputError(path, f"nothing lies between {start or 0:g} s and {stop or inf:g} s", "choose another part")
     return recording, texts

@@ -20,31 +20,34 @@ OPTIONS = (
     "--disable-gpu",
     "--autoplay-policy=no-user-gesture-required",
     "--no-first-run",
+    "--hide-scrollbars",
     "--disable-background-networking",
     "--disable-dev-shm-usage",
     "--remote-debugging-pipe",
 )
-CODES = {"Enter": 13, "Escape": 27, " ": 32, "ArrowRight": 39, "ArrowLeft": 37, "PageUp": 33}
+CODES = {"Enter": 13, "Escape": 27, " ": 32, "ArrowRight": 39, "ArrowLeft": 37, "PageUp": 33, "Tab": 9}
+CODES |= {"ArrowUp": 38, "ArrowDown": 40}
 
 
-class Page:
-    """An open page.
+class Pipe:
+    """The browser's two pipes; messages are JSON, ended by a zero byte.
 
     Args:
-        to, back: file descriptors of the browser's pipes; messages are JSON, ended by a zero byte.
+        to, back: file descriptors.
+
+    Attributes:
+        errors: exceptions that no script of a page caught.
     """
 
     def __init__(self, to: int, back: int) -> None:
         self._to, self._back, self._rest, self._count = to, back, b"", 0
-        self._session: str | None = None
-        target = self._call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self.errors: list[str] = []
 
-    def _call(self, method: str, /, **parameters: Any) -> dict[str, Any]:
+    def call(self, session: str | None, method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         self._count += 1
         message = {"id": self._count, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
+        if session:
+            message["sessionId"] = session
         os.write(self._to, json.dumps(message).encode() + b"\0")
         while True:
             while b"\0" not in self._rest:
@@ -53,15 +56,54 @@ class Page:
                 self._rest += read
             text, _, self._rest = self._rest.partition(b"\0")
             answer = json.loads(text)
+            if answer.get("method") == "Runtime.exceptionThrown":
+                self.errors.append(json.dumps(answer["params"]["exceptionDetails"]))
             if answer.get("id") == self._count:
                 assert "error" not in answer, answer
                 return answer["result"]
 
-    def open(self, file: Path, folder: Path) -> None:
-        """Load a file; its downloads are saved in ``folder``."""
+
+class Page:
+    """An open page.
+
+    Args:
+        pipe: of its browser.
+    """
+
+    def __init__(self, pipe: Pipe) -> None:
+        self.pipe = pipe
+        self._session: str | None = None
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._call("Runtime.enable")
+
+    def another(self) -> Page:
+        """A second page of the same browser."""
+        return Page(self.pipe)
+
+    def _call(self, method: str, /, **parameters: Any) -> dict[str, Any]:
+        return self.pipe.call(self._session, method, parameters)
+
+    def open(self, file: Path | str, folder: Path) -> None:
+        """Load a file or an address; its downloads are saved in ``folder``."""
         self._call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
-        self._call("Page.navigate", url=file.as_uri())
+        self._call("Page.navigate", url=file if isinstance(file, str) else file.as_uri())
         self.until("document.readyState === 'complete'")
+
+    def choose(self, selector: str, file: Path) -> None:
+        """Choose a file in a file field."""
+        document = self._call("DOM.getDocument")["root"]["nodeId"]
+        node = self._call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        """Press the mouse at the first point, move it through the others, and release it."""
+        pressed = {"button": "left", "clickCount": 1}
+        for number, (x, y) in enumerate(points):
+            self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, **(pressed if number else {}))
+            if number == 0:
+                self._call("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, **pressed)
+        self._call("Input.dispatchMouseEvent", type="mouseReleased", x=points[-1][0], y=points[-1][1], **pressed)
 
     def ask(self, expression: str) -> Any:
         """The value of a JavaScript expression, or the result of a promise."""
@@ -89,6 +131,7 @@ class Page:
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **size)
+        self.ask("new Promise(done => setTimeout(done, 300))")  # what follows the new size
         return base64.b64decode(self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"])
 
 
@@ -107,7 +150,7 @@ def browser(folder: Path) -> Iterator[Page]:
     os.close(theirs)
     os.close(answers)
     try:
-        yield Page(to, back)
+        yield Page(Pipe(to, back))
     finally:
         os.close(to)
         process.terminate()

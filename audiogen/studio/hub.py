@@ -1,0 +1,292 @@
+"""The studio behind its page: projects, the queue of takes, and the news that every open page receives."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from audiogen.errors import InputError
+from audiogen.file_names import is_midi
+from audiogen.jobs.request import MAX_SEED
+from audiogen.studio.command_lines import continue_command
+from audiogen.studio.export import copy_takes, export_folder, export_names, kept_takes
+from audiogen.studio.measures import describe
+from audiogen.studio.options import DEFAULTS, check_setting, defaults, request_of
+from audiogen.studio.project import RUNNING, Project
+from audiogen.studio.shelf import Shelf
+from audiogen.studio.sources import Source, Sources
+from audiogen.studio.takes import TakeQueue, Ticket
+from audiogen.studio.worker import Job
+
+LONG_SECONDS = 120.0  # of a longer recording, its last LONG_REGION seconds are continued unless a region is chosen
+LONG_REGION = 60.0
+MAX_WAITING = 200
+
+
+class Studio:
+    """All that is open.
+
+    Args:
+        shelf: the folder.
+        workers: processes that make takes.
+        warm: see `worker.work`.
+    """
+
+    def __init__(self, shelf: Shelf, workers: int = 1, warm: bool = True) -> None:
+        self.shelf, self.sources = shelf, Sources()
+        self._projects: dict[str, Project] = {}
+        self._tickets: dict[tuple[str, int], Ticket] = {}
+        self.live: dict[tuple[str, int], dict[str, Any]] = {}
+        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.RLock()
+        self._numbers = itertools.count(1)
+        self.queue = TakeQueue(self._heard, workers, warm)
+
+    # --- projects -----------------------------------------------------------------------------------------------
+
+    def project(self, name: str) -> Project:
+        """The project of a recording or tune, begun if there is none."""
+        path = self.shelf.find(name)
+        with self._lock:
+            if name not in self._projects:
+                self._projects[name] = Project(self.shelf.project_folder(name), path.name)
+            return self._projects[name]
+
+    def source(self, name: str, take: int | None = None) -> Source:
+        """What is played and drawn: the recording or tune, or a take that is made."""
+        project = self.project(name)
+        cache = project.folder / "cache"
+        if take is None:
+            return self.sources.get(self.shelf.find(name), cache)
+        return self.sources.get(project.folder / project.take(take).file, cache)
+
+    def open(self, name: str) -> dict[str, Any]:
+        """All that the page needs to show a project."""
+        source = self.source(name)
+        source.start_peaks()
+        tune = is_midi(Path(name))
+        return {"name": name, "kind": "tune" if tune else "recording", **source.describe()} | self.news_of(name)
+
+    def news_of(self, name: str) -> dict[str, Any]:
+        """The state of a project, with the command that its next takes amount to."""
+        project = self.project(name)
+        content = project.as_json()
+        content["settings"] = defaults(is_midi(Path(name))) | {"region": self.region(name)} | content["settings"]
+        for take in content["takes"]:
+            take["live"] = self.live.get((name, take["id"]))
+            take["command"] = self._command(name, take["file"], take["request"])
+        content["command"] = self._next_command(name)
+        return {"project": content}
+
+    def region(self, name: str) -> list[float] | None:
+        """What is continued, seconds; None for all of it."""
+        project = self.project(name)
+        if "region" in project.settings:
+            return project.settings["region"]
+        if is_midi(Path(name)):
+            return None
+        reader = self.source(name).reader
+        seconds = reader.length / reader.sample_rate
+        return [seconds - LONG_REGION, seconds] if seconds > LONG_SECONDS else None
+
+    def change(self, name: str, take: int | None, field: str, value: Any) -> None:
+        """Change a setting, or the mark or note of a take."""
+        project = self.project(name)
+        if take is None:
+            check_setting(field, value, project.settings, is_midi(Path(name)))
+            if field == "morph" and value is not None:
+                self.shelf.find(value)
+        project.change(take, field, value)
+        self.tell_project(name)
+
+    def step(self, name: str, back: bool) -> None:
+        """Undo or redo."""
+        project = self.project(name)
+        if project.undo() if back else project.redo():
+            self.tell_project(name)
+
+    # --- takes --------------------------------------------------------------------------------------------------
+
+    def make(self, name: str, count: int, seed: int | None = None) -> list[int]:
+        """Ask for takes with the settings of the table.
+
+        Args:
+            name: of the recording or tune.
+            count: how many, with consecutive seeds.
+            seed: of the first; None for one that no take has had.
+
+        Returns:
+            Their numbers.
+        """
+        project, tune = self.project(name), is_midi(Path(name))
+        check_setting("count", count, project.settings, tune)
+        if sum(take.state in RUNNING for take in project.takes.values()) + count > MAX_WAITING:
+            raise InputError("takes", f"more than {MAX_WAITING} would wait", "cancel some first")
+        if seed is None:
+            seed = max((int(take.request["seed"]) + 1 for take in project.takes.values()), default=0)
+        if not 0 <= seed <= MAX_SEED - count:
+            raise InputError("seed", f"{seed} is out of range", f"choose from 0 to {MAX_SEED - count}")
+        morph = None if tune else project.settings.get("morph")
+        made = []
+        for each in range(seed, seed + count):
+            request = request_of(project.settings, tune, each)
+            request |= {"region": self.region(name), "morph": morph} if not tune else {}
+            made.append(self._enqueue(name, project, request, tune))
+        self.tell_project(name)
+        return made
+
+    def _enqueue(self, name: str, project: Project, request: dict[str, Any], tune: bool) -> int:
+        take = project.add_take(Path(name).suffix.lower() if tune else ".wav", request)
+        cache = project.folder / "cache"
+        cache.mkdir(parents=True, exist_ok=True)
+        options = {key: value for key, value in request.items() if key not in ("region", "morph")}
+        job = Job(
+            kind="tune" if tune else "recording",
+            prompt=self.shelf.find(name),
+            out=project.folder / take.file,
+            request=options,
+            region=None if request.get("region") is None else (request["region"][0], request["region"][1]),
+            morph=self.shelf.find(request["morph"]) if request.get("morph") else None,
+            preview=None if tune else self.preview(name, take.id),
+        )
+        with self._lock:
+            self._tickets[name, take.id] = self.queue.add(job, (name, take.id))
+        return take.id
+
+    def preview(self, name: str, take: int) -> Path:
+        """The file that grows while a take is made."""
+        return self.shelf.project_folder(name) / "cache" / f"preview-{take}.f32"
+
+    def cancel(self, name: str, take: int) -> None:
+        """Cancel a take that waits or is being made."""
+        ticket = self._tickets.get((name, take))
+        if ticket is None:
+            raise InputError(f"take {take}", "it is not being made", "set it aside instead")
+        self.queue.cancel(ticket)
+
+    def _heard(self, word: str, ticket: Ticket, rest: tuple[Any, ...]) -> None:
+        """What the queue says, in one of its threads."""
+        name, number = ticket.owner
+        key = name, number
+        live = self.live.get(key)
+        if number < 0:
+            self._heard_export(word, name, number, rest)
+            return
+        if word == "started":
+            self.live[key] = {"frames": 0, "done": 0.0, "label": "starting"}
+            self.project(name).update(number, "making", {})
+        elif live is not None and word == "progress":
+            done, total, label = rest
+            self.live[key] = live | {"done": done / total if total else 0.0, "label": label}
+            self.tell({"type": "live", "name": name, "take": number, "live": self.live[key]})
+            return
+        elif live is not None and word == "begun":
+            self.live[key] = live | rest[0]
+        elif live is not None and word == "sound":
+            self.live[key] = live | {"frames": live["frames"] + rest[0]}
+            self.tell({"type": "live", "name": name, "take": number, "live": self.live[key]})
+            return
+        if word in ("made", "failed", "cancelled"):
+            self.live.pop(key, None)
+            self._tickets.pop(key, None)
+            facts = facts_of(rest[0]) if word == "made" else {"error": rest[0]} if rest else {}
+            self.project(name).update(number, word, facts)
+        self.tell_project(name)
+
+    # --- export -------------------------------------------------------------------------------------------------
+
+    def export(self, name: str) -> dict[str, Any]:
+        """Export the kept takes with the settings of the table; a set is made again by a worker, equally loud.
+
+        Returns:
+            ``files``, relative to the studio's folder, and ``waits``, whether they are still being made.
+        """
+        project, prompt = self.project(name), self.shelf.find(name)
+        settings = DEFAULTS | project.settings
+        takes, as_set = kept_takes(project), bool(settings["as_set"]) and not is_midi(prompt)
+        folder = export_folder(self.shelf.folder, settings["folder"])
+        paths = export_names(prompt, folder, takes, settings["template"], settings.get("fields") or {}, as_set)
+        files = [f"{folder.name}/{path.name}" for path in paths]
+        if not as_set:
+            copy_takes(project, takes, paths)
+            return {"files": files, "waits": False}
+        regions = {tuple(take.request.get("region") or ()) for take in takes}
+        if len(regions) > 1 or any(take.request.get("morph") or take.request.get("loop") for take in takes):
+            cause = "a set is made of takes of one region, without morph and loop"
+            raise InputError("export", cause, "keep such takes only, or export without --set")
+        region = next(iter(regions))
+        requests = [{k: v for k, v in take.request.items() if k not in ("region", "morph")} for take in takes]
+        job = Job("set", prompt, paths[0], {}, region or None, takes=tuple(zip(paths, requests, strict=True)))
+        self.queue.add(job, (name, -next(self._numbers)))
+        return {"files": files, "waits": True}
+
+    def _heard_export(self, word: str, name: str, number: int, rest: tuple[Any, ...]) -> None:
+        if word == "progress":
+            done, total, label = rest
+            self.tell({"type": "export", "name": name, "label": label, "done": done / total if total else 0.0})
+        elif word in ("made", "failed", "cancelled"):
+            text = rest[0]["report"] or "the set is written" if word == "made" else rest[0] if rest else word
+            self.tell({"type": "exported", "name": name, "failed": word != "made", "text": text})
+
+    # --- commands -----------------------------------------------------------------------------------------------
+
+    def _command(self, name: str, out: str, request: dict[str, Any], more: tuple[str, ...] = ()) -> str:
+        options = {key: value for key, value in request.items() if key not in ("region", "morph")}
+        tune = is_midi(Path(name))
+        return continue_command(name, out, options, request.get("region"), request.get("morph"), more, tune)
+
+    def _next_command(self, name: str) -> str:
+        project, tune = self.project(name), is_midi(Path(name))
+        seed = max((int(take.request["seed"]) + 1 for take in project.takes.values()), default=0)
+        request = request_of(project.settings, tune, seed)
+        if not tune:
+            request |= {"region": self.region(name), "morph": project.settings.get("morph")}
+        count = int((DEFAULTS | project.settings)["count"])
+        more = ("--variations", str(count)) if count > 1 else ()
+        return self._command(name, f"take{Path(name).suffix.lower() if tune else '.wav'}", request, more)
+
+    # --- news ---------------------------------------------------------------------------------------------------
+
+    def listen(self) -> asyncio.Queue[dict[str, Any]]:
+        """A queue of all news from now on, for the event loop that calls this."""
+        self._loop = asyncio.get_running_loop()
+        news: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._listeners.add(news)
+        return news
+
+    def forget(self, news: asyncio.Queue[dict[str, Any]]) -> None:
+        """End a queue of `listen`."""
+        self._listeners.discard(news)
+
+    def tell_project(self, name: str) -> None:
+        """Tell every page the state of a project."""
+        self.tell({"type": "project", "name": name, **self.news_of(name)})
+
+    def tell(self, news: dict[str, Any]) -> None:
+        """Tell every page, from any thread."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        for each in tuple(self._listeners):
+            loop.call_soon_threadsafe(each.put_nowait, news)
+
+    def close(self) -> None:
+        """End the queue, and close all files."""
+        self.queue.close()
+        self.sources.close()
+
+
+def facts_of(sidecar: dict[str, Any]) -> dict[str, Any]:
+    """What a project keeps of a sidecar."""
+    facts: dict[str, Any] = {"join_sample": sidecar.get("join_sample"), "warnings": sidecar.get("warnings") or []}
+    facts["stamp"] = str(time.time_ns())  # so that no browser shows the pictures of an earlier file of this name
+    for key in ("sample_rate", "length", "prompt_range", "prompt_start", "join"):
+        if key in sidecar:
+            facts[key] = sidecar[key]
+    level = (sidecar.get("measures") or {}).get("level") or {}
+    return facts | {"level_db": level.get("difference_db"), **describe(sidecar)}

@@ -1,0 +1,139 @@
+"""The queue of takes: worker processes make them side by side; any of them can be cancelled."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from typing import Any
+
+from audiogen.studio.worker import Job, work
+
+Listener = Callable[[str, "Ticket", tuple[Any, ...]], None]
+"""Called with the word of a message, the ticket that it is about, and the rest of the message."""
+
+DIED = "the process that made it died (out of memory?); try a shorter one"
+STOP_SECONDS = 1.0
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A job in the queue.
+
+    Args:
+        job: what to make.
+        owner: whose it is, for the listener.
+    """
+
+    job: Job
+    owner: Any
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+class TakeQueue:
+    """Makes takes in ``workers`` processes, in the order in which they were asked for.
+
+    Args:
+        listener: is called from the threads of the queue.
+        workers: number of processes, which start at once.
+        warm: see `worker.work`.
+    """
+
+    def __init__(self, listener: Listener, workers: int, warm: bool = True) -> None:
+        self._listener, self._warm = listener, warm
+        self._waiting: list[Ticket] = []
+        self._changed = threading.Condition()
+        self._closed = False
+        self._context = multiprocessing.get_context("spawn")
+        self._workers = [_Worker(self) for _ in range(workers)]
+        for worker in self._workers:
+            worker.thread.start()
+
+    def add(self, job: Job, owner: Any) -> Ticket:
+        """Ask for a take."""
+        ticket = Ticket(job, owner)
+        with self._changed:
+            self._waiting.append(ticket)
+            self._changed.notify()
+        return ticket
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Cancel a take: at once if it waits, else at its next step."""
+        with self._changed:
+            ticket.cancelled.set()
+            waiting = ticket in self._waiting
+            if waiting:
+                self._waiting.remove(ticket)
+            for worker in self._workers:
+                if worker.ticket is ticket:
+                    worker.cancelled.set()
+        if waiting:
+            self._listener("cancelled", ticket, ())
+
+    def close(self) -> None:
+        """End the processes. What they were writing is removed by them, or was in hidden files."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            for worker in self._workers:
+                worker.cancelled.set()
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.thread.join(STOP_SECONDS)
+            if worker.process is not None and worker.process.is_alive():
+                worker.process.terminate()
+                worker.process.join()
+
+    def _next(self, worker: _Worker) -> Ticket | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return None
+            worker.cancelled.clear()
+            worker.ticket = self._waiting.pop(0)
+            return worker.ticket
+
+
+class _Worker:
+    """A process, and the thread that talks with it."""
+
+    def __init__(self, queue: TakeQueue) -> None:
+        self._queue = queue
+        self.ticket: Ticket | None = None
+        self.process: SpawnProcess | None = None
+        self.cancelled: Event = queue._context.Event()
+        self.thread = threading.Thread(target=self._serve, daemon=True, name="takes")
+
+    def _serve(self) -> None:
+        queue = self._queue
+        while not queue._closed:
+            pipe, theirs = queue._context.Pipe()
+            self.process = queue._context.Process(target=work, args=(theirs, self.cancelled, queue._warm), daemon=True)
+            self.process.start()
+            theirs.close()
+            try:
+                pipe.recv()  # ready
+                while (ticket := queue._next(self)) is not None:
+                    pipe.send(ticket.job)
+                    self._follow(pipe, ticket)
+            except (EOFError, OSError):
+                if self.ticket is not None and not queue._closed:
+                    queue._listener("failed", self.ticket, (DIED,))
+            finally:
+                self.ticket = None
+                pipe.close()
+
+    def _follow(self, pipe: Any, ticket: Ticket) -> None:
+        """Pass on what the process says about a job, until it has ended."""
+        self._queue._listener("started", ticket, ())
+        while True:
+            word, *rest = pipe.recv()
+            last = word in ("made", "failed", "cancelled")
+            if last:
+                self.ticket = None
+            self._queue._listener(word, ticket, tuple(rest))
+            if last:
+                return
