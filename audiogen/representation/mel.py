@@ -125,6 +125,9 @@ def pad(samples: Tensor, spec: MelSpec) -> Tensor:
     time = samples.shape[-1]
     before = spec.padding_samples
     after = max(before, spec.win - before - time)  # samples shorter than a hop still fill one window
+    if time > max(before, after):  # no gather: that would cost more than the Fourier transforms
+        ends = samples[..., 1 : before + 1].flip(-1), samples[..., time - after - 1 : time - 1].flip(-1)
+        return torch.cat([ends[0], samples, ends[1]], dim=-1)
     index = torch.arange(-before, time + after, device=samples.device)
     if time == 1:
         return samples[..., torch.zeros_like(index)]
@@ -142,7 +145,8 @@ def _stft_tiles(samples: Tensor, spec: MelSpec) -> Iterator[Tensor]:
 
 def log_mel_of_stft(spectrum: Tensor, spec: MelSpec) -> Tensor:
     """Log-mel ``[..., n_mels]`` (natural logarithm, floored) of spectra ``[..., bins]`` complex."""
-    magnitude = (spectrum.real.square() + spectrum.imag.square() + 1e-9).sqrt()
+    # in place, as far as derivatives allow: each temporary would be as large as the spectrum
+    magnitude = spectrum.real.square().add_(spectrum.imag.square()).add_(1e-9).sqrt_()
     if spec.power != 1.0:
         magnitude = magnitude.pow(spec.power)
     return mel_bands(magnitude, spec).clamp(min=spec.floor).log()
