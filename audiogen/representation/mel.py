@@ -103,8 +103,11 @@ def hann(spec: MelSpec, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _bands(spec: MelSpec, device: torch.device, groups: int = 16) -> list[tuple[slice, Tensor]]:
-    """The filterbank as (slice of bins, dense block) pairs: 98.5 % of the full matrix is zeros."""
+def _bands(spec: MelSpec, device: torch.device, groups: int = 8) -> list[tuple[slice, Tensor]]:
+    """The filterbank as (slice of bins, dense block) pairs: 98.5 % of the full matrix is zeros.
+
+    More groups skip more zeros, but a product with a narrow block costs more per weight: 8 take half the time of 16.
+    """
     bank = torch.tensor(spec.filterbank())
     blocks = []
     for rows in torch.arange(spec.n_mels).tensor_split(groups):
