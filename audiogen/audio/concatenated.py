@@ -17,9 +17,9 @@ from audiogen.audio.riff_chunks import (
     OGG,
     OTHERS,
     W64,
+    WAVE,
     end_of_form,
     is_name,
-    next_wave,
     unfilled_size,
 )
 from audiogen.audio.scanner import Scanner
@@ -152,8 +152,14 @@ def _ends_of_ogg(scanner: Scanner, position: int) -> list[int]:
 
 def _end_of_flac(scanner: Scanner, position: int) -> int:
     """Start of the next recording, as FLAC does not state its end."""
-    ends = [scanner.find(head, position + 4) for head in (*FLAC_HEADS, OGG_HEAD)]
-    return min((end for end in [*ends, next_wave(scanner, position)] if end >= 0), default=scanner.size)
+    position += 4
+    while (position := scanner.find_first((*FLAC_HEADS, OGG_HEAD, WAVE), position)) >= 0:
+        if scanner.at(position, 8) != WAVE:
+            return position
+        if scanner.at(position - 8, 4) in FORMS:
+            return position - 8
+        position += len(WAVE)
+    return scanner.size
 
 
 def _end_of_w64(scanner: Scanner, position: int) -> int:

@@ -18,6 +18,7 @@ import numpy as np
 from audiogen.audio.channel_layout import ChannelLayout, layout_in
 from audiogen.audio.concatenated import Contents, contents_of, hidden_mpeg
 from audiogen.audio.ffmpeg_decoder import FFmpegSource
+from audiogen.audio.pcm_decoder import PcmSource, data_position
 from audiogen.audio.scanner import Scanner
 from audiogen.audio.soundfile_decoder import ConcatenatedSource, SoundfileSource, error_text
 from audiogen.errors import InputError
@@ -37,7 +38,10 @@ class Source(Protocol):
     remarks: tuple[str, ...]  # warnings about the file as a whole
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """``[channels, time]`` float32 (or float64, as opened), in order, of at most `CHUNK` samples."""
+        """``[channels, time]`` float32 (or float64, as opened), in order, of at most `CHUNK` samples.
+
+        Each is valid until the next is asked for: its memory may be reused.
+        """
 
     def close(self) -> None:
         """Close the file."""
@@ -87,7 +91,8 @@ def _soundfile_source(path: Path, scanner: Scanner, contents: Contents, dtype: A
         os.close(descriptor)
         raise
     source.layout, source.remarks = layout_in(scanner, source.channels) or source.layout, remarks
-    return source
+    position = data_position(scanner, source) if dtype == np.float32 else None
+    return source if position is None else PcmSource(source, position)
 
 
 def _remarks_on(contents: Contents) -> tuple[str, ...]:

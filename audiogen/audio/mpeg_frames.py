@@ -161,9 +161,11 @@ def streams_at(scanner: Scanner, position: int, foreign: Callable[[int], bool]) 
     streams: list[MpegStream] = []
     skipped, first = 0, position
     while True:
-        position = tag_end(scanner, position)
+        if (head := scanner.at(position, 4))[:1] != b"\xff":
+            position = tag_end(scanner, position)
+            head = scanner.at(position, 4)
         last = streams[-1] if streams else None
-        frame = frame_of(scanner.at(position, 4))
+        frame = frame_of(head)
         if frame is not None and last is not None and frame[0] != last.kind and not is_stream(scanner, position):
             frame = None
         if frame is None:

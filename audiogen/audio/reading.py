@@ -67,7 +67,7 @@ class BlockReader:
         buffered: list[np.ndarray] = []
         length = 0
         for chunk in self._checked():
-            buffered.append(chunk)
+            buffered.append(chunk.copy())
             length += chunk.shape[1]
             if length >= self._block:
                 joined = np.concatenate(buffered, axis=1)
@@ -171,7 +171,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
     """
     with open_blocks(path) as blocks:
         samples = blocks.read_all()
-    return Recording(samples, blocks.sample_rate, blocks.subtype, blocks.path, blocks.layout, 0)
+    return Recording.of_checked(samples, blocks.sample_rate, blocks.subtype, blocks.path, blocks.layout, 0)
 
 
 def _memory_limit() -> float:

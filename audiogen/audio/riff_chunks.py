@@ -15,6 +15,9 @@ OGG, FLAC, W64, AU, CAF = OTHERS = (b"OggS", b"fLaC", b"riff", b".snd", b"caff")
 STREAMED = 0x7FFF0000
 """A WAV data size of at least this is a placeholder by a streaming writer that does not know the length yet."""
 
+WAVE = b"WAVEfmt "
+"""Bytes 8 to 16 of nearly every WAV."""
+
 AUDIO = (b"data", b"SSND")
 
 
@@ -92,7 +95,7 @@ def unfilled_size(scanner: Scanner, start: int) -> int | None:
 
 def next_wave(scanner: Scanner, position: int) -> int:
     """Position of the next WAV from ``position`` on; the end of the file if there is none."""
-    while (position := scanner.find(b"WAVEfmt ", position)) >= 0:
+    while (position := scanner.find(WAVE, position)) >= 0:
         if scanner.at(position - 8, 4) in FORMS:
             return position - 8
         position += 8

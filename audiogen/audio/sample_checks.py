@@ -45,20 +45,28 @@ class SampleChecker:
     def check(self, chunk: np.ndarray) -> np.ndarray:
         """Count the defects of ``[channels, time]`` samples and return them with non-finite ones interpolated."""
         findings = self.findings
-        finite = np.isfinite(chunk)
-        if not finite.all():
+        peak = _peak(chunk)
+        if not np.isfinite(peak):
+            finite = np.isfinite(chunk)
             findings.nonfinite += int(finite.size - np.count_nonzero(finite))
             chunk = _interpolated(chunk, finite, self._before[:, -1])
-        magnitude = np.abs(chunk)
+            peak = _peak(chunk)
         findings.samples += chunk.shape[1]
-        findings.peak = max(findings.peak, float(magnitude.max(initial=0.0)))
-        findings.over += int(np.count_nonzero(magnitude > 1.0))
-        joined = np.concatenate([self._before, chunk], axis=1)
-        if findings.peak >= self._full_scale:
+        findings.peak = max(findings.peak, peak)
+        if peak >= self._full_scale:
+            magnitude, joined = np.abs(chunk), np.concatenate([self._before, chunk], axis=1)
+            findings.over += int(np.count_nonzero(magnitude > 1.0))
             repeats = (chunk == joined[:, 1:-1]) & (chunk == joined[:, :-2])
             findings.clipped += int(np.count_nonzero(repeats & (magnitude >= self._full_scale)))
-        self._before = joined[:, -2:]
+        self._before = np.concatenate([self._before, chunk[:, -2:]], axis=1)[:, -2:]
         return chunk
+
+
+def _peak(chunk: np.ndarray) -> float:
+    """Largest magnitude; NaN or infinite if any sample is. Two passes without temporaries, for every sample read."""
+    with np.errstate(invalid="ignore"):
+        low, high = chunk.min(initial=0.0), chunk.max(initial=0.0)
+    return float(np.maximum(-low, high))
 
 
 def _interpolated(chunk: np.ndarray, finite: np.ndarray, before: np.ndarray) -> np.ndarray:

@@ -154,7 +154,7 @@ def _read_again(source: Source, recording: Recording) -> Iterator[np.ndarray]:
         if not np.array_equal(narrow, known):
             return
         if wide.shape[1]:
-            yield wide
+            yield wide.copy()  # the decoder reuses its memory
         done += wide.shape[1]
         if done == recording.length:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -47,6 +48,19 @@ class Scanner:
             if end >= self.size or not self._window:
                 return -1
             position = end - len(wanted) + 1
+        return -1
+
+    def find_first(self, wanted: Sequence[bytes], position: int) -> int:
+        """Position of the first of several from ``position`` on, in one pass over the file; -1 if there is none."""
+        overlap = max(map(len, wanted)) - 1
+        while position < self.size:
+            window = self.at(position, WINDOW)
+            found = [index for each in wanted if (index := window.find(each)) >= 0]
+            if found:
+                return position + min(found)
+            if len(window) < WINDOW:
+                return -1
+            position += len(window) - overlap
         return -1
 
     def _load(self, position: int, count: int) -> None:

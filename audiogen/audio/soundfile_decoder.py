@@ -42,11 +42,9 @@ class SoundfileSource:
     """
 
     def __init__(self, descriptor: int, dtype: Any = np.float32) -> None:
-        import soundfile
-
-        self._descriptor, self._dtype = descriptor, dtype
+        self.descriptor, self._dtype = descriptor, dtype
         with suppress_c_stderr():
-            self._file = soundfile.SoundFile(descriptor, closefd=False)
+            self._file = _sequential_file(descriptor)
         self.sample_rate, self.channels = self._file.samplerate, self._file.channels
         self.format, self.subtype = self._file.format, self._file.subtype
         self.length: int | None = _stated_length(self._file)
@@ -60,7 +58,7 @@ class SoundfileSource:
         if self.format != "OGG" or self.subtype not in ("VORBIS", "OPUS"):
             return None
         if self.subtype == "OPUS":
-            head = os.pread(self._descriptor, 4096, 0) if hasattr(os, "pread") else b""
+            head = os.pread(self.descriptor, 4096, 0) if hasattr(os, "pread") else b""
             position = head.find(b"OpusHead")
             mapping_family = head[position + 18 : position + 19]  # RFC 7845, 5.1
             if position >= 0 and mapping_family not in (b"\0", b"\1"):
@@ -68,7 +66,8 @@ class SoundfileSource:
         return VORBIS_ORDER.get(self.channels)
 
     def chunks(self) -> Iterator[np.ndarray]:
-        buffer = np.empty((max(min(CHUNK, MAX_CHUNK_VALUES // self.channels), 1), self.channels), self._dtype)
+        size = max(min(CHUNK, MAX_CHUNK_VALUES // self.channels), 1)
+        buffer = np.empty((size, self.channels), self._dtype)
         done = 0
         while not self.error:
             try:
@@ -82,16 +81,15 @@ class SoundfileSource:
             if count == 0:
                 return
             done += count
-            chunk = buffer[:count].T if self._order is None else buffer[:count].T[list(self._order)]
-            yield chunk.copy()  # the buffer is reused
+            yield buffer[:count].T if self._order is None else buffer[:count].T[list(self._order)]
             if self.format == "FLAC" and done == self.length:
                 self._check_remainder_of_flac()
                 return
 
     def _check_remainder_of_flac(self) -> None:
         """Remark on bytes after the last frame, a few kilobytes of which libFLAC has read already."""
-        remainder = os.fstat(self._descriptor).st_size - os.lseek(self._descriptor, 0, os.SEEK_CUR)
-        if remainder >= MIN_REMAINDER and os.read(self._descriptor, 1 << 20).strip(b"\0"):
+        remainder = os.fstat(self.descriptor).st_size - os.lseek(self.descriptor, 0, os.SEEK_CUR)
+        if remainder >= MIN_REMAINDER and os.read(self.descriptor, 1 << 20).strip(b"\0"):
             self.remarks += (f"more than {remainder} bytes after the end of the audio were ignored",)
 
     def _decoded_before_error(self, done: int, size: int) -> int:
@@ -104,7 +102,18 @@ class SoundfileSource:
     def close(self) -> None:
         if not self._file.closed:
             self._file.close()
-            os.close(self._descriptor)
+            os.close(self.descriptor)
+
+
+def _sequential_file(descriptor: int) -> Any:
+    """A `soundfile.SoundFile` that does not seek after each read to where it is already: long, in an MP3."""
+    import soundfile
+
+    class SequentialFile(soundfile.SoundFile):
+        def seekable(self) -> bool:
+            return False
+
+    return SequentialFile(descriptor, closefd=False)
 
 
 def _stated_length(file: Any) -> int | None:
