@@ -72,7 +72,7 @@ class PcmSource:
         chunk, integers = np.empty((self.channels, size), np.float32), np.empty((self.channels, size), np.int32)
         remaining = self.length
         while remaining:
-            read = os.preadv(self._source.descriptor, [memoryview(raw[: min(size, remaining) * width])], position)
+            read = os.preadv(self._source.descriptor, [raw[: min(size, remaining) * width].data], position)
             count = read // width
             if count == 0:  # shortened since it was opened
                 return

@@ -54,9 +54,9 @@ class ContextMemory:
 def nearest_places(distances: Tensor, count: int, spacing: int) -> tuple[Tensor, Tensor]:
     """The places of smallest distance, nearest first and at least ``spacing`` from each other, and their distances."""
     order = distances.topk(min(2 * spacing * count, len(distances)), largest=False)
-    chosen: list[int] = []
-    for rank, place in enumerate(order.indices.tolist()):
-        if all(abs(place - int(order.indices[other])) >= spacing for other in chosen):
+    places, chosen = order.indices.tolist(), list[int]()
+    for rank, place in enumerate(places):
+        if all(abs(place - places[other]) >= spacing for other in chosen):
             chosen.append(rank)
             if len(chosen) == count:
                 break

@@ -16,6 +16,7 @@ from audiogen.metrics.copying import SEPARATION_SECONDS, WINDOW_SECONDS
 
 BAND_STEP = 2  # every other band is compared with the material's
 BANDS_PER_GROUP = 4  # bands whose mean is compared with the tail's own, which is searched everywhere
+CONSTANT = 1e-3  # norm of a centred window below which it is constant: nothing correlates with it
 HISTORY_SECONDS = 60.0  # of the tail that are searched for repetitions
 
 
@@ -32,8 +33,15 @@ class CopyDetector:
         self.source, self.patch = frames[:, ::BAND_STEP].contiguous(), patch
         self.length = max(round(WINDOW_SECONDS * frame_rate), 2 * patch)
         self.tail = self.source[:0]
+        places = max(len(self.source) - self.length + 1, 0)
+        shape = (places, self.length * self.source.shape[1])
+        self.windows = (
+            self.source.as_strided(shape, (self.source.shape[1], 1)) if places else self.source.new_empty(shape)
+        )
+        self.norms = _window_norms(self.source.double(), self.length)
+        self.norms = self.norms.masked_fill(self.norms < CONSTANT, torch.inf).float()
         self.coarse = torch.nn.functional.avg_pool1d(frames, BANDS_PER_GROUP, ceil_mode=True)
-        self.history = self.coarse[:0]
+        self.history, self.history_norms = self.coarse[:0], self.coarse.new_zeros(0)
         self.max_history, self.separation = round(HISTORY_SECONDS * frame_rate), round(SEPARATION_SECONDS * frame_rate)
 
     def copy_score(self, start: int, ends: Iterable[int]) -> float:
@@ -47,16 +55,13 @@ class CopyDetector:
             -1..1, with each band centred within the half second; 0 while the tail is shorter than that.
         """
         window = torch.cat([self.tail, self.source[start : start + self.patch]])[-self.length :]
-        if len(window) < self.length:
+        begins = [end - self.length for end in ends if self.length <= end <= len(self.source)]
+        if len(window) < self.length or not begins:
             return 0.0
         window = window - window.mean(0)
-        norm, scores = window.norm(), [0.0]
-        for end in ends:
-            if self.length <= end <= len(self.source):
-                known = self.source[end - self.length : end]
-                known = known - known.mean(0)
-                scores.append(float((window * known).sum() / (norm * known.norm()).clamp(min=1e-6)))
-        return max(scores)
+        # The material's windows need no centring: what is constant has no product with a centred window.
+        products, norms = self.windows[begins] @ window.flatten(), window.norm() * self.norms[begins]
+        return max(0.0, float((products / norms.clamp(min=1e-6)).max()))
 
     def repetition_score(self, starts: Sequence[int]) -> list[float]:
         """Largest correlation of the last half second with the tail a second or more before, for each patch.
@@ -74,7 +79,7 @@ class CopyDetector:
         windows = torch.stack([torch.cat([recent, self.coarse[start : start + self.patch]]) for start in starts])
         windows = windows - windows.mean(1, keepdim=True)
         products = torch.nn.functional.conv1d(past.T[None], windows.mT)[0]
-        norms = windows.flatten(1).norm(dim=1, keepdim=True) * _window_norms(past, self.length)
+        norms = windows.flatten(1).norm(dim=1, keepdim=True) * self.history_norms[: len(past) - self.length + 1]
         return [float(value) for value in (products / norms.clamp(min=1e-6)).amax(1)]
 
     def push(self, start: int) -> None:
@@ -90,10 +95,15 @@ class CopyDetector:
         """Append frames to the tail: every other band of them, and their means over groups of bands."""
         self.tail = torch.cat([self.tail, fine])[-self.length :]
         self.history = torch.cat([self.history, coarse])[-self.max_history :]
+        latest = _window_norms(self.history[-(self.length - 1 + len(coarse)) :], self.length)
+        places = max(len(self.history) - self.length + 1, 0)
+        self.history_norms = torch.cat([self.history_norms, latest])[-places:] if places else self.history_norms
 
 
 def _window_norms(frames: Tensor, length: int) -> Tensor:
     """Norm ``[time - length + 1]`` of each window of ``[time, bands]`` frames, each band centred within the window."""
+    if len(frames) < length:
+        return frames.new_zeros(0)
     sums, squares = (torch.nn.functional.pad(values.cumsum(0), (0, 0, 1, 0)) for values in (frames, frames.square()))
     sums, squares = sums[length:] - sums[:-length], squares[length:] - squares[:-length]
     return (squares - sums.square() / length).sum(1).clamp(min=0.0).sqrt()

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +30,7 @@ LOCKOUT_SECONDS = 9.0  # a source position is not used again for this long
 MAX_LOCKED_OUT = 1 / 3  # of the material
 MAX_RUN_SECONDS = 0.25  # longest verbatim run of the material
 CANDIDATES = 8  # nearest patches, of which the first that makes neither copy nor repetition is taken
+FIRST_CANDIDATES = 2  # searched for repetitions before the others: one of them is taken in four of five steps
 COPY_THRESHOLD = 0.4  # correlation with half a second of the material from which on half a second of tail is a copy
 REPETITION_THRESHOLD = 0.7  # the same with the tail itself; higher, since a larger search finds more by chance
 CONTIGUITY_SECONDS = 0.5  # window in which at most a run of `MAX_RUN_SECONDS` follows one alignment
@@ -224,14 +226,19 @@ class PatchSelector(PatchSource):
         nearest = nearest_places(distance, self.rules.candidates, spacing)[0].tolist()
         candidates = [index for index in nearest if distance[index] < torch.inf] or nearest[:1]
         starts = [int(self.starts[index]) for index in candidates]
-        now, scores = (self.step + 1) * self.patch, []
-        for start, repetition in zip(starts, self.copies.repetition_score(starts), strict=True):
+        now, scores = (self.step + 1) * self.patch, list[float]()
+        for start, repetition in zip(starts, self._repetitions(starts), strict=True):
             ends = {start + self.patch, *(shift + now for shift in self.shifts)}
             copied = self.copies.copy_score(start, ends) / self.rules.copy_threshold
             scores.append(max(copied, repetition / self.rules.repetition_threshold))
             if scores[-1] < 1:
                 break
         return candidates[scores.index(min(scores))]
+
+    def _repetitions(self, starts: list[int]) -> Iterator[float]:
+        """The repetition score of each candidate; of most only the first one is asked for."""
+        for some in (starts[:FIRST_CANDIDATES], starts[FIRST_CANDIDATES:]):
+            yield from self.copies.repetition_score(some) if some else []
 
     def _contiguous(self) -> Tensor:
         """Patches ``[patches]`` to exclude, since they read on in the material.
@@ -240,12 +247,21 @@ class PatchSelector(PatchSource):
         which has lasted for as long as the rules allow.
         """
         excluded = torch.zeros_like(self.starts, dtype=torch.bool)
-        near = self.patch // 2
-        for shift in set(self.shifts):
-            offset = self.starts - self.step * self.patch - shift
-            lasted = sum(abs(other - shift) <= near for other in self.shifts)
-            excluded |= (offset.abs() <= near) & ((offset != 0) | (lasted >= self.max_run))
+        near, ordered = self.patch // 2, sorted(self.shifts)
+        for shift in set(ordered):
+            following = self.step * self.patch + shift
+            lasted = bisect_right(ordered, shift + near) - bisect_left(ordered, shift - near)
+            exact, remainder = divmod(following, self.stride)
+            kept = bool(excluded[exact]) if not remainder and 0 <= exact < len(excluded) else None
+            excluded[self._within(following, near)] = True
+            if kept is False and lasted < self.max_run:
+                excluded[exact] = False
         return excluded
+
+    def _within(self, start: int, distance: int) -> slice:
+        """Indices of the patches that begin at most ``distance`` frames from frame ``start``."""
+        first = max(-((distance - start) // self.stride), 0)
+        return slice(first, max((start + distance) // self.stride + 1, first))
 
     def mark_used(self, start: int) -> None:
         super().mark_used(start)
@@ -255,7 +271,7 @@ class PatchSelector(PatchSource):
         index = min(int(torch.searchsorted(self.starts, start)), len(self.starts) - 1)
         self.recent_mean = self.keep * self.recent_mean + (1 - self.keep) * self.latents[index]
         self._update_gain(float(((self.latents[index] - self.mean) * self.weights).square().sum()))
-        self.free_from[(self.starts - start).abs() < self.patch] = self.step + self.lockout
+        self.free_from[self._within(start, self.patch - 1)] = self.step + self.lockout
 
     def _update_gain(self, deviation: float) -> None:
         """Feedback control of the variance: raise the gain where a selected patch deviates too little, and vice versa.
