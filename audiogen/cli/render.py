@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
 
 from audiogen.cli.command import GENERAL, OUTPUT, Command, option, print_summary, set_json_result
 from audiogen.cli.options import BUDGET, DEVICE, EXTERNAL, FILE, FORCE, Suggestion, require_extra, require_input
+from audiogen.errors import InputError
 from audiogen.progress import stage, write_line
 
 
@@ -17,6 +19,7 @@ from audiogen.progress import stage, write_line
         "audiogen render jobs.csv -o clips",
         "audiogen render jobs.csv -o clips --resume --workers 8",
         "audiogen render jobs.yaml -o clips --engine ray --workers 64 --budget 30",
+        "audiogen render jobs.csv -o clips --shard $SLURM_ARRAY_TASK_ID/16",
     ),
 )
 @click.argument("jobs", type=FILE)
@@ -30,6 +33,12 @@ from audiogen.progress import stage, write_line
     default="local",
     help="Execution engine: local or ray.",
 )
+@option(
+    "--shard",
+    group=GENERAL,
+    metavar="I/N",
+    help="Render part I of N of the rows only, such as 2/8; other processes render the others into the same DIR.",
+)
 @EXTERNAL
 @BUDGET
 @DEVICE
@@ -41,6 +50,7 @@ def render(
     folder: Path,
     workers: int,
     engine: str,
+    shard: str | None,
     resume: bool,
     allow_external_weights: bool,
     budget: float | None,
@@ -62,20 +72,29 @@ def render(
     if resume and force:
         raise click.UsageError("--resume continues and --force starts over: choose one")
 
+    part = None if shard is None else _shard(shard)
     require_input(jobs)
     if engine == "ray":
         require_extra("ray", "--engine ray")  # before every prompt is read
 
     with stage("loading libraries"):
         from audiogen.jobs.batch.render import render as render_jobs
-        from audiogen.jobs.batch.results_table import FAILED, FINISHED, TABLE
+        from audiogen.jobs.batch.results_table import FAILED, FINISHED
 
     results = render_jobs(
-        jobs, folder, workers, engine, resume, force, budget, device, write_line, allow_external_weights
+        jobs, folder, workers, engine, resume, force, budget, device, write_line, allow_external_weights, part
     )
     failed, finished = len(results.with_status(FAILED)), len(results.with_status(FINISHED))
     rows = list(results.records.values())
-    set_json_result({"table": folder / TABLE, "finished": finished, "failed": failed, "rows": rows})
-    print_summary(f"{folder / TABLE}: {finished} finished, {failed} failed")
+    set_json_result({"table": results.table, "finished": finished, "failed": failed, "rows": rows})
+    print_summary(f"{results.table}: {finished} finished, {failed} failed")
     if failed:
         context.exit(1)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """Parse ``I/N``."""
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
+    if match is None:
+        raise InputError("--shard", f"{text!r} is not a part of a whole", "write 2/8 for the second of eight parts")
+    return int(match[1]), int(match[2])

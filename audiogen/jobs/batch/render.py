@@ -11,7 +11,7 @@ from shutil import rmtree
 from audiogen.errors import InputError
 from audiogen.file_names import representable
 from audiogen.jobs.batch.clips import RECORDING_COLUMNS, Clip, RowValidator
-from audiogen.jobs.batch.results_table import FAILED, FINISHED, Results, finished_record, read_records
+from audiogen.jobs.batch.results_table import FAILED, FINISHED, Results, Shard, finished_record, read_records
 from audiogen.jobs.batch.resume import mismatch
 from audiogen.jobs.batch.rows import Row, is_plain, read_rows
 from audiogen.jobs.batch.tasks import PART, RUNS, describe_error, group_into_tasks
@@ -20,7 +20,8 @@ from audiogen.output_names import sidecar_of
 from audiogen.progress import progress
 from audiogen.run import METRICS
 
-PARTIAL_FILES = (".audiogen-*.part", "*.json.part", "results.*.part")
+PARTIAL_FILES = (".audiogen-*.part", "*.json.part", "results*.part")
+SHARED_COLUMNS = ("prompt", "config", "run", "weights", "morph", "ambience")  # rows that agree in them share a Model
 
 
 def render(
@@ -34,6 +35,7 @@ def render(
     device: str = "auto",
     log: Callable[[str], None] = lambda line: None,
     allow_external_weights: bool = False,
+    shard: Shard | None = None,
 ) -> Results:
     """Render every row of a job file. A row that fails does not stop the others.
 
@@ -52,17 +54,26 @@ def render(
         log: receives a line for each row that failed or is rendered again.
         allow_external_weights: whether Runs and configurations that the job file names may name weights elsewhere; as
             of `Run.open`.
+        shard: which of how many parts of the rows, from 1, such as (2, 8): other processes, on any machine that has
+            the folder, render the others. The clips are those of the whole; rendering that with ``resume`` afterwards
+            unites the tables. None for all rows.
 
     Raises:
         InputError: an unusable job file, an unknown engine, a folder that is not empty, or a clip that would replace
             one of the recordings.
     """
     rows = read_rows(jobs)
+    if shard is not None:
+        rows = _rows_of(rows, shard, trains=bool(budget))
     if engine not in ENGINES:
         raise InputError(f"engine {engine}", "there is no such engine", f"choose from {', '.join(ENGINES)}")
     _require_no_recording_replaced(rows, folder)
-    _prepare_folder(folder, resume, force)
-    records, results = read_records(folder) if resume else {}, Results(folder, rows)
+    results = Results(folder, rows, shard)
+    if shard is None:
+        _prepare_folder(folder, resume, force)
+    else:
+        _prepare_shard(folder, results, resume, force)
+    records = read_records(folder) if resume else {}
     validator, clips = RowValidator(allow_external_weights), dict[str, Clip]()
     for row in rows:
         try:
@@ -91,7 +102,26 @@ def render(
                 bar.update()
             if outcomes:
                 results.write()
+    if shard is None:
+        _remove_partial_files(folder)  # of workers that were killed
     return results
+
+
+def _rows_of(rows: list[Row], shard: Shard, trains: bool) -> list[Row]:
+    """The rows of a shard: every n-th; those for which a Model is trained together, by their prompts."""
+    number, count = shard
+    if not 1 <= number <= count:
+        raise InputError(
+            f"shard {number}/{count}", "there is no such part", f"choose from 1/{count} to {count}/{count}"
+        )
+    groups, chosen = dict[tuple[object, ...], int](), list[Row]()
+    for row in rows:
+        trained = trains or "config" in row.values
+        key = tuple(row.values.get(column) for column in SHARED_COLUMNS) if trained else (row.number,)
+        groups.setdefault(key, len(groups))
+        if groups[key] % count == number - 1:
+            chosen.append(row)
+    return chosen
 
 
 def _require_no_recording_replaced(rows: list[Row], folder: Path) -> None:
@@ -120,12 +150,24 @@ def _prepare_folder(folder: Path, resume: bool, force: bool) -> None:
         cure = "use --resume to continue, --force to start over, or name another"
         raise InputError(folder, "it is not empty", cure)
     folder.mkdir(parents=True, exist_ok=True)
-    for pattern in PARTIAL_FILES:
-        for part in folder.glob(pattern):
-            part.unlink()
+    _remove_partial_files(folder)
     for run in (folder / RUNS).glob("*"):
         if (force and not resume) or run.name.startswith(PART) or not (run / METRICS).is_file():
             rmtree(run)
+
+
+def _prepare_shard(folder: Path, results: Results, resume: bool, force: bool) -> None:
+    """Create the folder. What other shards write there is left alone, partial files included."""
+    if results.lines.exists() and not (resume or force):
+        cure = "use --resume to continue, --force to start over, or name another folder"
+        raise InputError(results.lines, "this shard has been rendered before", cure)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _remove_partial_files(folder: Path) -> None:
+    for pattern in PARTIAL_FILES:
+        for part in folder.glob(pattern):
+            part.unlink(missing_ok=True)
 
 
 def _is_kept(results: Results, clip: Clip, out: Path, record: dict[str, object], log: Callable[[str], None]) -> bool:

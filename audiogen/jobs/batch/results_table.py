@@ -1,5 +1,7 @@
 """The results table: ``results.csv`` and ``results.jsonl``, one record per row of the job file.
 
+A shard has tables of its own, ``results-2-of-8.csv``, so that no two processes write one file.
+
 A column is added to the results in `finished_record`.
 """
 
@@ -23,6 +25,9 @@ from audiogen.text_files import dump_json, write_text
 TABLE, LINES = "results.csv", "results.jsonl"
 PENDING, FINISHED, FAILED = "pending", "finished", "failed"  # values of the column "status"
 MEASURE_COLUMNS = tuple(measure.path for measure in MEASURES)  # the sidecars have all measures
+Shard = tuple[int, int]
+"""Which of how many parts of a job file, from 1."""
+
 FIRST_COLUMNS: tuple[str, ...] = ("row", "name", "status", "error", "prompt", "run", "weights", "morph", "config")
 FIRST_COLUMNS += (*REQUEST_COLUMNS, "output", "warnings", "request", "sha256")
 
@@ -33,10 +38,11 @@ class Results:
     Args:
         folder: where ``results.csv`` and ``results.jsonl`` are.
         rows: in the order of the job file.
+        shard: which of how many, from 1; None for the whole table.
     """
 
-    def __init__(self, folder: Path, rows: list[Row]) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, rows: list[Row], shard: Shard | None = None) -> None:
+        self.table, self.lines = (folder / _of_shard(name, shard) for name in (TABLE, LINES))
         self.records: dict[str, dict[str, Any]] = {row.name: _pending_record(row) for row in rows}
 
     def set(self, row: Row, **values: Any) -> None:
@@ -55,17 +61,26 @@ class Results:
         writer = csv.DictWriter(table, [*FIRST_COLUMNS, *further_columns], lineterminator="\n")
         writer.writeheader()
         writer.writerows(records)
-        write_text(self.folder / TABLE, table.getvalue())
-        write_text(self.folder / LINES, "".join(dump_json(record, indent=None) for record in records))
+        write_text(self.table, table.getvalue())
+        write_text(self.lines, "".join(dump_json(record, indent=None) for record in records))
 
 
 def read_records(folder: Path) -> dict[str, dict[str, Any]]:
-    """The records that a folder has, by name; empty if it has none that can be read."""
-    try:
-        lines = (folder / LINES).read_text("utf-8").splitlines()
-        return {record["name"]: record for record in map(json.loads, lines)}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    """The records that a folder has, by name, those of its shards included; empty if it has none that can be read."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in (*sorted(folder.glob(_of_shard(LINES, ("*", "*")))), folder / LINES):
+        try:
+            records = {record["name"]: record for record in map(json.loads, path.read_text("utf-8").splitlines())}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        found |= {name: each for name, each in records.items() if name not in found or each["status"] != PENDING}
+    return found
+
+
+def _of_shard(name: str, shard: tuple[object, object] | None) -> str:
+    """The name of a table, or of a shard's."""
+    stem, suffix = name.split(".")
+    return name if shard is None else f"{stem}-{shard[0]}-of-{shard[1]}.{suffix}"
 
 
 def _pending_record(row: Row) -> dict[str, Any]:

@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Generator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -17,38 +19,80 @@ import torch
 from audiogen.errors import InputError
 from audiogen.extras import install_command
 from audiogen.jobs.batch.tasks import Outcome, Task, describe_error, run_task
+from audiogen.output_names import sidecar_of
+
+LOST = "its worker process died twice (out of memory?); use fewer --workers and --resume"
 
 POLL_SECONDS = 1.0
 """An engine yields at least this often, so that its caller can find clips of unfinished tasks on disk."""
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A task on its way to a worker.
+
+    Args:
+        task: the task.
+        last: whether its clips count as failed if this worker is lost, too.
+    """
+
+    task: Task
+    last: bool = False
+
+    def after_loss(self, cause: str) -> tuple[list[Outcome], Attempt | None]:
+        """The outcomes that are known although the worker is lost, and the next attempt, if there is one.
+
+        Clips that it had finished are kept: their sidecars exist, which are written last.
+        """
+        lost = tuple(clip for clip in self.task.clips if not sidecar_of(self.task.folder / clip.row.name).is_file())
+        kept = [(clip.row.name, None) for clip in self.task.clips if clip not in lost]
+        if self.last or not lost:
+            return [*kept, *((clip.row.name, cause) for clip in lost)], None
+        return [*kept], Attempt(replace(self.task, clips=lost), last=True)
+
+
 def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]:
-    """Run tasks in this process if ``workers`` is 1, else in that many processes of one core each."""
+    """Run tasks in this process if ``workers`` is 1, else in that many processes of one core each.
+
+    Each process has a pool of its own: one that dies takes no other's task along, and its task is tried once more.
+    """
     if workers == 1:
         for task in tasks:
             yield from ([outcome] for outcome in run_task(task))
         return
     unrelated = set(multiprocessing.active_children())
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, spawn, _init_worker) as pool:
-        try:
-            pending = {pool.submit(_run_task_in_worker, task): task for task in tasks}
-            while pending:
-                done, _ = wait(pending, POLL_SECONDS, FIRST_COMPLETED)
-                yield [outcome for future in done for outcome in _outcomes(future.result, pending.pop(future))]
-        except BaseException:
-            for process in set(multiprocessing.active_children()) - unrelated:
-                process.terminate()
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _outcomes(result: Callable[[], list[Outcome]], task: Task) -> list[Outcome]:
+    pools = [_new_pool() for _ in range(min(workers, len(tasks)))]
+    waiting, running = deque(map(Attempt, tasks)), dict[Future[list[Outcome]], tuple[ProcessPoolExecutor, Attempt]]()
+    idle = list(pools)
     try:
-        return result()
-    except BrokenProcessPool:
-        cause = "a worker process died (out of memory?); use fewer --workers and --resume"
-        return [(clip.row.name, cause) for clip in task.clips]
+        while waiting or running:
+            while waiting and idle:
+                pool, attempt = idle.pop(), waiting.popleft()
+                running[pool.submit(_run_task_in_worker, attempt.task)] = pool, attempt
+            done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+            outcomes: list[Outcome] = []
+            for future in done:
+                pool, attempt = running.pop(future)
+                try:
+                    outcomes += future.result()
+                except BrokenProcessPool:
+                    known, again = attempt.after_loss(LOST)
+                    outcomes += known
+                    waiting.extendleft([again] if again else [])
+                    pools[pools.index(pool)] = pool = _new_pool()
+                idle.append(pool)
+            yield outcomes
+    except BaseException:
+        for process in set(multiprocessing.active_children()) - unrelated:
+            process.terminate()
+        raise
+    finally:
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
+
+
+def _new_pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _init_worker)
 
 
 def _init_worker() -> None:
@@ -81,17 +125,20 @@ def ray(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]
     except ImportError as error:
         raise InputError("--engine ray", "Ray is not installed", install_command("ray")) from error
     cluster.init(ignore_reinit_error=True, include_dashboard=False, log_to_driver=False)
+    # Not retried by Ray, which would render finished clips again, and would do so three times.
     remote = cluster.remote(num_cpus=1, max_retries=0)(_run_task_on_ray)
     try:
-        waiting = list(tasks)
-        running: dict[Any, Task] = {}
+        waiting = deque(map(Attempt, tasks))
+        running: dict[Any, Attempt] = {}
         while waiting or running:
             while waiting and len(running) < workers:
-                task = waiting.pop(0)
-                running[remote.remote(task)] = task
+                attempt = waiting.popleft()
+                running[remote.remote(attempt.task)] = attempt
             done, _ = cluster.wait(list(running), timeout=POLL_SECONDS)
             for reference in done:
-                yield _ray_outcomes(cluster, reference, running.pop(reference))
+                outcomes, again = _ray_outcomes(cluster, reference, running.pop(reference))
+                waiting.extendleft([again] if again else [])
+                yield outcomes
             yield []
     finally:
         cluster.shutdown()
@@ -102,11 +149,13 @@ def _run_task_on_ray(task: Task) -> list[Outcome]:
     return list(run_task(task))
 
 
-def _ray_outcomes(cluster: Any, reference: Any, task: Task) -> list[Outcome]:
+def _ray_outcomes(cluster: Any, reference: Any, attempt: Attempt) -> tuple[list[Outcome], Attempt | None]:
     try:
-        return cluster.get(reference)
-    except Exception as error:  # such as the loss of a machine
-        return [(clip.row.name, describe_error(error)) for clip in task.clips]
+        return cluster.get(reference), None
+    except cluster.exceptions.RayTaskError as error:  # raised by the task: it would be raised again
+        return [(clip.row.name, describe_error(error)) for clip in attempt.task.clips], None
+    except Exception as error:  # the loss of a worker or a machine
+        return attempt.after_loss(f"{LOST} ({describe_error(error)})")
 
 
 ENGINES: dict[str, Callable[[list[Task], int], Generator[list[Outcome], None, None]]] = {

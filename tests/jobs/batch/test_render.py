@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,10 +27,12 @@ from audiogen.audio import Recording, read, write
 from audiogen.cli.render import render as command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, merge, to_tree
-from audiogen.jobs.batch import clips, tasks
+from audiogen.jobs.batch import clips, tasks, workers
 from audiogen.jobs.batch.clips import RowValidator
-from audiogen.jobs.batch.render import render
+from audiogen.jobs.batch.render import _rows_of, render
 from audiogen.jobs.batch.rows import read_rows
+from audiogen.jobs.batch.tasks import Outcome, Task
+from audiogen.jobs.batch.workers import Attempt
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run, new_model
@@ -422,3 +427,91 @@ class TestInterruption:
         assert "a-2.wav" not in audio_in(folder)
         records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
         assert records[1]["status"] == "pending"
+
+
+class TestLostWorkers:
+    def test_a_killed_worker_is_replaced_and_its_task_done_once(
+        self, grid: Path, finished: Path, tmp_path: Path
+    ) -> None:
+        folder, unrelated = tmp_path / "out", set(multiprocessing.active_children())
+
+        def kill_one() -> None:
+            deadline = time.monotonic() + 120
+            while not (started := set(multiprocessing.active_children()) - unrelated) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            started.pop().kill()
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        results = render(grid, folder, workers=2)
+        killer.join()
+        assert len(results.with_status("finished")) == 4
+        assert audio_in(folder) == audio_in(finished)
+
+    def test_only_what_is_unfinished_is_tried_again_and_once(self, grid: Path, finished: Path, tmp_path: Path) -> None:
+        folder = copied(finished, tmp_path / "out")
+        validator = RowValidator()
+        (task,) = tasks.group_into_tasks(map(validator.clip, read_rows(grid)), folder, 1, None, "cpu")
+        (folder / "a-3.json").unlink()
+        known, again = Attempt(task).after_loss("lost")
+        assert known == [("a-1.wav", None), ("a-2.wav", None), ("a-4.wav", None)]
+        assert again is not None
+        assert [clip.row.name for clip in again.task.clips] == ["a-3.wav"]
+        assert again.after_loss("lost") == ([("a-3.wav", "lost")], None)
+
+    def test_ray_renders_the_same_and_tries_a_lost_task_again(
+        self, grid: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pytest.importorskip("ray", reason="the extra `ray` is not installed")
+        folder = tmp_path / "out"
+
+        def dies_once(task: Task) -> list[Outcome]:  # nested, so that Ray sends it along
+            import os
+            import signal
+
+            died = task.folder / "died"
+            if not died.exists():
+                died.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return list(tasks.run_task(task))
+
+        monkeypatch.setattr(workers, "_run_task_on_ray", dies_once)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            results = render(grid, folder, workers=2, engine="ray")
+        assert (folder / "died").exists()
+        assert [record["error"] for record in results.records.values()] == [None] * 4
+        assert audio_in(folder) == audio_in(finished)
+
+
+class TestShards:
+    def test_shards_in_one_folder_are_the_whole(self, grid: Path, finished: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "out"
+        names = [[*render(grid, folder, shard=(number, 3)).records] for number in (2, 1, 3)]
+        assert names == [["a-2.wav"], ["a-1.wav", "a-4.wav"], ["a-3.wav"]]
+        assert audio_in(folder) == audio_in(finished)
+        assert not (folder / "results.csv").exists()
+        times = {file.name: file.stat().st_mtime_ns for file in folder.glob("*.wav")}
+        results = render(grid, folder, resume=True)
+        assert len(results.with_status("finished")) == 4
+        assert {file.name: file.stat().st_mtime_ns for file in folder.glob("*.wav")} == times  # only collected
+
+    def test_what_another_shard_is_writing_stays(self, grid: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "out"
+        folder.mkdir()
+        (folder / ".audiogen-0.part").touch()
+        render(grid, folder, shard=(1, 4))
+        assert (folder / ".audiogen-0.part").exists()
+        with pytest.raises(InputError, match="rendered before"):
+            render(grid, folder, shard=(1, 4))
+
+    def test_rows_that_share_a_training_stay_together(self, inputs: Path) -> None:
+        row = {"prompt": ["a.wav", "wide.wav"], "config": "tiny.yaml", "seed": [0, 1]}
+        rows = read_rows(jobs_of(inputs, [row], "trained.yaml"))
+        shards = [_rows_of(rows, (number, 2), trains=False) for number in (1, 2)]
+        assert [{row.values["prompt"] for row in shard} for shard in shards] == [{"a.wav"}, {"wide.wav"}]
+
+    @pytest.mark.parametrize("shard", ["0/2", "3/2", "1/0", "2", "a/b"])
+    def test_impossible_shards_are_refused(self, grid: Path, tmp_path: Path, shard: str) -> None:
+        with pytest.raises(InputError, match="part"):
+            invoke(grid, "-o", tmp_path / "out", "--shard", shard)
