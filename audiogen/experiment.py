@@ -17,6 +17,7 @@ from audiogen.config.option_types import (
     NonNegativeInt,
     NonNegativeSteps,
     PositiveFloat,
+    PositiveInt,
     Seed,
     Steps,
     Width,
@@ -85,7 +86,8 @@ class Training:
         compile: compile the loss with `torch.compile` on CUDA.
         split_fractions: fractions of the recordings (or of the only recording's time) for validation and test.
         seed: of the initial weights, the windows and the noise.
-        task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`).
+        task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`); or "fine_tune", a
+            trained token Model towards a reward (see `FineTuning`).
     """
 
     steps: Steps = 400
@@ -107,7 +109,7 @@ class Training:
     compile: bool = False
     split_fractions: SplitFractions = field(default_factory=SplitFractions)
     seed: Seed = 0
-    task: Literal["model", "vocoder"] = "model"
+    task: Literal["model", "vocoder", "fine_tune"] = "model"
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,54 @@ class VocoderTraining:
     discriminator_channels: Layers = 8
 
 
+@dataclass(frozen=True)
+class FineTuning:
+    """How a trained token Model is fine-tuned towards a reward, with ``training.task: fine_tune``.
+
+    A batch is ``training.batch_size`` prompts, the openings of training tunes.
+
+    Args:
+        base: the Run that the training begins with, as it was named; recorded by the training.
+        reward: terms of the reward (`audiogen.tunes.rewards`), each with its weight if that is not 1, such as [key,
+            "range:..B5=2"].
+        algorithm: "rloo" or "grpo", policy gradients, or "dpo", preferences
+            (see `audiogen.training.tunes.policy_objective`).
+        prompt_bars: length of the prompts.
+        bars: length of the tails.
+        group: tails sampled after each prompt, at least 2.
+        rollout_steps: optimiser steps from one set of tails to the next; "training.validate_every" and
+            "training.checkpoint_every" must be multiples of it.
+        max_tokens: limit of a tail.
+        kl_weight: initial weight of the KL divergence from the base, in rewards per nat; for dpo, its constant weight;
+            0 for none.
+        kl_target: divergence that the weight is adapted to, in nats per token; 0 keeps the weight.
+        clip: largest change of a token's probability that is rewarded, relative to the policy that sampled it.
+        positive_weight: dpo's penalty per nat by which preferred tails become less likely than under the base.
+        entropy_floor: fraction of the base's entropy per token below which the weight of the divergence grows.
+        diversity_floor: the same for the fraction of distinct n-grams of notes. Validations below a floor, or at more
+            than twice ``kl_target``, count as worse than all others.
+    """
+
+    base: str = ""
+    reward: tuple[str, ...] = ()
+    algorithm: Literal["rloo", "grpo", "dpo"] = "rloo"
+    prompt_bars: Layers = 4
+    bars: Layers = 8
+    group: Layers = 8
+    rollout_steps: Layers = 1
+    max_tokens: PositiveInt = 1024
+    kl_weight: NonNegativeFloat = 0.01
+    kl_target: NonNegativeFloat = 0.05
+    clip: PositiveFloat = 0.2
+    positive_weight: NonNegativeFloat = 0.0
+    entropy_floor: Fraction = 0.6
+    diversity_floor: Fraction = 0.85
+
+    def __post_init__(self) -> None:
+        if self.group < 2:
+            raise ValueError("group must be at least 2: tails are compared with each other")
+
+
 def default_vocoder() -> Choice:
     """The source vocoder with one iteration, for continuations.
 
@@ -154,6 +204,7 @@ class Experiment:
         training: how the Model or the vocoder is trained.
         augmentation: random changes of the training windows.
         vocoder_training: how the vocoder is trained, with ``training.task: vocoder``.
+        fine_tuning: how a token Model is fine-tuned, with ``training.task: fine_tune``.
 
     Raises:
         ValueError: the Model does not read the frames of the Representation.
@@ -165,6 +216,7 @@ class Experiment:
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
     vocoder_training: VocoderTraining = field(default_factory=VocoderTraining)
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
 
     def __post_init__(self) -> None:
         tokens = REPRESENTATIONS[self.representation.kind].tokens

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @OVERRIDES
 @option("--data", group=DATA, type=FILE, required=True, help="Folder of recordings or MIDI files, cache, or one file.")
 @option("-o", "--output", "out", group=OUTPUT, type=RUN, required=True, help="Folder of the Run.")
-@option("--base", "base_folder", group=MODEL, type=RUN, help="Fine-tune this Run.")
+@option("--base", "--run", "base_folder", group=MODEL, type=RUN, help="Fine-tune this Run.")
 @EXTERNAL
 @TRAINING_BUDGET
 @option("--resume", group=OUTPUT, is_flag=True, help="Resume from the last checkpoint of the Run.")

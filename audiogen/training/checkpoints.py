@@ -23,10 +23,8 @@ from audiogen.run import CONFIG, METRICS, STATISTICS, WEIGHTS, Run
 from audiogen.text_files import write_text
 from audiogen.training.vocoder.vocoder_run import VocoderRun
 
-OPENED: dict[str, Callable[[Path], Any]] = {
-    "model": partial(Run.open, allow_external_weights=True),  # the command line has named what its configuration names
-    "vocoder": VocoderRun.open,
-}
+_open_run = partial(Run.open, allow_external_weights=True)  # the command line has named what its configuration names
+OPENED: dict[str, Callable[[Path], Any]] = {"model": _open_run, "vocoder": VocoderRun.open, "fine_tune": _open_run}
 """How to open a Run, by ``training.task``."""
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
 FINAL_CHECKPOINT = "ended.ckpt"  # replaces the last checkpoint once the Run is written

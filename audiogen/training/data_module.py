@@ -51,6 +51,15 @@ class DataModule(ABC):
         """The untrained Model: a module with a ``loss`` of what `frames` returns."""
         return new_model(experiment, self.representation)
 
+    def initial_model(self, experiment: Experiment, base: Run | None) -> Any:
+        """The Model to train: a new one, fitted in closed form as far as it has one, or a copy of a Run's."""
+        model = self.new_model(experiment)
+        if base is None:
+            model.fit_closed_form(self.sequences())
+        else:
+            model.load_state_dict(base.model.state_dict())
+        return model
+
     def run(self, experiment: Experiment, model: Any, metrics: dict[str, Any]) -> Any:
         """The Run of a trained Model."""
         return Run(experiment, self.representation, model, metrics)

@@ -19,7 +19,6 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, checked
 from audiogen.models import Model
 from audiogen.progress import report_to, stage
-from audiogen.representation import Representation
 from audiogen.run import Run
 from audiogen.training.checkpoints import (
     CHECKPOINT,
@@ -37,6 +36,7 @@ from audiogen.training.mel.mel_data_module import mel_data_module
 from audiogen.training.mel.mel_splits import with_channels
 from audiogen.training.optimisation import TimeBudget
 from audiogen.training.processes import joined_processes
+from audiogen.training.tunes.fine_tuning_data_module import fine_tuning_data_module
 from audiogen.training.tunes.tune_data_module import tune_data_module
 from audiogen.training.vocoder.vocoder_data_module import vocoder_data_module
 from audiogen.tunes.tune import Tune
@@ -44,10 +44,11 @@ from audiogen.tunes.tune import Tune
 if TYPE_CHECKING:
     from audiogen.training.tensorboard import EventWriter
 
-DATA_MODULES: dict[str, Callable[[Experiment, object, Path | None, Representation | None], DataModule]] = {
+DATA_MODULES: dict[str, Callable[[Experiment, object, Path | None, Run | None], DataModule]] = {
     "mel": mel_data_module,
     "midi": tune_data_module,
     "vocoder": vocoder_data_module,
+    "fine_tune": fine_tuning_data_module,
 }
 """Data modules by `task_of` an experiment."""
 CLOSED_FORM = "closed form"
@@ -77,7 +78,8 @@ def train(
         resume: continue from the folder's checkpoint, if there is one; a finished training is only opened, unless the
             experiment has more steps.
         device: "auto", "cpu" or "cuda".
-        base: Run to fine-tune: its Model and Representation take the place of the experiment's.
+        base: Run to fine-tune: its Model and Representation take the place of the experiment's. With ``training.task:
+            fine_tune``, a reward decides what is better; else the loss on the data.
 
     Raises:
         InputError: unusable data, a missing device, values out of range, a loss that is not finite, a base for a
@@ -89,6 +91,9 @@ def train(
         if experiment.training.task == "vocoder":
             raise InputError("--base", "a vocoder is not trained from a Model", "give vocoder_training.init_from=RUN")
         experiment = replace(experiment, representation=base.experiment.representation, model=base.experiment.model)
+        if experiment.training.task == "fine_tune":
+            named = "" if base.path is None else str(base.path)
+            experiment = replace(experiment, fine_tuning=replace(experiment.fine_tuning, base=named))
     experiment = with_channels(checked(experiment), data.channels if isinstance(data, Recording) else 1)
     checkpoint = None
     if folder is not None and resume:
@@ -100,16 +105,15 @@ def train(
         cleanup.enter_context(remove_without_checkpoint(None if processes.rank else folder))
         with processes.main_first():
             with stage("preparing the training data") if not _is_folder(data) else nullcontext():
-                source = DATA_MODULES[task_of(experiment)](
-                    experiment, data, folder, base.representation if base else None
-                )
+                source = DATA_MODULES[task_of(experiment)](experiment, data, folder, base)
             if processes.rank:
                 folder = None
             elif folder is not None and checkpoint is None:
                 begin(experiment, folder)
         with _own_randomness(where), _event_writer(folder) as writer:
             torch.manual_seed(seed_of(experiment.training.seed, 0))
-            model = _initial_model(experiment, source, base)
+            with stage("fitting in closed form") if base is None else nullcontext():
+                model = source.initial_model(experiment, base)
             if any(weight.requires_grad for weight in model.parameters()):
                 loop = TrainingLoop(model, source, experiment, where, processes)
                 if checkpoint is not None:
@@ -135,19 +139,9 @@ def train(
 
 
 def task_of(experiment: Experiment) -> str:
-    """Key of the experiment's `DATA_MODULES`: "vocoder", or the kind of the Representation."""
-    return "vocoder" if experiment.training.task == "vocoder" else experiment.representation.kind
-
-
-def _initial_model(experiment: Experiment, data: DataModule, base: Run | None) -> Model:
-    """The Model to train: a new one, fitted in closed form as far as it has one, or a copy of a Run's."""
-    model = data.new_model(experiment)
-    if base is None:
-        with stage("fitting in closed form"):
-            model.fit_closed_form(data.sequences())
-    else:
-        model.load_state_dict(base.model.state_dict())
-    return model
+    """Key of the experiment's `DATA_MODULES`: its task, or for "model" the kind of the Representation."""
+    task = experiment.training.task
+    return experiment.representation.kind if task == "model" else task
 
 
 def _run_of(model: Model, data: DataModule, experiment: Experiment, outcome: dict[str, Any], seconds: float) -> Run:

@@ -14,8 +14,8 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.models import Model
-from audiogen.representation import Representation
 from audiogen.representation.mel_latents import MelLatents
+from audiogen.run import Run
 from audiogen.training.data_module import Batch, DataModule
 from audiogen.training.mel.augmentation import augment, mix
 from audiogen.training.mel.mel_media_logging import log_media
@@ -89,20 +89,19 @@ class MelDataModule(DataModule):
         log_media(writer, step, model, self.representation, batch, self.experiment.training.seed)
 
 
-def mel_data_module(
-    experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
-) -> DataModule:
+def mel_data_module(experiment: Experiment, data: object, folder: Path | None, base: Run | None = None) -> DataModule:
     """The data module of a Recording (split in time), or of a folder of recordings or a cache (split by recording).
 
     Args:
         experiment: its ``representation``, ``training`` and ``augmentation``.
         data: a Recording or the path of a folder.
         folder: of the Run, where a folder of recordings is analysed into.
-        representation: fitted before; None to fit it.
+        base: Run whose Representation is used; None to fit a new one.
 
     Raises:
         InputError: data of another type, or too short; a folder to train on without a folder of the Run.
     """
+    representation = base.representation if base is not None else None
     assert representation is None or isinstance(representation, MelLatents)
     options, training = experiment.representation.options, experiment.training
     if isinstance(data, Recording):

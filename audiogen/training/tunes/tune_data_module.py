@@ -20,7 +20,7 @@ from audiogen.experiment import Experiment
 from audiogen.file_names import MIDI_SUFFIXES
 from audiogen.models import Model
 from audiogen.progress import progress
-from audiogen.representation import Representation
+from audiogen.run import Run
 from audiogen.training.data_module import Batch, DataModule
 from audiogen.training.tunes.tune_media_logging import log_media
 from audiogen.tunes.metrics.note_likelihood import likelihood_of
@@ -106,16 +106,14 @@ class TuneDataModule(DataModule):
         return {"held_out": found} if found else {}
 
 
-def tune_data_module(
-    experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
-) -> DataModule:
+def tune_data_module(experiment: Experiment, data: object, folder: Path | None, base: Run | None = None) -> DataModule:
     """The data module of one tune (split in time), or of a folder, data set or ABC file of tunes (split by tune).
 
     Args:
         experiment: its ``representation``, ``training`` and ``augmentation``.
         data: a Tune, or the path of a MIDI file, an ABC file, a folder or a data set.
         folder: of the Run; unused.
-        representation: unused, since that of tunes is not fitted.
+        base: unused, since the Representation of tunes is not fitted.
 
     Raises:
         InputError: data of another type, or too few notes.

@@ -42,19 +42,24 @@ def log_media(
     prompt = real.between(0, int(lines[BARS]) if len(lines) > BARS else real.end)
     if not len(prompt.notes):
         return
-    for name, tune in {"real": real, "continued": continuation(model, tokenizer, prompt, seed)}.items():
-        excerpt = tune.between(0, int(tune.ticks_at(MAX_SECONDS)))
-        writer.add_image(f"piano_roll/{name}", piano_roll(excerpt), step)
-        sound = render(excerpt)
-        writer.add_audio(f"audio/{name}", torch.from_numpy(sound.samples.mean(axis=0)), step, sound.sample_rate)
+    log_tune(writer, step, "real", real)
+    log_tune(writer, step, "continued", continuation(model, tokenizer, prompt, seed))
 
 
-def continuation(model: TokenModel, tokenizer: Tokenizer, prompt: Tune, seed: int) -> Tune:
-    """A tune and `BARS` more bars of it, computed on the CPU."""
+def log_tune(writer: EventWriter, step: int, name: str, tune: Tune) -> None:
+    """Write the piano roll and the sound of a tune, at most `MAX_SECONDS` of it."""
+    excerpt = tune.between(0, int(tune.ticks_at(MAX_SECONDS)))
+    writer.add_image(f"piano_roll/{name}", piano_roll(excerpt), step)
+    sound = render(excerpt)
+    writer.add_audio(f"audio/{name}", torch.from_numpy(sound.samples.mean(axis=0)), step, sound.sample_rate)
+
+
+def continuation(model: TokenModel, tokenizer: Tokenizer, prompt: Tune, seed: int, bars: int = BARS) -> Tune:
+    """A tune and ``bars`` more bars of it, computed on the CPU."""
     device = next(model.parameters()).device
     sampling = Sampling(generator=torch.Generator().manual_seed(seed))
     try:
-        tail = TuneContinuer(model.cpu(), tokenizer, prompt).tail(sampling, bars=BARS)
+        tail = TuneContinuer(model.cpu(), tokenizer, prompt).tail(sampling, bars=bars)
     finally:
         model.to(device)
     return joined(prompt, tail)

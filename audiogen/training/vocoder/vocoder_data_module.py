@@ -13,8 +13,8 @@ from torch import Tensor
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.representation import Representation
 from audiogen.representation.mel import log_mel
+from audiogen.run import Run
 from audiogen.training.data_module import Batch, DataModule
 from audiogen.training.vocoder.vocoder_media_logging import log_media
 from audiogen.training.vocoder.vocoder_objective import Excerpts, VocoderObjective
@@ -117,7 +117,7 @@ class VocoderDataModule(DataModule):
 
 
 def vocoder_data_module(
-    experiment: Experiment, data: object, folder: Path | None, representation: Representation | None = None
+    experiment: Experiment, data: object, folder: Path | None, base: Run | None = None
 ) -> DataModule:
     """The data module of one recording (split in time), or of a folder of recordings (split by recording).
 
@@ -125,7 +125,7 @@ def vocoder_data_module(
         experiment: what to train and how.
         data: a Recording, its file, or the path of a folder.
         folder: of the Run; unused.
-        representation: unused, since nothing is fitted.
+        base: unused, since nothing is fitted.
 
     Raises:
         InputError: the vocoder has nothing to train, or data of another type.

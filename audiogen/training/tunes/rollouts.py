@@ -1,0 +1,188 @@
+"""Rollouts of a token Model: groups of tails after prompts, with what their log-probabilities need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audiogen.data.tune_windows import padded
+from audiogen.models import Sampling, State
+from audiogen.tunes.model_state import map_state, state_shapes
+from audiogen.tunes.models.token_model import TokenModel
+from audiogen.tunes.tokens.tokenizer import Decoder, Tokenizer
+from audiogen.tunes.tune import Tune
+
+NGRAM = 4  # successive steps from note to note
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """Tails that a Model sampled, in groups of one prompt each.
+
+    Args:
+        tokens: ``[rollouts, time]`` prompts and tails, followed by `PADDING`.
+        sampled: which of ``tokens[:, 1:]`` were sampled, ``[rollouts, time - 1]`` bool.
+        allowed: tokens that each of these was sampled from, ``[actions, size]`` bool, in the order of ``sampled``.
+        tails: as `Tokenizer.tail` returns them.
+        prompts: of the tails.
+        group: rollouts per prompt.
+    """
+
+    tokens: Tensor
+    sampled: Tensor
+    allowed: Tensor
+    tails: list[Tune]
+    prompts: list[Tune]
+    group: int
+
+    @property
+    def rows(self) -> Tensor:
+        """The rollout of each action, ``[actions]``."""
+        return self.sampled.nonzero()[:, 0]
+
+    def totals(self, values: Tensor) -> Tensor:
+        """Sums of the values ``[actions]`` of each rollout, ``[rollouts]``."""
+        return torch.zeros(len(self.tokens), device=values.device).index_add(0, self.rows, values)
+
+    def log_distribution(self, model: TokenModel) -> Tensor:
+        """Log-probabilities from which each action was sampled, ``[actions, size]``; -inf where not allowed."""
+        logits, _ = model.read(self.tokens[:, :-1])
+        return logits[self.sampled].masked_fill(~self.allowed, -torch.inf).log_softmax(-1)
+
+    def taken(self, log_distribution: Tensor) -> Tensor:
+        """Log-probability of each action, ``[actions]``."""
+        return log_distribution.gather(1, self.tokens[:, 1:][self.sampled][:, None]).squeeze(1)
+
+
+def entropy(log_distribution: Tensor) -> Tensor:
+    """Entropy of each action's distribution, nats, ``[actions]``."""
+    return -(log_distribution.exp() * log_distribution.masked_fill(log_distribution == -torch.inf, 0)).sum(-1)
+
+
+def opening(tune: Tune, bars: int) -> Tune | None:
+    """The first bars of a tune, counted from that of its first note; None if no bar follows them."""
+    lines = tune.bar_lines()
+    first = int(np.searchsorted(lines, int(tune.notes["start"].min()), side="right")) - 1
+    if first + bars >= len(lines):
+        return None
+    return tune.between(0, int(lines[first + bars]))
+
+
+def distinct_ngrams(tunes: Sequence[Tune], size: int = NGRAM) -> float:
+    """Diversity of tunes: the fraction of different ones among all n-grams of successive notes, 0..1.
+
+    Distinct-n (Li et al. 2016, arXiv 1510.03055) of the steps (interval, ticks between onsets) within a part. It falls
+    with the number of tunes: compare sets of one size. Tunes without n-grams count as equal to one another, so
+    silence is not diverse.
+    """
+    grams: list[tuple[tuple[int, int], ...]] = []
+    for tune in tunes:
+        steps: list[tuple[tuple[int, int], ...]] = []
+        for part in np.unique(tune.notes["part"]):
+            notes = tune.notes[tune.notes["part"] == part]
+            line = list(zip(np.diff(notes["pitch"]).tolist(), np.diff(notes["start"]).tolist(), strict=True))
+            steps += [tuple(line[index : index + size]) for index in range(len(line) - size + 1)]
+        grams += steps or [()]
+    return len(set(grams)) / len(grams) if grams else 0.0
+
+
+@dataclass
+class _Row:
+    """A tail that is being sampled."""
+
+    decoder: Decoder
+    last_bar: int
+    prompt: np.ndarray
+    tokens: list[int] = field(default_factory=list)
+    masks: list[np.ndarray] = field(default_factory=list)
+
+
+@torch.no_grad()
+def sample_rollouts(
+    model: TokenModel,
+    tokenizer: Tokenizer,
+    prompts: Sequence[Tune],
+    bars: int,
+    group: int = 1,
+    sampling: Sampling | None = None,
+    max_tokens: int = 1024,
+) -> Rollouts:
+    """Sample tails after prompts at temperature 1, all in one batch, by the rules of `continue`.
+
+    Args:
+        model: in evaluation mode.
+        tokenizer: of its tokens.
+        prompts: each with at least one note.
+        bars: length of the tails.
+        group: tails per prompt.
+        sampling: its generator is used; None for torch's global one.
+        max_tokens: limit of a tail.
+    """
+    sampling, end = sampling or Sampling(), tokenizer.vocabulary.index("end")
+    device = next(model.parameters()).device
+    rows: list[_Row] = []
+    batches: dict[tuple[torch.Size, ...], list[tuple[_Row, State]]] = {}
+    for prompt in prompts:
+        tokens = tokenizer.encode(prompt, ended=False)
+        state = model.start(torch.from_numpy(tokens)[None].to(device))
+        for _ in range(group):
+            decoder = _primed(tokenizer, prompt, tokens)
+            last = decoder.bar + bars + (decoder.tick > decoder.bar_start)
+            rows.append(_Row(decoder, last, tokens))
+            batches.setdefault(tuple(state_shapes(state)), []).append((rows[-1], state))
+    for batch in batches.values():
+        state = map_state(lambda *values: torch.cat(values), *(state for _, state in batch))
+        _sample(model, [row for row, _ in batch], state, sampling, end, max_tokens)
+    return _collected(rows, tokenizer, [prompt for prompt in prompts for _ in range(group)], group, device)
+
+
+def _primed(tokenizer: Tokenizer, prompt: Tune, tokens: np.ndarray) -> Decoder:
+    decoder = tokenizer.decoder(prompt)
+    for token in tokens.tolist():
+        decoder.push(token)
+    decoder.constrain_to_prompt()
+    return decoder
+
+
+def _sample(model: TokenModel, rows: list[_Row], state: State, sampling: Sampling, end: int, limit: int) -> None:
+    """Sample the tokens of some rows until each has all its bars."""
+    for _ in range(limit):
+        remaining = [index for index, row in enumerate(rows) if row.decoder.bar < row.last_bar]
+        if not remaining:
+            return
+        if len(remaining) < len(rows):
+            rows = [rows[index] for index in remaining]
+            state = map_state(lambda value, kept=remaining: value[kept], state)
+        allowed = np.stack([row.decoder.allowed() for row in rows])
+        allowed[:, end] = False
+        chosen, state = model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
+        for row, token, mask in zip(rows, chosen.tolist(), allowed, strict=True):
+            row.decoder.push(token)
+            row.tokens.append(token)
+            row.masks.append(mask)
+
+
+def _collected(
+    rows: list[_Row], tokenizer: Tokenizer, prompts: list[Tune], group: int, device: torch.device
+) -> Rollouts:
+    tokens = padded([np.concatenate([row.prompt, np.array(row.tokens, np.int64)]) for row in rows])
+    sampled = torch.zeros(len(rows), tokens.shape[1] - 1, dtype=torch.bool)
+    tails = []
+    for index, (row, prompt) in enumerate(zip(rows, prompts, strict=True)):
+        sampled[index, len(row.prompt) - 1 : len(row.prompt) - 1 + len(row.tokens)] = True
+        decoded = row.decoder.tune()
+        lines = decoded.bar_lines(row.decoder.tick + 1)
+        stop = int(lines[min(row.last_bar, len(lines) - 1)])
+        tails.append(tokenizer.tail(decoded.between(0, stop), prompt))
+    return Rollouts(
+        tokens.to(device),
+        sampled.to(device),
+        torch.from_numpy(np.stack([mask for row in rows for mask in row.masks])).to(device),
+        tails,
+        prompts,
+        group,
+    )
