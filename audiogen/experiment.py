@@ -87,7 +87,7 @@ class Training:
         split_fractions: fractions of the recordings (or of the only recording's time) for validation and test.
         seed: of the initial weights, the windows and the noise.
         task: what is trained: the experiment's "model" or its "vocoder" (see `VocoderTraining`); or "fine_tune", a
-            trained token Model towards a reward (see `FineTuning`).
+            trained token Model towards a reward (see `FineTuning`); or "critic", which tells a Run's tails from tunes.
     """
 
     steps: Steps = 400
@@ -109,7 +109,7 @@ class Training:
     compile: bool = False
     split_fractions: SplitFractions = field(default_factory=SplitFractions)
     seed: Seed = 0
-    task: Literal["model", "vocoder", "fine_tune"] = "model"
+    task: Literal["model", "vocoder", "fine_tune", "critic"] = "model"
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,12 @@ class Run:
             cause = "it is a file, not the folder of a Run" if folder.exists() else "there is no such folder"
             raise InputError(folder, cause, "name a folder that `audiogen train` wrote")
         inside = None if allow_external_weights else folder
-        if (folder / CONFIG).is_file() and read_experiment(folder / CONFIG, inside=inside).training.task == "vocoder":
+        task = read_experiment(folder / CONFIG, inside=inside).training.task if (folder / CONFIG).is_file() else ""
+        if task == "vocoder":
             cure = "use it for rendering: vocoder.kind=neural, weights=FOLDER"
             raise InputError(folder, "it contains a vocoder, not a Model", cure)
+        if task == "critic":
+            raise InputError(folder, "it contains a critic, not a Model", "use it as a reward: critic:FOLDER")
         for name in (CONFIG, WEIGHTS, STATISTICS):
             if not (folder / name).is_file():
                 raise InputError(

@@ -22,9 +22,15 @@ from audiogen.experiment import Experiment, dump_yaml
 from audiogen.run import CONFIG, METRICS, STATISTICS, WEIGHTS, Run
 from audiogen.text_files import write_text
 from audiogen.training.vocoder.vocoder_run import VocoderRun
+from audiogen.tunes.rewards.critic import CriticRun
 
 _open_run = partial(Run.open, allow_external_weights=True)  # the command line has named what its configuration names
-OPENED: dict[str, Callable[[Path], Any]] = {"model": _open_run, "vocoder": VocoderRun.open, "fine_tune": _open_run}
+OPENED: dict[str, Callable[[Path], Any]] = {
+    "model": _open_run,
+    "vocoder": VocoderRun.open,
+    "fine_tune": _open_run,
+    "critic": CriticRun.open,
+}
 """How to open a Run, by ``training.task``."""
 CHECKPOINT, TENSORBOARD = "checkpoint.ckpt", "tensorboard"
 FINAL_CHECKPOINT = "ended.ckpt"  # replaces the last checkpoint once the Run is written

@@ -36,6 +36,7 @@ from audiogen.training.mel.mel_data_module import mel_data_module
 from audiogen.training.mel.mel_splits import with_channels
 from audiogen.training.optimisation import TimeBudget
 from audiogen.training.processes import joined_processes
+from audiogen.training.tunes.critic_data_module import critic_data_module
 from audiogen.training.tunes.fine_tuning_data_module import fine_tuning_data_module
 from audiogen.training.tunes.tune_data_module import tune_data_module
 from audiogen.training.vocoder.vocoder_data_module import vocoder_data_module
@@ -49,6 +50,7 @@ DATA_MODULES: dict[str, Callable[[Experiment, object, Path | None, Run | None], 
     "midi": tune_data_module,
     "vocoder": vocoder_data_module,
     "fine_tune": fine_tuning_data_module,
+    "critic": critic_data_module,
 }
 """Data modules by `task_of` an experiment."""
 CLOSED_FORM = "closed form"
@@ -79,7 +81,8 @@ def train(
             experiment has more steps.
         device: "auto", "cpu" or "cuda".
         base: Run to fine-tune: its Model and Representation take the place of the experiment's. With ``training.task:
-            fine_tune``, a reward decides what is better; else the loss on the data.
+            fine_tune``, a reward decides what is better; else the loss on the data. With ``critic``, what is told from
+            the data.
 
     Raises:
         InputError: unusable data, a missing device, values out of range, a loss that is not finite, a base for a
@@ -90,8 +93,10 @@ def train(
     if base is not None:
         if experiment.training.task == "vocoder":
             raise InputError("--base", "a vocoder is not trained from a Model", "give vocoder_training.init_from=RUN")
-        experiment = replace(experiment, representation=base.experiment.representation, model=base.experiment.model)
-        if experiment.training.task == "fine_tune":
+        experiment = replace(experiment, representation=base.experiment.representation)
+        if experiment.training.task != "critic":
+            experiment = replace(experiment, model=base.experiment.model)
+        if experiment.training.task in ("fine_tune", "critic"):
             named = "" if base.path is None else str(base.path)
             experiment = replace(experiment, fine_tuning=replace(experiment.fine_tuning, base=named))
     experiment = with_channels(checked(experiment), data.channels if isinstance(data, Recording) else 1)

@@ -181,7 +181,7 @@ def fine_tuning_data_module(experiment: Experiment, data: object, folder: Path |
     if isinstance(data, Tune):
         tunes, split = {"train": [data]}, {"tune": "train"}
     elif isinstance(data, Path):
-        tunes, split = _tunes_of(data, experiment, base)
+        tunes, split = tunes_by_split(data, experiment, base)
     else:
         raise InputError("training data", "a midi Model is trained on tunes", "give a Tune or a folder of MIDI files")
     quantised = base.representation.tokenizer.quantised  # type: ignore[attr-defined]
@@ -196,7 +196,7 @@ def fine_tuning_data_module(experiment: Experiment, data: object, folder: Path |
     return FineTuningDataModule((openings[0], openings[1]), held_out, split, experiment, base, reward)
 
 
-def _tunes_of(path: Path, experiment: Experiment, base: Run) -> tuple[dict[str, list[Tune]], dict[str, str]]:
+def tunes_by_split(path: Path, experiment: Experiment, base: Run) -> tuple[dict[str, list[Tune]], dict[str, str]]:
     """The tunes of a folder by the split that the base was trained with."""
     training = experiment.training
     known = base.metrics.get("split", {})

@@ -81,13 +81,17 @@ def preference_loss(chosen: Tensor, rejected: Tensor, weight: float, positive: f
 class KLController:
     """Adapts the weight of the KL divergence to a target (Ziegler et al. 2019, arXiv 1909.08593, 2.2).
 
+    The weight grows faster than it falls: the divergence of a policy begins at 0, whatever the weight.
+
     Args:
         target: wanted divergence; 0 keeps the weight.
-        rate: largest relative change per update.
+        rise: largest relative growth per update.
+        fall: largest relative decrease per update.
     """
 
     target: float
-    rate: float = 0.2
+    rise: float = 0.3
+    fall: float = 0.05
 
     def factor(self, divergence: float, below_floor: bool) -> float:
         """Factor on the weight.
@@ -98,8 +102,8 @@ class KLController:
                 the reference has both.
         """
         if below_floor:
-            return 1 + self.rate
+            return 1 + self.rise
         if self.target <= 0:
             return 1.0
         error = divergence / self.target - 1
-        return 1 + min(max(error, -self.rate), self.rate)
+        return 1 + min(max(error, -self.fall), self.rise)

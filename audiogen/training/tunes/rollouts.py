@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -159,11 +159,20 @@ def _sample(model: TokenModel, rows: list[_Row], state: State, sampling: Samplin
             state = map_state(lambda value, kept=remaining: value[kept], state)
         allowed = np.stack([row.decoder.allowed() for row in rows])
         allowed[:, end] = False
-        chosen, state = model.step(state, replace(sampling, allowed=torch.from_numpy(allowed)))
+        chosen = _draw(model.log_probabilities(state), torch.from_numpy(allowed), sampling)
+        state = model.advance(state, chosen)
         for row, token, mask in zip(rows, chosen.tolist(), allowed, strict=True):
             row.decoder.push(token)
             row.tokens.append(token)
             row.masks.append(mask)
+
+
+def _draw(log_probs: Tensor, allowed: Tensor, sampling: Sampling) -> Tensor:
+    """Sample tokens ``[n]`` among the allowed ones, by inversion; without the sort that top-k and top-p need."""
+    masked = log_probs.masked_fill(~allowed.to(log_probs.device), -torch.inf)
+    cumulative = masked.double().softmax(-1).cumsum(-1)
+    level = sampling.uniform(len(masked), 1, device=masked.device).double() * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, level, right=True).clamp(max=masked.shape[-1] - 1).squeeze(-1)
 
 
 def _collected(

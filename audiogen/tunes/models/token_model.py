@@ -128,10 +128,13 @@ class TokenModel(Model):
         return state[0].log_softmax(-1)
 
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
-        logits, memory = state
-        token = sample_tokens(logits, sampling)
-        logits, memory = self.read(token.unsqueeze(1), memory)
-        return token, (logits[:, -1], memory)
+        token = sample_tokens(state[0], sampling)
+        return token, self.advance(state, token)
+
+    def advance(self, state: State, tokens: Tensor) -> State:
+        """The state after reading one given token for each row, ``[batch]``."""
+        logits, memory = self.read(tokens.unsqueeze(1), state[1])
+        return logits[:, -1], memory
 
     def _chunks(self, tokens: Tensor) -> Iterator[tuple[Tensor, State]]:
         state: State = None

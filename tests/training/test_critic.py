@@ -1,0 +1,164 @@
+"""The critic: it tells tunes from a Run's tails and from degenerate ones, is calibrated, and is a reward."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, read_experiment
+from audiogen.run import Run
+from audiogen.training.trainer import train
+from audiogen.training.tunes.rollouts import opening
+from audiogen.tunes.metrics.detection import detection_auc
+from audiogen.tunes.midi.writer import write_midi
+from audiogen.tunes.models.critic_network import CriticNetwork
+from audiogen.tunes.models.token_model import TokenModelOptions
+from audiogen.tunes.rewards import build_reward
+from audiogen.tunes.rewards.critic import SIZES, CriticRun, note_batch, note_features
+from audiogen.tunes.tune import Tune
+from tests.tune_fixtures import TICKS, melody, tune, wandering
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "midi"
+BASE = (
+    "representation={kind: midi, scheme: {kind: events, resolution: 8, velocities: 1, parts: 1}}",
+    "model={kind: tokens, embedding: 8, backbone: {kind: gru, hidden: 16, layers: 1}}",
+    "training={steps: 3, batch_size: 8, window: 48, warmup: 1, log_media_every: 0, validate_every: 3}",
+    "augmentation={transposition: 0, tempo: 0}",
+)
+CRITIC = (
+    "model={embedding: 12, dropout: 0, backbone: {kind: gru, hidden: 24, layers: 1, dropout: 0}}",
+    "training={steps: 80, batch_size: 24, learning_rate: 0.01, warmup: 2, validate_every: 20, patience: 0}",
+    "training={ema_decay: 0, checkpoint_every: 20, split_fractions: {validation: 0.3, test: 0.1}}",
+    "fine_tuning={prompt_bars: 1, bars: 2, max_tokens: 60}",
+)
+
+
+def steps_of_scale(seed: int) -> Tune:
+    """Eighths that go up and down a scale, one step at a time: what a person wrote, in this world."""
+    random = np.random.default_rng(seed)
+    scale = [pitch for pitch in range(55, 84) if pitch % 12 in (0, 2, 4, 5, 7, 9, 11)]
+    degrees = np.abs((np.arange(72) + int(random.integers(24))) % 24 - 12) + int(random.integers(3))
+    return melody([scale[degree] for degree in degrees.tolist()], TICKS // 2)
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder of tunes, a Run that has hardly learned from it, and a critic of the Run."""
+
+    tunes: Path
+    base: Run
+    critic: CriticRun
+
+
+def settings(*overrides: str) -> Experiment:
+    return read_experiment(CONFIGS / "critic.yaml", (*CRITIC, *overrides))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("critic")
+    (folder / "tunes").mkdir()
+    for index in range(20):
+        write_midi(folder / "tunes" / f"{index}.mid", steps_of_scale(index))
+    fractions = "training.split_fractions={validation: 0.3, test: 0.1}"
+    train(read_experiment(None, (*BASE, fractions)), folder / "tunes", folder / "base")
+    base = Run.open(folder / "base")
+    train(settings(), folder / "tunes", folder / "critic", base=base)
+    return World(folder / "tunes", base, CriticRun.open(folder / "critic"))
+
+
+def cut(whole: Tune, bars: int = 2) -> tuple[Tune, Tune]:
+    """A prompt of one bar, and the bars after it."""
+    prompt, longer = opening(whole, 1), opening(whole, 1 + bars)
+    assert prompt is not None
+    assert longer is not None
+    return prompt, longer.between(prompt.end, longer.end)
+
+
+def with_pitches(tail: Tune, pitches: np.ndarray) -> Tune:
+    notes = tail.notes.copy()
+    notes["pitch"] = pitches
+    return replace(tail, notes=notes)
+
+
+def test_it_tells_tunes_from_what_the_run_plays_and_from_random_notes(world: World):
+    metrics = world.critic.metrics
+    assert metrics["auc"] > 0.9
+    assert metrics["auc_degenerate"] > 0.8
+    reward = build_reward([f"critic:{world.critic.path}"])
+    random = np.random.default_rng(5)
+    real, noise = [], []
+    for seed in range(200, 216):  # tunes that nothing was trained on
+        prompt, tail = cut(steps_of_scale(seed))
+        judge = reward.given(prompt, 2)
+        real.append(judge(tail))
+        noise.append(judge(with_pitches(tail, random.integers(55, 84, len(tail.notes)))))
+    assert detection_auc(np.array(real), np.array(noise)) > 0.95
+    assert np.mean(real) > 0.6
+    assert np.mean(noise) < 0.2
+
+
+def test_silence_and_length_do_not_deceive_it(world: World):
+    reward = build_reward([f"critic:{world.critic.path}"])
+    prompt, tail = cut(steps_of_scale(300), bars=2)
+    _, longer = cut(steps_of_scale(300), bars=6)
+    silent = tail.between(0, 0)
+    assert reward.given(prompt, 2)(silent) == 0.0
+    assert reward.given(prompt, 2)(tail.between(0, prompt.end + TICKS)) < 0.5 * reward.given(prompt, 2)(tail)
+    assert reward.given(prompt, 2)(with_pitches(tail, tail.notes["pitch"][:1])) < 0.3
+    assert abs(reward.given(prompt, 6)(longer) - reward.given(prompt, 2)(tail)) < 0.2
+    repeated = with_pitches(longer, np.full(len(longer.notes), 60))
+    assert reward.given(prompt, 6)(repeated) < 0.3
+
+
+def test_the_probabilities_are_calibrated():
+    network = CriticNetwork(SIZES, TokenModelOptions())
+    random = np.random.default_rng(0)
+    truth = random.random(4000)
+    written = random.random(4000) < truth
+    scores = torch.from_numpy((np.log(truth / (1 - truth)) + 1.5) / 3)  # three times too timid, and off by a half
+    network.scores = lambda batch: scores  # type: ignore[method-assign]
+    batch = note_batch([(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool))] * 4000, written.tolist())
+    network.calibrate(batch)
+    assert float(network.scale) == pytest.approx(3.0, abs=0.25)
+    assert float(network.offset) == pytest.approx(-1.5, abs=0.2)
+    assert float((network.probabilities(batch) - torch.from_numpy(truth)).abs().mean()) < 0.03
+
+
+def test_features_are_the_same_in_every_key_and_count_from_the_prompt():
+    prompt, tail = cut(wandering(3, 40))
+    notes, judged = note_features(tail, prompt)
+    higher, _ = note_features(tail.transposed(5), prompt.transposed(5))
+    assert np.array_equal(notes, higher)
+    assert judged.sum() == len(tail.notes)
+    assert (notes >= 0).all()
+    assert (notes < np.array(SIZES)).all()
+    two = tune([(0, 24, 60, 80, 0), (0, 24, 64, 80, 1), (24, 48, 62, 80, 0)], 2)
+    rows, _ = note_features(two, two.between(0, 0))
+    assert rows[:, 6].tolist() == [0, 1, 0]
+    assert rows[2, 0] == 24 + 2  # two semitones above the part's last note
+
+
+def test_area_under_the_curve():
+    assert detection_auc(np.array([3.0, 2.0]), np.array([1.0, 0.0])) == 1.0
+    assert detection_auc(np.array([0.0]), np.array([1.0])) == 0.0
+    assert detection_auc(np.array([1.0, 1.0]), np.array([1.0])) == 0.5
+    assert detection_auc(np.array([1.0, 3.0]), np.array([2.0])) == 0.5
+
+
+def test_what_is_no_critic_is_refused(world: World, tmp_path: Path):
+    with pytest.raises(InputError, match="contains a critic, not a Model"):
+        Run.open(world.critic.path or "")
+    with pytest.raises(InputError, match="contains a Model, not a critic"):
+        build_reward([f"critic:{world.base.path}"])
+    with pytest.raises(InputError, match="not a critic"):
+        build_reward([f"critic:{tmp_path}"])
+    with pytest.raises(InputError, match="its folder is missing"):
+        build_reward(["critic"])
+    with pytest.raises(InputError, match="--run RUN"):
+        train(settings(), world.tunes, tmp_path / "none")

@@ -1,0 +1,280 @@
+"""Check of fine-tuning towards a reward: what it gains on held-out tunes, and what it costs.
+
+Usage: python tools/check_reinforcement.py FOLDER --runs RUNS -o OUT.md [--only WORD,...]
+
+FOLDER contains MIDI files: bach_* are one corpus, oneills_*, ryan_* and notts_* another, each split by tune. A small
+Model is trained on each and then fine-tuned by each method with three seeds. Finished Runs and rows are kept in RUNS,
+and an interrupted training is resumed; --only restricts the work to Runs whose names contain one of the words. The
+prompts are the first bars of tunes of the test split; the tails are sampled at temperature 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audiogen.data.datasets import folder_of_files
+from audiogen.experiment import read_experiment
+from audiogen.models import Sampling
+from audiogen.run import Run
+from audiogen.text_files import dump_json, write_text
+from audiogen.training.trainer import train
+from audiogen.training.tunes.policy_losses import k3
+from audiogen.training.tunes.rollouts import Rollouts, distinct_ngrams, opening, sample_rollouts
+from audiogen.tunes.metrics.note_copying import NoteMatchIndex
+from audiogen.tunes.metrics.note_likelihood import likelihood_of
+from audiogen.tunes.metrics.tune_statistics import distances
+from audiogen.tunes.midi_representation import Midi
+from audiogen.tunes.models.token_model import TokenModel
+from audiogen.tunes.rewards import build_reward
+from audiogen.tunes.tune import Tune
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
+CORPORA = {"fiddle": ("oneills_*.mid", "ryan_*.mid", "notts_*.mid"), "chorales": ("bach_*.mid",)}
+SPLITS = {"fiddle": "{validation: 0.15, test: 0.15}", "chorales": "{validation: 0.2, test: 0.3}"}
+PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 30
+REWARD = ("key", "range", "leaps", "ending")
+BASE = (
+    "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
+    "model={voices: 0, match_length: 0, backbone: {kind: gru, hidden: 192, layers: 1, dropout: 0}}",
+    "training={steps: 2000, batch_size: 12, window: 256, patience: 6, log_media_every: 0}",
+)
+BASE_SECONDS = 180.0
+SHARED = (
+    f"fine_tuning={{reward: [{', '.join(REWARD)}], prompt_bars: {PROMPT_BARS}}}",
+    f"training={{steps: {STEPS}, batch_size: 6, schedule: cosine, log_media_every: 0}}",
+)
+METHODS = {
+    "rloo": ("reinforce", ()),
+    "dpo": ("preference", ()),
+    "rloo-without-kl": (
+        "reinforce",
+        ("fine_tuning={kl_weight: 0, kl_target: 0, entropy_floor: 0, diversity_floor: 0}",),
+    ),
+}
+"""Name -> configuration, and what differs from it."""
+SEEDS = (0, 1, 2)
+TAILS, SEARCHED = 2, 64  # per prompt: of each method, and of the search
+DRAWS = 2000  # of the bootstrap
+
+
+@dataclass
+class Row:
+    """Measures of the tails of one Run after held-out prompts.
+
+    Args:
+        corpus: key of `CORPORA`.
+        method: "base" or a key of `METHODS`.
+        seed: of the training.
+        rewards: mean reward after each prompt.
+        best: largest reward of `SEARCHED` tails after each prompt; of the base only.
+        nats: negative log-likelihood under the base of all tails, per note.
+        nats_of_real: that of held-out tunes under this Run, per note.
+        divergence: KL divergence from the base, nats per token.
+        diversity: `distinct_ngrams`.
+        ratios: distance to the real continuations by statistic, relative to that between halves of them.
+        copied: longest run of notes of each tail that is in the training split as well.
+    """
+
+    corpus: str
+    method: str
+    seed: int
+    rewards: list[float]
+    best: list[float]
+    nats: float
+    nats_of_real: float
+    divergence: float
+    diversity: float
+    ratios: dict[str, float | None]
+    copied: list[int]
+
+
+@dataclass
+class Corpus:
+    """Tunes of a corpus by split, and the base."""
+
+    name: str
+    folder: Path
+    base: Run
+    tunes: dict[str, list[Tune]]
+
+    @property
+    def prompts(self) -> list[Tune]:
+        """Openings of the test split."""
+        return [cut for tune in self.tunes["test"] if (cut := opening(tune, PROMPT_BARS)) is not None]
+
+    def real(self) -> list[Tune]:
+        """What follows the openings of tunes that the base was not trained on."""
+        tails = []
+        for tune in (*self.tunes["test"], *self.tunes["validation"]):
+            whole, prompt = opening(tune, PROMPT_BARS + BARS[self.name]), opening(tune, PROMPT_BARS)
+            if whole is not None and prompt is not None:
+                lines = tune.bar_lines()
+                start = int(lines[np.searchsorted(lines, prompt.notes["start"].max(), side="right")])
+                tails.append(whole.between(start, whole.end))
+        return tails
+
+
+def prepared(name: str, folder: Path, runs: Path) -> Corpus:
+    """A corpus with its base, which is trained if it is missing."""
+    links = runs / name
+    links.mkdir(parents=True, exist_ok=True)
+    for pattern in CORPORA[name]:
+        for path in folder.glob(pattern):
+            if not (links / path.name).exists():
+                (links / path.name).symlink_to(path.resolve())
+    out = runs / f"base-{name}"
+    if not (out / "metrics.json").exists():
+        overrides = (*BASE, f"training.split_fractions={SPLITS[name]}")
+        train(read_experiment(CONFIGS / "gru.yaml", overrides), links, out, BASE_SECONDS, device="cpu")
+    base = Run.open(out)
+    assert isinstance(base.representation, Midi)
+    items = folder_of_files(links)
+    tunes: dict[str, list[Tune]] = {"train": [], "validation": [], "test": []}
+    for item in items:
+        tune = item.tune() if item.name in base.metrics["split"] else None
+        if tune is not None:
+            tunes[base.metrics["split"][item.name]].append(base.representation.tokenizer.quantised(tune))
+    return Corpus(name, links, base, tunes)
+
+
+def fine_tuned(corpus: Corpus, method: str, seed: int, runs: Path) -> Run:
+    """The Run of a method and a seed, which is trained if it is missing."""
+    out = runs / f"{method}-{corpus.name}-{seed}"
+    if not (out / "metrics.json").exists():
+        config, overrides = METHODS[method]
+        own = (f"training.seed={seed}", f"fine_tuning.bars={BARS[corpus.name]}")
+        experiment = read_experiment(CONFIGS / f"{config}.yaml", (*SHARED, *overrides, *own))
+        train(experiment, corpus.folder, out, resume=out.exists(), device="cpu", base=corpus.base)
+    return Run.open(out)
+
+
+def rewards_of(made: Rollouts, bars: int) -> np.ndarray:
+    """Reward of each tail, ``[prompts, group]``."""
+    reward = build_reward(REWARD)
+    values = [reward.given(prompt, bars)(tail) for tail, prompt in zip(made.tails, made.prompts, strict=True)]
+    return np.array(values).reshape(-1, made.group)
+
+
+def sampled(run: Run, prompts: Sequence[Tune], bars: int, group: int, seed: int) -> Rollouts:
+    assert isinstance(run.model, TokenModel)
+    sampling = Sampling(generator=torch.Generator().manual_seed(seed))
+    return sample_rollouts(run.model, run.representation.tokenizer, prompts, bars, group, sampling)  # type: ignore[attr-defined]
+
+
+@torch.no_grad()
+def measured(corpus: Corpus, method: str, seed: int, run: Run, index: NoteMatchIndex) -> Row:
+    """The measures of one Run."""
+    base, tokenizer = corpus.base.model, corpus.base.representation.tokenizer  # type: ignore[attr-defined]
+    assert isinstance(base, TokenModel)
+    assert isinstance(run.model, TokenModel)
+    bars = BARS[corpus.name]
+    made = sampled(run, corpus.prompts, bars, TAILS, 1000 + seed)
+    nats = -float(base.log_likelihood(made.tokens)[made.sampled].sum())
+    log_probs, reference = (made.taken(made.log_distribution(model)) for model in (run.model, base))
+    best: list[float] = []
+    if method == "base":
+        for number, prompt in enumerate(corpus.prompts):
+            best.append(float(rewards_of(sampled(run, [prompt], bars, SEARCHED, 5000 + number), bars).max()))
+    return Row(
+        corpus=corpus.name,
+        method=method,
+        seed=seed,
+        rewards=rewards_of(made, bars).mean(axis=1).tolist(),
+        best=best,
+        nats=nats / max(sum(len(tail.notes) for tail in made.tails), 1),
+        nats_of_real=likelihood_of(run.model, tokenizer, corpus.tunes["test"]).per_note,
+        divergence=float(k3(log_probs, reference).mean()),
+        diversity=distinct_ngrams(made.tails),
+        ratios={name: found.ratio for name, found in distances(made.tails, corpus.real()).items()},
+        copied=index.lengths(made.tails).tolist(),
+    )
+
+
+def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """95 % bootstrap interval of a mean over prompts."""
+    random = np.random.default_rng(seed)
+    means = values[random.integers(len(values), size=(DRAWS, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def table(corpus: str, rows: list[Row]) -> list[str]:
+    """Markdown table of one corpus."""
+    own = [row for row in rows if row.corpus == corpus]
+    bases = [row for row in own if row.method == "base"]
+    if not bases:
+        return []
+    usual = {name: float(np.mean([getattr(row, name) for row in bases])) for name in ("nats", "diversity")}
+    start = np.mean([row.rewards for row in bases], axis=0)
+    best = np.mean([row.best for row in bases], axis=0)
+    lines = [
+        f"## {corpus.capitalize()}",
+        "",
+        f"{len(start)} prompts of the test split. Best of {SEARCHED} tails of the base by the reward itself: "
+        f"{best.mean():.3f}. Headroom is the distance from the base's mean reward to that.",
+        "",
+        "| method | seed | reward (95 %) | headroom | KL, nats per token | NLL per note, base | NLL of real tunes | "
+        "distance, median | worst | diversity | copied, median | most |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
+    ]
+    for row in own:
+        values = np.array(row.rewards)
+        low, high = interval(values)
+        ratios = {name: ratio for name, ratio in row.ratios.items() if ratio is not None}
+        worst = max(ratios, key=lambda name, of=ratios: of[name])
+        share = (values.mean() - start.mean()) / (best.mean() - start.mean())
+        lines.append(
+            f"| {row.method} | {row.seed} | {values.mean():.3f} ({low:.3f} to {high:.3f}) | "
+            f"{'' if row.method == 'base' else f'{100 * share:.0f} %'} | {row.divergence:.3f} | "
+            f"{row.nats:.2f} ({100 * (row.nats / usual['nats'] - 1):+.0f} %) | {row.nats_of_real:.2f} | "
+            f"{np.median(list(ratios.values())):.2f} | {ratios[worst]:.2f} {worst} | "
+            f"{row.diversity:.2f} ({100 * row.diversity / usual['diversity']:.0f} %) | "
+            f"{np.median(row.copied):.0f} | {max(row.copied)} |"
+        )
+    return [*lines, ""]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--only", default="", help="words, separated by commas [all Runs]")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    words = [word for word in arguments.only.split(",") if word]
+    kept = arguments.runs / "rows.json"
+    jobs = [(corpus, method, seed) for seed in SEEDS for method in ("base", *METHODS) for corpus in CORPORA]
+    corpora: dict[str, tuple[Corpus, NoteMatchIndex]] = {}
+    for name, method, seed in jobs:
+        label = f"{method}-{name}-{seed}"
+        if (words and not any(word in label for word in words)) or label in read_rows(kept):
+            continue
+        if name not in corpora:
+            corpus = prepared(name, arguments.folder, arguments.runs)
+            corpora[name] = corpus, NoteMatchIndex(corpus.tunes["train"])
+        corpus, index = corpora[name]
+        run = corpus.base if method == "base" else fine_tuned(corpus, method, seed, arguments.runs)
+        row = measured(corpus, method, seed, run, index)
+        write_text(kept, dump_json(read_rows(kept) | {label: asdict(row)}))
+        print(label, f"reward {np.mean(row.rewards):.3f}, KL {row.divergence:.3f}", flush=True)
+    order = [f"{method}-{name}-{seed}" for name in CORPORA for method in ("base", *METHODS) for seed in SEEDS]
+    found = read_rows(kept)
+    rows = [Row(**found[label]) for label in order if label in found]
+    write_text(arguments.output, "\n".join(line for name in CORPORA for line in table(name, rows)) + "\n")
+
+
+def read_rows(path: Path) -> dict[str, Any]:
+    """Finished rows by the name of the Run."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+if __name__ == "__main__":
+    main()
