@@ -25,7 +25,12 @@ SMALL = {
     "--bars": "2",
     "--workers": "1",
 }
-TINY = ("training.batch_size=2", "training.window=0.5", "training.log_media_every=0")
+TINY = (
+    "training.batch_size=2",
+    "training.window=0.5",
+    "training.log_media_every=0",
+    "fine_tuning={prompt_bars: 1, bars: 1, group: 2, max_tokens: 16}",
+)
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # of copies and of short prompts, which the fixtures are
     pytest.mark.timeout(600),

@@ -32,7 +32,7 @@ BASE = (
 )
 CRITIC = (
     "model={embedding: 12, dropout: 0, backbone: {kind: gru, hidden: 24, layers: 1, dropout: 0}}",
-    "training={steps: 80, batch_size: 24, learning_rate: 0.01, warmup: 2, validate_every: 20, patience: 0}",
+    "training={steps: 60, batch_size: 16, learning_rate: 0.01, warmup: 2, validate_every: 20, patience: 0}",
     "training={ema_decay: 0, checkpoint_every: 20, split_fractions: {validation: 0.3, test: 0.1}}",
     "fine_tuning={prompt_bars: 1, bars: 2, max_tokens: 60}",
 )

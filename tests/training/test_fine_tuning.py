@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from audiogen.cli.messages import Interrupted
+from audiogen.cli.train import train as train_command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.run import Run
@@ -126,11 +125,10 @@ def test_preferences_and_grpo_raise_the_reward(world: World, tmp_path: Path):
     assert scalars(tmp_path / "dpo", "train/margin")[-1] > 0
 
 
-@pytest.mark.parametrize("config", ["reinforce", "preference"])
-def test_a_resumed_fine_tuning_ends_where_an_uninterrupted_one_does(
-    config: str, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_preferences_that_are_resumed_end_where_uninterrupted_ones_do(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    settings = experiment("training.steps=10", config=config)
+    settings = experiment("training.steps=10", config="preference")
     whole = train(settings, world.tunes, tmp_path / "whole", base=world.base)
     with monkeypatch.context() as patch:
         stop_at(patch, 7, Killed())
@@ -144,23 +142,17 @@ def test_a_resumed_fine_tuning_ends_where_an_uninterrupted_one_does(
     assert not same(whole, world.base)
 
 
-@pytest.mark.posix
-def test_after_ctrl_c_the_command_resumes(world: World, tmp_path: Path):
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "audiogen", "train", "midi/reinforce", "--run", str(world.base.path)]
-    command += ["--data", str(world.tunes), "-o", str(tmp_path / "run"), "--device", "cpu", *TINY]
-    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [*command, "training.steps=4000"], cwd=root, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + 240
-    while not (tmp_path / "run" / "checkpoint.ckpt").exists() and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, errors
-    assert "--resume continues from it" in errors
+def test_the_command_resumes_after_ctrl_c(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    arguments = ["midi/reinforce", "--run", str(world.base.path), "--data", str(world.tunes), "--device", "cpu", *TINY]
+    invoke = partial(CliRunner().invoke, train_command, catch_exceptions=False, standalone_mode=False)
+    assert invoke([*arguments, "-o", str(tmp_path / "whole")]).exit_code == 0
+    with monkeypatch.context() as patch:
+        stop_at(patch, 6, KeyboardInterrupt())
+        with pytest.raises(Interrupted) as raised:
+            invoke([*arguments, "-o", str(tmp_path / "cut")])
+    assert raised.value.cure == "--resume continues from it"
+    assert invoke([*arguments, "-o", str(tmp_path / "cut"), "--resume"]).exit_code == 0
+    assert same(Run.open(tmp_path / "whole"), Run.open(tmp_path / "cut"))
 
 
 def test_what_cannot_work_is_refused(world: World, tmp_path: Path):

@@ -36,7 +36,7 @@ MAX_WINDOWS = 3  # of a tune
 MAX_TUNES = 300  # of each split, whose continuations are sampled
 ROLLOUTS = 64  # tails sampled in one batch
 DEGENERATE = 0.25  # fraction of the passages that are not from the corpus
-MIN_PASSAGES = 4
+MIN_PASSAGES = 2  # of a split
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class CriticDataModule(DataModule):
     def run(self, experiment: Experiment, model: CriticNetwork, metrics: dict[str, Any]) -> CriticRun:
         """The calibrated critic, and how well it tells the Run's tails from written ones in held-out tunes."""
         held_out = self.passages[1]
+        metrics = metrics | {"calibrated": held_out is not None}
         if held_out is not None:
             both = [*held_out.written, *held_out.played]
             marks = [True] * len(held_out.written) + [False] * len(held_out.played)
