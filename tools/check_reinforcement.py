@@ -39,14 +39,14 @@ from audiogen.tunes.tune import Tune
 CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"fiddle": ("oneills_*.mid", "ryan_*.mid", "notts_*.mid"), "chorales": ("bach_*.mid",)}
 SPLITS = {"fiddle": "{validation: 0.15, test: 0.15}", "chorales": "{validation: 0.2, test: 0.3}"}
-PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 30
+PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 25
 REWARD = ("key", "range", "leaps", "ending")
 BASE = (
     "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
     "model={voices: 0, match_length: 0, backbone: {kind: gru, hidden: 192, layers: 1, dropout: 0}}",
     "training={steps: 2000, batch_size: 12, window: 256, patience: 6, log_media_every: 0}",
 )
-BASE_SECONDS = 180.0
+BASE_SECONDS = 150.0
 SHARED = (
     f"fine_tuning={{reward: [{', '.join(REWARD)}], prompt_bars: {PROMPT_BARS}}}",
     f"training={{steps: {STEPS}, batch_size: 6, schedule: cosine, log_media_every: 0}}",

@@ -107,6 +107,9 @@ def train(
         checkpoint = checkpoint_in(folder)
     with joined_processes(where) as processes, report_to(_nothing if processes.rank else None), ExitStack() as cleanup:
         processes.require_equal_parts(experiment.training.batch_size)
+        if processes.count > 1 and experiment.training.task == "fine_tune":
+            # Each process would adapt the weight of the divergence by its own tails.
+            raise InputError("training.task", "fine-tuning runs in one process", "start it without torchrun")
         cleanup.enter_context(remove_without_checkpoint(None if processes.rank else folder))
         with processes.main_first():
             with stage("preparing the training data") if not _is_folder(data) else nullcontext():
