@@ -112,6 +112,8 @@ def test_silence_and_length_do_not_deceive_it(world: World):
     assert reward.given(prompt, 2)(tail.between(0, prompt.end + TICKS)) < 0.5 * reward.given(prompt, 2)(tail)
     assert reward.given(prompt, 2)(with_pitches(tail, tail.notes["pitch"][:1])) < 0.3
     assert abs(reward.given(prompt, 6)(longer) - reward.given(prompt, 2)(tail)) < 0.2
+    for alone in (melody([]), melody([60]), melody([0, 127] * 8)):  # tails without a prompt
+        assert 0 <= reward(alone) < 0.3
     repeated = with_pitches(longer, np.full(len(longer.notes), 60))
     assert reward.given(prompt, 6)(repeated) < 0.3
 

@@ -20,6 +20,7 @@ REWARDS: Registry[Rule] = Registry(
         "form": "audiogen.tunes.rewards.repetition:Form",
         "voices": "audiogen.tunes.rewards.harmony:VoiceLeading",
         "chords": "audiogen.tunes.rewards.harmony:FitsChords",
+        "critic": "audiogen.tunes.rewards.critic:Critic",
     },
 )
 """The rewards that can be named, by name. Another package adds one by an entry point of the group: a `Rule`, or a

@@ -154,4 +154,5 @@ def test_substance_is_full_for_music_and_none_for_silence() -> None:
 
 def test_every_reward_is_tried() -> None:
     tried = {name.partition(":")[0] for name in [*RULES, CHORDS, "voices"]}
+    tried.add("critic")  # in tests/training/test_critic.py, where one is trained
     assert tried == {name for name in REWARDS if REWARDS[name].__module__.startswith("audiogen.tunes.rewards.")}

@@ -87,7 +87,7 @@ def test_a_name_given_twice_is_refused() -> None:
         build_reward(["ending", "ending=2"])
 
 
-@pytest.mark.parametrize("name", ["chords:G,C" if name == "chords" else name for name in REWARDS])
+@pytest.mark.parametrize("name", ["chords:G,C" if name == "chords" else name for name in REWARDS if name != "critic"])
 def test_every_reward_lies_in_its_range(name: str) -> None:
     for tune in (G_TUNE, melody([]), melody([60]), melody([0, 127] * 8)):
         assert 0 <= build_reward([name])(tune) <= 1
