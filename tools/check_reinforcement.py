@@ -45,8 +45,9 @@ BASE = (
     "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
     "model={voices: 0, match_length: 0, backbone: {kind: gru, hidden: 192, layers: 1, dropout: 0}}",
     "training={steps: 2000, batch_size: 12, window: 256, patience: 6, log_media_every: 0}",
+    "augmentation={transposition: 0, tempo: 0}",
 )
-BASE_SECONDS = 150.0
+BASE_SECONDS = 300.0
 SHARED = (
     f"fine_tuning={{reward: [{', '.join(REWARD)}], prompt_bars: {PROMPT_BARS}}}",
     f"training={{steps: {STEPS}, batch_size: 6, schedule: cosine, log_media_every: 0}}",
