@@ -173,7 +173,7 @@ class FineTuning:
     rollout_steps: Layers = 1
     max_tokens: PositiveInt = 1024
     kl_weight: NonNegativeFloat = 0.01
-    kl_target: NonNegativeFloat = 0.05
+    kl_target: NonNegativeFloat = 0.1
     clip: PositiveFloat = 0.2
     positive_weight: NonNegativeFloat = 0.0
     entropy_floor: Fraction = 0.6

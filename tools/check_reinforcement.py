@@ -39,7 +39,7 @@ from audiogen.tunes.tune import Tune
 CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"fiddle": ("oneills_*.mid", "ryan_*.mid", "notts_*.mid"), "chorales": ("bach_*.mid",)}
 SPLITS = {"fiddle": "{validation: 0.15, test: 0.15}", "chorales": "{validation: 0.2, test: 0.3}"}
-PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 25
+PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 30
 REWARD = ("key", "range", "leaps", "ending")
 BASE = (
     "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
@@ -54,7 +54,7 @@ SHARED = (
 )
 METHODS = {
     "rloo": ("reinforce", ()),
-    "dpo": ("preference", ()),
+    "dpo": ("preference", ("training.steps=40",)),
     "rloo-without-kl": (
         "reinforce",
         ("fine_tuning={kl_weight: 0, kl_target: 0, entropy_floor: 0, diversity_floor: 0}",),
