@@ -210,39 +210,51 @@ def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
 
 
 def table(corpus: str, rows: list[Row]) -> list[str]:
-    """Markdown table of one corpus."""
+    """Markdown of one corpus: a row of each Run, and the gain of each method over all seeds."""
     own = [row for row in rows if row.corpus == corpus]
     bases = [row for row in own if row.method == "base"]
-    if not bases:
+    best = np.array([row.best for row in bases if row.best])
+    if not len(best):
         return []
     usual = {name: float(np.mean([getattr(row, name) for row in bases])) for name in ("nats", "diversity")}
     start = np.mean([row.rewards for row in bases], axis=0)
-    best = np.mean([row.best for row in bases if row.best], axis=0)
+    headroom = best.mean() - start.mean()
     lines = [
         f"## {corpus.capitalize()}",
         "",
-        f"{len(start)} prompts of the test split. Best of {SEARCHED} tails of the base by the reward itself: "
-        f"{best.mean():.3f}. Headroom is the distance from the base's mean reward to that.",
+        f"{len(start)} prompts of the test split, {TAILS} tails each. Best of {SEARCHED} tails of the base by the "
+        f"reward itself: {best.mean():.3f}; the headroom is the distance to that from the base's mean, {start.mean():.3f}.",
         "",
-        "| method | seed | reward (95 %) | headroom | KL, nats per token | NLL per note, base | NLL of real tunes | "
+        "| method | seed | reward (95 %) | headroom | KL, nats per token | NLL under the base | NLL of real tunes | "
         "distance, median | worst | diversity | copied, median | most |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---|---:|---:|---:|",
     ]
-    for row in own:
-        values = np.array(row.rewards)
-        low, high = interval(values)
-        ratios = {name: ratio for name, ratio in row.ratios.items() if ratio is not None}
-        worst = max(ratios, key=lambda name, of=ratios: of[name])
-        share = (values.mean() - start.mean()) / (best.mean() - start.mean())
+    lines += [_line(row, float(start.mean()), float(headroom), usual) for row in own]
+    lines += ["", "| gain over the base, same prompts | seeds | reward (95 %) | headroom |", "|---|---:|---:|---:|"]
+    for method in dict.fromkeys(row.method for row in own if row.method != "base"):
+        gains = np.mean([row.rewards for row in own if row.method == method], axis=0) - start
+        low, high = interval(gains)
+        seeds = sum(row.method == method for row in own)
         lines.append(
-            f"| {row.method} | {row.seed} | {values.mean():.3f} ({low:.3f} to {high:.3f}) | "
-            f"{'' if row.method == 'base' else f'{100 * share:.0f} %'} | {row.divergence:.3f} | "
-            f"{row.nats:.2f} ({100 * (row.nats / usual['nats'] - 1):+.0f} %) | {row.nats_of_real:.2f} | "
-            f"{np.median(list(ratios.values())):.2f} | {ratios[worst]:.2f} {worst} | "
-            f"{row.diversity:.2f} ({100 * row.diversity / usual['diversity']:.0f} %) | "
-            f"{np.median(row.copied):.0f} | {max(row.copied)} |"
+            f"| {method} | {seeds} | {gains.mean():+.3f} ({low:+.3f} to {high:+.3f}) | "
+            f"{100 * gains.mean() / headroom:.0f} % ({100 * low / headroom:.0f} to {100 * high / headroom:.0f}) |"
         )
     return [*lines, ""]
+
+
+def _line(row: Row, start: float, headroom: float, usual: dict[str, float]) -> str:
+    values = np.array(row.rewards)
+    low, high = interval(values)
+    ratios = {name: ratio for name, ratio in row.ratios.items() if ratio is not None}
+    worst = max(ratios, key=lambda name: ratios[name])
+    share = "" if row.method == "base" else f"{100 * (values.mean() - start) / headroom:.0f} %"
+    return (
+        f"| {row.method} | {row.seed} | {values.mean():.3f} ({low:.3f} to {high:.3f}) | {share} | "
+        f"{row.divergence:.3f} | {row.nats:.2f} ({100 * (row.nats / usual['nats'] - 1):+.0f} %) | "
+        f"{row.nats_of_real:.2f} | {np.median(list(ratios.values())):.2f} | {ratios[worst]:.2f} {worst} | "
+        f"{row.diversity:.2f} ({100 * row.diversity / usual['diversity']:.0f} %) | "
+        f"{np.median(row.copied):.0f} | {max(row.copied)} |"
+    )
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ from audiogen.training.tunes.policy_losses import (
     standardised,
     surrogate,
 )
-from audiogen.training.tunes.rollouts import Rollouts, distinct_ngrams, entropy, sample_rollouts
+from audiogen.training.tunes.rollouts import Rollouts, distinct_ngrams, entropy, sample_rollouts, without_dropout
 from audiogen.tunes.models.token_model import TokenModel
 from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune
@@ -101,7 +101,7 @@ class PolicyObjective(nn.Module):
         options: FineTuning,
     ) -> None:
         super().__init__()
-        self.policy = _deterministic(policy)
+        self.policy = without_dropout(policy)
         # In a list, so that it is neither trained nor saved: a resumed training is given it again.
         self._reference = [copy.deepcopy(self.policy).requires_grad_(False)]
         self.tokenizer, self.prompts, self.reward, self.options = tokenizer, prompts, reward, options
@@ -247,16 +247,3 @@ def _preferences(
     losses = preference_loss(better, worse, kl_weight, options.positive_weight)
     margin = float((better - worse).detach().mean())
     return losses.mean(), {"margin": margin, "pairs": float(differ.sum()), "chosen": float(better.detach().mean())}
-
-
-def _deterministic(model: TokenModel) -> TokenModel:
-    """The Model in evaluation mode, with recurrent layers in training mode but without their dropout.
-
-    cuDNN computes gradients of recurrent layers in training mode only.
-    """
-    model = model.eval()
-    for module in model.modules():
-        if isinstance(module, nn.RNNBase):
-            module.dropout = 0.0
-            module.train()
-    return model

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audiogen.data.tune_windows import padded
 from audiogen.models import Sampling, State
@@ -56,6 +56,19 @@ class Rollouts:
     def taken(self, log_distribution: Tensor) -> Tensor:
         """Log-probability of each action, ``[actions]``."""
         return log_distribution.gather(1, self.tokens[:, 1:][self.sampled][:, None]).squeeze(1)
+
+
+def without_dropout(model: TokenModel) -> TokenModel:
+    """The Model in evaluation mode, with recurrent layers in training mode but without their dropout.
+
+    cuDNN computes gradients of recurrent layers in training mode only.
+    """
+    model = model.eval()
+    for module in model.modules():
+        if isinstance(module, nn.RNNBase):
+            module.dropout = 0.0
+            module.train()
+    return model
 
 
 def entropy(log_distribution: Tensor) -> Tensor:
