@@ -223,7 +223,8 @@ def table(corpus: str, rows: list[Row]) -> list[str]:
         f"## {corpus.capitalize()}",
         "",
         f"{len(start)} prompts of the test split, {TAILS} tails each. Best of {SEARCHED} tails of the base by the "
-        f"reward itself: {best.mean():.3f}; the headroom is the distance to that from the base's mean, {start.mean():.3f}.",
+        f"reward itself: {best.mean():.3f}. The headroom is the distance to that from the base's mean, "
+        f"{start.mean():.3f}.",
         "",
         "| method | seed | reward (95 %) | headroom | KL, nats per token | NLL under the base | NLL of real tunes | "
         "distance, median | worst | diversity | copied, median | most |",
