@@ -8,7 +8,14 @@ from importlib.util import find_spec
 DISTRIBUTION = "audiogen-continue"
 """Name of the distribution. On PyPI, `audiogen`, the name of the package and of the command, is another project."""
 
-MODULES = {"ray": "ray", "hub": "huggingface_hub", "decode": "av", "transcribe": "transkun", "studio": "fastapi"}
+MODULES = {
+    "ray": "ray",
+    "hub": "huggingface_hub",
+    "decode": "av",
+    "transcribe": "transkun",
+    "studio": "fastapi",
+    "play": "sounddevice",
+}
 """The module that each extra provides."""
 
 

@@ -17,11 +17,11 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_sound as job
 from audiogen.jobs import run_choice
+from audiogen.jobs.prepare_tail import prepare_tail
 from audiogen.jobs.request import Request
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
-from audiogen.sound.beat_continuation import BeatContinuer
-from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
+from audiogen.sound.prompt_analysis import PromptParts
 
 Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
 """A numpy array or a torch tensor; what goes in as one comes out as one."""
@@ -335,17 +335,7 @@ def _tail_blocks(
     target = None if morph is None else job.MorphTarget(to_recording(morph))
     experiment = None if config is None else to_experiment(config)
     chosen = to_run(run, config, budget)
-    job.require_continuable(prompt)
-    job.require_morphable(prompt, target, [request])
-    parts, target = divide_prompt(prompt, *request.division), job.prepare_target(target, request)
-    if not prompt.samples.any():
-        return parts, job.tail_blocks(parts, None, length, request)
-    rhythm = job.rhythm_of([parts], [request], bool(chosen or experiment or target))
-    if rhythm is not None:
-        return parts, job.tail_blocks(parts, BeatContinuer(rhythm, request.longest_copy), length, request)
-    if chosen is None:
-        chosen, target = job.choose_runs(parts.material, target, experiment, budget, device, cache=cache)
-    continuer = job.continuer_of(parts, chosen, request.vocoder, request.match_texture, request.raw, target)
+    parts, continuer, _ = prepare_tail(prompt, request, target, chosen, experiment, budget, device, cache)
     return parts, job.tail_blocks(parts, continuer, length, request)
 
 

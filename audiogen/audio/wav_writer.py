@@ -48,13 +48,13 @@ class WavWriter:
         self._subtype = subtype
         self._before, self._after = before, after
         self._size = 0
-        self._format = _format_chunk(sample_rate, channels, subtype, layout)
+        self._format = format_chunk(sample_rate, channels, subtype, layout)
         self._file = path.open("wb")
         self._file.write(self._header())
 
     def write(self, values: np.ndarray) -> None:
         """Append ``[time, channels]``: integer codes of the subtype's width, or floats for FLOAT and DOUBLE."""
-        self._size += self._file.write(_packed(values, self._subtype))
+        self._size += self._file.write(packed(values, self._subtype))
 
     def close(self, complete: bool = True) -> None:
         """Close the file and, if it is ``complete``, fill in its sizes."""
@@ -83,7 +83,7 @@ class WavWriter:
         return head + self._format + fact + self._before + data
 
 
-def _format_chunk(sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None) -> bytes:
+def format_chunk(sample_rate: int, channels: int, subtype: str, layout: ChannelLayout | None) -> bytes:
     """Plain ``fmt`` for ordinary mono and stereo, which every reader knows; else extensible, with a channel mask."""
     width = BYTES[subtype]
     tag = PCM if subtype.startswith("PCM") else IEEE_FLOAT
@@ -98,7 +98,7 @@ def _format_chunk(sample_rate: int, channels: int, subtype: str, layout: Channel
     return struct.pack("<4sI", b"fmt ", len(body)) + body
 
 
-def _packed(values: np.ndarray, subtype: str) -> bytes:
+def packed(values: np.ndarray, subtype: str) -> bytes:
     if subtype == "PCM_24":
         return np.ascontiguousarray(values, "<i4").view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     if subtype == "PCM_U8":

@@ -22,6 +22,7 @@ COMMANDS = {
     # name: (module of audiogen.cli, summary)
     "demo": ("demo", "Continue the recording that ships with audiogen."),
     "continue": ("continue_", "Continue a recording or a MIDI file."),
+    "stream": ("stream", "Continue a recording without end, in real time."),
     "fill": ("fill", "Fill a gap in a recording."),
     "prepare": ("prepare", "Analyse a folder of recordings into a cache of mel frames."),
     "train": ("train", "Train a model on a recording, a folder or a cache."),

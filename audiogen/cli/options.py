@@ -14,8 +14,9 @@ from audiogen.config.shipped import find_config, shipped_configs, shipped_vocode
 from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
-from audiogen.jobs.request import MAX_SEED, Request
+from audiogen.jobs.request import Request
 from audiogen.output_names import MAX_ON_PAGE, page_of, require_names
+from audiogen.sound.limits import MAX_SEED
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

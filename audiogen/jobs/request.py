@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 from audiogen.durations import Seconds, bars_or_seconds
 from audiogen.errors import InputError
+from audiogen.sound.limits import MAX_SEED, MAX_TEMPERATURE
 
 if TYPE_CHECKING:
     from audiogen.sound.controls import Controls
 
 MAX_SECONDS = 24 * 3600.0
-MAX_TEMPERATURE = 10
 MIN_LOUDNESS = -70.0  # LUFS: the gate below which BS.1770 measures nothing
-MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ over the join, wherever in a beat the prompt ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +28,22 @@ FADE_SECONDS = 0.02
 ALIGN_SECONDS = 0.005  # by which a beat is moved so that the waveforms of a cross-fade agree
 COMPARED_SECONDS = 0.04  # of waveform that are compared for that
 BEATS_PER_BAR = 4  # where there are no bars
+
+
+class Place(NamedTuple):
+    """Where in the recording a tail is, until its next cut.
+
+    Args:
+        begins: sample of the tail from which on that is so.
+        unit: beat of the recording that is played.
+        shift: sample n of the tail is sample n + shift of the recording.
+        due: sample of the tail at which the next beat falls.
+    """
+
+    begins: int
+    unit: int
+    shift: int
+    due: float
 
 
 @dataclass
@@ -74,27 +92,72 @@ class BeatContinuer:
         Yields:
             ``[channels, time]`` float32 at the prompt's rate, joined to its end.
         """
+        yield from self.joined(self.residual(seed, temperature, controls), controls, length)
+
+    def residual(
+        self,
+        seed: int,
+        temperature: float,
+        controls: Controls,
+        played: Sequence[Place] = (),
+        position: int = 0,
+        held: bool = False,
+        past: np.ndarray | None = None,
+        note: Callable[[Place], None] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Generate the tail before limiter, level and join; see `tail` for the arguments that are not listed here.
+
+        Args:
+            controls: of which the brightness is applied here.
+            played: beats of the tail so far, for one that is taken up under other settings; the last one sounds at
+                ``position``. None for a tail that follows the prompt.
+            position: sample of the tail at which that is.
+            held: repeat the last bar.
+            past: ``[channels, time]`` samples before ``position``.
+            note: called with the place in force, whenever it changes.
+
+        Yields:
+            ``[channels, time]``, about a beat each; endless.
+        """
+        samples = self.prompt.samples
+        past = samples if past is None else past
+        tilt = SpectralTilt(controls.brightness, samples, past[:, -TAPS:], self.prompt.sample_rate)
+        units = tuple(place.unit for place in played)
+        if held and units:
+            path: Iterator[int] = cycle(units[-(self.rhythm.bar or BEATS_PER_BAR) :])
+        else:
+            path = iter(BeatPath(self.rhythm, self.longest, seed, temperature, units))
+        if played:
+            tilt.skip_ramp()
+        place = played[-1] if played else self._first_place(next(path))
+        yield from map(tilt, self._blocks(path, place, position, note or (lambda place: None)))
+
+    def joined(self, residual: Iterable[np.ndarray], controls: Controls, length: int) -> Iterator[np.ndarray]:
+        """The first ``length`` samples of a tail, of its residual: limited, at its level, and joined."""
         samples, rate = self.prompt.samples, self.prompt.sample_rate
         tilt = SpectralTilt(controls.brightness, samples, samples[:, -TAPS:], rate)
-        peak = peak_of(tilt.reference)
-        limiter = LookaheadLimiter(peak, rate)
+        limiter = LookaheadLimiter(peak_of(tilt.reference), rate)
         gain = Gain(controls.level, rate)
-        path = BeatPath(self.rhythm, self.longest, seed, temperature)
-        blocks = limiter(map(tilt, self._blocks(iter(path))))
-        yield from join_to_prompt(self.prompt, map(gain, blocks), length)
+        yield from join_to_prompt(self.prompt, map(gain, limiter(residual)), length)
 
-    def _blocks(self, path: Iterator[int]) -> Iterator[np.ndarray]:
+    def _first_place(self, unit: int) -> Place:
+        """The remainder of the beat in which the prompt ends, taken from the same phase of another one."""
+        rate, beats = self.prompt.sample_rate, self.rhythm.beats * self.prompt.sample_rate
+        compared, end = round(COMPARED_SECONDS * rate), self.prompt.length
+        start = round(beats[unit] + self.rhythm.phase * (beats[unit + 1] - beats[unit]))
+        shift = start + self._best_lag(end - compared, start - compared, compared)
+        return Place(0, unit, shift, (1 - self.rhythm.phase) * self.rhythm.period * rate)
+
+    def _blocks(
+        self, path: Iterator[int], place: Place, position: int, note: Callable[[Place], None]
+    ) -> Iterator[np.ndarray]:
         """The units one after another, each placed on the grid; blocks ``[channels, time]``, about a beat each."""
         rate, beats = self.prompt.sample_rate, self.rhythm.beats * self.prompt.sample_rate
         lead, fade, compared = (round(seconds * rate) for seconds in (LEAD_SECONDS, FADE_SECONDS, COMPARED_SECONDS))
-        unit = next(path)
-        # The remainder of the beat in which the prompt ends, taken from the same phase of another one.
-        start = round(beats[unit] + self.rhythm.phase * (beats[unit + 1] - beats[unit]))
-        end = self.prompt.length
-        # Sample n of the tail is sample n + shift of the recording.
-        shift = start + self._best_lag(end - compared, start - compared, compared)
-        due = (1 - self.rhythm.phase) * self.rhythm.period * rate  # the next beat, in samples of the tail
-        done = 0
+        _, unit, shift, due = place
+        done = position
+        if position == 0:
+            note(place)
         while True:
             following = next(path)
             cut = max(round(due) - lead, done)
@@ -107,6 +170,7 @@ class BeatContinuer:
                 done, shift = cut + fade, later
             unit = following
             due += beats[unit + 1] - beats[unit]
+            note(Place(done, unit, shift, due))
 
     def _read(self, start: int, length: int) -> np.ndarray:
         """Samples ``[channels, length]`` of the prompt, zeros outside it."""

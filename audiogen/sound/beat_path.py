@@ -9,7 +9,7 @@ allowed has to jump where that does least harm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -36,10 +36,13 @@ class BeatPath:
         longest: largest number of beats read on verbatim.
         seed: of the random costs.
         temperature: scale of the random costs; 0 for none.
+        played: units of the tail so far, which the path takes up; none for one that follows the end of the recording.
     """
 
-    def __init__(self, rhythm: Rhythm, longest: int, seed: int, temperature: float = 1.0) -> None:
-        self.rhythm, self.longest = rhythm, max(longest, 1)
+    def __init__(
+        self, rhythm: Rhythm, longest: int, seed: int, temperature: float = 1.0, played: Sequence[int] = ()
+    ) -> None:
+        self.rhythm, self.longest, self.played = rhythm, max(longest, 1), played
         self.shortest = (rhythm.bar or 1) - 1 or 1  # beats more than one, from which on a run is not short
         self.noise = NOISE * temperature
         self.random = np.random.default_rng(seed)
@@ -53,8 +56,14 @@ class BeatPath:
     def __iter__(self) -> Iterator[int]:
         """Yield units, endless; the first is the one whose remainder follows the end of the recording."""
         costs = np.full((self.longest, self.rhythm.units), np.inf)
-        costs[0] = self._start_costs()
-        time = 0
+        time = len(self.played)
+        for beat, unit in enumerate(self.played):
+            self.used[unit] = beat
+        if self.played:
+            costs[self._age(), self.played[-1]] = 0.0
+            costs = self._step(costs, time, self._noisy())[0]
+        else:
+            costs[0] = self._start_costs()
         while True:
             path = self._plan(costs, time)[:COMMITTED]
             for _, unit in path:
@@ -64,6 +73,16 @@ class BeatPath:
             costs = np.full_like(costs, np.inf)
             costs[path[-1]] = 0.0
             costs = self._step(costs, time, self._noisy())[0]
+
+    def _age(self) -> int:
+        """Beats by which the recording has been read on verbatim, as far as the longest run."""
+        age = 0
+        pairs = zip(self.played[-1:0:-1], self.played[-2::-1], strict=False)
+        for later, earlier in pairs:
+            if later != earlier + 1 or age == self.longest - 1:
+                break
+            age += 1
+        return age
 
     def _start_costs(self) -> np.ndarray:
         """Cost ``[units]`` of continuing the recording's end from its phase in each unit."""

@@ -17,7 +17,7 @@ from audiogen.metrics.copying import RepetitionDetector
 from audiogen.run import Run
 from audiogen.sound.context_memory import ContextMemory
 from audiogen.sound.event_density import EventDensity
-from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Rules
+from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Played, Rules
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -50,19 +50,22 @@ class ContextPredictor(RunPredictor):
             EventDensity(selector, self.representation.options.spec.n_mels, density, seed)
         return selector
 
-    def memory(self, selection: PatchSelector) -> ContextMemory:
-        """A memory of the material that has read the prompt."""
+    def memory(self, selection: PatchSelector, played: Played | None = None) -> ContextMemory:
+        """A memory of the material that has read the prompt, or what was played since; the selection takes that up."""
         memory = ContextMemory(selection.searched, self.representation.patch // selection.stride)
-        for latent in self.past[-PAST_PATCHES:]:
+        latents = self.past if played is None else torch.cat([self.past, selection.take_up(played)])
+        for latent in latents[-PAST_PATCHES:]:
             memory.read(latent * selection.weights)
         return memory
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
+    def patches_after(
+        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
+    ) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
         selection = self.selection(density, temperature, seed)
-        memory = self.memory(selection)
+        memory = self.memory(selection, played)
         selection.costs.append(lambda: JOIN_COST * memory.distances)
         while True:
             latent, patch = selection.lookup(selection.latents[memory.draw(generator, temperature)])

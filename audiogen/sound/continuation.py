@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.partial_continuation import PartialContinuation
+from audiogen.sound.patch_selection import Played
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
@@ -48,7 +50,23 @@ from audiogen.vocoders.registry import build as build_vocoder
 
 PATCHES_PER_CHUNK = 8
 MATCHED_SECONDS = 120.0  # of the end of the material, whose texture statistics tails are given
+FIRST_SECTIONS = (2, 3, 3, 5, 8)  # seconds of texture matching when a tail is taken up, each made while others play
+SOON_MATCHED_SECONDS = 30.0  # the same as `MATCHED_SECONDS` for them
+MAX_MATCHERS = 3  # that are kept
 PAST_SECONDS = 1.0  # of the end of the prompt, that filters start from
+
+
+class Past(NamedTuple):
+    """What a segment of a tail follows, if not the prompt.
+
+    Args:
+        samples: ``[channels, time]`` float32 at the rate of the mel frames, without partials: `PAST_SECONDS`, or all
+            there are.
+        played: the patches that they were made of, and whether they are held.
+    """
+
+    samples: np.ndarray
+    played: Played
 
 
 @dataclass
@@ -64,6 +82,7 @@ class Continuer:
         make_predictor: of a single Run: a control in place of its own (`control_predictors.CONTROLS`).
 
     Attributes:
+        pause: called every few hundredths of a second of work; what it raises abandons the tail.
         spec: of the mel frames.
         parts: of the prompt.
         analysis: of the prompt.
@@ -78,10 +97,11 @@ class Continuer:
     vocoder: str | None = None
     match_texture: bool = True
     make_predictor: Callable[[Run, PromptAnalysis], Predictor] | None = None
+    pause: Callable[[], None] | None = field(init=False, default=None)
     parts: PromptParts = field(init=False)
     analysis: PromptAnalysis = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
-    _matcher: tuple[tuple[float, ...], StatisticsMatcher] | None = field(init=False, default=None)
+    _matchers: dict[tuple[float, ...], StatisticsMatcher] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.first = self.run if isinstance(self.run, Run) else self.run.runs[0]
@@ -115,37 +135,77 @@ class Continuer:
         if not prompt.samples.any():
             yield from silence(prompt.channels, length)
             return
+        residual = self.residual(seed, temperature, controls)
+        yield from self.joined(residual, seed, temperature, controls, length)
+
+    def residual(
+        self,
+        seed: int,
+        temperature: float,
+        controls: Controls,
+        past: Past | None = None,
+        note: Callable[[Chunk], None] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Generate the tail without partials, before limiter, level and join; see `tail` for the arguments.
+
+        Args:
+            past: what it follows, for a tail that is taken up under other settings and has to begin soon: controls have
+                their full effect at once. None for the prompt.
+            note: called with each chunk of frames before it is rendered.
+
+        Yields:
+            ``[channels, time]`` float32 at the prompt's rate; endless.
+        """
         # At all temperatures the same patches are selected, and texture matching expands or compresses their levels:
         # selecting for more variance would favour odd patches rather than loud ones.
         matched = self._matches()
-        chunks = self.frames_after(seed, 1.0 if matched else temperature, controls)
-        blocks = self.samples_of(chunks, seed, controls, temperature if matched else None)
+        played = None if past is None else past.played
+        chunks = self.frames_after(seed, 1.0 if matched else temperature, controls, played)
+        chunks = chunks if note is None else _noted(chunks, note)
+        yield from self.residual_of(chunks, seed, controls, temperature if matched else None, past)
+
+    def joined(
+        self, residual: Iterable[np.ndarray], seed: int, temperature: float, controls: Controls, length: int
+    ) -> Iterator[np.ndarray]:
+        """The first ``length`` samples of a tail, of its residual: with partials, limited, at its level, joined."""
+        prompt = self.parts.join_partner
+        variance = temperature if self._matches() else 1.0
+        blocks = self.with_partials(residual, seed, controls, variance)
         gain = Gain(controls.level, prompt.sample_rate)
         yield from join_to_prompt(prompt, map(gain, blocks), length)
 
     def _matches(self) -> bool:
         """Whether texture matching applies the temperature; otherwise sampling and patch selection do."""
+        return self.match_texture and self.selects
+
+    @property
+    def selects(self) -> bool:
+        """Whether patches are selected under constraints; those of baselines are not."""
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
-        selected = all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
-        return self.match_texture and selected
+        return all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
 
     @property
     def matched(self) -> bool:
         """Whether the texture statistics of the latest tail were matched to the prompt's."""
-        return self._matcher is not None and self._matcher[1].matches_statistics
+        return bool(self._matchers) and list(self._matchers.values())[-1].matches_statistics
 
-    def frames_after(self, seed: int, temperature: float, controls: Controls = NEUTRAL) -> Iterator[Chunk]:
-        """Predict the mel frames that follow the prompt.
+    def frames_after(
+        self, seed: int, temperature: float, controls: Controls = NEUTRAL, played: Played | None = None
+    ) -> Iterator[Chunk]:
+        """Predict the mel frames that follow the prompt, or what was ``played`` after it.
 
         Yields:
             Frames and their positions in the material; endless.
         """
-        patches = self.predictor.patches_after(seed, temperature, controls.density)
+        patches = self.predictor.patches_after(seed, temperature, controls.density, played)
         guard = SpectrumGuard(self.frames, self.spec)
+        guards = _guards(controls, played)
         while True:
+            if self.pause is not None:
+                self.pause()
             chunk = [next(patches) for _ in range(PATCHES_PER_CHUNK)]
             frames = torch.cat([patch.frames for patch in chunk])[:, : self.frames.shape[1]]
-            yield Chunk(guard(frames) if _guards(controls) else frames, positions_of(chunk))
+            yield Chunk(guard(frames) if guards else frames, positions_of(chunk))
             self.drift_guard["largest_band_db"] = round(guard.largest, 2)
 
     def samples_of(
@@ -162,47 +222,87 @@ class Continuer:
         Yields:
             ``[channels, time]`` float32 at the prompt's rate.
         """
-        prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.parts.recording.sample_rate
-        past = prompt.to_channels(prompt.join_partner.samples[:, -round(PAST_SECONDS * rate) :].numpy())
-        partials = prompt.partials
-        tones = () if partials is None else partials.tones
-        tilt = SpectralTilt(controls.brightness, prompt.level_reference.samples.numpy(), past, rate, tones)
-        # With a tilt, the tilted prompt is the reference.
-        peak = peak_of(prompt.to_channels(tilt.reference) if controls.brightness else self.parts.material.samples)
-        added = None
-        if partials is not None:
-            gains = np.array([tilt.gain(hertz) for hertz, _ in tones]) if controls.brightness else None
-            variance = 1.0 if temperature is None else temperature
-            added = PartialContinuation(partials, seed, variance, gains, self.parts.gap)
-            peak += peak_of(partials.synthesise(gains)) if controls.brightness else 0.0
-        guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
-        # Overlapping segments can add up to peaks beyond any of the recording.
-        limiter = LookaheadLimiter(peak, new_rate)
+        residual = self.residual_of(chunks, seed, controls, temperature)
+        return self.with_partials(residual, seed, controls, 1.0 if temperature is None else temperature)
 
-        blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder, prompt, chunks, seed))
+    def residual_of(
+        self,
+        chunks: Iterable[Chunk],
+        seed: int,
+        controls: Controls,
+        temperature: float | None,
+        past: Past | None = None,
+    ) -> Iterator[np.ndarray]:
+        """The part of `samples_of` before partials and limiter, from the prompt or from ``past`` on."""
+        prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.parts.recording.sample_rate
+        before = prompt.join_partner.samples if past is None else torch.from_numpy(prompt.to_principal(past.samples))
+        samples = prompt.to_channels(before[:, -round(PAST_SECONDS * rate) :].numpy()) if past is None else past.samples
+        tilt = self._tilt(controls.brightness, samples)
+        if past is not None:
+            tilt.skip_ramp()
+        guard = LevelGuard(tilt.reference, rate, new_rate, self._peak(controls), prompt.join_partner.rotation)
+        guards = _guards(controls, None if past is None else past.played)
+        blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder, prompt, chunks, seed, before))
         if temperature is not None:
-            blocks = self._matched(blocks, past, tilt, temperature, statistics=controls.density == NEUTRAL.density)
-        blocks = resample_after(past[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
-        blocks = self._guarded(blocks, guard) if _guards(controls) else blocks
-        return limiter(blocks if added is None else added.added_to(blocks))
+            blocks = self._matched(blocks, samples, tilt, temperature, guards, past)
+        blocks = resample_after(samples[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
+        return self._guarded(blocks, guard) if guards else blocks
+
+    def with_partials(
+        self, residual: Iterable[np.ndarray], seed: int, controls: Controls, temperature: float = 1.0
+    ) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` of the residual from the join on, with the partials, and held to the peak."""
+        partials = self.analysis.partials
+        # Overlapping segments can add up to peaks beyond any of the recording.
+        limiter = LookaheadLimiter(self._peak(controls), self.parts.recording.sample_rate)
+        if partials is None:
+            return limiter(residual)
+        added = PartialContinuation(partials, seed, temperature, self._partial_gains(controls), self.parts.gap)
+        return limiter(added.added_to(residual))
+
+    def _tilt(self, brightness: float, past: np.ndarray | None = None) -> SpectralTilt:
+        partials, reference = self.analysis.partials, self.analysis.level_reference.samples.numpy()
+        tones = () if partials is None else partials.tones
+        past = reference if past is None else past
+        return SpectralTilt(brightness, reference, past, self.spec.sample_rate, tones)
+
+    def _partial_gains(self, controls: Controls) -> np.ndarray | None:
+        """Gains ``[partials]`` in dB by the brightness; None without one."""
+        if not controls.brightness or self.analysis.partials is None:
+            return None
+        tilt = self._tilt(controls.brightness)
+        return np.array([tilt.gain(hertz) for hertz, _ in self.analysis.partials.tones])
+
+    def _peak(self, controls: Controls) -> float:
+        """Largest magnitude of the material; with a tilt, the tilted prompt is the reference."""
+        if not controls.brightness:
+            return peak_of(self.parts.material.samples)
+        peak = peak_of(self.analysis.to_channels(self._tilt(controls.brightness).reference))
+        partials, gains = self.analysis.partials, self._partial_gains(controls)
+        return peak + (0.0 if partials is None else peak_of(partials.synthesise(gains)))
 
     def _matched(
         self,
         blocks: Iterable[np.ndarray],
-        past: np.ndarray,
+        samples: np.ndarray,
         tilt: SpectralTilt,
         temperature: float,
         statistics: bool,
+        past: Past | None = None,
     ) -> Iterator[np.ndarray]:
-        """Blocks ``[channels, time]`` that follow ``past``, with the texture statistics of the (tilted) material."""
-        key = (tilt.slope, temperature, statistics)
-        if self._matcher is None or self._matcher[0] != key:
-            rate = self.spec.sample_rate
-            material = self.analysis.material.samples[:, -round(MATCHED_SECONDS * rate) :].numpy()
+        """Blocks ``[channels, time]`` that follow ``samples``, with the texture statistics of the (tilted) material."""
+        seconds, rate = MATCHED_SECONDS if past is None else SOON_MATCHED_SECONDS, self.spec.sample_rate
+        material = self.analysis.material.samples[:, -round(seconds * rate) :].numpy()
+        key = (tilt.slope, temperature, statistics, material.shape[1])
+        matcher = self._matchers.pop(key, None)
+        if matcher is None:
             source = self.analysis.to_channels(tilt.whole(material))
-            self._matcher = key, StatisticsMatcher(source, rate, temperature, statistics)
-        matcher = self._matcher[1]
-        for block in matcher(blocks, past):
+            matcher = StatisticsMatcher(source, rate, temperature, statistics)
+        self._matchers[key] = matcher  # the latest comes last
+        while len(self._matchers) > MAX_MATCHERS:
+            del self._matchers[next(iter(self._matchers))]
+        sections = () if past is None else FIRST_SECTIONS
+        for block in matcher(blocks, samples, sections, self.pause):
             self.drift_guard["texture_gain_rms_db"] = round(matcher.change, 2)
             yield block
 
@@ -238,6 +338,15 @@ class Continuer:
         return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
 
 
-def _guards(controls: Controls) -> bool:
-    """Whether spectrum and level are held to the material's: with more events a second they are not the same."""
-    return controls.density == NEUTRAL.density
+def _guards(controls: Controls, played: Played | None = None) -> bool:
+    """Whether spectrum, level and statistics are held to the material's.
+
+    With more events a second they are not the same, nor while the texture stands still.
+    """
+    return controls.density == NEUTRAL.density and not (played is not None and played.held)
+
+
+def _noted(chunks: Iterable[Chunk], note: Callable[[Chunk], None]) -> Iterator[Chunk]:
+    for chunk in chunks:
+        note(chunk)
+        yield chunk

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from audiogen.run import Run
-from audiogen.sound.patch_selection import CANDIDATES, Patch
+from audiogen.sound.patch_selection import CANDIDATES, Patch, Played
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -41,11 +41,14 @@ class ControlPredictor(RunPredictor):
         """
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
+    def patches_after(
+        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
+    ) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
         selection = self.selection(density, temperature, seed)
-        context = self.past[-CONTEXT:]
+        before = self.past if played is None else torch.cat([self.past, selection.take_up(played)])
+        context = before[-CONTEXT:]
         while True:
             latent, patch = selection.lookup(self.draw(selection.latents, context, generator))
             context = torch.cat([context, latent[None]])[-CONTEXT:]

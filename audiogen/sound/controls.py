@@ -105,6 +105,10 @@ class SpectralTilt:
         self.reference = (tilted * factor).astype(np.float32)
         self.past = np.pad(past, ((0, 0), (TAPS, 0)))[:, -(TAPS - 1) :]
 
+    def skip_ramp(self) -> None:
+        """Have the full effect from the next sample on."""
+        self.done = round(RAMP_SECONDS * self.sample_rate)
+
     def gain(self, hertz: float) -> float:
         """Gain at a frequency in dB, where there is a tilt."""
         return float(tilt_decibels(self.slope, hertz) + 20 * np.log10(self._factor))

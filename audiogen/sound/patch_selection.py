@@ -40,6 +40,8 @@ GAIN_RATE = 0.03  # step of the logarithm of the gain per patch and unit of exce
 MAX_DEVIATION = 3.0  # one patch counts as at most this many variances
 MEAN_FEEDBACK = 2.0  # the target is moved by this multiple of the error of the recent mean
 MEAN_SECONDS = 6.0  # time constant of the recent mean
+HELD_PATCHES = 4  # of the tail, of which a held texture keeps to that which is most like the others
+MIN_HELD, MAX_HELD = 16, 64  # patches' worth of material that it is made of: a tenth of all, within these
 WHITENING = 0.5  # differences are divided by each dimension's standard deviation to this power
 
 
@@ -72,6 +74,19 @@ class Patch(NamedTuple):
 
     frames: Tensor
     start: int | None
+
+
+@dataclass(frozen=True)
+class Played:
+    """What has been played of a tail, for a predictor that takes it up from there.
+
+    Args:
+        path: frames of the material at which its patches begin, the latest last; as many as are known.
+        held: whether to keep to patches like the latest: the texture stands still.
+    """
+
+    path: tuple[int, ...]
+    held: bool = False
 
 
 class PatchSource(ABC):
@@ -125,6 +140,12 @@ class PatchSource(ABC):
     def mark_used(self, start: int) -> None:
         """Note that the patch that begins at frame ``start`` comes next, chosen here or by another predictor."""
         self.last = start
+
+    def take_up(self, played: Played) -> Tensor:
+        """Note what has been played before, and return its latents ``[patches, latent]``."""
+        for start in played.path:
+            self.mark_used(start)
+        return self.latents[torch.searchsorted(self.starts, torch.tensor(played.path, dtype=torch.long))]
 
     def frames_at(self, index: int) -> Tensor:
         """Frames ``[patch, channels * n_mels]`` of a patch."""
@@ -272,6 +293,27 @@ class PatchSelector(PatchSource):
         self.recent_mean = self.keep * self.recent_mean + (1 - self.keep) * self.latents[index]
         self._update_gain(float(((self.latents[index] - self.mean) * self.weights).square().sum()))
         self.free_from[self._within(start, self.patch - 1)] = self.step + self.lockout
+
+    def take_up(self, played: Played) -> Tensor:
+        latents = super().take_up(played)
+        if played.held and len(latents):
+            latest = latents[-HELD_PATCHES:] * self.weights
+            self._hold(latest[torch.cdist(latest, latest).sum(1).argmin()])
+        return latents
+
+    def _hold(self, latent: Tensor) -> None:
+        """Keep to the patches that are most like a weighted ``[latent]``, of which there are enough."""
+        per_patch = max(self.patch // self.stride, 1)
+        count = min(max(len(self.starts) // 10, MIN_HELD * per_patch), MAX_HELD * per_patch, len(self.starts))
+        distance = (self.searched - latent).square().sum(1)
+        near = distance <= distance.kthvalue(count).values
+        barred = torch.zeros(len(self.starts)).masked_fill(~near, torch.inf)
+        self.costs.append(lambda: barred)
+        self.mean = self.latents[near].mean(0)
+        self.recent_mean = self.mean.clone()
+        self.variance *= float(self.searched[near].var(0, correction=0).sum() / max(self.unit / 2, 1e-9))
+        self.lockout = min(self.lockout, int(MAX_LOCKED_OUT * count / per_patch))
+        self.free_from.clamp_(max=self.step + self.lockout)
 
     def _update_gain(self, deviation: float) -> None:
         """Feedback control of the variance: raise the gain where a selected patch deviates too little, and vice versa.

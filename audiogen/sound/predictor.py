@@ -15,20 +15,23 @@ from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
 from audiogen.sound.event_density import EventDensity
-from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource
+from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource, Played
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
 
 class Predictor(Protocol):
     """Predicts mel frames that follow a prompt: `RunPredictor`, or `run_mixture.MixturePredictor` for several Runs."""
 
-    def patches_after(self, seed: int, temperature: float, density: float) -> Iterator[Patch]:
+    def patches_after(
+        self, seed: int, temperature: float, density: float, played: Played | None = None
+    ) -> Iterator[Patch]:
         """Predict patches that follow the prompt.
 
         Args:
             seed: of the draws.
             temperature: of the Model's distribution, and of the variance of the selected patches.
             density: events per second, as a multiple of the material's; see `event_density`.
+            played: what of the tail came between; None if the patches follow the prompt.
 
         Yields:
             Patches of the material, endless; those of baselines are moved from it, and have no position.
@@ -90,11 +93,20 @@ class RunPredictor:
         """Advance the Model by ``[patch, channels * n_mels]`` frames that another Run has predicted."""
         return self.model.read(state, self.representation.encode(patch[:, : len(self.centre)], self.centre))
 
+    def state_after(self, selection: PatchSource, played: Played | None) -> State:
+        """The Model's state after what was played, or else after the prompt; the selection takes it up, too."""
+        if played is None:
+            return self.start
+        return self.model.start(torch.cat([self.past, selection.take_up(played)])[None])
+
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
+    def patches_after(
+        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
+    ) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`: the Model reads back the latent of each selected patch."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
-        state, selection = self.start, self.selection(density, temperature, seed)
+        selection = self.selection(density, temperature, seed)
+        state = self.state_after(selection, played)
         while True:
             latent, patch = selection.lookup(self.model.draw(state, sampling)[0])
             state = self.model.read(state, latent[None])

@@ -154,6 +154,10 @@ class PromptAnalysis:
         """Rotate principal channels ``[channels, time]`` back to the recording's channels, float32."""
         return self.join_partner.rotation.T @ principal
 
+    def to_principal(self, samples: np.ndarray) -> np.ndarray:
+        """Rotate ``[channels, time]`` samples of the recording's channels to its principal channels, float32."""
+        return (self.join_partner.rotation @ samples).astype(np.float32)
+
 
 def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec) -> PromptAnalysis:
     """Analyse a prompt, all of it or divided by purpose, once for all tails; see `PromptAnalysis`."""

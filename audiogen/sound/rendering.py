@@ -39,7 +39,9 @@ def positions_of(patches: Sequence[Patch]) -> Tensor | None:
     return torch.cat(positions)
 
 
-def render(vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Chunk], seed: int) -> Iterator[np.ndarray]:
+def render(
+    vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Chunk], seed: int, past: Tensor | None = None
+) -> Iterator[np.ndarray]:
     """Render what follows a prompt.
 
     Args:
@@ -47,12 +49,13 @@ def render(vocoder: Vocoder, prompt: PromptAnalysis, chunks: Iterable[Chunk], se
         prompt: whose rotation to principal channels is undone here.
         chunks: frames to render; the Vocoder's source is the prompt's material.
         seed: of the Vocoder's random phases, if it has any.
+        past: ``[channels, time]`` principal channels that come before; None for those of the prompt.
 
     Yields:
         ``[channels, time]`` samples at the rate of the Vocoder's spec; may be empty.
     """
     channels = prompt.channels
-    stream = vocoder.open(channels, prompt.join_partner.samples, seed)
+    stream = vocoder.open(channels, prompt.join_partner.samples if past is None else past, seed)
     for chunk in chunks:
         frames = chunk.frames.unflatten(1, (channels, -1)).transpose(0, 1)
         samples = stream.push(frames) if chunk.positions is None else stream.push_selected(frames, chunk.positions)

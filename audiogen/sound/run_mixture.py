@@ -11,7 +11,7 @@ import torch
 from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.run import Run, mel_representation
-from audiogen.sound.patch_selection import Patch
+from audiogen.sound.patch_selection import Patch, Played
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -52,12 +52,15 @@ class MixturePredictor:
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
     @torch.no_grad()
-    def patches_after(self, seed: int, temperature: float, density: float = 1.0) -> Iterator[Patch]:
+    def patches_after(
+        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
+    ) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         cumulative = torch.tensor(self.weights).cumsum(0)
-        states: list[State] = [member.start for member in self.members]
         selections = [member.selection(density, temperature, seed) for member in self.members]
+        each = zip(self.members, selections, strict=True)
+        states: list[State] = [member.state_after(selection, played) for member, selection in each]
         while True:
             sampled = min(int((sampling.uniform(1) >= cumulative).sum()), len(states) - 1)
             latent = self.members[sampled].model.draw(states[sampled], sampling)

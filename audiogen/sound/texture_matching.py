@@ -15,7 +15,8 @@ that, since the material has no patches of higher variance than its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
 
 import numpy as np
 import torch
@@ -75,7 +76,13 @@ class StatisticsMatcher:
         """Whether statistics are matched, not only levels expanded: wanted, and the source is long enough."""
         return self._target is not None
 
-    def __call__(self, blocks: Iterable[np.ndarray], past: np.ndarray | None = None) -> Iterator[np.ndarray]:
+    def __call__(
+        self,
+        blocks: Iterable[np.ndarray],
+        past: np.ndarray | None = None,
+        first_sections: Sequence[int] = (),
+        pause: Callable[[], None] | None = None,
+    ) -> Iterator[np.ndarray]:
         """Process a tail.
 
         A source too short to have statistics only determines the expansion. The sections do not depend on how much is
@@ -84,6 +91,9 @@ class StatisticsMatcher:
         Args:
             blocks: endless blocks ``[channels, time]``.
             past: ``[channels, time]`` samples just before them, a second is enough; None for the source.
+            first_sections: seconds of the first sections, for a tail that has to begin soon. Statistics are matched
+                as soon as a section and what is known before it make up a segment.
+            pause: called every few hundredths of a second; it may raise, to abandon the tail.
 
         Yields:
             ``[channels, time]``, at most a second each (the blocks themselves, if there is nothing to change).
@@ -92,22 +102,26 @@ class StatisticsMatcher:
         if target is None and self.temperature == 1:
             yield from blocks
             return
-        margin, time = MARGIN_SECONDS * self.rate, SECTION_SECONDS * FRAME_RATE
+        margin = MARGIN_SECONDS * self.rate
         past = self.source if past is None else past
         queue = _SampleQueue(np.pad(past, ((0, 0), (margin, 0)))[:, -margin:], blocks)
         gains = torch.zeros(*self.envelope.shape[:2], MARGIN_SECONDS * FRAME_RATE)  # of the second before the section
         expansion = matching = gains[..., -1:]  # the two parts whose sum is the gain
         before = torch.zeros(*self.envelope.shape[:2], 0)  # envelope of the processed half segment before the section
-        begin, end = margin, SECTION_SECONDS * self.rate + margin // 2
-        while True:
-            samples = queue.first((SECTION_SECONDS + 2 * MARGIN_SECONDS) * self.rate)
+        begin = margin
+        for seconds in chain(first_sections, repeat(SECTION_SECONDS)):
+            time, end = seconds * FRAME_RATE, seconds * self.rate + margin // 2
+            samples = queue.first((seconds + 2 * MARGIN_SECONDS) * self.rate)
             envelope = torch.from_numpy(block_envelopes(samples, self.rate, self.floor, FRAME_RATE))
             envelope = envelope[..., MARGIN_SECONDS * FRAME_RATE : MARGIN_SECONDS * FRAME_RATE + time]
             expansion = _glide_to(expansion[..., -1:], self._expansion(envelope))
             total = expansion
             if target is not None:
                 expanded = self._amplified(envelope, expansion)
-                matching = target.gains(expanded, before, matching[..., -1:])
+                if before.shape[-1] + time < segment:
+                    matching = torch.zeros_like(total)
+                else:
+                    matching = target.gains(expanded, before, matching[..., -1:], pause)
                 before = torch.cat([before, self._amplified(expanded, matching)], -1)[..., -(segment // 2) :]
                 total = expansion + matching
             self.change = float(total.square().mean().sqrt()) * DB_PER_NEPER
@@ -118,7 +132,7 @@ class StatisticsMatcher:
             for start in range(begin, end, self.rate):
                 yield shaped[:, start : min(start + self.rate, end)]
             gains = gains[..., time : time + MARGIN_SECONDS * FRAME_RATE]
-            queue.drop(SECTION_SECONDS * self.rate)
+            queue.drop(seconds * self.rate)
             begin = margin // 2
 
     def _expansion(self, envelope: Tensor) -> Tensor:
@@ -173,13 +187,14 @@ class _TargetStatistics:
             self.weight[name] = torch.from_numpy(weight.astype(np.float32))
 
     @torch.enable_grad()
-    def gains(self, envelope: Tensor, past: Tensor, first: Tensor) -> Tensor:
+    def gains(self, envelope: Tensor, past: Tensor, first: Tensor, pause: Callable[[], None] | None = None) -> Tensor:
         """Find the least gains that match the statistics, by gradient descent.
 
         Args:
             envelope: ``[channels, bands, time]`` of the next section.
             past: ``[channels, bands, past time]`` of what was processed before it.
             first: ``[channels, bands, 1]`` last gains before the section, nepers.
+            pause: called before each step.
 
         Returns:
             ``[channels, bands, time]`` in nepers.
@@ -190,6 +205,8 @@ class _TargetStatistics:
         generator = np.random.default_rng(0)
         mean, square = torch.zeros_like(points), torch.zeros_like(points)
         for step in range(STEPS):
+            if pause is not None:
+                pause()
             amplified = compressed(powers * (2 * _interpolated_gains(points, first, time)).exp(), self.floor)
             loss = self._loss(torch.cat([past, amplified], -1), generator)
             loss = loss + GAIN_PENALTY * points.square().mean((1, 2)).sum()
