@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,19 +10,16 @@ import torch
 from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
 from audiogen.api.results import Continuation
 from audiogen.api.session import each_in_session, session
+from audiogen.api.tail_blocks import Samples, like, prompt_of, tail_blocks_of
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_sound as job
 from audiogen.jobs import run_choice
-from audiogen.jobs.prepare_tail import prepare_tail
+from audiogen.jobs.continuer_choice import MorphTarget
 from audiogen.jobs.request import Request
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
-from audiogen.sound.prompt_analysis import PromptParts
-
-Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
-"""A numpy array or a torch tensor; what goes in as one comes out as one."""
 
 
 def continue_audio(
@@ -113,10 +108,10 @@ def continue_audio(
         match_texture=match_texture,
         vocoder=vocoder,
     )
-    prompt = _prompt(samples, sample_rate)
+    prompt = prompt_of(samples, sample_rate)
     with session(progress):
-        parts, blocks = _tail_blocks(prompt, request, request.seconds, morph, run, config, budget, cache, device)
-        tail = _like(np.concatenate(list(blocks), axis=1), samples)
+        parts, blocks = tail_blocks_of(prompt, request, request.seconds, morph, run, config, budget, cache, device)
+        tail = like(np.concatenate(list(blocks), axis=1), samples)
     if not request.writes_prompt:
         return tail
     before = samples[..., parts.start : parts.stop]
@@ -188,10 +183,10 @@ def stream(
         match_texture=match_texture,
         vocoder=vocoder,
     )
-    prompt = _prompt(samples, sample_rate)
+    prompt = prompt_of(samples, sample_rate)
     with session(progress):
-        _, blocks = _tail_blocks(prompt, request, seconds, morph, run, config, budget, cache, device)
-    return (_like(block, samples) for block in each_in_session(blocks) if block.shape[1])
+        _, blocks = tail_blocks_of(prompt, request, seconds, morph, run, config, budget, cache, device)
+    return (like(block, samples) for block in each_in_session(blocks) if block.shape[1])
 
 
 def continue_recording(
@@ -272,7 +267,7 @@ def continue_recording(
     )
     experiment = None if config is None else to_experiment(config)
     with session(progress):
-        target = None if morph is None else job.MorphTarget(to_recording(morph))
+        target = None if morph is None else MorphTarget(to_recording(morph))
         sidecar = job.continue_recording(
             to_recording(prompt),
             output,
@@ -317,41 +312,3 @@ def choose_run(
     experiment = None if config is None else to_experiment(config)
     with session(progress):
         return run_choice.choose_run(to_recording(recording), experiment, budget, device, cache=cache)
-
-
-def _tail_blocks(
-    prompt: Recording,
-    request: Request,
-    seconds: float | None,
-    morph: Recording | FilePath | None,
-    run: AnyRun | FilePath | None,
-    config: Experiment | FilePath | None,
-    budget: float | None,
-    cache: bool,
-    device: str,
-) -> tuple[PromptParts, Iterator[np.ndarray]]:
-    """The prompt's parts, and the tail in ``[channels, time]`` blocks; training and analysis are done already."""
-    length = sys.maxsize if seconds is None else job.length_of(prompt, request)
-    target = None if morph is None else job.MorphTarget(to_recording(morph))
-    experiment = None if config is None else to_experiment(config)
-    chosen = to_run(run, config, budget)
-    parts, continuer, _ = prepare_tail(prompt, request, target, chosen, experiment, budget, device, cache)
-    return parts, job.tail_blocks(parts, continuer, length, request)
-
-
-def _prompt(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording:
-    recording = Recording(samples, sample_rate)
-    if recording.length == 0:
-        raise InputError("samples", "there are none", "give at least half a second")
-    if recording.channels > recording.length:
-        shape = f"[{recording.channels}, {recording.length}]"
-        raise InputError("samples", f"of shape {shape} they have more channels than samples", "give samples.T")
-    return recording
-
-
-def _like(block: np.ndarray, samples: Samples) -> Samples:
-    """``[channels, time]`` float32 samples in the layout, type and library of ``samples``."""
-    laid_out = block[0] if samples.ndim == 1 else block
-    if isinstance(samples, torch.Tensor):
-        return torch.from_numpy(np.ascontiguousarray(laid_out)).to(samples.device, samples.dtype)
-    return laid_out.astype(samples.dtype, copy=False)

@@ -56,7 +56,8 @@ def continue_sound(
     """
     with stage("loading libraries"):
         from audiogen.jobs.backward import continue_backward
-        from audiogen.jobs.continue_sound import MorphTarget, continue_variations, read_prompt
+        from audiogen.jobs.continue_sound import continue_variations, read_prompt
+        from audiogen.jobs.continuer_choice import MorphTarget
         from audiogen.jobs.run_choice import describe_choice
         from audiogen.jobs.take_set import compare_takes, request_for_set
         from audiogen.sound.run_mixture import open_runs

@@ -18,10 +18,12 @@ import numpy as np
 from audiogen.audio import AudioWarning, Recording, Span, Writer, read
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.jobs.continue_sound import Runs, continue_variations, describe_edges, length_of, subtype_of
+from audiogen.jobs.continue_sound import continue_variations
+from audiogen.jobs.continuer_choice import Runs
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
 from audiogen.jobs.request import Request
+from audiogen.jobs.tail_file import describe_edges, length_of, subtype_of
 from audiogen.output_names import sidecar_of
 from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 from audiogen.text_files import dump_json, write_text

@@ -24,7 +24,7 @@ from audiogen.dsp.limiter import limit_peaks, peak_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.backward import rendered_tails, reverse
-from audiogen.jobs.continue_sound import Runs, require_continuable
+from audiogen.jobs.continuer_choice import Runs, require_continuable
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
 from audiogen.jobs.request import Request

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from audiogen.audio import Recording
 from audiogen.experiment import Experiment
-from audiogen.jobs import continue_sound as job
+from audiogen.jobs import continuer_choice as job
 from audiogen.jobs.request import Request
 from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.prompt_analysis import PromptParts, divide_prompt

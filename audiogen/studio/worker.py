@@ -118,7 +118,8 @@ def run(job: Job, send: Send, cancelled: Callable[[], bool]) -> tuple[Any, ...]:
 
 
 def _make_recording(job: Job, send: Send) -> dict[str, Any]:
-    from audiogen.jobs.continue_sound import MorphTarget, continue_variations, read_prompt
+    from audiogen.jobs.continue_sound import continue_variations, read_prompt
+    from audiogen.jobs.continuer_choice import MorphTarget
     from audiogen.jobs.request import Request
     from audiogen.jobs.tail_listener import listen_to_tails
     from audiogen.sound.prompt_analysis import PromptParts

@@ -141,7 +141,7 @@ def test_demo(
         calls.append((recording.path, options[:3]))  # without the clock
         return untrained(texture(2.0))
 
-    monkeypatch.setattr("audiogen.jobs.continue_sound.choose_run", untrained_run)  # which would train for a minute
+    monkeypatch.setattr("audiogen.jobs.continuer_choice.choose_run", untrained_run)  # which would train for a minute
     code, output, err = shell("demo", "-o", tmp_path / "demo", "--seconds", 1)
     assert code == 0, err
     assert [(path.name, options) for path, options in calls] == [("waterfall.ogg", (None, None, "auto"))]

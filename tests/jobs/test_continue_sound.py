@@ -11,14 +11,9 @@ import pytest
 
 from audiogen.audio import AudioWarning, Recording, read
 from audiogen.errors import InputError
-from audiogen.jobs import continue_sound
-from audiogen.jobs.continue_sound import (
-    MorphTarget,
-    Request,
-    continue_recording,
-    continue_variations,
-    prepare_target,
-)
+from audiogen.jobs import continue_sound, continuer_choice
+from audiogen.jobs.continue_sound import Request, continue_recording, continue_variations
+from audiogen.jobs.continuer_choice import MorphTarget, prepare_target
 from audiogen.jobs.provenance import Clock
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.run import Run
@@ -32,7 +27,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*ignored: object) -> Run:
         pytest.fail("a training was begun")
 
-    monkeypatch.setattr(continue_sound, "choose_run", refuse)
+    monkeypatch.setattr(continuer_choice, "choose_run", refuse)
 
 
 @pytest.mark.usefixtures("no_training")

@@ -13,13 +13,13 @@ import pytest
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
-from audiogen.jobs.continue_sound import tail_blocks
 from audiogen.jobs.live_commands import Commands
 from audiogen.jobs.live_output import Device, paced
 from audiogen.jobs.live_stream import AHEAD_SECONDS, LiveStream
 from audiogen.jobs.live_take import Take, TakeWriter, engine_of, settings_of
 from audiogen.jobs.prepare_tail import PreparedTail, prepare_tail
 from audiogen.jobs.request import Request
+from audiogen.jobs.tail_file import tail_blocks
 from audiogen.run import Run
 from audiogen.sound.live_engines import SilentEngine
 from audiogen.sound.live_settings import LiveSettings

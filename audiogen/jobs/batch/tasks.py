@@ -15,14 +15,8 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
 from audiogen.file_names import shortened
 from audiogen.jobs.batch.clips import Clip
-from audiogen.jobs.continue_sound import (
-    MorphTarget,
-    Runs,
-    continue_variations,
-    divide_prompts,
-    read_prompt,
-    rhythm_of,
-)
+from audiogen.jobs.continue_sound import continue_variations, read_prompt
+from audiogen.jobs.continuer_choice import MorphTarget, Runs, divide_prompts, rhythm_of
 from audiogen.jobs.provenance import collect_warnings
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run

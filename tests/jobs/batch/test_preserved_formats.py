@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from audiogen.audio import AudioWarning, ChannelLayout, Recording, Writer, read
-from audiogen.jobs.continue_sound import MorphTarget, Request, continue_recording
+from audiogen.jobs.continue_sound import Request, continue_recording
+from audiogen.jobs.continuer_choice import MorphTarget
 from audiogen.jobs.vocode import vocode
 from audiogen.run import Run
 

@@ -1,0 +1,66 @@
+"""The tail of samples in memory: what `audiogen.continue_audio` and `audiogen.stream` have in common."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment
+from audiogen.jobs.continuer_choice import MorphTarget
+from audiogen.jobs.prepare_tail import prepare_tail
+from audiogen.jobs.request import Request
+from audiogen.jobs.tail_file import length_of, tail_blocks
+from audiogen.sound.prompt_analysis import PromptParts
+
+Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
+"""A numpy array or a torch tensor; what goes in as one comes out as one."""
+
+
+def prompt_of(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording:
+    """A Recording of the user's samples.
+
+    Raises:
+        InputError: there are none, or they lie the wrong way round.
+    """
+    recording = Recording(samples, sample_rate)
+    if recording.length == 0:
+        raise InputError("samples", "there are none", "give at least half a second")
+    if recording.channels > recording.length:
+        shape = f"[{recording.channels}, {recording.length}]"
+        raise InputError("samples", f"of shape {shape} they have more channels than samples", "give samples.T")
+    return recording
+
+
+def like(block: np.ndarray, samples: Samples) -> Samples:
+    """``[channels, time]`` float32 samples in the layout, type and library of ``samples``."""
+    laid_out = block[0] if samples.ndim == 1 else block
+    if isinstance(samples, torch.Tensor):
+        return torch.from_numpy(np.ascontiguousarray(laid_out)).to(samples.device, samples.dtype)
+    return laid_out.astype(samples.dtype, copy=False)
+
+
+def tail_blocks_of(
+    prompt: Recording,
+    request: Request,
+    seconds: float | None,
+    morph: Recording | FilePath | None,
+    run: AnyRun | FilePath | None,
+    config: Experiment | FilePath | None,
+    budget: float | None,
+    cache: bool,
+    device: str,
+) -> tuple[PromptParts, Iterator[np.ndarray]]:
+    """The prompt's parts, and the tail in ``[channels, time]`` blocks; training and analysis are done already."""
+    length = sys.maxsize if seconds is None else length_of(prompt, request)
+    target = None if morph is None else MorphTarget(to_recording(morph))
+    experiment = None if config is None else to_experiment(config)
+    chosen = to_run(run, config, budget)
+    parts, continuer, _ = prepare_tail(prompt, request, target, chosen, experiment, budget, device, cache)
+    return parts, tail_blocks(parts, continuer, length, request)

@@ -1,0 +1,146 @@
+"""Choice of what continues a recording: its own beats, the shipped base, or a Run; alone, or as a morph.
+
+In the order of a job: which prompts can be continued (`require_continuable`), what of a prompt is continued
+(`divide_prompts`), whether it has a pulse to keep (`rhythm_of`), which Run predicts (`choose_runs`), and the engine
+that generates the tails (`continuer_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from audiogen.audio import Recording
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, to_tree
+from audiogen.jobs.provenance import Clock
+from audiogen.jobs.pulse_choice import find_rhythm
+from audiogen.jobs.request import Request
+from audiogen.jobs.run_choice import choose_run
+from audiogen.representation.recording_features import MIN_SECONDS
+from audiogen.rhythm.analysis import Rhythm
+from audiogen.run import Run
+from audiogen.sound.beat_continuation import BeatContinuer
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.morph import Morph, convert_format
+from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
+from audiogen.sound.raw_tail import RawContinuer
+from audiogen.sound.run_mixture import RunMixture
+
+Runs = Run | RunMixture
+AnyContinuer = Continuer | Morph | BeatContinuer | RawContinuer
+MAX_PEAK = 1e9  # times full scale: integers saved as floats pass, garbage whose squares overflow does not
+
+
+@dataclass(frozen=True)
+class MorphTarget:
+    """The recording that a tail morphs into.
+
+    Args:
+        recording: whose texture the tail ends with; of any sample rate and number of channels.
+        run: what predicts its texture; None for the prompt's own Run, or, if that is trained here, for one trained on
+            this recording.
+    """
+
+    recording: Recording
+    run: Runs | None = None
+
+
+def require_continuable(prompt: Recording) -> None:
+    """Raise an InputError for a prompt that cannot be continued. Silence of any length can."""
+    if prompt.length == 0 or (prompt.seconds < MIN_SECONDS and prompt.samples.any()):
+        cause = f"{prompt.seconds:.3f} s is too short to continue"
+        raise InputError(prompt.path or "the prompt", cause, f"give at least {MIN_SECONDS:g} s")
+    peak = max(float(prompt.samples.max()), -float(prompt.samples.min()))
+    if not peak <= MAX_PEAK:  # or NaN, which reading a file removes
+        cause = f"its samples reach {peak:g} times full scale"
+        raise InputError(prompt.path or "the prompt", cause, "scale them to -1..1")
+
+
+def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
+    """Raise an InputError for an impossible morph: of silence, a loop, or raw."""
+    if morph_target is None:
+        return
+    for recording, name in ((prompt, "the prompt"), (morph_target.recording, "its target")):
+        if not recording.samples.any():
+            raise InputError(recording.path or "morph", f"{name} of a morph is silent", "choose one that is not")
+    if any(request.raw for request in requests):
+        raise InputError("morph", "a morph is made of selected patches: it cannot be raw", "leave out --raw or --morph")
+    if any(request.loop for request in requests):
+        raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out --loop or --morph")
+
+
+def divide_prompts(prompt: Recording, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
+    """The parts of a prompt that requests need, by `Request.division`."""
+    return {division: divide_prompt(prompt, *division) for division in dict.fromkeys(r.division for r in requests)}
+
+
+def prepare_target(morph_target: MorphTarget | None, request: Request) -> MorphTarget | None:
+    """A morph's target without its edges, or for an ambience its bed alone."""
+    if morph_target is None:
+        return None
+    parts = divide_prompt(morph_target.recording, keep_edges=not request.ambience, ambience=request.ambience)
+    return replace(morph_target, recording=parts.material)
+
+
+def rhythm_of(prompts: Sequence[PromptParts], requests: Sequence[Request], named: bool) -> Rhythm | None:
+    """The rhythm of a prompt, between its edges; None also where the tail follows an edge, or is an ambience."""
+    if len(prompts) > 1 or prompts[0].bed is not None or not prompts[0].joins_material:
+        return None
+    return find_rhythm(prompts[0].material, requests, named)
+
+
+def choose_runs(
+    prompt: Recording,
+    morph_target: MorphTarget | None,
+    experiment: Experiment | None,
+    budget: float | None,
+    device: str,
+    clock: Clock | None = None,
+    cache: bool = True,
+) -> tuple[Run, MorphTarget | None]:
+    """Choose a Run for a prompt's material, and one for a morph's target without; each spends half of the budget."""
+    each = budget / 2 if budget and morph_target else budget
+    run = choose_run(prompt, experiment, each, device, clock, cache)
+    if morph_target is not None and morph_target.run is None:
+        target_run = choose_run(morph_target.recording, experiment, each, device, clock, cache)
+        morph_target = replace(morph_target, run=target_run)
+    return run, morph_target
+
+
+def continuer_of(
+    prompt: PromptParts,
+    run: Runs,
+    vocoder: str | None,
+    match_texture: bool,
+    raw: bool,
+    morph_target: MorphTarget | None,
+) -> AnyContinuer:
+    """Analyse a prompt, and the morph's target if there is one."""
+    if raw:
+        return RawContinuer(run, prompt, vocoder)
+    continuer = Continuer(run, prompt, vocoder, match_texture)
+    if morph_target is None:
+        return continuer
+    target = convert_format(morph_target.recording, prompt.recording.sample_rate, prompt.recording.channels)
+    return Morph(continuer, Continuer(morph_target.run or run, target, vocoder))
+
+
+def kind_of(continuer: AnyContinuer | None) -> str:
+    """What changes the measures of a tail on purpose: a "morph", the repetitions of a "rhythm", or "" for neither."""
+    return {Morph: "morph", BeatContinuer: "rhythm"}.get(type(continuer), "")
+
+
+def describe_runs(run: Runs | None) -> dict[str, Any]:
+    """The sidecar's account of what predicted."""
+    if run is None:
+        return {"training": None}
+    if isinstance(run, RunMixture):
+        each = zip(run.weights, run.runs, strict=True)
+        return {"training": None, "runs": [{"weight": weight, **describe_runs(run)} for weight, run in each]}
+    return {
+        "run": str(run.path) if run.path else None,
+        "training": run.metrics,
+        "experiment": to_tree(run.experiment),
+    }
