@@ -155,8 +155,8 @@ def test_continue_exports_the_item_and_lays_its_takes_behind_it(tmp_path: Path) 
     assert reaper.messages == []
     (command,) = reaper.commands
     prompt, out = (tmp_path / f"rain___wind-{kind}-001.wav" for kind in ("prompt", "continued"))
-    words = f'"audiogen" "continue" "{prompt}" "-o" "{out}" "--tail-only" "--seconds" "12" "--variations" "2"'
-    assert command == words + ' "--budget" "0" "--quiet"'
+    words = f'"audiogen" "continue" "{prompt}" "--tail-only" "--seconds" "12" "--variations" "2" "--budget" "0"'
+    assert command == words + f' "-o" "{out}" "--quiet"'
     content = prompt.read_bytes()
     assert struct.unpack_from("<HHI", content, 20) == (3, 2, RATE)
     samples = np.frombuffer(content[44:], "<f4")
@@ -169,9 +169,20 @@ def test_continue_exports_the_item_and_lays_its_takes_behind_it(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("taken", ["continued-001-2.wav", "continued-001-1.json"])
+def test_takes_get_names_that_neither_files_nor_sidecars_have(tmp_path: Path, taken: str) -> None:
+    (tmp_path / f"rain___wind-{taken}").write_bytes(b"from an earlier call")
+    reaper = act("continue", tmp_path, item(5.0, 1.5))
+    assert "rain___wind-continued-002.wav" in reaper.commands[0]
+    assert [Path(take["path"]).name for take in reaper.new[0]["takes"]] == [
+        "rain___wind-continued-002-1.wav",
+        "rain___wind-continued-002-2.wav",
+    ]
+
+
 def test_loop_repeats_when_it_is_lengthened(tmp_path: Path) -> None:
     reaper = act("loop", tmp_path, item(0.0, 1.0), inputs="20,1,0")
-    assert '"--tail-only" "--loop" "--seconds" "20"' in reaper.commands[0]
+    assert '"--tail-only" "--seconds" "20" "--variations" "1" "--budget" "0" "--loop"' in reaper.commands[0]
     assert reaper.new[0]["B_LOOPSRC"] == 1
 
 

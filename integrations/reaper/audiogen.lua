@@ -47,15 +47,20 @@ function audiogen.ask(title, names, defaults)
   return given
 end
 
--- A new file name in the folder of the project's recordings.
-function audiogen.path(stem, suffix)
-  local folder, number = reaper.GetProjectPath(""), 0
-  local safe, path = stem:gsub("[^%w%-]", "_"), nil
-  repeat
+-- New file names in the folder of the project's recordings, one for each number that audiogen puts before the suffix;
+-- none of them, and no sidecar, exists. Return the name to hand to audiogen, and the names of the files.
+function audiogen.new_files(stem, suffix, count)
+  local folder, safe, number = reaper.GetProjectPath(""), stem:gsub("[^%w%-]", "_"), 0
+  while true do
     number = number + 1
-    path = string.format("%s/%s-%s-%03d.wav", folder, safe, suffix, number)
-  until not reaper.file_exists(path)
-  return path
+    local base, taken, paths = string.format("%s/%s-%s-%03d", folder, safe, suffix, number), false, {}
+    for index = 1, count do paths[index] = base .. (count > 1 and "-" .. index or "") end
+    for index, path in ipairs(paths) do
+      taken = taken or reaper.file_exists(path .. ".wav") or reaper.file_exists(path .. ".json")
+      paths[index] = path .. ".wav"
+    end
+    if not taken then return base .. ".wav", paths end
+  end
 end
 
 -- Export what an item plays as a 32-bit float WAV. Return its sample rate, or nil and the reason.
@@ -123,50 +128,64 @@ local function as_one_step(title, act)
   if problem then audiogen.complain(problem) end
 end
 
-local function numbered(path, count)
-  if count == 1 then return {path} end
-  local paths = {}
-  for index = 1, count do paths[index] = path:gsub("%.wav$", "-" .. index .. ".wav") end
-  return paths
+-- Export an item; return the name of the file, or nil and the reason.
+local function exported(item, suffix)
+  local path = audiogen.new_files(name_of(item), suffix, 1)
+  local rate, reason = audiogen.export(item, path)
+  return rate and path, reason
+end
+
+-- Run audiogen on exported files and lay what it writes as the takes of a new item. Return the item, or nil and why not.
+local function make(item, suffix, takes, position, arguments)
+  local out, paths = audiogen.new_files(name_of(item), suffix, takes)
+  for _, word in ipairs({"-o", out, "--quiet"}) do arguments[#arguments + 1] = word end
+  local code, output = audiogen.run(arguments)
+  if code ~= 0 then return nil, output end
+  return audiogen.lay(reaper.GetMediaItemTrack(item), position, paths, name_of(item) .. " " .. suffix)
+end
+
+-- Make takes of the selected item's sound, and lay them after it.
+local function tails(title, wish, suffix, defaults, options, finished)
+  local item = reaper.GetSelectedMediaItem(0, 0)
+  if not item then return audiogen.complain("select the item to " .. wish) end
+  local given = audiogen.ask(title, {"seconds", "takes", "training time limit (0: none)"}, defaults)
+  if not given then return end
+  as_one_step(title, function()
+    local prompt, reason = exported(item, "prompt")
+    if not prompt then return reason end
+    local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
+    local arguments = {"continue", prompt, "--tail-only", "--seconds", given[1], "--variations", takes, "--budget",
+      given[3]}
+    for _, word in ipairs(options) do arguments[#arguments + 1] = word end
+    local _, finish = span_of(item)
+    local new, problem = make(item, suffix, takes, finish, arguments)
+    if not new then return problem end
+    if finished then finished(new) end
+  end)
 end
 
 -- Continue the selected item: the new part, with its takes, follows it.
-function audiogen.continue()
-  local item = reaper.GetSelectedMediaItem(0, 0)
-  if not item then return audiogen.complain("select the item to continue") end
-  local given = audiogen.ask("continue", {"seconds", "takes", "training time limit (0: none)"}, {"30", "3", "0"})
-  if not given then return end
-  as_one_step("continue", function()
-    local prompt, out = audiogen.path(name_of(item), "prompt"), audiogen.path(name_of(item), "continued")
-    local rate, reason = audiogen.export(item, prompt)
-    if not rate then return reason end
-    local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
-    local code, output = audiogen.run({"continue", prompt, "-o", out, "--tail-only", "--seconds", given[1],
-      "--variations", takes, "--budget", given[3], "--quiet"})
-    if code ~= 0 then return output end
-    local _, finish = span_of(item)
-    audiogen.lay(reaper.GetMediaItemTrack(item), finish, numbered(out, takes), name_of(item) .. " continued")
-  end)
-end
+function audiogen.continue() tails("continue", "continue", "continued", {"30", "3", "0"}, {}) end
 
 -- Make a seamless loop of the selected item's texture, on the same track after it, set to repeat.
 function audiogen.loop()
-  local item = reaper.GetSelectedMediaItem(0, 0)
-  if not item then return audiogen.complain("select the item to make a loop of") end
-  local given = audiogen.ask("loop", {"seconds", "takes", "training time limit (0: none)"}, {"20", "1", "0"})
-  if not given then return end
-  as_one_step("loop", function()
-    local prompt, out = audiogen.path(name_of(item), "prompt"), audiogen.path(name_of(item), "loop")
-    local rate, reason = audiogen.export(item, prompt)
-    if not rate then return reason end
-    local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
-    local code, output = audiogen.run({"continue", prompt, "-o", out, "--tail-only", "--loop", "--seconds", given[1],
-      "--variations", takes, "--budget", given[3], "--quiet"})
-    if code ~= 0 then return output end
-    local _, finish = span_of(item)
-    local new = audiogen.lay(reaper.GetMediaItemTrack(item), finish, numbered(out, takes), name_of(item) .. " loop")
-    reaper.SetMediaItemInfo_Value(new, "B_LOOPSRC", 1)
-  end)
+  tails("loop", "make a loop of", "loop", {"20", "1", "0"}, {"--loop"},
+    function(new) reaper.SetMediaItemInfo_Value(new, "B_LOOPSRC", 1) end)
+end
+
+-- The position of the gap to fill, and audiogen's arguments for it; nil and the reason if there is none.
+local function gap_of(first, second)
+  local start, finish = span_of(first)
+  if second then
+    local next_start = span_of(second)
+    if reaper.GetMediaItemTrack(first) ~= reaper.GetMediaItemTrack(second) or next_start <= finish then
+      return nil, "the two items must lie on one track, with a gap between them"
+    end
+    return finish, {"--seconds", string.format("%.9f", next_start - finish)}
+  end
+  local from, to = reaper.GetSet_LoopTimeRange(false, false, 0, 0, false)
+  if from <= start or to >= finish or to <= from then return nil, "make a time selection inside the item" end
+  return from, {"--from", string.format("%.9f", from - start), "--to", string.format("%.9f", to - start)}
 end
 
 -- Fill the gap between two selected items of a track, or the time selection inside one selected item.
@@ -174,32 +193,18 @@ function audiogen.fill()
   local first, second = reaper.GetSelectedMediaItem(0, 0), reaper.GetSelectedMediaItem(0, 1)
   if not first then return audiogen.complain("select two items, or one and a time selection in it") end
   as_one_step("fill", function()
-    local out, position = audiogen.path(name_of(first), "filled"), nil
-    local before, arguments = audiogen.path(name_of(first), "before"), nil
-    local rate, reason = audiogen.export(first, before)
-    if not rate then return reason end
-    local start, finish = span_of(first)
-    if second then
-      local next_start = span_of(second)
-      if reaper.GetMediaItemTrack(first) ~= reaper.GetMediaItemTrack(second) or next_start <= finish then
-        return "the two items must lie on one track, with a gap between them"
-      end
-      local after = audiogen.path(name_of(second), "after")
-      rate, reason = audiogen.export(second, after)
-      if not rate then return reason end
-      position = finish
-      arguments = {"fill", before, after, "-o", out, "--seconds", string.format("%.9f", next_start - finish)}
-    else
-      local from, to = reaper.GetSet_LoopTimeRange(false, false, 0, 0, false)
-      if from <= start or to >= finish or to <= from then return "make a time selection inside the item" end
-      position = from
-      arguments = {"fill", before, "-o", out, "--from", string.format("%.9f", from - start), "--to",
-        string.format("%.9f", to - start)}
+    local position, arguments = gap_of(first, second)
+    if not position then return arguments end
+    local words = {"fill"}
+    for index, item in ipairs({first, second}) do
+      local path, reason = exported(item, index == 1 and "before" or "after")
+      if not path then return reason end
+      words[#words + 1] = path
     end
-    for _, word in ipairs({"--gap-only", "--budget", "0", "--quiet"}) do arguments[#arguments + 1] = word end
-    local code, output = audiogen.run(arguments)
-    if code ~= 0 then return output end
-    audiogen.lay(reaper.GetMediaItemTrack(first), position, {out}, name_of(first) .. " filled")
+    for _, word in ipairs(arguments) do words[#words + 1] = word end
+    for _, word in ipairs({"--gap-only", "--budget", "0"}) do words[#words + 1] = word end
+    local new, problem = make(first, "filled", 1, position, words)
+    if not new then return problem end
   end)
 end
 
