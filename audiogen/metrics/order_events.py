@@ -66,20 +66,22 @@ def event_ranges(level: np.ndarray, threshold: float, end: float) -> list[tuple[
 
 def fit_events(parts: Sequence[OrderFeatures]) -> Callable[[OrderFeatures], float]:
     """Mean distance of the events of a segment from those of the parts; NaN where they have no events."""
-    levels = np.concatenate([group_levels(part) for part in parts], axis=1)
-    quiet, loud = np.quantile(levels, [QUIET, LOUD], axis=1)
+    each = [group_levels(part) for part in parts]
+    quiet, loud = np.quantile(np.concatenate(each, axis=1), [QUIET, LOUD], axis=1)
     known = {}
     for group in np.flatnonzero(loud - quiet >= MIN_RANGE_DB):
         threshold = float(quiet[group] + THRESHOLD * (loud - quiet)[group])
         end = threshold - HYSTERESIS * float((loud - quiet)[group])
-        found = describe(parts, int(group), threshold, end)
+        found = describe(parts, int(group), threshold, end, each)
         if len(found.values) >= MIN_EVENTS:
             known[int(group)] = (threshold, end, found)
 
     def loss(segment: OrderFeatures) -> float:
         distances = []
+        levels = [group_levels(segment)] if known else []
         for group, (threshold, end, real) in known.items():
-            distances.append(_distance(describe([segment], group, threshold, end), real, segment.seconds))
+            own = describe([segment], group, threshold, end, levels)
+            distances.append(_distance(own, real, segment.seconds))
         return float(np.mean(distances)) if distances else float("nan")
 
     return loss
@@ -97,11 +99,13 @@ def _distance(own: Events, real: Events, seconds: float) -> float:
     return float(np.mean(rates + [_wasserstein(one, other) for one, other in pairs]))
 
 
-def describe(parts: Sequence[OrderFeatures], group: int, threshold: float, end: float) -> Events:
-    """The events of parts in a group of bands; see `event_ranges` for the thresholds."""
+def describe(
+    parts: Sequence[OrderFeatures], group: int, threshold: float, end: float, levels: Sequence[np.ndarray]
+) -> Events:
+    """The events of parts in a group of bands; see `event_ranges` for the thresholds, `group_levels` for the levels."""
     rows, shapes, bands = [], [], parts[0].mel.shape[1]
-    for part in parts:
-        level = group_levels(part)[group]
+    for part, levels_of_part in zip(parts, levels, strict=True):
+        level = levels_of_part[group]
         found = [
             pair for pair in event_ranges(level, threshold, end) if pair[1] - pair[0] >= SHORTEST_SECONDS * part.rate
         ]

@@ -1,4 +1,4 @@
-"""Features of a recording that the measures of order share: log-mel frames, level, onset strength and chroma."""
+"""Features of a recording that the measures of order share: log-mel frames, onset strength and chroma."""
 
 from __future__ import annotations
 
@@ -39,11 +39,6 @@ class OrderFeatures:
     def cut(self, start: int, stop: int) -> OrderFeatures:
         """The frames from ``start`` to before ``stop``."""
         return OrderFeatures(self.mel[start:stop], self.chroma[start:stop], self.rate)
-
-    @cached_property
-    def level(self) -> np.ndarray:
-        """``[time]`` level of each frame in dB."""
-        return 10 * np.log10(np.exp(self.mel.astype(np.float64)).mean(axis=1))
 
     @cached_property
     def onsets(self) -> np.ndarray:

@@ -125,11 +125,6 @@ class Forecast:
         return places
 
 
-def fit_forecast(parts: Sequence[OrderFeatures]) -> Forecast:
-    """See `Forecast`."""
-    return Forecast(parts)
-
-
 def principal_components(frames: np.ndarray, dimensions: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean ``[features]`` and directions ``[features, dimensions]`` of greatest variance of ``[time, features]``."""
     mean = frames.mean(axis=0)

@@ -30,10 +30,6 @@ class OnsetTrack:
     strength: np.ndarray
     rate: float
 
-    @property
-    def seconds(self) -> float:
-        return len(self.strength) / self.rate
-
 
 def track_onsets(samples: np.ndarray, sample_rate: int) -> OnsetTrack:
     """Band levels and onset strength (log-domain spectral flux; Dixon 2006, "Onset detection revisited", DAFx).
