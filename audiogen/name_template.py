@@ -73,12 +73,16 @@ def named_by(
 
 def _fields_of(template: str) -> list[str]:
     try:
-        names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
+        found = [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name is not None]
     except ValueError as error:
         raise InputError("--template", f"{template!r}: {error}", "write a field as {prompt}") from error
-    for name in names:
+    names = [name for name, _ in found]
+    for name, form in found:
         if name not in FIELDS:
             raise InputError("--template", f"there is no field {name!r}", f"choose from {', '.join(FIELDS)}")
+        if "{" in form:  # whose value would become a format
+            cause = f"the format of {name!r} holds another field, {form!r}"
+            raise InputError("--template", cause, "write one field after the other: {take:02}_{prompt}")
     return names
 
 

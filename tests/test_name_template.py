@@ -37,6 +37,8 @@ def test_fields_of_the_universal_category_system_come_from_the_prompts_name() ->
         ("{prompt.parent}", {}, "no field"),
         ("{prompt", {}, "write a field as"),
         ("{take:zz}", {}, "two digits"),
+        ("{take:{prompt}}", {}, "holds another field"),
+        ("{take:0{seed}}", {}, "holds another field"),
         ("{prompt}", {}, "several takes one name"),
         ("../{take}", {}, "not a file name"),
         ("sub/{take}", {}, "not a file name"),

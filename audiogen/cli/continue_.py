@@ -34,6 +34,7 @@ from audiogen.cli.options import (
     page_path,
     refuse_to_overwrite,
     require_input,
+    temperature_option,
 )
 from audiogen.cli.plan_options import NAMES as PLAN_NAMES
 from audiogen.cli.plan_options import plan_options, pop_plan
@@ -101,15 +102,7 @@ SOUND_ONLY |= {"cache": True, "start": None, "stop": None}
     help="Integrated loudness of the output (BS.1770), -70 to 0, such as -23; less where its true peak would exceed "
     "-1 dBTP.  [default: the recording's own level]",
 )
-@option(
-    "--temperature",
-    group=SOUND,
-    type=float,
-    default=Request.temperature,
-    metavar="T",
-    help="Variability relative to the recording, 0 to 10: 0 steady, 1 as recorded, 2 twice the level variance. "
-    "MIDI: sampling temperature; above 1 is more random.",
-)
+@temperature_option(and_midi=" MIDI: sampling temperature; above 1 is more random.")
 @control_options
 @option("--morph", group=SOUND, type=FILE, help="Morph gradually into the texture of this recording.")
 @option(

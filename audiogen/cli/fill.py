@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from audiogen.cli.command import MODEL, OUTPUT, SOUND, Command, option, print_summary, set_json_result
+from audiogen.cli.command import MODEL, OUTPUT, Command, option, print_summary, set_json_result
 from audiogen.cli.options import (
     BUDGET,
     DEVICE,
@@ -23,6 +23,7 @@ from audiogen.cli.options import (
     output_paths,
     refuse_to_overwrite,
     require_input,
+    temperature_option,
 )
 from audiogen.errors import InputError
 from audiogen.jobs.request import Request
@@ -53,14 +54,7 @@ from audiogen.progress import stage
 @SEED
 @SUBTYPE
 @METADATA
-@option(
-    "--temperature",
-    group=SOUND,
-    type=float,
-    default=Request.temperature,
-    metavar="T",
-    help="Variability relative to the recording, 0 to 10: 0 steady, 1 as recorded, 2 twice the level variance.",
-)
+@temperature_option()
 @VOCODER
 @option("--run", "run_folder", group=MODEL, type=RUN, help="Use this trained Run.")
 @EXTERNAL

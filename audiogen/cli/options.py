@@ -181,6 +181,20 @@ EXTERNAL = option(
     help="Allow a Run to read, or download, weights from outside its folder.",
 )
 
+
+def temperature_option(and_midi: str = "") -> Callable[[Any], Any]:
+    """``--temperature`` of a tail; ``and_midi`` is what it means for MIDI files, where a command takes them."""
+    return option(
+        "--temperature",
+        group=SOUND,
+        type=float,
+        default=Request.temperature,
+        metavar="T",
+        help="Variability relative to the recording, 0 to 10: 0 steady, 1 as recorded, 2 twice the level variance."
+        + and_midi,
+    )
+
+
 control_options = combine(
     (
         option(
