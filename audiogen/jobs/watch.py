@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
 from audiogen.data.recordings import SUFFIXES
 from audiogen.errors import InputError
+from audiogen.output_names import sidecar_of
 
 OUTPUT_SUFFIX = ".wav"
 
@@ -21,13 +24,20 @@ class Stamp(NamedTuple):
     changed: int
 
 
+class Sidecar(NamedTuple):
+    """What is read of a sidecar: the recording that was continued, and the name of the output; empty if unknown."""
+
+    prompt: Path = Path()
+    output: str = ""
+
+
 @dataclass
 class Watcher:
     """Which recordings of a folder are complete and have no output yet.
 
     Looks at the folder itself, not at its subfolders, by polling: that works on network drives and needs no library.
-    A recording whose output exists is done, so a watcher that is started again continues where it stopped. One that
-    failed is tried again when it changes.
+    A recording is done when there is an output whose sidecar names it, so a watcher that is started again continues
+    where it stopped, whatever other recordings have come or gone since. One that failed is tried again when it changes.
 
     Args:
         folder: of recordings.
@@ -41,6 +51,7 @@ class Watcher:
     outputs: Path
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _failed: dict[Path, Stamp] = field(default_factory=dict)
+    _sidecars: dict[Path, tuple[Stamp, Sidecar]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for folder in (self.folder, self.outputs):
@@ -50,10 +61,40 @@ class Watcher:
             raise InputError(self.outputs, "outputs would be continued again", "name another folder")
 
     def output_of(self, recording: Path) -> Path:
-        """Output of a recording; that of IN/rain.flac beside IN/rain.wav is OUT/rain-flac.wav."""
-        twins = [path for path in self.folder.glob(f"{_escaped(recording.stem)}.*") if _is_recording(path)]
-        suffix = f"-{recording.suffix[1:].lower()}" if len(twins) > 1 else ""
-        return self.outputs / f"{recording.stem}{suffix}{OUTPUT_SUFFIX}"
+        """Output of a recording: one that exists and continues it, or a free name.
+
+        The output of IN/rain.flac is OUT/rain.wav; beside IN/rain.wav, or if that name is another recording's output,
+        OUT/rain-flac.wav.
+        """
+        plain, own = recording.stem, f"{recording.stem}-{recording.suffix[1:].lower()}"
+        known = [self.outputs / f"{stem}{OUTPUT_SUFFIX}" for stem in (plain, own)]
+        for out in known:
+            if out.exists() and self._sidecar(out).prompt.name == recording.name:
+                return out
+        twins = [path for path in self.folder.glob(f"{_escaped(plain)}.*") if _is_recording(path)]
+        further = (self.outputs / f"{own}-{number}{OUTPUT_SUFFIX}" for number in count(2))
+        for out in chain(known[1:] if len(twins) > 1 else known, further):
+            if not out.exists() or self._sidecar(out).prompt.name in ("", recording.name):  # "": made by something else
+                return out
+        raise AssertionError("an endless series of names has ended")
+
+    def _sidecar(self, out: Path) -> Sidecar:
+        """What the sidecar of an output says, which is read when it has changed only."""
+        path = sidecar_of(out)
+        stamp = _stamp(path)
+        if stamp is None:
+            return Sidecar()
+        if path not in self._sidecars or self._sidecars[path][0] != stamp:
+            self._sidecars[path] = stamp, _read_sidecar(path)
+        return self._sidecars[path][1]
+
+    def _is_own_output(self, path: Path) -> bool:
+        """Whether a file in the folder continues one beside it: both folders may be one, by two different paths."""
+        sidecar = self._sidecar(path)
+        if sidecar.output != path.name or not sidecar.prompt.name:
+            return False
+        parent = sidecar.prompt.parent
+        return parent.is_dir() and parent.samefile(self.folder)
 
     def ready(self) -> list[Path]:
         """Recordings to continue: without an output, and unchanged since the last call."""
@@ -64,7 +105,9 @@ class Watcher:
                 continue
             stamps[path] = stamp
             settled = self._stamps.get(path) == stamp and stamp.size > 0
-            if settled and self._failed.get(path) != stamp and not self.output_of(path).exists():
+            if not settled or self._failed.get(path) == stamp:
+                continue
+            if not self.output_of(path).exists() and not self._is_own_output(path):
                 ready.append(path)
         self._stamps = stamps
         return ready
@@ -122,6 +165,14 @@ def _stamp(path: Path) -> Stamp | None:
     except OSError:  # moved away
         return None
     return Stamp(status.st_size, status.st_mtime_ns) if path.is_file() else None
+
+
+def _read_sidecar(path: Path) -> Sidecar:
+    try:
+        tree = json.loads(path.read_text("utf-8"))
+        return Sidecar(Path(tree["prompt"]), str(tree["output"]))
+    except (OSError, ValueError, KeyError, TypeError):  # not one of ours
+        return Sidecar()
 
 
 def _escaped(name: str) -> str:

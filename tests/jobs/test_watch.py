@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,53 @@ def test_recordings_that_differ_in_their_suffix_have_outputs_of_their_own(watche
     assert watcher.output_of(wav).name == "[a] rain.wav"
     flac.touch()
     assert [watcher.output_of(path).name for path in (wav, flac)] == ["[a] rain-wav.wav", "[a] rain-flac.wav"]
+
+
+def finish(watcher: Watcher, recording: Path) -> Path:
+    """Write an output and its sidecar, as the command does."""
+    out = watcher.output_of(recording)
+    out.touch()
+    out.with_suffix(".json").write_text(json.dumps({"prompt": str(recording), "output": out.name}))
+    return out
+
+
+def ready(folder: Path, outputs: Path) -> list[str]:
+    """What a watcher that is started now would continue."""
+    again = Watcher(folder, outputs)
+    again.ready()
+    return names(again.ready())
+
+
+def test_a_recording_that_is_done_stays_so_whatever_comes_or_goes(watcher: Watcher) -> None:
+    wav, flac = watcher.folder / "rain.wav", watcher.folder / "rain.flac"
+    wav.write_bytes(b"1")
+    assert finish(watcher, wav).name == "rain.wav"
+    flac.write_bytes(b"2")  # a twin would have given the first another name
+    assert ready(watcher.folder, watcher.outputs) == ["rain.flac"]
+    assert finish(watcher, flac).name == "rain-flac.wav"
+    wav.unlink()  # and without the twin, the second would have another name
+    assert ready(watcher.folder, watcher.outputs) == []
+
+
+def test_the_output_of_a_recording_that_is_gone_is_not_that_of_its_namesake(watcher: Watcher) -> None:
+    wav, flac, other = (watcher.folder / name for name in ("rain.wav", "rain.flac", "rain-flac.wav"))
+    for recording in (wav, other):
+        recording.write_bytes(b"1")
+        finish(watcher, recording)
+    wav.unlink()
+    flac.write_bytes(b"2")
+    assert ready(watcher.folder, watcher.outputs) == ["rain.flac"]
+    assert finish(watcher, flac).name == "rain-flac-2.wav"
+    assert ready(watcher.folder, watcher.outputs) == []
+
+
+def test_an_output_among_the_recordings_is_not_continued(watcher: Watcher) -> None:
+    out = watcher.folder / "longer.wav"
+    out.write_bytes(b"1")
+    for prompt, expected in (("rain.wav", []), ("../elsewhere/rain.wav", ["longer.wav"])):
+        text = json.dumps({"prompt": str(watcher.folder / prompt), "output": out.name})
+        out.with_suffix(".json").write_text(text)
+        assert ready(watcher.folder, watcher.outputs) == expected
 
 
 def test_errors_stop_nothing_and_ctrl_c_ends(watcher: Watcher) -> None:
