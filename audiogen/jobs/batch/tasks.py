@@ -79,7 +79,7 @@ def run_task(task: Task) -> Iterator[Outcome]:
         with collect_warnings() as prompt_warnings:
             clip = remaining[0]
             prompt, _ = read_prompt(clip.prompt)
-            named = bool(clip.runs or clip.experiment or clip.morph)
+            named = bool(clip.runs or clip.experiment or clip.morph or task.budget)
             requests = [clip.request for clip in remaining]
             rhythm = rhythm_of(list(_divided(prompt, requests).values()), requests, named)
             run = run_for(task, prompt, clip.prompt, clip.source) if rhythm is None else None

@@ -36,6 +36,7 @@ from audiogen.jobs.batch.workers import Attempt
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run, new_model
+from tests.rhythm.signals import steady, strokes
 
 RATE = 22050
 TINY = {
@@ -176,6 +177,25 @@ class TestRendering:
         assert [run.name[:2] for run in runs.iterdir()] == ["a-"]
         render(jobs, tmp_path / "out", force=True, budget=9.0)
         assert len(trained) == 5
+
+    @pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")
+    @pytest.mark.parametrize(("budget", "trainings"), [(None, []), (9.0, [9.0])])
+    def test_a_budget_trains_also_where_there_is_a_pulse(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budget: float | None, trainings: list[float]
+    ) -> None:
+        named: list[float | None] = []
+
+        def choose(prompt: Recording, experiment: object, budget: float | None, *options: object, cache: bool) -> Run:
+            named.append(budget)
+            return untrained_run()
+
+        monkeypatch.setattr(tasks, "choose_run", choose)
+        write(tmp_path / "drum.wav", strokes(steady(0.5, 8.0)), "PCM_16")
+        jobs = jobs_of(tmp_path, [{"prompt": "drum.wav", "seconds": 0.5}])
+        assert render(jobs, tmp_path / "out", budget=budget).with_status("finished")
+        assert named == trainings
+        settings = json.loads((tmp_path / "out/drum-1.json").read_text())["settings"]
+        assert ("rhythm" in settings) == (budget is None)
 
     def test_two_workers_that_train_the_same_run_keep_one(
         self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
