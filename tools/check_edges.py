@@ -22,7 +22,7 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs.continue_sound import Request, continue_variations
 from audiogen.sound.ambience import band_levels, extract_ambience
-from audiogen.sound.edges import NONE, find_edges
+from audiogen.sound.fade_detection import NONE, find_edges
 from audiogen.text_files import write_text
 
 SUFFIXES = (".ogg", ".flac", ".wav")

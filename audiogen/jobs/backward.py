@@ -29,12 +29,6 @@ from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 from audiogen.text_files import dump_json, write_text
 
 
-def reverse(recording: Recording) -> Recording:
-    """A recording played backwards; no longer the samples of its file as they are."""
-    samples = np.ascontiguousarray(recording.samples[:, ::-1])
-    return Recording(samples, recording.sample_rate, layout=recording.layout)
-
-
 def require_reversible(request: Request) -> None:
     """Raise an InputError for a request that makes no sense, or is not supported, backwards."""
     for name, value in (("loop", request.loop), ("loudness", request.loudness is not None)):
@@ -68,11 +62,9 @@ def continue_backward(
         length_of(prompt, request)
     first = wanted[0][1]
     with collect_warnings() as remarks:
-        whole = first.keep_edges or first.ambience
-        parts = PromptParts.whole(prompt) if whole else divide_prompt(prompt, backward=True)
-    # Joined to the start of the material; what is divided here need not be divided again.
-    requests = [replace(request, keep_edges=not request.ambience) for _, request in wanted]
-    tails = rendered_tails(reverse(parts.material), requests, run, experiment, budget, device, cache)
+        parts = divide_prompt(prompt, first.keep_edges, first.ambience, backward=True)
+    requests = [request for _, request in wanted]
+    tails = rendered_tails(parts.reversed, requests, run, experiment, budget, device, cache)
     for (out, request), (samples, sidecar) in zip(wanted, tails, strict=True):
         subtype = subtype_of(prompt, out, request)
         length = samples.shape[1]
@@ -87,7 +79,7 @@ def continue_backward(
             "subtype": subtype,
             "prompt_sample": length if request.writes_prompt else None,
             "length": length + parts.before_tail.length if request.writes_prompt else length,
-            "prompt_range": [0, 0] if request.ambience else [parts.start, parts.stop],
+            "prompt_range": [parts.start, parts.stop],
             "edges": describe_edges(parts),
             "settings": sidecar["settings"] | _own_settings(request) | {"backward": True},
             "warnings": [*prompt_warnings, *remarks, *sidecar["warnings"], *texts],
@@ -98,7 +90,7 @@ def continue_backward(
 
 
 def rendered_tails(
-    prompt: Recording,
+    prompt: Recording | PromptParts,
     requests: Sequence[Request],
     run: Runs | None = None,
     experiment: Experiment | None = None,
@@ -106,7 +98,7 @@ def rendered_tails(
     device: str = "auto",
     cache: bool = True,
 ) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-    """Tails alone, in memory, as they would be written.
+    """Tails alone, in memory, as they would be written; see `continue_variations` for the arguments.
 
     Yields:
         Samples ``[channels, time]`` of each tail, and its sidecar, whose warnings name no file.

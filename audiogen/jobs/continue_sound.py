@@ -35,6 +35,7 @@ from audiogen.jobs.tail_file import length_of, write_tail, writer_of
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
 from audiogen.sound.beat_continuation import BeatContinuer
+from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.text_files import dump_json, write_text
 
 DEFAULT_REQUEST = Request()
@@ -78,7 +79,7 @@ def continue_recording(
 
 
 def continue_variations(
-    prompt: Recording,
+    prompt: Recording | PromptParts,
     outputs: list[tuple[Path, Request]],
     run: Runs | None = None,
     experiment: Experiment | None = None,
@@ -91,7 +92,8 @@ def continue_variations(
     """Continue one recording into several files, with one training and one analysis of the prompt.
 
     Args:
-        prompt: see `continue_recording`, as all arguments that are not listed here.
+        prompt: the recording, or its parts if it is divided already. All arguments that are not listed here are those
+            of `continue_recording`.
         outputs: path and request of each tail.
         budget: a morph spends half of it on each of its two recordings.
         prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
@@ -99,13 +101,14 @@ def continue_variations(
     Yields:
         The content of each sidecar, once its tail is written.
     """
+    given, prompt = prompt, PromptParts.of(prompt).recording
     require_continuable(prompt)
     clock = Clock()
     require_morphable(prompt, morph_target, [request for _, request in outputs])
     with collect_warnings() as general:
         _warn_of_silent_channels(prompt, morph_target)
         with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
-            divided = divide_prompts(prompt, [request for _, request in outputs])
+            divided = divide_prompts(given, [request for _, request in outputs])
             morph_target = prepare_target(morph_target, outputs[0][1])
         with clock("warming"):
             requests, named = [request for _, request in outputs], bool(run or experiment or budget or morph_target)

@@ -71,9 +71,12 @@ def require_morphable(prompt: Recording, morph_target: MorphTarget | None, reque
         raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out --loop or --morph")
 
 
-def divide_prompts(prompt: Recording, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
-    """The parts of a prompt that requests need, by `Request.division`."""
-    return {division: divide_prompt(prompt, *division) for division in dict.fromkeys(r.division for r in requests)}
+def divide_prompts(prompt: Recording | PromptParts, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
+    """The parts of a prompt that requests need, by `Request.division`; parts that are given serve all of them."""
+    divisions = dict.fromkeys(request.division for request in requests)
+    if isinstance(prompt, PromptParts):
+        return dict.fromkeys(divisions, prompt)
+    return {division: divide_prompt(prompt, *division) for division in divisions}
 
 
 def prepare_target(morph_target: MorphTarget | None, request: Request) -> MorphTarget | None:

@@ -23,7 +23,7 @@ from audiogen.dsp.fades import correlated_cross_fade
 from audiogen.dsp.limiter import limit_peaks, peak_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.jobs.backward import rendered_tails, reverse
+from audiogen.jobs.backward import rendered_tails
 from audiogen.jobs.continuer_choice import Runs, require_continuable
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
@@ -32,6 +32,7 @@ from audiogen.jobs.run_choice import choose_run
 from audiogen.metrics.join_quality import measure_join
 from audiogen.output_names import sidecar_of
 from audiogen.representation.recording_features import MIN_SECONDS
+from audiogen.sound.prompt_analysis import reverse
 from audiogen.text_files import dump_json, write_text
 
 MAX_SECONDS = 600.0  # of a gap, which is held in memory

@@ -35,7 +35,8 @@ class Request:
         longest_copy: longest verbatim run of such a tail, in bars ("2 bars") or seconds ("3.5").
         tail_only: write the tail without the prompt.
         loop: make the end join seamlessly to the start.
-        keep_edges: continue after a fade or silence at the recording's end, instead of before it (`sound.edges`).
+        keep_edges: continue after a fade or silence at the recording's end, instead of before it
+            (`sound.fade_detection`).
         ambience: learn the bed under the recording's events, and write that alone (`sound.ambience`).
         match_texture: match the recording's texture statistics (`sound.texture_matching`); off when ``density`` is
             set.

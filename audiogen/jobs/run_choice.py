@@ -29,6 +29,7 @@ from audiogen.pretrained import base as shipped_base
 from audiogen.progress import progress, stage
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.fade_detection import without_edges
 from audiogen.sound.partials import without_partials
 
 MIN_HELD_OUT = 1.0  # seconds of a held-out end that can be measured
@@ -55,7 +56,7 @@ def choose_run(
     """The shipped base, or a Run that is trained on the recording if an experiment or a budget is given.
 
     Args:
-        recording: to continue.
+        recording: to continue; its edges (`sound.fade_detection`) are not trained on.
         experiment: to train; None for the default one, which is chosen only if its rollouts are closer to the
             recording's held-out end (which the training uses for early stopping only) than the base's.
         budget: limit of the training time in seconds, infinite for none. None or 0 takes the base, without training;
@@ -86,7 +87,7 @@ def choose_run(
         from audiogen.training.trainer import train  # here, since the base alone does not need it
 
     limit = None if budget is None or math.isinf(budget) else budget
-    recording = without_partials(recording)  # as `Continuer` does
+    recording = without_partials(without_edges(recording))  # as `Continuer` does
     with clock("training"):
         trained = train(single_recording(experiment or Experiment()), recording, budget=limit, device=device)
     if experiment is None:

@@ -24,7 +24,7 @@ from audiogen.metrics.waveform_baselines import BASELINES, Baseline
 from audiogen.progress import progress
 
 SAMPLE_TOLERANCE = 1e-4  # largest difference of samples that were stored in a file in between
-MIN_COMMON = 0.2  # of the prompt: the least that a continuation keeps of it (`sound.edges.MIN_BODY_FRACTION`)
+MIN_COMMON = 0.2  # of the prompt: the least that a continuation keeps of it (`sound.fade_detection.MIN_BODY_FRACTION`)
 MIN_SECONDS = 1.0  # of a continuation, for most metrics
 MAX_RELATION = 1.6  # halves of a recording reach 1.33, different recordings start at 1.8: `TextureReference.relation`
 MAX_CLASS_RELATION = 4.0  # the same for a single class of statistics: halves reach 2

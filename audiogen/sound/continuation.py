@@ -3,9 +3,10 @@
 The stages, in order, each in a file of its own; `Continuer.tail`, `Continuer.frames_after` and `Continuer.samples_of`
 chain them as generators, so that a tail of any length needs constant memory::
 
-    prompt analysis       prompt_analysis.py   material, join partner, level reference   (edges.py, ambience.py);
-                                               partials and residual
-    prediction            predictor.py         a Model draws the latent of the next patch   (run_mixture.py: several)
+    prompt analysis       prompt_analysis.py   material (without fades: fade_detection.py), join partner, level
+                                               reference; partials and residual
+    prediction            context_predictor.py what follows in a context like the tail's; predictor.py: a Model draws
+                                               the latent of the next patch, run_mixture.py: several do
     patch selection       patch_selection.py   the patch of the material nearest to it, under constraints
     spectrum guard        drift_guard.py       correction of the mean mel spectrum
     vocoder, rotation     rendering.py         mel frames -> principal channels -> channels

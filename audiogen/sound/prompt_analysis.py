@@ -2,8 +2,8 @@
 
 A prompt has four roles in its continuation: it goes before the tail in the output, supplies the material of the tail,
 is what the tail is joined to, and its level is the reference. `divide_prompt` decides, in samples, what of it serves in
-which: not its edges (`edges.py`: fades, silence and clicks at either end), and for an ambience nothing but its bed
-(`ambience.py`). `analyse_prompt` makes features of the parts.
+which: not its edges (`fade_detection.py`: fades, silence and clicks at either end), and for an ambience nothing but its
+bed (`ambience.py`). `analyse_prompt` makes features of the parts.
 
 Partials (`partials.py`) are continued by themselves: they are those of the material, and features are of its residual.
 """
@@ -19,7 +19,7 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.recording_features import RecordingFeatures, extract_features
 from audiogen.sound.ambience import Bed, extract_ambience
-from audiogen.sound.edges import NONE, Edge, find_edges
+from audiogen.sound.fade_detection import NONE, Edge, between, find_edges
 from audiogen.sound.partials import Partials, find_partials, without_partials
 
 
@@ -53,6 +53,14 @@ class PromptParts:
         return prompt if isinstance(prompt, PromptParts) else cls.whole(prompt)
 
     @property
+    def reversed(self) -> PromptParts:
+        """The parts played backwards: what was at the start lies at the end, where a tail joins it."""
+        length = self.recording.length
+        start, stop = length - self.stop, length - self.start
+        material = reverse(self.material)
+        return PromptParts(reverse(self.recording), start, stop, material, self.edges[::-1], self.bed)
+
+    @property
     def before_tail(self) -> Recording:
         """What goes before the tail in the output, sample for sample; of no length for an ambience."""
         return self.recording.cut(self.start, self.stop)
@@ -71,6 +79,12 @@ class PromptParts:
     def gap(self) -> int:
         """Samples between the end of the material and the tail: those of a kept edge."""
         return 0 if self.joins_material else round(self.edges[1].seconds * self.recording.sample_rate)
+
+
+def reverse(recording: Recording) -> Recording:
+    """A recording played backwards; no longer the samples of its file as they are."""
+    samples = np.ascontiguousarray(recording.samples[:, ::-1])
+    return Recording(samples, recording.sample_rate, layout=recording.layout)
 
 
 def divide_prompt(
@@ -100,11 +114,10 @@ def divide_prompt(
     if ambience:
         material, bed = extract_ambience(recording)
         return PromptParts(recording, 0, 0, material, bed=bed)
-    first, last = edges = find_edges(recording)
+    edges = find_edges(recording)
     if edges == (NONE, NONE):
         return PromptParts.whole(recording)
-    rate = recording.sample_rate
-    begin, end = round(first.seconds * rate), recording.length - round(last.seconds * rate)
+    begin, end = between(recording, edges)
     stop = recording.length if keep_edges or backward else end
     start = begin if (loop or backward) and not keep_edges else 0
     warnings.warn(_describe(recording, edges, start, stop, backward), AudioWarning, stacklevel=2)

@@ -10,10 +10,11 @@ import pytest
 
 from audiogen.audio import Recording, read, read_metadata, write
 from audiogen.errors import InputError
-from audiogen.jobs.backward import continue_backward, reverse
+from audiogen.jobs.backward import continue_backward
 from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
 from audiogen.run import Run
+from audiogen.sound.prompt_analysis import reverse
 from tests.audio.metadata.wave_files import RATE, everything, write_wav
 
 Texture = Callable[..., Recording]
@@ -63,10 +64,23 @@ def test_a_fade_in_is_continued_from_after_it(untrained: Callable[..., Run], tmp
         assert stop == prompt.length
         assert start == 0 if keep_edges else start / RATE == pytest.approx(1.05, abs=0.15)
         assert sidecar["settings"]["keep_edges"] == keep_edges
+        assert sidecar["edges"]["start"]["fade"] == pytest.approx(1.0, abs=0.15)
+        assert sidecar["edges"]["end"]["fade"] == 0
+        assert "fades in" in " ".join(sidecar["warnings"])
+        assert "fades out" not in " ".join(sidecar["warnings"])
         written = read(out).samples
         assert sidecar["length"] == written.shape[1] == RATE + prompt.length - start
         np.testing.assert_array_equal(written[:, RATE:], prompt.samples[:, start:])
         assert 20 * np.log10(written[:, :RATE].std() / 0.1) == pytest.approx(0, abs=1.5)
+
+
+def test_the_bed_of_an_ambience_is_where_the_recording_has_it(tmp_path: Path) -> None:
+    samples = 0.01 * np.random.default_rng(0).standard_normal((1, 6 * RATE))
+    samples[:, : 3 * RATE] *= np.repeat(np.random.default_rng(1).uniform(5, 50, 30), RATE // 10)
+    request = Request(seconds=1.0, ambience=True)
+    (sidecar,) = continue_backward(Recording(samples, RATE), [(tmp_path / "out.wav", request)])
+    assert sidecar["prompt_range"] == [0, 0]
+    assert all(start > 2.9 * RATE for start, _ in sidecar["ambience"]["segments"])
 
 
 def test_what_cannot_go_backwards_is_refused(texture: Texture, tmp_path: Path) -> None:

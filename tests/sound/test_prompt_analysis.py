@@ -11,7 +11,7 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.representation.mel import MelSpec
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.edges import NONE
+from audiogen.sound.fade_detection import NONE
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.prompt_analysis import PromptParts, analyse_prompt, divide_prompt
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from audiogen.audio import Recording
+from audiogen.data.recordings import SplitFractions
+from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents, MelOptions
 from audiogen.training.mel import mel_data_module, mel_splits
-from audiogen.training.mel.mel_splits import MIN_SEGMENT, SEGMENT, MelSplits, fit_representation, thin
+from audiogen.training.mel.mel_splits import MIN_SEGMENT, SEGMENT, MelSplits, fit_representation, of_recording, thin
 
 FEATURES = 128
 OPTIONS = MelOptions(channels=1, patch=4, latents=6)
@@ -29,6 +32,17 @@ def drifting(length: int, seed: int) -> np.ndarray:
     draws[length // 2 :] *= np.linspace(1, 4, FEATURES, dtype=np.float32)
     draws[length // 2 :] += 3
     return draws
+
+
+def test_a_fade_out_is_not_trained_on() -> None:
+    rate, seconds = 22050, 6
+    samples = 0.1 * np.random.default_rng(0).standard_normal((1, seconds * rate))
+    samples[:, -2 * rate :] *= np.linspace(1, 0, 2 * rate)
+    options = MelOptions(channels=1, patch=4, spec=MelSpec(sample_rate=rate, fmax=rate / 2))
+    splits = of_recording(Recording(samples, rate), options, SplitFractions(0.2, 0.0))
+    frames = np.concatenate([*splits.train, *splits.validation])
+    assert len(frames) / options.spec.frame_rate == pytest.approx(4, abs=0.3)
+    assert np.exp(frames).mean(1).min() > 0.5 * np.exp(frames).mean()
 
 
 @pytest.mark.parametrize("max_frames", [3000, 2500 + 500])

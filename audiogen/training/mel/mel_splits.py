@@ -22,6 +22,7 @@ from audiogen.progress import progress
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.mel_latents import MelLatents, MelOptions
 from audiogen.representation.recording_features import MIN_SECONDS, extract_features
+from audiogen.sound.fade_detection import without_edges
 
 MAX_CHANNELS = 2  # principal channels that are modelled, unless representation.channels says more
 MAX_FIT_FRAMES = 200_000  # about 40 minutes: principal components do not improve with more
@@ -46,7 +47,9 @@ class MelSplits:
 
 
 def of_recording(recording: Recording, options: MelOptions, fractions: SplitFractions) -> MelSplits:
-    """Split one recording in time; its end is held out, since a continuation starts there.
+    """Split one recording, without fades and silence at its ends, in time.
+
+    Its end is held out, since a continuation starts there.
 
     Raises:
         InputError: it is shorter than `MIN_SECONDS`, or than two patches.
@@ -57,6 +60,7 @@ def of_recording(recording: Recording, options: MelOptions, fractions: SplitFrac
             f"{recording.seconds:.3f} s is too short to train on",
             f"give at least {MIN_SECONDS} s",
         )
+    recording = without_edges(recording)
     channels = options.channels or min(recording.channels, MAX_CHANNELS)
     frames = extract_features(recording, options.spec).side_by_side(channels).numpy()
     least = 2 * options.patch  # a prediction needs two of the Model's frames

@@ -1,8 +1,10 @@
-"""Edges of a recording: fades, silence and clicks of an edit at either end, which are not part of the sound itself.
+"""Edges of a recording: a fade-in or fade-out, silence and clicks of an edit, which are not part of the sound itself.
+
+What lies between them (`without_edges`) is the material of tails, and all that is learned of a recording.
 
 An edge is what the rest of the recording does not do: at its end the level falls, by a margin, below all levels of the
 middle half. A swell that recedes as others did, or thunder that decays into its rain, does not. Where the level leaves
-the usual one, and along which curve, is found by fitting the fades that editors offer (`edge_fit`). A fade is equally
+the usual one, and along which curve, is found by fitting the fades that editors offer (`fade_fit`). A fade is equally
 fast in all bands; the decay of a single sound is not, and is no edge.
 
 The start is treated as the end of the reversed recording.
@@ -15,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from audiogen.audio import Recording
-from audiogen.sound.edge_fit import BLOCK_SECONDS, Fade, Profile, band_slopes, fit_fade
+from audiogen.sound.fade_fit import BLOCK_SECONDS, Fade, Profile, band_slopes, fit_fade
 
 MIN_BODY_SECONDS, MIN_BODY_FRACTION = 1.0, 0.2  # of what is left between the edges
 MAX_RANGE_DB = 16.0  # between the quartiles of the level; a recording that varies more, such as birdsong, has no fades
@@ -84,6 +86,18 @@ def find_edges(recording: Recording) -> tuple[Edge, Edge]:
     if recording.seconds - start.seconds - end.seconds < least:
         return NONE, NONE
     return start, end
+
+
+def between(recording: Recording, edges: tuple[Edge, Edge]) -> tuple[int, int]:
+    """First sample after the edge at the start, and first sample of the one at the end."""
+    first, last = (round(edge.seconds * recording.sample_rate) for edge in edges)
+    return first, recording.length - last
+
+
+def without_edges(recording: Recording) -> Recording:
+    """What lies between the edges of a recording: its material, which tails are made of and Models are trained on."""
+    edges = find_edges(recording)
+    return recording if edges == (NONE, NONE) else recording.cut(*between(recording, edges))
 
 
 def _find_end(samples: np.ndarray, rate: int) -> Edge:
