@@ -18,9 +18,21 @@ from audiogen.representation.mel_latents import MelLatents
 from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run, new_model
 
+LONGEST = (
+    *("docs/test_tutorials.py", "cli/test_evaluate.py", "sound/test_texture_matching.py"),
+    *("training/test_checkpoints.py", "sound/test_fade_detection.py", "cli/test_continue.py"),
+)
+"""Files of tests that take longest, which are begun first: begun last, one would run while other processes wait."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked ``posix`` on Windows."""
+    """Begin with the longest files, and skip what is marked ``posix`` on Windows."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    folder = Path(__file__).parent
+    names = {
+        path: path.relative_to(folder).as_posix() for path in {item.path for item in items} if folder in path.parents
+    }
+    items.sort(key=lambda item: ranks.get(names.get(item.path, ""), len(ranks)))
     if os.name == "nt":
         for item in items:
             if item.get_closest_marker("posix"):

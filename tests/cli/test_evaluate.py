@@ -37,14 +37,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What is printed of the good continuation, and the folder of its report."""
+    out = tmp_path_factory.mktemp("report")
+    good, real, prompt = (folder / f"{name}.wav" for name in ("good", "real", "prompt"))
+    return invoke(good, "--reference", real, "--prompt", prompt, "-o", out), out
+
+
 def cells(text: str, name: str) -> list[str]:
     return next(line for line in text.splitlines() if line.startswith(name)).split()[1:]
 
 
-def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
-    text = invoke(
-        folder / "good.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav", "-o", tmp_path
-    )
+def test_the_table_and_the_verdicts(folder: Path, report: tuple[str, Path]) -> None:
+    text, out = report
     assert text.splitlines()[0].startswith(f"{folder / 'good.wav'}: 5.00 s compared with ")
     assert cells(text, " ") == ["real", *BASELINES, *CONTROLS]
     assert float(cells(text, "overall")[0]) == pytest.approx(1, abs=0.35)
@@ -58,12 +64,12 @@ def test_the_table_and_the_verdicts(folder: Path, tmp_path: Path) -> None:
     assert lines[-1].startswith("beats ")
     assert text.splitlines()[-3:] == [
         "",
-        f"report: {tmp_path / 'report.html'}",
-        f"blind test: {tmp_path / 'blind.html'}",
+        f"report: {out / 'report.html'}",
+        f"blind test: {out / 'blind.html'}",
     ]
-    tree = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
+    tree = json.loads((out / "evaluation.json").read_text("utf-8"))
     assert tree["verdicts"] == lines[-len(tree["verdicts"]) :]
-    with (tmp_path / "evaluation.csv").open(encoding="utf-8") as file:
+    with (out / "evaluation.csv").open(encoding="utf-8") as file:
         assert [row["candidate"] for row in csv.DictReader(file)] == ["output", "real", *BASELINES, *CONTROLS]
 
 
@@ -75,13 +81,13 @@ def test_a_worse_model_gets_a_worse_verdict(folder: Path) -> None:
     assert float(cells(text, "overall")[0]) > 1.5
 
 
-def test_the_join_is_read_from_the_sidecar(folder: Path, tmp_path: Path) -> None:
+def test_the_join_is_read_from_the_sidecar(folder: Path, tmp_path: Path, report: tuple[str, Path]) -> None:
     out = tmp_path / "good.wav"
     out.write_bytes((folder / "good.wav").read_bytes())
     out.with_suffix(".json").write_text(json.dumps({"join_sample": 8 * RATE}))
     beside = invoke(out, "--reference", folder / "real.wav")
-    given = invoke(folder / "good.wav", "--reference", folder / "real.wav", "--prompt", folder / "prompt.wav")
-    assert beside.splitlines()[1:] == given.splitlines()[1:]
+    given = report[0].splitlines()[1:-3]  # without the paths of the report
+    assert beside.splitlines()[1:] == given
 
 
 @pytest.mark.parametrize("content", ["{}", "not JSON", "[]", '{"join_sample": "8"}', '{"join_sample": -1}'])

@@ -44,7 +44,6 @@ def smaller(arguments: list[str], values: Mapping[str, str], overrides: tuple[st
         found += [] if option in found else [option, value]
     if arguments[0] == "continue":
         found += [] if {"--seconds", "--bars", "--loop-lengths"} & set(found) else ["--seconds", values["--seconds"]]
-        found += [] if {"--budget", "--run"} & set(found) else ["--budget", "1"]
     if arguments[0] == "train":
         steps = "6" if "--resume" in found else "4"
         found = [word for word in found if not word.startswith("training.steps=")]

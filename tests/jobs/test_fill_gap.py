@@ -48,23 +48,21 @@ def test_everything_outside_the_gap_is_bit_exact(texture: Texture, run: Run, tmp
     assert json.loads((tmp_path / "out.json").read_text()) == sidecar
 
 
-def test_the_same_seed_gives_the_same_bytes_and_gap_only_the_same_filling(
+def test_the_same_seed_gives_the_same_filling_alone_or_with_its_sides(
     texture: Texture, run: Run, tmp_path: Path
 ) -> None:
-    gap = Gap(texture(3.0), texture(3.0, 1), 44100)
-    for name in ("a", "b"):
-        fill_gap(gap, tmp_path / f"{name}.wav", Request(seed=1), run)
-    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    gap = Gap(texture(2.0), texture(2.0, 1), 22050)
+    fill_gap(gap, tmp_path / "whole.wav", Request(seed=1), run)
     fill_gap(gap, tmp_path / "only.wav", Request(seed=1), run, gap_only=True)
-    whole, only = (read(tmp_path / f"{name}.wav").samples for name in ("a", "only"))
-    np.testing.assert_array_equal(whole[:, 3 * 44100 : 4 * 44100], only)
+    whole, only = (read(tmp_path / f"{name}.wav").samples for name in ("whole", "only"))
+    np.testing.assert_array_equal(whole[:, 2 * 44100 : 2 * 44100 + 22050], only)
 
 
 def test_the_level_glides_from_one_segment_to_the_other(run: Run, tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).standard_normal((2, 1, 4 * 44100)).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((2, 1, 3 * 44100)).astype(np.float32)
     loud, quiet = Recording(0.1 * noise[0], 44100), Recording(0.025 * noise[1], 44100)  # 12 dB
     for before, after, sign in ((loud, quiet, -1), (quiet, loud, 1)):
-        fill_gap(Gap(before, after, 6 * 44100), tmp_path / "out.wav", Request(), run, gap_only=True)
+        fill_gap(Gap(before, after, 4 * 44100), tmp_path / "out.wav", Request(), run, gap_only=True)
         filled = read(tmp_path / "out.wav").samples
         first, middle, last = (level(part) for part in np.array_split(filled, 3, axis=1))
         assert 2 < sign * (middle - first) < 6

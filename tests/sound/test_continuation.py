@@ -117,15 +117,15 @@ def test_no_step_at_the_join(texture: Texture, tiny: Tiny, trained: Callable, vo
     assert steps[7990:8010].max() <= 1.5 * steps[:7900].max()
 
 
-def test_swells_grow_with_the_temperature(texture: Texture, tiny: Tiny, trained: Callable) -> None:
+def test_swells_grow_with_the_temperature(texture: Texture, untrained: Callable[..., Run]) -> None:
     """With and without matching of the other texture statistics."""
     swell = 1 + 0.6 * np.sin(2 * np.pi * np.arange(6 * 44100) / 44100)
     prompt = Recording((texture(6.0).samples * swell).astype(np.float32), 44100)
-    continuer = Continuer(trained(prompt, tiny("training.steps=60")), prompt)
+    continuer = Continuer(untrained(prompt), prompt)
     for controls in (Controls(), Controls(density=2.0)):
         found = []
-        for temperature in (0.0, 0.5, 1.0, 2.0):
-            tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, controls)), axis=1)
+        for temperature in (0.0, 1.0, 2.0):
+            tail = np.concatenate(list(continuer.tail(3 * 44100, 0, temperature, controls)), axis=1)
             power = np.square(tail[0, 44100:]).reshape(-1, 4410).mean(1)  # after the transition
             found.append(float(np.var(10 * np.log10(power))))
         assert found == sorted(found)
