@@ -18,6 +18,8 @@ demo: $(VENV)/.ready  ## continue the recording in data/: a WAV, and a page to l
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+test coverage: export OMP_NUM_THREADS = 1  # each process has a core of its own
+
 test: $(VENV)/.ready-dev  ## the tests
 	$(BIN)/python $(PYTEST)
 
