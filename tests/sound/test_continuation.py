@@ -125,7 +125,7 @@ def test_swells_grow_with_the_temperature(texture: Texture, untrained: Callable[
     for controls in (Controls(), Controls(density=2.0)):
         found = []
         for temperature in (0.0, 1.0, 2.0):
-            tail = np.concatenate(list(continuer.tail(3 * 44100, 0, temperature, controls)), axis=1)
+            tail = np.concatenate(list(continuer.tail(4 * 44100, 0, temperature, controls)), axis=1)
             power = np.square(tail[0, 44100:]).reshape(-1, 4410).mean(1)  # after the transition
             found.append(float(np.var(10 * np.log10(power))))
         assert found == sorted(found)
