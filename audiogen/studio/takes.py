@@ -52,6 +52,11 @@ class TakeQueue:
         for worker in self._workers:
             worker.thread.start()
 
+    @property
+    def ready(self) -> bool:
+        """Whether all processes have loaded what they need."""
+        return all(worker.ready for worker in self._workers)
+
     def add(self, job: Job, owner: Any) -> Ticket:
         """Ask for a take."""
         ticket = Ticket(job, owner)
@@ -104,6 +109,7 @@ class _Worker:
         self._queue = queue
         self.ticket: Ticket | None = None
         self.process: SpawnProcess | None = None
+        self.ready = False
         self.cancelled: Event = queue._context.Event()
         self.thread = threading.Thread(target=self._serve, daemon=True, name="takes")
 
@@ -116,6 +122,7 @@ class _Worker:
             theirs.close()
             try:
                 pipe.recv()  # ready
+                self.ready = True
                 while (ticket := queue._next(self)) is not None:
                     pipe.send(ticket.job)
                     self._follow(pipe, ticket)

@@ -1,13 +1,15 @@
 // The keyboard: everything that the pointer can do.
 import { element } from "./page.js";
 
+const NAMES = { " ": "Space", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Home: "Home", End: "End" };
+
 /** [keys, what they do, function]; a key is not taken from a field in which one writes. */
 export function install(shortcuts) {
   const byKey = new Map();
   const list = document.querySelector("#help dl");
   for (const [keys, text, run] of shortcuts) {
     for (const key of keys) byKey.set(key, run);
-    list.append(element("dt", {}, ...keys.slice(0, 2).map((key) => element("kbd", {}, key === " " ? "Space" : key))), element("dd", {}, text));
+    list.append(element("dt", {}, ...keys.slice(0, 2).map((key) => element("kbd", {}, NAMES[key] ?? key.toUpperCase()))), element("dd", {}, text));
   }
   list.append(element("dt", {}, element("kbd", {}, "1"), "…", element("kbd", {}, "9")), element("dd", {}, "listen to that take"));
   document.addEventListener("keydown", (event) => {

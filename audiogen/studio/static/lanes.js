@@ -135,7 +135,7 @@ export function copyable(text) {
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1200);
   };
-  return element("p", { class: "command" }, element("code", {}, ...text.split(/(?<= )/).map((word) => element("span", {}, word))), button);
+  return element("p", { class: "command" }, element("code", {}, ...text.split(" ").flatMap((word, k) => [k ? " " : "", element("span", {}, word)])), button);
 }
 
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

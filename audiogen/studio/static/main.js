@@ -58,6 +58,7 @@ async function loadTune(take) {
   const lane = table.lanes.get(`take-${take.id}`);
   if (!found || !lane) return;
   Object.assign(lane, { length: found.length, notes: found.notes });
+  keepInView();
   lanes.draw();
 }
 

@@ -19,9 +19,13 @@ const status = document.getElementById("status");
 const error = document.getElementById("error");
 error.querySelector("button").onclick = () => { error.hidden = true; };
 
+let silenced = 0;
+
 /** Say something, also to a screen reader. */
 export function say(text) {
   status.textContent = text;
+  clearTimeout(silenced);
+  silenced = setTimeout(() => { status.textContent = ""; }, 6000);
 }
 
 export function complain(text) {

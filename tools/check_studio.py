@@ -1,0 +1,99 @@
+"""Measures how long the studio keeps one waiting, and prints one line for each wait.
+
+    python tools/check_studio.py [RECORDING ...] [--repeat N]
+
+From drop to first sound: a recording is sent to a running studio whose worker is ready, opened, three takes are asked for,
+and the first samples of the first are fetched, as the page does. An hour: a WAV of an hour is opened, and the pictures of the
+first screen are fetched. Medians, and the worst.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audiogen.audio import Recording, Writer
+from audiogen.output_names import shipped_recording
+from audiogen.studio.server import StudioServer
+from tests.studio.client import Client
+
+HOUR_RATE = 44100
+
+
+def first_sound(client: Client, recording: Path, number: int) -> dict[str, float]:
+    """Seconds from the drop until a recording is open, and until the first take sounds."""
+    name = f"{number}-{recording.name}"
+    begun = time.monotonic()
+    assert client.ask("PUT", f"/api/files/{name}", recording.read_bytes()).status == 200
+    assert client.get(f"/api/projects/{name}").status == 200
+    opened = time.monotonic() - begun
+    assert client.post(f"/api/projects/{name}/takes", {"count": 3}).status == 200
+    while not client.get(f"/api/projects/{name}/audio?take=1&start=0&stop=4800").content:
+        pass
+    heard = time.monotonic() - begun
+    client.until(name, lambda takes: all(take["state"] == "made" for take in takes))
+    return {"opened": opened, "first sound": heard, "three takes of 30 s": time.monotonic() - begun}
+
+
+def write_hour(path: Path) -> None:
+    """An hour of stereo noise that swells, 16 bits."""
+    minute = np.random.default_rng(0).standard_normal((2, 60 * HOUR_RATE)).astype(np.float32)
+    with Writer(path, HOUR_RATE, 2, "PCM_16") as writer:
+        for number in range(60):
+            writer.write(minute * (0.02 + 0.002 * number), exact=True)
+
+
+def open_hour(client: Client, name: str) -> dict[str, float]:
+    """Seconds until an hour is open, until its first screen is drawn, and until every peak of it is known."""
+    begun = time.monotonic()
+    project: dict[str, Any] = client.get(f"/api/projects/{name}").json
+    opened = time.monotonic() - begun
+    level = int(np.log2(project["length"] / 900))
+    for kind, columns in (("peaks", 512), ("spectrogram", 256)):
+        for tile in range(-(-(project["length"] >> level) // columns)):
+            assert client.get(f"/api/projects/{name}/{kind}/{level}/{tile}").status == 200
+    drawn = time.monotonic() - begun
+    while client.get(f"/api/projects/{name}/peaks/{level}/0").headers["x-estimate"] == "1":
+        time.sleep(0.2)
+    return {"opened": opened, "first screen": drawn, "all peaks": time.monotonic() - begun}
+
+
+def report(title: str, rows: list[dict[str, float]]) -> None:
+    """One line: the median of each wait, and the worst."""
+    parts = [
+        f"{name} {statistics.median(values):.2f} s (worst {max(values):.2f})"
+        for name in rows[0]
+        if (values := [row[name] for row in rows])
+    ]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
+    print(f"{title}, {len(rows)} times: {', '.join(parts)}; {os.cpu_count()} cores, load {load:.1f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recordings", nargs="*", type=Path, help="default: the recording that ships")
+    parser.add_argument("--repeat", type=int, default=3, help="times for each recording")
+    parser.add_argument("--hour", action=argparse.BooleanOptionalAction, default=True)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, StudioServer(Path(folder), workers=2) as server:
+        client = Client(server)
+        if options.hour:
+            write_hour(Path(folder) / "hour.wav")
+        while not server.studio.queue.ready:
+            time.sleep(0.1)
+        for recording in options.recordings or [shipped_recording()]:
+            rows = [first_sound(client, recording, number) for number in range(options.repeat)]
+            report(recording.name, rows)
+        if options.hour:
+            report("an hour's WAV", [open_hour(client, "hour.wav")])
+
+
+if __name__ == "__main__":
+    main()
