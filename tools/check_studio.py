@@ -2,9 +2,9 @@
 
     python tools/check_studio.py [RECORDING ...] [--repeat N]
 
-From drop to first sound: a recording is sent to a running studio whose worker is ready, opened, three takes are asked for,
-and the first samples of the first are fetched, as the page does. An hour: a WAV of an hour is opened, and the pictures of the
-first screen are fetched. Medians, and the worst.
+From drop to first sound: a recording is sent to a running studio whose worker is ready, opened, three takes are asked
+for, and the first samples of the first are fetched, as the page does. An hour: a WAV of an hour is opened, and the
+pictures of the first screen are fetched. Medians, and the worst.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from audiogen.audio import Recording, Writer
+from audiogen.audio import Writer
 from audiogen.output_names import shipped_recording
 from audiogen.studio.server import StudioServer
 from tests.studio.client import Client

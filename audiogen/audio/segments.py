@@ -13,7 +13,8 @@ from types import TracebackType
 
 import numpy as np
 
-from audiogen.audio.decoding import open_source
+from audiogen.audio.decoding import Source, open_source
+from audiogen.audio.pcm_decoder import PcmSource
 from audiogen.audio.reading import open_blocks
 from audiogen.audio.recording import Recording
 from audiogen.audio.soundfile_decoder import SoundfileSource
@@ -48,7 +49,7 @@ class SegmentReader:
         self._copy: np.ndarray | None = None
         source = open_source(path)
         self.sample_rate, self.channels = source.sample_rate, source.channels
-        in_place = isinstance(source, SoundfileSource) and is_seekable(source)
+        in_place = is_seekable(source)
         source.close()
         if in_place:
             self._file = soundfile.SoundFile(os.fspath(path))
@@ -89,8 +90,10 @@ class SegmentReader:
         self.close()
 
 
-def is_seekable(source: SoundfileSource) -> bool:
+def is_seekable(source: Source) -> bool:
     """Whether positions in a file are exact, and found at once."""
+    if not isinstance(source, (SoundfileSource, PcmSource)):
+        return False
     stated = source.length is not None and not source.error and not source.remarks
     return stated and source.format in SEEKABLE and source.subtype.startswith(EXACT)
 
@@ -108,7 +111,7 @@ def read_segment(path: Path, start: float, stop: float | None) -> Recording:
     """
     source = open_source(path)
     rate, subtype, layout = source.sample_rate, source.subtype, source.layout
-    in_place = isinstance(source, SoundfileSource) and is_seekable(source)
+    in_place = is_seekable(source)
     source.close()
     first = round(start * rate)
     last = None if stop is None else round(stop * rate)

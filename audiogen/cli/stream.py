@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from audiogen.jobs.prepare_tail import PreparedTail
     from audiogen.sound.live_settings import Change
 
+Part = tuple[float | None, float | None]
+"""Start and end in seconds of what is continued; None for those of the prompt."""
 FORMATS = ("wav", "wav-f32", "s16", "f32")
 
 
@@ -68,6 +70,8 @@ FORMATS = ("wav", "wav-f32", "s16", "f32")
     default=2.0,
     help="Seconds that are made before playing begins, with --play or --realtime.",
 )
+@option("--from", "start", group=OUTPUT, type=Duration(min=0), help="Continue only what follows this time of PROMPT.")
+@option("--to", "stop", group=OUTPUT, type=Duration(min=0), help="Continue only what precedes this time of PROMPT.")
 @option("--seconds", group=OUTPUT, type=Duration(min=0, min_open=True), help="End after this long.  [default: endless]")
 @option("--replay", group=OUTPUT, type=FILE, metavar="TAKE.json", help="Make a kept part again, from its sidecar.")
 @option("-o", "--output", "out", group=OUTPUT, type=FILE, help="WAV file to write it to, with --replay.")
@@ -90,6 +94,8 @@ def stream(
     sound_device: str | None,
     realtime: bool,
     preroll: float,
+    start: float | None,
+    stop: float | None,
     seconds: float | None,
     replay: Path | None,
     out: Path | None,
@@ -114,7 +120,7 @@ def stream(
 
     Exit code: 0 when the reader closes its end, after "stop" and --seconds; 130 after Ctrl-C.
     """
-    play = play or sound_device is not None
+    play, part = play or sound_device is not None, (start, stop)
     require_input(prompt, replay)
     if (replay is None) != (out is None):
         raise InputError(
@@ -127,10 +133,10 @@ def stream(
     if out is not None and replay is not None:
         require_output(out, prompt, replay)
         refuse_to_overwrite(out, force=force)
-        _replay(prompt, replay, out, run_folder, allow_external_weights)
+        _replay(prompt, part, replay, out, run_folder, allow_external_weights)
         return
     request = Request(**options)
-    recording, prepared = _prepare(prompt, request, run_folder, allow_external_weights)
+    recording, prepared = _prepare(prompt, part, request, run_folder, allow_external_weights)
 
     from audiogen.audio.pcm_stream import PcmEncoder
     from audiogen.jobs.live_commands import Commands
@@ -175,26 +181,28 @@ def _run(live: LiveStream, output: Any, seconds: float | None, realtime: bool) -
 
 
 def _prepare(
-    prompt: Path, request: Request, run_folder: Path | None, allow_external_weights: bool
+    prompt: Path, part: Part, request: Request, run_folder: Path | None, allow_external_weights: bool
 ) -> tuple[Recording, PreparedTail]:
     with stage("loading libraries"):
         from audiogen.jobs.continue_sound import read_prompt
         from audiogen.jobs.prepare_tail import prepare_tail
         from audiogen.sound.run_mixture import open_runs
 
-    recording, _ = read_prompt(prompt)
+    recording, _ = read_prompt(prompt, *part)
     run = open_runs((run_folder,), (), allow_external_weights) if run_folder is not None else None
     with stage(f"analysing {prompt.name}"):
         return recording, prepare_tail(recording, request, None, run)
 
 
-def _replay(prompt: Path, replay: Path, out: Path, run_folder: Path | None, allow_external_weights: bool) -> None:
+def _replay(
+    prompt: Path, part: Part, replay: Path, out: Path, run_folder: Path | None, allow_external_weights: bool
+) -> None:
     """Make a kept part again."""
     with stage("loading libraries"):
         from audiogen.jobs.live_take import Take, engine_of
 
     take = Take.read(replay)
-    recording, prepared = _prepare(prompt, take.request, run_folder or take.run, allow_external_weights)
+    recording, prepared = _prepare(prompt, part, take.request, run_folder or take.run, allow_external_weights)
     with stage(f"making {out.name} again"):
         take.render(out, recording, engine_of(prepared))
     print_summary(f"{out}: {(take.stop - take.start) / recording.sample_rate:.2f} s, made again from {replay.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import click
@@ -50,8 +51,10 @@ def studio(folder: Path | None, port: int, no_browser: bool, workers: int | None
     if not is_installed("studio"):
         raise InputError("audiogen studio", "FastAPI is not installed", install_command("studio"))
     with stage("loading libraries"):
+        from audiogen.audio import AudioWarning
         from audiogen.studio.server import StudioServer
 
+    warnings.simplefilter("ignore", AudioWarning)  # the page shows those of takes
     count = workers or min(os.cpu_count() or 1, 4)
     with StudioServer(folder or Path(), port, count, max_upload << 20) as server:
         set_json_result({"url": server.url})

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from audiogen.errors import InputError
 from audiogen.studio.hub import Studio
+from audiogen.studio.live_routes import live
 from audiogen.studio.sound_routes import sounds
 
 STATIC = Path(__file__).parent / "static"
@@ -53,6 +54,7 @@ def create_app(studio: Studio) -> FastAPI:
     app.state.studio = studio
     app.include_router(routes)
     app.include_router(sounds)
+    app.include_router(live)
     app.add_exception_handler(InputError, _explain)
     app.add_api_route("/", _page, methods=["GET"])
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -151,6 +153,8 @@ async def events(request: Request) -> StreamingResponse:
                 try:
                     item = await asyncio.wait_for(news.get(), KEEP_ALIVE_SECONDS)
                     yield f"data: {json.dumps(item)}\n\n"
+                    if item["type"] == "goodbye":
+                        return
                 except TimeoutError:
                     yield ": still here\n\n"
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from audiogen.jobs.request import Request
@@ -54,3 +55,9 @@ def continue_command(
     if morph is not None:
         words += ["--morph", morph]
     return shlex.join([*words, *more])
+
+
+def replay_command(prompt: str, out: str, region: Sequence[float] | None) -> str:
+    """The command that makes a kept part of a live tail again."""
+    part = [] if region is None else ["--from", f"{region[0]:.6g}", "--to", f"{region[1]:.6g}"]
+    return shlex.join(["audiogen", "stream", prompt, *part, "--replay", str(Path(out).with_suffix(".json")), "-o", out])

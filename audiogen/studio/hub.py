@@ -12,7 +12,7 @@ from typing import Any
 from audiogen.errors import InputError
 from audiogen.file_names import is_midi
 from audiogen.jobs.request import MAX_SEED
-from audiogen.studio.command_lines import continue_command
+from audiogen.studio.command_lines import continue_command, replay_command
 from audiogen.studio.export import copy_takes, export_folder, export_names, kept_takes
 from audiogen.studio.measures import describe
 from audiogen.studio.options import DEFAULTS, check_setting, defaults, request_of
@@ -216,8 +216,8 @@ class Studio:
             copy_takes(project, takes, paths)
             return {"files": files, "waits": False}
         regions = {tuple(take.request.get("region") or ()) for take in takes}
-        if len(regions) > 1 or any(take.request.get("morph") or take.request.get("loop") for take in takes):
-            cause = "a set is made of takes of one region, without morph and loop"
+        if len(regions) > 1 or any(any(take.request.get(name) for name in ("morph", "loop", "live")) for take in takes):
+            cause = "a set is made of takes of one region, without morph, loop and live"
             raise InputError("export", cause, "keep such takes only, or export without --set")
         region = next(iter(regions))
         requests = [{k: v for k, v in take.request.items() if k not in ("region", "morph")} for take in takes]
@@ -236,6 +236,8 @@ class Studio:
     # --- commands -----------------------------------------------------------------------------------------------
 
     def _command(self, name: str, out: str, request: dict[str, Any], more: tuple[str, ...] = ()) -> str:
+        if "live" in request:
+            return replay_command(name, out, request.get("region"))
         options = {key: value for key, value in request.items() if key not in ("region", "morph")}
         tune = is_midi(Path(name))
         return continue_command(name, out, options, request.get("region"), request.get("morph"), more, tune)
@@ -274,6 +276,10 @@ class Studio:
             return
         for each in tuple(self._listeners):
             loop.call_soon_threadsafe(each.put_nowait, news)
+
+    def say_goodbye(self) -> None:
+        """End the news."""
+        self.tell({"type": "goodbye"})
 
     def close(self) -> None:
         """End the queue, and close all files."""

@@ -56,7 +56,7 @@ class StudioServer:
         guarded = Guard(create_app(self.studio), self.token, self.port)
         config = uvicorn.Config(
             guarded,
-            log_level="error",
+            log_level="critical",
             access_log=False,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             server_header=False,
@@ -79,6 +79,7 @@ class StudioServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.studio.say_goodbye()  # or open pages would keep the server from ending
         self._server.should_exit = True
         self._thread.join(SHUTDOWN_SECONDS + 4)
         self.studio.close()

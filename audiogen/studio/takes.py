@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from multiprocessing.synchronize import Event
 from typing import Any
 
-from audiogen.studio.worker import Job, work
+from audiogen.studio.worker import CANCEL, Job, work
 
 Listener = Callable[[str, "Ticket", tuple[Any, ...]], None]
 """Called with the word of a message, the ticket that it is about, and the rest of the message."""
@@ -74,7 +75,7 @@ class TakeQueue:
                 self._waiting.remove(ticket)
             for worker in self._workers:
                 if worker.ticket is ticket:
-                    worker.cancelled.set()
+                    worker.cancel()
         if waiting:
             self._listener("cancelled", ticket, ())
 
@@ -84,7 +85,7 @@ class TakeQueue:
             self._closed = True
             self._waiting.clear()
             for worker in self._workers:
-                worker.cancelled.set()
+                worker.cancel()
             self._changed.notify_all()
         for worker in self._workers:
             worker.thread.join(STOP_SECONDS)
@@ -97,8 +98,7 @@ class TakeQueue:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if self._closed:
                 return None
-            worker.cancelled.clear()
-            worker.ticket = self._waiting.pop(0)
+            worker.begin(self._waiting.pop(0))
             return worker.ticket
 
 
@@ -110,21 +110,33 @@ class _Worker:
         self.ticket: Ticket | None = None
         self.process: SpawnProcess | None = None
         self.ready = False
-        self.cancelled: Event = queue._context.Event()
+        self._pipe: Connection | None = None
         self.thread = threading.Thread(target=self._serve, daemon=True, name="takes")
+
+    def begin(self, ticket: Ticket) -> None:
+        """Hand a job to the process; to be called with the queue's lock."""
+        assert self._pipe is not None
+        self.ticket = ticket
+        self._pipe.send(ticket.job)
+
+    def cancel(self) -> None:
+        """Ask the process to end its job; to be called with the queue's lock."""
+        if self.ticket is not None and self._pipe is not None:
+            with suppress(OSError):  # it has died
+                self._pipe.send(CANCEL)
 
     def _serve(self) -> None:
         queue = self._queue
         while not queue._closed:
             pipe, theirs = queue._context.Pipe()
-            self.process = queue._context.Process(target=work, args=(theirs, self.cancelled, queue._warm), daemon=True)
+            self.process = queue._context.Process(target=work, args=(theirs, queue._warm), daemon=True)
             self.process.start()
             theirs.close()
+            self._pipe = pipe
             try:
                 pipe.recv()  # ready
                 self.ready = True
                 while (ticket := queue._next(self)) is not None:
-                    pipe.send(ticket.job)
                     self._follow(pipe, ticket)
             except (EOFError, OSError):
                 if self.ticket is not None and not queue._closed:

@@ -15,7 +15,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +49,9 @@ class Job:
     takes: tuple[tuple[Path, dict[str, Any]], ...] = field(default=())
 
 
+CANCEL = "cancel"
+
+
 class Cancelled(Exception):
     """The take is not wanted any more."""
 
@@ -57,12 +59,11 @@ class Cancelled(Exception):
 Send = Callable[..., None]
 
 
-def work(pipe: Connection, cancelled: Event, warm: bool) -> None:
+def work(pipe: Connection, warm: bool) -> None:
     """Make takes until the pipe closes.
 
     Args:
-        pipe: receives a `Job` at a time.
-        cancelled: set by the server to end the job at its next step.
+        pipe: receives a `Job` at a time, and `CANCEL` to end it at its next step.
         warm: load the base and make a moment of sound first, so that the first take does not wait for it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server receives it too
@@ -80,7 +81,8 @@ def work(pipe: Connection, cancelled: Event, warm: bool) -> None:
             job = pipe.recv()
         except (EOFError, OSError):
             return
-        pipe.send(run(job, lambda *message: pipe.send(message), cancelled.is_set))
+        if isinstance(job, Job):  # and not the cancellation of one that had just ended
+            pipe.send(run(job, lambda *message: pipe.send(message), pipe.poll))
 
 
 def run(job: Job, send: Send, cancelled: Callable[[], bool]) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ import * as handles from "./handles.js";
 import * as joins from "./join.js";
 import * as keys from "./keys.js";
 import * as lanes from "./lanes.js";
+import * as live from "./live.js";
 import { act, complain, element, say, time } from "./page.js";
 import * as player from "./player.js";
 import * as regions from "./region.js";
@@ -14,12 +15,13 @@ import { end, region, seconds, setLive, setProject, table } from "./table.js";
 import * as tiles from "./tiles.js";
 
 const $ = (id) => document.getElementById(id);
-globalThis.audiogen = { table, player, tiles };
+globalThis.audiogen = { table, player, tiles, live };
 
 async function open(name) {
   const files = await shelf.show();
   const found = await act(api.open(name));
   if (!found) return;
+  live.stop();
   player.forget();
   tiles.forget();
   const { project, ...facts } = found;
@@ -32,6 +34,7 @@ async function open(name) {
   shelf.visible(false);
   $("table").hidden = false;
   handles.setFiles(files);
+  live.render();
   for (const take of project.takes) loadTune(take);
   if (seconds() > 120) near();
   else fit();
@@ -64,6 +67,7 @@ async function loadTune(take) {
 
 function hear(news) {
   if (news.type === "lost") return say("The studio does not answer; is it still running?");
+  if (news.type === "goodbye") return say("The studio has ended");
   if (news.type === "connected") {
     say("");
     if (table.name) refresh();
@@ -178,6 +182,7 @@ function follow() {
 player.onEnd(overlay);
 
 async function play(from) {
+  live.stop();
   player.silence();
   await player.play(from);
   follow();
@@ -220,6 +225,7 @@ const toggleMatch = () => {
 const back = () => act(api.undo(table.name));
 const again = () => act(api.redo(table.name));
 const toShelf = () => {
+  live.stop();
   player.forget();
   shelf.show();
   shelf.visible(true);
@@ -254,6 +260,7 @@ keys.install([
   [["-"], "zoom out", opened(() => zoom(2))],
   [["f"], "see all", opened(fit)],
   [["g"], "see the join and the takes", opened(near)],
+  [["e"], "play live, without end", opened(() => (live.state.playing ? live.stop() : table.kind !== "tune" && live.start()))],
   [["o"], "open another recording", toShelf],
   [["?"], "this list", () => $("help").showModal()],
 ]);
