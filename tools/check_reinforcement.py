@@ -40,7 +40,7 @@ CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
 CORPORA = {"fiddle": ("oneills_*.mid", "ryan_*.mid", "notts_*.mid"), "chorales": ("bach_*.mid",)}
 SPLITS = {"fiddle": "{validation: 0.15, test: 0.15}", "chorales": "{validation: 0.2, test: 0.3}"}
 PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 30
-REWARD = ("key", "range", "leaps", "ending")
+REWARD = ("key", "range", "leaps")
 BASE = (
     "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
     "model={voices: 0, match_length: 0, backbone: {kind: gru, hidden: 192, layers: 1, dropout: 0}}",
@@ -50,14 +50,14 @@ BASE = (
 BASE_SECONDS = 300.0
 SHARED = (
     f"fine_tuning={{reward: [{', '.join(REWARD)}], prompt_bars: {PROMPT_BARS}}}",
-    f"training={{steps: {STEPS}, batch_size: 6, schedule: cosine, log_media_every: 0}}",
+    f"training={{steps: {STEPS}, batch_size: 8, schedule: cosine, log_media_every: 0}}",
 )
 METHODS = {
     "rloo": ("reinforce", ()),
     "dpo": ("preference", ("training.steps=40",)),
     "rloo-without-kl": (
         "reinforce",
-        ("fine_tuning={kl_weight: 0, kl_target: 0, entropy_floor: 0, diversity_floor: 0}",),
+        ("fine_tuning={kl_weight: 0, kl_target: 0, entropy_floor: 0, diversity_floor: 0}", "training.steps=45"),
     ),
 }
 """Name -> configuration, and what differs from it."""

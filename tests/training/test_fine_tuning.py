@@ -34,7 +34,7 @@ BASE = (
 TINY = (
     f"fine_tuning.reward=[{__name__}:low]",
     "fine_tuning={prompt_bars: 1, bars: 1, group: 6, max_tokens: 40}",
-    "training={steps: 12, batch_size: 6, warmup: 1, learning_rate: 0.01, log_media_every: 0}",
+    "training={steps: 8, batch_size: 6, warmup: 1, learning_rate: 0.01, log_media_every: 0}",
     "training={validate_every: 4, checkpoint_every: 4}",
 )
 
@@ -101,7 +101,11 @@ def test_the_reward_rises_and_the_run_is_one_that_continues(world: World, tmp_pa
 
 def test_a_heavy_divergence_holds_the_policy_near_the_base(world: World):
     free, held = (
-        train(experiment("fine_tuning.kl_target=0", f"fine_tuning.kl_weight={weight}"), world.tunes, base=world.base)
+        train(
+            experiment("training.steps=8", "fine_tuning.kl_target=0", f"fine_tuning.kl_weight={weight}"),
+            world.tunes,
+            base=world.base,
+        )
         for weight in (0.0, 5.0)
     )
     assert far(held, world.base) < far(free, world.base) / 2
@@ -115,7 +119,7 @@ def far(one: Run, other: Run) -> float:
 
 
 def test_preferences_and_grpo_raise_the_reward(world: World, tmp_path: Path):
-    settings = ("training.steps=20", "training.validate_every=20", "training.checkpoint_every=20")
+    settings = ("training.steps=16", "training.validate_every=16", "training.checkpoint_every=16")
     grpo = ("fine_tuning.algorithm=grpo", "fine_tuning.rollout_steps=2", "fine_tuning.kl_target=0")
     train(experiment(*settings, *grpo), world.tunes, tmp_path / "grpo", base=world.base)
     train(experiment(*settings, config="preference"), world.tunes, tmp_path / "dpo", base=world.base)
@@ -128,10 +132,10 @@ def test_preferences_and_grpo_raise_the_reward(world: World, tmp_path: Path):
 def test_preferences_that_are_resumed_end_where_uninterrupted_ones_do(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    settings = experiment("training.steps=10", config="preference")
+    settings = experiment(config="preference")
     whole = train(settings, world.tunes, tmp_path / "whole", base=world.base)
     with monkeypatch.context() as patch:
-        stop_at(patch, 7, Killed())
+        stop_at(patch, 6, Killed())
         with pytest.raises(Killed):
             train(settings, world.tunes, tmp_path / "cut", base=world.base)
     assert not (tmp_path / "cut" / "model.safetensors").exists()
