@@ -57,7 +57,7 @@ METHODS = {
     "dpo": ("preference", ("training.steps=40",)),
     "rloo-without-kl": (
         "reinforce",
-        ("fine_tuning={kl_weight: 0, kl_target: 0, entropy_floor: 0, diversity_floor: 0}", "training.steps=45"),
+        ("fine_tuning={kl_weight: 0, kl_target: 0, entropy_floor: 0, diversity_floor: 0}",),
     ),
 }
 """Name -> configuration, and what differs from it."""
