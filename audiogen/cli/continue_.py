@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from audiogen.cli.command import MODEL, OUTPUT, SOUND, TUNES, Command, option
+from audiogen.cli.continue_many import PIPE, continue_each, continue_through_pipes, prompts_among
 from audiogen.cli.naming import Takes, naming_options, require_forward_options
 from audiogen.cli.options import (
     ADAPT,
@@ -71,6 +72,8 @@ SOUND_ONLY |= {"cache": True, "start": None, "stop": None}
         "audiogen continue rain.wav -o drops.wav --variations 12 --set --seconds 6",
         "audiogen continue rain.wav -o earlier.wav --backward --seconds 10",
         "audiogen continue rain.wav -o storm.wav --morph thunder.wav --level 6",
+        "audiogen continue *.wav -o continued",
+        "ffmpeg -i rain.mp4 -f wav - | audiogen continue - -o - | aplay",
         "audiogen continue tune.mid -o longer.mid --bars 16",
         "audiogen continue tune.mid -o better.mid --bars 16 --plan mcts --reward ending:G --reward range:..B5",
     ),
@@ -196,11 +199,22 @@ def continue_(
 
     A fade, silence or click at either end of a recording is not continued: the new part follows what lies before it.
 
+    Several prompts, or a pattern, are continued into the folder OUT: *.wav -o continued. One that fails is reported,
+    and does not lose the others (exit code 1). PROMPT and OUT may be -: stdin and stdout.
+
     OUT.json, written beside OUT, records the join, seed, settings, timings, measures and warnings. KEY=VALUE overrides
     the configuration, for example training.steps=200.
     """
     from audiogen.config.known_keys import require_known_keys
 
+    prompts, overrides = prompts_among(prompt, overrides)
+    if len(prompts) > 1 or out.is_dir():
+        continue_each(context, prompts, overrides, out)
+        return
+    (prompt,) = prompts
+    if PIPE in (prompt, out):
+        continue_through_pipes(context, prompt, out, overrides)
+        return
     if impose is not None:
         options["match_texture"] = impose
     inputs = (prompt, config, options["morph"])

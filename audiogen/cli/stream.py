@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -160,7 +161,8 @@ def stream(
                 output = FileOutput(sys.stdout.buffer, encoder)
             _run(live, output, seconds, realtime and not play)
         except BrokenPipeError:  # the reader has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with suppress(OSError):  # or Python complains as it closes stdout
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(live: LiveStream, output: Any, seconds: float | None, realtime: bool) -> None:

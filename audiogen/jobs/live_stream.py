@@ -8,6 +8,7 @@ to be heard, a third of a second ahead of the reader, and no further, so that le
 from __future__ import annotations
 
 import importlib
+import os
 import threading
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from audiogen.errors import InputError
 from audiogen.sound.live_engines import Engine
@@ -251,6 +253,8 @@ class LiveStream:
                 self._condition.notify_all()
 
     def _generate(self) -> None:
+        if not os.environ.get("OMP_NUM_THREADS"):
+            torch.set_num_threads(1)  # of this thread: OpenMP counts each thread's own
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._ended or self._for_segment or not self._is_far_ahead())

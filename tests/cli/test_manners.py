@@ -59,7 +59,7 @@ def test_inputs_are_never_overwritten(refuse: Callable[..., str], arguments: tup
 MISTAKES = [
     (("continue", "none.wav", "-o", "b.wav"), "none.wav: there is no such file; check the name"),
     (("continue", "folder", "-o", "b.wav"), "folder: it is a folder; name one file in it"),
-    (("continue", "a.wav", "-o", "."), ".: it is a folder; name a file in it"),
+    (("continue", "a.wav", "-o", "."), "a.wav: it is an input, and would be overwritten; name another file"),
     (("continue", "a.wav", "-o", "none/b.wav"), "none/b.wav: its folder does not exist; create none first"),
     (("infill", "tune.mid", "-o", "none/b.mid", "--bars", "1"), "none/b.mid: its folder does not exist"),
     (("infill", "tune.mid", "-o", "b.txt", "--bars", "1"), "b.txt: unknown suffix '.txt'; choose from .mid, .wav"),
