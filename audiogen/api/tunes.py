@@ -82,7 +82,7 @@ def continue_tune(
             ``rewards``, ``simulations`` or ``think`` is given.
         rewards: rules that the tail should fulfil, as texts (``["ending:G", "range:..B5=2"]``), as weights by name, or
             as a YAML file of these.
-        simulations: tails that the search tries.
+        simulations: work of the search, in tails that are sampled.
         think: time of the search in seconds, instead.
         tail_only: whether to write the tail without the prompt.
         run: trained Run of tunes, or its folder.

@@ -38,7 +38,7 @@ from audiogen.cli.options import (
     temperature_option,
 )
 from audiogen.cli.plan_options import NAMES as PLAN_NAMES
-from audiogen.cli.plan_options import plan_options, pop_plan
+from audiogen.cli.plan_options import plan_options, pop_candidates, pop_plan
 from audiogen.cli.sampling_options import require_suffix, token_options
 from audiogen.errors import InputError
 from audiogen.file_names import is_midi
@@ -166,7 +166,8 @@ SOUND_ONLY |= {"cache": True, "start": None, "stop": None}
     group=TUNES,
     type=click.IntRange(1, MAX_TAKES),
     default=TuneRequest.takes,
-    help=f"Tails to generate, 1 to {MAX_TAKES}; the one most like the prompt is kept.",
+    help=f"Tails to generate, 1 to {MAX_TAKES}; the one most like the prompt is kept (recordings: with --plan "
+    "best-of).",
 )
 @plan_options
 @DEVICE
@@ -269,17 +270,33 @@ def continue_(
     experiment = read_experiment(config, overrides) if config is not None or overrides else None
     if not run_folders:  # the vocoder of a Run is checked when the Run is opened
         check_vocoder(experiment or Experiment(), options["vocoder"])
+    candidates = pop_candidates(options)
     options = without(options, TUNE_ONLY, "a recording")
     weights, morph, backward = (options.pop(name) for name in ("weight", "morph", "backward"))
     part = options.pop("start"), options.pop("stop")
     cache, budget = options.pop("cache"), math.inf if options.pop("adapt") else budget
     if backward:
         require_forward_options(takes, page, morph)
+    if candidates > 1 and (backward or morph is not None or takes.loop_lengths):
+        raise InputError("--plan", "takes of a morph, loops and what came before are not judged", "leave it out")
     request = Request(**options)
     refuse_to_overwrite(*written, force=force)
     run_options = (run_folders, weights, allow_external_weights)
     continue_sound(
-        prompt, outs, page, request, morph, *run_options, experiment, budget, device, cache, takes, backward, part
+        prompt,
+        outs,
+        page,
+        request,
+        morph,
+        *run_options,
+        experiment,
+        budget,
+        device,
+        cache,
+        takes,
+        backward,
+        part,
+        candidates,
     )
 
 

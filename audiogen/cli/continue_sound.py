@@ -34,6 +34,7 @@ def continue_sound(
     takes: Takes,
     backward: bool,
     part: tuple[float | None, float | None],
+    candidates: int = 1,
 ) -> None:
     """Continue a recording into each of ``outs``, and write a page about them if one is named.
 
@@ -53,9 +54,11 @@ def continue_sound(
         takes: what distinguishes the outputs: seeds, or lengths of loops; and whether they form a set.
         backward: write what came before the recording.
         part: start and end of the part of the recording to continue, seconds; None for the recording's own.
+        candidates: tails to generate for each of them, of which the best is written.
     """
     with stage("loading libraries"):
         from audiogen.jobs.backward import continue_backward
+        from audiogen.jobs.best_take import summarise_choice
         from audiogen.jobs.continue_sound import continue_variations, read_prompt
         from audiogen.jobs.continuer_choice import MorphTarget
         from audiogen.jobs.run_choice import describe_choice
@@ -80,7 +83,7 @@ def continue_sound(
         continue_backward(recording, requests, run, experiment, budget, device, prompt_warnings, cache)
         if backward
         else continue_variations(
-            recording, requests, run, experiment, budget, device, prompt_warnings, morph_target, cache
+            recording, requests, run, experiment, budget, device, prompt_warnings, morph_target, cache, candidates
         )
     )
     for sidecar in made:
@@ -88,6 +91,8 @@ def continue_sound(
         sidecars.append(sidecar)
         total, new = sidecar["length"] / sidecar["sample_rate"], sidecar["settings"]["seconds"]
         print_summary(f"{path}: {total:.2f} s, {new:.2f} s of it new; details in {sidecar_of(path).name}")
+        if "plan" in sidecar:
+            print_summary(summarise_choice(sidecar["plan"]))
     if page is not None:
         from audiogen.reports.variations_page import write_variations_page
 

@@ -12,6 +12,7 @@ from audiogen.cli.command import TUNES, combine, option
 from audiogen.cli.options import FILE, Duration, Suggestion
 from audiogen.errors import InputError
 from audiogen.jobs.plan_request import DEFAULT_REWARDS, DEFAULT_SIMULATIONS, MAX_SIMULATIONS, PlanRequest
+from audiogen.jobs.tune_request import TuneRequest
 
 PLANNER_NAMES = ("mcts", "best-of", "beam", "smc")
 REWARD_NAMES = (
@@ -53,7 +54,8 @@ plan_options = combine(
             "--simulations",
             group=TUNES,
             type=click.IntRange(1, MAX_SIMULATIONS),
-            help=f"Tails that the search tries; with them it is reproducible.  [default: {DEFAULT_SIMULATIONS}]",
+            help="Work of the search, in tails that are sampled; within it, the search is reproducible.  "
+            f"[default: {DEFAULT_SIMULATIONS}]",
         ),
         option("--think", group=TUNES, type=Duration(0, min_open=True), help="Time of the search, instead."),
     )
@@ -75,12 +77,27 @@ def pop_plan(options: dict[str, Any], context: click.Context) -> PlanRequest | N
     if context.get_parameter_source("takes") is not ParameterSource.DEFAULT:
         if planner != "best-of" or simulations is not None or think is not None:
             raise InputError(
-                "--takes", "a search tries as many tails as --simulations or --think allow", "leave it out"
+                "--takes", "a search samples as many tails as --simulations or --think allow", "leave it out"
             )
         simulations = options["takes"]
     weights = {**(read_rewards(file) if file is not None else {}), **parse_rewards(texts)}
     given = {"rewards": weights} if weights else {}
     return PlanRequest(planner, simulations=simulations, think=think, **given)
+
+
+def pop_candidates(options: dict[str, Any]) -> int:
+    """Take the search of a recording's tail out of the options: the number of takes; 1 for no search.
+
+    Raises:
+        InputError: another search than best-of.
+    """
+    planner = options.pop("plan")
+    if planner is None:
+        return 1
+    if planner != "best-of":
+        raise InputError("--plan", f"{planner} searches for notes", "choose best-of for a recording")
+    takes, options["takes"] = options["takes"], TuneRequest.takes
+    return takes
 
 
 def plan_summary(entry: dict[str, Any]) -> str:

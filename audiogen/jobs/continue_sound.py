@@ -15,6 +15,7 @@ from typing import Any
 from audiogen.audio import AudioWarning, Recording, read, read_segment
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.jobs.best_take import choose_take
 from audiogen.jobs.continuer_choice import (
     AnyContinuer,
     MorphTarget,
@@ -88,6 +89,7 @@ def continue_variations(
     prompt_warnings: Sequence[str] = (),
     morph_target: MorphTarget | None = None,
     cache: bool = True,
+    takes: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Continue one recording into several files, with one training and one analysis of the prompt.
 
@@ -97,6 +99,7 @@ def continue_variations(
         outputs: path and request of each tail.
         budget: a morph spends half of it on each of its two recordings.
         prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
+        takes: tails to generate for each output, of which the best is written (`jobs.best_take`).
 
     Yields:
         The content of each sidecar, once its tail is written.
@@ -130,7 +133,11 @@ def continue_variations(
             elif run is not None and key not in continuers:
                 with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
                     continuers[key] = continuer_of(parts, run, *kind, morph_target)
-            sidecar = write_tail(parts, continuers.get(key), out, request, Clock(clock.seconds))
+            continuer, spent, plan = continuers.get(key), Clock(clock.seconds), {}
+            if takes > 1 and continuer is not None:
+                with spent("choosing"):
+                    request, plan["plan"] = choose_take(parts, continuer, request, takes)
+            sidecar = write_tail(parts, continuer, out, request, spent) | plan
         with remove_output_on_failure(out):
             sidecar["settings"] |= describe_runs(run)
             if rhythm is not None:

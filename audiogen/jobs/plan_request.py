@@ -26,7 +26,7 @@ class PlanRequest:
     Args:
         planner: "mcts", "beam", "smc", "best-of", or one that another package adds.
         rewards: weights by name, as of `audiogen.tunes.rewards.build_reward`.
-        simulations: tails that are tried, 1 to 1,000,000; with them a search is reproducible.
+        simulations: work of the search, in tails, 1 to 1,000,000; with it a search is reproducible.
         think: time of the search in seconds of the clock, instead.
 
     Raises:

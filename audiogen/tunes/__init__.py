@@ -7,6 +7,7 @@
 - `midi_representation`: a token scheme as the Representation ``midi``
 - `models`: the neural `token_model` with its auxiliary features, and the `markov` chain
 - `tune_continuation`: the tail of a prompt; `infilling`: bars or parts that fit given notes (particle filter)
+- `rewards`: rules that a tail should fulfil; `planning`: searches for tails that do, in batches from any bar line
 - `metrics`: note statistics, histogram distance to the prompt, note copying, likelihood
 - `rendering`: Tune -> Recording; `transcription`, `piano_transcription`: Recording -> Tune
 """

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from audiogen.api.tunes import continue_tune
+from audiogen.audio import write
 from audiogen.cli.continue_ import continue_
 from audiogen.cli.plan_options import PLANNER_NAMES, REWARD_NAMES
 from audiogen.errors import InputError
@@ -18,6 +19,7 @@ from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.planning import PLANNERS
 from audiogen.tunes.rewards import REWARDS
 from audiogen.tunes.tune import Tune
+from tests.conftest import synthetic
 from tests.tunes.rewards.tunes import BAR, PROMPT
 
 G_MAJOR = (7, 9, 11, 0, 2, 4, 6)
@@ -136,3 +138,28 @@ def test_what_cannot_be_planned_is_refused(prompt: Path, tmp_path: Path, argumen
 def test_the_help_names_all_planners_and_rewards() -> None:
     assert set(PLANNER_NAMES) == set(PLANNERS)
     assert set(REWARD_NAMES) | {"learned"} >= set(REWARDS) >= set(REWARD_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--plan", "mcts"], "searches for notes"),
+        (["--reward", "ending"], "does not apply"),
+        (["--takes", 3], "not apply"),
+    ],
+)
+def test_recordings_are_planned_by_best_of_alone(tmp_path: Path, arguments: list, message: str) -> None:
+    write(tmp_path / "rain.wav", synthetic(1.0))
+    with pytest.raises(InputError, match=message):
+        invoke(tmp_path / "rain.wav", "-o", tmp_path / "out.wav", *arguments)
+
+
+def test_the_best_take_of_a_recording_is_that_of_its_seed(tmp_path: Path) -> None:
+    write(tmp_path / "rain.wav", synthetic(3.0))
+    out, same = tmp_path / "out.wav", tmp_path / "same.wav"
+    done = invoke(tmp_path / "rain.wav", "-o", out, "--seconds", 0.6, "--plan", "best-of", "--takes", 2)
+    plan = json.loads((tmp_path / "out.json").read_text())["plan"]
+    assert "best of 2 takes" in done.stdout
+    assert plan["distance"] == min(take["distance"] for take in plan["takes"])
+    invoke(tmp_path / "rain.wav", "-o", same, "--seconds", 0.6, "--seed", plan["seed"])
+    assert out.read_bytes() == same.read_bytes()

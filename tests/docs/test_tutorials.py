@@ -24,6 +24,8 @@ SMALL = {
     "--seeds": "1",
     "--bars": "2",
     "--workers": "1",
+    "--simulations": "8",
+    "--takes": "2",
 }
 TINY = (
     "training.batch_size=2",

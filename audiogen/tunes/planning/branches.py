@@ -55,15 +55,18 @@ class TailSampler:
 
     Attributes:
         tokens: number of tokens sampled so far.
+        first_tick: step at which tails begin.
     """
 
     continuer: TuneContinuer
     length: TailLength
     sampling: Sampling
     tokens: int = field(default=0, init=False)
+    first_tick: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._end = self.continuer.tokenizer.vocabulary.index("end")
+        self.first_tick = self.continuer.primed_decoder().tick
 
     @property
     def prompt(self) -> Tune:

@@ -3,31 +3,32 @@
 PUCT (Silver et al. 2017, "Mastering the game of Go without human knowledge"; for music Ferreira et al. 2022, arXiv
 2208.14345) in a tree of bars that the Model sampled (Hubert et al. 2021, "Learning and planning in complex action
 spaces", arXiv 2104.06303), with progressive widening (Coulom 2007, "Computing Elo ratings"). The best tail is
-remembered, as in a game of one player (Schadd et al. 2008, "Single-player Monte-Carlo tree search"). Rollouts are
-particles, which are resampled by the reward of the tail so far (cf. Macfarlane et al. 2024, arXiv 2402.07963).
+remembered, as in a game of one player (Schadd et al. 2008, "Single-player Monte-Carlo tree search"), and the rollouts
+of a batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo tree search").
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import torch
-
-from audiogen.tunes.particle_filter import resample_particles
 from audiogen.tunes.planning.branches import Branch
 from audiogen.tunes.planning.planner import Planner, Search
 
-EXPLORATION = 0.4
+EXPLORATION = 0.2
 """Weight of the exploration term of PUCT, relative to rewards scaled to 0..1 within the tree."""
 BEST_WEIGHT = 0.7
 """Weight of the best reward below a node in its value; the mean has the rest. One tail is wanted, not a policy."""
 WIDENING, WIDENING_POWER = 1.5, 0.75
 """A node visited n times has enough children from ``WIDENING x n ^ WIDENING_POWER`` on."""
-GROUPS = 2  # nodes that are selected for one batch of rollouts
 SHARPNESS = 20.0
-"""Particles and priors are weighted by exp(``SHARPNESS`` x reward of the tail so far)."""
+"""Priors are weighted by exp(``SHARPNESS`` x reward of the tail so far)."""
+FIRST = 4  # rollouts from the root that do not compete
+STAY = 0.5  # fraction of the budget before the root moves
+MIN_WORK = 0.01  # of a rollout, in tails
+KEPT = 4
+"""Of a batch of rollouts, one in `KEPT` is continued after each bar, by as many as there were."""
 
 
 @dataclass(eq=False)
@@ -48,17 +49,30 @@ class Node:
     visits: int = 0
     total: float = 0.0
     best: float = 0.0
-    pending: int = 0  # rollouts under way
+
+    @property
+    def is_complete(self) -> bool:
+        return self.branch.state is None
 
     @property
     def value(self) -> float:
         """Mixture of the best and the mean reward below; 0 before any."""
         return BEST_WEIGHT * self.best + (1 - BEST_WEIGHT) * self.total / self.visits if self.visits else 0.0
 
+    @property
+    def prior(self) -> float:
+        """Weight among its siblings: how often it was sampled, times how good it looks so far."""
+        return self.sampled * math.exp(SHARPNESS * (self.partial - 1))
+
+    @property
     def is_wide(self) -> bool:
-        """Whether it has enough children for its visits, those that are under way included."""
-        visits = self.visits + self.pending
-        return len(self.children) + self.pending >= max(WIDENING * visits**WIDENING_POWER, 1.0)
+        """Whether it has enough children for its visits."""
+        return len(self.children) >= max(WIDENING * self.visits**WIDENING_POWER, 1.0)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether nothing is to be sampled after it: it is complete, or its many children are."""
+        return self.is_complete or (self.is_wide and all(child.is_complete for child in self.children.values()))
 
     def line(self) -> Iterator[Node]:
         """The node, its parent, and so on up to the root."""
@@ -67,106 +81,83 @@ class Node:
             yield node
             node = node.parent
 
-    def prior(self) -> float:
-        """Weight among its siblings: how often it was sampled, times how good it looks so far."""
-        return self.sampled * math.exp(SHARPNESS * (self.partial - 1))
+    def most_promising(self, low: float, high: float) -> Node | None:
+        """The child of the highest upper confidence bound, for rewards ``low`` to ``high``, or None.
 
+        Exhausted children are left out.
+        """
+        open_children = [child for child in self.children.values() if not child.is_exhausted]
+        priors = sum(child.prior for child in open_children)
+        span = max(high - low, 1e-9)
 
-@dataclass
-class _Rollout:
-    """A particle: the node that it has reached."""
+        def bound(child: Node) -> float:
+            exploration = child.prior / priors * math.sqrt(self.visits) / (1 + child.visits)
+            return (child.value - low) / span + EXPLORATION * exploration
 
-    node: Node
-    log_weight: float = 0.0
-
-    def branch(self) -> _Rollout:
-        return replace(self)
+        return max(open_children, key=bound, default=None)
 
 
 class TreeSearch(Planner):
     """Search in a tree of bars.
 
-    In each round, `GROUPS` beginnings are selected from the root by PUCT, and each is sampled on to the end of the tail
-    by several particles, in one batch. All bars of these rollouts join the tree with the state of the Model after them,
-    so that whatever is selected later costs only its own bars. As the budget is spent, the root moves on along the best
-    tail found so far, bar by bar, and keeps the tree below it: later bars are cheap to sample, and get more tries. The
-    result is the best tail of all. The first round is sampled from the root without resampling.
+    In each round, a beginning is selected from the root by PUCT, and sampled on to the end of the tail by a batch of
+    rollouts. After each bar, those with the highest reward so far are continued. All bars join the tree with the state
+    of the Model after them, so that whatever is selected later costs only its own bars. As the budget is spent, the
+    root moves on along the best tail found so far, bar by bar, and keeps the tree below it: later bars are cheap to
+    sample, and get more tries. The result is the best tail of all.
     """
 
     kind = "mcts"
 
     def search(self, search: Search) -> None:
         root = Node(search.sampler.root())
-        ends = self._roll_out(search, [[_Rollout(root) for _ in range(search.affordable(self.width))]], guided=False)
-        depth, moved, low = sum(1 for _ in ends[0].line()) - 1, 0, min(end.total for end in ends)
+        ends = self._roll_out(search, root, max(search.affordable(FIRST), 1), keep=1)
+        depth, moved, low = len(list(ends[0].line())) - 1, 0, min(end.best for end in ends)
         while count := search.affordable(self.width):
-            groups = []
-            for size in _split(count, GROUPS):
-                node = self._select(root, low, search.best_reward)
-                for each in node.line():
-                    each.pending += size
-                groups.append([_Rollout(node) for _ in range(size)])
-            nodes = [(group[0].node, len(group)) for group in groups]
-            ends = self._roll_out(search, groups)
-            for node, size in nodes:
-                for each in node.line():
-                    each.pending -= size
-            low = min(low, *(end.total / end.visits for end in ends))
-            while moved < depth - 1 and search.spent > (moved + 1) / depth:
+            ends = self._roll_out(search, self._select(root, low, search.best_reward), count, KEPT)
+            low = min(low, *(end.best for end in ends))
+            while moved < depth - 1 and search.spent > STAY + (1 - STAY) * (moved + 1) / depth:
                 root, moved = max(root.children.values(), key=lambda child: child.best), moved + 1
                 root.parent = None
-
-    def _roll_out(self, search: Search, groups: list[list[_Rollout]], guided: bool = True) -> list[Node]:
-        """Sample all rollouts to the end, judge them, and return their last nodes."""
-        sampler = search.sampler
-        while active := [rollout for group in groups for rollout in group if rollout.node.branch.state is not None]:
-            paths = sampler.extend([rollout.node.branch for rollout in active], bars=1)
-            for rollout, [branch] in zip(active, paths, strict=True):
-                parent = rollout.node
-                node = parent.children.get(branch.last_bar)
-                if node is None:
-                    partial = search.partial(branch) if branch.state is not None else 1.0
-                    node = parent.children[branch.last_bar] = Node(branch, parent, partial)
-                node.sampled += 1
-                rollout.node, rollout.log_weight = node, SHARPNESS * node.partial
-            if guided:
-                groups = [_resampled(group, sampler.sampling.generator) for group in groups]
-        ends = [rollout.node for group in groups for rollout in group]
-        for end, reward in zip(ends, search.judge([end.branch for end in ends]), strict=True):
-            for node in end.line():
-                node.visits += 1
-                node.total += reward
-                node.best = max(node.best, reward)
-        return ends
 
     def _select(self, root: Node, low: float, high: float) -> Node:
         """The node to sample on from: the first on the way down that may have more children."""
         node = root
-        while node.is_wide() and (following := self._most_promising(node, low, high)) is not None:
+        while node.is_wide and (following := node.most_promising(low, high)) is not None:
             node = following
         return node
 
-    def _most_promising(self, node: Node, low: float, high: float) -> Node | None:
-        """The child of the highest upper confidence bound; None if all children are complete tails."""
-        visits = node.visits + node.pending
-        priors = sum(child.prior() for child in node.children.values())
-        best, found = -math.inf, None
-        for child in node.children.values():
-            if child.branch.state is None:
-                continue
-            # A visit that is under way counts as one without reward, so that a batch spreads (virtual loss).
-            tried = child.visits + child.pending
-            value = (child.value - low) / max(high - low, 1e-9) * child.visits / max(tried, 1)
-            score = value + EXPLORATION * child.prior() / priors * math.sqrt(visits) / (1 + tried)
-            if score > best:
-                best, found = score, child
-        return found
+    def _roll_out(self, search: Search, start: Node, count: int, keep: int) -> list[Node]:
+        """Sample ``count`` rollouts to the end, one in ``keep`` going on after each bar, and judge them.
 
+        Returns:
+            The last node of each.
+        """
+        nodes = [start] * count
+        while not nodes[0].is_complete:
+            paths = search.sampler.extend([node.branch for node in nodes], bars=1)
+            parents = dict.fromkeys(nodes)
+            nodes = [self._child(search, node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
+            if keep > 1 and not nodes[0].is_complete:
+                known = [child for node in parents for child in node.children.values() if not child.is_exhausted]
+                best = sorted(known or nodes, key=lambda node: -node.partial)[: max(count // keep, 1)]
+                nodes = [best[index % len(best)] for index in range(count)]
+        end_tick = nodes[0].branch.decoder.tick
+        fraction = (end_tick - start.branch.decoder.tick) / max(end_tick - search.sampler.first_tick, 1)
+        for end, reward in zip(
+            nodes, search.judge([node.branch for node in nodes], max(fraction, MIN_WORK)), strict=True
+        ):
+            for node in end.line():
+                node.visits += 1
+                node.total += reward
+                node.best = max(node.best, reward)
+        return nodes
 
-def _resampled(group: list[_Rollout], random: torch.Generator | None) -> list[_Rollout]:
-    return group if group[0].node.branch.state is None else resample_particles(group, random)
-
-
-def _split(count: int, parts: int) -> list[int]:
-    """``count`` in up to ``parts`` nearly equal parts, none of them 0."""
-    return [count // parts + (index < count % parts) for index in range(min(parts, count))]
+    def _child(self, search: Search, parent: Node, branch: Branch) -> Node:
+        """The node of a bar that was sampled after a node."""
+        child = parent.children.get(branch.last_bar)
+        if child is None:
+            partial = 1.0 if branch.state is None else search.partial(branch)
+            child = parent.children[branch.last_bar] = Node(branch, parent, partial)
+        child.sampled += 1
+        return child

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ class Budget:
     """How long a search may last. Within a number of simulations it is reproducible, within a time it is not.
 
     Args:
-        simulations: number of tails to complete and judge.
+        simulations: work of the search, in tails: each sampled bar counts for its part of one.
         seconds: time limit, instead; the batch that has begun is completed.
         clock: that time, in seconds.
 
@@ -84,6 +85,7 @@ class Search:
     best: Tune | None = field(default=None, init=False)
     best_reward: float = field(default=-1.0, init=False)
     simulations: int = field(default=0, init=False)
+    work: float = field(default=0.0, init=False)
     unplanned: float | None = field(default=None, init=False)
     progress: list[tuple[int, float]] = field(default_factory=list, init=False)
 
@@ -101,26 +103,32 @@ class Search:
         if self.best_reward >= PERFECT:
             return 1.0
         if self.budget.simulations is not None:
-            return self.simulations / self.budget.simulations
+            return self.work / self.budget.simulations
         return self.seconds / (self.budget.seconds or 1.0)
 
     def affordable(self, wanted: int) -> int:
-        """Number of tails, at most ``wanted``, that can still be completed; 0 at the end of the budget.
+        """Number of whole tails, at most ``wanted``, that can still be sampled; 0 at the end of the budget.
 
         A time is judged by the average so far: a last batch is not begun if it would take half as long again.
         """
         if self.spent >= 1:
             return 0
         if self.budget.simulations is not None:
-            return min(wanted, self.budget.simulations - self.simulations)
-        if not self.simulations:
+            return min(wanted, math.ceil(self.budget.simulations - self.work - 1e-9))
+        if not self.work:
             return wanted
         left = (self.budget.seconds or 0.0) - self.seconds
-        return min(wanted, int(1.5 * left * self.simulations / self.seconds))
+        return min(wanted, int(1.5 * left * self.work / self.seconds))
 
-    def judge(self, complete: Sequence[Branch]) -> list[float]:
-        """The rewards of complete tails; the best one so far is kept. The first call sets `unplanned`."""
+    def judge(self, complete: Sequence[Branch], fraction: float = 1.0) -> list[float]:
+        """The rewards of complete tails; the best one so far is kept. The first call sets `unplanned`.
+
+        Args:
+            complete: the tails.
+            fraction: of each, that was sampled for it.
+        """
         rewards = []
+        self.work += fraction * len(complete)
         for branch in complete:
             tail = self.sampler.tail(branch)
             rewards.append(self.reward(tail))

@@ -42,13 +42,13 @@ class Passage:
         tail: the notes to judge, as `Tokenizer.tail` returns them: times count from the start of the prompt.
         prompt: the tune before it, at the same resolution; None for a whole tune.
         stop: tick at which the passage ends, rests included; None for the end of the last note.
-        finished: whether the tail is complete; False for one that is still being searched for.
+        goal: tick at which the tail will end, where it is known; None for `end`.
     """
 
     tail: Tune
     prompt: Tune | None = None
     stop: int | None = None
-    finished: bool = True
+    goal: int | None = None
 
     @property
     def start(self) -> int:
@@ -59,6 +59,18 @@ class Passage:
     def end(self) -> int:
         """Tick at which the tail ends, at least one tick after its start."""
         return max(self.tail.end if self.stop is None else self.stop, self.start + 1)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the tail is complete, and not still being searched for."""
+        return self.goal is None or self.end >= self.goal
+
+    @property
+    def bars_to_come(self) -> int:
+        """Number of bars from the end to the goal."""
+        if self.goal is None:
+            return 0
+        return max(-(-(self.goal - self.end) // int(self.bar_lines[-1] - self.bar_lines[-2])), 0)
 
     @cached_property
     def notes(self) -> np.ndarray:

@@ -74,11 +74,11 @@ class Answer(Rule):
     Phrases are of four bars, or as many as the argument says. The opening half is compared with that of the first
     phrase of the prompt (of the tune, without a prompt), and is worth 0 to 1 at a similarity of `UNLIKE_OPENING` to
     `ALIKE_OPENING`; the closing half must differ by `DIFFERENT_CLOSING`, so that a copy answers nothing (antecedent and
-    consequent of a period: Caplin 1998, "Classical Form", chapter 4).
+    consequent of a period: Caplin 1998, "Classical Form", chapter 4). Of a tail of known length that is not complete,
+    those bars of the last phrase count that there are.
     """
 
     kind = "answer"
-    at_end = True
 
     def __init__(self, argument: str = "") -> None:
         super().__init__(argument)
@@ -88,9 +88,11 @@ class Answer(Rule):
 
     def judge(self, passage: Passage) -> float:
         length, half = self.length, self.length // 2
-        question = (passage.prompt_bars or passage.bars[:-length])[:length]
-        reply = passage.bars[-length:]
-        if len(question) < length or len(reply) < length:
+        bars, to_come = passage.bars, passage.bars_to_come
+        question = (passage.prompt_bars or bars[:-length])[:length]
+        begun = len(bars) + to_come - length
+        reply = bars[begun:] if begun >= 0 else []
+        if len(question) < length or not reply:
             return 0.0
         opening = phrase_similarity(question[:half], reply[:half])
         closing = phrase_similarity(question[half:], reply[half:])

@@ -103,7 +103,7 @@ class WeightedReward:
     def partial(self, tune: Tune, stop: int) -> float:
         """The weighted mean for a tail that is complete up to a tick, of the rules that do not need its end; 0 if all
         of them do."""
-        passage = Passage(tune, self.prompt, stop, finished=False)
+        passage = Passage(tune, self.prompt, stop, goal=self.stop if self.stop is not None else stop + 1)
         held = [(rule, weight) for rule, weight in self.terms if not rule.at_end]
         return _mean([RewardValue(rule.name, rule.value(passage), weight) for rule, weight in held])
 

@@ -24,7 +24,7 @@ from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
 from tests.tunes.rewards.tunes import PROMPT
 
 PITCHES = (60, 64, 67)
-BARS = 6
+BARS = 4
 STEPS = 4 * BARS  # quarter notes
 TARGET = np.random.default_rng(5).choice(PITCHES, STEPS)
 
@@ -73,14 +73,15 @@ def planned(kind: str, simulations: int, seed: int = 0, bars: int = BARS) -> Pla
 
 @pytest.mark.parametrize("kind", list(PLANNERS))
 def test_within_its_budget_and_again_the_same(kind: str) -> None:
-    plan = planned(kind, 100)
-    again = PLANNERS[kind]().plan(sampler(), REWARD, Budget(100))
-    assert plan.simulations == 100
+    plan = planned(kind, 64)
+    again = PLANNERS[kind]().plan(sampler(), REWARD, Budget(64))
+    assert plan.simulations >= 64  # tails that share their beginnings cost less
+    assert plan.tokens <= 1.1 * 64 * STEPS + 16 * STEPS
     assert np.array_equal(plan.tail.notes, again.tail.notes)
     assert plan.progress == again.progress
     assert plan.reward == pytest.approx(hits(plan.tail))
     assert len(plan.tail.notes) == STEPS
-    other = PLANNERS[kind]().plan(sampler(seed=1), REWARD, Budget(100))
+    other = PLANNERS[kind]().plan(sampler(seed=1), REWARD, Budget(64))
     assert not np.array_equal(plan.tail.notes, other.tail.notes)
 
 
@@ -88,12 +89,12 @@ def test_within_its_budget_and_again_the_same(kind: str) -> None:
 def test_the_mean_without_a_plan_is_that_of_the_model(kind: str) -> None:
     """The first tails are sampled without a plan: a third of their notes is right."""
     values = [planned(kind, 4, seed).unplanned for seed in range(8)]
-    assert np.mean(values) == pytest.approx(1 / 3, abs=0.06)  # of 32 tails of 24 notes the error is 0.017
+    assert np.mean(values) == pytest.approx(1 / 3, abs=0.07)  # of 32 tails of 16 notes the error is 0.021
 
 
 @pytest.mark.parametrize("kind", ["mcts", "beam", "smc"])
 def test_a_search_beats_sampling_with_as_many_tails(kind: str) -> None:
-    searched, sampled = ([planned(each, 100, seed).reward for seed in range(2)] for each in (kind, "best-of"))
+    searched, sampled = ([planned(each, 64, seed).reward for seed in range(2)] for each in (kind, "best-of"))
     assert min(searched) > max(sampled)
 
 
@@ -108,31 +109,46 @@ def test_tree_search_finds_a_known_optimum() -> None:
     reward = WeightedReward(((FunctionRule("right", right), 1.0),))
     plans = [TreeSearch().plan(sampler(seed, 2, (60, 67)), reward, Budget(200)) for seed in range(4)]
     assert [plan.reward for plan in plans] == [1.0] * 4
-    assert np.median([plan.simulations for plan in plans]) <= 60  # and then the search ends
+    assert np.median([plan.simulations for plan in plans]) <= 100  # and then the search ends
 
 
 def test_tree_search_is_anytime() -> None:
-    rewards = [reward for _, reward in planned("mcts", 200).progress]
+    rewards = [reward for _, reward in planned("mcts", 128).progress]
     assert rewards == sorted(rewards)
-    assert planned("mcts", 200).reward > planned("mcts", 20).reward
+    assert planned("mcts", 128).reward > planned("mcts", 20).reward
 
 
-def test_the_tree_is_kept_when_the_root_moves() -> None:
-    """Later bars get more tries than the same number of tails from the start would cost."""
-    tree = sampler()
-    plan = TreeSearch().plan(tree, REWARD, Budget(200))
-    assert plan.tokens < 0.75 * 200 * STEPS
+def test_the_tree_is_kept() -> None:
+    """Beginnings that are continued again are not sampled again: more tails are judged for the same work."""
+    assert planned("mcts", 128).simulations > 140
+    assert planned("best-of", 64).simulations == 64
 
 
-def test_values_count_pending_visits_and_children() -> None:
+def test_a_node_gets_more_children_with_its_visits() -> None:
     root = Node(sampler().root())
-    assert not root.is_wide()
-    root.pending = 1
-    assert not root.is_wide()  # 1.5 children are wanted, one is under way
-    root.pending = 16
-    assert root.is_wide()
-    root.visits, root.total, root.best = 2, 1.0, 0.8
+    assert not root.is_wide
+    root.children = {(token,): Node(sampler().root(), root, sampled=1) for token in range(2)}
+    root.visits, root.total, root.best = 1, 0.5, 0.8
+    assert root.is_wide
     assert root.value == pytest.approx(0.7 * 0.8 + 0.3 * 0.5)
+    root.visits = 16  # 1.5 x 16 ^ 0.75 = 12
+    assert not root.is_wide
+
+
+def test_the_most_promising_child_is_good_or_little_tried() -> None:
+    root = Node(sampler().root(), visits=100)
+    good, bad, new = (
+        Node(sampler().root(), root, 0.5, 1, {}, visits, visits * mean, mean)
+        for visits, mean in ((50, 0.8), (50, 0.2), (0, 0.0))
+    )
+    root.children = {(0,): good, (1,): bad}
+    assert root.most_promising(0.0, 1.0) is good
+    root.children[2,] = new
+    assert root.most_promising(0.0, 1.0) is good
+    new.partial = 0.8  # it looks better so far
+    assert root.most_promising(0.0, 1.0) is new
+    good.branch.state = bad.branch.state = new.branch.state = None
+    assert root.most_promising(0.0, 1.0) is None
 
 
 def test_a_time_limit_ends_the_search() -> None:

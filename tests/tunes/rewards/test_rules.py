@@ -156,3 +156,17 @@ def test_every_reward_is_tried() -> None:
     tried = {name.partition(":")[0] for name in [*RULES, CHORDS, "voices"]}
     tried.add("critic")  # in tests/training/test_critic.py, where one is trained
     assert tried == {name for name in REWARDS if REWARDS[name].__module__.startswith("audiogen.tunes.rewards.")}
+
+
+def test_an_answer_counts_as_soon_as_it_begins() -> None:
+    """Of a tail that is being searched for, the bars of the last phrase that there are."""
+    reward = build_reward(["answer"]).given(PROMPT, BARS)
+    values = [
+        reward.partial(replace(GOOD, notes=GOOD.notes[GOOD.notes["start"] < bar * BAR]), bar * BAR)
+        for bar in (11, 13, 14)
+    ]
+    assert values[0] == 0
+    assert values[1] > 0.9
+    assert values[2] > 0.9
+    wrong = melody([[61, 63, 66, 68, 70, 73, 75, 78]] * 9, start=4 * BAR)
+    assert reward.partial(wrong, 13 * BAR) < 0.3

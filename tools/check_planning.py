@@ -1,0 +1,376 @@
+"""Check of planning: what a search gains over sampling in equal time, and what it costs.
+
+Usage: python tools/check_planning.py FOLDER --runs RUNS -o OUT.md [--corpus NAME] [--base CORPUS=RUN] [--run NAME=RUN]
+                                      [--seconds 2] [--prompts 50] [--seeds 0,1,2] [--story] [--quick]
+
+FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. Prompts are the
+first bars of tunes that the base, a small token Model, was not trained on; it is trained if --base names none. Every
+search has the same processor time. --run adds rows for a Run that was fine-tuned, without and with tree search.
+Finished tails are kept in RUNS, one file per corpus, and not made again. --story continues a prompt in G with the four
+rules of the tutorial, with twenty seeds. --quick: three prompts, half a second, one seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audiogen.data.datasets import folder_of_files
+from audiogen.experiment import read_experiment
+from audiogen.models import Sampling
+from audiogen.run import Run
+from audiogen.text_files import dump_json, write_text
+from audiogen.training.trainer import train
+from audiogen.tunes.metrics.note_copying import NoteMatchIndex
+from audiogen.tunes.metrics.tune_statistics import distances
+from audiogen.tunes.midi.reader import read_midi
+from audiogen.tunes.midi_representation import Midi
+from audiogen.tunes.planning import PLANNERS, Budget
+from audiogen.tunes.planning.branches import TailSampler
+from audiogen.tunes.rewards import build_reward
+from audiogen.tunes.tokens.tokenizer import Tokenizer
+from audiogen.tunes.tune import Part, Tune, joined
+from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
+
+CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
+CORPORA = {"fiddle": ("oneills_*.mid", "ryan_*.mid"), "chorales": ("bach_*.mid",)}
+SPLITS = {"fiddle": "{validation: 0.15, test: 0.15}", "chorales": "{validation: 0.2, test: 0.3}"}
+REWARDS = {
+    "fiddle": ("key", "ending", "cadence", "range", "leaps", "rhythm", "repetition", "answer"),
+    "chorales": ("key", "ending", "cadence", "range", "rhythm", "voices"),
+}
+PROMPT_BARS, BARS = 4, {"fiddle": 8, "chorales": 4}
+BASE = (
+    "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
+    "model={voices: 0, match_length: 0, backbone: {kind: gru, hidden: 192, layers: 1, dropout: 0}}",
+    "training={steps: 2000, batch_size: 12, window: 256, patience: 6, log_media_every: 0}",
+)
+BASE_SECONDS = 150.0
+SEARCHES = ("best-of", "beam", "smc", "mcts")
+UNREWARDED = ("pitch_class_entropy", "groove_consistency", "polyphony", "note_density", "intervals")
+"""Statistics of tunes that no reward contains."""
+MIN_P = 0.01  # as of `audiogen continue`
+DRAWS = 4000  # of the bootstrap
+STORY_BARS = 8  # of its prompt
+STORY = ("key:G", "ending:G", "range:..B5", "answer:4")
+
+
+@dataclass
+class Tail:
+    """One tail, and what was measured of it.
+
+    Args:
+        method: "real", "sampling", a search, or that of a fine-tuned Run.
+        seed: of the search.
+        prompt: name of the tune.
+        reward: 0..1.
+        simulations: number of tails that were tried.
+        seconds: processor time of the search.
+        nats: negative log-likelihood under the base, per note of the tail.
+        copied: longest run of notes that is in the training split as well.
+        notes: of the tail: start, end, pitch, part.
+    """
+
+    method: str
+    seed: int
+    prompt: str
+    reward: float
+    simulations: int
+    seconds: float
+    nats: float
+    copied: int
+    notes: list[list[int]]
+
+
+@dataclass
+class Corpus:
+    """A base, and the tunes that it was and was not trained on."""
+
+    name: str
+    base: Run
+    tunes: dict[str, Tune]
+    index: NoteMatchIndex
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        assert isinstance(self.base.representation, Midi)
+        return self.base.representation.tokenizer
+
+
+def prepared(name: str, folder: Path, runs: Path, base: Path | None) -> Corpus:
+    """A corpus with its base, which is trained if there is none."""
+    links = runs / name
+    links.mkdir(parents=True, exist_ok=True)
+    for pattern in CORPORA[name]:
+        for path in folder.glob(pattern):
+            if not (links / path.name).exists():
+                (links / path.name).symlink_to(path.resolve())
+    out = base or runs / f"base-{name}"
+    if not (out / "metrics.json").exists():
+        overrides = (*BASE, f"training.split_fractions={SPLITS[name]}")
+        train(read_experiment(CONFIGS / "gru.yaml", overrides), links, out, BASE_SECONDS, device="cpu")
+    run = Run.open(out)
+    items = folder_of_files(links, run.experiment.training.split_fractions, run.experiment.training.seed)
+    split = {item.name: run.metrics["split"].get(item.name, item.split) for item in items}
+    tunes = {item.name: item.tune() for item in items}
+    found = {key: tune for key, tune in tunes.items() if tune is not None}
+    learned = [tune for key, tune in found.items() if split[key] == "train"]
+    held = {key: tune for key, tune in sorted(found.items()) if split[key] != "train"}
+    return Corpus(name, run, held, NoteMatchIndex(learned))
+
+
+def cut(tune: Tune, bars: int, prompt_bars: int = PROMPT_BARS) -> tuple[Tune, Tune] | None:
+    """The first bars of a tune from its first bar line on, as prompt, and as many as wanted after them."""
+    lines = tune.bar_lines()
+    first = int(np.searchsorted(lines, int(tune.notes["start"].min())))
+    if first + prompt_bars + bars >= len(lines):
+        return None
+    start, join, stop = (int(lines[first + count]) for count in (0, prompt_bars, prompt_bars + bars))
+    prompt, tail = tune.between(start, join).shifted(-start), tune.between(join, stop).shifted(-start)
+    return (prompt, tail) if len(prompt.notes) and len(tail.notes) and prompt.end == join - start else None
+
+
+def nats_per_note(corpus: Corpus, prompt: Tune, tail: Tune) -> float:
+    """Negative log-likelihood of a tail after its prompt under the base."""
+    tokenizer = corpus.tokenizer
+    before = len(tokenizer.encode(prompt, ended=False))
+    tokens = torch.from_numpy(tokenizer.encode(joined(prompt, tail), ended=False))[None]
+    with torch.no_grad():
+        nats = -corpus.base.model.log_likelihood(tokens)[0, before - 1 :].sum()
+    return float(nats) / max(len(tail.notes), 1)
+
+
+def made(corpus: Corpus, run: Run, method: str, search: str, prompt: Tune, seed: int, seconds: float) -> tuple:
+    """A tail by a search: the tail, its reward, the number of tails tried, and the processor time."""
+    bars = BARS[corpus.name]
+    continuer = TuneContinuer(run.model, corpus.tokenizer, prompt)
+    generator = torch.Generator().manual_seed(seed)
+    sampler = TailSampler(continuer, continuer.length(bars=bars), Sampling(min_p=MIN_P, generator=generator))
+    reward = build_reward(REWARDS[corpus.name]).given(continuer.context, bars)
+    counts = {"sampling": 1, "best-of-16": 16}
+    budget = Budget(counts[search]) if search in counts else Budget(seconds=seconds, clock=time.process_time)
+    started = time.process_time()
+    plan = PLANNERS["best-of" if search in counts else search]().plan(sampler, reward, budget)
+    return plan.tail, plan.reward, plan.simulations, time.process_time() - started
+
+
+def tails_of(
+    corpus: Corpus, runs: dict[str, Run], seeds: Sequence[int], seconds: float, count: int, kept: Path
+) -> list[Tail]:
+    """All tails of a corpus; those in ``kept`` are not made again."""
+    tails = [Tail(**row) for row in json.loads(kept.read_text())] if kept.exists() else []
+    done = {(tail.method, tail.seed, tail.prompt) for tail in tails}
+    pairs = {
+        name: pair
+        for name, tune in corpus.tunes.items()
+        if (pair := cut(corpus.tokenizer.quantised(tune), BARS[corpus.name]))
+    }
+    methods = [("sampling", corpus.base, "sampling"), ("best-of-16", corpus.base, "best-of-16")]
+    methods += [(search, corpus.base, search) for search in SEARCHES]
+    for name, run in runs.items():
+        methods += [(name, run, "sampling"), (f"{name} + mcts", run, "mcts")]
+    for seed in seeds:
+        for name in sorted(pairs)[:count]:
+            prompt, real = pairs[name]
+            jobs = [("real", corpus.base, "real"), *methods] if seed == seeds[0] else methods
+            for method, run, search in jobs:
+                if (method, seed, name) in done:
+                    continue
+                if search == "real":
+                    bound = build_reward(REWARDS[corpus.name]).given(prompt, BARS[corpus.name])
+                    tail, reward, simulations, spent = real, bound(real), 0, 0.0
+                else:
+                    tail, reward, simulations, spent = made(corpus, run, method, search, prompt, seed, seconds)
+                columns = [tail.notes[column].tolist() for column in ("start", "end", "pitch", "part")]
+                nats, copied = nats_per_note(corpus, prompt, tail), corpus.index.longest(tail).notes
+                rows = [list(row) for row in zip(*columns, strict=True)]
+                tails.append(Tail(method, seed, name, reward, simulations, spent, nats, copied, rows))
+            write_text(kept, dump_json([asdict(tail) for tail in tails]))
+            print(
+                f"{corpus.name} seed {seed} {name}: "
+                + ", ".join(f"{t.method} {t.reward:.2f}" for t in tails[-len(jobs) :]),
+                flush=True,
+            )
+    return tails
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and its 95 % interval, by the bootstrap over prompts."""
+    numbers = np.array(values, float)
+    random = np.random.default_rng(0)
+    means = numbers[random.integers(0, len(numbers), (DRAWS, len(numbers)))].mean(axis=1)
+    return float(numbers.mean()), *(float(edge) for edge in np.percentile(means, [2.5, 97.5]))
+
+
+def by_prompt(tails: Sequence[Tail], method: str) -> dict[str, float]:
+    """Mean reward over seeds of each prompt."""
+    own: dict[str, list[float]] = {}
+    for tail in tails:
+        if tail.method == method:
+            own.setdefault(tail.prompt, []).append(tail.reward)
+    return {name: float(np.mean(values)) for name, values in own.items()}
+
+
+def difference(tails: Sequence[Tail], first: str, second: str) -> tuple[float, float, float] | None:
+    """Mean paired difference of rewards, with its interval; None if a method is missing."""
+    mine, theirs = by_prompt(tails, first), by_prompt(tails, second)
+    common = sorted(mine.keys() & theirs.keys())
+    return interval([mine[name] - theirs[name] for name in common]) if common else None
+
+
+def as_tune(tail: Tail, ticks_per_quarter: int, like: Tune) -> Tune:
+    """The notes of a tail as a tune, with the meters of another."""
+    notes = np.zeros(len(tail.notes), like.notes.dtype)
+    for index, column in enumerate(("start", "end", "pitch", "part")):
+        notes[column] = [row[index] for row in tail.notes]
+    parts = tuple(Part() for _ in range(int(notes["part"].max(initial=0)) + 1))
+    return Tune(notes, parts, ticks_per_quarter, like.tempos, like.meters)
+
+
+def diversity(tails: Sequence[Tail]) -> float:
+    """Fraction of different bars among the tails of all prompts: a bar is its pitches and onsets, within the beat."""
+    bars: list[tuple] = []
+    for tail in tails:
+        line = [(start, pitch) for start, _, pitch, part in tail.notes if part == 0]
+        for index in range(0, max(len(line) - 7, 0), 4):
+            window = line[index : index + 8]
+            bars.append(tuple((start - window[0][0], pitch - window[0][1]) for start, pitch in window))
+    return len(set(bars)) / max(len(bars), 1)
+
+
+def table(corpus: Corpus, tails: list[Tail], seconds: float) -> str:
+    """Markdown on one corpus."""
+    pairs = {name: cut(corpus.tokenizer.quantised(tune), BARS[corpus.name]) for name, tune in corpus.tunes.items()}
+    resolution = corpus.tokenizer.resolution
+    real = [pair[1] for pair in pairs.values() if pair is not None]
+    prompts = len(by_prompt(tails, "mcts"))
+    seeds = sorted({tail.seed for tail in tails})
+    lines = [
+        f"## {corpus.name.capitalize()}",
+        "",
+        f"{prompts} held-out prompts of {PROMPT_BARS} bars, tails of {BARS[corpus.name]}, {len(seeds)} seed(s), "
+        f"{seconds:g} s of processor time each. Rules: {', '.join(REWARDS[corpus.name])}.",
+        "",
+        "| | reward | 95 % | tails tried | diversity | nats/note | copied run, median (max) | distance | s |",
+        "|---|---:|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for method in dict.fromkeys(tail.method for tail in tails):
+        own = [tail for tail in tails if tail.method == method]
+        mean, low, high = interval(list(by_prompt(tails, method).values()))
+        tunes = [as_tune(tail, resolution, pairs[tail.prompt][1]) for tail in own if tail.notes]  # type: ignore[index]
+        found = distances(tunes, real)
+        ratio = np.mean([found[name].ratio for name in UNREWARDED if found[name].ratio is not None])
+        runs = [tail.copied for tail in own]
+        lines.append(
+            f"| {method} | {mean:.3f} | {low:.3f}–{high:.3f} | {np.median([tail.simulations for tail in own]):.0f} | "
+            f"{diversity([tail for tail in own if tail.seed == seeds[0]]):.2f} | "
+            f"{np.mean([tail.nats for tail in own]):.2f} | "
+            f"{np.median(runs):.0f} ({max(runs)}) | {ratio:.2f} | {np.mean([tail.seconds for tail in own]):.2f} |"
+        )
+    lines += ["", "| difference of rewards, same prompts | mean | 95 % |", "|---|---:|---|"]
+    first = [("mcts", other) for other in ("sampling", "best-of-16", "best-of", "beam", "smc")]
+    first += [
+        (f"{name} + mcts", "mcts")
+        for name in {tail.method for tail in tails}
+        if f"{name} + mcts" in {tail.method for tail in tails}
+    ]
+    for one, other in first:
+        if (gap := difference(tails, one, other)) is not None:
+            lines.append(f"| {one} - {other} | {gap[0]:+.3f} | {gap[1]:+.3f} to {gap[2]:+.3f} |")
+    return "\n".join([*lines, ""])
+
+
+def story(folder: Path, seeds: int = 20) -> str:
+    """The tutorial's request: sixteen bars in G, ending on G, no note above B5, answering the first four bars.
+
+    The prompt is the first tune in G of O'Neill's, by name; the Model is a Markov chain of it, as without --run.
+    """
+    from audiogen.jobs.tune_results import MARKOV_ORDER, events_tokenizer
+    from audiogen.tunes.rewards.tonality import estimate_key
+
+    path = next(
+        path
+        for path in sorted(folder.glob("oneills_*.mid"))
+        if estimate_key(read_midi(path)).name == "G" and cut(read_midi(path), 1, STORY_BARS)
+    )
+    pair = cut(read_midi(path), 1, STORY_BARS)
+    assert pair is not None
+    tokenizer, lines, met = events_tokenizer(None), [], 0
+    model = markov_chain([pair[0]], tokenizer, MARKOV_ORDER, keys=(0,))
+    for seed in range(seeds):
+        continuer = TuneContinuer(model, tokenizer, pair[0])
+        generator = torch.Generator().manual_seed(seed)
+        sampler = TailSampler(continuer, continuer.length(bars=16), Sampling(min_p=MIN_P, generator=generator))
+        reward = build_reward(STORY).given(continuer.context, 16)
+        plan = PLANNERS["mcts"]().plan(sampler, reward, Budget(200))
+        notes = plan.tail.melodic_notes
+        checks = {
+            "in G": float(np.isin(notes["pitch"] % 12, (7, 9, 11, 0, 2, 4, 6)).mean()) >= 0.95,
+            "ends on G": int(notes["pitch"][-1]) % 12 == 7,
+            "none above B5": int(notes["pitch"].max()) <= 83,
+            "answers": {each.name: each.value for each in reward.values(plan.tail)}["answer:4"] >= 0.8,
+        }
+        met += all(checks.values())
+        failed = [name for name, good in checks.items() if not good]
+        found = f"reward {plan.reward:.3f} ({plan.unplanned:.3f} unplanned), {plan.simulations} tails"
+        lines.append(f"seed {seed}: {found}, " + (f"missing: {', '.join(failed)}" if failed else "all met"))
+        print(lines[-1], flush=True)
+    return "\n".join(
+        [
+            "## Sixteen bars in G",
+            "",
+            f"Prompt: the first {STORY_BARS} bars of {path.name}. All rules met with {met} of {seeds} seeds.",
+            "",
+            *(f"- {line}" for line in lines),
+            "",
+        ]
+    )
+
+
+def named(texts: Sequence[str]) -> dict[str, Path]:
+    """``NAME=PATH`` texts -> paths by name."""
+    return {text.partition("=")[0]: Path(text.partition("=")[2]) for text in texts}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--corpus", action="append", choices=CORPORA)
+    parser.add_argument("--base", action="append", default=[], metavar="CORPUS=RUN")
+    parser.add_argument("--run", action="append", default=[], metavar="NAME=RUN", help="of the one --corpus named")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--prompts", type=int, default=50)
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--story", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    seconds, prompts = arguments.seconds, arguments.prompts
+    if arguments.quick:
+        seconds, prompts, seeds = 0.5, 3, seeds[:1]
+    texts = []
+    runs = {name: Run.open(path) for name, path in named(arguments.run).items()}
+    for name in arguments.corpus or CORPORA:
+        corpus = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
+        kept = arguments.runs / f"tails-{name}-{seconds:g}s.json"
+        texts.append(table(corpus, tails_of(corpus, runs, seeds, seconds, prompts, kept), seconds))
+    if arguments.story:
+        texts.append(story(arguments.folder))
+    write_text(arguments.output, "\n".join(texts))
+    print("\n".join(texts))
+
+
+if __name__ == "__main__":
+    main()
