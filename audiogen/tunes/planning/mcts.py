@@ -27,7 +27,7 @@ SHARPNESS = 20.0
 FIRST = 4  # rollouts from the root that do not compete
 STAY = 0.5  # fraction of the budget before the root moves
 MIN_WORK = 0.01  # of a rollout, in tails
-KEPT = 4
+KEPT = 8
 """Of a batch of rollouts, one in `KEPT` is continued after each bar, by as many as there were."""
 
 
