@@ -17,7 +17,7 @@ from audiogen.jobs.tune_request import TuneRequest
 PLANNER_NAMES = ("mcts", "best-of", "beam", "smc")
 REWARD_NAMES = (
     *("key", "ending", "cadence", "range", "leaps", "rhythm"),
-    *("style", "repetition", "answer", "form", "voices", "chords"),
+    *("style", "repetition", "answer", "form", "voices", "chords", "critic"),
 )
 NAMES = ("plan", "rewards", "rewards_file", "simulations", "think")
 

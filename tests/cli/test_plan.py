@@ -137,7 +137,7 @@ def test_what_cannot_be_planned_is_refused(prompt: Path, tmp_path: Path, argumen
 
 def test_the_help_names_all_planners_and_rewards() -> None:
     assert set(PLANNER_NAMES) == set(PLANNERS)
-    assert set(REWARD_NAMES) | {"learned"} >= set(REWARDS) >= set(REWARD_NAMES)
+    assert set(REWARD_NAMES) == set(REWARDS)
 
 
 @pytest.mark.parametrize(
