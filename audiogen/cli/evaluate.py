@@ -17,7 +17,7 @@ from audiogen.progress import stage
 if TYPE_CHECKING:
     from audiogen.metrics.evaluation import Evaluation
 
-REPORT_FILES = ("report.html", "blind.html", "evaluation.json", "evaluation.csv")
+REPORT_FILES = ("report.html", "blind.html", "evaluation.json", "evaluation.csv", "webmushra")
 TABLE_MEASURES = ("texture", "copying", "looping")  # shown in the table of candidates
 
 

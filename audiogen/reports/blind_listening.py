@@ -22,6 +22,7 @@ from audiogen.audio import LoudnessMeter, Recording
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.metrics.tail_evaluator import end_of
 from audiogen.reports.panels import audio_uri, write_template
+from audiogen.reports.webmushra import CONFIGURATION, FOLDER, write_webmushra
 
 STIMULUS_SECONDS = 12.0
 ANCHOR_HERTZ = 3500.0  # cutoff of the low anchor of BS.1534-3
@@ -77,7 +78,7 @@ def low_pass_anchor(recording: Recording) -> Recording:
 
 
 def write_listening_test(path: Path, name: str, inputs: EvaluationInputs, seed: int) -> None:
-    """Write the page.
+    """Write the page, and beside it the folder `webmushra.FOLDER`.
 
     Args:
         path: HTML file to write.
@@ -85,6 +86,8 @@ def write_listening_test(path: Path, name: str, inputs: EvaluationInputs, seed: 
         inputs: the sounds of the evaluation.
         seed: default random seed of the presentation orders; the listener may change it.
     """
+    stimuli = make_stimuli(inputs)
+    write_webmushra(path.with_name(FOLDER), name, stimuli)
     data: dict[str, Any] = {
         "name": name,
         "seed": seed,
@@ -96,10 +99,11 @@ def write_listening_test(path: Path, name: str, inputs: EvaluationInputs, seed: 
                 "loudness_lufs": None if each.loudness is None else round(each.loudness, 2),
                 "audio": audio_uri(each.sound, 10 ** (each.gain / 20)),
             }
-            for each in make_stimuli(inputs)
+            for each in stimuli
         ],
     }
-    write_template(path, "listening_test.html.j2", {"title": f"{name}, blind listening test", "data": data})
+    values = {"title": f"{name}, blind listening test", "data": data, "webmushra": f"{FOLDER}/{CONFIGURATION}"}
+    write_template(path, "listening_test.html.j2", values)
 
 
 def _beginning(recording: Recording) -> Recording:

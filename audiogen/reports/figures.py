@@ -13,6 +13,7 @@ from audiogen.metrics.spectra import frame_size, mel_power
 
 COLOUR_MAP = "magma"
 LEVEL_RANGE = 70.0  # dB from the brightest to the darkest colour
+MIN_RANGE = 20.0  # dB, however little a texture varies
 MAX_HERTZ = 20_000.0
 MAX_BANDS = 128
 MAX_COLUMNS = 1200
@@ -28,22 +29,24 @@ class Spectrogram:
         levels: ``[bands, columns]`` dB; 0 is the 99.9 % quantile of all spectrograms on the same colour scale.
         seconds: duration of all columns.
         top: upper edge of the highest band, Hz.
+        span: dB from the brightest to the darkest colour.
     """
 
     levels: np.ndarray
     seconds: float
     top: float
+    span: float = LEVEL_RANGE
 
     def between(self, start: float, stop: float) -> Spectrogram:
         """The columns from ``start`` to ``stop`` seconds, at least one, on the same colour scale."""
         count = self.levels.shape[1]
         first = min(round(start / self.seconds * count), count - 1)
         last = max(round(stop / self.seconds * count), first + 1)
-        return Spectrogram(self.levels[:, first:last], stop - start, self.top)
+        return Spectrogram(self.levels[:, first:last], stop - start, self.top, self.span)
 
     def png(self) -> bytes:
         """PNG without margins: one pixel per band and column, low frequencies at the bottom."""
-        return encode_png(self.levels, -LEVEL_RANGE, 0, COLOUR_MAP)
+        return encode_png(self.levels, -self.span, 0, COLOUR_MAP)
 
     def ticks(self) -> list[tuple[float, str]]:
         """Frequency ticks: position from the bottom, 0 to 1, and label in Hz."""
@@ -76,12 +79,22 @@ def spectrogram(recording: Recording) -> Spectrogram:
     return spectrograms([recording])[0]
 
 
-def spectrograms(recordings: Sequence[Recording]) -> list[Spectrogram]:
-    """`spectrogram` of each recording on a common colour scale: 0 dB is the 99.9 % quantile of all."""
+def spectrograms(recordings: Sequence[Recording], own_contrast: bool = False) -> list[Spectrogram]:
+    """`spectrogram` of each recording on a common colour scale: 0 dB is the 99.9 % quantile of all.
+
+    Args:
+        recordings: what is shown.
+        own_contrast: let the darkest colour be the quietest twentieth of all levels, at most `LEVEL_RANGE` and at least
+            `MIN_RANGE` below the brightest, so that a dense texture shows its differences.
+    """
     levels = [_levels(recording) for recording in recordings]
-    brightest = np.quantile(np.concatenate([each.ravel() for each in levels]), 0.999)
+    together = np.concatenate([each.ravel() for each in levels])
+    brightest = np.quantile(together, 0.999)
+    span = LEVEL_RANGE
+    if own_contrast:
+        span = float(np.clip(brightest - np.quantile(together, 0.05), MIN_RANGE, LEVEL_RANGE))
     return [
-        Spectrogram(each - brightest, recording.seconds, min(MAX_HERTZ, recording.sample_rate / 2))
+        Spectrogram(each - brightest, recording.seconds, min(MAX_HERTZ, recording.sample_rate / 2), span)
         for each, recording in zip(levels, recordings, strict=True)
     ]
 

@@ -142,7 +142,8 @@ def write_page(path: Path, given: Excerpt, variations: Sequence[Variation], text
 
 def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, Any]]:
     """Player, spectrogram and main measures of the prompt's end and of each variation, all on one colour scale."""
-    first, *pictures = spectrograms([given.joined, *(each.excerpt.joined for each in variations)])
+    sounds = [given.joined, *(each.excerpt.joined for each in variations)]
+    first, *pictures = spectrograms(sounds, own_contrast=True)
     shown = [
         Panel(f"variation-{number}", each.file, each.excerpt.joined, picture, zero=each.excerpt.prompt.seconds)
         for number, (each, picture) in enumerate(zip(variations, pictures, strict=True), 1)
@@ -151,7 +152,7 @@ def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, A
         [Panel("prompt", "The prompt's end", given.joined, first, 10, given.prompt.seconds), *shown]
     )
     return [
-        prompt,
+        prompt | {"range": f"{first.span:.0f}"},
         *(
             panel
             | {

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from scipy.stats import binom
 
-from audiogen.audio import LoudnessMeter, Recording
+from audiogen.audio import LoudnessMeter, Recording, read
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.reports.blind_listening import ANCHOR_HERTZ, low_pass_anchor, make_stimuli, write_listening_test
@@ -39,6 +40,24 @@ def test_stimuli_have_equal_loudness_and_do_not_clip(judged: Judged) -> None:
     assert [each.role for each in make_stimuli(judged[0])] == ROLES
     assert levels == pytest.approx([levels[0]] * len(levels), abs=0.05)
     assert levels[0] <= -18 + 0.05
+
+
+def test_the_rating_is_a_webmushra_experiment_with_the_same_stimuli(judged: Judged, written: Path) -> None:
+    folder = written.parent / "webmushra"
+    content = yaml.safe_load((folder / "audiogen.yaml").read_text("utf-8"))
+    assert [page["type"] if isinstance(page, dict) else page[0] for page in content["pages"]] == [
+        "generic",
+        "random",
+        "finish",
+    ]
+    trial = content["pages"][1][1]
+    assert list(trial["stimuli"]) == ROLES[1:]
+    for role, place in {**trial["stimuli"], "reference": trial["reference"]}.items():
+        assert place == f"configs/webmushra/{role}.wav"
+        stimulus = next(each for each in make_stimuli(judged[0]) if each.role == role)
+        found = read(folder / f"{role}.wav").samples
+        np.testing.assert_allclose(found, stimulus.sound.samples * 10 ** (stimulus.gain / 20), atol=4e-7)
+    assert "webmushra/audiogen.yaml" in written.read_text("utf-8")
 
 
 def test_the_anchor_is_low_passed() -> None:
@@ -72,7 +91,7 @@ def test_abx_by_keyboard(written: Path, tmp_path: Path) -> None:
         orders = page.ask("[abxTrials(5), abxTrials(5), abxTrials(6)].map(order => JSON.stringify(order))")
         assert orders[0] == orders[1] != orders[2]
         for right in (0, 7, 12):
-            assert page.ask(f"chance({right}, 12)") == pytest.approx(binom.sf(right - 1, 12, 0.5))
+            assert page.ask(f"pValue({right}, 12)") == pytest.approx(binom.sf(right - 1, 12, 0.5))
         truths = page.ask("abxTrials(5).map(trial => trial.truth)")
         assert sorted(truths) == ["A"] * 6 + ["B"] * 6
         page.press("a")

@@ -14,6 +14,7 @@ import pytest
 from audiogen.audio import Recording, write
 from audiogen.output_names import MAX_ON_PAGE
 from audiogen.reports.excerpts import read_loop_seam
+from audiogen.reports.figures import spectrograms
 from audiogen.reports.variations_page import (
     AFTER_SECONDS,
     BEFORE_SECONDS,
@@ -165,3 +166,33 @@ def test_keys_play_each_variation_from_the_same_moment(three: Path, tmp_path: Pa
         assert times()[0] == pytest.approx(0, abs=0.5)
         page.press("9")  # there is no ninth
         assert playing() == [1]
+
+
+def test_what_was_kept_comes_first_also_after_a_reload(three: Path, tmp_path: Path) -> None:
+    def shown() -> list[list[str]]:
+        return page.ask(
+            "[...document.querySelectorAll('[data-join]')].map(each => [each.dataset.file,"
+            " ['kept', 'rejected'].find(name => each.classList.contains(name)) ?? ''])"
+        )
+
+    first, second, third = "a-1.wav", "%3Cb%3E2.wav", "a%203.wav"
+    with browser(tmp_path) as page:
+        page.open(three, tmp_path)
+        for key in ("1", "x", "3", "k"):
+            page.press(key)
+        expected = [[third, "kept"], [second, ""], [first, "rejected"]]
+        assert shown() == expected
+        page.open(three, tmp_path)
+        assert shown() == expected
+        assert page.ask("document.querySelector('.kept .keep').ariaPressed") == "true"
+        page.press("3")  # numbers stay those of the files
+        page.press("k")
+        assert shown() == [[second, ""], [third, ""], [first, "rejected"]]
+
+
+def test_colours_reach_from_the_quiet_to_the_loud_of_a_dense_texture() -> None:
+    pictures = spectrograms([noise(2), noise(2, seed=1)], own_contrast=True)
+    assert pictures[0].span == pictures[1].span < 40
+    darkest = np.mean([picture.levels < -picture.span for picture in pictures])
+    assert darkest == pytest.approx(0.05, abs=0.01) or pictures[0].span == 20
+    assert spectrograms([noise(2)])[0].span == 70
