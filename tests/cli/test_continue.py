@@ -61,6 +61,21 @@ def test_same_seed_same_bytes_and_variations_differ(shell: Shell, prompt: Path, 
     assert [json.loads(path.with_suffix(".json").read_text())["seed"] for path in first] == [5, 6]
 
 
+def test_a_part_is_continued_as_if_it_were_a_file(shell: Shell, prompt: Path, tmp_path: Path) -> None:
+    whole = read(prompt)
+    part = tmp_path / "part.wav"
+    write(part, whole.cut(11025, 44100), "PCM_16", exact=True)
+    options = ("--seconds", 0.5, "--no-metadata")
+    assert shell("continue", part, "-o", tmp_path / "a.wav", *options)[0] == 0
+    assert shell("continue", prompt, "-o", tmp_path / "b.wav", "--from", 0.5, "--to", "0:02", *options)[0] == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    assert json.loads((tmp_path / "b.json").read_text())["prompt_start"] == 11025
+    for given, reason in ((("--from", 9), "nothing lies between 9 s"), (("--from", 2, "--to", 1), "nothing lies")):
+        code, _, errors = shell("continue", prompt, "-o", tmp_path / "c.wav", *given)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert reason in errors
+
+
 def test_tail_only_loop_and_flac(shell: Shell, prompt: Path, tmp_path: Path, tiny: Tiny, texture: Texture) -> None:
     run = tmp_path / "run"
     train(tiny(), texture(2.5, channels=2, rate=22050)).save(run)
