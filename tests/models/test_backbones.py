@@ -61,3 +61,16 @@ def test_dropout_acts_in_training_only():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="twice the heads"):
         TransformerOptions(width=20, heads=4)
+
+
+@torch.no_grad()
+def test_an_lstm_that_has_been_changed_steps_by_its_new_weights():
+    """The weights of a single step are packed once, and again when training or loading has changed them."""
+    backbone = BACKBONES["lstm"](6, RecurrentOptions(8, 2, 0.0)).eval()
+    frames = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0))
+    for _ in range(2):
+        _, state = backbone(frames[:, :2])
+        stepped, _ = backbone(frames[:, 2:], state)
+        torch.testing.assert_close(stepped, backbone(frames)[0][:, 2:])
+        for weight in backbone.parameters():
+            weight.mul_(-2)

@@ -1,9 +1,14 @@
-"""Recurrent backbones: stacked layers of torch's fused kernels, with dropout."""
+"""Recurrent backbones: stacked layers of torch's fused kernels, with dropout.
+
+A single step of an LSTM is computed here instead: torch's kernel converts all weights at each call, which takes several
+times as long as the step.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from audiogen.config.option_types import FractionBelowOne, Layers, Width
@@ -59,6 +64,44 @@ class LSTM(Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997)."""
 
     cell = nn.LSTM
+
+    def __init__(self, features: int, options: RecurrentOptions) -> None:
+        super().__init__(features, options)
+        self._packed: list[tuple[Tensor, Tensor]] = []
+        self._packed_from: list[tuple[Tensor, int, int]] = []
+
+    def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
+        single = frames.shape[1] == 1 and frames.device.type == "cpu"
+        if state is None or self.training or torch.is_grad_enabled() or not single:
+            return super().forward(frames, state)
+        return self._step(frames[:, 0], *state)
+
+    def _step(self, hidden: Tensor, outputs: Tensor, cells: Tensor) -> tuple[Tensor, State]:
+        """One frame ``[batch, features]`` after a state of ``[batch, layers, hidden]`` outputs and cells.
+
+        Each layer is one product of its input and its last output with all of its weights, which are read once: at a
+        batch of 1, reading them is what a step takes.
+        """
+        after: tuple[list[Tensor], list[Tensor]] = [], []
+        for layer, (weights, biases) in enumerate(self._weights()):
+            gates = torch.addmm(biases, torch.cat([hidden, outputs[:, layer]], dim=1), weights)
+            enter, keep, candidate, leave = gates.chunk(4, dim=1)
+            cell = torch.addcmul(keep.sigmoid() * cells[:, layer], enter.sigmoid(), candidate.tanh())
+            hidden = leave.sigmoid() * cell.tanh()
+            after[0].append(hidden)
+            after[1].append(cell)
+        return hidden[:, None], (torch.stack(after[0], 1), torch.stack(after[1], 1))
+
+    def _weights(self) -> list[tuple[Tensor, Tensor]]:
+        """For each layer ``[inputs + hidden, 4 * hidden]`` weights and ``[4 * hidden]`` biases; anew if changed."""
+        source = [(weight, weight.data_ptr(), weight._version) for weight in self.layers.parameters()]
+        if [(id(weight), *which) for weight, *which in source] != [(id(w), *which) for w, *which in self._packed_from]:
+            self._packed = [
+                (torch.cat([ins, outs], dim=1).T.contiguous(), first + second)
+                for ins, outs, first, second in self.layers.all_weights
+            ]
+            self._packed_from = source
+        return self._packed
 
 
 class GRU(Recurrent):
