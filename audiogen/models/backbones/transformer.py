@@ -7,6 +7,7 @@ Pre-norm blocks, rotary position embedding (Su et al. 2021, arXiv 2104.09864) an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -48,11 +49,18 @@ def rotate(heads: Tensor, first: int) -> Tensor:
         first: position of the first frame.
     """
     time, half = heads.shape[-2], heads.shape[-1] // 2
-    rates = 10000.0 ** (-torch.arange(half, device=heads.device) / half)
-    angles = torch.arange(first, first + time, device=heads.device)[:, None] * rates
     real, imaginary = heads[..., :half], heads[..., half:]
-    cosine, sine = angles.cos(), angles.sin()
+    cosine, sine = _rotations(first, time, half, heads.device)
     return torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=-1)
+
+
+@lru_cache(maxsize=16)
+def _rotations(first: int, time: int, half: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosines and sines ``[time, half]`` of the positions from ``first`` on: the same in all blocks and most steps."""
+    with torch.inference_mode(False):  # in training, too
+        rates = 10000.0 ** (-torch.arange(half, device=device) / half)
+        angles = torch.arange(first, first + time, device=device)[:, None] * rates
+        return angles.cos(), angles.sin()
 
 
 class Block(nn.Module):
@@ -85,16 +93,18 @@ class Block(nn.Module):
         total = key.shape[2]
         # Rotary attention depends on differences of positions only, so positions are counted from the first key of
         # the cache and stay small however long the rollout.
-        ages = torch.arange(total - time, total, device=hidden.device)[:, None] - torch.arange(
-            total, device=hidden.device
-        )
-        mask = (ages >= 0) & (ages < self.window)
+        mask = None if time == 1 else self._mask(time, total, hidden.device)  # all of the cache lies in the window
         attended = functional.scaled_dot_product_attention(
             rotate(query, total - time), rotate(key, 0), value, attn_mask=mask
         )
         merged = self.attended(attended.transpose(1, 2).reshape(batch, time, width))
         kept = max(total - (self.window - 1), 0)
         return merged, (key[:, :, kept:], value[:, :, kept:])
+
+    def _mask(self, time: int, total: int, device: torch.device) -> Tensor:
+        """Which of ``total`` keys each of the last ``time`` frames attends to."""
+        ages = torch.arange(total - time, total, device=device)[:, None] - torch.arange(total, device=device)
+        return (ages >= 0) & (ages < self.window)
 
 
 class Transformer(Backbone):
