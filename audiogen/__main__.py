@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -12,11 +13,24 @@ def main() -> None:
     for number in handlers:
         signal.signal(number, _exit_at_once)
 
+    if sys.argv[1:] in ([], ["-h"], ["--help"]) and "_AUDIOGEN_COMPLETE" not in os.environ:
+        _print_overview()
+        return
+
     from audiogen.cli import main as run_command
 
     for number, handler in handlers.items():
         signal.signal(number, handler)
     run_command()
+
+
+def _print_overview() -> None:
+    from audiogen.overview import overview
+
+    try:
+        print(overview(), end="", flush=True)
+    except BrokenPipeError:  # such as `audiogen | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _exit_at_once(number: int, frame: object) -> None:

@@ -17,30 +17,11 @@ from audiogen.cli.command import print_json
 from audiogen.cli.interruption import InterruptHandler
 from audiogen.cli.messages import WarningPrinter, failure_of, interruption, wants_json
 from audiogen.errors import InputError
-
-COMMANDS = {
-    # name: (module of audiogen.cli, summary)
-    "demo": ("demo", "Continue the recording that ships with audiogen."),
-    "continue": ("continue_", "Continue a recording or a MIDI file."),
-    "stream": ("stream", "Continue a recording without end, in real time."),
-    "fill": ("fill", "Fill a gap in a recording."),
-    "prepare": ("prepare", "Analyse a folder of recordings into a cache of mel frames."),
-    "train": ("train", "Train a model on a recording, a folder or a cache."),
-    "render": ("render", "Render many continuations from a table of jobs."),
-    "studio": ("studio", "Open a page to make, compare and keep takes."),
-    "watch": ("watch", "Continue recordings as they appear in a folder."),
-    "vocode": ("vocode", "Analyse a recording to mel frames and resynthesise it."),
-    "evaluate": ("evaluate", "Evaluate a continuation against real audio and baselines."),
-    "infill": ("infill", "Regenerate some bars of a MIDI file (infilling)."),
-    "accompany": ("accompany", "Generate an accompaniment to a MIDI file."),
-    "compare": ("compare", "Train configurations on the same data and compare them."),
-    "info": ("info", "Describe an audio file, a MIDI file or a Run."),
-    "configs": ("configs", "List the shipped configurations, or print one."),
-}
+from audiogen.overview import COMMANDS, overview
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's module when it runs; `audiogen --help` reads only `COMMANDS`."""
+    """A group that imports a command's module when it runs; `audiogen --help` is `audiogen.overview`'s."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -64,30 +45,15 @@ class LazyGroup(click.Group):
             raise InputError(args[0], "there is no such command", f"{hint}choose from {', '.join(COMMANDS)}")
         return super().resolve_command(context, args)
 
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+    def get_help(self, context: click.Context) -> str:
+        return overview().rstrip("\n")
 
 
-EPILOG = """\b
-`audiogen COMMAND --help` describes a command and ends with examples.
-Shell completion of commands, options, their values, configurations and Runs:
-  bash:  eval "$(_AUDIOGEN_COMPLETE=bash_source audiogen)"          in ~/.bashrc
-  zsh:   eval "$(_AUDIOGEN_COMPLETE=zsh_source audiogen)"           in ~/.zshrc
-  fish:  _AUDIOGEN_COMPLETE=fish_source audiogen | source           in config.fish"""
-
-
-@click.group(
-    cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG
-)
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="audiogen")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """audiogen: give it a recording, it gives you the rest.
-
-    \b
-    audiogen continue rain.wav -o longer.wav --seconds 30
-    """
+    """audiogen: give it a recording, it gives you the rest."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
