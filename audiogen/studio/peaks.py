@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ MAX_LEVEL = 26
 CHUNK = 1 << 20  # samples
 SAMPLED = 256  # samples that are read of a column before all peaks are known
 SCALE = 32767.0
+PAUSE = 0.002  # seconds between chunks, in which what the page asks for is answered
 
 
 class Peaks:
@@ -44,6 +46,7 @@ class Peaks:
                 return
         base = np.zeros(shape, np.int16)
         for start in range(0, self.reader.length, CHUNK):
+            time.sleep(PAUSE)
             found = extremes(self.reader.read(start, start + CHUNK), 1 << BASE_LEVEL)
             first = start >> BASE_LEVEL
             base[:, first : first + found.shape[1]] = found

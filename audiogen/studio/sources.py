@@ -16,6 +16,7 @@ from audiogen.studio.peaks import Peaks
 from audiogen.studio.spectrogram import Spectrogram
 
 MAX_OPEN = 64
+PEAKS_DELAY = 1.0  # seconds after opening: the first screen comes first
 
 
 class Source:
@@ -45,7 +46,8 @@ class Source:
     def start_peaks(self) -> None:
         """Compute the peaks in the background, once."""
         if not self.peaks.complete and self._computing is None:
-            self._computing = threading.Thread(target=self.peaks.compute, daemon=True, name="peaks")
+            self._computing = threading.Timer(PEAKS_DELAY, self.peaks.compute)
+            self._computing.daemon = True
             self._computing.start()
 
     def describe(self) -> dict[str, Any]:
