@@ -21,9 +21,10 @@ from audiogen.jobs.request import Request
 from audiogen.output_names import sidecar_of
 from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.live_engines import BeatEngine, Engine, SilentEngine, TextureEngine
+from audiogen.sound.live_engines import BeatEngine, Engine, MorphEngine, SilentEngine, TextureEngine
 from audiogen.sound.live_settings import Change, LiveSettings
 from audiogen.sound.live_tail import LiveTail, replayed
+from audiogen.sound.morph import Morph
 from audiogen.text_files import dump_json, write_text
 
 PREPARED = ("pulse", "longest_copy", "keep_edges", "ambience", "match_texture", "vocoder")
@@ -40,6 +41,8 @@ def engine_of(prepared: PreparedTail) -> Engine:
         return SilentEngine(prepared.parts.recording.channels, prepared.parts.recording.sample_rate)
     if isinstance(prepared.continuer, BeatContinuer):
         return BeatEngine(prepared.continuer)
+    if isinstance(prepared.continuer, Morph):
+        return MorphEngine(prepared.continuer)
     if isinstance(prepared.continuer, Continuer):
         return TextureEngine(prepared.continuer)
     raise InputError("stream", "a raw tail cannot be changed while it is made", "leave out --raw")
@@ -58,11 +61,13 @@ class TakeWriter:
         prompt: that is continued.
         request: by which its tail was prepared.
         run: folder of the Run that predicts; None for the base.
+        morph: file of the recording that it can morph into.
     """
 
     prompt: Recording
     request: Request
     run: Path | None = None
+    morph: Path | None = None
 
     def write(self, path: Path, kept: Kept) -> Path:
         """Write a WAV and its sidecar, whole or not at all; an existing file is not overwritten.
@@ -98,6 +103,7 @@ class TakeWriter:
                 "request": {name: getattr(self.request, name) for name in PREPARED},
                 "subtype": self.request.subtype,
                 "run": str(self.run) if self.run else None,
+                "morph": str(self.morph) if self.morph else None,
             },
             "versions": versions(),
         }
@@ -114,6 +120,7 @@ class Take:
         changes: of the settings.
         start, stop: samples of the tail.
         run: folder of the Run; None for the base.
+        morph: file of the recording that it can morph into.
         prompt: file that was continued; None if it was none.
         prompt_sha256: `fingerprint` of it.
     """
@@ -125,6 +132,7 @@ class Take:
     start: int
     stop: int
     run: Path | None
+    morph: Path | None
     prompt: Path | None
     prompt_sha256: str
 
@@ -142,8 +150,9 @@ class Take:
             request = Request(seed=settings.seed, subtype=stream["subtype"], **stream["request"])
             changes = tuple(Change.from_json(change) for change in stream["changes"])
             start, stop = stream["range"]
-            run, prompt = (Path(text) if text else None for text in (stream["run"], content["prompt"]))
-            return cls(path, request, settings, changes, start, stop, run, prompt, stream["prompt_sha256"])
+            files = (stream["run"], stream["morph"], content["prompt"])
+            run, morph, prompt = (Path(text) if text else None for text in files)
+            return cls(path, request, settings, changes, start, stop, run, morph, prompt, stream["prompt_sha256"])
         except InputError:
             raise
         except OSError as error:

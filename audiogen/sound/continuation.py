@@ -42,7 +42,7 @@ from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Played
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
-from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
+from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, noted, positions_of, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
@@ -162,7 +162,7 @@ class Continuer:
         matched = self._matches()
         played = None if past is None else past.played
         chunks = self.frames_after(seed, 1.0 if matched else temperature, controls, played)
-        chunks = chunks if note is None else _noted(chunks, note)
+        chunks = chunks if note is None else noted(chunks, note)
         yield from self.residual_of(chunks, seed, controls, temperature if matched else None, past)
 
     def joined(
@@ -345,9 +345,3 @@ def _guards(controls: Controls, played: Played | None = None) -> bool:
     With more events a second they are not the same, nor while the texture stands still.
     """
     return controls.density == NEUTRAL.density and not (played is not None and played.held)
-
-
-def _noted(chunks: Iterable[Chunk], note: Callable[[Chunk], None]) -> Iterator[Chunk]:
-    for chunk in chunks:
-        note(chunk)
-        yield chunk

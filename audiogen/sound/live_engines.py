@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from audiogen.sound.continuation import Continuer, Past
 from audiogen.sound.copy_detection import HISTORY_SECONDS
 from audiogen.sound.join import silence
 from audiogen.sound.live_settings import LiveSettings
+from audiogen.sound.morph import Morph
 from audiogen.sound.patch_selection import Played
 from audiogen.sound.rendering import Chunk
 
@@ -67,6 +68,49 @@ class Engine(ABC):
         """The tail, from its segments; ``settings`` are those that it began with."""
 
 
+class _Path:
+    """The patches of a tail: which of them have been played at a sample of it.
+
+    Args:
+        continuer: whose tail it is.
+    """
+
+    def __init__(self, continuer: Continuer) -> None:
+        self.continuer = continuer
+        self.patch = getattr(continuer.first.representation, "patch", 1)
+        rate = continuer.spec.frame_rate / self.patch
+        self.most, self.ahead = round(HISTORY_SECONDS * rate), round(MAX_AHEAD_SECONDS * rate)
+        self.begin()
+
+    def begin(self, starts: Sequence[int] = (), position: int = 0) -> None:
+        """Begin a segment at a sample of the tail, after patches at these frames of the material."""
+        self.starts = list(starts)
+        self.first = -len(self.starts)  # number of the first of them, counted from the beginning of the segment
+        self.position = position
+
+    def note(self, chunk: Chunk) -> None:
+        """Add the patches of a chunk; those of baselines are unknown."""
+        if chunk.positions is not None:
+            self.starts.extend(chunk.positions[:: self.patch].tolist())
+            surplus = max(len(self.starts) - self.most - self.ahead, 0)
+            del self.starts[:surplus]
+            self.first += surplus
+
+    def cut(self, position: int, past: np.ndarray, held: bool) -> Past:
+        """Begin another segment at sample ``position``; see `Engine.take_up`."""
+        spec, rate = self.continuer.spec, self.continuer.parts.recording.sample_rate
+        played = round((position - self.position) / rate * spec.frame_rate / self.patch) - self.first
+        self.begin(self.starts[: max(played, 0)][-self.most :], position)
+        samples = resample(past, rate, spec.sample_rate)
+        samples = samples[:, : resampled_length(before_of(past, rate).shape[1], rate, spec.sample_rate)]
+        return Past(np.ascontiguousarray(samples), Played(tuple(self.starts), held))
+
+
+def before_of(past: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Of the samples ``[channels, time]`` that `Engine.take_up` is given, those before the segment."""
+    return past[:, : past.shape[1] - min(round(AFTER_SECONDS * sample_rate), past.shape[1] - 1)]
+
+
 class TextureEngine(Engine):
     """Engine of a texture.
 
@@ -74,50 +118,63 @@ class TextureEngine(Engine):
         continuer: of the prompt.
     """
 
-    handles: tuple[str, ...] = ("temperature", "density", "freeze", "reseed")
-
     def __init__(self, continuer: Continuer) -> None:
-        self.continuer = continuer
+        self.continuer, self.path = continuer, _Path(continuer)
         recording = continuer.parts.recording
         self.sample_rate, self.channels = recording.sample_rate, recording.channels
-        if not continuer.selects:
-            self.handles = Engine.handles
+        self.handles = ("temperature", "density", "freeze", "reseed") if continuer.selects else Engine.handles
         self.material = continuer.parts.material.samples
-        representation = continuer.first.representation
-        self._patch = getattr(representation, "patch", 1)
-        self._max_path = round(HISTORY_SECONDS * continuer.spec.frame_rate / self._patch)
-        self._max_ahead = round(MAX_AHEAD_SECONDS * continuer.spec.frame_rate / self._patch)
-        self._path: list[int] = []  # frames of the material, of the latest patches
-        self._first = 0  # number of the first of them, counted from the beginning of the present segment
-        self._began = 0  # sample of the tail at which that begins
-        self.continuer.pause = lambda: self.pause() if self.pause is not None else None
+        continuer.pause = lambda: self.pause() if self.pause is not None else None
 
     def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
-        self._path, self._first, self._began = [], 0, 0
-        return self.continuer.residual(settings.seed, settings.temperature, settings.controls, None, self._note)
+        self.path.begin()
+        return self.continuer.residual(settings.seed, settings.temperature, settings.controls, None, self.path.note)
 
     def take_up(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
-        spec, rate = self.continuer.spec, self.sample_rate
-        seconds = (position - self._began) / rate
-        played = round(seconds * spec.frame_rate / self._patch) - self._first
-        self._path = self._path[: max(played, 0)][-self._max_path :]
-        self._first, self._began = -len(self._path), position
-        after = min(round(AFTER_SECONDS * rate), past.shape[1] - 1)
-        samples = resample(past, rate, spec.sample_rate)
-        samples = samples[:, : resampled_length(past.shape[1] - after, rate, spec.sample_rate)]
-        before = Past(np.ascontiguousarray(samples), Played(tuple(self._path), settings.freeze))
-        return self.continuer.residual(settings.seed, settings.temperature, settings.controls, before, self._note)
+        before = self.path.cut(position, past, settings.freeze)
+        return self.continuer.residual(settings.seed, settings.temperature, settings.controls, before, self.path.note)
 
     def finished(self, segments: Iterable[np.ndarray], settings: LiveSettings) -> Iterator[np.ndarray]:
         temperature, controls = settings.temperature, settings.controls
         return self.continuer.joined(segments, settings.seed, temperature, controls, ENDLESS)
 
-    def _note(self, chunk: Chunk) -> None:
-        if chunk.positions is not None:  # those of baselines are unknown
-            self._path.extend(chunk.positions[:: self._patch].tolist())
-            surplus = max(len(self._path) - self._max_path - self._max_ahead, 0)
-            del self._path[:surplus]
-            self._first += surplus
+
+class MorphEngine(Engine):
+    """Engine of a morph, whose position is a handle: 0 is the prompt's texture, 1 the other recording's.
+
+    Args:
+        morph: of the two.
+    """
+
+    handles = ("temperature", "density", "morph", "freeze", "reseed")
+
+    def __init__(self, morph: Morph) -> None:
+        self.morph = morph
+        recording = morph.sides[0].parts.recording
+        self.sample_rate, self.channels = recording.sample_rate, recording.channels
+        self.material = morph.sides[0].parts.material.samples
+        self.paths = _Path(morph.sides[0]), _Path(morph.sides[1])
+        for side in morph.sides:
+            side.pause = lambda: self.pause() if self.pause is not None else None
+
+    def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
+        for path in self.paths:
+            path.begin()
+        return self._mixed(settings, (None, None))
+
+    def take_up(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
+        first, second = (path.cut(position, past, settings.freeze) for path in self.paths)
+        return self._mixed(settings, (first, second))
+
+    def _mixed(self, settings: LiveSettings, pasts: tuple[Past | None, Past | None]) -> Iterator[np.ndarray]:
+        def weight(positions: np.ndarray, per_second: float) -> np.ndarray:
+            return np.full(len(positions), settings.morph)
+
+        notes = self.paths[0].note, self.paths[1].note
+        return self.morph.mixed(settings.seed, settings.temperature, settings.controls, weight, pasts, notes)
+
+    def finished(self, segments: Iterable[np.ndarray], settings: LiveSettings) -> Iterator[np.ndarray]:
+        return self.morph.joined(segments, settings.controls, ENDLESS)
 
 
 class BeatEngine(Engine):
@@ -140,7 +197,6 @@ class BeatEngine(Engine):
     def take_up(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
         while len(self._places) > 1 and self._places[-1].begins > position:
             self._places.pop()
-        after = min(round(AFTER_SECONDS * self.sample_rate), past.shape[1] - 1)
         return self.continuer.residual(
             settings.seed,
             settings.temperature,
@@ -148,7 +204,7 @@ class BeatEngine(Engine):
             list(self._places),
             position,
             settings.freeze,
-            past[:, : past.shape[1] - after],
+            before_of(past, self.sample_rate),
             self._places.append,
         )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import tee
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -16,11 +16,14 @@ from audiogen.dsp.fades import raised_cosine
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.continuation import Continuer
+from audiogen.sound.continuation import Continuer, Past
 from audiogen.sound.controls import NEUTRAL, Controls, Gain
 from audiogen.sound.join import join_to_prompt
-from audiogen.sound.rendering import Chunk
+from audiogen.sound.rendering import Chunk, noted
 
+Weight: TypeAlias = Callable[[np.ndarray, float], np.ndarray]
+"""Positions ``[time]`` in a tail, and how many there are per second -> mixing weights ``[time]`` in 0..1."""
+Note: TypeAlias = Callable[[Chunk], None]
 HOLD_FRACTION = 0.1  # of the tail, at either end, that is not mixed
 MIN_DEVIATION = 1e-3  # smallest standard deviation of a band, in log-mel units
 
@@ -79,47 +82,81 @@ class Morph:
         self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
     ) -> Iterator[np.ndarray]:
         """Generate ``length`` samples that follow the first prompt; see `Continuer.tail`."""
-        prompt = self.sides[0].parts.join_partner
-        yield from join_to_prompt(prompt, self._samples(length, seed, temperature, controls), length)
+        rate = self.sides[0].parts.recording.sample_rate
 
-    def _samples(self, length: int, seed: int, temperature: float, controls: Controls) -> Iterator[np.ndarray]:
+        def weight(positions: np.ndarray, per_second: float) -> np.ndarray:
+            return mixing_weight(positions, length if per_second == rate else length / rate * per_second)
+
+        yield from self.joined(self.mixed(seed, temperature, controls, weight), controls, length)
+
+    def mixed(
+        self,
+        seed: int,
+        temperature: float,
+        controls: Controls,
+        weight: Weight,
+        pasts: tuple[Past | None, Past | None] = (None, None),
+        notes: tuple[Note | None, Note | None] = (None, None),
+    ) -> Iterator[np.ndarray]:
+        """Generate the tail before limiter, level and join.
+
+        Args:
+            seed, temperature, controls: as of `Continuer.tail`.
+            weight: how far the morph has come.
+            pasts, notes: of the two sides; see `Continuer.residual`. The partials of a side begin anew at each past.
+
+        Yields:
+            ``[channels, time]`` at the first prompt's rate; endless.
+        """
+        chunks = tee(self._frames(seed, temperature, controls, weight, pasts, notes))
+        rendered = []
+        for index, (side, pairs, past) in enumerate(zip(self.sides, chunks, pasts, strict=True)):
+            own = map(Chunk, map(itemgetter(index), pairs))
+            rendered.append(side.with_partials(side.residual_of(own, seed, controls, None, past), seed, controls))
+        return self._cross_faded(rendered, weight)
+
+    def joined(self, mixed: Iterable[np.ndarray], controls: Controls, length: int) -> Iterator[np.ndarray]:
+        """The first ``length`` samples of a tail, of what `mixed` yields: limited, at its level, and joined."""
         first, second = self.sides
-        frames = length / first.parts.recording.sample_rate * first.spec.frame_rate
-        chunks = tee(self._frames(frames, seed, temperature, controls))
-        rendered = [
-            side.samples_of(map(Chunk, map(itemgetter(index), pairs)), seed, controls)
-            for index, (side, pairs) in enumerate(zip(self.sides, chunks, strict=True))
-        ]
         # Resampling may have raised peaks of the second prompt above full scale.
         ceiling = peak_of(first.parts.material.samples, second.parts.material.samples.clip(-1, 1))
         limiter = LookaheadLimiter(ceiling, first.parts.recording.sample_rate)
         gain = Gain(controls.level, first.parts.recording.sample_rate)
-        for block in limiter(self._cross_faded(rendered, length)):
-            yield gain(block).astype(np.float32)
+        blocks = (gain(block).astype(np.float32) for block in limiter(mixed))
+        yield from join_to_prompt(first.parts.join_partner, blocks, length)
 
-    def _cross_faded(self, rendered: Sequence[Iterable[np.ndarray]], length: int) -> Iterator[np.ndarray]:
+    def _cross_faded(self, rendered: Sequence[Iterable[np.ndarray]], weight: Weight) -> Iterator[np.ndarray]:
         """Cross-fade of the two sides' blocks ``[channels, time]``."""
         difference, done = self.sides[1].level - self.sides[0].level, 0
+        rate = self.sides[0].parts.recording.sample_rate
         for first, second in aligned_blocks(*rendered):
-            weight = mixing_weight(done + np.arange(first.shape[1]), length)
+            share = weight(done + np.arange(first.shape[1]), rate)
             done += first.shape[1]
             # Each side is rendered at its own level and brought to the level in between, in dB.
-            first, second = first * 10 ** (weight * difference / 20), second * 10 ** ((weight - 1) * difference / 20)
-            yield np.cos(0.5 * np.pi * weight) * first + np.sin(0.5 * np.pi * weight) * second
+            first, second = first * 10 ** (share * difference / 20), second * 10 ** ((share - 1) * difference / 20)
+            yield np.cos(0.5 * np.pi * share) * first + np.sin(0.5 * np.pi * share) * second
 
     def _frames(
-        self, length: float, seed: int, temperature: float, controls: Controls
+        self,
+        seed: int,
+        temperature: float,
+        controls: Controls,
+        weight: Weight,
+        pasts: tuple[Past | None, Past | None],
+        notes: tuple[Note | None, Note | None],
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Frames ``[time, channels * n_mels]`` for each side, each at its own level; ``length`` is in frames."""
-        streams = [
-            (chunk.frames.T.numpy() for chunk in side.frames_after(seed + index, temperature, controls))
-            for index, side in enumerate(self.sides)
-        ]
-        done = 0
+        """Frames ``[time, channels * n_mels]`` for each side, each at its own level."""
+        streams = []
+        for index, (side, past, note) in enumerate(zip(self.sides, pasts, notes, strict=True)):
+            played = None if past is None else past.played
+            chunks = side.frames_after(seed + index, temperature, controls, played)
+            chunks = chunks if note is None else noted(chunks, note)
+            streams.append(chunk.frames.T.numpy() for chunk in chunks)
+        done, frame_rate = 0, self.sides[0].spec.frame_rate
         for first, second in aligned_blocks(*streams):
-            weight = torch.from_numpy(mixing_weight(done + np.arange(first.shape[1]), length)).float()[:, None]
+            share = torch.from_numpy(weight(done + np.arange(first.shape[1]), frame_rate)).float()[:, None]
             done += first.shape[1]
-            yield self.between(torch.from_numpy(first.T), torch.from_numpy(second.T), weight)
+            yield self.between(torch.from_numpy(first.T), torch.from_numpy(second.T), share)
 
     def between(self, first: Tensor, second: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """Give frames of both sides the interpolated mean and deviation.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,13 @@ class Chunk(NamedTuple):
 
     frames: Tensor
     positions: Tensor | None = None
+
+
+def noted(chunks: Iterable[Chunk], note: Callable[[Chunk], None]) -> Iterator[Chunk]:
+    """The chunks, each shown to ``note`` before it is used."""
+    for chunk in chunks:
+        note(chunk)
+        yield chunk
 
 
 def positions_of(patches: Sequence[Patch]) -> Tensor | None:

@@ -15,9 +15,10 @@ from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
 from audiogen.sound.live_controls import Glide, LiveControls
-from audiogen.sound.live_engines import BeatEngine, Engine, SilentEngine, TextureEngine
+from audiogen.sound.live_engines import BeatEngine, Engine, MorphEngine, SilentEngine, TextureEngine
 from audiogen.sound.live_settings import Change, LiveSettings
 from audiogen.sound.live_tail import LiveTail, SampleQueue, replayed
+from audiogen.sound.morph import Morph
 from tests.rhythm.signals import RATE as BEAT_RATE
 from tests.sound.test_beat_continuation import PERIOD, onsets_of, rhythm_of, song
 
@@ -79,6 +80,19 @@ MOVES: list[dict[str, Any]] = [
     {"freeze": False},
     {"reseed": 5, "level": 0.0},
 ]
+
+
+def test_a_morph_is_where_it_is_set_to(untrained: Untrained) -> None:
+    prompt, target = prompt_of(noise(2.0)), prompt_of(np.diff(noise(2.0, 0.02, 1), prepend=0))
+    run = untrained(prompt)
+    engine = MorphEngine(Morph(Continuer(run, prompt), Continuer(run, target)))
+    tail, loudness = LiveTail(engine, LiveSettings()), []
+    for position in (0.0, 1.0, 0.5, 0.0):
+        tail.change({"morph": position})
+        taken(tail, RATE // 2)
+        loudness.append(decibels(taken(tail, RATE)))
+    ends = [decibels(each.samples) for each in (prompt, target)]
+    assert loudness == pytest.approx([ends[0], ends[1], sum(ends) / 2, ends[0]], abs=2)
 
 
 @pytest.mark.parametrize("kind", ["texture", "beats"])
@@ -162,20 +176,21 @@ def test_frozen_beats_repeat_their_last_bar_on_the_grid(beats: BeatContinuer) ->
 
 def test_what_was_played_is_known_where_a_segment_begins_and_no_more_is_remembered(untrained: Untrained) -> None:
     engine = engine_of(noise(2.0), untrained)
-    engine._max_path, engine._max_ahead = 40, 40
+    path = engine.path
+    path.most, path.ahead = 40, 40
     played: list[int] = []
-    note = engine._note
-    engine._note = lambda chunk: (played.extend(chunk.positions[:: engine._patch].tolist()), note(chunk))[1]  # type: ignore
+    note = path.note
+    path.note = lambda chunk: (played.extend(chunk.positions[:: path.patch].tolist()), note(chunk))[1]  # type: ignore
     tail = LiveTail(engine, LiveSettings())
     while tail.position < 8 * RATE:
         tail.take()
-    assert len(engine._path) <= 80
-    number = round(tail.position / RATE * engine.continuer.spec.frame_rate / engine._patch)
+    assert len(path.starts) <= 80
+    number = round(tail.position / RATE * engine.continuer.spec.frame_rate / path.patch)
+    assert 40 < number <= len(played)
+    before = played[number - 40 : number]
     tail.change({"reseed": 1})
-    before = -engine._first if engine._first < 0 else 0
-    assert 0 < number <= len(played)
-    assert before == 0 or engine._path[:before] == played[number - before : number]
-    assert before == 40
+    assert path.first == -40
+    assert path.starts[:40] == before
 
 
 def test_a_handle_out_of_range_is_refused_and_changes_nothing() -> None:
