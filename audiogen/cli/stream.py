@@ -81,6 +81,7 @@ FORMATS = ("wav", "wav-f32", "s16", "f32")
     "--temperature", group=SOUND, type=float, default=Request.temperature, help="Variability, 0 to 10, as of continue."
 )
 @control_options
+@option("--morph", group=SOUND, type=FILE, help="Recording towards whose texture the handle `morph` leads, 0 to 1.")
 @option("--pulse/--no-pulse", group=SOUND, default=Request.pulse, help="Keep time where the recording has a pulse.")
 @option("--keep-edges", group=SOUND, is_flag=True, help="Continue after a fade or silence at the end.")
 @option("--ambience", group=SOUND, is_flag=True, help="Stream the ambience of PROMPT, without speech and other events.")
@@ -100,6 +101,7 @@ def stream(
     seconds: float | None,
     replay: Path | None,
     out: Path | None,
+    morph: Path | None,
     run_folder: Path | None,
     allow_external_weights: bool,
     force: bool,
@@ -113,8 +115,8 @@ def stream(
     \b
     {"temperature": 1.4}                {"level": -6, "brightness": 1}
     {"density": 2}                      {"freeze": true}
-    {"reseed": 7}                       {"keep": 20, "to": "take.wav"}
-    {"stop": true}
+    {"reseed": 7}                       {"morph": 0.5}
+    {"keep": 20, "to": "take.wav"}      {"stop": true}
 
     Each change is reported on stderr with the sample at which it takes effect. "keep" writes the last seconds as a
     WAV of floats, with a sidecar from which --replay makes the same bytes again.
@@ -122,7 +124,7 @@ def stream(
     Exit code: 0 when the reader closes its end, after "stop" and --seconds; 130 after Ctrl-C.
     """
     play, part = play or sound_device is not None, (start, stop)
-    require_input(prompt, replay)
+    require_input(prompt, replay, morph)
     if (replay is None) != (out is None):
         raise InputError(
             "--replay", "it needs a file to write, and -o a take", "give both --replay TAKE.json and -o OUT.wav"
@@ -134,10 +136,10 @@ def stream(
     if out is not None and replay is not None:
         require_output(out, prompt, replay)
         refuse_to_overwrite(out, force=force)
-        _replay(prompt, part, replay, out, run_folder, allow_external_weights)
+        _replay(prompt, part, replay, out, morph, run_folder, allow_external_weights)
         return
     request = Request(**options)
-    recording, prepared = _prepare(prompt, part, request, run_folder, allow_external_weights)
+    recording, prepared = _prepare(prompt, part, request, morph, run_folder, allow_external_weights)
 
     from audiogen.audio.pcm_stream import PcmEncoder
     from audiogen.jobs.live_commands import Commands
@@ -147,7 +149,7 @@ def stream(
 
     output: Output
     with LiveStream(engine_of(prepared), settings_of(request), on_change=_report(recording.sample_rate)) as live:
-        commands = Commands(live, TakeWriter(recording, request, run_folder), _warn, _report_kept)
+        commands = Commands(live, TakeWriter(recording, request, run_folder, morph), _warn, _report_kept)
         if _may_read_stdin():
             threading.Thread(target=commands.read, args=(sys.stdin,), daemon=True).start()
         if play or realtime:
@@ -183,28 +185,41 @@ def _run(live: LiveStream, output: Any, seconds: float | None, realtime: bool) -
 
 
 def _prepare(
-    prompt: Path, part: Part, request: Request, run_folder: Path | None, allow_external_weights: bool
+    prompt: Path,
+    part: Part,
+    request: Request,
+    morph: Path | None,
+    run_folder: Path | None,
+    allow_external_weights: bool,
 ) -> tuple[Recording, PreparedTail]:
     with stage("loading libraries"):
-        from audiogen.jobs.continue_sound import read_prompt
+        from audiogen.jobs.continue_sound import MorphTarget, read_prompt
         from audiogen.jobs.prepare_tail import prepare_tail
         from audiogen.sound.run_mixture import open_runs
 
     recording, _ = read_prompt(prompt, *part)
+    target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
     run = open_runs((run_folder,), (), allow_external_weights) if run_folder is not None else None
     with stage(f"analysing {prompt.name}"):
-        return recording, prepare_tail(recording, request, None, run)
+        return recording, prepare_tail(recording, request, target, run)
 
 
 def _replay(
-    prompt: Path, part: Part, replay: Path, out: Path, run_folder: Path | None, allow_external_weights: bool
+    prompt: Path,
+    part: Part,
+    replay: Path,
+    out: Path,
+    morph: Path | None,
+    run_folder: Path | None,
+    allow_external_weights: bool,
 ) -> None:
     """Make a kept part again."""
     with stage("loading libraries"):
         from audiogen.jobs.live_take import Take, engine_of
 
     take = Take.read(replay)
-    recording, prepared = _prepare(prompt, part, take.request, run_folder or take.run, allow_external_weights)
+    run_folder, morph = run_folder or take.run, morph or take.morph
+    recording, prepared = _prepare(prompt, part, take.request, morph, run_folder, allow_external_weights)
     with stage(f"making {out.name} again"):
         take.render(out, recording, engine_of(prepared))
     print_summary(f"{out}: {(take.stop - take.start) / recording.sample_rate:.2f} s, made again from {replay.name}")

@@ -2,7 +2,7 @@
 
 Two threads work ahead. One generates segments (`LiveTail.fill`); when a handle of a segment is moved, it abandons what
 it is doing and begins a segment where the reader will be when that is ready. The other takes hops and makes them ready
-to be heard, a third of a second ahead of the reader, and no further, so that level and brightness act soon.
+to be heard, less than half a second ahead of the reader, and no further, so that level and brightness act soon.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from audiogen.sound.live_settings import SEGMENT_SETTINGS, Change, LiveSettings
 from audiogen.sound.live_tail import LiveTail
 
 AHEAD_SECONDS = 8.0  # of the tail, generated ahead of the reader: longer than a section of texture matching takes
-LEAD_SECONDS = 0.3  # of it, ready to be heard
+LEAD_SECONDS = 0.4  # of it, ready to be heard
 MIN_DELAY, FIRST_DELAY = 0.4, 0.8  # seconds from the reader to the beginning of another segment
 MAX_DELAY = 5.0  # of it, on a machine so busy that the change comes late rather than with a gap
 DELAY_MARGIN = 1.3  # by which that is longer than segments take to begin

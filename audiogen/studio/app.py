@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict
 
 from audiogen.errors import InputError
 from audiogen.studio.hub import Studio
-from audiogen.studio.live import live_routes
 from audiogen.studio.live_routes import live
 from audiogen.studio.sound_routes import sounds
 
@@ -55,7 +54,6 @@ def create_app(studio: Studio) -> FastAPI:
     app.state.studio = studio
     app.include_router(routes)
     app.include_router(sounds)
-    app.include_router(live_routes)
     app.include_router(live)
     app.add_exception_handler(InputError, _explain)
     app.add_api_route("/", _page, methods=["GET"])

@@ -1,84 +1,100 @@
-// The live tab: an endless tail that plays while its handles move.
-import { complain, element, say, time } from "./page.js";
+// The live tail: endless, with handles that are heard within about a second.
+import { element, complain, say, time } from "./page.js";
+import * as player from "./player.js";
 import { table } from "./table.js";
 
-const PREROLL = 0.4, CAPACITY = 4; // seconds
 const form = document.getElementById("live");
-let socket = null, context = null, shown = {};
+const PREROLL = 0.25, RING = 4; // seconds
+const HANDLES = [
+  { name: "level", text: "Level", min: -24, max: 24, step: 0.5, neutral: 0 },
+  { name: "brightness", text: "Brightness", min: -6, max: 6, step: 0.25, neutral: 0 },
+  { name: "density", text: "Density", min: -2, max: 2, step: 0.25, neutral: 0, to: (at) => Number((2 ** at).toPrecision(3)) },
+  { name: "temperature", text: "Temperature", min: 0, max: 4, step: 0.1, neutral: 1 },
+];
+let socket = null, node = null;
+export const state = { playing: false, played: 0, missing: 0, kept: null, changes: 0 };
 
-const send = (message) => socket?.readyState === WebSocket.OPEN && socket.send(JSON.stringify(message));
+const send = (message) => socket?.readyState === WebSocket.OPEN && (socket.send(JSON.stringify(message)), (state.changes += 1));
 
-/** Move a handle of what plays; anything else is left to the next takes. */
-export function move(name, value) {
-  if (shown.handles?.includes(name)) send({ [name]: value });
+export async function start() {
+  player.forget();
+  player.silence();
+  const context = await player.ready();
+  await context.audioWorklet.addModule("/static/ring.js");
+  socket = new WebSocket(`ws://${location.host}/api/projects/${encodeURIComponent(table.name)}/live`);
+  socket.binaryType = "arraybuffer";
+  Object.assign(state, { playing: true, played: 0, missing: 0 });
+  render();
+  socket.onmessage = ({ data }) => (typeof data === "string" ? told(JSON.parse(data), context) : node?.port.postMessage(new Float32Array(data)));
+  socket.onclose = stop;
+}
+
+function told(message, context) {
+  if (message.error) complain(message.error);
+  if (message.kept) {
+    state.kept = message.kept;
+    say(`Kept as take ${message.kept}`);
+  }
+  if (!message.sample_rate) return;
+  const { channels, sample_rate: rate, handles, settings } = message;
+  node = new AudioWorkletNode(context, "ring", {
+    outputChannelCount: [Math.max(channels, 1)],
+    processorOptions: { channels, frames: RING * rate, preroll: Math.round(PREROLL * rate) },
+  });
+  node.port.onmessage = ({ data }) => {
+    Object.assign(state, { played: data.played, missing: data.missing });
+    const output = form.querySelector("output.played");
+    if (output) output.textContent = `${time(data.played / rate)}${data.missing ? `, ${data.missing} gaps` : ""}`;
+  };
+  node.connect(context.destination);
+  for (const { name } of HANDLES) {
+    const input = form.elements[name];
+    if (!input) continue;
+    input.disabled = !handles.includes(name);
+    input.value = name === "density" ? Math.log2(settings[name]) : settings[name];
+  }
 }
 
 export function stop() {
+  if (socket) socket.onclose = null;
   socket?.close();
-  context?.close();
-  socket = context = null;
-  shown = {};
-  render();
+  node?.disconnect();
+  socket = node = null;
+  if (state.playing) {
+    state.playing = false;
+    render();
+  }
 }
 
-async function start() {
-  stop();
-  const own = (socket = new WebSocket(`ws://${location.host}/api/projects/${encodeURIComponent(table.name)}/live`));
-  own.binaryType = "arraybuffer";
-  let ring = null;
-  shown = { starting: true };
-  render();
-  const early = [];
-  own.onmessage = async ({ data }) => {
-    if (typeof data !== "string") return ring ? ring.port.postMessage(new Float32Array(data)) : early.push(new Float32Array(data));
-    const news = JSON.parse(data);
-    if (news.type === "begun") {
-      context = new AudioContext({ sampleRate: news.sample_rate, latencyHint: "interactive" });
-      await context.audioWorklet.addModule("/static/live-worklet.js");
-      const processorOptions = { channels: news.channels, preroll: PREROLL * news.sample_rate, capacity: CAPACITY * news.sample_rate };
-      ring = new AudioWorkletNode(context, "ring", { outputChannelCount: [Math.min(news.channels, 2)], processorOptions });
-      ring.port.onmessage = ({ data: { played, gaps } }) => {
-        send({ played });
-        document.getElementById("live-clock").textContent = time(played / news.sample_rate) + (gaps ? `, ${gaps} gaps` : "");
-      };
-      for (const block of early) ring.port.postMessage(block);
-      ring.connect(context.destination);
-      shown = { handles: news.handles, freeze: false };
-      render();
-      say("The stream plays; the sliders move it.");
-    } else if (news.type === "change") {
-      const { type, position, ...handles } = news;
-      say(`${Object.entries(handles).map(([name, value]) => `${name} ${value}`).join(", ")} from ${time(position / context.sampleRate)} on`);
-    } else if (news.type === "kept") say(`Kept as ${news.name}, in the folder`);
-    else if (news.type === "refused") complain(news.text);
-  };
-  own.onclose = () => own === socket && stop();
+function slider({ name, text, min, max, step, neutral, to = Number }) {
+  const input = element("input", { type: "range", min, max, step, value: neutral, name, disabled: "" });
+  input.oninput = () => send({ [name]: to(input.value) });
+  return element("label", { class: "slider" }, element("span", {}, text), input);
 }
 
-function button(text, run, attributes = {}) {
-  const made = element("button", { type: "button", ...attributes }, text);
+function button(text, run) {
+  const made = element("button", { type: "button" }, text);
   made.onclick = run;
   return made;
 }
 
 export function render() {
   form.hidden = table.kind === "tune";
-  const on = Boolean(shown.handles);
-  const toggle = () => {
-    shown.freeze = !shown.freeze;
-    send({ freeze: shown.freeze });
-    render();
-  };
+  const toggle = button(state.playing ? "Stop" : "Play without end", state.playing ? stop : start);
+  if (!state.playing) return form.replaceChildren(element("h2", {}, "Live"), toggle);
+  const freeze = button("Freeze", () => {
+    const on = freeze.getAttribute("aria-pressed") !== "true";
+    freeze.setAttribute("aria-pressed", String(on));
+    send({ freeze: on });
+  });
+  freeze.setAttribute("aria-pressed", "false");
   form.replaceChildren(
-    element("h2", {}, "Live"),
-    element("div", { class: "buttons" },
-      socket ? button(shown.starting ? "Starting…" : "Stop", stop) : button("Play a stream", start),
-      ...(on ? [
-        button("Freeze", toggle, { "aria-pressed": String(shown.freeze) }),
-        button("Other draws", () => send({ reseed: Math.floor(Math.random() * 2 ** 31) })),
-        button("Keep 20 s", () => send({ keep: 20 })),
-      ] : [])),
-    element("output", { id: "live-clock", "aria-label": "Played" }),
+    element("h2", {}, "Live ", element("output", { class: "played" }, "preparing")),
+    ...HANDLES.map(slider),
+    element("div", { class: "buttons" }, toggle, freeze,
+      button("Other draws", () => send({ reseed: Math.floor(Math.random() * 1e9) })),
+      button("Keep the last 20 s", () => send({ keep: 20 }))),
   );
 }
+
 form.onsubmit = (event) => event.preventDefault();
