@@ -11,7 +11,7 @@ from audiogen.jobs.tune_request import TuneRequest
 
 SOUND = ("seconds", "temperature", "level", "brightness", "density", "loop", "tail_only", "match_texture", "pulse")
 TUNE = ("seconds", "bars", "temperature", "takes", "tail_only")
-TABLE = ("region", "morph", "count", "template", "folder", "as_set", "fields", "export_seconds")
+TABLE = ("region", "morph", "count", "template", "folder", "as_set", "fields")
 """Settings of the table, which are no options of a take."""
 
 TUNE_DEFAULTS: dict[str, Any] = {"bars": 16}
@@ -35,6 +35,10 @@ def check_setting(name: str, value: Any, settings: Mapping[str, Any], tune: bool
         raise InputError("count", f"{value} is out of range", f"choose from 1 to {MAX_COUNT}")
     elif name == "region":
         _require_region(value, tune)
+    elif name == "as_set" and not isinstance(value, bool):
+        raise InputError(name, f"{value!r} is neither true nor false", "choose one of them")
+    elif name == "fields" and not (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
+        raise InputError(name, "it is no mapping of names to texts", 'write for example {"FXName": "Rain"}')
     elif name in ("template", "folder") and not (isinstance(value, str) and len(value) <= 200):
         raise InputError(name, "it is not a short text", "write at most 200 characters")
     elif name == "morph" and not (value is None or isinstance(value, str)):

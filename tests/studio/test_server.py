@@ -18,6 +18,9 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
 from audiogen.audio import Recording, read, write
 from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.request import Request
@@ -69,6 +72,18 @@ def test_the_address_sets_a_cookie_and_the_token_leaves_the_address_bar(client: 
     page = client.get("/", headers={"cookie": cookie.partition(";")[0]}, token=False)
     assert page.status == 200
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": "https://evil.example"}, {"Origin": "own", "authorization": ""}])
+def test_a_live_tail_is_for_the_studios_own_page(client: Client, headers: dict[str, str]) -> None:
+    own = f"http://127.0.0.1:{client.server.port}"
+    address = f"ws://127.0.0.1:{client.server.port}/api/projects/tune.mid/live"
+    token = {"authorization": f"Bearer {client.server.token}"}
+    given = {name: own if value == "own" else value for name, value in headers.items()}
+    with pytest.raises(InvalidStatus), connect(address, additional_headers=token | given):
+        pass
+    with connect(address, additional_headers=token | {"Origin": own}) as socket:
+        assert "no live tail" in json.loads(socket.recv(timeout=30))["error"]
 
 
 def test_the_server_listens_on_the_loopback_address_only(client: Client) -> None:
@@ -159,6 +174,8 @@ def change(client: Client, field: str, value: Any, take: int | None = None, name
         ("region", "all"),
         ("morph", "../secret.wav"),
         ("count", 0),
+        ("as_set", "yes"),
+        ("fields", {"FXName": 3}),
         ("subtype", "PCM_16"),
     ],
 )
