@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from planning_tables import Tail, table
 
 from audiogen.data.datasets import folder_of_files
 from audiogen.experiment import read_experiment
@@ -30,14 +31,13 @@ from audiogen.run import Run
 from audiogen.text_files import dump_json, write_text
 from audiogen.training.trainer import train
 from audiogen.tunes.metrics.note_copying import NoteMatchIndex
-from audiogen.tunes.metrics.tune_statistics import distances
 from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.planning import PLANNERS, Budget
 from audiogen.tunes.planning.branches import TailSampler
 from audiogen.tunes.rewards import build_reward
 from audiogen.tunes.tokens.tokenizer import Tokenizer
-from audiogen.tunes.tune import Part, Tune, joined
+from audiogen.tunes.tune import Tune, joined
 from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
@@ -55,39 +55,9 @@ BASE = (
 )
 BASE_SECONDS = 150.0
 SEARCHES = ("best-of", "beam", "smc", "mcts")
-UNREWARDED = ("pitch_class_entropy", "groove_consistency", "polyphony", "note_density", "intervals")
-"""Statistics of tunes that no reward contains."""
 MIN_P = 0.01  # as of `audiogen continue`
-DRAWS = 4000  # of the bootstrap
 STORY_BARS = 8  # of its prompt
 STORY = ("key:G", "ending:G", "range:..B5", "answer:4")
-
-
-@dataclass
-class Tail:
-    """One tail, and what was measured of it.
-
-    Args:
-        method: "real", "sampling", a search, or that of a fine-tuned Run.
-        seed: of the search.
-        prompt: name of the tune.
-        reward: 0..1.
-        simulations: number of tails that were tried.
-        seconds: processor time of the search.
-        nats: negative log-likelihood under the base, per note of the tail.
-        copied: longest run of notes that is in the training split as well.
-        notes: of the tail: start, end, pitch, part.
-    """
-
-    method: str
-    seed: int
-    prompt: str
-    reward: float
-    simulations: int
-    seconds: float
-    nats: float
-    copied: int
-    notes: list[list[int]]
 
 
 @dataclass
@@ -138,6 +108,12 @@ def cut(tune: Tune, bars: int, prompt_bars: int = PROMPT_BARS) -> tuple[Tune, Tu
     return (prompt, tail) if len(prompt.notes) and len(tail.notes) and prompt.end == join - start else None
 
 
+def pairs_of(corpus: Corpus, which: int) -> dict[str, Tune]:
+    """Prompts (0) or what really followed them (1) of the held-out tunes that are long enough, by name."""
+    found = {name: cut(corpus.tokenizer.quantised(tune), BARS[corpus.name]) for name, tune in corpus.tunes.items()}
+    return {name: pair[which] for name, pair in found.items() if pair is not None}
+
+
 def nats_per_note(corpus: Corpus, prompt: Tune, tail: Tune) -> float:
     """Negative log-likelihood of a tail after its prompt under the base."""
     tokenizer = corpus.tokenizer
@@ -168,18 +144,14 @@ def tails_of(
     """All tails of a corpus; those in ``kept`` are not made again."""
     tails = [Tail(**row) for row in json.loads(kept.read_text())] if kept.exists() else []
     done = {(tail.method, tail.seed, tail.prompt) for tail in tails}
-    pairs = {
-        name: pair
-        for name, tune in corpus.tunes.items()
-        if (pair := cut(corpus.tokenizer.quantised(tune), BARS[corpus.name]))
-    }
+    prompts, reals = pairs_of(corpus, 0), pairs_of(corpus, 1)
     methods = [("sampling", corpus.base, "sampling"), ("best-of-16", corpus.base, "best-of-16")]
     methods += [(search, corpus.base, search) for search in SEARCHES]
     for name, run in runs.items():
         methods += [(name, run, "sampling"), (f"{name} + mcts", run, "mcts")]
     for seed in seeds:
-        for name in sorted(pairs)[:count]:
-            prompt, real = pairs[name]
+        for name in sorted(prompts)[:count]:
+            prompt, real = prompts[name], reals[name]
             jobs = [("real", corpus.base, "real"), *methods] if seed == seeds[0] else methods
             for method, run, search in jobs:
                 if (method, seed, name) in done:
@@ -202,90 +174,13 @@ def tails_of(
     return tails
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and its 95 % interval, by the bootstrap over prompts."""
-    numbers = np.array(values, float)
-    random = np.random.default_rng(0)
-    means = numbers[random.integers(0, len(numbers), (DRAWS, len(numbers)))].mean(axis=1)
-    return float(numbers.mean()), *(float(edge) for edge in np.percentile(means, [2.5, 97.5]))
-
-
-def by_prompt(tails: Sequence[Tail], method: str) -> dict[str, float]:
-    """Mean reward over seeds of each prompt."""
-    own: dict[str, list[float]] = {}
-    for tail in tails:
-        if tail.method == method:
-            own.setdefault(tail.prompt, []).append(tail.reward)
-    return {name: float(np.mean(values)) for name, values in own.items()}
-
-
-def difference(tails: Sequence[Tail], first: str, second: str) -> tuple[float, float, float] | None:
-    """Mean paired difference of rewards, with its interval; None if a method is missing."""
-    mine, theirs = by_prompt(tails, first), by_prompt(tails, second)
-    common = sorted(mine.keys() & theirs.keys())
-    return interval([mine[name] - theirs[name] for name in common]) if common else None
-
-
-def as_tune(tail: Tail, ticks_per_quarter: int, like: Tune) -> Tune:
-    """The notes of a tail as a tune, with the meters of another."""
-    notes = np.zeros(len(tail.notes), like.notes.dtype)
-    for index, column in enumerate(("start", "end", "pitch", "part")):
-        notes[column] = [row[index] for row in tail.notes]
-    parts = tuple(Part() for _ in range(int(notes["part"].max(initial=0)) + 1))
-    return Tune(notes, parts, ticks_per_quarter, like.tempos, like.meters)
-
-
-def diversity(tails: Sequence[Tail]) -> float:
-    """Fraction of different bars among the tails of all prompts: a bar is its pitches and onsets, within the beat."""
-    bars: list[tuple] = []
-    for tail in tails:
-        line = [(start, pitch) for start, _, pitch, part in tail.notes if part == 0]
-        for index in range(0, max(len(line) - 7, 0), 4):
-            window = line[index : index + 8]
-            bars.append(tuple((start - window[0][0], pitch - window[0][1]) for start, pitch in window))
-    return len(set(bars)) / max(len(bars), 1)
-
-
-def table(corpus: Corpus, tails: list[Tail], seconds: float) -> str:
-    """Markdown on one corpus."""
-    pairs = {name: cut(corpus.tokenizer.quantised(tune), BARS[corpus.name]) for name, tune in corpus.tunes.items()}
-    resolution = corpus.tokenizer.resolution
-    real = [pair[1] for pair in pairs.values() if pair is not None]
-    prompts = len(by_prompt(tails, "mcts"))
-    seeds = sorted({tail.seed for tail in tails})
-    lines = [
-        f"## {corpus.name.capitalize()}",
-        "",
-        f"{prompts} held-out prompts of {PROMPT_BARS} bars, tails of {BARS[corpus.name]}, {len(seeds)} seed(s), "
-        f"{seconds:g} s of processor time each. Rules: {', '.join(REWARDS[corpus.name])}.",
-        "",
-        "| | reward | 95 % | tails tried | diversity | nats/note | copied run, median (max) | distance | s |",
-        "|---|---:|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for method in dict.fromkeys(tail.method for tail in tails):
-        own = [tail for tail in tails if tail.method == method]
-        mean, low, high = interval(list(by_prompt(tails, method).values()))
-        tunes = [as_tune(tail, resolution, pairs[tail.prompt][1]) for tail in own if tail.notes]  # type: ignore[index]
-        found = distances(tunes, real)
-        ratio = np.mean([found[name].ratio for name in UNREWARDED if found[name].ratio is not None])
-        runs = [tail.copied for tail in own]
-        lines.append(
-            f"| {method} | {mean:.3f} | {low:.3f}–{high:.3f} | {np.median([tail.simulations for tail in own]):.0f} | "
-            f"{diversity([tail for tail in own if tail.seed == seeds[0]]):.2f} | "
-            f"{np.mean([tail.nats for tail in own]):.2f} | "
-            f"{np.median(runs):.0f} ({max(runs)}) | {ratio:.2f} | {np.mean([tail.seconds for tail in own]):.2f} |"
-        )
-    lines += ["", "| difference of rewards, same prompts | mean | 95 % |", "|---|---:|---|"]
-    first = [("mcts", other) for other in ("sampling", "best-of-16", "best-of", "beam", "smc")]
-    first += [
-        (f"{name} + mcts", "mcts")
-        for name in {tail.method for tail in tails}
-        if f"{name} + mcts" in {tail.method for tail in tails}
-    ]
-    for one, other in first:
-        if (gap := difference(tails, one, other)) is not None:
-            lines.append(f"| {one} - {other} | {gap[0]:+.3f} | {gap[1]:+.3f} to {gap[2]:+.3f} |")
-    return "\n".join([*lines, ""])
+def caption(name: str, tails: Sequence[Tail], seconds: float) -> str:
+    """What was done, in a sentence or two."""
+    prompts, seeds = ({getattr(tail, of) for tail in tails if tail.method == "mcts"} for of in ("prompt", "seed"))
+    return (
+        f"{len(prompts)} held-out prompts of {PROMPT_BARS} bars, tails of {BARS[name]} bars, {len(seeds)} seed(s), "
+        f"{seconds:g} s of processor time a search. Rules: {', '.join(REWARDS[name])}."
+    )
 
 
 def story(folder: Path, seeds: int = 20) -> str:
@@ -365,7 +260,8 @@ def main() -> None:
     for name in arguments.corpus or CORPORA:
         corpus = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
         kept = arguments.runs / f"tails-{name}-{seconds:g}s.json"
-        texts.append(table(corpus, tails_of(corpus, runs, seeds, seconds, prompts, kept), seconds))
+        tails = tails_of(corpus, runs, seeds, seconds, prompts, kept)
+        texts.append(table(name.capitalize(), tails, pairs_of(corpus, 1), caption(name, tails, seconds)))
     if arguments.story:
         texts.append(story(arguments.folder))
     write_text(arguments.output, "\n".join(texts))
