@@ -108,6 +108,7 @@ class TreeSearch(Planner):
     """
 
     kind = "mcts"
+    default_width = 16
 
     def search(self, search: Search) -> None:
         root = Node(search.sampler.root())

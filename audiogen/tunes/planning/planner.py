@@ -165,13 +165,14 @@ class Planner(ABC):
     """A search. Subclasses implement `search`.
 
     Args:
-        width: number of tails that are sampled in one batch.
+        width: number of tails that are sampled in one batch; None for `default_width`.
     """
 
     kind: ClassVar[str]
+    default_width: ClassVar[int] = 32
 
-    def __init__(self, width: int = 16) -> None:
-        self.width = width
+    def __init__(self, width: int | None = None) -> None:
+        self.width = self.default_width if width is None else width
 
     def plan(
         self,
