@@ -10,9 +10,12 @@ of a batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo tree 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import torch
+
+from audiogen.tunes.particle_filter import systematic
 from audiogen.tunes.planning.branches import Branch
 from audiogen.tunes.planning.planner import Planner, Search
 
@@ -27,8 +30,8 @@ SHARPNESS = 20.0
 FIRST = 4  # rollouts from the root that do not compete
 STAY = 0.5  # fraction of the budget before the root moves
 MIN_WORK = 0.01  # of a rollout, in tails
-KEPT = 8
-"""Of a batch of rollouts, one in `KEPT` is continued after each bar, by as many as there were."""
+COMPETITION = 60.0
+"""Beginnings are continued in proportion to exp(``COMPETITION`` x reward so far): 0.05 more is 20 times as often."""
 
 
 @dataclass(eq=False)
@@ -101,10 +104,10 @@ class TreeSearch(Planner):
     """Search in a tree of bars.
 
     In each round, a beginning is selected from the root by PUCT, and sampled on to the end of the tail by a batch of
-    rollouts. After each bar, those with the highest reward so far are continued. All bars join the tree with the state
-    of the Model after them, so that whatever is selected later costs only its own bars. As the budget is spent, the
-    root moves on along the best tail found so far, bar by bar, and keeps the tree below it: later bars are cheap to
-    sample, and get more tries. The result is the best tail of all.
+    rollouts. After each bar, those with the highest reward so far are continued most. All bars join the tree with the
+    state of the Model after them, so that whatever is selected later costs only its own bars. In the second half of the
+    budget, the root moves on along the best tail found so far, bar by bar, and keeps the tree below it: later bars are
+    cheap to sample, and get more tries. The result is the best tail of all.
     """
 
     kind = "mcts"
@@ -112,10 +115,10 @@ class TreeSearch(Planner):
 
     def search(self, search: Search) -> None:
         root = Node(search.sampler.root())
-        ends = self._roll_out(search, root, max(search.affordable(FIRST), 1), keep=1)
+        ends = self._roll_out(search, root, max(search.affordable(FIRST), 1), compete=False)
         depth, moved, low = len(list(ends[0].line())) - 1, 0, min(end.best for end in ends)
         while count := search.affordable(self.width):
-            ends = self._roll_out(search, self._select(root, low, search.best_reward), count, KEPT)
+            ends = self._roll_out(search, self._select(root, low, search.best_reward), count, compete=True)
             low = min(low, *(end.best for end in ends))
             while moved < depth - 1 and search.spent > STAY + (1 - STAY) * (moved + 1) / depth:
                 root, moved = max(root.children.values(), key=lambda child: child.best), moved + 1
@@ -128,8 +131,14 @@ class TreeSearch(Planner):
             node = following
         return node
 
-    def _roll_out(self, search: Search, start: Node, count: int, keep: int) -> list[Node]:
-        """Sample ``count`` rollouts to the end, one in ``keep`` going on after each bar, and judge them.
+    def _roll_out(self, search: Search, start: Node, count: int, compete: bool) -> list[Node]:
+        """Sample ``count`` rollouts to the end, and judge them.
+
+        Args:
+            search: the search.
+            start: where they begin.
+            count: their number.
+            compete: whether they go on, after each bar, from the best beginnings that are known after the same nodes.
 
         Returns:
             The last node of each.
@@ -139,10 +148,9 @@ class TreeSearch(Planner):
             paths = search.sampler.extend([node.branch for node in nodes], bars=1)
             parents = dict.fromkeys(nodes)
             nodes = [self._child(search, node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
-            if keep > 1 and not nodes[0].is_complete:
+            if compete and not nodes[0].is_complete:
                 known = [child for node in parents for child in node.children.values() if not child.is_exhausted]
-                best = sorted(known or nodes, key=lambda node: -node.partial)[: max(count // keep, 1)]
-                nodes = [best[index % len(best)] for index in range(count)]
+                nodes = _resampled(known or nodes, count, search.sampler.sampling.generator)
         end_tick = nodes[0].branch.decoder.tick
         fraction = (end_tick - start.branch.decoder.tick) / max(end_tick - search.sampler.first_tick, 1)
         for end, reward in zip(
@@ -162,3 +170,9 @@ class TreeSearch(Planner):
             child = parent.children[branch.last_bar] = Node(branch, parent, partial)
         child.sampled += 1
         return child
+
+
+def _resampled(nodes: Sequence[Node], count: int, random: torch.Generator | None) -> list[Node]:
+    """``count`` of some nodes, in proportion to how good they look so far."""
+    weights = (COMPETITION * torch.tensor([node.partial for node in nodes], dtype=torch.float64)).softmax(0)
+    return [nodes[index] for index in systematic(weights, count, random).tolist()]

@@ -128,7 +128,9 @@ class Tokenizer(ABC):
         join = self.join(prompt)
         later = decoded.between(join, max(decoded.end, join) + 1)
         parts = prompt.parts + decoded.parts[len(prompt.parts) :]
-        tail = replace(later, parts=parts).rescaled(prompt.ticks_per_quarter)
+        tail = replace(later, parts=parts)
+        if tail.ticks_per_quarter != prompt.ticks_per_quarter:  # a search makes thousands of tails
+            tail = tail.rescaled(prompt.ticks_per_quarter)
         start = prompt.end
         return replace(
             tail,
