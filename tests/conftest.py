@@ -19,8 +19,9 @@ from audiogen.representation.recording_features import extract_features
 from audiogen.run import Run, new_model
 
 LONGEST = (
-    *("docs/test_tutorials.py", "cli/test_evaluate.py", "sound/test_texture_matching.py"),
-    *("training/test_checkpoints.py", "sound/test_fade_detection.py", "cli/test_continue.py"),
+    *("docs/test_tutorials.py", "training/test_processes.py", "training/test_checkpoints.py"),
+    *("sound/test_texture_matching.py", "sound/test_continuation.py", "cli/test_evaluate.py", "cli/test_continue.py"),
+    *("examples/test_gated_package.py", "metrics/test_evaluation.py", "jobs/test_fill_gap.py"),
 )
 """Files of tests that take longest, which are begun first: begun last, one would run while other processes wait."""
 

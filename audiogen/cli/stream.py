@@ -25,6 +25,7 @@ from audiogen.cli.options import (
     require_extra,
     require_input,
     require_output,
+    temperature_option,
 )
 from audiogen.errors import InputError
 from audiogen.jobs.request import Request
@@ -77,9 +78,7 @@ FORMATS = ("wav", "wav-f32", "s16", "f32")
 @option("--replay", group=OUTPUT, type=FILE, metavar="TAKE.json", help="Make a kept part again, from its sidecar.")
 @option("-o", "--output", "out", group=OUTPUT, type=FILE, help="WAV file to write it to, with --replay.")
 @SEED
-@option(
-    "--temperature", group=SOUND, type=float, default=Request.temperature, help="Variability, 0 to 10, as of continue."
-)
+@temperature_option()
 @control_options
 @option("--morph", group=SOUND, type=FILE, help="Recording towards whose texture the handle `morph` leads, 0 to 1.")
 @option("--pulse/--no-pulse", group=SOUND, default=Request.pulse, help="Keep time where the recording has a pulse.")
