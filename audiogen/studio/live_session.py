@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from audiogen.jobs.continue_sound import read_prompt
+from audiogen.jobs.continue_sound import MorphTarget, read_prompt
 from audiogen.jobs.live_stream import LiveStream
 from audiogen.jobs.live_take import TakeWriter, engine_of, settings_of
 from audiogen.jobs.prepare_tail import prepare_tail
@@ -52,10 +52,13 @@ class LiveSession:
             chosen.pop(of_takes, None)
         request = Request(**chosen)
         recording, _ = read_prompt(studio.shelf.find(name), *(region or (None, None)))
-        prepared = prepare_tail(recording, request)
+        chosen_morph = project.settings.get("morph")
+        morph = studio.shelf.find(chosen_morph) if chosen_morph else None
+        target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
+        prepared = prepare_tail(recording, request, target)
         stream = LiveStream(engine_of(prepared), settings_of(request))
-        writer = TakeWriter(recording, request, None)
-        wanted = chosen | {"region": region, "morph": None}
+        writer = TakeWriter(recording, request, None, morph)
+        wanted = chosen | {"region": region, "morph": chosen_morph}
         return cls(studio, name, stream, writer, prepared.parts, recording.start or 0, wanted)
 
     def keep(self, seconds: float) -> int:

@@ -22,14 +22,21 @@ def test_a_live_tail_plays_and_the_kept_part_is_made_again_to_the_byte(tmp_path:
     shelf.mkdir()
     quiet = 0.2 * synthetic(4, channels=2, rate=22050).samples
     write(shelf / "rain.wav", Recording(quiet, 22050), "PCM_16")
+    write(shelf / "crowd.wav", Recording(0.2 * synthetic(4, seed=7, rate=22050).samples, 22050), "PCM_16")
     with browser(tmp_path) as page, studio_of(shelf) as client:
-        change = {"field": "region", "value": [0.5, 3.5]}
-        assert client.post("/api/projects/rain.wav/change", change).status == 200
+        for field, value in (("region", [0.5, 3.5]), ("morph", "crowd.wav")):
+            change = {"field": field, "value": value}
+            assert client.post("/api/projects/rain.wav/change", change).status == 200
         page.open(client.server.url + "#rain.wav", tmp_path)
         page.until("document.body.dataset.ready && document.querySelector('#live button')")
         page.ask("document.querySelector('#live button').click()")
         page.until("audiogen.live.state.played > 22050")
-        page.ask("(i => { i.value = 2; i.dispatchEvent(new Event('input')); })(document.querySelector('#live input'))")
+        for handle, value in (("level", 2), ("morph", 0.5)):
+            page.until(f"!document.querySelector('#live [name={handle}]').disabled")
+            page.ask(
+                f"(i => {{ i.value = {value}; i.dispatchEvent(new Event('input')); }})"
+                f"(document.querySelector('#live [name={handle}]'))"
+            )
         played = page.ask("audiogen.live.state.played")
         page.until(f"audiogen.live.state.played > {played + 2 * 22050}")
         page.ask(

@@ -10,6 +10,7 @@ const HANDLES = [
   { name: "brightness", text: "Brightness", min: -6, max: 6, step: 0.25, neutral: 0 },
   { name: "density", text: "Density", min: -2, max: 2, step: 0.25, neutral: 0, to: (at) => Number((2 ** at).toPrecision(3)) },
   { name: "temperature", text: "Temperature", min: 0, max: 4, step: 0.1, neutral: 1 },
+  { name: "morph", text: "Morph", min: 0, max: 1, step: 0.05, neutral: 0 },
 ];
 let socket = null, node = null;
 export const state = { playing: false, played: 0, missing: 0, kept: null, changes: 0 };
