@@ -33,7 +33,7 @@ BASE = (
 )
 TINY = (
     f"fine_tuning.reward=[{__name__}:low]",
-    "fine_tuning={prompt_bars: 1, bars: 1, group: 6, max_tokens: 40}",
+    "fine_tuning={prompt_bars: 1, bars: 1, group: 6, max_tokens: 24}",
     "training={steps: 8, batch_size: 6, warmup: 1, learning_rate: 0.01, log_media_every: 0}",
     "training={validate_every: 4, checkpoint_every: 4}",
 )
@@ -79,8 +79,8 @@ def same(one: Run, other: Run) -> bool:
 
 def test_the_reward_rises_and_the_run_is_one_that_continues(world: World, tmp_path: Path):
     before = {name: value.clone() for name, value in world.base.model.state_dict().items()}
-    settings = ("training.steps=25", "training.validate_every=25", "fine_tuning.kl_target=0")
-    train(experiment(*settings, "training.log_media_every=25"), world.tunes, tmp_path / "run", base=world.base)
+    settings = ("training.steps=10", "training.validate_every=10", "fine_tuning.kl_target=0")
+    train(experiment(*settings, "training.log_media_every=10"), world.tunes, tmp_path / "run", base=world.base)
     rewards = scalars(tmp_path / "run", "train/reward_total")
     assert rewards[-1] > rewards[0] + 0.15
     for tag in ("kl", "entropy", "diversity", "kl_weight", f"reward_{__name__}:low"):
@@ -93,7 +93,7 @@ def test_the_reward_rises_and_the_run_is_one_that_continues(world: World, tmp_pa
     assert made.metrics["reward"] == f"{__name__}:low"
     assert made.metrics["split"] == world.base.metrics["split"]
     assert made.model.state_dict().keys() == world.base.model.state_dict().keys()
-    assert len(read_midi(tmp_path / "run" / "tunes" / "000025-continued.mid").notes) > 4
+    assert len(read_midi(tmp_path / "run" / "tunes" / "000010-continued.mid").notes) > 4
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     assert {"audio/continued", "audio/base"} <= set(events.Tags()["audio"])
@@ -119,7 +119,7 @@ def far(one: Run, other: Run) -> float:
 
 
 def test_preferences_and_grpo_raise_the_reward(world: World, tmp_path: Path):
-    settings = ("training.steps=16", "training.validate_every=16", "training.checkpoint_every=16")
+    settings = ("training.steps=12", "training.validate_every=12", "training.checkpoint_every=12")
     grpo = ("fine_tuning.algorithm=grpo", "fine_tuning.rollout_steps=2", "fine_tuning.kl_target=0")
     train(experiment(*settings, *grpo), world.tunes, tmp_path / "grpo", base=world.base)
     train(experiment(*settings, config="preference"), world.tunes, tmp_path / "dpo", base=world.base)
