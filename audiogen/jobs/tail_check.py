@@ -9,12 +9,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from audiogen.audio import AudioWarning
+from audiogen.audio import AudioWarning, Recording
 from audiogen.dsp.limiter import peak_of
 from audiogen.jobs.request import Request
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import measure_continuation
 from audiogen.reports.scorecard import flatten
 from audiogen.sound.prompt_analysis import PromptParts
@@ -56,11 +58,18 @@ def check_tail(
     with warnings.catch_warnings():
         if peak_of(prompt.material.samples) > 1:
             warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
-        measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop)
+        evaluator = _evaluator_of(prompt.material)
+        measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop, evaluator=evaluator)
     rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
     if rotated or not prompt.joins_material or prompt.bed is not None:
         measures["join"] = None
     return measures, tail_warnings(measures, request, kind)
+
+
+@lru_cache(maxsize=1)
+def _evaluator_of(material: Recording) -> TailEvaluator:
+    """The analysis of a recording, kept for the next tail of the same one (not of an equal one)."""
+    return TailEvaluator(material)
 
 
 def tail_warnings(measures: Mapping[str, Any], request: Request, kind: str = "") -> list[str]:

@@ -34,6 +34,7 @@ def measure_continuation(
     join_sample: int = 0,
     held_out: Recording | None = None,
     loop: bool = False,
+    evaluator: TailEvaluator | None = None,
 ) -> dict[str, Any]:
     """Measure a tail and compare it with the prompt.
 
@@ -43,6 +44,7 @@ def measure_continuation(
         join_sample: first sample of the continuation in ``tail``; the samples before it are the prompt's.
         held_out: the real continuation, if known.
         loop: also measure the seam between the end and the beginning of ``tail``.
+        evaluator: of the prompt, if it has been analysed for another tail; see `RunningMeasures`.
 
     Returns:
         ``seconds``; ``join`` and ``loop_seam``: see `join_quality.JoinQuality`; ``level``; ``dips`` and ``segments``:
@@ -54,7 +56,7 @@ def measure_continuation(
     Raises:
         InputError: sample rate or channels differ from the prompt's, or no sample follows ``join_sample``.
     """
-    running = RunningMeasures(prompt, held_out)
+    running = RunningMeasures(prompt, held_out, evaluator)
     beginning = np.zeros((prompt.channels, 0), np.float32)
     length = prompt.sample_rate  # a second
     for block in _blocks(tail, prompt):

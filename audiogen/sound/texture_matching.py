@@ -269,6 +269,8 @@ def expansion_gains(envelope: np.ndarray, frame_rate: int, floor: float, tempera
     Returns:
         ``[channels, bands, time]`` in nepers.
     """
+    if temperature == 1:
+        return np.zeros(envelope.shape, np.float32)
     from scipy import ndimage
 
     powers = power(envelope.astype(np.float64), floor)
