@@ -57,6 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texture: Callable[..
         write_midi(tmp_path / "tunes" / f"{seed}.mid", wandering(seed, 60))
     write_midi(tmp_path / "tune.mid", wandering(5, 40))
     write_midi(tmp_path / "melody.mid", wandering(6, 12))
+    (tmp_path / "rules.yaml").write_text(blocks((TUTORIALS / "researcher.md").read_text("utf-8"), "yaml")[-1])
     return tmp_path
 
 
