@@ -112,7 +112,7 @@ SOUND_ONLY |= {"cache": True, "start": None, "stop": None}
     "--match-texture/--no-match-texture",
     group=SOUND,
     default=Request.match_texture,
-    help="Match the recording's texture statistics (off when --density is set).",
+    help="Match the recording's texture statistics.",
 )
 @option("--raw", group=SOUND, is_flag=True, help="Render what the Model itself draws: no selection, no guards.")
 @option("--impose/--no-impose", "impose", default=None, hidden=True)  # the earlier name of --match-texture

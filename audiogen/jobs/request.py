@@ -38,8 +38,7 @@ class Request:
         keep_edges: continue after a fade or silence at the recording's end, instead of before it
             (`sound.fade_detection`).
         ambience: learn the bed under the recording's events, and write that alone (`sound.ambience`).
-        match_texture: match the recording's texture statistics (`sound.texture_matching`); off when ``density`` is
-            set.
+        match_texture: match the recording's texture statistics (`sound.texture_matching`).
         vocoder: kind, instead of the Run's own.
         subtype: sample format, such as PCM_16; None for the prompt's.
         metadata: carry over the prompt's metadata as far as they still hold, and mark the join.

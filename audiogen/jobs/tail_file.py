@@ -20,6 +20,7 @@ from audiogen.jobs.request import Request
 from audiogen.jobs.tail_check import check_tail
 from audiogen.jobs.tail_listener import offer
 from audiogen.progress import progress, stage
+from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
 from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
@@ -76,6 +77,9 @@ def write_tail(
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
         reference = replace(prompt, material=amplified(prompt.material, level.gain_db)) if level else prompt
         measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
+    density = continuer.density if isinstance(continuer, Continuer) else None
+    if density is not None and (missed := density.remark()):
+        remarks.insert(0, missed)
     if request.loop and continuer is not None and continuer.partials is not None:
         remarks.insert(0, LOOPED_TONES)
     for text in remarks:
@@ -101,6 +105,7 @@ def write_tail(
         **({"loudness": asdict(level)} if level else {}),
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
         "partials": continuer.partials if continuer is not None else None,
+        "density": density.describe() if density is not None else None,
     }
 
 

@@ -16,7 +16,6 @@ from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.run import Run
 from audiogen.sound.context_memory import ContextMemory
-from audiogen.sound.event_density import EventDensity
 from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Played, Rules
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
@@ -42,12 +41,10 @@ class ContextPredictor(RunPredictor):
         super().__init__(run, prompt, channels)
         self.rules = rules_of(prompt)
 
-    def selection(self, density: float, temperature: float = 1.0, seed: int = 0) -> PatchSelector:
+    def selection(self, temperature: float = 1.0) -> PatchSelector:
         arguments = (self.representation, self.material, self.centre)
         selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
         selector.copies.start_after(self.past_frames)
-        if density != 1:
-            EventDensity(selector, self.representation.options.spec.n_mels, density, seed)
         return selector
 
     def memory(self, selection: PatchSelector, played: Played | None = None) -> ContextMemory:
@@ -59,12 +56,10 @@ class ContextPredictor(RunPredictor):
         return memory
 
     @torch.no_grad()
-    def patches_after(
-        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
-    ) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
-        selection = self.selection(density, temperature, seed)
+        selection = self.selection(temperature)
         memory = self.memory(selection, played)
         selection.costs.append(lambda: JOIN_COST * memory.distances)
         while True:

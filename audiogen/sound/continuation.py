@@ -14,6 +14,7 @@ chain them as generators, so that a tail of any length needs constant memory::
     texture matching      texture_matching.py  band gains that match texture statistics and level variance
     resampling            rendering.py         to the prompt's rate
     level guard           drift_guard.py       correction of level and stereo image
+    density               event_density.py     events taken out of the tail, or added to it
     partials              partial_continuation.py  the prompt's tones, continued in phase
     limiter               dsp/limiter.py       peaks within the prompt's own
     gain                  controls.py          level
@@ -37,6 +38,7 @@ from audiogen.run import Run, mel_representation
 from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
+from audiogen.sound.event_density import EventDensity, EventMaterial
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Played
@@ -78,8 +80,8 @@ class Continuer:
         run: what predicts: one Run, or several that predict together.
         prompt: the recording to continue: all of it, or divided by purpose (`divide_prompt`).
         vocoder: kind of Vocoder, instead of the (first) Run's own.
-        match_texture: match each tail's texture statistics to the prompt's, unless another density is requested
-            (`StatisticsMatcher`). Without, and for baselines, patches are rendered as they are selected.
+        match_texture: match each tail's texture statistics to the prompt's (`StatisticsMatcher`). Without, and for
+            baselines, patches are rendered as they are selected.
         make_predictor: of a single Run: a control in place of its own (`control_predictors.CONTROLS`).
 
     Attributes:
@@ -91,6 +93,7 @@ class Continuer:
         predictor: the Run, primed with the prompt.
         drift_guard: corrections in the latest tail, dB: the guards' largest, and as ``texture_gain_rms_db`` the RMS
             gain of texture matching in the latest section.
+        density: what changes the density of events in the latest tail; None at the recording's own.
     """
 
     run: Run | RunMixture
@@ -102,6 +105,8 @@ class Continuer:
     parts: PromptParts = field(init=False)
     analysis: PromptAnalysis = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
+    density: EventDensity | None = field(init=False, default=None)
+    _event_material: tuple[float, EventMaterial] | None = field(init=False, default=None)
     _matchers: dict[tuple[float, ...], StatisticsMatcher] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -198,9 +203,9 @@ class Continuer:
         Yields:
             Frames and their positions in the material; endless.
         """
-        patches = self.predictor.patches_after(seed, temperature, controls.density, played)
+        patches = self.predictor.patches_after(seed, temperature, played)
         guard = SpectrumGuard(self.frames, self.spec)
-        guards = _guards(controls, played)
+        guards = not (played is not None and played.held)
         while True:
             if self.pause is not None:
                 self.pause()
@@ -242,12 +247,25 @@ class Continuer:
         if past is not None:
             tilt.skip_ramp()
         guard = LevelGuard(tilt.reference, rate, new_rate, self._peak(controls), prompt.join_partner.rotation)
-        guards = _guards(controls, None if past is None else past.played)
+        guards = not (past is not None and past.played.held)
         blocks: Iterator[np.ndarray] = map(tilt, render(self._vocoder, prompt, chunks, seed, before))
         if temperature is not None:
             blocks = self._matched(blocks, samples, tilt, temperature, guards, past)
         blocks = resample_after(samples[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
-        return self._guarded(blocks, guard) if guards else blocks
+        blocks = self._guarded(blocks, guard) if guards else blocks
+        self.density = self._density(controls, seed, past)
+        return blocks if self.density is None else self.density(blocks)
+
+    def _density(self, controls: Controls, seed: int, past: Past | None) -> EventDensity | None:
+        """What changes the density of events; None at the recording's own."""
+        if controls.density == NEUTRAL.density:
+            return None
+        if self._event_material is None or self._event_material[0] != controls.brightness:
+            samples, rate = self.parts.material.samples, self.parts.recording.sample_rate
+            tilted = SpectralTilt(controls.brightness, samples, samples, rate).reference
+            self._event_material = controls.brightness, EventMaterial(tilted, rate)
+        before = None if past is not None else self.parts.join_partner.samples
+        return EventDensity(self._event_material[1], before, controls.density, seed)
 
     def with_partials(
         self, residual: Iterable[np.ndarray], seed: int, controls: Controls, temperature: float = 1.0
@@ -337,11 +355,3 @@ class Continuer:
         partials = self.analysis.partials
         tones = 0.0 if partials is None else self.analysis.channels * sum(power for _, power in partials.tones)
         return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
-
-
-def _guards(controls: Controls, played: Played | None = None) -> bool:
-    """Whether spectrum, level and statistics are held to the material's.
-
-    With more events a second they are not the same, nor while the texture stands still.
-    """
-    return controls.density == NEUTRAL.density and not (played is not None and played.held)

@@ -41,12 +41,10 @@ class ControlPredictor(RunPredictor):
         """
 
     @torch.no_grad()
-    def patches_after(
-        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
-    ) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         generator = torch.Generator().manual_seed(seed)
-        selection = self.selection(density, temperature, seed)
+        selection = self.selection(temperature)
         before = self.past if played is None else torch.cat([self.past, selection.take_up(played)])
         context = before[-CONTEXT:]
         while True:

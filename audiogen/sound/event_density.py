@@ -1,202 +1,209 @@
 """Density of events: a tail with a given multiple of the recording's events per second.
 
-An event is a peak that stands out in a group of bands: a crack, a call, a drop, a step. When events fall in the tail is
-laid down first, from the recording's own intervals between them in random order, divided by the density; patch
-selection then prefers patches with as many events as are due. No more are laid down than in the recording's densest
-half second.
+The tail is made at the recording's own density, so that a seed is the same tail at every density. Then events are taken
+out of it, or events of the recording are added to it, each without the bed under it (`events.py`): as sounds of rain,
+fire or birds add up in the air. Which ones, and where, is drawn from the recording's own, each of which is used once
+before any is used again.
+
+How many is decided section by section by a count of what is heard in the end: peaks as high as the recording's two or
+three loudest a second. Where events hide one another, more of them are added, up to `MAX_EXCESS` times as many.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from audiogen.audio import AudioWarning
-from audiogen.dsp.decibels import DB_PER_NEPER
-from audiogen.sound.patch_selection import PatchSelector
+from audiogen.sound.controls import control_ramp
+from audiogen.sound.events import MAX_SECONDS, Event, EventSearch
 
-GROUPS = 6  # of mel bands
-PROMINENCE_DB = 6.0  # of an event above the quiet on either side of it, and above the median level
-APART_SECONDS = 0.05  # events closer than this, in any groups, are one
-SMOOTHING = (0.25, 0.5, 0.25)  # of the levels, over frames
-MIN_EVENTS = 4  # in the recording, below which there is nothing to make denser or sparser
-COST = 10.0  # of each event too many or too few in a patch, in units of the mean squared distance of two patches
-LATE_COST = 1.0  # of an event in the last `LATE_FRAMES` of a patch, whose decay may be cut off
-LATE_FRAMES = 2
-HISTORY_SECONDS = 1.5  # of the tail, in which events are counted again after each patch
-BEFORE_FRAMES = 8  # of the tail, that are looked at together with each patch
-QUIET_FRAMES = 40  # of the tail, whose minimum a peak stands out from
-OPEN_FRAMES = 5  # at the end of a patch, at which a peak need not fall off yet
-MAX_PATCHES = 8000  # looked at; of more, every second (third, ...)
-MARGIN_SECONDS = 0.3  # of it: events this close to its edges may change yet
-DENSEST_SECONDS = 0.5  # window of the densest part
+SECTION_SECONDS = 2.0  # that are changed at once
+CONTEXT_SECONDS = 2.0  # on either side, in which events are found, too
+SOON_SECTION_SECONDS, SOON_CONTEXT_SECONDS = 0.5, 0.5  # of a tail that has to be heard soon
+MATERIAL_SECONDS = 60.0  # of its end, whose events are counted and added
+MIN_EVENTS = 4  # in the material, below which there is nothing to make denser or sparser
+LOUDEST_RATE = 2.5  # peaks per second of the material that are counted
+MIN_HEIGHT_DB, MAX_HEIGHT_DB = 9, 40  # of them above the median level of a band
+MAX_EXCESS = 2.0  # more events than the density says, where they hide one another
+ROUNDS, CORRECTED = 4, 0.7  # of counting a section, and how much of what it lacks is made up for at once
+MIN_COUNTED = 0.1  # of events, at least, that are counted peaks
+GAIN_DB = 1.5  # standard deviation of the gain of an event that is added, so that it is no copy
+TOLERANCE = 0.15  # of the density, beyond which it is said to be missed
 
 
-def find_events(frames: Tensor, n_mels: int, frame_rate: float, usual: np.ndarray | None = None) -> np.ndarray:
-    """Find the events in log-mel frames.
+class EventMaterial:
+    """The events of a recording, found once for all its tails.
 
     Args:
-        frames: ``[time, channels * n_mels]``; only the first principal channel is searched.
-        n_mels: bands of a channel.
-        frame_rate: frames per second.
-        usual: ``[GROUPS]`` median level of each group of bands, dB; None for that of the frames.
+        samples: ``[channels, time]``.
+        sample_rate: Hz.
 
-    Returns:
-        ``[events]`` frames of their peaks, ascending.
+    Attributes:
+        events: found in the last `MATERIAL_SECONDS`.
+        events_per_second: of them.
+        floor: ``[bands]`` median level, dB.
+        height: dB of a counted peak above it.
+        rate: of counted peaks per second.
     """
-    from scipy.signal import find_peaks
 
-    levels = group_levels(frames, n_mels)
-    usual = np.median(levels, axis=0) if usual is None else usual
-    found = [
-        find_peaks(level, height=median + PROMINENCE_DB, prominence=PROMINENCE_DB)[0]
-        for level, median in zip(levels.T, usual, strict=True)
-    ]
-    peaks = np.unique(np.concatenate(found))
-    # Of peaks that follow one another closely, the first is the event.
-    events: list[int] = []
-    for peak in peaks.tolist():
-        if not events or peak - events[-1] >= APART_SECONDS * frame_rate:
-            events.append(peak)
-    return np.array(events, dtype=int)
+    def __init__(self, samples: np.ndarray, sample_rate: int) -> None:
+        self.sample_rate = sample_rate
+        self.search = EventSearch(sample_rate)
+        self.samples = samples[:, -round(MATERIAL_SECONDS * sample_rate) :]
+        self.power = self.search.power(self.samples)
+        self.events = self.search.find(self.power)
+        self.seconds = self.samples.shape[1] / sample_rate
+        self.events_per_second = len(self.events) / self.seconds
+        self.floor = np.median(self.search.levels(self.power), axis=0)
+        most = max(LOUDEST_RATE * self.seconds, MIN_EVENTS)
+        for self.height in range(MIN_HEIGHT_DB, MAX_HEIGHT_DB):
+            count = len(self.search.count(self.power, self.floor, self.height))
+            if count <= most:
+                break
+        self.rate = count / self.seconds
 
+    @property
+    def enough(self) -> bool:
+        """Whether there are events enough to be made denser or sparser."""
+        return len(self.events) >= MIN_EVENTS and self.rate > 0
 
-def group_levels(frames: Tensor, n_mels: int) -> np.ndarray:
-    """Level ``[time, GROUPS]`` of groups of mel bands in dB, smoothed over time."""
-    return _smoothed(torch.from_numpy(_raw_levels(frames, n_mels))[None])[0].numpy()
-
-
-def _raw_levels(frames: Tensor, n_mels: int) -> np.ndarray:
-    groups = [group.mean(1) for group in frames[:, :n_mels].tensor_split(GROUPS, dim=1)]
-    return torch.stack(groups, dim=1).double().numpy() * DB_PER_NEPER
-
-
-def _smoothed(levels: Tensor) -> Tensor:
-    """Levels ``[..., time, GROUPS]``, smoothed over time."""
-    padded = torch.cat([levels[:, :1], levels, levels[:, -1:]], dim=1)
-    before, at, after = SMOOTHING
-    return before * padded[:, :-2] + at * padded[:, 1:-1] + after * padded[:, 2:]
+    def sound_of(self, event: Event) -> np.ndarray:
+        """The sound ``[channels, time]`` of one of the events."""
+        return self.search.extract(self.samples, self.power, self.events, event)
 
 
 class EventDensity:
-    """A cost of patch selection that makes events fall as densely as requested.
+    """Takes events out of the blocks of a tail, or adds some.
 
     Args:
-        selection: of the tail; its costs get this one; its lockout shrinks, since some patches are used more often.
-        n_mels: bands of a channel.
-        density: events per second, as a multiple of the recording's.
-        seed: of the order of the intervals.
+        material: of the recording.
+        past: ``[channels, time]`` samples just before the tail, from whose end the density is reached in
+            `controls.RAMP_SECONDS`; None for a tail that is taken up, whose density has to be heard at once.
+        density: events per second, as a multiple of the material's.
+        seed: of the choice of events and places.
+
+    Attributes:
+        counted: peaks in the tail so far.
+        expected: peaks that the tail so far would have had at density 1, and as many as were asked for.
 
     Warns:
-        AudioWarning: the recording has hardly any events, or is nowhere as dense.
+        AudioWarning: the material has hardly any events.
     """
 
-    def __init__(self, selection: PatchSelector, n_mels: int, density: float, seed: int) -> None:
-        self.selection, self.n_mels = selection, n_mels
-        self.rate = selection.representation.options.spec.frame_rate
-        frames = selection.frames
-        self.usual = np.median(group_levels(frames, n_mels), axis=0)
-        events = find_events(frames, n_mels, self.rate, self.usual)
-        self.every = max(len(selection.starts) // MAX_PATCHES, 1)
-        raw = torch.from_numpy(_raw_levels(frames, n_mels)).float()
-        self.patches = raw.unfold(0, selection.patch, 1).transpose(1, 2)[selection.starts[:: self.every]]
-        self.loud = torch.from_numpy(self.usual).float() + PROMINENCE_DB
-        inside = np.searchsorted(events, selection.starts.numpy() + selection.patch)
-        self.counts = torch.from_numpy(inside - np.searchsorted(events, selection.starts.numpy()))
-        self.factor = self._reachable(events, density)
-        intervals = np.diff(events, prepend=events[-1] - len(frames)) if len(events) else np.array([len(frames)])
-        self.intervals = intervals / max(self.factor, 1e-6)
+    def __init__(self, material: EventMaterial, past: np.ndarray | None, density: float, seed: int) -> None:
+        self.material, self.search, self.density = material, material.search, density
+        self.ramped = past is not None
+        rate = material.sample_rate
+        seconds = (SECTION_SECONDS, CONTEXT_SECONDS) if self.ramped else (SOON_SECTION_SECONDS, SOON_CONTEXT_SECONDS)
+        self.section, self.context = (round(each * rate) for each in seconds)
+        self.past = np.zeros((len(material.samples), 0), np.float32) if past is None else past[:, -self.context :]
         self.random = np.random.default_rng(seed)
-        self.next_event = float(self.random.choice(self.intervals)) * self.random.random()
-        self.history = frames[:0]
-        self.history_end = 0  # frame of the tail at which the history ends
-        self.counted, self.counted_until = 0, 0  # events of the tail before a frame of it
-        self.laid_down = 0  # events that should have fallen by the end of the next patch
-        if len(events) >= MIN_EVENTS:
-            self._expect_events()
-            selection.lockout = round(selection.lockout / max(self.factor, 1 / self.factor))
-            selection.costs.append(self)
+        self.counted, self.expected = 0, np.zeros(2)
+        self.carried = 0.0  # fraction of an event from one section to the next
+        self.bag: list[Event] = []
+        if not material.enough:
+            cause = f"it has {len(material.events)} distinct events in {material.seconds:.0f} s"
+            warnings.warn(f"density: {cause}, so that --density changes nothing", AudioWarning, stacklevel=2)
 
-    def _reachable(self, events: np.ndarray, density: float) -> float:
-        """The density, or that of the recording's densest half second."""
-        seconds = len(self.selection.frames) / self.rate
-        if len(events) < MIN_EVENTS:
-            text = f"it has {len(events)} distinct events in {seconds:.0f} s, so that --density changes nothing"
-            warnings.warn(f"density: {text}", AudioWarning, stacklevel=2)
-            return 1.0
-        window = round(DENSEST_SECONDS * self.rate)
-        densest = max(int(((events >= first) & (events < first + window)).sum()) for first in events)
-        limit = max(densest / DENSEST_SECONDS / (len(events) / seconds), 1.0)
-        if density > limit:
-            text = f"the recording's densest half second has {limit:.1f} times its usual events, which is reached"
-            warnings.warn(f"density: {density:g} is out of reach: {text}", AudioWarning, stacklevel=2)
-        return min(density, limit)
+    def reached(self) -> tuple[float, float]:
+        """The density that the tail so far has by count, and the one that was asked for, both as multiples."""
+        usual, asked = self.expected
+        return self.counted / max(usual, 1e-9), asked / max(usual, 1e-9)
 
-    def _expect_events(self) -> None:
-        """Move the mean and variance that feedback holds to those of the patches as they will be used."""
-        selection = self.selection
-        weights = torch.where(self.counts > 0, self.factor, 1.0)
-        weights = weights / weights.sum()
-        selection.mean = weights @ selection.latents
-        deviations = ((selection.latents - selection.mean) * selection.weights).square().sum(1)
-        selection.variance *= float(weights @ deviations / selection.searched.var(0, correction=0).sum())
+    def describe(self) -> dict[str, float]:
+        """Events per second of the material, and the density that was asked for and is reached, by count."""
+        reached, asked = self.reached()
+        return {
+            "events_per_second": round(self.material.rate, 2),
+            "asked": round(asked, 2),
+            "reached": round(reached, 2),
+        }
 
-    def __call__(self) -> Tensor:
-        """Cost ``[patches]`` of each patch as the next one."""
-        self._count()
-        end = self.history_end + self.selection.patch
-        while self.next_event < end:
-            self.laid_down += 1
-            self.next_event += self._interval()
-        due = min(max(self.laid_down - self._so_far, 0), int(self.counts.max()))
-        costs = torch.full((len(self.counts),), torch.inf)
-        made, late = self._events_made()
-        costs[:: self.every] = COST * (made - due).abs() + LATE_COST * late
-        return costs
+    def remark(self) -> str | None:
+        """A line where the density is missed by more than `TOLERANCE`; None where it is reached."""
+        reached, asked = self.reached()
+        if not self.material.enough or self.counted < MIN_EVENTS or abs(reached - asked) <= TOLERANCE * asked:
+            return None
+        cause = "so many events hide one another" if reached < asked else "events that were hidden are heard instead"
+        return f"density: {asked:.2g} was asked for, {reached:.2g} is reached by count: {cause}"
 
-    def _interval(self) -> float:
-        """Frames to the next event: one of the recording's intervals, or of two that which keeps to the density."""
-        one, other = self.random.choice(self.intervals, 2)
-        ahead = self.laid_down - self.next_event / float(self.intervals.mean())
-        return float(max(one, other) if ahead > 0.5 else min(one, other) if ahead < -0.5 else one)
-
-    def _events_made(self) -> tuple[Tensor, Tensor]:
-        """How many events ``[patches / every]`` each patch would make after the tail so far, and if one is at its end.
-
-        A peak that the end of the tail becomes by what follows counts; so does a rise that a patch ends in.
-        """
-        before = torch.from_numpy(_raw_levels(self.history[-BEFORE_FRAMES:], self.n_mels)).float()
-        known = max(len(before) - 1, 0)
-        levels = torch.cat([before.expand(len(self.patches), -1, -1), self.patches], dim=1)
-        levels = _smoothed(levels)
-        quiet = torch.from_numpy(group_levels(self.history[-QUIET_FRAMES:], self.n_mels)).float()
-        quiet = quiet.amin(0) if len(quiet) else torch.full((GROUPS,), torch.inf)
-        rise = levels - torch.minimum(levels.cummin(1).values, quiet)
-        after = levels.flip(1).cummin(1).values.flip(1)
-        falls = levels - after >= PROMINENCE_DB / 2
-        falls[:, -OPEN_FRAMES:] = True  # what comes after the patch is not known yet
-        following = torch.cat([levels[:, 1:], levels[:, -1:]], dim=1)
-        previous = torch.cat([levels[:, :1], levels[:, :-1]], dim=1)
-        peaks = (levels >= following) & (levels > previous) & (rise >= PROMINENCE_DB) & falls & (levels > self.loud)
-        found = peaks.any(2)
-        spacing = max(round(APART_SECONDS * self.rate), 1)
-        recent = torch.nn.functional.pad(found.float(), (spacing, 0))[:, :-1].unfold(1, spacing, 1).amax(2) > 0
-        return (found & ~recent)[:, known:].sum(1), found[:, -LATE_FRAMES:].any(1)
-
-    def _count(self) -> None:
-        """Count the events of the tail again, of which the latest patch may have made or unmade one."""
-        selection = self.selection
-        if selection.last < 0:
-            self._so_far = 0
+    def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` of a tail -> sections of as many samples in all, with the density."""
+        if not self.material.enough:
+            yield from blocks
             return
-        latest = selection.frames[selection.last : selection.last + selection.patch]
-        self.history = torch.cat([self.history, latest])[-round(HISTORY_SECONDS * self.rate) :]
-        self.history_end += len(latest)
-        events = find_events(self.history, self.n_mels, self.rate, self.usual) + self.history_end - len(self.history)
-        until = self.history_end - round(MARGIN_SECONDS * self.rate)
-        self.counted += int(((events >= self.counted_until) & (events < until)).sum())
-        self.counted_until = max(until, self.counted_until)
-        self._so_far = self.counted + int((events >= self.counted_until).sum())
+        section, context, rate = self.section, self.context, self.material.sample_rate
+        tail = self.past  # as it came, and what is to be added to it; both begin ``before`` samples before the section
+        change = np.zeros((len(tail), tail.shape[1] + section + context + round(2 * MAX_SECONDS * rate)))
+        before, done = tail.shape[1], 0
+        source: Iterator[np.ndarray] | None = iter(blocks)
+        while source is not None or tail.shape[1] > before:
+            while source is not None and tail.shape[1] < before + section + context:
+                block = next(source, None)
+                source, tail = (None, tail) if block is None else (source, np.concatenate([tail, block], axis=1))
+            stop = min(before + section, tail.shape[1])
+            # No more than the context, so that the sizes of the blocks do not matter.
+            self._change(tail[:, : before + section + context], change, before, stop, done)
+            yield (tail[:, before:stop] + change[:, before:stop]).astype(np.float32)
+            done += stop - before
+            old = max(stop - context, 0)
+            tail, before = tail[:, old:], stop - old
+            change = np.pad(change[:, old:], ((0, 0), (0, old)))
+
+    def _change(self, tail: np.ndarray, change: np.ndarray, start: int, stop: int, done: int) -> None:
+        """Add to ``change`` what the section [start, stop) of ``tail`` needs; it is ``done`` samples after the join."""
+        if start == stop:
+            return
+        size = tail.shape[1]
+        rate, usual_rate = self.material.sample_rate, self.material.rate
+        weight = float(control_ramp(done, stop - start, rate).mean()) if self.ramped else 1.0
+        goal, seconds = 1 + (self.density - 1) * weight, (stop - start) / rate
+        self.expected += usual_rate * seconds * np.array([1.0, goal])
+        power = self.search.power(tail) if goal < 1 else np.zeros((0, 0))
+        events = self.search.find(power) if goal < 1 else []
+        present = [event for event in events if start <= event.start < stop]
+        self.random.shuffle(present)  # type: ignore[arg-type]
+        each = max(usual_rate / self.material.events_per_second, MIN_COUNTED)  # counted peaks to an event
+        usual = abs(goal - 1) * (len(present) if goal < 1 else self.material.events_per_second * seconds)
+        # What earlier sections have too few or too many of is made up for in this one.
+        missing = (self.expected[1] - goal * usual_rate * seconds - self.counted) / each
+        wanted = min(max(usual + self.carried + (missing if goal > 1 else -missing), 0.0), MAX_EXCESS * usual)
+        now, allowed = int(wanted), int(MAX_EXCESS * usual)
+        self.carried = wanted - now
+        for _ in range(ROUNDS):
+            if goal < 1:
+                taken, present = present[:now], present[now:]
+                for event in taken:
+                    sound = self.search.extract(tail, power, events, event)
+                    end = min(event.start + sound.shape[1], size)
+                    change[:, event.start : end] -= sound[:, : end - event.start]
+            elif goal > 1:
+                for _ in range(now):
+                    self._add(change, start, stop)
+            allowed -= now
+            counted = self._count(tail + change[:, :size], start, stop)
+            lacking = (self.expected[1] - self.counted - counted) / each * CORRECTED
+            now = min(int(lacking), allowed) if goal > 1 else min(int(-lacking), len(present))
+            if now <= 0:
+                break
+        self.counted += counted
+
+    def _count(self, samples: np.ndarray, start: int, stop: int) -> int:
+        peaks = (
+            self.search.count(self.search.power(samples), self.material.floor, self.material.height) * self.search.hop
+        )
+        return int(((peaks >= start) & (peaks < stop)).sum())
+
+    def _add(self, change: np.ndarray, start: int, stop: int) -> None:
+        """Add an event of the material at a place in [start, stop)."""
+        events = self.material.events
+        if not self.bag:
+            self.bag = [events[index] for index in self.random.permutation(len(events))]
+        event = self.bag.pop()
+        sound = self.material.sound_of(event)
+        at = max(int(self.random.integers(start, stop)) - (event.peak - event.start), start)
+        end = min(at + sound.shape[1], change.shape[1])
+        change[:, at:end] += 10 ** (self.random.normal(0, GAIN_DB) / 20) * sound[:, : end - at]

@@ -9,12 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from audiogen.errors import InputError
 from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
-from audiogen.sound.event_density import EventDensity
 from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource, Played
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -22,15 +20,12 @@ from audiogen.sound.prompt_analysis import PromptAnalysis
 class Predictor(Protocol):
     """Predicts mel frames that follow a prompt: `RunPredictor`, or `run_mixture.MixturePredictor` for several Runs."""
 
-    def patches_after(
-        self, seed: int, temperature: float, density: float, played: Played | None = None
-    ) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:
         """Predict patches that follow the prompt.
 
         Args:
             seed: of the draws.
             temperature: of the Model's distribution, and of the variance of the selected patches.
-            density: events per second, as a multiple of the material's; see `event_density`.
             played: what of the tail came between; None if the patches follow the prompt.
 
         Yields:
@@ -73,21 +68,10 @@ class RunPredictor:
         """The Model's state after the prompt."""
         return self.model.start(self.past[None])
 
-    def selection(self, density: float, temperature: float = 1.0, seed: int = 0) -> PatchSource:
-        """Patch selection for one tail, with an empty history.
-
-        Raises:
-            InputError: another density is requested of a baseline, which does not use selection.
-        """
+    def selection(self, temperature: float = 1.0) -> PatchSource:
+        """Patch selection for one tail, with an empty history."""
         arguments = (self.representation, self.material, self.centre)
-        if self.model.uses_selection:
-            selector = PatchSelector(*arguments, temperature)
-            if density != 1:
-                EventDensity(selector, self.representation.options.spec.n_mels, density, seed)
-            return selector
-        if density != 1:
-            raise InputError("density", "baselines are rendered without selection", "leave it out or use another Model")
-        return NearestPatches(*arguments)
+        return PatchSelector(*arguments, temperature) if self.model.uses_selection else NearestPatches(*arguments)
 
     def read(self, state: State, patch: Tensor) -> State:
         """Advance the Model by ``[patch, channels * n_mels]`` frames that another Run has predicted."""
@@ -100,12 +84,10 @@ class RunPredictor:
         return self.model.start(torch.cat([self.past, selection.take_up(played)])[None])
 
     @torch.no_grad()
-    def patches_after(
-        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
-    ) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`: the Model reads back the latent of each selected patch."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
-        selection = self.selection(density, temperature, seed)
+        selection = self.selection(temperature)
         state = self.state_after(selection, played)
         while True:
             latent, patch = selection.lookup(self.model.draw(state, sampling)[0])

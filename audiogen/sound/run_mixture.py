@@ -52,13 +52,11 @@ class MixturePredictor:
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
     @torch.no_grad()
-    def patches_after(
-        self, seed: int, temperature: float, density: float = 1.0, played: Played | None = None
-    ) -> Iterator[Patch]:
+    def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""
         sampling = Sampling(temperature, generator=torch.Generator().manual_seed(seed))
         cumulative = torch.tensor(self.weights).cumsum(0)
-        selections = [member.selection(density, temperature, seed) for member in self.members]
+        selections = [member.selection(temperature) for member in self.members]
         each = zip(self.members, selections, strict=True)
         states: list[State] = [member.state_after(selection, played) for member, selection in each]
         while True:

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording
-from audiogen.errors import InputError
 from audiogen.experiment import read_experiment
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.models import MODELS
@@ -86,8 +85,6 @@ def test_only_baselines_do_without_selection(runs: dict[str, Run], prompt: Recor
         predictor = Continuer(run, prompt).predictor
         assert isinstance(predictor, RunPredictor)
         assert isinstance(predictor.selection(1.0), NearestPatches)
-        with pytest.raises(InputError, match="density: baselines are rendered without selection"):
-            next(predictor.patches_after(0, 1.0, 2.0))
 
 
 def test_other_models_use_selection(prompt: Recording, untrained: Callable[..., Run]) -> None:

@@ -9,15 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from audiogen.audio import AudioWarning, Recording
+from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.metrics.spectral_tilt import spectral_tilt
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import RAMP_SECONDS, Controls, Gain, SpectralTilt, tilt_filter
-from audiogen.sound.event_density import find_events, group_levels
 from audiogen.sound.patch_selection import PatchSelector
-from audiogen.sound.predictor import RunPredictor
 
 RATE = 44100
 Texture = Callable[..., Recording]
@@ -94,54 +92,11 @@ def test_brightness_is_monotone_at_the_level_of_the_prompt(texture: Texture, unt
     assert all(one < other - 0.8 for one, other in pairwise(tilts))
 
 
-def calls(rate: float, seconds: float = 20.0) -> Recording:
-    """Calls at random times, ``rate`` per second in the mean, each of its own pitch, over noise."""
-    random = np.random.default_rng(0)
-    samples = 0.01 * random.standard_normal(round(seconds * RATE))
-    times = np.arange(RATE // 8) / RATE
-    for start in np.sort(random.uniform(0.2, seconds - 0.3, round(rate * seconds))):
-        call = random.uniform(0.2, 0.5) * np.exp(-times / 0.03) * np.sin(2 * np.pi * random.uniform(800, 5000) * times)
-        samples[round(start * RATE) :][: len(call)] += call
-    return Recording(samples[None].astype(np.float32), RATE)
-
-
-@pytest.mark.parametrize("density", [0.5, 2.0, 4.0])
-def test_density_multiplies_the_events_per_second(density: float, untrained: Untrained) -> None:
-    prompt = calls(rate=1.5)
-    predictor = Continuer(untrained(prompt), prompt).predictor
-    assert isinstance(predictor, RunPredictor)
-    spec = predictor.representation.options.spec
-    usual = np.median(group_levels(predictor.material, spec.n_mels), axis=0)
-
-    def rate(frames: torch.Tensor) -> float:
-        return len(find_events(frames, spec.n_mels, spec.frame_rate, usual)) / len(frames) * spec.frame_rate
-
-    patches = predictor.patches_after(0, 1.0, density)
-    frames = torch.cat([next(patches).frames for _ in range(20 * 11)])
-    assert rate(frames) == pytest.approx(density * rate(predictor.material), rel=0.15)
-
-
-def test_a_density_that_no_part_of_the_recording_has_is_reported(untrained: Untrained) -> None:
-    prompt = calls(rate=3.0)
-    patches = Continuer(untrained(prompt), prompt).predictor.patches_after(0, 1.0, 9.0)
-    with pytest.warns(AudioWarning, match="density: 9 is out of reach: the recording's densest half second has"):
-        next(patches)
-
-
-def test_a_recording_without_events_keeps_its_density(untrained: Untrained) -> None:
-    prompt = Recording(noise(5.0, channels=1), RATE)
-    predictor = Continuer(untrained(prompt), prompt).predictor
-    with pytest.warns(AudioWarning, match="density: it has . distinct events in 5 s"):
-        changed = next(predictor.patches_after(0, 1.0, 2.0))
-    assert changed.start == next(predictor.patches_after(0, 1.0, 1.0)).start
-
-
 def test_at_their_defaults_nothing_changes(texture: Texture, untrained: Untrained) -> None:
     prompt = texture(3.0)
     continuer = Continuer(untrained(prompt), prompt)
     plain = PatchSelector(continuer.predictor.representation, continuer.predictor.material, continuer.predictor.centre)
     biased = continuer.predictor.selection(1.0)
-    assert plain.costs == biased.costs == []
     assert torch.equal(plain.mean, biased.mean)
     sound = prompt.samples
     tilt = SpectralTilt(0.0, sound, sound, RATE)
