@@ -94,8 +94,8 @@ class LSTM(Recurrent):
 
     def _weights(self) -> list[tuple[Tensor, Tensor]]:
         """For each layer ``[inputs + hidden, 4 * hidden]`` weights and ``[4 * hidden]`` biases; anew if changed."""
-        source = [(weight, weight.data_ptr(), weight._version) for weight in self.layers.parameters()]
-        if [(id(weight), *which) for weight, *which in source] != [(id(w), *which) for w, *which in self._packed_from]:
+        source: list[tuple[Tensor, int, int]] = [(w, w.data_ptr(), w._version) for w in self.layers.parameters()]
+        if [(id(w), *which) for w, *which in source] != [(id(w), *which) for w, *which in self._packed_from]:
             self._packed = [
                 (torch.cat([ins, outs], dim=1).T.contiguous(), first + second)
                 for ins, outs, first, second in self.layers.all_weights
