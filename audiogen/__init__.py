@@ -46,11 +46,11 @@ _HOMES = {
     "stream": "audiogen.api.sound",
     "continue_recording": "audiogen.api.sound",
     "continue_tune": "audiogen.api.tunes",
-    "choose_run": "audiogen.api.sound",
     "Continuation": "audiogen.api.results",
     "TuneContinuation": "audiogen.api.results",
     # train
     "train": "audiogen.api.runs",
+    "choose_run": "audiogen.api.sound",
     "read_experiment": "audiogen.api.inputs",
     "Experiment": "audiogen.experiment",
     "Run": "audiogen.run",

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from audiogen.audio import Recording, read
-from audiogen.jobs.live_stream import LiveStream
+from audiogen.jobs.live_stream import KEPT_SECONDS, LiveStream
 from audiogen.jobs.live_take import engine_of, settings_of
 from audiogen.jobs.prepare_tail import PreparedTail, prepare_tail
 from audiogen.jobs.request import Request
@@ -81,12 +81,13 @@ def busy(count: int) -> Iterator[None]:
 
 
 def speed_and_memory(prepared: PreparedTail, seconds: float) -> tuple[float, float, float]:
-    """Seconds of output per second of CPU time, and memory after the first 30 s and at the end, MB."""
+    """Seconds of output per second of CPU time, and MB of memory once that of `keep` is full, and at the end."""
     with LiveStream(engine_of(prepared), settings_of(Request())) as stream:
         done, first, started = 0.0, 0.0, time.process_time()
+        settled = min(KEPT_SECONDS + 30, seconds / 2)
         for block in stream.blocks():
             done += block.shape[1] / stream.sample_rate
-            first = first or (resident_megabytes() if done > 30 else 0.0)
+            first = first or (resident_megabytes() if done > settled else 0.0)
             if done > seconds:
                 break
         return done / (time.process_time() - started), first, resident_megabytes()
@@ -163,7 +164,7 @@ def main() -> None:
     seconds = 60.0 if arguments.quick else 600.0
     machine = f"{platform.machine()}, {os.cpu_count()} cores, one thread"
     print(f"{machine}; {seconds:g} s each; {arguments.busy} busy processes")
-    print("| recording | x real time | MB after 30 s | at the end | late blocks | late, with moves | longest gap, s |")
+    print("| recording | x real time | MB early | at the end | late blocks | late, with moves | longest gap, s |")
     print("|---|---|---|---|---|---|---|")
     delays: dict[str, list[float]] = {}
     costs: list[float] = []

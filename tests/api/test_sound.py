@@ -14,6 +14,8 @@ import torch
 
 import audiogen
 from audiogen import InputError, Recording, Run
+from tests.rhythm.signals import RATE as BEAT_RATE
+from tests.sound.test_beat_continuation import song
 
 Texture = Callable[..., Recording]
 Untrained = Callable[..., Run]
@@ -187,3 +189,19 @@ def test_progress_is_called_and_may_stop_the_work(prompt: Recording, run: Run, t
     with pytest.raises(KeyboardInterrupt):
         audiogen.continue_recording(prompt, tmp_path / "stopped.wav", 0.5, run=run, progress=stop)
     assert not (tmp_path / "stopped.wav").exists()
+
+
+def test_a_budget_trains_although_the_recording_has_a_pulse(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    trained: list[float | None] = []
+
+    def choose(recording: Recording, experiment: Any, budget: float | None, *others: Any, **more: Any) -> Run:
+        trained.append(budget)
+        return run
+
+    monkeypatch.setattr("audiogen.jobs.continuer_choice.choose_run", choose)
+    samples = song(20.0).samples
+    audiogen.continue_audio(samples, BEAT_RATE, 0.1)
+    assert not trained
+    audiogen.continue_audio(samples, BEAT_RATE, 0.1, budget=3.0)
+    next(audiogen.stream(samples, BEAT_RATE, budget=4.0))
+    assert trained == [3.0, 4.0]
