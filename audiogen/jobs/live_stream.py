@@ -28,7 +28,7 @@ AHEAD_SECONDS = 8.0  # of the tail, generated ahead of the reader: longer than a
 LEAD_SECONDS = 0.4  # of it, ready to be heard
 MIN_DELAY, FIRST_DELAY = 0.4, 0.8  # seconds from the reader to the beginning of another segment
 MAX_DELAY = 5.0  # of it, on a machine so busy that the change comes late rather than with a gap
-DELAY_MARGIN = 1.3  # by which that is longer than segments take to begin
+DELAY_MARGIN, SPARE_SECONDS = 1.15, 0.1  # by which that is longer than segments take to begin: a factor, and more
 DEFAULT = LiveSettings()
 KEPT_SECONDS = 120.0  # of the latest output, that can be kept
 
@@ -283,7 +283,7 @@ class LiveStream:
             change = self.tail.splice(prepared)
             self._limit, self._barred_from = None, at + self.tail.needed
             self._condition.notify_all()
-        needed = DELAY_MARGIN * (time.monotonic() - started) + LEAD_SECONDS / 2
+        needed = DELAY_MARGIN * (time.monotonic() - started) + SPARE_SECONDS
         self._delay = min(max(0.5 * (self._delay + needed), needed, MIN_DELAY), MAX_DELAY)
         if self._on_change is not None:
             self._on_change(change)

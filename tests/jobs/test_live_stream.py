@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,7 @@ def test_a_stream_is_the_tail_of_continue_for_any_size_of_blocks(
 ) -> None:
     # Long enough a prompt for texture matching, whose sections are longer than this tail.
     prompt = texture(6.0 if size == 4096 else 1.0)
-    length = RATE // 4 if size == 1 else 2 * RATE
+    length = RATE // 4 if size == 1 else RATE
     request = Request(seed=4, temperature=1.3, level=-3.0)
     prepared = prepare_tail(prompt, request, None, untrained(prompt))
     wanted = tail_blocks(prepared.parts, prepared.continuer, length, request)
@@ -88,8 +87,6 @@ def test_a_kept_part_is_made_again_to_the_byte(prompt: Recording, prepared: Prep
     kept = read(tmp_path / "take.wav")
     assert kept.length == round(1.5 * RATE)
     assert np.isfinite(kept.samples).all()
-    replace(take, changes=()).render(tmp_path / "other.wav", prompt, engine_of(prepared))
-    assert (tmp_path / "other.wav").read_bytes() != (tmp_path / "take.wav").read_bytes()
     with pytest.raises(InputError, match="not those that were continued"):
         take.render(tmp_path / "no.wav", Recording(prompt.samples * 0.5, RATE), engine_of(prepared))
     assert not (tmp_path / "no.wav").exists()
