@@ -33,6 +33,7 @@ DESCRIBED = (
 # Chunk sizes, rounding and units are not audible; RIDGES and REGRESSORS are candidates.
 TECHNICAL = {
     "rhythm.chroma.FRAMES_PER_TILE",
+    "sound.copy_detection.CONSTANT",
     "sound.drift_guard.DB_PER_NEPER",
     "sound.continuation.MAX_MATCHERS",
     "sound.limits.MAX_SEED",
@@ -48,6 +49,7 @@ TECHNICAL = {
     "sound.events.FLOOR_STEP_SECONDS",
     "sound.events.SMALLEST",
     "sound.patch_selection.ENCODED_AT_ONCE",
+    "sound.patch_selection.FIRST_CANDIDATES",
     "sound.seamless_loop.EPSILON",
     "sound.texture_matching.DB_PER_NEPER",
     "sound.texture_matching.EPSILON",
