@@ -165,7 +165,7 @@ class EventDensity:
         power = self.search.power(tail) if goal < 1 else np.zeros((0, 0))
         events = self.search.find(power) if goal < 1 else []
         present = [event for event in events if start <= event.start < stop]
-        self.random.shuffle(present)  # type: ignore[arg-type]
+        self.random.shuffle(present)
         each = max(usual_rate / self.material.events_per_second, MIN_COUNTED)  # counted peaks to an event
         usual = abs(goal - 1) * (len(present) if goal < 1 else self.material.events_per_second * seconds)
         # What earlier sections have too few or too many of is made up for in this one.

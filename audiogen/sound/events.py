@@ -103,7 +103,7 @@ class EventSearch:
         ]
         if not any(map(len, found)):
             return []
-        loud = (above > np.maximum(END_DB, needed / 2)).any(axis=1)
+        loud: np.ndarray = np.any(above > np.maximum(END_DB, needed / 2), axis=1)
         return self._extents(self._spaced(np.unique(np.concatenate(found))).tolist(), loud, np.max(above, axis=1))
 
     @cached_property

@@ -94,7 +94,8 @@ class LSTM(Recurrent):
 
     def _weights(self) -> list[tuple[Tensor, Tensor]]:
         """For each layer ``[inputs + hidden, 4 * hidden]`` weights and ``[4 * hidden]`` biases; anew if changed."""
-        source: list[tuple[Tensor, int, int]] = [(w, w.data_ptr(), w._version) for w in self.layers.parameters()]
+        weights: list[Tensor] = list(self.layers.parameters())
+        source = [(w, w.data_ptr(), w._version) for w in weights]
         if [(id(w), *which) for w, *which in source] != [(id(w), *which) for w, *which in self._packed_from]:
             self._packed = [
                 (torch.cat([ins, outs], dim=1).T.contiguous(), first + second)
