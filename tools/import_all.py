@@ -15,10 +15,15 @@ import audiogen
 
 
 def main() -> None:
-    """Import all modules except the one that runs the command line."""
+    """Import all modules except the one that runs the command line, and those of extras that are not installed."""
     for module in pkgutil.walk_packages(audiogen.__path__, "audiogen."):
-        if not module.name.endswith("__main__"):
+        if module.name.endswith("__main__"):
+            continue
+        try:
             importlib.import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] == "audiogen":
+                raise
 
 
 if __name__ == "__main__":
