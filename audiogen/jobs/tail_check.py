@@ -18,12 +18,11 @@ from audiogen.dsp.limiter import peak_of
 from audiogen.jobs.request import Request
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import measure_continuation
-from audiogen.reports.scorecard import flatten
+from audiogen.reports.scorecard import GOOD_TEXTURE, flatten
 from audiogen.sound.prompt_analysis import PromptParts
 
 MAX_WARNINGS = 3  # per tail
 MIN_SECONDS = 1.0  # shorter tails are not warned of: their measures are too uncertain
-MAX_TEXTURE_DISTANCE = 1.5  # 1 between segments of one recording
 MAX_REPEATED = 0.1  # fraction of half seconds that are copies or repetitions
 TONALITY_DB, MIN_TONALITY_DB = 5.0, -3.0  # beyond the segments' range; tones over the rest, from which they matter
 DIP_DB = 5.0  # beyond the recording's deepest dip
@@ -195,14 +194,14 @@ def _dips(flat: Flat) -> Iterator[str]:
 
 def _texture(flat: Flat) -> Iterator[str]:
     overall = flat.get("texture.overall")
-    if overall is None or overall <= MAX_TEXTURE_DISTANCE:
+    if overall is None or overall <= GOOD_TEXTURE:
         return
     prefix = "texture.classes."
     classes = {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
     worst = max(classes, key=lambda name: classes[name])
     yield (
         f"its texture differs from the recording's: a distance of {overall:.1f} (1.0 between the recording's own"
-        f" segments, up to {MAX_TEXTURE_DISTANCE:g} is good), most in {worst} ({classes[worst]:.1f}); {LISTEN}"
+        f" segments, up to {GOOD_TEXTURE:g} is good), most in {worst} ({classes[worst]:.1f}); {LISTEN}"
     )
 
 

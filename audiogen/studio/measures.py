@@ -10,7 +10,7 @@ from typing import Any
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
-from audiogen.reports.scorecard import flatten, scorecard
+from audiogen.reports.scorecard import CLOSE_TEXTURE, GOOD_TEXTURE, OTHER_TEXTURE, flatten, scorecard
 
 MAX_TIMES = 5
 MAX_REPEATED = 0.1  # of the tail, as on the scorecard
@@ -40,11 +40,11 @@ def _texture(flat: Mapping[str, Any]) -> Iterator[Word]:
     distance = flat.get("texture.overall")
     if distance is None:
         return
-    if distance <= 1.1:
+    if distance <= CLOSE_TEXTURE:
         yield "as close as another take of the same place", True
-    elif distance <= 1.5:
+    elif distance <= GOOD_TEXTURE:
         yield "nearly as close as another take of the same place", True
-    elif distance <= 2.5:
+    elif distance <= OTHER_TEXTURE:
         yield "a different moment of the place", False
     else:
         yield "another place", False

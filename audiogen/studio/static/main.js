@@ -238,36 +238,26 @@ for (const [id, run] of Object.entries({
   "help-button": () => $("help").showModal(),
 })) $(id).onclick = run;
 
-const opened = (run) => (key) => table.project && !$("table").hidden && run(key);
-keys.install([
-  [[" "], "play, pause", opened(toggle)],
-  [["ArrowUp", "ArrowDown"], "listen to the lane above, below", opened((key) => compare.step(key === "ArrowUp" ? -1 : 1))],
-  [["ArrowLeft", "ArrowRight"], "move by a second", opened((key) => move(player.position() + (key === "ArrowLeft" ? -1 : 1)))],
-  [["Home", "End"], "go to the beginning, to the join", opened((key) => move(key === "Home" ? 0 : region()[1] - 1))],
-  [["x"], "A/B: back to the lane heard before", opened(compare.swap)],
-  [["0"], "listen to the recording", opened(() => compare.select("prompt"))],
-  [["l"], "level-matched or as they are", opened(toggleMatch)],
-  [["j"], "the join, a second on either side", opened(doJoin)],
-  [["s"], "the seam of a loop", opened(doSeam)],
-  [["m"], "make takes", opened(handles.makeTakes)],
-  [["k"], "keep the take", opened(() => mark("kept"))],
-  [["r"], "set it aside", opened(() => mark("aside"))],
-  [["n"], "write a note on it", opened(() => document.querySelector(`#${table.current} [data-name=note]`)?.focus())],
-  [["c"], "cancel it while it is made", opened(() => ["waiting", "making"].includes(current().take?.state) && act(api.cancel(table.name, current().number)))],
-  [["u"], "undo", opened(back)],
-  [["y"], "redo", opened(again)],
-  [["+", "="], "zoom in", opened(() => zoom(0.5))],
-  [["-"], "zoom out", opened(() => zoom(2))],
-  [["f"], "see all", opened(fit)],
-  [["g"], "see the join and the takes", opened(near)],
-  [["e"], "play live, without end", opened(() => (live.state.playing ? live.stop() : table.kind !== "tune" && live.start()))],
-  [["o"], "open another recording", toShelf],
-  [["?"], "this list", () => $("help").showModal()],
-]);
-document.addEventListener("keydown", (event) => {
-  if (!/^[1-9]$/.test(event.key) || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select")) return;
-  if (table.lanes.has(`take-${event.key}`)) compare.select(`take-${event.key}`);
-});
+/** Actions that need an open recording do nothing without one. */
+const opened = (actions) => Object.fromEntries(Object.entries(actions).map(
+  ([name, run]) => [name, (key) => table.project && !$("table").hidden && run(key)],
+));
+keys.install({ shelf: toShelf, help: () => $("help").showModal(), ...opened({
+  toggle, swap: compare.swap, toggleMatch, join: doJoin, seam: doSeam, undo: back, redo: again, fit, near,
+  makeTakes: handles.makeTakes,
+  lane: (key) => compare.step(key === "ArrowUp" ? -1 : 1),
+  second: (key) => move(player.position() + (key === "ArrowLeft" ? -1 : 1)),
+  edge: (key) => move(key === "Home" ? 0 : region()[1] - 1),
+  take: (key) => table.lanes.has(`take-${key}`) && compare.select(`take-${key}`),
+  recording: () => compare.select("prompt"),
+  keep: () => mark("kept"),
+  aside: () => mark("aside"),
+  note: () => document.querySelector(`#${table.current} [data-name=note]`)?.focus(),
+  cancel: () => ["waiting", "making"].includes(current().take?.state) && act(api.cancel(table.name, current().number)),
+  zoomIn: () => zoom(0.5),
+  zoomOut: () => zoom(2),
+  live: () => (live.state.playing ? live.stop() : table.kind !== "tune" && live.start()),
+}) });
 
 shelf.onOpen(open);
 api.listen(hear);
