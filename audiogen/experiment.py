@@ -201,18 +201,22 @@ class Experiment:
         representation: analysis of recordings or tunes into the Model's frames.
         model: what predicts them.
         vocoder: what renders mel frames to samples.
+        predictor: what chooses how a recording goes on: the "model", or the "contexts" of the recording itself
+            (`audiogen.sound.context_predictor`), for which the Representation alone is needed. The base that ships says
+            "contexts". Several Runs that predict together, and raw tails, use their Models whatever it says.
         training: how the Model or the vocoder is trained.
         augmentation: random changes of the training windows.
         vocoder_training: how the vocoder is trained, with ``training.task: vocoder``.
         fine_tuning: how a token Model is fine-tuned, with ``training.task: fine_tune``.
 
     Raises:
-        ValueError: the Model does not read the frames of the Representation.
+        ValueError: the Model does not read the frames of the Representation, or contexts are to predict a tune.
     """
 
     representation: Choice = choice(REPRESENTATIONS, "mel")
     model: Choice = choice(MODELS, "sequence")
     vocoder: Choice = field(default_factory=default_vocoder, metadata={"table": VOCODERS})
+    predictor: Literal["model", "contexts"] = "model"
     training: Training = field(default_factory=Training)
     augmentation: Augmentation = field(default_factory=Augmentation)
     vocoder_training: VocoderTraining = field(default_factory=VocoderTraining)
@@ -226,6 +230,8 @@ class Experiment:
                 f"the model {self.model.kind} does not read the frames of the representation "
                 f"{self.representation.kind}; choose model.kind from {', '.join(kinds)}"
             )
+        if tokens and self.predictor == "contexts":
+            raise ValueError("contexts predict recordings, not tunes; write predictor: model")
 
 
 def read_experiment(

@@ -68,7 +68,8 @@ def main() -> None:
         names=", ".join(sorted(Path(row["path"]).stem for row in used)),
     )
     kept = ("steps", "best_step", "validation_loss", "parameters")
-    replace(run, metrics={name: run.metrics[name] for name in kept} | {"memory": True}).save(BASE)
+    experiment = replace(run.experiment, predictor="contexts")  # they keep more of the order: docs/order.md
+    replace(run, experiment=experiment, metrics={name: run.metrics[name] for name in kept}).save(BASE)
     (BASE / "CARD.md").write_text(card, encoding="utf-8")
     print(f"{BASE}: {sum(file.stat().st_size for file in BASE.iterdir()) / 1e6:.1f} MB")
 

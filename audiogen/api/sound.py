@@ -50,8 +50,9 @@ def continue_audio(
 ) -> Samples:
     """Continue a recording in memory.
 
-    The shipped base predicts at once, unless a ``run`` is given. With a ``config`` or a ``budget``, a Model is first
-    trained on the recording; without a ``config``, the base predicts where it does better all the same.
+    The contexts of the recording itself predict, at once, unless a ``run`` is given. With a ``config`` or a ``budget``,
+    a Model is first trained on the recording; without a ``config``, the contexts predict where they do better all the
+    same.
 
     Args:
         samples: the prompt, ``[time]`` or ``[channels, time]``, of any floating-point type, full scale -1 to 1; at

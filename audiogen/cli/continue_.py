@@ -191,9 +191,10 @@ def continue_(
 ) -> None:
     """Continue PROMPT, a recording or a MIDI file. OUT holds the prompt, sample for sample, and the new part.
 
-    Recordings: the shipped base continues at once. --adapt or --budget train on the prompt first (about half a
-    minute) and use what they trained where it continues the prompt better; --config or KEY=VALUE always train. What
-    was trained is kept on this machine and found again.
+    Recordings: the contexts of the recording itself predict what comes next, at once; where it has a pulse, its beats
+    do. --adapt or --budget train on the prompt first (about half a minute) and use what they trained where it
+    continues the prompt better; --config or KEY=VALUE always train. What was trained is kept on this machine and
+    found again.
 
     MIDI files: without --run, a Markov chain is estimated from the prompt, unless --config, --budget or KEY=VALUE ask
     for a training. OUT may be MIDI, or audio rendered from it.

@@ -90,6 +90,8 @@ def _summary(path: Path, config: dict[str, Any], metrics: dict[str, Any]) -> dic
         lines["model"] = f"vocoder {vocoder.get('kind')}"
     elif vocoder and "midi" not in str(config.get("representation", {}).get("kind")):
         lines["vocoder"] = str(vocoder.get("kind"))
+        if config.get("predictor") == "contexts":
+            lines["predicts by"] = "the contexts of the recording that is continued"
     if not metrics:
         return lines | {"training": "not finished: no metrics yet", "size on disk": _size_of(path)}
     steps, wanted = metrics.get("steps"), training.get("steps")

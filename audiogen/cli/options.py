@@ -132,7 +132,7 @@ BUDGET = option(
     "--budget",
     group=MODEL,
     type=Duration(min=0),
-    help="Train on the recording for at most this long: 90, 2:30, ...; 0 for the shipped base.  [default: 0]",
+    help="Train on the recording for at most this long: 90, 2:30, ...; 0 for no training.  [default: 0]",
 )
 ADAPT = option(
     "--adapt", group=MODEL, is_flag=True, help="Train on the recording first, until the training stops by itself."

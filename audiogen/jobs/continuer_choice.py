@@ -1,4 +1,4 @@
-"""Choice of what continues a recording: its own beats, the shipped base, or a Run; alone, or as a morph.
+"""Choice of what continues a recording: its own beats, its own contexts, or a Run's Model; alone, or as a morph.
 
 In the order of a job: which prompts can be continued (`require_continuable`), what of a prompt is continued
 (`divide_prompts`), whether it has a pulse to keep (`rhythm_of`), which Run predicts (`choose_runs`), and the engine

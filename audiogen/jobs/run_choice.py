@@ -1,10 +1,11 @@
 """Choice of the Run that continues a recording: the shipped base, or one trained on that recording if it is asked for.
 
-The base continues at once. Training on the recording takes half a minute and is seldom worth it: over 15 recordings the
-tails of both read a texture distance of 0.90, the largest gain was 0.05, and the base was kept for two tails in three.
-Where it is asked for, the last part of the recording is held out of the training; both Runs continue the part before it
-a few times, with the same engine as any tail (`sound.continuation.Continuer`), and the texture distance to the real end
-decides. What was trained is found again the next time (`run_cache`).
+With the base, the contexts of the recording itself predict, at once (``predictor: contexts`` in its configuration);
+with a trained Run, its Model does. Training on the recording takes half a minute and is seldom worth it: over 15
+recordings the tails of both read a texture distance of 0.90, the largest gain was 0.05, and the base was kept for two
+tails in three. Where it is asked for, the last part of the recording is held out of the training; both Runs continue
+the part before it a few times, with the same engine as any tail (`sound.continuation.Continuer`), and the texture
+distance to the real end decides. What was trained is found again the next time (`run_cache`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ MIN_HELD_OUT = 1.0  # seconds of a held-out end that can be measured
 MAX_HELD_OUT = 12.0  # seconds of it that are measured
 ROLLOUTS = 3  # per candidate
 MARGIN = 0.1  # texture distance by which the trained Model must be closer: the base has the better worst case
+CONTEXTS = "the contexts of the recording itself"  # what predicts with the shipped base, in messages
 MAX_COPIED = 0.05  # fraction of a rollout that may be copied, beyond the real end's own
 
 
@@ -54,6 +56,8 @@ def choose_run(
     cache: bool = True,
 ) -> Run:
     """The shipped base, or a Run that is trained on the recording if an experiment or a budget is given.
+
+    With the base, the recording's own contexts predict.
 
     Args:
         recording: to continue; its edges (`sound.fade_detection`) are not trained on.
@@ -128,7 +132,7 @@ def compare_with_base(recording: Recording, trained: Run, base: Run) -> dict[str
     end = recording.cut(start.length, start.length + round(min(held_out, MAX_HELD_OUT) * recording.sample_rate))
     with stage("measuring the held-out end"):
         evaluator = TailEvaluator(start, end)
-    with progress(2 * ROLLOUTS, "choosing between the trained model and the shipped base", "rollout") as bar:
+    with progress(2 * ROLLOUTS, "choosing between the trained model and the recording's contexts", "rollout") as bar:
         scores = {name: rollout_score(run, start, end, evaluator, bar.update) for name, run in candidates.items()}
     return {
         "chosen": "trained" if scores["trained"] < scores["base"] - MARGIN else "base",
@@ -158,9 +162,12 @@ def describe_choice(settings: Mapping[str, Any]) -> str:
     if choice := training.get("choice"):
         return _reason(choice, found)
     if path is not None and Path(path) == BASE:
-        return "the contexts of the recording itself, at once (--adapt trains on it first)"
+        if settings.get("raw"):
+            return "the network of the shipped base"
+        return f"{CONTEXTS}, at once (--adapt trains on it first)"
     if path is not None:
-        return f"the Run {path}"
+        by_contexts = settings.get("experiment", {}).get("predictor") == "contexts" and not settings.get("raw")
+        return f"{CONTEXTS}, by the patches of the Run {path}" if by_contexts else f"the Run {path}"
     if "seconds" not in training:  # a Run assembled in Python
         return "the Run that was given"
     return f"a model trained {training['seconds']:.0f} s on this prompt{found}"
@@ -172,9 +179,9 @@ def _reason(choice: Mapping[str, Any], found: str) -> str:
         return f"{trained} ({choice['why']})"
     ours, base = (f"{choice['texture_distance'][name]:.2f}" for name in ("trained", "base"))
     if choice["chosen"] == "trained":
-        return f"{trained} (texture distance {ours}; {base} for the shipped base)"
+        return f"{trained} (texture distance {ours}; {base} for {CONTEXTS})"
     margin = "" if float(ours) >= float(base) else f", which would have to be closer by {MARGIN:g}"
-    return f"the shipped base (texture distance {base}; {ours} for {trained}{margin})"
+    return f"{CONTEXTS} (texture distance {base}; {ours} for {trained}{margin})"
 
 
 def rollout_score(

@@ -26,7 +26,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -44,7 +43,7 @@ from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Played
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
-from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, noted, positions_of, render, resample_after
+from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, Past, noted, positions_of, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
@@ -57,19 +56,8 @@ FIRST_SECTIONS = (2, 3, 3, 5, 8)  # seconds of texture matching when a tail is t
 SOON_MATCHED_SECONDS = 30.0  # the same as `MATCHED_SECONDS` for them
 MAX_MATCHERS = 3  # that are kept
 PAST_SECONDS = 1.0  # of the end of the prompt, that filters start from
-
-
-class Past(NamedTuple):
-    """What a segment of a tail follows, if not the prompt.
-
-    Args:
-        samples: ``[channels, time]`` float32 at the rate of the mel frames, without partials: `PAST_SECONDS`, or all
-            there are.
-        played: the patches that they were made of, and whether they are held.
-    """
-
-    samples: np.ndarray
-    played: Played
+PREDICTORS: dict[str, type[RunPredictor]] = {"model": RunPredictor, "contexts": ContextPredictor}
+"""What predicts, by the configuration key ``predictor`` of a Run."""
 
 
 @dataclass
@@ -77,7 +65,7 @@ class Continuer:
     """A prompt, analysed, and a Run primed with it: generates any number of tails.
 
     Args:
-        run: what predicts: one Run, or several that predict together.
+        run: what predicts: one Run, as its configuration key ``predictor`` says, or the Models of several together.
         prompt: the recording to continue: all of it, or divided by purpose (`divide_prompt`).
         vocoder: kind of Vocoder, instead of the (first) Run's own.
         match_texture: match each tail's texture statistics to the prompt's (`StatisticsMatcher`). Without, and for
@@ -117,8 +105,7 @@ class Continuer:
         self.frames = self.analysis.material.side_by_side(self.analysis.channels)
         self.predictor: Predictor
         if isinstance(self.run, Run):
-            by_contexts = self.run.metrics.get("memory", False)
-            make = self.make_predictor or (ContextPredictor if by_contexts else RunPredictor)
+            make = self.make_predictor or PREDICTORS[self.run.experiment.predictor]
             self.predictor = make(self.run, self.analysis)
         else:
             self.predictor = MixturePredictor(self.run, self.analysis)
@@ -187,6 +174,8 @@ class Continuer:
     @property
     def selects(self) -> bool:
         """Whether patches are selected under constraints; those of baselines are not."""
+        if isinstance(self.predictor, ContextPredictor):
+            return True
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         return all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from audiogen.audio.resampling import resample, resampled_length
 from audiogen.sound.beat_continuation import BeatContinuer, Place
-from audiogen.sound.continuation import Continuer, Past
+from audiogen.sound.continuation import Continuer
 from audiogen.sound.copy_detection import HISTORY_SECONDS
 from audiogen.sound.join import silence
 from audiogen.sound.live_settings import LiveSettings
 from audiogen.sound.morph import Morph
 from audiogen.sound.patch_selection import Played
-from audiogen.sound.rendering import Chunk
+from audiogen.sound.rendering import Chunk, Past
 
 PAST_SECONDS = 1.25  # of the tail that a segment takes up: for its filters and the phases of the vocoder
 AFTER_SECONDS = 0.05  # beyond it, for the resampling filter

@@ -16,10 +16,10 @@ from audiogen.dsp.fades import raised_cosine
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.continuation import Continuer, Past
+from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import NEUTRAL, Controls, Gain
 from audiogen.sound.join import join_to_prompt
-from audiogen.sound.rendering import Chunk, noted
+from audiogen.sound.rendering import Chunk, Past, noted
 
 Weight: TypeAlias = Callable[[np.ndarray, float], np.ndarray]
 """Positions ``[time]`` in a tail, and how many there are per second -> mixing weights ``[time]`` in 0..1."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Resampler
-from audiogen.sound.patch_selection import Patch
+from audiogen.sound.patch_selection import Patch, Played
 from audiogen.sound.prompt_analysis import PromptAnalysis
 from audiogen.vocoders.base import Vocoder
 
@@ -27,6 +27,19 @@ class Chunk(NamedTuple):
 
     frames: Tensor
     positions: Tensor | None = None
+
+
+class Past(NamedTuple):
+    """What a segment of a tail follows, if not the prompt.
+
+    Args:
+        samples: ``[channels, time]`` float32 at the rate of the mel frames, without partials: the last second or so,
+            or all there are.
+        played: the patches that they were made of, and whether they are held.
+    """
+
+    samples: np.ndarray
+    played: Played
 
 
 def noted(chunks: Iterable[Chunk], note: Callable[[Chunk], None]) -> Iterator[Chunk]:

@@ -15,6 +15,7 @@ from audiogen.audio import Recording, write
 from audiogen.cli.info import info
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml
+from audiogen.pretrained import BASE
 from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.tune import Part
 from tests.tune_fixtures import wandering
@@ -122,3 +123,11 @@ def test_other_folders_and_damaged_runs_are_errors(run: Path, tmp_path: Path) ->
     (run / "metrics.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         invoke(str(run))
+
+
+def test_the_base_predicts_by_contexts() -> None:
+    lines = invoke(str(BASE)).output.splitlines()
+    assert any(
+        line.startswith("predicts by:") and line.endswith("contexts of the recording that is continued")
+        for line in lines
+    )

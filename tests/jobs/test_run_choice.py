@@ -94,14 +94,15 @@ def settings(scores: tuple[float, float], winner: str) -> dict[str, object]:
 
 
 OURS = "the model trained 31 s on this recording"
+CONTEXTS = "the contexts of the recording itself"
 AT_ONCE = "the contexts of the recording itself, at once (--adapt trains on it first)"
 SENTENCES = [
-    (settings((1.05, 0.97), "base"), f"the shipped base (texture distance 0.97; 1.05 for {OURS})"),
+    (settings((1.05, 0.97), "base"), f"{CONTEXTS} (texture distance 0.97; 1.05 for {OURS})"),
     (
         settings((0.95, 1.0), "base"),
-        f"the shipped base (texture distance 1.00; 0.95 for {OURS}, which would have to be closer by 0.1)",
+        f"{CONTEXTS} (texture distance 1.00; 0.95 for {OURS}, which would have to be closer by 0.1)",
     ),
-    (settings((0.8, 1.0), "trained"), f"{OURS} (texture distance 0.80; 1.00 for the shipped base)"),
+    (settings((0.8, 1.0), "trained"), f"{OURS} (texture distance 0.80; 1.00 for {CONTEXTS})"),
     (
         {"run": None, "training": {"choice": {"chosen": "trained", "why": "it is short", "training_seconds": 4}}},
         "the model trained 4 s on this recording (it is short)",
@@ -110,7 +111,12 @@ SENTENCES = [
         {"run": str(BASE), "training": {"seconds": 9.0}},
         AT_ONCE,
     ),
+    ({"run": str(BASE), "training": {}, "raw": True}, "the network of the shipped base"),
     ({"run": "runs/rain", "training": {"seconds": 9.0}}, "the Run runs/rain"),
+    (
+        {"run": "runs/rain", "training": {"seconds": 9.0}, "experiment": {"predictor": "contexts"}},
+        f"{CONTEXTS}, by the patches of the Run runs/rain",
+    ),
     ({"run": None, "training": {"seconds": 9.4}}, "a model trained 9 s on this prompt"),
     (
         {"run": None, "training": {"seconds": 9, "from_cache": True}},

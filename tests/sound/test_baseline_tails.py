@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -132,3 +133,9 @@ def test_baselines_mix_and_morph(runs: dict[str, Run], prompt: Recording, untrai
         samples = np.concatenate(list(tail), axis=1)
         assert samples.shape == (1, 30_000)
         assert samples.std() == pytest.approx(prompt.samples.std(), rel=0.6)
+
+
+def test_contexts_select_patches_whatever_the_model(runs: dict[str, Run], prompt: Recording) -> None:
+    run = runs["noise"]
+    assert not Continuer(run, prompt).selects
+    assert Continuer(replace(run, experiment=replace(run.experiment, predictor="contexts")), prompt).selects

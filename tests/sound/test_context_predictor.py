@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice, pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audiogen.audio import Recording
+from audiogen.config.shipped import shipped_configs
+from audiogen.errors import InputError
+from audiogen.experiment import Experiment, read_experiment
 from audiogen.pretrained import base
+from audiogen.run import Run
 from audiogen.sound.context_predictor import ContextPredictor, rules_of
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD
@@ -60,10 +65,21 @@ def test_the_order_of_the_recording_is_kept() -> None:
     assert 0.5 < changes / (15.0 / 0.28) < 1.5
 
 
-def test_the_base_predicts_by_contexts_and_other_runs_by_their_models(texture: Texture) -> None:
+def test_the_configuration_of_a_run_says_what_predicts(texture: Texture, tmp_path: Path) -> None:
     prompt = texture(2.0)
+    assert Experiment().predictor == "model"
+    assert base().experiment.predictor == "contexts"
     assert isinstance(Continuer(base(), prompt).predictor, ContextPredictor)
-    assert not isinstance(Continuer(replace(base(), metrics={}), prompt).predictor, ContextPredictor)
+    by_model = replace(base(), experiment=replace(base().experiment, predictor="model"))
+    by_model.save(tmp_path)
+    assert not isinstance(Continuer(Run.open(tmp_path), prompt).predictor, ContextPredictor)
+
+
+def test_contexts_do_not_predict_tunes() -> None:
+    with pytest.raises(InputError, match="contexts predict recordings, not tunes; write predictor: model"):
+        read_experiment(shipped_configs()["midi/lstm"], ("predictor=contexts",))
+    with pytest.raises(InputError, match="predictor=context: it cannot be 'context'"):
+        read_experiment(None, ("predictor=context",))
 
 
 def test_equal_seeds_predict_equal_patches(texture: Texture) -> None:
