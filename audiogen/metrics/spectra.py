@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from audiogen.audio import Recording
+
+if TYPE_CHECKING:
+    from audiogen.representation.mel import MelSpec
 
 POWER_FLOOR = 1e-10  # mean square treated as silence: -100 dBFS
 MEL_BANDS = 64
@@ -99,18 +104,31 @@ def mel_power(recording: Recording, size: int, bands: int, top: float) -> np.nda
     """
     import torch
 
-    from audiogen.representation.mel import MelSpec, log_mel
+    from audiogen.representation.mel import log_mel
 
-    spec = MelSpec(
-        sample_rate=recording.sample_rate,
-        n_fft=size,
-        win=size,
-        hop=size // 4,
-        n_mels=bands,
-        fmax=top,
-        power=2.0,
-        floor=1e-12,
-    )
+    spec = _mel_spec(recording.sample_rate, size, bands, top)
     with torch.no_grad():
         channels = [log_mel(torch.from_numpy(np.ascontiguousarray(row)), spec).exp() for row in recording.samples]
     return sum(channels[1:], channels[0]).numpy() / len(channels)
+
+
+def mel_power_stream(
+    blocks: Iterable[np.ndarray], rate: int, size: int, bands: int, top: float
+) -> Iterator[np.ndarray]:
+    """`mel_power` of audio that arrives in blocks ``[channels, time]``: ``[time, bands]`` at a time."""
+    import torch
+
+    from audiogen.representation.mel import log_mel_stream
+
+    spec = _mel_spec(rate, size, bands, top)
+    with torch.no_grad():
+        for frames in log_mel_stream((torch.from_numpy(np.ascontiguousarray(block)) for block in blocks), spec):
+            yield frames.exp().mean(dim=0).numpy()
+
+
+def _mel_spec(rate: int, size: int, bands: int, top: float) -> MelSpec:
+    from audiogen.representation.mel import MelSpec
+
+    return MelSpec(
+        sample_rate=rate, n_fft=size, win=size, hop=size // 4, n_mels=bands, fmax=top, power=2.0, floor=1e-12
+    )

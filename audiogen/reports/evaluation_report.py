@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from audiogen.audio import Recording
 from audiogen.metrics.copying import verbatim_passages
 from audiogen.metrics.evaluation import Evaluation, number_text, percent_text
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.metrics.tail_measures import EXCERPT_SECONDS
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.reports.figures import spectrograms
+from audiogen.reports.file_parts import FilePart, playable_part
 from audiogen.reports.panels import Panel, audio_format, panels, write_template
 from audiogen.reports.scorecard import scorecard
 from audiogen.reports.texture_chart import metric_names, metric_value, texture_chart
@@ -26,6 +28,7 @@ DESCRIPTIONS = {
     "random-patches": "the prompt's patches in random order, by the rules of any tail",
     "context-walk": "what followed similar moments in the prompt, by the rules of any tail",
 }
+BEFORE_SECONDS = 10.0  # of the prompt, in the picture of the whole continuation
 assert DESCRIPTIONS.keys() == {*BASELINES, *CONTROLS}
 
 
@@ -35,13 +38,15 @@ def write_evaluation_report(
     """Write the page.
 
     Args:
-        path: HTML file to write; it links to ``blind.html`` in the same folder.
+        path: HTML file to write; it links to ``blind.html`` in the same folder, and to ``output`` if only an excerpt
+            of that is measured.
         output, reference: files of the continuation and of the real audio.
         inputs: the compared sounds.
         evaluation: of these inputs.
         seed: random seed of the baselines.
     """
     measures = evaluation.measures
+    values = _panels(path, output, inputs, evaluation)
     write_template(
         path,
         "evaluation.html.j2",
@@ -54,10 +59,10 @@ def write_evaluation_report(
             "chart": texture_chart(evaluation),
             "names": [candidate.name for candidate in evaluation.candidates],
             "rows": _rows(evaluation),
-            "panels": _panels(inputs, evaluation),
+            **values,
             "passages": {key: verbatim_passages(evaluation.marks[key]) for key in ("copied", "looped")},
             "shown_seconds": inputs.excerpt.seconds,
-            "excerpted": inputs.excerpt.length < inputs.tail.length,
+            "excerpted": _is_excerpt(inputs),
             "excerpt": f"{EXCERPT_SECONDS:g}",
             "lines": scorecard({key: value for key, value in measures.items() if key not in CANDIDATE_MEASURES}),
             "distances": _distances(evaluation),
@@ -91,25 +96,49 @@ def _rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _panels(inputs: EvaluationInputs, evaluation: Evaluation) -> list[dict[str, Any]]:
-    """Player, spectrogram and main measures of the output, the real audio and each baseline."""
+def _is_excerpt(inputs: EvaluationInputs) -> bool:
+    return inputs.excerpt.length < inputs.tail.length
+
+
+def _panels(path: Path, output: Path, inputs: EvaluationInputs, evaluation: Evaluation) -> dict[str, Any]:
+    """``panels``: player, spectrogram and main measures of the output, the real audio and each baseline.
+
+    ``whole``: the same of the whole output, from its file, if the first is an excerpt and browsers play the file.
+    ``range``: of the colour scale, which is that of the real audio.
+    """
     real = inputs.real.cut(0, min(inputs.real.length, round(EXCERPT_SECONDS * inputs.real.sample_rate)))
-    sounds = {"output": inputs.excerpt, "real": real, **inputs.baselines}
-    titles = {"output": "The continuation", "real": "Real audio"}
-    shown = [
-        Panel(key, titles.get(key, key.capitalize()), sound, picture, 10 if key == "output" else 6)
-        for (key, sound), picture in zip(sounds.items(), spectrograms(list(sounds.values())), strict=True)
-    ]
+    sounds: dict[str, Recording | FilePart] = {"output": inputs.excerpt, "real": real, **inputs.baselines}
+    if _is_excerpt(inputs) and output.exists() and (part := playable_part(output, -inputs.tail.length, BEFORE_SECONDS)):
+        sounds["whole"] = part
+    titles = {"output": "The continuation", "real": "Real audio", "whole": "The whole continuation"}
+    pictures = spectrograms(list(sounds.values()), contrast_of=1)
+    before = {key: sound.before if isinstance(sound, FilePart) else 0.0 for key, sound in sounds.items()}
+    shown = panels(
+        [
+            Panel(
+                key,
+                titles.get(key, key.capitalize()),
+                sound,
+                picture,
+                10 if key in ("output", "whole") else 6,
+                before[key],
+            )
+            for (key, sound), picture in zip(sounds.items(), pictures, strict=True)
+        ],
+        path,
+    )
+    whole = shown.pop() | {"file": output.name, "before": before["whole"]} if "whole" in sounds else None
     figures = {
         each.name: ", ".join(
             (number_text(each.overall), f"copied {percent_text(each.copied)}", f"looped {percent_text(each.looped)}")
         )
         for each in evaluation.candidates
     }
-    return [
+    described = [
         {**panel, "figures": figures[panel["key"]], "description": DESCRIPTIONS.get(panel["key"], "")}
-        for panel in panels(shown)
+        for panel in shown
     ]
+    return {"panels": described, "whole": whole, "range": f"{pictures[0].span:.0f}"}
 
 
 def _distances(evaluation: Evaluation) -> list[tuple[str, str, str]]:

@@ -10,10 +10,12 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.metrics.spectra import frame_size, mel_power
+from audiogen.reports.file_parts import FilePart, column_powers
 
 COLOUR_MAP = "magma"
 LEVEL_RANGE = 70.0  # dB from the brightest to the darkest colour
 MIN_RANGE = 20.0  # dB, however little a texture varies
+MAX_BEYOND = 12.0  # dB by which the loudest may lie above the brightest colour
 MAX_HERTZ = 20_000.0
 MAX_BANDS = 128
 MAX_COLUMNS = 1200
@@ -79,37 +81,42 @@ def spectrogram(recording: Recording) -> Spectrogram:
     return spectrograms([recording])[0]
 
 
-def spectrograms(recordings: Sequence[Recording], own_contrast: bool = False) -> list[Spectrogram]:
-    """`spectrogram` of each recording on a common colour scale: 0 dB is the 99.9 % quantile of all.
+def spectrograms(sounds: Sequence[Recording | FilePart], contrast_of: int | None = None) -> list[Spectrogram]:
+    """`spectrogram` of each sound on a common colour scale: 0 dB is the 99.9 % quantile of all.
 
     Args:
-        recordings: what is shown.
-        own_contrast: let the darkest colour be the quietest twentieth of all levels, at most `LEVEL_RANGE` and at least
-            `MIN_RANGE` below the brightest, so that a dense texture shows its differences.
+        sounds: what is shown.
+        contrast_of: the sound from whose own levels the scale is taken, in place of all: 0 dB is its 99.9 % quantile,
+            and the darkest colour its quietest twentieth, at most `LEVEL_RANGE` and at least `MIN_RANGE` below. So a
+            dense texture shows its differences, and a tail that departs from its prompt looks brighter or darker. If
+            others are more than `MAX_BEYOND` dB louder, the scale ends that far below them.
     """
-    levels = [_levels(recording) for recording in recordings]
-    together = np.concatenate([each.ravel() for each in levels])
-    brightest = np.quantile(together, 0.999)
-    span = LEVEL_RANGE
-    if own_contrast:
-        span = float(np.clip(brightest - np.quantile(together, 0.05), MIN_RANGE, LEVEL_RANGE))
+    levels = [_levels(sound) for sound in sounds]
+    brightest, span = float(np.quantile(np.concatenate([each.ravel() for each in levels]), 0.999)), LEVEL_RANGE
+    if contrast_of is not None:
+        own = levels[contrast_of]
+        brightest = max(float(np.quantile(own, 0.999)), brightest - MAX_BEYOND)
+        span = float(np.clip(brightest - np.quantile(own, 0.05), MIN_RANGE, LEVEL_RANGE))
     return [
-        Spectrogram(each - brightest, recording.seconds, min(MAX_HERTZ, recording.sample_rate / 2), span)
-        for each, recording in zip(levels, recordings, strict=True)
+        Spectrogram(each - brightest, sound.seconds, min(MAX_HERTZ, sound.sample_rate / 2), span)
+        for each, sound in zip(levels, sounds, strict=True)
     ]
 
 
-def _levels(recording: Recording) -> np.ndarray:
+def _levels(sound: Recording | FilePart) -> np.ndarray:
     """Mel band levels ``[bands, columns]`` in dB."""
     import librosa
 
-    rate, top = recording.sample_rate, min(MAX_HERTZ, recording.sample_rate / 2)
+    rate, top = sound.sample_rate, min(MAX_HERTZ, sound.sample_rate / 2)
     size = frame_size(rate)
     # Each mel band must contain a Fourier bin: below 1 kHz a mel is 200 / 3 Hz wide.
-    bands = int(librosa.hz_to_mel(top) * 200 / 3 / (rate / size))
-    power = mel_power(recording, size, min(MAX_BANDS, max(bands, 8)), top)
-    edges = np.linspace(0, len(power), min(len(power), MAX_COLUMNS) + 1).astype(int)
-    columns = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
+    bands = min(MAX_BANDS, max(int(librosa.hz_to_mel(top) * 200 / 3 / (rate / size)), 8))
+    if isinstance(sound, FilePart):
+        columns = column_powers(sound, size, bands, top, MAX_COLUMNS)
+    else:
+        power = mel_power(sound, size, bands, top)
+        edges = np.linspace(0, len(power), min(len(power), MAX_COLUMNS) + 1).astype(int)
+        columns = np.add.reduceat(power, edges[:-1], axis=0) / np.diff(edges)[:, None]
     return 10 * np.log10(np.maximum(columns.T, 1e-12))
 
 

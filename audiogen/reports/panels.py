@@ -15,6 +15,7 @@ import numpy as np
 from audiogen.audio import Recording, Writer
 from audiogen.progress import progress
 from audiogen.reports.figures import LEVEL_RANGE, Spectrogram, gradient, time_ticks
+from audiogen.reports.file_parts import FilePart
 from audiogen.text_files import write_text
 
 MAX_WAV_SECONDS = 3.0  # longer sounds are embedded as MP3
@@ -29,15 +30,15 @@ class Panel:
     Args:
         key: identifier in the page's HTML.
         name: title.
-        sound: played.
-        picture: spectrogram of the sound.
+        sound: played; of a `FilePart`, its whole file is.
+        picture: spectrogram of the sound, or of the part.
         ticks: maximum number of labels of the time axis.
-        zero: second of the sound at which the time axis is 0.
+        zero: second of the picture at which the time axis is 0.
     """
 
     key: str
     name: str
-    sound: Recording
+    sound: Recording | FilePart
     picture: Spectrogram
     ticks: int = 6
     zero: float = 0.0
@@ -49,26 +50,41 @@ def audio_format(recording: Recording) -> str:
     return f"{recording.sample_rate / 1000:g} kHz, {layout}"
 
 
-def panels(shown: Sequence[Panel]) -> list[dict[str, Any]]:
-    """Values of each panel for the templates, all with the same playback gain so that they stay comparable."""
-    peak = max((float(np.abs(each.sound.samples).max(initial=0)) for each in shown), default=0.0)
+def panels(shown: Sequence[Panel], page: Path | None = None) -> list[dict[str, Any]]:
+    """Values of each panel for the templates, all with the same playback gain so that they stay comparable.
+
+    Args:
+        shown: the panels.
+        page: file of the page, to which the addresses of a `FilePart` are relative; all else is embedded.
+    """
+    embedded = [each.sound for each in shown if isinstance(each.sound, Recording)]
+    peak = max((float(np.abs(sound.samples).max(initial=0)) for sound in embedded), default=0.0)
     gain = min(1.0, 0.98 / max(peak, 1e-9))
-    sounds = []
+
+    def address(each: Panel) -> str:
+        if isinstance(each.sound, Recording):
+            return audio_uri(each.sound, gain)
+        assert page is not None, "a file beside a page has no address without the page"
+        return each.sound.address(page)
+
+    addresses = []
     with ThreadPoolExecutor() as pool, progress(len(shown), "players") as bar:  # libsndfile needs no Python lock
-        for sound in pool.map(lambda each: audio_uri(each.sound, gain), shown):
-            sounds.append(sound)
+        for each in pool.map(address, shown):
+            addresses.append(each)
             bar.update()
     return [
         {
             "key": each.key,
             "name": each.name,
-            "seconds": each.sound.seconds,
-            "audio": sound,
+            "seconds": each.picture.seconds,
+            "audio": audio,
+            "start": each.sound.start / each.sound.sample_rate if isinstance(each.sound, FilePart) else 0.0,
+            "volume": gain if isinstance(each.sound, FilePart) else 1.0,
             "picture": data_uri("image/png", each.picture.png()),
             "frequencies": each.picture.ticks(),
-            "times": time_ticks(each.sound.seconds, each.ticks, each.zero),
+            "times": time_ticks(each.picture.seconds, each.ticks, each.zero),
         }
-        for each, sound in zip(shown, sounds, strict=True)
+        for each, audio in zip(shown, addresses, strict=True)
     ]
 
 

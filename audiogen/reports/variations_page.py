@@ -14,12 +14,13 @@ from audiogen.output_names import sidecar_of
 from audiogen.reports.continuation_page import facts
 from audiogen.reports.excerpts import Excerpt, playback_note, read_excerpt, read_loop_seam
 from audiogen.reports.figures import spectrograms
+from audiogen.reports.file_parts import FilePart, playable_part
 from audiogen.reports.panels import Panel, panels, write_template
 from audiogen.reports.scorecard import ScorecardLine, scorecard
 from audiogen.text_files import dump_json, write_text
 
-BEFORE_SECONDS, AFTER_SECONDS = 10.0, 45.0  # of the prompt and of each tail
-MAX_TOTAL_SECONDS = 600.0  # of all players: a page of 15 MB, 200 MB of memory
+BEFORE_SECONDS, AFTER_SECONDS = 10.0, 45.0  # of the prompt and of each tail, where sounds are embedded
+MAX_TOTAL_SECONDS = 600.0  # of all embedded players: a page of 15 MB, 200 MB of memory
 SUMMARY_MEASURES = ("texture", "copying", "looping", "level")  # measures shown beside a player
 
 
@@ -30,7 +31,8 @@ class Variation:
     Args:
         file: its name, in the page's folder.
         seed: random seed of this variation.
-        excerpt: end of the prompt and beginning of the tail; of a loop without the prompt, its own end and beginning.
+        excerpt: end of the prompt and beginning of the tail; of a loop without the prompt, its own end and beginning;
+            or the end of the prompt and the whole tail in a file that the page plays.
         lines: its measures.
         figures: the most important measures in one line.
         roll: its piano roll from `audiogen.reports.piano_rolls.piano_rolls`, or empty.
@@ -38,10 +40,15 @@ class Variation:
 
     file: str
     seed: int
-    excerpt: Excerpt
+    excerpt: Excerpt | FilePart
     lines: Sequence[ScorecardLine]
     figures: str = ""
     roll: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def before(self) -> float:
+        """Seconds from the beginning of the picture to the join."""
+        return self.excerpt.before if isinstance(self.excerpt, FilePart) else self.excerpt.prompt.seconds
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,9 @@ def write_variations_page(
 ) -> None:
     """Write the page of a recording's continuations, and record it in their sidecars.
 
+    Whole tails are heard and seen. Those too long to be embedded are played from their files, which the page then needs
+    beside it; where browsers do not play such a file, and of loops without the prompt, an excerpt is embedded.
+
     Args:
         path: HTML file to write, in the folder of ``outs``.
         prompt: the continued recording.
@@ -85,20 +95,36 @@ def write_variations_page(
     alone = settings["loop"] and (settings["tail_only"] or settings["ambience"])
     variations = []
     for out, sidecar in zip(outs, sidecars, strict=True):
-        join = sidecar["join_sample"]
-        around = read_loop_seam(out, before, after) if alone else read_excerpt(prompt, out, join, before, after)
+        around = read_loop_seam(out, before, after) if alone else _around_join(prompt, out, sidecar, before, after)
         measures = sidecar["measures"]
         variations.append(Variation(out.name, sidecar["seed"], around, scorecard(measures), _summary(measures)))
     given = prompt.cut(max(prompt.length - round(before * prompt.sample_rate), 0), prompt.length)
     text = PageText(
         prompt.path.name if prompt.path else "A recording",
         [fact for fact in facts(prompt, sidecars[0]) if fact[0] not in ("Seed", "Time taken")],
-        "" if alone else playback_note(prompt, variations[0].excerpt),
+        "" if alone else _note(prompt, variations),
         [text for each in sidecars for text in each["warnings"]],
         "seam" if alone else "join",
     )
     write_page(path, Excerpt(given, given.length, 0), variations, text)
     record_page(path, outs, sidecars)
+
+
+def _around_join(
+    prompt: Recording, out: Path, sidecar: Mapping[str, Any], before: float, after: float
+) -> Excerpt | FilePart:
+    """What a player plays: an embedded excerpt if it holds the whole tail, else the file if browsers play it."""
+    excerpt = read_excerpt(prompt, out, sidecar["join_sample"], before, after)
+    if excerpt.tail_length <= excerpt.tail.length:
+        return excerpt
+    return playable_part(out, sidecar["join_sample"], before) or excerpt
+
+
+def _note(prompt: Recording, variations: Sequence[Variation]) -> str:
+    first = variations[0].excerpt
+    if isinstance(first, FilePart):
+        return "The players play the files beside this page: keep them together."
+    return playback_note(prompt, first)
 
 
 def record_page(path: Path, outs: Sequence[Path], sidecars: Sequence[Mapping[str, Any]]) -> None:
@@ -134,22 +160,22 @@ def write_page(path: Path, given: Excerpt, variations: Sequence[Variation], text
             "warnings": list(dict.fromkeys(text.warnings)),
             "mark": text.mark,
             "graded": text.graded,
-            "panels": _panels(given, variations),
+            "panels": _panels(path, given, variations),
             "rows": _rows(variations),
         },
     )
 
 
-def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, Any]]:
-    """Player, spectrogram and main measures of the prompt's end and of each variation, all on one colour scale."""
-    sounds = [given.joined, *(each.excerpt.joined for each in variations)]
-    first, *pictures = spectrograms(sounds, own_contrast=True)
+def _panels(path: Path, given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, Any]]:
+    """Player, spectrogram and main measures of the prompt's end and of each variation, all on its colour scale."""
+    sounds = [each.excerpt if isinstance(each.excerpt, FilePart) else each.excerpt.joined for each in variations]
+    first, *pictures = spectrograms([given.joined, *sounds], contrast_of=0)
     shown = [
-        Panel(f"variation-{number}", each.file, each.excerpt.joined, picture, zero=each.excerpt.prompt.seconds)
-        for number, (each, picture) in enumerate(zip(variations, pictures, strict=True), 1)
+        Panel(f"variation-{number}", each.file, sound, picture, zero=each.before)
+        for number, (each, sound, picture) in enumerate(zip(variations, sounds, pictures, strict=True), 1)
     ]
     prompt, *others = panels(
-        [Panel("prompt", "The prompt's end", given.joined, first, 10, given.prompt.seconds), *shown]
+        [Panel("prompt", "The prompt's end", given.joined, first, 10, given.prompt.seconds), *shown], path
     )
     return [
         prompt | {"range": f"{first.span:.0f}"},
@@ -157,7 +183,7 @@ def _panels(given: Excerpt, variations: Sequence[Variation]) -> list[dict[str, A
             panel
             | {
                 "file": quote(os.fsencode(each.file)),
-                "join": each.excerpt.prompt.seconds,
+                "before": each.before,
                 "figures": f"seed {each.seed}" + (f", {each.figures}" if each.figures else ""),
                 "flagged": [line for line in each.lines if not line.good],
                 **each.roll,

@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from audiogen.audio import Recording, write
 from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.reports.evaluation_report import write_evaluation_report
@@ -45,6 +47,24 @@ def test_values_and_verdicts_are_those_of_the_evaluation(written: Path, judged: 
         (label,) = (label for label in labels if label.startswith(f"{name}: "))
         assert label.startswith(f"{name}: {value:.2f}, loop {found.baselines[0].classes[name]:.2f}, noise ")
     assert all(0 <= float(left) <= 100 for left in re.findall(r"left: ([-0-9.]+)%", written.read_text("utf-8")))
+
+
+def test_of_a_long_tail_the_whole_is_played_from_its_file(judged: Judged, tmp_path: Path) -> None:
+    inputs, found = judged
+    rate = inputs.tail.sample_rate
+    longer = Recording(np.tile(inputs.tail.samples, 2), rate)  # than what is measured
+    prompt = Recording(np.tile(inputs.source.samples, 2), rate)
+    write(tmp_path / "out.wav", Recording(np.concatenate([prompt.samples, longer.samples], axis=1), rate))
+    (tmp_path / "report").mkdir()
+    path = tmp_path / "report" / "report.html"
+    write_evaluation_report(path, tmp_path / "out.wav", Path("real.wav"), replace(inputs, tail=longer), found, seed=3)
+    page = Page(path.read_text("utf-8"))
+    (player,) = (each for each in page.all("audio") if each["id"] == "whole")
+    assert player["src"] == "../out.wav"
+    (plot,) = (each for each in page.all("div") if each.get("data-player") == "whole")
+    assert float(str(plot["data-start"])) == pytest.approx(prompt.seconds - 10)
+    assert float(str(plot["data-seconds"])) == pytest.approx(longer.seconds + 10)
+    assert "The whole continuation" in page.text
 
 
 def test_registered_metrics_are_lines_of_the_chart_on_their_own_scale(judged: Judged, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording, write
+from audiogen.metrics.spectra import mel_power
 from audiogen.output_names import MAX_ON_PAGE
 from audiogen.reports.excerpts import read_loop_seam
 from audiogen.reports.figures import spectrograms
+from audiogen.reports.file_parts import FilePart, column_powers, playable_part
 from audiogen.reports.variations_page import (
     AFTER_SECONDS,
     BEFORE_SECONDS,
@@ -190,9 +193,72 @@ def test_what_was_kept_comes_first_also_after_a_reload(three: Path, tmp_path: Pa
         assert shown() == [[second, ""], [third, ""], [first, "rejected"]]
 
 
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of a tail of 60 s, loud in its last second only."""
+    tail = 0.01 * noise(60).samples
+    tail[:, -RATE:] *= 50
+    return written(tmp_path_factory.mktemp("long"), [Recording(tail, RATE)], ["a b.wav"])
+
+
+def test_a_long_tail_is_played_from_its_file_and_shown_to_its_end(long: Path, tmp_path: Path) -> None:
+    page = Page(long.read_text("utf-8"))
+    assert [str(each["src"])[:5] for each in page.all("audio")] == ["data:", "a%20b.wav"[:5]]
+    assert page.all("audio")[1]["src"] == "a%20b.wav"
+    assert long.stat().st_size < 1.2e6
+    assert "keep them together" in page.text
+    (plot,) = (each for each in page.all("div") if each.get("data-player") == "variation-1")
+    assert float(str(plot["data-seconds"])) == pytest.approx(PROMPT.seconds + 60)
+    part = playable_part(long.parent / "a b.wav", PROMPT.length, BEFORE_SECONDS)
+    assert part is not None
+    _, shown = spectrograms([PROMPT, part], contrast_of=0)
+    loudness = shown.levels.mean(axis=0)
+    position = np.searchsorted(np.arange(len(loudness)) / len(loudness) * shown.seconds, shown.seconds - 1)
+    assert loudness[position + 2 :].min() > loudness[40 : position - 2].max() + 25
+    with browser(tmp_path) as opened:
+        opened.open(long, tmp_path)
+        opened.until("document.getElementById('variation-1').readyState >= 1")
+        assert opened.ask("document.getElementById('variation-1').duration") == pytest.approx(62, abs=0.1)
+        opened.ask(
+            "(() => { const box = variations[0].querySelector('.seek').getBoundingClientRect();"
+            "variations[0].querySelector('img').dispatchEvent(new MouseEvent('click',"
+            "{ bubbles: true, clientX: box.left + 57 / 62 * box.width })); })()"
+        )
+        assert opened.ask("document.getElementById('variation-1').currentTime") == pytest.approx(57, abs=0.5)
+
+
+def test_a_picture_of_a_file_is_that_of_its_samples(tmp_path: Path) -> None:
+    sound = noise(47, 1)
+    write(tmp_path / "a.wav", sound, "FLOAT")
+    part = FilePart(tmp_path / "a.wav", RATE, 30 * RATE, 3 * RATE, sound.length)
+    whole = mel_power(sound.cut(3 * RATE, sound.length), 1024, 64, RATE / 2)
+    np.testing.assert_allclose(column_powers(part, 1024, 64, RATE / 2, len(whole)), whole, rtol=1e-4, atol=1e-9)
+    edges = np.linspace(0, len(whole), 8).astype(int)
+    expected = [whole[first:last].mean(axis=0) for first, last in pairwise(edges)]
+    np.testing.assert_allclose(column_powers(part, 1024, 64, RATE / 2, 7), expected, rtol=1e-4)
+
+
+def test_what_no_browser_plays_is_embedded(tmp_path: Path) -> None:
+    for name, sound, subtype in (("a.wav", noise(1, 3), None), ("b.wav", noise(1), "DOUBLE")):
+        write(tmp_path / name, sound, subtype)
+        assert playable_part(tmp_path / name, 0, 1.0) is None
+    write(tmp_path / "c.wav", noise(1))
+    (tmp_path / "c.wav").rename(tmp_path / "c.aiff")
+    assert playable_part(tmp_path / "c.aiff", 0, 1.0) is None
+    odd = FilePart(tmp_path / "a:b#c.wav", RATE, 0, 0, 1)
+    assert odd.address(tmp_path / "page.html") == "a%3Ab%23c.wav"
+    assert odd.address(tmp_path / "report" / "page.html") == "../a%3Ab%23c.wav"
+
+
 def test_colours_reach_from_the_quiet_to_the_loud_of_a_dense_texture() -> None:
-    pictures = spectrograms([noise(2), noise(2, seed=1)], own_contrast=True)
+    pictures = spectrograms([noise(2), noise(2, seed=1)], contrast_of=0)
     assert pictures[0].span == pictures[1].span < 40
-    darkest = np.mean([picture.levels < -picture.span for picture in pictures])
+    darkest = np.mean(pictures[0].levels < -pictures[0].span)
     assert darkest == pytest.approx(0.05, abs=0.01) or pictures[0].span == 20
     assert spectrograms([noise(2)])[0].span == 70
+    # The scale is the prompt's: a quieter tail is darker, and one that is far louder still shows its own differences.
+    quieter, louder = (Recording(factor * noise(2, seed=1).samples, RATE) for factor in (0.1, 100))
+    prompt, tail = spectrograms([noise(2), quieter], contrast_of=0)
+    assert np.median(tail.levels) == pytest.approx(np.median(prompt.levels) - 20, abs=1)
+    assert (prompt.span, np.quantile(prompt.levels, 0.999)) == (pictures[0].span, pytest.approx(0, abs=0.1))
+    assert np.quantile(spectrograms([noise(2), louder], contrast_of=0)[1].levels, 0.999) < 13

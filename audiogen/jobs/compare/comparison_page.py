@@ -45,7 +45,7 @@ def write_comparison_page(
             "counts": f"{len(prompts)} prompts, {max(row['seeds'] for row in summary)} seeds",
             "measures": {name: described[name] for name in shown},
             "rows": [(row["candidate"], row["domain"], [_cell(row[name]) for name in shown]) for row in summary],
-            "sections": [(prompt.name, _panels(number, prompt, tails)) for number, prompt in enumerate(prompts)],
+            "sections": [(prompt.name, *_panels(number, prompt, tails)) for number, prompt in enumerate(prompts)],
         },
     )
 
@@ -57,13 +57,16 @@ def _cell(value: Mapping[str, float | None]) -> str:
     return f"{mean} ± {value['deviation']:.2g}" if value["deviation"] else mean
 
 
-def _panels(number: int, prompt: Prompt, tails: Mapping[tuple[str, str], CandidateTail]) -> list[dict[str, Any]]:
+def _panels(
+    number: int, prompt: Prompt, tails: Mapping[tuple[str, str], CandidateTail]
+) -> tuple[list[dict[str, Any]], str]:
+    """Panels of a prompt and its tails, and the range of their colour scale in dB."""
     shown_tails = {
         PROMPT: CandidateTail(prompt.sound, prompt.tune),
         "real continuation": CandidateTail(prompt.real, prompt.rest),
     }
     shown_tails |= {candidate: tail for (candidate, name), tail in tails.items() if name == prompt.name}
-    pictures = spectrograms([tail.sound for tail in shown_tails.values()])
+    pictures = spectrograms([tail.sound for tail in shown_tails.values()], contrast_of=0)
     shown = [
         Panel(f"p{number}-{index}", name, tail.sound, picture)
         for index, ((name, tail), picture) in enumerate(zip(shown_tails.items(), pictures, strict=True))
@@ -73,7 +76,7 @@ def _panels(number: int, prompt: Prompt, tails: Mapping[tuple[str, str], Candida
     }
     longest = max(tail.sound.seconds for tail in shown_tails.values())
     drawn = piano_rolls(timed, longest)
-    return [panel | drawn.get(panel["name"], {}) for panel in panels(shown)]
+    return [panel | drawn.get(panel["name"], {}) for panel in panels(shown)], f"{pictures[0].span:.0f}"
 
 
 def _picture_start(name: str, tune: Tune, prompt: Prompt) -> float:

@@ -28,33 +28,6 @@ function from(seconds) {
   shown.textContent = `${Math.abs(moment).toFixed(1)} s ${side} the ${shown.dataset.mark}`;
 }
 
-// What was kept and rejected, and the order that follows from it, survive a reload of the page.
-const STORE = `audiogen ${location.pathname} ${variations.map(section => section.dataset.file).join(" ")}`;
-const list = variations[0].parentElement;
-
-function mark(index, name) {
-  const section = variations[index], other = name === "kept" ? "rejected" : "kept";
-  section.classList.remove(other);
-  section.classList.toggle(name);
-  arrange();
-  const marks = Object.fromEntries(variations.map(each => [each.dataset.file, ["kept", "rejected"].find(one => each.classList.contains(one)) ?? ""]));
-  try { localStorage.setItem(STORE, JSON.stringify(marks)); } catch { /* a browser that keeps nothing */ }
-}
-
-function arrange() { // kept ones first, rejected ones last, else as they were written
-  const rank = each => (each.classList.contains("kept") ? 0 : each.classList.contains("rejected") ? 2 : 1);
-  const order = [...variations].sort((a, b) => rank(a) - rank(b));
-  if (order.some((each, k) => list.children[k] !== each)) list.append(...order);
-  for (const each of variations) each.querySelector(".keep")?.setAttribute("aria-pressed", String(each.classList.contains("kept")));
-}
-
-function restore() {
-  let marks = {};
-  try { marks = JSON.parse(localStorage.getItem(STORE) ?? "{}"); } catch { return; }
-  for (const each of variations) if (marks[each.dataset.file]) each.classList.add(marks[each.dataset.file]);
-  arrange();
-}
-
 // The next variation in a direction that is not rejected, cyclically.
 function neighbour(step) {
   const count = variations.length;
@@ -80,11 +53,10 @@ variations.forEach((section, index) => {
   });
   audio.addEventListener("pause", () => section.classList.remove("playing"));
   section.querySelector("button").addEventListener("click", () => choose(index));
-  section.querySelector(".keep")?.addEventListener("click", () => mark(index, "kept"));
   section.querySelector(".seek").addEventListener("click", () => from(audio.currentTime - joinOf(section)));
 });
 
-restore();
+const mark = marking(variations, variations.map(section => section.dataset.file).join(" "));
 
 const KEYS = {
   " ": stopOrResume,
@@ -92,8 +64,8 @@ const KEYS = {
   ArrowLeft: () => choose(neighbour(-1)),
   0: () => play(given, 0),
   j: () => { from(-BEFORE); choose(current); },
-  k: () => mark(current, "kept"),
-  x: () => mark(current, "rejected"),
+  k: () => mark(variations[current], "kept"),
+  x: () => mark(variations[current], "rejected"),
 };
 // In the capture phase: a focused player would otherwise handle the arrow keys and the space bar.
 document.addEventListener("keydown", event => {
