@@ -18,7 +18,8 @@ UCS_FIELDS = ("CatID", "FXName", "CreatorID", "SourceID")
 UCS = "_".join(f"{{{name}}}" for name in UCS_FIELDS)
 """Template of a name by the Universal Category System."""
 
-FIELDS = ("prompt", "take", "seed", "seconds", *UCS_FIELDS, "UserData")
+SETTABLE = (*UCS_FIELDS, "UserData")
+FIELDS = ("prompt", "take", "seed", "seconds", *SETTABLE)
 
 _CAT_ID = re.compile(r"[A-Z]{2,}[A-Za-z]{0,7}(-[A-Za-z0-9]+)?")
 """A category in capitals and an abbreviated subcategory, optionally a user category: RAINConc, AMBForst-Night."""
@@ -47,14 +48,13 @@ def named_by(
     Raises:
         InputError: an unknown or missing field, an invalid value or name, or two takes of one name.
     """
-    used = _fields_of(template)
+    used = fields_of(template)
     known = ucs_fields(prompt.stem) | dict(fields)
     for name in fields:
-        if name not in (*UCS_FIELDS, "UserData"):
-            raise InputError("--field", f"there is no field {name!r} to set", f"choose from {', '.join(UCS_FIELDS)}")
+        require_settable(name)
     for name in used:
-        if name in (*UCS_FIELDS, "UserData"):
-            _require_ucs(name, known.get(name))
+        if name in SETTABLE:
+            require_ucs(name, known.get(name))
     paths = []
     for take, (seed, length) in enumerate(zip(seeds, seconds, strict=True), 1):
         whole = int(length) if length == int(length) else length
@@ -71,7 +71,12 @@ def named_by(
     return paths
 
 
-def _fields_of(template: str) -> list[str]:
+def fields_of(template: str) -> list[str]:
+    """Names of the fields of a template, in order.
+
+    Raises:
+        InputError: an unknown field, or a template that is damaged.
+    """
     try:
         found = [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name is not None]
     except ValueError as error:
@@ -86,7 +91,14 @@ def _fields_of(template: str) -> list[str]:
     return names
 
 
-def _require_ucs(name: str, value: str | None) -> None:
+def require_settable(name: str) -> None:
+    """Raise an InputError unless a field can be given a value."""
+    if name not in SETTABLE:
+        raise InputError("--field", f"there is no field {name!r} to set", f"choose from {', '.join(UCS_FIELDS)}")
+
+
+def require_ucs(name: str, value: str | None) -> None:
+    """Raise an InputError unless a field of UCS can have a value."""
     if not value:
         raise InputError("--template", f"the field {name} has no value", f"add --field {name}=...")
     if name == "CatID" and not _CAT_ID.fullmatch(value):

@@ -8,8 +8,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from audiogen.file_names import is_midi
 from audiogen.jobs.request import Request
 from audiogen.jobs.tune_request import TuneRequest
+from audiogen.studio.export import Export
 
 SOUND_DEFAULTS = {field.name: field.default for field in fields(Request)}
 TUNE_DEFAULTS = {field.name: field.default for field in fields(TuneRequest)}
@@ -36,8 +38,7 @@ def continue_command(
         tune: whether the prompt is a tune.
     """
     words = ["audiogen", "continue", prompt, "-o", out]
-    if region is not None:
-        words += ["--from", f"{region[0]:.6g}", "--to", f"{region[1]:.6g}"]
+    words += _part(region)
     defaults = TUNE_DEFAULTS if tune else SOUND_DEFAULTS
     for name, value in request.items():
         if (
@@ -57,7 +58,57 @@ def continue_command(
     return shlex.join([*words, *more])
 
 
-def replay_command(prompt: str, out: str, region: Sequence[float] | None) -> str:
-    """The command that makes a kept part of a live tail again."""
-    part = [] if region is None else ["--from", f"{region[0]:.6g}", "--to", f"{region[1]:.6g}"]
-    return shlex.join(["audiogen", "stream", prompt, *part, "--replay", str(Path(out).with_suffix(".json")), "-o", out])
+def take_command(prompt: str, out: str, request: Mapping[str, Any], sidecar: str, more: Sequence[str] = ()) -> str:
+    """The command that makes a take again.
+
+    Args:
+        prompt, out: files.
+        request: of the take, with its ``region`` and ``morph``.
+        sidecar: of the take, from which a kept part of a live tail is made again.
+        more: further arguments.
+    """
+    region = request.get("region")
+    if "live" in request:
+        return shlex.join(["audiogen", "stream", prompt, *_part(region), "--replay", sidecar, "-o", out])
+    options = {key: value for key, value in request.items() if key not in ("region", "morph")}
+    return continue_command(prompt, out, options, region, request.get("morph"), more, is_midi(Path(prompt)))
+
+
+def stream_command(prompt: str, request: Mapping[str, Any]) -> str:
+    """``audiogen stream`` as the live tail begins, on a sound device."""
+    words = ["audiogen", "stream", prompt, "--play", *_part(request.get("region"))]
+    for name in ("temperature", "level", "brightness", "density"):
+        if (value := request.get(name, SOUND_DEFAULTS[name])) != SOUND_DEFAULTS[name]:
+            words += [f"--{name}", f"{value:.10g}"]
+    if request.get("pulse") is False:
+        words.append(OFF["pulse"])
+    return shlex.join([*words, *(["--morph", request["morph"]] if request.get("morph") else [])])
+
+
+def export_command(export: Export, paths: Sequence[Path], sidecars: Sequence[str]) -> str:
+    """What makes the exported files: one command where their seeds follow each other, else one for each.
+
+    Args:
+        export: kept takes.
+        paths: where they go.
+        sidecars: of the takes.
+    """
+    prompt, requests = export.prompt.name, [take.request for take in export.takes]
+    as_set = ["--set"] if export.as_set else []
+    folder = export.folder.name
+    first, seed = requests[0], int(requests[0].get("seed", 0))
+    if "live" not in first and requests == [first | {"seed": seed + index} for index in range(len(requests))]:
+        several = ["--variations", str(len(requests))] if len(requests) > 1 else []
+        names = ["--template", export.text] if export.text else []
+        fields = [word for name, text in export.set_fields().items() for word in ("--field", f"{name}={text}")]
+        more = [*several, *as_set, *names, *fields]
+        return take_command(prompt, f"{folder}/{export.out.name}", first, sidecars[0], more)
+    lines = []
+    for request, path, sidecar in zip(requests, paths, sidecars, strict=True):
+        literal = ["--template", path.stem.replace("{", "{{").replace("}", "}}")] if as_set else []
+        lines.append(take_command(prompt, f"{folder}/{path.name}", request, sidecar, [*as_set, *literal]))
+    return " && ".join(lines)
+
+
+def _part(region: Sequence[float] | None) -> list[str]:
+    return [] if region is None else ["--from", f"{region[0]:.6g}", "--to", f"{region[1]:.6g}"]

@@ -8,11 +8,12 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from audiogen.errors import InputError
-from audiogen.name_template import UCS, named_by
+from audiogen.name_template import UCS, fields_of, named_by
 from audiogen.output_names import numbered, sidecar_of
 from audiogen.studio.project import Project, Take
 from audiogen.text_files import dump_json, write_text
@@ -32,39 +33,75 @@ def kept_takes(project: Project) -> list[Take]:
     return kept
 
 
-def export_names(
-    prompt: Path, folder: Path, takes: Sequence[Take], template: str, fields: Mapping[str, str], as_set: bool
-) -> list[Path]:
-    """Where the kept takes go.
+@dataclass(frozen=True)
+class Export:
+    """What is exported, and how it is named.
 
     Args:
         prompt: the recording or tune.
         folder: to write into.
         takes: kept ones.
         template: of the names; "" for ``{prompt}_{take:02}``, "UCS" for names by the Universal Category System.
-        fields: of the template.
-        as_set: number them as a set, unless there is a template.
-
-    Raises:
-        InputError: as of `name_template.named_by`; a file of one of the names exists.
+        fields: of the template; an empty one is that of the prompt's name.
+        as_set: make them again as a set, and number them as one unless there is a template.
     """
-    out = folder / (prompt.stem + Path(takes[0].file).suffix)
-    if as_set and not template:
-        paths = numbered(out, len(takes))
-    else:
-        text = UCS + "_{take:02}" if template == "UCS" else template or DEFAULT_TEMPLATE
-        seeds = [int(take.request.get("seed", 0)) for take in takes]
-        seconds = [float(take.request.get("seconds", 0)) for take in takes]
-        paths = named_by(text, out, prompt, seeds, seconds, fields)
+
+    prompt: Path
+    folder: Path
+    takes: Sequence[Take]
+    template: str
+    fields: Mapping[str, str]
+    as_set: bool
+
+    @property
+    def text(self) -> str:
+        """The template with its fields; empty for the numbers of a set."""
+        if self.template == "UCS":
+            return UCS + "_{take:02}"
+        return self.template or ("" if self.as_set else DEFAULT_TEMPLATE)
+
+    @property
+    def out(self) -> Path:
+        """The file of whose name those of the takes are made."""
+        return self.folder / (self.prompt.stem + Path(self.takes[0].file).suffix)
+
+    def paths(self) -> list[Path]:
+        """Where the takes go.
+
+        Raises:
+            InputError: as of `name_template.named_by`; takes that cannot be a set.
+        """
+        if self.as_set:
+            require_set(self.takes)
+        if not self.text:
+            return numbered(self.out, len(self.takes))
+        seeds = [int(take.request.get("seed", 0)) for take in self.takes]
+        seconds = [float(take.request.get("seconds", 0)) for take in self.takes]
+        return named_by(self.text, self.out, self.prompt, seeds, seconds, self.set_fields())
+
+    def set_fields(self) -> dict[str, str]:
+        """Fields that the template uses and that are not those of the prompt's name."""
+        return {name: text for name, text in self.fields.items() if text and name in fields_of(self.text)}
+
+
+def require_set(takes: Sequence[Take]) -> None:
+    """Raise an InputError unless takes can be a set."""
+    regions = {tuple(take.request.get("region") or ()) for take in takes}
+    if len(regions) > 1 or any(any(take.request.get(name) for name in ("morph", "loop", "live")) for take in takes):
+        cause = "a set is made of takes of one region, without morph, loop and live"
+        raise InputError("export", cause, "keep such takes only, or export without --set")
+
+
+def refuse_existing(paths: Sequence[Path]) -> None:
+    """Raise an InputError if a file or sidecar of one of the names exists."""
     for path in paths:
         for each in (path, sidecar_of(path)):
             if each.exists():
-                raise InputError(each.name, f"it exists in {folder.name}", "choose another folder or template")
-    return paths
+                raise InputError(each.name, f"it exists in {path.parent.name}", "choose another folder or template")
 
 
 def export_folder(shelf: Path, name: str) -> Path:
-    """The folder to export into, created inside the folder of the studio.
+    """The folder to export into, inside the folder of the studio; it may not exist yet.
 
     Raises:
         InputError: the name is not that of a folder in it.
@@ -74,7 +111,6 @@ def export_folder(shelf: Path, name: str) -> Path:
     folder = shelf / name
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise InputError(name, "it is a link or a file", "choose another name")
-    folder.mkdir(exist_ok=True)
     return folder
 
 

@@ -12,8 +12,10 @@ from typing import Any
 from audiogen.errors import InputError
 from audiogen.file_names import is_midi
 from audiogen.jobs.request import MAX_SEED
-from audiogen.studio.command_lines import continue_command, replay_command
-from audiogen.studio.export import copy_takes, export_folder, export_names, kept_takes
+from audiogen.name_template import ucs_fields
+from audiogen.output_names import sidecar_of
+from audiogen.studio.command_lines import export_command, stream_command, take_command
+from audiogen.studio.export import Export, copy_takes, export_folder, kept_takes, refuse_existing
 from audiogen.studio.measures import describe
 from audiogen.studio.options import DEFAULTS, check_setting, defaults, request_of
 from audiogen.studio.project import RUNNING, Project
@@ -79,8 +81,10 @@ class Studio:
         content["settings"] = defaults(is_midi(Path(name))) | {"region": self.region(name)} | content["settings"]
         for take in content["takes"]:
             take["live"] = self.live.get((name, take["id"]))
-            take["command"] = self._command(name, take["file"], take["request"])
+            take["command"] = take_command(name, take["file"], take["request"], str(sidecar_of(Path(take["file"]))))
         content["command"] = self._next_command(name)
+        content["export"] = self._planned_export(name)
+        content["stream"] = None if is_midi(Path(name)) else stream_command(name, self._next_request(name))
         return {"project": content}
 
     def region(self, name: str) -> list[float] | None:
@@ -206,24 +210,40 @@ class Studio:
         Returns:
             ``files``, relative to the studio's folder, and ``waits``, whether they are still being made.
         """
-        project, prompt = self.project(name), self.shelf.find(name)
-        settings = DEFAULTS | project.settings
-        takes, as_set = kept_takes(project), bool(settings["as_set"]) and not is_midi(prompt)
-        folder = export_folder(self.shelf.folder, settings["folder"])
-        paths = export_names(prompt, folder, takes, settings["template"], settings.get("fields") or {}, as_set)
-        files = [f"{folder.name}/{path.name}" for path in paths]
-        if not as_set:
+        project, export = self.project(name), self._export_of(name)
+        takes, paths = export.takes, export.paths()
+        refuse_existing(paths)
+        export.folder.mkdir(exist_ok=True)
+        files = [f"{export.folder.name}/{path.name}" for path in paths]
+        if not export.as_set:
             copy_takes(project, takes, paths)
             return {"files": files, "waits": False}
-        regions = {tuple(take.request.get("region") or ()) for take in takes}
-        if len(regions) > 1 or any(any(take.request.get(name) for name in ("morph", "loop", "live")) for take in takes):
-            cause = "a set is made of takes of one region, without morph, loop and live"
-            raise InputError("export", cause, "keep such takes only, or export without --set")
-        region = next(iter(regions))
+        region = tuple(takes[0].request.get("region") or ())
         requests = [{k: v for k, v in take.request.items() if k not in ("region", "morph")} for take in takes]
-        job = Job("set", prompt, paths[0], {}, region or None, takes=tuple(zip(paths, requests, strict=True)))
+        job = Job("set", export.prompt, paths[0], {}, region or None, takes=tuple(zip(paths, requests, strict=True)))
         self.queue.add(job, (name, -next(self._numbers)))
         return {"files": files, "waits": True}
+
+    def _export_of(self, name: str) -> Export:
+        project, prompt = self.project(name), self.shelf.find(name)
+        settings = DEFAULTS | project.settings
+        folder = export_folder(self.shelf.folder, settings["folder"])
+        as_set = bool(settings["as_set"]) and not is_midi(prompt)
+        fields = settings.get("fields") or {}
+        return Export(prompt, folder, kept_takes(project), settings["template"], fields, as_set)
+
+    def _planned_export(self, name: str) -> dict[str, Any]:
+        """The ``command`` that an export amounts to, or the ``problem``; and the ``fields`` of the recording's name."""
+        planned: dict[str, Any] = {"command": "", "problem": "", "fields": ucs_fields(Path(name).stem)}
+        project = self.project(name)
+        if not any(take.mark == "kept" and take.state == "made" for take in project.takes.values()):
+            return planned
+        try:
+            export = self._export_of(name)
+            kept = [f"{project.folder.name}/{sidecar_of(Path(take.file))}" for take in export.takes]
+            return planned | {"command": export_command(export, export.paths(), kept)}
+        except InputError as error:
+            return planned | {"problem": str(error)}
 
     def _heard_export(self, word: str, name: str, number: int, rest: tuple[Any, ...]) -> None:
         if word == "progress":
@@ -235,22 +255,18 @@ class Studio:
 
     # --- commands -----------------------------------------------------------------------------------------------
 
-    def _command(self, name: str, out: str, request: dict[str, Any], more: tuple[str, ...] = ()) -> str:
-        if "live" in request:
-            return replay_command(name, out, request.get("region"))
-        options = {key: value for key, value in request.items() if key not in ("region", "morph")}
-        tune = is_midi(Path(name))
-        return continue_command(name, out, options, request.get("region"), request.get("morph"), more, tune)
-
-    def _next_command(self, name: str) -> str:
+    def _next_request(self, name: str) -> dict[str, Any]:
+        """Options of the next take, with its region and morph."""
         project, tune = self.project(name), is_midi(Path(name))
         seed = max((int(take.request["seed"]) + 1 for take in project.takes.values()), default=0)
-        request = request_of(project.settings, tune, seed)
-        if not tune:
-            request |= {"region": self.region(name), "morph": project.settings.get("morph")}
-        count = int((DEFAULTS | project.settings)["count"])
+        place = {} if tune else {"region": self.region(name), "morph": project.settings.get("morph")}
+        return request_of(project.settings, tune, seed) | place
+
+    def _next_command(self, name: str) -> str:
+        count = int((DEFAULTS | self.project(name).settings)["count"])
         more = ("--variations", str(count)) if count > 1 else ()
-        return self._command(name, f"take{Path(name).suffix.lower() if tune else '.wav'}", request, more)
+        out = f"take{Path(name).suffix.lower() if is_midi(Path(name)) else '.wav'}"
+        return take_command(name, out, self._next_request(name), "", more)
 
     # --- news ---------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 from audiogen.errors import InputError
 from audiogen.jobs.request import Request
 from audiogen.jobs.tune_request import TuneRequest
+from audiogen.name_template import require_settable, require_ucs
 
 SOUND = ("seconds", "temperature", "level", "brightness", "density", "loop", "tail_only", "match_texture", "pulse")
 TUNE = ("seconds", "bars", "temperature", "takes", "tail_only")
@@ -37,12 +38,22 @@ def check_setting(name: str, value: Any, settings: Mapping[str, Any], tune: bool
         _require_region(value, tune)
     elif name == "as_set" and not isinstance(value, bool):
         raise InputError(name, f"{value!r} is neither true nor false", "choose one of them")
-    elif name == "fields" and not (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
-        raise InputError(name, "it is no mapping of names to texts", 'write for example {"FXName": "Rain"}')
+    elif name == "fields":
+        _require_fields(value)
     elif name in ("template", "folder") and not (isinstance(value, str) and len(value) <= 200):
         raise InputError(name, "it is not a short text", "write at most 200 characters")
     elif name == "morph" and not (value is None or isinstance(value, str)):
         raise InputError(name, "it is not the name of a recording", "choose one that is listed")
+
+
+def _require_fields(value: Any) -> None:
+    """Fields of UCS; an empty one is that of the recording's own name."""
+    if not (isinstance(value, dict) and all(isinstance(text, str) for text in value.values())):
+        raise InputError("fields", "it is no mapping of names to texts", 'write for example {"FXName": "Rain"}')
+    for name, text in value.items():
+        require_settable(name)
+        if text:
+            require_ucs(name, text)
 
 
 def _require_region(value: Any, tune: bool) -> None:

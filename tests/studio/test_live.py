@@ -29,6 +29,8 @@ def test_a_live_tail_plays_and_the_kept_part_is_made_again_to_the_byte(tmp_path:
             assert client.post("/api/projects/rain.wav/change", change).status == 200
         page.open(client.server.url + "#rain.wav", tmp_path)
         page.until("document.body.dataset.ready && document.querySelector('#live button')")
+        shown = "[...document.querySelectorAll('#live code')].map(each => each.textContent)"
+        assert page.ask(shown) == ["audiogen stream rain.wav --play --from 0.5 --to 3.5 --morph crowd.wav"]
         page.ask("document.querySelector('#live button').click()")
         page.until("audiogen.live.state.played > 22050")
         for handle, value in (("level", 2), ("morph", 0.5)):
@@ -37,6 +39,7 @@ def test_a_live_tail_plays_and_the_kept_part_is_made_again_to_the_byte(tmp_path:
                 f"(i => {{ i.value = {value}; i.dispatchEvent(new Event('input')); }})"
                 f"(document.querySelector('#live [name={handle}]'))"
             )
+        assert page.ask(shown)[1:] == ['{"morph":0.5}']  # the same on the command's stdin
         played = page.ask("audiogen.live.state.played")
         page.until(f"audiogen.live.state.played > {played + 2 * 22050}")
         page.ask(

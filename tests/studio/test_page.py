@@ -131,7 +131,22 @@ def test_from_a_file_to_an_export(opened: tuple[Page, Client, Path]) -> None:
     assert page.ask(marks) == expected
     assert page.ask("audiogen.table.project.settings.seconds") == 1.2
 
+    # Names by the Universal Category System are checked before anything is written.
+    page.ask("document.querySelector('[name=ucs]').click()")
+    page.until("document.querySelector('#export .problem') && document.querySelector('#export .primary').disabled")
+    assert "CatID" in page.ask("document.querySelector('#export .problem').textContent")
+    for name, value in (("CatID", "RAINConc"), ("FXName", "Drops"), ("CreatorID", "me"), ("SourceID", "lab")):
+        page.ask(
+            f"(field => {{ field.value = '{value}'; field.dispatchEvent(new Event('change')); }})"
+            f"(document.querySelector('#export [name={name}]'))"
+        )
+        page.until(f"audiogen.table.project.settings.fields?.{name} === '{value}'")
+    page.until("!document.querySelector('#export .problem')")
+    assert "--field CatID=RAINConc" in page.ask("document.querySelector('#export code').textContent")
+    page.ask("document.querySelector('[name=ucs]').click()")
+    page.until("document.querySelector('#export [name=template]')")
     setting(page, "template", "{prompt}_{take}")
+    assert "--template '{prompt}_{take}'" in page.ask("document.querySelector('#export code').textContent")
     page.ask("document.querySelector('#export button').click()")
     page.until("document.getElementById('exported').textContent.includes('Written')")
     assert sorted(each.name for each in (folder / "shelf" / "export").glob("*.wav")) == ["rain_1.wav", "rain_2.wav"]

@@ -176,6 +176,9 @@ def change(client: Client, field: str, value: Any, take: int | None = None, name
         ("count", 0),
         ("as_set", "yes"),
         ("fields", {"FXName": 3}),
+        ("fields", {"CatID": "rain"}),
+        ("fields", {"SourceID": "a/b"}),
+        ("fields", {"prompt": "x"}),
         ("subtype", "PCM_16"),
     ],
 )
@@ -219,6 +222,11 @@ def test_a_project_from_region_to_export(client: Client, texture: Callable[..., 
     for take, field, value in ((1, "mark", "kept"), (2, "mark", "kept"), (1, "note", "drops")):
         change(client, field, value, take)
     change(client, "template", "{prompt}_{take:02}_seed{seed}")
+    options = "--from 0.5 --to 2.5 --seconds 0.8 --level -3"
+    planned = f"audiogen continue rain.wav -o export/rain.wav {options} --variations 2"
+    planned += " --template '{prompt}_{take:02}_seed{seed}'"
+    assert client.project("rain.wav")["export"] == {"command": planned, "problem": "", "fields": {}}
+    assert not (folder / "export").exists()
     answer = client.post("/api/projects/rain.wav/export")
     assert answer.json == {"files": ["export/rain_01_seed0.wav", "export/rain_02_seed1.wav"], "waits": False}
     assert (folder / "export" / "rain_02_seed1.wav").read_bytes() == second

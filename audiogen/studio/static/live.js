@@ -1,4 +1,5 @@
 // The live tail: endless, with handles that are heard within about a second.
+import { copyable } from "./lanes.js";
 import { element, complain, say, time } from "./page.js";
 import * as player from "./player.js";
 import { table } from "./table.js";
@@ -15,7 +16,13 @@ const HANDLES = [
 let socket = null, node = null;
 export const state = { playing: false, played: 0, missing: 0, kept: null, changes: 0 };
 
-const send = (message) => socket?.readyState === WebSocket.OPEN && (socket.send(JSON.stringify(message)), (state.changes += 1));
+function send(message) {
+  if (socket?.readyState !== WebSocket.OPEN) return;
+  socket.send(JSON.stringify(message));
+  state.changes += 1;
+  const line = "keep" in message ? { ...message, to: "take.wav" } : message;
+  form.querySelector(".line")?.replaceChildren("The same on its stdin:", copyable(JSON.stringify(line)));
+}
 
 export async function start() {
   player.forget();
@@ -82,7 +89,11 @@ function button(text, run) {
 export function render() {
   form.hidden = table.kind === "tune";
   const toggle = button(state.playing ? "Stop" : "Play without end", state.playing ? stop : start);
-  if (!state.playing) return form.replaceChildren(element("h2", {}, "Live"), toggle);
+  const command = element("div", { class: "stream" });
+  if (!state.playing) {
+    form.replaceChildren(element("h2", {}, "Live"), toggle, command);
+    return renderCommand();
+  }
   const freeze = button("Freeze", () => {
     const on = freeze.getAttribute("aria-pressed") !== "true";
     freeze.setAttribute("aria-pressed", String(on));
@@ -95,7 +106,18 @@ export function render() {
     element("div", { class: "buttons" }, toggle, freeze,
       button("Other draws", () => send({ reseed: Math.floor(Math.random() * 1e9) })),
       button("Keep the last 20 s", () => send({ keep: 20 }))),
+    command,
+    element("div", { class: "line" }),
   );
+  renderCommand();
+}
+
+/** The command line of the tail as it begins; what is played already began with former settings. */
+export function renderCommand() {
+  const home = form.querySelector(".stream"), { stream } = table.project ?? {};
+  if (!home || !stream || home.dataset.command === stream) return;
+  home.dataset.command = stream;
+  home.replaceChildren(copyable(stream));
 }
 
 form.onsubmit = (event) => event.preventDefault();

@@ -47,6 +47,7 @@ function show() {
   lanes.render();
   handles.render();
   exports.render();
+  live.renderCommand();
   $("undo").disabled = !table.project.undo;
   $("redo").disabled = !table.project.redo;
   overlay();
