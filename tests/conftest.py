@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +26,12 @@ LONGEST = (
     *("examples/test_gated_package.py", "metrics/test_evaluation.py", "jobs/test_fill_gap.py"),
 )
 """Files of tests that take longest, which are begun first: begun last, one would run while other processes wait."""
+
+
+def pytest_configure() -> None:
+    """Have Ctrl-C work in commands that tests start, also where the shell that started the tests had it ignored."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

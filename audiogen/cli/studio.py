@@ -11,7 +11,6 @@ import click
 from audiogen.cli.command import GENERAL, Command, option, print_output, set_json_result
 from audiogen.cli.options import FILE
 from audiogen.errors import InputError
-from audiogen.extras import install_command, is_installed
 from audiogen.progress import stage
 
 MAX_WORKERS = 16
@@ -48,6 +47,8 @@ def studio(folder: Path | None, port: int, no_browser: bool, workers: int | None
 
     Exit code: 130 after Ctrl-C.
     """
+    from audiogen.extras import install_command, is_installed  # importlib.metadata: too slow to import for --help
+
     if not is_installed("studio"):
         raise InputError("audiogen studio", "FastAPI is not installed", install_command("studio"))
     with stage("loading libraries"):

@@ -191,6 +191,7 @@ class Interruption:
         if name == "audiogen.cli.command":
             signal.raise_signal(%d)
 sys.meta_path.insert(0, Interruption())
+sys.argv = ["audiogen", "configs"]
 main()
 """
     done = subprocess.run([sys.executable, "-c", script % number], capture_output=True, text=True, timeout=60)

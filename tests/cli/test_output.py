@@ -53,12 +53,14 @@ def test_help_has_groups_and_examples_that_parse(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)  # type: ignore[attr-defined]
     context = click.Context(command, info_name=f"audiogen {name}", **command.context_settings)
     text = command.get_help(context)
-    assert "Output options:" in text or name in ("info", "configs")
+    assert "Output options:" in text or name in ("info", "configs", "studio")
     assert "\nExamples:\n" in text
     for parameter in command.params:
         assert not isinstance(parameter, click.Option) or parameter.help or parameter.hidden, parameter.name
     for example in command.examples:
-        _, other, *arguments = shlex.split(example.partition(" > ")[0])
+        in_pipe = [part.strip() for part in example.split(" | ")]
+        (own,) = [part for part in in_pipe if part.startswith("audiogen ")]
+        _, other, *arguments = shlex.split(re.split(" [<>] ", own)[0])
         cli.get_command(click.Context(cli), other).make_context(other, arguments)  # type: ignore[attr-defined]
 
 
@@ -71,7 +73,7 @@ def test_the_former_name_of_match_texture(shell: Shell, prompt: Path, tmp_path: 
     assert json.loads((tmp_path / "1.json").read_text())["settings"]["match_texture"] is False
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("demo", "configs")])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("demo", "configs", "studio")])
 def test_missing_arguments_are_one_line_that_points_to_help(name: str, shell: Shell) -> None:
     code, output, errors = shell(name)
     (line,) = errors.splitlines()
@@ -272,7 +274,7 @@ def test_missing_extras_are_reported_before_any_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from audiogen import extras
-    from audiogen.jobs import continue_sound as continuing
+    from audiogen.jobs import continuer_choice
     from audiogen.jobs.batch import render as batch
 
     def work(*ignored: object, **ignored_too: object) -> None:
@@ -280,7 +282,7 @@ def test_missing_extras_are_reported_before_any_work(
 
     monkeypatch.chdir(prompt.parent)
     (tmp_path / "jobs.csv").write_text("prompt\nprompt.wav\n")
-    monkeypatch.setattr(continuing, "choose_run", work)
+    monkeypatch.setattr(continuer_choice, "choose_run", work)
     monkeypatch.setattr(batch, "read_rows", work)
     monkeypatch.setattr(extras, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)

@@ -309,5 +309,8 @@ def test_the_command_prints_its_address_and_ends_with_130(tmp_path: Path) -> Non
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        try:
+            assert process.wait(60) == 130
+        finally:
+            process.kill()
         assert "Traceback" not in process.stderr.read()
