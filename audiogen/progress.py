@@ -26,23 +26,31 @@ STAGE = "{desc} ... {elapsed}"
 ProgressCallback: TypeAlias = Callable[[float, float, str], object]
 """Called with the work done, the total in the same unit, and a label."""
 _callback: ContextVar[ProgressCallback | None] = ContextVar("progress_callback", default=None)
+_check: ContextVar[Callable[[], object] | None] = ContextVar("checkpoint", default=None)
 
 
 @contextmanager
-def report_to(callback: ProgressCallback | None) -> Iterator[None]:
+def report_to(callback: ProgressCallback | None, check: Callable[[], object] | None = None) -> Iterator[None]:
     """Send progress to ``callback(done, total, label)`` instead of stderr; None changes nothing.
 
     Work of unknown length reports 0 of 1 as it begins and 1 of 1 as it ends. An exception raised by the callback stops
-    the work.
+    the work; so does one raised by ``check``, which is called at each `checkpoint` between two reports.
     """
     if callback is None:
         yield
         return
-    token = _callback.set(callback)
+    token, check_token = _callback.set(callback), _check.set(check)
     try:
         yield
     finally:
         _callback.reset(token)
+        _check.reset(check_token)
+
+
+def checkpoint() -> None:
+    """A point between two steps at which work may be stopped; see `report_to`. By default nothing happens."""
+    if (check := _check.get()) is not None:
+        check()
 
 
 @dataclass

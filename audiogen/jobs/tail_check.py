@@ -18,6 +18,7 @@ from audiogen.dsp.limiter import peak_of
 from audiogen.jobs.request import Request
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import measure_continuation
+from audiogen.progress import checkpoint
 from audiogen.reports.scorecard import GOOD_TEXTURE, flatten
 from audiogen.sound.prompt_analysis import PromptParts
 
@@ -58,6 +59,7 @@ def check_tail(
         if peak_of(prompt.material.samples) > 1:
             warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
         evaluator = _evaluator_of(prompt.material)
+        checkpoint()
         measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop, evaluator=evaluator)
     rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
     if rotated or not prompt.joins_material or prompt.bed is not None:

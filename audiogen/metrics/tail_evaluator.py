@@ -15,6 +15,7 @@ from audiogen.metrics.line_structure import TonalityReference
 from audiogen.metrics.scattering import ScatteringReference
 from audiogen.metrics.texture import TextureDistance, TextureReference
 from audiogen.metrics.two_sample import separability
+from audiogen.progress import checkpoint
 
 COPY_SEARCH_SECONDS = 120.0  # end of the prompt that is searched for copies
 TEXTURE_SECONDS = 60.0  # end of the prompt that textures are compared with, and of the real audio searched for copies
@@ -89,7 +90,11 @@ class TailEvaluator:
 
     def compare(self, tail: Recording) -> TailComparison:
         """Texture distance and repetitions of a tail."""
-        return TailComparison(self.texture(tail), self.copying(tail), self.looping(tail))
+        texture = self.texture(tail)
+        checkpoint()
+        copying = self.copying(tail)
+        checkpoint()
+        return TailComparison(texture, copying, self.looping(tail))
 
     def texture(self, tail: Recording) -> TextureDistance | None:
         """`TextureReference.distance`; None if the audio is too short."""

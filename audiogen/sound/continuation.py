@@ -33,6 +33,7 @@ import torch
 from audiogen.audio import Recording
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.models.base import FrameModel
+from audiogen.progress import checkpoint
 from audiogen.run import Run, mel_representation
 from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
@@ -73,7 +74,8 @@ class Continuer:
         make_predictor: of a single Run: a control in place of its own (`control_predictors.CONTROLS`).
 
     Attributes:
-        pause: called every few hundredths of a second of work; what it raises abandons the tail.
+        pause: called every few hundredths of a second of work; what it raises abandons the tail. By default
+            `progress.checkpoint`.
         spec: of the mel frames.
         parts: of the prompt.
         analysis: of the prompt.
@@ -89,7 +91,7 @@ class Continuer:
     vocoder: str | None = None
     match_texture: bool = True
     make_predictor: Callable[[Run, PromptAnalysis], Predictor] | None = None
-    pause: Callable[[], None] | None = field(init=False, default=None)
+    pause: Callable[[], None] | None = field(init=False, default_factory=lambda: checkpoint)
     parts: PromptParts = field(init=False)
     analysis: PromptAnalysis = field(init=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
@@ -102,6 +104,7 @@ class Continuer:
         self.spec = mel_representation(self.first).options.spec
         self.parts = PromptParts.of(self.prompt)
         self.analysis = analyse_prompt(self.parts, self.spec)
+        checkpoint()
         self.frames = self.analysis.material.side_by_side(self.analysis.channels)
         self.predictor: Predictor
         if isinstance(self.run, Run):

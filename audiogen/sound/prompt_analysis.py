@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import AudioWarning, Recording
+from audiogen.progress import checkpoint
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.recording_features import RecordingFeatures, extract_features
 from audiogen.sound.ambience import Bed, extract_ambience
@@ -176,6 +177,7 @@ def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec) -> PromptAnal
     """Analyse a prompt, all of it or divided by purpose, once for all tails; see `PromptAnalysis`."""
     parts = PromptParts.of(prompt)
     partials = find_partials(parts.material)
+    checkpoint()
     partner = material = extract_features(parts.material if partials is None else partials.residual, spec)
     if not parts.joins_material:
         end = parts.join_partner if partials is None else without_partials(parts.join_partner)

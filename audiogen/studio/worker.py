@@ -99,13 +99,16 @@ def run(job: Job, send: Send, cancelled: Callable[[], bool]) -> tuple[Any, ...]:
     from audiogen.jobs.batch.tasks import describe_error
     from audiogen.progress import report_to
 
-    def report(done: float, total: float, label: str) -> None:
+    def check() -> None:
         if cancelled():
             raise Cancelled
+
+    def report(done: float, total: float, label: str) -> None:
+        check()
         send("progress", done, total, label)
 
     try:
-        with warnings.catch_warnings(), report_to(report):
+        with warnings.catch_warnings(), report_to(report, check):
             warnings.simplefilter("ignore", AudioWarning)  # they are in the sidecar
             return "made", MAKERS[job.kind](job, send)
     except Cancelled:
