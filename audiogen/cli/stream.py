@@ -199,8 +199,7 @@ def _prepare(
     recording, _ = read_prompt(prompt, *part)
     target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
     run = open_runs((run_folder,), (), allow_external_weights) if run_folder is not None else None
-    with stage(f"analysing {prompt.name}"):
-        return recording, prepare_tail(recording, request, target, run)
+    return recording, prepare_tail(recording, request, target, run)
 
 
 def _replay(

@@ -1,41 +1,28 @@
 """The job of `audiogen continue` for a recording: continue it into an audio file with a sidecar.
 
-`continue_variations` checks the prompt, chooses what continues it (`continuer_choice`), has each tail streamed to disk
-and measured (`tail_file`), and writes OUT.json.
+`continue_variations` has the prompt checked and what continues it chosen (`prepare_tail`), has each tail streamed to
+disk and measured (`tail_file`), and writes OUT.json.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from audiogen.audio import AudioWarning, Recording, read, read_segment
+from audiogen.audio import Recording, read, read_segment
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.best_take import choose_take
-from audiogen.jobs.continuer_choice import (
-    AnyContinuer,
-    MorphTarget,
-    Runs,
-    choose_runs,
-    continuer_of,
-    describe_runs,
-    divide_prompts,
-    prepare_target,
-    require_continuable,
-    require_morphable,
-    rhythm_of,
-)
+from audiogen.jobs.continuer_choice import MorphTarget, Runs, describe_runs
+from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure
 from audiogen.jobs.pulse_choice import describe_rhythm
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, write_tail, writer_of
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
-from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.text_files import dump_json, write_text
 
@@ -104,66 +91,40 @@ def continue_variations(
     Yields:
         The content of each sidecar, once its tail is written.
     """
-    given, prompt = prompt, PromptParts.of(prompt).recording
-    require_continuable(prompt)
-    clock = Clock()
-    require_morphable(prompt, morph_target, [request for _, request in outputs])
+
+    def rehearse(prepared: PreparedTails) -> None:
+        for out, request in outputs:
+            length_of(prepared.prompt, request)
+            writer_of(prepared.parts(request), out, request).rehearse()
+
+    requests = [request for _, request in outputs]
     with collect_warnings() as general:
-        _warn_of_silent_channels(prompt, morph_target)
-        with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
-            divided = divide_prompts(given, [request for _, request in outputs])
-            morph_target = prepare_target(morph_target, outputs[0][1])
-        with clock("warming"):
-            requests, named = [request for _, request in outputs], bool(run or experiment or budget or morph_target)
-            rhythm = rhythm_of(list(divided.values()), requests, named)
-        if run is None and prompt.samples.any():
-            for out, request in outputs:  # before minutes are spent on the training
-                length_of(prompt, request)
-                writer_of(divided[request.division], out, request).rehearse()
-        if run is None and rhythm is None and prompt.samples.any():
-            material = divided[outputs[0][1].division].material
-            run, morph_target = choose_runs(material, morph_target, experiment, budget, device, clock, cache)
-    continuers: dict[tuple[Any, ...], AnyContinuer] = {}
+        choice = (morph_target, run, experiment, budget, device, cache)
+        prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse)
     for out, request in outputs:
         with collect_warnings() as particular:
-            parts, kind = divided[request.division], (request.vocoder, request.match_texture, request.raw)
-            key = (request.division, *kind)
-            if rhythm is not None:
-                continuers[key] = BeatContinuer(rhythm, request.longest_copy)
-            elif run is not None and key not in continuers:
-                with clock("warming"), stage(f"analysing {_name_of(prompt)}"):
-                    continuers[key] = continuer_of(parts, run, *kind, morph_target)
-            continuer, spent, plan = continuers.get(key), Clock(clock.seconds), {}
+            parts, continuer = prepared.parts(request), prepared.continuer(request)
+            spent, plan = Clock(prepared.clock.seconds), dict[str, Any]()
             if takes > 1 and continuer is not None:
                 with spent("choosing"):
                     request, plan["plan"] = choose_take(parts, continuer, request, takes)
             sidecar = write_tail(parts, continuer, out, request, spent) | plan
         with remove_output_on_failure(out):
-            sidecar["settings"] |= describe_runs(run)
-            if rhythm is not None:
-                sidecar["settings"]["rhythm"] = describe_rhythm(rhythm)
-            if morph_target is not None:
-                path = morph_target.recording.path
-                morph = {"recording": str(path) if path else None, **describe_runs(morph_target.run or run)}
-                sidecar["settings"]["morph"] = morph
+            sidecar["settings"] |= _describe(prepared)
             sidecar["warnings"] = [*prompt_warnings, *general, *particular]
             write_text(sidecar_of(out), dump_json(sidecar))
         yield sidecar
 
 
-def _warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None) -> None:
-    if morph_target is None:
-        return
-    target = morph_target.recording
-    silent = [channel for channel in prompt.silent if target.samples[channel % target.channels].any()]
-    if silent:
-        numbers = ", ".join(str(channel + 1) for channel in silent)
-        text = f"channel {numbers} is digital silence in the prompt, so it stays silent, unlike in the morph's target"
-        warnings.warn(f"{target.path or 'morph'}: {text}", AudioWarning, stacklevel=3)
-
-
-def _name_of(recording: Recording) -> str:
-    return recording.path.name if recording.path else "the prompt"
+def _describe(prepared: PreparedTails) -> dict[str, Any]:
+    """The sidecars' account of what generates the tails."""
+    described = describe_runs(prepared.run)
+    if prepared.rhythm is not None:
+        described["rhythm"] = describe_rhythm(prepared.rhythm)
+    if (target := prepared.morph_target) is not None:
+        path = target.recording.path
+        described["morph"] = {"recording": str(path) if path else None, **describe_runs(target.run or prepared.run)}
+    return described
 
 
 def read_prompt(path: Path, start: float | None = None, stop: float | None = None) -> tuple[Recording, list[str]]:

@@ -7,11 +7,12 @@ that generates the tails (`continuer_of`).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from audiogen.audio import Recording
+from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
 from audiogen.jobs.provenance import Clock
@@ -69,6 +70,18 @@ def require_morphable(prompt: Recording, morph_target: MorphTarget | None, reque
         raise InputError("morph", "a morph is made of selected patches: it cannot be raw", "leave out --raw or --morph")
     if any(request.loop for request in requests):
         raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out --loop or --morph")
+
+
+def warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None) -> None:
+    """Warn of channels that stay silent in a morph, though its target has sound for them."""
+    if morph_target is None:
+        return
+    target = morph_target.recording
+    silent = [channel for channel in prompt.silent if target.samples[channel % target.channels].any()]
+    if silent:
+        numbers = ", ".join(str(channel + 1) for channel in silent)
+        text = f"channel {numbers} is digital silence in the prompt, so it stays silent, unlike in the morph's target"
+        warnings.warn(f"{target.path or 'morph'}: {text}", AudioWarning, stacklevel=3)
 
 
 def divide_prompts(prompt: Recording | PromptParts, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
