@@ -8,12 +8,12 @@ chain them as generators, so that a tail of any length needs constant memory::
     prediction            context_predictor.py what follows in a context like the tail's; predictor.py: a Model draws
                                                the latent of the next patch, run_mixture.py: several do
     patch selection       patch_selection.py   the patch of the material nearest to it, under constraints
-    spectrum guard        drift_guard.py       correction of the mean mel spectrum
+    spectrum guard        spectrum_guard.py    correction of the mean mel spectrum
     vocoder, rotation     rendering.py         mel frames -> principal channels -> channels
     tilt                  controls.py          brightness
     texture matching      texture_matching.py  band gains that match texture statistics and level variance
     resampling            rendering.py         to the prompt's rate
-    level guard           drift_guard.py       correction of level and stereo image
+    level guard           level_guard.py       correction of level and stereo image
     density               event_density.py     events taken out of the tail, or added to it
     partials              partial_continuation.py  the prompt's tones, continued in phase
     limiter               dsp/limiter.py       peaks within the prompt's own
@@ -37,15 +37,16 @@ from audiogen.progress import checkpoint
 from audiogen.run import Run, mel_representation
 from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
-from audiogen.sound.drift_guard import LevelGuard, SpectrumGuard
 from audiogen.sound.event_density import EventDensity, EventMaterial
 from audiogen.sound.join import join_to_prompt, silence
+from audiogen.sound.level_guard import LevelGuard
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Played
 from audiogen.sound.predictor import Predictor, RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, Past, noted, positions_of, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
+from audiogen.sound.spectrum_guard import SpectrumGuard
 from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
 from audiogen.vocoders.registry import VOCODERS

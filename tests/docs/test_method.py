@@ -34,7 +34,6 @@ DESCRIBED = (
 TECHNICAL = {
     "rhythm.chroma.FRAMES_PER_TILE",
     "sound.copy_detection.CONSTANT",
-    "sound.drift_guard.DB_PER_NEPER",
     "sound.continuation.MAX_MATCHERS",
     "sound.limits.MAX_SEED",
     "sound.limits.MAX_TEMPERATURE",
