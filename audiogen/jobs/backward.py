@@ -20,6 +20,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.continue_sound import continue_variations
 from audiogen.jobs.continuer_choice import Runs
+from audiogen.jobs.loudness_target import loudness_in
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
 from audiogen.jobs.request import Request
@@ -79,6 +80,7 @@ def continue_backward(
             "subtype": subtype,
             "prompt_sample": length if request.writes_prompt else None,
             "length": length + parts.before_tail.length if request.writes_prompt else length,
+            "loudness_lufs": loudness_in(out),
             "prompt_range": [parts.start, parts.stop],
             "edges": describe_edges(parts),
             "settings": sidecar["settings"] | _own_settings(request) | {"backward": True},

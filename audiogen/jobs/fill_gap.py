@@ -25,6 +25,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.backward import rendered_tails
 from audiogen.jobs.continuer_choice import Runs, require_continuable
+from audiogen.jobs.loudness_target import loudness_in
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
 from audiogen.jobs.request import Request
@@ -155,6 +156,7 @@ def fill_gap(
         "subtype": subtype,
         "length": writer.length,
         "gap": {"start": start, "stop": start + gap.length},
+        "loudness_lufs": loudness_in(out),
         "settings": sidecar["settings"] | {"gap_only": gap_only, "subtype": request.subtype},
         "measures": sidecar["measures"] | {"join": None, "seams": seams, "level_step_db": gap.level_step_db},
         "warnings": [*prompt_warnings, *texts],

@@ -7,11 +7,12 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer
+from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer, info
 from audiogen.audio.true_peak import TruePeakMeter
 
 MAX_TRUE_PEAK_DB = -1.0  # dBTP, as EBU R 128 has it for production
@@ -67,6 +68,13 @@ def loudness_of(recording: Recording) -> float | None:
     for block in _chunks(recording.samples, ()):
         meter.push(block.astype(np.float64))
     return meter.integrated()
+
+
+def loudness_in(path: Path) -> float | None:
+    """The same of a file of any length, in bounded memory; what else is to be said of it is left to others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)
+        return info(path).loudness_lufs
 
 
 def amplified(recording: Recording, gain_db: float) -> Recording:

@@ -13,7 +13,7 @@ import numpy as np
 from audiogen.audio import AudioWarning, Recording, Span, Writer, subtype_for
 from audiogen.errors import InputError
 from audiogen.jobs.continuer_choice import AnyContinuer, kind_of
-from audiogen.jobs.loudness_target import Level, amplified, write_at_loudness
+from audiogen.jobs.loudness_target import Level, amplified, loudness_in, write_at_loudness
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import Clock, remove_output_on_failure, versions
 from audiogen.jobs.request import Request
@@ -77,6 +77,7 @@ def write_tail(
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
         reference = replace(prompt, material=amplified(prompt.material, level.gain_db)) if level else prompt
         measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
+        loudness = level.lufs if level else loudness_in(out)
     density = continuer.density if isinstance(continuer, Continuer) else None
     if density is not None and (missed := density.remark()):
         remarks.insert(0, missed)
@@ -102,6 +103,7 @@ def write_tail(
         "versions": versions(),
         "timings": clock.seconds,
         "measures": measures,
+        "loudness_lufs": loudness,
         **({"loudness": asdict(level)} if level else {}),
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
         "partials": continuer.partials if continuer is not None else None,

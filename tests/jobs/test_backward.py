@@ -12,6 +12,7 @@ from audiogen.audio import Recording, read, read_metadata, write
 from audiogen.errors import InputError
 from audiogen.jobs.backward import continue_backward
 from audiogen.jobs.continue_sound import continue_recording
+from audiogen.jobs.loudness_target import loudness_of
 from audiogen.jobs.request import Request
 from audiogen.run import Run
 from audiogen.sound.prompt_analysis import reverse
@@ -69,6 +70,7 @@ def test_a_fade_in_is_continued_from_after_it(untrained: Callable[..., Run], tmp
         assert "fades in" in " ".join(sidecar["warnings"])
         assert "fades out" not in " ".join(sidecar["warnings"])
         written = read(out).samples
+        assert sidecar["loudness_lufs"] == pytest.approx(loudness_of(read(out)), abs=1e-6)
         assert sidecar["length"] == written.shape[1] == RATE + prompt.length - start
         np.testing.assert_array_equal(written[:, RATE:], prompt.samples[:, start:])
         assert 20 * np.log10(written[:, :RATE].std() / 0.1) == pytest.approx(0, abs=1.5)

@@ -13,6 +13,7 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, read, read_metadata, write
 from audiogen.errors import InputError
 from audiogen.jobs.fill_gap import Gap, fill_gap, gap_in
+from audiogen.jobs.loudness_target import loudness_of
 from audiogen.jobs.request import Request
 from audiogen.run import Run
 from tests.audio.metadata.wave_files import RATE, cue, everything, labels, write_wav
@@ -38,6 +39,7 @@ def test_everything_outside_the_gap_is_bit_exact(texture: Texture, run: Run, tmp
     start, stop = 3 * 44100, round(4.5 * 44100)
     assert sidecar["gap"] == {"start": start, "stop": stop}
     assert out.length == clip.length == sidecar["length"]
+    assert sidecar["loudness_lufs"] == pytest.approx(loudness_of(out), abs=1e-6)
     np.testing.assert_array_equal(out.samples[:, :start], clip.samples[:, :start])
     np.testing.assert_array_equal(out.samples[:, stop:], clip.samples[:, stop:])
     assert not np.array_equal(out.samples[:, start:stop], clip.samples[:, start:stop])

@@ -110,6 +110,7 @@ def finished_record(clip: Clip, out: Path) -> dict[str, Any]:
         "warnings": " | ".join(sidecar["warnings"]),
         "request": clip.digest,
         "sha256": file_digest(out),
+        "loudness_lufs": sidecar.get("loudness_lufs"),  # of an earlier version without
         **{f"measures.{path}": measures[path] for path in MEASURE_COLUMNS if path in measures},
         **flatten(timings, "timings"),
     }

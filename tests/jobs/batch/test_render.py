@@ -23,7 +23,7 @@ import torch
 import yaml
 from click.testing import CliRunner, Result
 
-from audiogen.audio import Recording, read, write
+from audiogen.audio import Recording, info, read, write
 from audiogen.cli.render import render as command
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, build, merge, to_tree
@@ -122,6 +122,7 @@ class TestRendering:
             assert line["measures.level.difference_db"] == sidecar["measures"]["level"]["difference_db"]
             assert (row["status"], row["error"], float(row["seconds"])) == ("finished", "", seconds)
             assert float(row["timings.generation"]) > 0
+            assert float(row["loudness_lufs"]) == pytest.approx(info(finished / row["output"]).loudness_lufs, abs=0.01)
         assert len(set(audio_in(finished).values())) == 4
 
     def test_one_bad_row_fails_alone(self, inputs: Path, tmp_path: Path) -> None:
