@@ -35,14 +35,14 @@ from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.models.base import FrameModel
 from audiogen.progress import checkpoint
 from audiogen.run import Run, mel_representation
-from audiogen.sound.context_predictor import ContextPredictor
+from audiogen.sound.context_predictor import PREDICTORS, ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain, SpectralTilt
 from audiogen.sound.event_density import EventDensity, EventMaterial
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.level_guard import LevelGuard
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Played
-from audiogen.sound.predictor import Predictor, RunPredictor
+from audiogen.sound.predictor import Predictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, Past, noted, positions_of, render, resample_after
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
@@ -58,8 +58,6 @@ FIRST_SECTIONS = (2, 3, 3, 5, 8)  # seconds of texture matching when a tail is t
 SOON_MATCHED_SECONDS = 30.0  # the same as `MATCHED_SECONDS` for them
 MAX_MATCHERS = 3  # that are kept
 PAST_SECONDS = 1.0  # of the end of the prompt, that filters start from
-PREDICTORS: dict[str, type[RunPredictor]] = {"model": RunPredictor, "contexts": ContextPredictor}
-"""What predicts, by the configuration key ``predictor`` of a Run."""
 
 
 @dataclass
