@@ -127,7 +127,10 @@ class EventDensity:
         reached, asked = self.reached()
         if not self.material.enough or self.counted < MIN_EVENTS or abs(reached - asked) <= TOLERANCE * asked:
             return None
-        cause = "so many events hide one another" if reached < asked else "events that were hidden are heard instead"
+        if reached < asked:
+            cause = "so many events hide one another" if self.density > 1 else "few events are as loud as those counted"
+        else:
+            cause = "events that were hidden are heard now" if self.density < 1 else "the tail has many of its own"
         return f"density: {asked:.2g} was asked for, {reached:.2g} is reached by count: {cause}"
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
