@@ -59,6 +59,8 @@ SOUND_ONLY: dict[str, Any] = {name: SOUND_FIELDS[name] for name in SOUND_FIELDS 
 SOUND_ONLY |= {"morph": None, "weight": (), "backward": False, "loop_lengths": (), "set": False, "adapt": False}
 SOUND_ONLY |= {"cache": True, "start": None, "stop": None}
 """Options that do not apply to a MIDI prompt -> their defaults."""
+FLAGS = {"start": "from", "stop": "to", "rewards": "reward", "rewards_file": "rewards"}
+"""Options whose names in Python differ from their flags."""
 
 
 @click.command(
@@ -209,8 +211,11 @@ def continue_(
     """
     from audiogen.config.known_keys import require_known_keys
 
+    given = [prompt, *overrides]
     prompts, overrides = prompts_among(prompt, overrides)
-    if len(prompts) > 1 or out.is_dir():
+    # A pattern that one file matches, and a prompt that is named twice, ask for a folder as several prompts do.
+    asked_for_folder = not out.suffix and out != PIPE and given != [*prompts, *overrides]
+    if len(prompts) > 1 or out.is_dir() or asked_for_folder:
         continue_each(context, prompts, overrides, out)
         return
     (prompt,) = prompts
@@ -314,8 +319,9 @@ def without(options: dict[str, Any], foreign: dict[str, Any], subject: str) -> d
     """
     for name, default in foreign.items():
         if options.get(name, default) != default:
-            flag = {"start": "from", "stop": "to"}.get(name, name.replace("_", "-"))
-            raise InputError(f"--{flag}", f"it does not apply to {subject}", "leave it out")
+            flag = FLAGS.get(name, name.replace("_", "-"))
+            cure = "leave it out, or add --plan best-of" if name == "takes" else "leave it out"
+            raise InputError(f"--{flag}", f"it does not apply to {subject}", cure)
     return {name: value for name, value in options.items() if name not in foreign}
 
 

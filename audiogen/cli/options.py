@@ -144,6 +144,7 @@ NO_CACHE = option(
     is_flag=True,
     flag_value=False,
     default=True,
+    show_default=False,
     help="Neither look for models trained before nor keep new ones.",
 )
 SECONDS = option(

@@ -83,6 +83,11 @@ def train(
 
     before = (out / METRICS).read_bytes() if resume and (out / METRICS).is_file() else None
     base = Run.open(base_folder, allow_external_weights, with_vocoder=False) if base_folder is not None else None
+    wanted = experiment.representation.kind
+    if base is not None and base.experiment.representation.kind != wanted:
+        kinds = {"mel": "recordings", "midi": "tunes"}
+        cause = f"it is a Run of {kinds[base.experiment.representation.kind]}"
+        raise InputError(base_folder or "--run", cause, f"name one of {kinds[wanted]} for this configuration")
     is_recording = data.is_file() and (base.experiment if base else experiment).representation.kind == "mel"
     with stage(f"reading {data.name}") if is_recording else nullcontext():
         source = read(data) if is_recording else data

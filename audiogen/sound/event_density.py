@@ -105,8 +105,8 @@ class EventDensity:
         self.carried = 0.0  # fraction of an event from one section to the next
         self.bag: list[Event] = []
         if not material.enough:
-            cause = f"it has {len(material.events)} distinct events in {material.seconds:.0f} s"
-            warnings.warn(f"density: {cause}, so that --density changes nothing", AudioWarning, stacklevel=2)
+            cause = f"the recording has {len(material.events)} distinct events in {material.seconds:.0f} s, too few"
+            warnings.warn(f"--density changes nothing: {cause}", AudioWarning, stacklevel=2)
 
     def reached(self) -> tuple[float, float]:
         """The density that the tail so far has by count, and the one that was asked for, both as multiples."""
@@ -114,24 +114,23 @@ class EventDensity:
         return self.counted / max(usual, 1e-9), asked / max(usual, 1e-9)
 
     def describe(self) -> dict[str, float]:
-        """Events per second of the material, and the density that was asked for and is reached, by count."""
-        reached, asked = self.reached()
-        return {
-            "events_per_second": round(self.material.rate, 2),
-            "asked": round(asked, 2),
-            "reached": round(reached, 2),
-        }
+        """Loud events per second of the material; the density, its mean over the tail so far, and what is reached."""
+        reached, asked = self.reached() if self.material.enough else (1.0, 1.0)
+        found = {"events_per_second": self.material.rate, "asked": self.density, "mean": asked, "reached": reached}
+        return {name: round(value, 2) for name, value in found.items()}
 
     def remark(self) -> str | None:
         """A line where the density is missed by more than `TOLERANCE`; None where it is reached."""
         reached, asked = self.reached()
         if not self.material.enough or self.counted < MIN_EVENTS or abs(reached - asked) <= TOLERANCE * asked:
             return None
+        denser = self.density > 1
         if reached < asked:
-            cause = "so many events hide one another" if self.density > 1 else "few events are as loud as those counted"
+            cause = "so many events hide one another" if denser else "few events are as loud as those counted"
         else:
-            cause = "events that were hidden are heard now" if self.density < 1 else "the tail has many of its own"
-        return f"density: {asked:.2g} was asked for, {reached:.2g} is reached by count: {cause}"
+            cause = "the tail has many of its own" if denser else "quiet events are heard in place of loud ones"
+        mean = "" if abs(asked - self.density) < 0.05 else f" (on average {asked:.2g})"
+        return f"--density {self.density:g}{mean}: {reached:.2g} is reached by count, since {cause}"
 
     def __call__(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Blocks ``[channels, time]`` of a tail -> sections of as many samples in all, with the density."""

@@ -27,6 +27,8 @@ class Shelf:
     """
 
     def __init__(self, folder: Path, max_upload: int = MAX_UPLOAD) -> None:
+        if folder.is_file():
+            raise InputError(folder, "it is a file", "name its folder, and open the file on the page")
         if not folder.is_dir():
             raise InputError(folder, "there is no such folder", "create it, or name another")
         self.folder, self.max_upload = folder.resolve(), max_upload

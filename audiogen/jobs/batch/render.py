@@ -111,9 +111,8 @@ def _rows_of(rows: list[Row], shard: Shard, trains: bool) -> list[Row]:
     """The rows of a shard: every n-th; those for which a Model is trained together, by their prompts."""
     number, count = shard
     if not 1 <= number <= count:
-        raise InputError(
-            f"shard {number}/{count}", "there is no such part", f"choose from 1/{count} to {count}/{count}"
-        )
+        cure = f"choose from 1/{count} to {count}/{count}" if count > 0 else "for example 1/4, the first of four"
+        raise InputError(f"--shard {number}/{count}", "there is no such part", cure)
     groups, chosen = dict[tuple[object, ...], int](), list[Row]()
     for row in rows:
         trained = trains or "config" in row.values
