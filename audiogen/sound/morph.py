@@ -112,7 +112,8 @@ class Morph:
         rendered = []
         for index, (side, pairs, past) in enumerate(zip(self.sides, chunks, pasts, strict=True)):
             own = map(Chunk, map(itemgetter(index), pairs))
-            rendered.append(side.with_partials(side.residual_of(own, seed, controls, None, past), seed, controls))
+            residual = side.renderer.residual(own, seed, controls, None, past)
+            rendered.append(side.renderer.with_partials(residual, seed, controls))
         return self._cross_faded(rendered, weight)
 
     def joined(self, mixed: Iterable[np.ndarray], controls: Controls, length: int) -> Iterator[np.ndarray]:
@@ -127,7 +128,7 @@ class Morph:
 
     def _cross_faded(self, rendered: Sequence[Iterable[np.ndarray]], weight: Weight) -> Iterator[np.ndarray]:
         """Cross-fade of the two sides' blocks ``[channels, time]``."""
-        difference, done = self.sides[1].level - self.sides[0].level, 0
+        difference, done = self.sides[1].renderer.level - self.sides[0].renderer.level, 0
         rate = self.sides[0].parts.recording.sample_rate
         for first, second in aligned_blocks(*rendered):
             share = weight(done + np.arange(first.shape[1]), rate)
@@ -149,7 +150,7 @@ class Morph:
         streams = []
         for index, (side, past, note) in enumerate(zip(self.sides, pasts, notes, strict=True)):
             played = None if past is None else past.played
-            chunks = side.frames_after(seed + index, temperature, controls, played)
+            chunks = side.frames_after(seed + index, temperature, played)
             chunks = chunks if note is None else noted(chunks, note)
             streams.append(chunk.frames.T.numpy() for chunk in chunks)
         done, frame_rate = 0, self.sides[0].spec.frame_rate

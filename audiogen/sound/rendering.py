@@ -1,4 +1,8 @@
-"""Rendering: mel frames of principal channels -> samples of the prompt's channels, at the prompt's rate."""
+"""Rendering: mel frames that follow a prompt -> samples of its channels at its rate, with its texture, level and peak.
+
+The second half of the signal flow (`continuation.py` has the first, and the join). `TailRenderer.residual` is what one
+segment of a tail needs, `TailRenderer.with_partials` runs on over all segments.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,23 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Resampler
+from audiogen.dsp.limiter import LookaheadLimiter, peak_of
+from audiogen.representation.mel import MelSpec
+from audiogen.sound.controls import NEUTRAL, Controls, SpectralTilt
+from audiogen.sound.event_density import EventDensity, EventMaterial
+from audiogen.sound.level_guard import LevelGuard
+from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Patch, Played
-from audiogen.sound.prompt_analysis import PromptAnalysis
+from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts
+from audiogen.sound.texture_matching import StatisticsMatcher
 from audiogen.vocoders.base import Vocoder
 
 RESAMPLER_WARM_UP = 8192  # samples of the prompt that prime the resampling filter
+MATCHED_SECONDS = 120.0  # of the end of the material, whose texture statistics tails are given
+FIRST_SECTIONS = (2, 3, 3, 5, 8)  # seconds of texture matching when a tail is taken up, each made while others play
+SOON_MATCHED_SECONDS = 30.0  # the same as `MATCHED_SECONDS` for them
+MAX_MATCHERS = 3  # that are kept
+PAST_SECONDS = 1.0  # of the end of the prompt, that filters start from
 
 
 class Chunk(NamedTuple):
@@ -108,3 +124,173 @@ def resample_after(past: np.ndarray, blocks: Iterable[np.ndarray], rate: int, ne
         drop -= dropped
         if output.shape[1] > dropped:
             yield output[:, dropped:]
+
+
+class TailRenderer:
+    """Renders the mel frames of a prompt's tails, and holds them to its texture, level and peak.
+
+    Args:
+        parts: of the prompt.
+        analysis: of the prompt.
+        spec: of the frames.
+        vocoder: of the material, from its first whole frame on.
+        pause: called every few hundredths of a second of texture matching; what it raises abandons the tail.
+
+    Attributes:
+        corrections: in the latest tail, dB: ``texture_gain_rms_db``, the RMS gain of texture matching in the latest
+            section, and ``largest_level_db``, the level guard's largest.
+        density: what changes the density of events in the latest tail; None at the recording's own.
+    """
+
+    def __init__(
+        self,
+        parts: PromptParts,
+        analysis: PromptAnalysis,
+        spec: MelSpec,
+        vocoder: Vocoder,
+        pause: Callable[[], None] | None = None,
+    ) -> None:
+        self.parts, self.analysis, self.spec, self.vocoder, self.pause = parts, analysis, spec, vocoder, pause
+        self.corrections: dict[str, float] = {}
+        self.density: EventDensity | None = None
+        self._event_material: tuple[float, EventMaterial] | None = None
+        self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
+
+    @property
+    def matched(self) -> bool:
+        """Whether the texture statistics of the latest tail were matched to the prompt's."""
+        return bool(self._matchers) and list(self._matchers.values())[-1].matches_statistics
+
+    @property
+    def level(self) -> float:
+        """Level that tails are held at, dB."""
+        reference = self.analysis.level_reference.samples.numpy()
+        guard = LevelGuard(reference, self.spec.sample_rate, self.parts.recording.sample_rate)
+        partials = self.analysis.partials
+        tones = 0.0 if partials is None else self.analysis.channels * sum(power for _, power in partials.tones)
+        return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
+
+    def residual(
+        self,
+        chunks: Iterable[Chunk],
+        seed: int,
+        controls: Controls,
+        temperature: float | None,
+        past: Past | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Render mel frames, without the prompt's partials.
+
+        Args:
+            chunks: frames of the principal channels.
+            seed: of the Vocoder.
+            controls: of which brightness and density are applied here.
+            temperature: variance of the levels of bands, for texture matching; None leaves that out.
+            past: what the frames follow; None for the prompt.
+
+        Yields:
+            ``[channels, time]`` float32 at the prompt's rate.
+        """
+        prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.parts.recording.sample_rate
+        before = prompt.join_partner.samples if past is None else torch.from_numpy(prompt.to_principal(past.samples))
+        samples = prompt.to_channels(before[:, -round(PAST_SECONDS * rate) :].numpy()) if past is None else past.samples
+        held = past is not None and past.played.held  # what is held keeps its statistics and its level by itself
+        tilt = self._tilt(controls.brightness, samples)
+        if past is not None:
+            tilt.skip_ramp()
+        guard = LevelGuard(tilt.reference, rate, new_rate, self._peak(controls), prompt.join_partner.rotation)
+
+        blocks = render(self.vocoder, prompt, chunks, seed, before)
+        blocks = map(tilt, blocks)
+        if temperature is not None:
+            blocks = self._matched(blocks, samples, tilt, temperature, not held, past)
+        blocks = resample_after(samples[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
+        if not held:
+            blocks = self._guarded(blocks, guard)
+        self.density = self._density(controls, seed, past)
+        return blocks if self.density is None else self.density(blocks)
+
+    def with_partials(
+        self, residual: Iterable[np.ndarray], seed: int, controls: Controls, temperature: float = 1.0
+    ) -> Iterator[np.ndarray]:
+        """Add the prompt's partials to a residual, and limit its peaks.
+
+        Args:
+            residual: blocks ``[channels, time]`` from the join on, of one segment after the other.
+            seed: of the partials' movement.
+            controls: of which the brightness is applied here.
+            temperature: variance of the levels of partials.
+
+        Yields:
+            ``[channels, time]`` float32.
+        """
+        partials = self.analysis.partials
+        # Overlapping segments can add up to peaks beyond any of the recording.
+        limiter = LookaheadLimiter(self._peak(controls), self.parts.recording.sample_rate)
+        if partials is None:
+            return limiter(residual)
+        added = PartialContinuation(partials, seed, temperature, self._partial_gains(controls), self.parts.gap)
+        return limiter(added.added_to(residual))
+
+    def _matched(
+        self,
+        blocks: Iterable[np.ndarray],
+        samples: np.ndarray,
+        tilt: SpectralTilt,
+        temperature: float,
+        statistics: bool,
+        past: Past | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` that follow ``samples``, with the texture statistics of the (tilted) material."""
+        seconds, rate = MATCHED_SECONDS if past is None else SOON_MATCHED_SECONDS, self.spec.sample_rate
+        material = self.analysis.material.samples[:, -round(seconds * rate) :].numpy()
+        key = (tilt.slope, temperature, statistics, material.shape[1])
+        matcher = self._matchers.pop(key, None)
+        if matcher is None:
+            source = self.analysis.to_channels(tilt.whole(material))
+            matcher = StatisticsMatcher(source, rate, temperature, statistics)
+        self._matchers[key] = matcher  # the latest comes last
+        while len(self._matchers) > MAX_MATCHERS:
+            del self._matchers[next(iter(self._matchers))]
+        sections = () if past is None else FIRST_SECTIONS
+        for block in matcher(blocks, samples, sections, self.pause):
+            self.corrections["texture_gain_rms_db"] = round(matcher.change, 2)
+            yield block
+
+    def _guarded(self, blocks: Iterable[np.ndarray], guard: LevelGuard) -> Iterator[np.ndarray]:
+        """Blocks ``[channels, time]`` at the level and stereo image of the reference."""
+        for block in blocks:
+            held = guard(block)
+            self.corrections["largest_level_db"] = round(guard.largest, 2)
+            yield held
+
+    def _density(self, controls: Controls, seed: int, past: Past | None) -> EventDensity | None:
+        """What changes the density of events; None at the recording's own."""
+        if controls.density == NEUTRAL.density:
+            return None
+        if self._event_material is None or self._event_material[0] != controls.brightness:
+            samples, rate = self.parts.material.samples, self.parts.recording.sample_rate
+            tilted = SpectralTilt(controls.brightness, samples, samples, rate).reference
+            self._event_material = controls.brightness, EventMaterial(tilted, rate)
+        before = None if past is not None else self.parts.join_partner.samples
+        return EventDensity(self._event_material[1], before, controls.density, seed)
+
+    def _tilt(self, brightness: float, past: np.ndarray | None = None) -> SpectralTilt:
+        partials, reference = self.analysis.partials, self.analysis.level_reference.samples.numpy()
+        tones = () if partials is None else partials.tones
+        past = reference if past is None else past
+        return SpectralTilt(brightness, reference, past, self.spec.sample_rate, tones)
+
+    def _partial_gains(self, controls: Controls) -> np.ndarray | None:
+        """Gains ``[partials]`` in dB by the brightness; None without one."""
+        if not controls.brightness or self.analysis.partials is None:
+            return None
+        tilt = self._tilt(controls.brightness)
+        return np.array([tilt.gain(hertz) for hertz, _ in self.analysis.partials.tones])
+
+    def _peak(self, controls: Controls) -> float:
+        """Largest magnitude of the material; with a tilt, the tilted prompt is the reference."""
+        if not controls.brightness:
+            return peak_of(self.parts.material.samples)
+        peak = peak_of(self.analysis.to_channels(self._tilt(controls.brightness).reference))
+        partials, gains = self.analysis.partials, self._partial_gains(controls)
+        return peak + (0.0 if partials is None else peak_of(partials.synthesise(gains)))

@@ -34,7 +34,7 @@ DESCRIBED = (
 TECHNICAL = {
     "rhythm.chroma.FRAMES_PER_TILE",
     "sound.copy_detection.CONSTANT",
-    "sound.continuation.MAX_MATCHERS",
+    "sound.rendering.MAX_MATCHERS",
     "sound.limits.MAX_SEED",
     "sound.limits.MAX_TEMPERATURE",
     "sound.live_engines.ENDLESS",
