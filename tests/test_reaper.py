@@ -1,223 +1,221 @@
-"""The ReaScript runs in a real Lua (lupa) against a stand-in for REAPER's functions."""
+"""The ReaScript runs in Lua, as REAPER would run it, and audiogen's own command line does the work."""
 
 from __future__ import annotations
 
-import struct
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
+from tests.reaper_stand_in import SIGNATURES, Item, Reaper
+
+lua54 = pytest.importorskip("lupa.lua54", reason="lupa, a Lua interpreter, is not installed")
 FOLDER = Path(__file__).parents[1] / "integrations" / "reaper"
 RATE = 48000
+Open = Callable[..., Reaper]
 
 
-class Reaper:
-    """What the script calls of REAPER: one track with items, each a dictionary; commands are recorded, not run."""
-
-    def __init__(self, lua: Any, folder: Path, items: list[dict[str, Any]], inputs: str = "12,2,0") -> None:
-        self.lua, self.folder, self.items, self.inputs = lua, folder, items, inputs
-        self.commands: list[str] = []
-        self.messages: list[str] = []
-        self.new: list[dict[str, Any]] = []
-        self.time_selection = (0.0, 0.0)
-        self.exit = "0\n"
-
-    def table(self) -> Any:
-        names = [name for name in dir(type(self)) if name[0].isupper() or name in ("file_exists", "new_array")]
-        return self.lua.table_from({name: getattr(self, name) for name in names if name != "Reaper"})
-
-    def GetExtState(self, section: str, name: str) -> str:
-        return ""
-
-    def SetExtState(self, *values: object) -> None: ...
-
-    def GetOS(self) -> str:
-        return "Other"
-
-    def ExecProcess(self, command: str, timeout: int) -> str:
-        self.commands.append(command)
-        return self.exit
-
-    def ShowMessageBox(self, text: str, title: str, kind: int) -> None:
-        self.messages.append(text)
-
-    def GetUserInputs(self, title: str, count: int, names: str, values: str) -> tuple[bool, str]:
-        return True, self.inputs
-
-    def GetProjectPath(self, ignored: str) -> str:
-        return str(self.folder)
-
-    def file_exists(self, path: str) -> bool:
-        return Path(path).exists()
-
-    def GetSelectedMediaItem(self, project: int, index: int) -> Any:
-        return self.items[index] if index < len(self.items) else None
-
-    def GetActiveTake(self, item: Any) -> Any:
-        return item
-
-    def TakeIsMIDI(self, take: Any) -> bool:
-        return False
-
-    def GetMediaItemTake_Source(self, take: Any) -> Any:
-        return take
-
-    def GetMediaSourceSampleRate(self, source: Any) -> int:
-        return RATE
-
-    def GetMediaSourceNumChannels(self, source: Any) -> int:
-        return 2
-
-    def GetMediaSourceLength(self, source: Any) -> tuple[float, bool]:
-        return 12.0, False
-
-    def GetMediaItemInfo_Value(self, item: Any, name: str) -> float:
-        return item[name]
-
-    def SetMediaItemInfo_Value(self, item: Any, name: str, value: float) -> None:
-        item[name] = value
-
-    def GetTakeName(self, take: Any) -> str:
-        return "rain & wind.wav"
-
-    def CreateTakeAudioAccessor(self, take: Any) -> Any:
-        return take
-
-    def DestroyAudioAccessor(self, accessor: Any) -> None: ...
-
-    def new_array(self, size: int) -> Any:
-        array: dict[str, Any] = {"values": [0.0] * size}
-        methods = {
-            "clear": lambda: None,
-            "table": lambda start, count: self.lua.table_from(array["values"][start - 1 : start - 1 + count]),
-        }
-        array["lua"] = self.lua.table_from(methods)
-        self.array = array
-        return array["lua"]
-
-    def GetAudioAccessorSamples(
-        self, accessor: Any, rate: int, channels: int, start: float, count: int, buffer: Any
-    ) -> int:
-        first = round(start * rate) * channels
-        self.array["values"][: count * channels] = [(first + k) / 1e6 for k in range(count * channels)]
-        return 1
-
-    def AddMediaItemToTrack(self, track: Any) -> Any:
-        self.new.append({"takes": []})
-        return self.new[-1]
-
-    def AddTakeToMediaItem(self, item: Any) -> Any:
-        item["takes"].append({})
-        return item["takes"][-1]
-
-    def PCM_Source_CreateFromFile(self, path: str) -> str:
-        return path
-
-    def SetMediaItemTake_Source(self, take: Any, source: str) -> None:
-        take["path"] = source
-
-    def GetSetMediaItemTakeInfo_String(self, take: Any, name: str, value: str, setting: bool) -> None:
-        take[name] = value
-
-    def GetMediaItemTrack(self, item: Any) -> str:
-        return "track"
-
-    def GetSet_LoopTimeRange(self, *ignored: object) -> tuple[float, float]:
-        return self.time_selection
-
-    def Undo_BeginBlock(self) -> None: ...
-
-    def Undo_EndBlock(self, title: str, flags: int) -> None: ...
-
-    def UpdateArrange(self) -> None: ...
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / 'it\'s a "project" & more $HOME'
+    folder.mkdir()
+    return folder
 
 
-def item(position: float, length: float) -> dict[str, Any]:
-    return {"D_POSITION": position, "D_LENGTH": length}
+@pytest.fixture
+def opened(project: Path, tmp_path: Path) -> Open:
+    """REAPER with a project whose folder has every character that a command line could stumble over."""
+    command = tmp_path / "a program's folder" / "audiogen"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m audiogen "$@"\n')
+    command.chmod(0o755)
+
+    def open_reaper(**settings: Any) -> Reaper:
+        lua = lua54.LuaRuntime(unpack_returned_tuples=True)
+        reaper = Reaper(lua, project, FOLDER / "audiogen_continue.lua")
+        reaper.states["audiogen/command"] = str(command)
+        for name, value in settings.items():
+            setattr(reaper, name, value)
+        return reaper
+
+    return open_reaper
 
 
-def act(action: str, folder: Path, *items: dict[str, Any], **settings: Any) -> Reaper:
-    lupa = pytest.importorskip("lupa")
-    lua = lupa.LuaRuntime(unpack_returned_tuples=True)
-    reaper = Reaper(lua, folder, list(items))
-    for name, value in settings.items():
-        setattr(reaper, name, value)
-    lua.globals()["reaper"] = reaper.table()
-    script = lua.execute((FOLDER / "audiogen.lua").read_text())
-    script[action]()
-    return reaper
+def run(action: str, reaper: Reaper) -> None:
+    """Run an action's file."""
+    reaper.script = FOLDER / f"audiogen_{action}.lua"
+    reaper.lua.globals()["reaper"] = reaper.table()
+    reaper.lua.execute(reaper.script.read_text())
+    reaper.require_tidy()
 
 
-def test_continue_exports_the_item_and_lays_its_takes_behind_it(tmp_path: Path) -> None:
-    reaper = act("continue", tmp_path, item(5.0, 1.5))
+def noise(seconds: float, seed: int = 0) -> np.ndarray:
+    samples = 0.1 * np.random.default_rng(seed).standard_normal((round(seconds * RATE), 2))
+    return samples.astype(np.float32)
+
+
+def words(reaper: Reaper) -> list[str]:
+    """The words of the last command."""
+    return shlex.split(reaper.commands[-1])
+
+
+def new_item(reaper: Reaper) -> Item:
+    (item,) = [each for each in reaper.track.items if each not in reaper.selected]
+    return item
+
+
+def test_continue_lays_takes_behind_the_item(opened: Open, project: Path) -> None:
+    reaper = opened(inputs="0,5\n2\n0")
+    samples = noise(1.5)
+    reaper.add(5.0, samples, RATE, "rain & wind.wav")
+    run("continue", reaper)
     assert reaper.messages == []
-    (command,) = reaper.commands
-    prompt, out = (tmp_path / f"rain___wind-{kind}-001.wav" for kind in ("prompt", "continued"))
-    words = f'"audiogen" "continue" "{prompt}" "--tail-only" "--seconds" "12" "--variations" "2" "--budget" "0"'
-    assert command == words + f' "-o" "{out}" "--quiet"'
-    content = prompt.read_bytes()
-    assert struct.unpack_from("<HHI", content, 20) == (3, 2, RATE)
-    samples = np.frombuffer(content[44:], "<f4")
-    np.testing.assert_allclose(samples, np.arange(2 * 1.5 * RATE) / 1e6, rtol=1e-6)
-    (new,) = reaper.new
-    assert (new["D_POSITION"], new["D_LENGTH"], new["B_LOOPSRC"]) == (6.5, 12.0, 0)
-    assert [Path(take["path"]).name for take in new["takes"]] == [
-        "rain___wind-continued-001-1.wav",
-        "rain___wind-continued-001-2.wav",
-    ]
+    exported, rate = soundfile.read(project / "rain___wind-prompt-001.wav", dtype="float32")
+    assert rate == RATE
+    np.testing.assert_array_equal(exported, samples)
+    item = new_item(reaper)
+    assert (item.values["D_POSITION"], item.values["D_LENGTH"], item.values["B_LOOPSRC"]) == (6.5, 0.5, 0)
+    assert [take.name for take in item.takes] == ["rain & wind continued 1", "rain & wind continued 2"]
+    names = [f"rain___wind-continued-001-{number}.wav" for number in (1, 2)]
+    assert [Path(take.source.path).name for take in item.takes if take.source] == names
+    first, second = (soundfile.read(project / name)[0] for name in names)
+    assert first.shape == second.shape == (RATE // 2, 2)
+    assert not np.array_equal(first, second)
+    assert reaper.undo == ["audiogen: continue"]
+
+
+def test_loop_repeats_when_it_is_lengthened(opened: Open) -> None:
+    reaper = opened(inputs="0.5\n1\n0")
+    reaper.add(0.0, np.zeros((RATE, 1), np.float32), RATE)
+    run("loop", reaper)
+    assert reaper.messages == []
+    item = new_item(reaper)
+    assert (item.values["B_LOOPSRC"], item.values["D_LENGTH"]) == (1, 0.5)
+    assert item.takes[0].source is not None
+    with open(item.takes[0].source.path, "rb") as file:
+        assert b"smpl" in file.read()
+
+
+def test_fill_fits_the_gap_between_two_items_in_whatever_order(opened: Open) -> None:
+    reaper = opened()
+    for position, seed in ((4.25, 1), (1.0, 0)):
+        reaper.add(position, 0 * noise(2.0, seed), RATE)
+    run("fill", reaper)
+    assert reaper.messages == []
+    assert (new_item(reaper).values["D_POSITION"], new_item(reaper).values["D_LENGTH"]) == (3.0, 1.25)
+
+
+def test_fill_replaces_the_time_selection_in_an_item(opened: Open) -> None:
+    reaper = opened(time_selection=(1.5, 2.0), results=["2\n"])
+    reaper.add(1.0, 0 * noise(2.0), RATE)
+    run("fill", reaper)
+    assert words(reaper)[3:8] == ["--from", "0.500000000", "--to", "1.000000000", "--gap-only"]
+
+
+@pytest.mark.parametrize("with_errors", [True, False])
+def test_what_the_command_says_of_an_error_is_shown(opened: Open, with_errors: bool) -> None:
+    reaper = opened(with_errors=with_errors, inputs="0.5\n1\nsoon")
+    reaper.add(0.0, noise(1.0), RATE)
+    run("continue", reaper)
+    assert reaper.messages == ["--budget: a duration is written as 30, 30.5, 4:00 or 1:02:03.5, not 'soon'"]
+    assert len(reaper.track.items) == 1
 
 
 @pytest.mark.parametrize("taken", ["continued-001-2.wav", "continued-001-1.json"])
-def test_takes_get_names_that_neither_files_nor_sidecars_have(tmp_path: Path, taken: str) -> None:
-    (tmp_path / f"rain___wind-{taken}").write_bytes(b"from an earlier call")
-    reaper = act("continue", tmp_path, item(5.0, 1.5))
-    assert "rain___wind-continued-002.wav" in reaper.commands[0]
-    assert [Path(take["path"]).name for take in reaper.new[0]["takes"]] == [
-        "rain___wind-continued-002-1.wav",
-        "rain___wind-continued-002-2.wav",
-    ]
-
-
-def test_loop_repeats_when_it_is_lengthened(tmp_path: Path) -> None:
-    reaper = act("loop", tmp_path, item(0.0, 1.0), inputs="20,1,0")
-    assert '"--tail-only" "--seconds" "20" "--variations" "1" "--budget" "0" "--loop"' in reaper.commands[0]
-    assert reaper.new[0]["B_LOOPSRC"] == 1
-
-
-def test_fill_fits_the_gap_between_two_items(tmp_path: Path) -> None:
-    reaper = act("fill", tmp_path, item(1.0, 2.0), item(4.25, 1.0))
-    assert '"--seconds" "1.250000000" "--gap-only" "--budget" "0"' in reaper.commands[0]
-    assert reaper.new[0]["D_POSITION"] == 3.0
-
-
-def test_fill_replaces_the_time_selection_in_an_item(tmp_path: Path) -> None:
-    reaper = act("fill", tmp_path, item(1.0, 2.0), time_selection=(1.5, 2.0))
-    assert '"--from" "0.500000000" "--to" "1.000000000" "--gap-only"' in reaper.commands[0]
-    assert reaper.new[0]["D_POSITION"] == 1.5
+def test_takes_get_names_that_neither_files_nor_sidecars_have(opened: Open, project: Path, taken: str) -> None:
+    (project / f"rain-{taken}").write_bytes(b"from an earlier call")
+    reaper = opened(inputs="0.5\n2\n0", results=["2\n"])
+    reaper.add(0.0, noise(0.1), RATE)
+    run("continue", reaper)
+    assert words(reaper)[-2] == str(project / "rain-continued-002.wav")
 
 
 @pytest.mark.parametrize(
-    ("action", "items", "words"),
+    ("action", "items", "message"),
     [
         ("continue", [], "select the item"),
-        ("fill", [item(0.0, 1.0)], "time selection inside"),
-        ("fill", [item(0.0, 1.0), item(0.5, 1.0)], "with a gap between them"),
+        ("fill", [(0.0, 1.0)], "time selection inside"),
+        ("fill", [(0.0, 1.0), (0.5, 1.0)], "with a gap between them"),
+        ("loop", [(0.0, 0.0)], "the item is empty"),
     ],
 )
-def test_what_cannot_be_done_is_said(tmp_path: Path, action: str, items: list[dict[str, Any]], words: str) -> None:
-    reaper = act(action, tmp_path, *items)
-    assert words in reaper.messages[0]
+def test_what_cannot_be_done_is_said(opened: Open, action: str, items: list[tuple[float, float]], message: str) -> None:
+    reaper = opened()
+    for position, seconds in items:
+        reaper.add(position, noise(seconds), RATE)
+    run(action, reaper)
+    assert message in reaper.messages[0]
     assert reaper.commands == []
 
 
-def test_an_error_of_the_command_is_shown(tmp_path: Path) -> None:
-    reaper = act("continue", tmp_path, item(0.0, 1.0), exit="2\naudiogen: error: too short")
-    assert reaper.messages == ["audiogen: error: too short"]
-    assert reaper.new == []
+def test_midi_items_and_cancelled_dialogs_change_nothing(opened: Open, project: Path) -> None:
+    reaper = opened(cancelled=True)
+    item = reaper.add(0.0, noise(0.1), RATE)
+    run("continue", reaper)
+    assert (reaper.messages, reaper.undo) == ([], [])
+    reaper.cancelled, item.takes[0].midi = False, True
+    run("continue", reaper)
+    assert reaper.messages == ["select an item with audio"]
+    assert list(project.iterdir()) == []
 
 
-@pytest.mark.parametrize("action", ["continue", "loop", "fill"])
-def test_each_action_is_a_file_that_loads_the_script(action: str) -> None:
-    assert f'"audiogen.lua").{action}()' in (FOLDER / f"audiogen_{action}.lua").read_text()
+@pytest.mark.parametrize(
+    ("system", "shell"),
+    [("Other", "/bin/sh"), ("OSX64", "/bin/zsh"), ("macOS-arm64", "/bin/zsh"), ("Win64", "cmd.exe")],
+)
+def test_the_command_is_looked_up_where_a_terminal_would(opened: Open, system: str, shell: str) -> None:
+    reaper = opened(system=system, results=["0\r\n/opt/audiogen\r\n/bin/audiogen\r\n", "2\n", "1\n"])
+    reaper.states.clear()
+    reaper.add(0.0, noise(0.1), RATE)
+    run("continue", reaper)
+    assert shlex.split(reaper.commands[0])[0] == shell
+    assert words(reaper)[0] == "/opt/audiogen"
+    assert "audiogen/command" not in reaper.kept
+    reaper.states.clear()
+    run("continue", reaper)
+    assert "does not find audiogen" in reaper.messages[-1]
+    reaper.states["audiogen/command"], reaper.results = "/gone/audiogen", [None]
+    run("continue", reaper)
+    assert "/gone/audiogen could not be started" in reaper.messages[-1]
+
+
+def test_what_was_typed_is_offered_the_next_time(opened: Open) -> None:
+    reaper = opened(inputs="7\n4\n60", results=["1\n", "1\n"])
+    reaper.add(0.0, noise(0.1), RATE)
+    run("continue", reaper)
+    run("continue", reaper)
+    (_, names, defaults), (_, _, offered) = reaper.dialogs
+    assert names == ["seconds", "takes", "training time limit (0: none)"]
+    assert (defaults, offered) == (["30", "3", "0"], ["7", "4", "60"])
+    assert reaper.messages == ["audiogen ended with code 1"] * 2
+
+
+TEXTS = ["plain", "two words", 'a "quoted" word', "C:\\folder\\", 'back\\"slash', "it's", 'it\'s "both" $HOME `ls` \\']
+
+
+def test_arguments_survive_the_command_line(opened: Open) -> None:
+    """Of Windows by the rules of its C runtime, which `subprocess.list2cmdline` writes too; elsewhere by a shell's."""
+    reaper = opened()
+    reaper.lua.globals()["reaper"] = reaper.table()
+    quoted = reaper.lua.execute((FOLDER / "audiogen.lua").read_text())["quoted"]
+    for text in TEXTS:
+        assert shlex.split(quoted(text)) == [text]
+    for text in TEXTS[:-2]:
+        assert "`" in text or "$" in text or quoted(text) == f"'{text}'"
+    reaper.system = "Win64"
+    for text in TEXTS:
+        spaced = subprocess.list2cmdline([text + " "])  # with a space it is always quoted
+        assert quoted(text + " ") == spaced
+    assert quoted("C:\\folder\\") == '"C:\\folder\\\\"'
+
+
+def test_the_script_calls_nothing_that_is_not_documented() -> None:
+    text = "".join(path.read_text() for path in FOLDER.glob("*.lua"))
+    called = {part.split("(")[0] for part in text.split("reaper.")[1:]}
+    assert called - {"", "array"} == SIGNATURES.keys()

@@ -1,33 +1,69 @@
 -- audiogen for REAPER: continues, fills or loops selected items through the command line of audiogen.
 -- The three actions beside this file load it; README.md says how to install them.
 --
--- An item is exported as it sounds (its part of the source, with take effects), so the project's own files are never
--- touched. New parts become new items with their takes; existing items stay where they are.
+-- An item is exported at its own rate and pitch, before effects, so the project's own files are never touched. New parts
+-- become new items with their takes; existing items stay where they are.
 
 local audiogen = {}
 
 audiogen.SECTION = "audiogen" -- of REAPER's extended state, where settings are kept
 audiogen.BLOCK = 65536        -- samples exported at a time
+audiogen.MAX_BYTES = 4294967000 -- of the samples of a WAV
 
 function audiogen.setting(name, default)
   local value = reaper.GetExtState(audiogen.SECTION, name)
   return value ~= "" and value or default
 end
 
--- Quote an argument for the command line that ExecProcess takes.
+-- Quote an argument for the command line that ExecProcess takes. Windows: by the rules of the C runtime. Elsewhere: in
+-- quotes that hold no character with a meaning, so that it does not matter whether a shell reads them.
 function audiogen.quoted(text)
-  if reaper.GetOS():match("Win") then return '"' .. text:gsub('"', '\\"') .. '"' end
-  return '"' .. text:gsub('([\\"$`])', "\\%1") .. '"'
+  if reaper.GetOS():match("Win") then return '"' .. text:gsub('(\\*)"', '%1%1\\"'):gsub("\\+$", "%0%0") .. '"' end
+  if not text:find("'") then return "'" .. text .. "'" end
+  if not text:find('["$`\\]') then return '"' .. text .. '"' end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- Run audiogen; return its exit code and what it printed.
-function audiogen.run(arguments)
-  local words = {audiogen.quoted(audiogen.setting("command", "audiogen"))}
-  for _, argument in ipairs(arguments) do words[#words + 1] = audiogen.quoted(tostring(argument)) end
-  local result = reaper.ExecProcess(table.concat(words, " "), 0) -- waits until it has ended
-  if not result then return 1, "the command could not be started: " .. words[1] end
-  local code, output = result:match("^(%-?%d+)\n?(.*)$")
+-- Run a command to its end; return its exit code and what it printed, or nil if it could not be started.
+local function execute(words)
+  local quoted = {}
+  for index, word in ipairs(words) do quoted[index] = audiogen.quoted(tostring(word)) end
+  local result = reaper.ExecProcess(table.concat(quoted, " "), 0)
+  if not result then return nil end
+  local code, output = result:match("^(%-?%d+)\r?\n?(.*)$")
   return tonumber(code) or 1, output or ""
+end
+
+-- The path of audiogen: the one that was set, or the one that a terminal would find, since ExecProcess does not search.
+local function command()
+  local set = audiogen.setting("command", "")
+  if set ~= "" then return set end
+  local search = {"/bin/sh", "-lc", "command -v audiogen"}
+  if reaper.GetOS():match("Win") then search = {"cmd.exe", "/Q", "/C", "where audiogen"} end
+  if reaper.GetOS():match("OSX") or reaper.GetOS():match("macOS") then search[1] = "/bin/zsh" end
+  local code, output = execute(search)
+  local found = code == 0 and output:match("[^\r\n]+") -- of several, the first
+  if found then reaper.SetExtState(audiogen.SECTION, "command", found, false) end -- until REAPER ends
+  return found
+end
+
+-- What audiogen says of an error: in a line on stderr, which is not always handed on, and as JSON on stdout.
+local function message_of(code, output)
+  local line = output:match("audiogen: error: ([^\r\n]*)") or output:match("audiogen: failed: ([^\r\n]*)")
+  if line then return line end
+  local subject, cause, cure = output:match('"subject": "(.-)",%s+"cause": "(.-)",%s+"cure": "(.-)"%s')
+  if not cause then return output ~= "" and output or "audiogen ended with code " .. code end
+  local text = subject .. ": " .. cause .. (cure ~= "" and "; " .. cure or "")
+  return (text:gsub('\\(["\\])', "%1"))
+end
+
+-- Run audiogen; return nothing, or what went wrong.
+function audiogen.run(arguments)
+  local path = command()
+  if not path then return "REAPER does not find audiogen; README.md says how to set its path" end
+  local code, output = execute({path, table.unpack(arguments)})
+  if not code then return path .. " could not be started; README.md says how to set the path of audiogen" end
+  if code ~= 0 then return message_of(code, output) end
 end
 
 function audiogen.complain(text) reaper.ShowMessageBox(text, "audiogen", 0) end
@@ -36,11 +72,11 @@ function audiogen.complain(text) reaper.ShowMessageBox(text, "audiogen", 0) end
 function audiogen.ask(title, names, defaults)
   local values = {}
   for index, name in ipairs(names) do values[index] = audiogen.setting(title .. "/" .. name, defaults[index]) end
-  local accepted, text = reaper.GetUserInputs("audiogen: " .. title, #names, table.concat(names, ","),
-    table.concat(values, ","))
+  local captions = table.concat(names, ",") .. ",separator=\n" -- not a comma, which may be a decimal one
+  local accepted, text = reaper.GetUserInputs("audiogen: " .. title, #names, captions, table.concat(values, "\n"))
   if not accepted then return nil end
   local given = {}
-  for value in (text .. ","):gmatch("([^,]*),") do given[#given + 1] = value end
+  for value in (text .. "\n"):gmatch("([^\n]*)\n") do given[#given + 1] = value:gsub(",", ".") end
   for index, name in ipairs(names) do
     reaper.SetExtState(audiogen.SECTION, title .. "/" .. name, given[index] or "", true)
   end
@@ -70,10 +106,11 @@ function audiogen.export(item, path)
   local source = reaper.GetMediaItemTake_Source(take)
   local rate, channels = reaper.GetMediaSourceSampleRate(source), reaper.GetMediaSourceNumChannels(source)
   local frames = math.floor(reaper.GetMediaItemInfo_Value(item, "D_LENGTH") * rate + 0.5)
-  if frames < 1 or rate < 1 then return nil, "the item is empty" end
+  local bytes = frames * channels * 4
+  if bytes < 1 or rate < 1 then return nil, "the item is empty" end
+  if bytes > audiogen.MAX_BYTES then return nil, "the item is too long to be exported; split it" end
   local file, reason = io.open(path, "wb")
   if not file then return nil, reason end
-  local bytes = frames * channels * 4
   file:write("RIFF", string.pack("<I4", 36 + bytes), "WAVEfmt ", string.pack("<I4I2I2I4I4I2I2", 16, 3, channels, rate,
     rate * channels * 4, channels * 4, 32), "data", string.pack("<I4", bytes))
   local accessor = reaper.CreateTakeAudioAccessor(take)
@@ -110,7 +147,8 @@ function audiogen.lay(track, position, paths, name)
 end
 
 local function name_of(item)
-  local name = reaper.GetTakeName(reaper.GetActiveTake(item)):gsub("%.%w+$", "")
+  local take = reaper.GetActiveTake(item)
+  local name = (take and reaper.GetTakeName(take) or ""):gsub("%.%w+$", "")
   return name ~= "" and name or "item"
 end
 
@@ -138,9 +176,9 @@ end
 -- Run audiogen on exported files and lay what it writes as the takes of a new item. Return the item, or nil and why not.
 local function make(item, suffix, takes, position, arguments)
   local out, paths = audiogen.new_files(name_of(item), suffix, takes)
-  for _, word in ipairs({"-o", out, "--quiet"}) do arguments[#arguments + 1] = word end
-  local code, output = audiogen.run(arguments)
-  if code ~= 0 then return nil, output end
+  for _, word in ipairs({"-o", out, "--json"}) do arguments[#arguments + 1] = word end
+  local problem = audiogen.run(arguments)
+  if problem then return nil, problem end
   return audiogen.lay(reaper.GetMediaItemTrack(item), position, paths, name_of(item) .. " " .. suffix)
 end
 
@@ -164,8 +202,8 @@ local function tails(title, wish, suffix, defaults, options, finished)
   end)
 end
 
--- Continue the selected item: the new part, with its takes, follows it.
-function audiogen.continue() tails("continue", "continue", "continued", {"30", "3", "0"}, {}) end
+-- Continue the selected item: the new part, with its takes, follows its end, even if that is a fade.
+function audiogen.continue() tails("continue", "continue", "continued", {"30", "3", "0"}, {"--keep-edges"}) end
 
 -- Make a seamless loop of the selected item's texture, on the same track after it, set to repeat.
 function audiogen.loop()
@@ -191,6 +229,7 @@ end
 -- Fill the gap between two selected items of a track, or the time selection inside one selected item.
 function audiogen.fill()
   local first, second = reaper.GetSelectedMediaItem(0, 0), reaper.GetSelectedMediaItem(0, 1)
+  if second and span_of(second) < span_of(first) then first, second = second, first end
   if not first then return audiogen.complain("select two items, or one and a time selection in it") end
   as_one_step("fill", function()
     local position, arguments = gap_of(first, second)
