@@ -89,15 +89,16 @@ class TailSampler:
         """Sample on from some branches, which stay as they are.
 
         Args:
-            branches: incomplete ones.
+            branches: to sample on from; a complete one stays what it is, and is its own only branch.
             bars: number of bar lines to reach; None to go on to the end.
             keep: whether to return a branch for each bar line; if not, only for the last one.
 
         Returns:
             For each of them, the branches at the bar lines that were reached, the last one being the end if it was.
         """
-        paths: list[list[Branch]] = [[] for _ in branches]
-        for group in by_state_shape(range(len(branches)), lambda index: branches[index].state):
+        paths = [[branch] if self.is_complete(branch) else [] for branch in branches]
+        unfinished = [index for index, path in enumerate(paths) if not path]
+        for group in by_state_shape(unfinished, lambda index: branches[index].state):
             self._extend(group, [branches[index].branch() for index in group], paths, bars, keep)
         return paths
 

@@ -17,7 +17,7 @@ import torch
 
 from audiogen.tunes.particle_filter import systematic
 from audiogen.tunes.planning.branches import Branch
-from audiogen.tunes.planning.planner import Planner, Search
+from audiogen.tunes.planning.planner import UNPLANNED, Planner, Search
 
 EXPLORATION = 0.2
 """Weight of the exploration term of PUCT, relative to rewards scaled to 0..1 within the tree."""
@@ -27,7 +27,6 @@ WIDENING, WIDENING_POWER = 1.5, 0.75
 """A node visited n times has enough children from ``WIDENING x n ^ WIDENING_POWER`` on."""
 SHARPNESS = 20.0
 """Priors are weighted by exp(``SHARPNESS`` x reward of the tail so far)."""
-FIRST = 4  # rollouts from the root that do not compete
 STAY = 0.5  # fraction of the budget before the root moves
 MIN_WORK = 0.01  # of a rollout, in tails
 COMPETITION = 60.0
@@ -115,13 +114,16 @@ class TreeSearch(Planner):
 
     def search(self, search: Search) -> None:
         root = Node(search.sampler.root())
-        ends = self._roll_out(search, root, max(search.affordable(FIRST), 1), compete=False)
+        ends = self._roll_out(search, root, max(search.affordable(UNPLANNED), 1), compete=False)
         depth, moved, low = len(list(ends[0].line())) - 1, 0, min(end.best for end in ends)
         while count := search.affordable(self.width):
             ends = self._roll_out(search, self._select(root, low, search.best_reward), count, compete=True)
             low = min(low, *(end.best for end in ends))
-            while moved < depth - 1 and search.spent > STAY + (1 - STAY) * (moved + 1) / depth:
-                root, moved = max(root.children.values(), key=lambda child: child.best), moved + 1
+            while search.spent > STAY + (1 - STAY) * (moved + 1) / depth:
+                best = max(root.children.values(), key=lambda child: child.best, default=None)
+                if best is None or best.is_complete:
+                    break
+                root, moved = best, moved + 1
                 root.parent = None
 
     def _select(self, root: Node, low: float, high: float) -> Node:
@@ -136,31 +138,32 @@ class TreeSearch(Planner):
 
         Args:
             search: the search.
-            start: where they begin.
+            start: where they begin; not complete.
             count: their number.
             compete: whether they go on, after each bar, from the best beginnings that are known after the same nodes.
 
         Returns:
             The last node of each.
         """
-        nodes = [start] * count
-        while not nodes[0].is_complete:
+        nodes, ends = [start] * count, list[Node]()
+        while nodes:
             paths = search.sampler.extend([node.branch for node in nodes], bars=1)
+            reached = [self._child(search, node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
             parents = dict.fromkeys(nodes)
-            nodes = [self._child(search, node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
-            if compete and not nodes[0].is_complete:
+            ends += [node for node in reached if node.is_complete]  # tails of equal duration may differ in bars
+            nodes = [node for node in reached if not node.is_complete]
+            if compete and nodes:
                 known = [child for node in parents for child in node.children.values() if not child.is_exhausted]
-                nodes = _resampled(known or nodes, count, search.sampler.sampling.generator)
-        end_tick = nodes[0].branch.decoder.tick
+                nodes = _resampled(known or nodes, len(nodes), search.sampler.sampling.generator)
+        end_tick = ends[-1].branch.decoder.tick
         fraction = (end_tick - start.branch.decoder.tick) / max(end_tick - search.sampler.first_tick, 1)
-        for end, reward in zip(
-            nodes, search.judge([node.branch for node in nodes], max(fraction, MIN_WORK)), strict=True
-        ):
+        rewards = search.judge([end.branch for end in ends], max(fraction, MIN_WORK))
+        for end, reward in zip(ends, rewards, strict=True):
             for node in end.line():
                 node.visits += 1
                 node.total += reward
                 node.best = max(node.best, reward)
-        return nodes
+        return ends
 
     def _child(self, search: Search, parent: Node, branch: Branch) -> Node:
         """The node of a bar that was sampled after a node."""

@@ -16,6 +16,7 @@ from audiogen.tunes.tune import Tune
 
 PERFECT = 1 - 1e-9
 """A reward that cannot be improved: the search ends."""
+UNPLANNED = 4  # tails that a search samples first, without a plan
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,8 @@ class Planner(ABC):
     ) -> Plan:
         """Search for a tail of high reward.
 
-        It is never worse than the best of the first few tails, which are sampled without a plan; a longer search finds
-        one that is at least as good, with equal random numbers.
+        It is never worse than the first tails, which are sampled without a plan. A longer search finds a better one
+        as a rule, not always: what is sampled later depends on the budget.
 
         Args:
             sampler: of tails; its generator's seed decides a search within a number of simulations.
@@ -199,3 +200,19 @@ class Planner(ABC):
     @abstractmethod
     def search(self, search: Search) -> None:
         """Spend the budget. At least one tail is judged, and the first ones are sampled without a plan."""
+
+
+class SweepPlanner(Planner):
+    """A search that samples many tails side by side, bar by bar, and again from the start while there is budget.
+
+    Subclasses implement `sweep`.
+    """
+
+    def search(self, search: Search) -> None:
+        search.sample(max(search.affordable(UNPLANNED), 1))
+        while count := search.affordable(self.width):
+            search.judge(self.sweep(search, count))
+
+    @abstractmethod
+    def sweep(self, search: Search, count: int) -> list[Branch]:
+        """At most ``count`` complete tails, of which those that looked good early on have been continued."""

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from audiogen.tunes.particle_filter import resample_particles
 from audiogen.tunes.planning.branches import Branch
-from audiogen.tunes.planning.planner import Planner, Search
+from audiogen.tunes.planning.planner import Search, SweepPlanner
 
-FIRST = 4  # tails that are sampled without a plan
 SHARPNESS = 20.0
 """Particles are weighted by exp(``SHARPNESS`` x reward): 0.1 more reward is 7 times the weight."""
 
 
-class ParticleSearch(Planner):
+class ParticleSearch(SweepPlanner):
     """Steering by sequential Monte Carlo (Lew et al. 2023, arXiv 2306.03081; the filter is that of infilling).
 
     At each bar line, the weight of a particle is multiplied by ``exp(SHARPNESS (reward now - reward a bar ago))``, of
-    `WeightedReward.partial`, and particles are resampled where weights are uneven. The search starts again while there
-    is budget.
+    `WeightedReward.partial`, and particles are resampled where weights are uneven.
     """
 
     kind = "smc"
 
-    def search(self, search: Search) -> None:
-        search.sample(max(search.affordable(FIRST), 1))
-        while count := search.affordable(self.width):
-            search.judge(self._sweep(search, count))
-
-    def _sweep(self, search: Search, count: int) -> list[Branch]:
+    def sweep(self, search: Search, count: int) -> list[Branch]:
         sampler = search.sampler
         particles = [sampler.root() for _ in range(count)]
         while True:

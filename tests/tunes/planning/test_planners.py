@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -21,7 +22,7 @@ from audiogen.tunes.tokens import TOKENIZERS
 from audiogen.tunes.tokens.notes_tokenizer import PITCH, NotesOptions
 from audiogen.tunes.tune import Tune
 from audiogen.tunes.tune_continuation import TuneContinuer, markov_chain
-from tests.tunes.rewards.tunes import PROMPT
+from tests.tunes.rewards.tunes import BAR, PROMPT
 
 PITCHES = (60, 64, 67)
 BARS = 4
@@ -112,10 +113,18 @@ def test_tree_search_finds_a_known_optimum() -> None:
     assert np.median([plan.simulations for plan in plans]) <= 100  # and then the search ends
 
 
-def test_tree_search_is_anytime() -> None:
-    rewards = [reward for _, reward in planned("mcts", 128).progress]
-    assert rewards == sorted(rewards)
-    assert planned("mcts", 128).reward > planned("mcts", 8).reward
+@pytest.mark.parametrize("kind", list(PLANNERS))
+def test_a_longer_search_finds_better_tails_in_the_mean(kind: str) -> None:
+    first, short, long = (np.mean([planned(kind, budget, seed).reward for seed in range(4)]) for budget in (4, 16, 128))
+    assert first < short < long
+
+
+@pytest.mark.parametrize("kind", ["mcts", "beam", "smc"])
+@pytest.mark.parametrize("budget", [16, 128])
+def test_the_first_tails_are_not_forgotten(kind: str, budget: int) -> None:
+    """They are sampled without a plan, with the same random numbers within any budget."""
+    for seed in range(4):
+        assert planned(kind, budget, seed).reward >= planned(kind, 4, seed).reward
 
 
 def test_the_tree_is_kept() -> None:
@@ -176,6 +185,28 @@ def test_states_of_a_markov_chain_and_of_events() -> None:
     assert np.array_equal(tails.tail(path[0]).notes, tails.tail(again[-1]).notes[: first[0]])
     assert tails.tail(path[-1]).notes["start"].min() >= PROMPT.end
     assert path[-1].state is None
+
+
+@pytest.mark.parametrize("kind", list(PLANNERS))
+@pytest.mark.parametrize("simulations", [1, 40])
+def test_tails_of_some_seconds_may_differ_in_bars(kind: str, simulations: int) -> None:
+    """A prompt that changes tempo: where its tail does, more or fewer bars fill the time."""
+    tempos = np.array([(0, 500_000), (BAR, 125_000), (2 * BAR, 500_000), (3 * BAR, 125_000)], float)
+    tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
+    prompt = replace(PROMPT, tempos=tempos)
+    chain = markov_chain([prompt], tokenizer, 1, keys=(0,))
+    continuer = TuneContinuer(chain, tokenizer, prompt)
+    sampling = Sampling(generator=torch.Generator().manual_seed(0))
+    tails = TailSampler(continuer, continuer.length(seconds=6), sampling)
+    paths = tails.extend([tails.root()] * 16)
+    assert len({len(path) for path in paths}) > 1
+    ends = [path[-1] for path in paths]
+    assert tails.extend(ends) == [[end] for end in ends]
+    assert tails.extend([tails.root(), *ends[:2]], bars=1)[1:] == [[end] for end in ends[:2]]
+    reward = WeightedReward(((FunctionRule("few", lambda tail: 1 / (2 + len(tail.notes))), 1.0),))
+    plan = PLANNERS[kind]().plan(tails, reward, Budget(simulations))
+    assert plan.simulations >= simulations
+    assert plan.tail.seconds_at(plan.tail.end) - prompt.seconds_at(prompt.end) <= 6.001
 
 
 @pytest.mark.parametrize("arguments", [{}, {"simulations": 0}, {"seconds": -1}, {"simulations": 3, "seconds": 1}])
