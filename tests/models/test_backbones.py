@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiogen.models.backbones import BACKBONES
+from audiogen.models.backbones import BACKBONES, transformer
 from audiogen.models.backbones.conv import ConvOptions
 from audiogen.models.backbones.recurrent import RecurrentOptions
 from audiogen.models.backbones.transformer import TransformerOptions
@@ -40,13 +40,22 @@ def test_the_contract(kind: str, options: Any):
 @torch.no_grad()
 def test_a_finite_memory_forgets():
     conv = BACKBONES["conv"](FEATURES, ConvOptions(16, 2, (1, 2, 4))).eval()
-    transformer = BACKBONES["transformer"](FEATURES, TransformerOptions(16, 2, 1, 6)).eval()
-    for backbone, reach in ((conv, 8), (transformer, 6)):
+    attention = BACKBONES["transformer"](FEATURES, TransformerOptions(16, 2, 1, 6)).eval()
+    for backbone, reach in ((conv, 8), (attention, 6)):
         one, other = frames(1), frames(1)
         other[:, 0] += 1
         difference = (backbone(one)[0] - backbone(other)[0]).abs().amax(dim=(0, 2))
         assert difference[:reach].min() > 1e-6
         assert difference[reach:].max() < 1e-6
+
+
+def test_a_compiled_transformer_caches_no_rotations(monkeypatch: pytest.MonkeyPatch):
+    """A cache cannot be part of a compiled graph (`torch.compile(fullgraph=True)` refuses it; 20 s to try)."""
+    heads = torch.randn(1, 2, 7, 8)
+    expected, before = transformer.rotate(heads, 3), transformer._rotations.cache_info()
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert torch.equal(transformer.rotate(heads, 3), expected)
+    assert transformer._rotations.cache_info() == before
 
 
 def test_dropout_acts_in_training_only():

@@ -50,7 +50,8 @@ def rotate(heads: Tensor, first: int) -> Tensor:
     """
     time, half = heads.shape[-2], heads.shape[-1] // 2
     real, imaginary = heads[..., :half], heads[..., half:]
-    cosine, sine = _rotations(first, time, half, heads.device)
+    rotations = _rotations.__wrapped__ if torch.compiler.is_compiling() else _rotations  # no cache in a graph
+    cosine, sine = rotations(first, time, half, heads.device)
     return torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=-1)
 
 
