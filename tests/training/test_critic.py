@@ -13,6 +13,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.run import Run
 from audiogen.training.trainer import train
+from audiogen.training.tunes.critic_data_module import CriticDataModule, Passages
 from audiogen.training.tunes.rollouts import opening
 from audiogen.tunes.metrics.detection import detection_auc
 from audiogen.tunes.midi.writer import write_midi
@@ -116,6 +117,21 @@ def test_silence_and_length_do_not_deceive_it(world: World):
         assert 0 <= reward(alone) < 0.3
     repeated = with_pitches(longer, np.full(len(longer.notes), 60))
     assert reward.given(prompt, 6)(repeated) < 0.3
+
+
+def test_a_split_needs_passages_of_each_kind(world: World):
+    """Tails without notes are left out, and a Run may play few others."""
+    prompt, tail = cut(steps_of_scale(400))
+    one = note_features(tail, prompt)
+    assert Passages([one] * 2, [one] * 2, [one] * 2).are_enough
+    assert not Passages([one] * 3, [one], [one] * 3).are_enough
+    assert not Passages([one] * 3, [one] * 3, []).are_enough
+    held_out = Passages([one] * 5, [one] * 2, [one] * 5)
+    batch = CriticDataModule((held_out, held_out), {}, settings(), world.base).validation_batch()
+    assert batch is not None
+    written = batch[2]
+    assert len(written) == 6  # half of them written
+    assert written.sum() == 3
 
 
 def test_the_probabilities_are_calibrated():

@@ -36,7 +36,7 @@ MAX_WINDOWS = 3  # of a tune
 MAX_TUNES = 300  # of each split, whose continuations are sampled
 ROLLOUTS = 64  # tails sampled in one batch
 DEGENERATE = 0.25  # fraction of the passages that are not from the corpus
-MIN_PASSAGES = 2  # of a split
+MIN_PASSAGES = 2  # of each kind in a split
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ class Passages:
     written: list[Notes]
     played: list[Notes]
     degenerate: list[Notes]
+
+    @property
+    def are_enough(self) -> bool:
+        """Whether there are `MIN_PASSAGES` of each kind."""
+        return min(len(self.written), len(self.played), len(self.degenerate)) >= MIN_PASSAGES
 
     def choose(self, random: np.random.Generator, count: int) -> NoteBatch:
         """``count`` random passages, half of them written."""
@@ -80,7 +85,7 @@ class CriticDataModule(DataModule):
         held_out = self.passages[1]
         if held_out is None:
             return None
-        count = 2 * (len(held_out.written) + len(held_out.played)) // 2
+        count = (len(held_out.written) + len(held_out.played)) // 2 * 2
         return tuple(held_out.choose(np.random.Generator(np.random.PCG64([self._seed, 2**32])), count))
 
     @property
@@ -150,7 +155,10 @@ def critic_data_module(experiment: Experiment, data: object, folder: Path | None
         options = experiment.fine_tuning
         cause = f"fewer than {MIN_PASSAGES} of its tunes have {options.prompt_bars + options.bars} bars"
         raise InputError(data, cause, "lower fine_tuning.prompt_bars and fine_tuning.bars")
-    held_out = made[1] if len(made[1].written) >= MIN_PASSAGES else None
+    if not made[0].are_enough:
+        cause = f"fewer than {MIN_PASSAGES} of the tails that it plays have notes"
+        raise InputError(base.path or "--run", cause, "name a Run that was trained for longer")
+    held_out = made[1] if made[1].are_enough else None
     return CriticDataModule((made[0], held_out), split, experiment, base)
 
 

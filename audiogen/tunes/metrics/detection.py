@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 
 def detection_auc(positive: np.ndarray, negative: np.ndarray) -> float:
@@ -15,6 +14,8 @@ def detection_auc(positive: np.ndarray, negative: np.ndarray) -> float:
         positive: scores ``[n]``, at least one.
         negative: scores ``[m]``, at least one.
     """
+    from scipy.stats import rankdata  # takes a second to import, and trainings without a critic do not need it
+
     ranks = rankdata(np.concatenate([positive, negative]))
     count = len(positive)
     return float((ranks[:count].sum() - count * (count + 1) / 2) / (count * len(negative)))
