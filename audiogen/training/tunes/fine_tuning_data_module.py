@@ -28,7 +28,7 @@ from audiogen.tunes.midi.reader import read_midi
 from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.token_model import TokenModel
-from audiogen.tunes.rewards import WeightedReward, build_reward
+from audiogen.tunes.rewards import WeightedReward, build_reward, weighted_mean
 from audiogen.tunes.tune import Tune
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ class FineTuningDataModule(DataModule):
     def rewards(self, tail: Tune, prompt: Tune) -> Mapping[str, float]:
         """Each term of the reward of a tail, and their weighted mean."""
         terms = self.reward.given(prompt, self.experiment.fine_tuning.bars).values(tail)
-        total = sum(term.weight * term.value for term in terms) / sum(term.weight for term in terms)
-        return {TOTAL: total} | {term.name: term.value for term in terms}
+        return {TOTAL: weighted_mean(terms)} | {term.name: term.value for term in terms}
 
     def initial_model(self, experiment: Experiment, base: Run | None) -> PolicyObjective:
         policy = self.new_model(experiment)

@@ -9,15 +9,14 @@ Planners search for tails of high reward (`audiogen.tunes.planning`), fine-tunin
 
 from __future__ import annotations
 
-from audiogen.tunes.rewards.base import Reward, RewardValue, Rule
+from audiogen.tunes.rewards.base import RewardValue, Rule
 from audiogen.tunes.rewards.passage import Passage, bar_line_after
 from audiogen.tunes.rewards.registry import REWARDS
-from audiogen.tunes.rewards.weighted import WeightedReward, build_reward, parse_rewards, read_rewards
+from audiogen.tunes.rewards.weighted import WeightedReward, build_reward, parse_rewards, read_rewards, weighted_mean
 
 __all__ = [
     "REWARDS",
     "Passage",
-    "Reward",
     "RewardValue",
     "Rule",
     "WeightedReward",
@@ -25,4 +24,5 @@ __all__ = [
     "build_reward",
     "parse_rewards",
     "read_rewards",
+    "weighted_mean",
 ]

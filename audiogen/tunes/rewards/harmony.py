@@ -75,16 +75,16 @@ class VoiceLeading(Rule):
     """Parts without parallel fifths and octaves, crossings and wide gaps.
 
     The rules of part-writing as Huron (2001, "Tone and Voice", Music Perception 19) derives them from perception. The
-    value is ``1 / (1 + 4 faults / moments)``, a moment being a time at which some part begins a note; 0 for one part.
+    value is ``1 / (1 + 4 faults / moments)``, a moment being a time at which some part begins a note, multiplied by the
+    fraction of moments at which at least two parts sound: only there can a rule be broken.
     """
 
     kind = "voices"
 
     def judge(self, passage: Passage) -> float:
         pitches = sounding_pitches(passage.tail)
-        if len(pitches) < 2:
-            return 0.0
-        return 1 / (1 + FAULT_WEIGHT * sum(voice_leading_faults(pitches).values()) / pitches.shape[1])
+        together = float(((pitches != SILENT).sum(axis=0) > 1).mean())
+        return together / (1 + FAULT_WEIGHT * sum(voice_leading_faults(pitches).values()) / pitches.shape[1])
 
 
 class FitsChords(Rule):

@@ -35,7 +35,8 @@ class InRange(Rule):
     """Notes lie in a range: 1 if all do, 1/2 if one does not, 1/3 if two do not.
 
     The range is the argument's, ``..B5``, ``G3..`` or ``G3..B5`` with both ends included, or else the prompt's and a
-    third beyond it. A rule, not a tendency: one note that cannot be played spoils a part.
+    third beyond it; without either there is none to keep to, and the value is 0. A rule, not a tendency: one note that
+    cannot be played spoils a part.
     """
 
     kind = "range"
@@ -56,9 +57,10 @@ class InRange(Rule):
     def judge(self, passage: Passage) -> float:
         low, high = self.low, self.high
         if low is None or high is None:
-            source = passage.tail if passage.prompt is None else passage.prompt
-            pitches = source.melodic_notes["pitch"]
-            low, high = int(pitches.min(initial=127)) - BEYOND_PROMPT, int(pitches.max(initial=0)) + BEYOND_PROMPT
+            given = [] if passage.prompt is None else passage.prompt.melodic_notes["pitch"].tolist()
+            if not given:
+                return 0.0
+            low, high = min(given) - BEYOND_PROMPT, max(given) + BEYOND_PROMPT
         own = passage.notes["pitch"]
         return 1 / (1 + int(((own < low) | (own > high)).sum()))
 

@@ -105,7 +105,8 @@ class Form(Rule):
 
     The argument is the form of prompt and tail together, ``AABA`` by default; its sections are of equal length in
     bars. The value is the similarity of sections of one letter (full at `ALIKE_SECTIONS`) times the difference of those
-    of two (full at `DIFFERENT_SECTIONS`), each averaged over pairs with at least one section that the tail adds to.
+    of two (full at `DIFFERENT_SECTIONS`), each averaged over pairs with at least one section that the tail adds to; 0
+    if the tail completes no section.
     """
 
     kind = "form"
@@ -120,8 +121,8 @@ class Form(Rule):
     def judge(self, passage: Passage) -> float:
         before, bars = len(passage.prompt_bars), [*passage.prompt_bars, *passage.bars]
         size = len(bars) // len(self.letters)
-        if not size:
-            return 0.0
+        if len(self.letters) * size <= before:
+            return 0.0  # all sections were given
         sections = [bars[index * size : (index + 1) * size] for index in range(len(self.letters))]
         alike, different = [], []
         for first, second in combinations(range(len(sections)), 2):

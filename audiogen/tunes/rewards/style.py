@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
 
@@ -54,8 +55,9 @@ class _LikePrompt(Rule):
             self._reference = (tune, self.measure(tune))
         return self._reference[1]
 
+    @abstractmethod
     def measure(self, tune: Tune) -> list[np.ndarray]:
-        raise NotImplementedError
+        """The relative histograms to compare."""
 
     def judge(self, passage: Passage) -> float:
         pair = self.compared(passage)

@@ -30,7 +30,7 @@ class FunctionRule(Rule):
         function: its second parameter, if it has one, receives the prompt (or None).
 
     Raises:
-        InputError: it returns something else, when it is called.
+        InputError: its parameters are not known; when it is called, it raises an exception or returns something else.
     """
 
     kind = "function"
@@ -38,7 +38,10 @@ class FunctionRule(Rule):
     def __init__(self, name: str, function: Callable[..., Any]) -> None:
         super().__init__(name)
         self.function = function
-        parameters = list(inspect.signature(function).parameters.values())
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except ValueError as error:  # of some functions written in C
+            raise InputError(name, f"its parameters are not known ({error})", "wrap it in a function") from error
         required = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
         self.wants_prompt = len(required) > 1
 
@@ -47,7 +50,11 @@ class FunctionRule(Rule):
         return self.argument
 
     def judge(self, passage: Passage) -> float:
-        result = self.function(passage.tail, passage.prompt) if self.wants_prompt else self.function(passage.tail)
+        try:
+            result = self.function(passage.tail, passage.prompt) if self.wants_prompt else self.function(passage.tail)
+        except Exception as error:
+            cure = "let it return a number for every tail, also for one without notes"
+            raise InputError(self.name, f"it raises {_described(error)}", cure) from error
         try:
             value = float(result)
         except (TypeError, ValueError):
@@ -79,21 +86,19 @@ class WeightedReward:
         """All terms as they would be written as options."""
         return " + ".join(rule.name if weight == 1 else f"{rule.name}={weight:g}" for rule, weight in self.terms)
 
-    def given(self, prompt: Tune | None, bars: int | None = None, stop: int | None = None) -> WeightedReward:
+    def given(self, prompt: Tune, bars: int | None = None) -> WeightedReward:
         """The reward of tails of a prompt.
 
         Args:
             prompt: at the resolution of the tails.
-            bars: length of the tails in whole bars after the one in which the prompt ends.
-            stop: tick at which they end, instead.
+            bars: length of the tails in whole bars after the one in which the prompt ends; None for the end of their
+                last note.
         """
-        if bars is not None and prompt is not None:
-            stop = bar_line_after(prompt, bars)
-        return replace(self, prompt=prompt, stop=stop)
+        return replace(self, prompt=prompt, stop=None if bars is None else bar_line_after(prompt, bars))
 
     def __call__(self, tune: Tune) -> float:
         """The weighted mean for a finished tail."""
-        return _mean(self.values(tune))
+        return weighted_mean(self.values(tune))
 
     def values(self, tune: Tune) -> list[RewardValue]:
         """Each term for a finished tail."""
@@ -105,10 +110,11 @@ class WeightedReward:
         of them do."""
         passage = Passage(tune, self.prompt, stop, goal=self.stop if self.stop is not None else stop + 1)
         held = [(rule, weight) for rule, weight in self.terms if not rule.at_end]
-        return _mean([RewardValue(rule.name, rule.value(passage), weight) for rule, weight in held])
+        return weighted_mean([RewardValue(rule.name, rule.value(passage), weight) for rule, weight in held])
 
 
-def _mean(values: Sequence[RewardValue]) -> float:
+def weighted_mean(values: Sequence[RewardValue]) -> float:
+    """The mean of some terms by their weights, 0..1; 0 of none."""
     total = sum(each.weight for each in values)
     return sum(each.value * each.weight for each in values) / total if total > 0 else 0.0
 
@@ -174,11 +180,17 @@ def _import(module: str, function: str) -> Callable[..., Any]:
         found = getattr(importlib.import_module(module), function, None)
     except ImportError as error:
         raise InputError(subject, f"the module cannot be imported ({error})", known) from error
+    except (Exception, SystemExit) as error:  # whatever its code does
+        raise InputError(subject, f"importing {module} raises {_described(error)}", "correct the module") from error
     finally:
         sys.path.remove(str(Path.cwd()))
     if not callable(found):
         raise InputError(subject, f"{module} has no function {function}", "check its name")
     return found
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__} ({error})" if str(error) else type(error).__name__
 
 
 def read_rewards(path: Path) -> dict[str, Any]:

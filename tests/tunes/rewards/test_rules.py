@@ -13,7 +13,19 @@ from audiogen.tunes.rewards import REWARDS, Passage, build_reward
 from audiogen.tunes.rewards.harmony import sounding_pitches, voice_leading_faults
 from audiogen.tunes.rewards.tonality import estimate_key, parse_key
 from audiogen.tunes.tune import NOTE, Part, Tune, tidy
-from tests.tunes.rewards.tunes import BAR, BARS, CHEATS, EIGHTH, GOOD, PROMPT, melody, notes
+from tests.tunes.rewards.tunes import (
+    BAR,
+    BARS,
+    CHEATS,
+    DEVELOPMENT,
+    EIGHTH,
+    EMPTY,
+    GOOD,
+    PROMPT,
+    QUESTION,
+    melody,
+    notes,
+)
 
 CHORDS = "chords:D,G,Am,D,G,C,D,D,G,C,D,G"
 RULES = ["key:G", "ending:G", "cadence", "range:..B5", "leaps", "rhythm", "style", "repetition", "answer", "form:ABAA"]
@@ -130,6 +142,29 @@ def test_voices_needs_all_parts_of_the_prompt() -> None:
     alone = replace(later, notes=later.notes[later.notes["part"] == 0])
     assert reward(later) > 0.9
     assert reward(alone) == 0
+
+
+def test_voices_counts_where_they_sound_together() -> None:
+    """A second part with a single note breaks no rule, since there is nothing that it could break one with."""
+    both = chorale([(72, 64), (74, 65), (76, 67), (72, 64)] * 4)
+    kept = (both.notes["part"] == 0) | (both.notes["start"] == 0)
+    rare = replace(both, notes=both.notes[kept])
+    assert build_reward(["voices"])(both) == pytest.approx(1.0)
+    assert build_reward(["voices"])(rare) <= 1 / 16
+
+
+@pytest.mark.parametrize(("bars", "expected"), [(0, 0.0), (2, 0.0), (4, 1.0)])
+def test_a_form_needs_a_section_of_the_tail(bars: int, expected: float) -> None:
+    """Of AABA with a prompt of four bars, a tail of up to three bars completes none; one of four bars B and A."""
+    prompt = melody([QUESTION[0], QUESTION[2], QUESTION[0], QUESTION[2]])
+    tail = melody([DEVELOPMENT[0], DEVELOPMENT[1], QUESTION[0], QUESTION[2]][:bars], start=4 * BAR)
+    assert build_reward(["form:AABA"]).given(prompt, bars)(tail) == pytest.approx(expected, abs=0.02)
+
+
+def test_a_range_needs_an_argument_or_a_prompt() -> None:
+    assert build_reward(["range"])(PROMPT) == 0.0
+    assert build_reward(["range"]).given(EMPTY, BARS)(GOOD) == 0.0
+    assert value("range", GOOD) > 0.95
 
 
 def test_style_of_a_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from audiogen.errors import InputError
-from audiogen.tunes.rewards import REWARDS, Reward, build_reward
+from audiogen.tunes.rewards import REWARDS, build_reward
 from audiogen.tunes.tune import NOTE, Part, Tune
 
 QUARTER = 24
@@ -32,7 +32,6 @@ def test_weighted_mean_of_texts_mapping_and_yaml(tmp_path: Path) -> None:
     expected = (1 * 1.0 + 3 * 1 / (1 + 7)) / 4  # seven notes are above C5
     for config in (["ending:G", "range:..C5=3"], {"ending:G": 1, "range:..C5": 3}, path):
         reward = build_reward(config)
-        assert isinstance(reward, Reward)
         assert reward(G_TUNE) == pytest.approx(expected)
         assert [value.name for value in reward.values(G_TUNE)] == ["ending:G", "range:..C5"]
     assert reward.name == "ending:G + range:..C5=3"
@@ -59,6 +58,35 @@ def test_functions_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         build_reward(["my_rules:many"])
     with pytest.raises(InputError, match="cannot be imported"):
         build_reward(["no_such_module:few"])
+    with pytest.raises(InputError, match="max: its parameters are not known"):
+        build_reward(["builtins:max"])
+
+
+@pytest.mark.parametrize(
+    ("code", "cause"),
+    [
+        ("def few(tune) return 1", "SyntaxError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("raise SystemExit(3)", "SystemExit"),
+        ("assert 0", "AssertionError;"),
+    ],
+)
+def test_a_module_of_the_user_that_fails(
+    code: str, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "failing_rules.py").write_text(code + "\n")
+    with pytest.raises(InputError, match=rf"^reward failing_rules:few: importing failing_rules raises {cause}"):
+        build_reward(["failing_rules:few"])
+
+
+def test_a_function_of_the_user_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "first_rules.py").write_text("def pitch(tune):\n    return tune.notes['pitch'][0] / 127\n")
+    monkeypatch.chdir(tmp_path)
+    reward = build_reward(["first_rules:pitch"])
+    assert reward(G_TUNE) == pytest.approx(67 / 127)
+    with pytest.raises(InputError, match=r"^first_rules:pitch: it raises IndexError \(.*one without notes$"):
+        reward(melody([]))
 
 
 @pytest.mark.parametrize(
