@@ -59,8 +59,9 @@ class TuneContinuer:
         self.offset, self.context = truncate_prompt(self.prompt)
         self.resets = reset_rows(self.prompt)
         self.tokens = self.tokenizer.encode(self.context, ended=False)
+        device = next((weights.device for weights in self.model.parameters()), torch.device("cpu"))
         with torch.no_grad():
-            self.start = self.model.start(torch.from_numpy(self.tokens)[None])
+            self.start = self.model.start(torch.from_numpy(self.tokens)[None].to(device))
 
     def tail(self, sampling: Sampling, seconds: float | None = None, bars: int | None = None, takes: int = 1) -> Tune:
         """Sample a tail, at the prompt's resolution and after its end, as `Tokenizer.tail` returns it.

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from audiogen.data.tune_windows import padded
 from audiogen.models import Sampling, State
-from audiogen.tunes.model_state import map_state, state_shapes
+from audiogen.tunes.model_state import map_state
 from audiogen.tunes.models.token_model import TokenModel
+from audiogen.tunes.particle_filter import by_state_shape
 from audiogen.tunes.tokens.tokenizer import Decoder, Tokenizer
 from audiogen.tunes.tune import Tune
+from audiogen.tunes.tune_continuation import TailLength, TuneContinuer
 
 NGRAM = 4  # successive steps from note to note
 
@@ -107,9 +109,9 @@ def distinct_ngrams(tunes: Sequence[Tune], size: int = NGRAM) -> float:
 class _Row:
     """A tail that is being sampled."""
 
+    continuer: TuneContinuer
+    length: TailLength
     decoder: Decoder
-    last_bar: int
-    prompt: np.ndarray
     tokens: list[int] = field(default_factory=list)
     masks: list[np.ndarray] = field(default_factory=list)
 
@@ -136,35 +138,21 @@ def sample_rollouts(
         max_tokens: limit of a tail.
     """
     sampling, end = sampling or Sampling(), tokenizer.vocabulary.index("end")
-    device = next(model.parameters()).device
     rows: list[_Row] = []
-    batches: dict[tuple[torch.Size, ...], list[tuple[_Row, State]]] = {}
     for prompt in prompts:
-        tokens = tokenizer.encode(prompt, ended=False)
-        state = model.start(torch.from_numpy(tokens)[None].to(device))
-        for _ in range(group):
-            decoder = _primed(tokenizer, prompt, tokens)
-            last = decoder.bar + bars + (decoder.tick > decoder.bar_start)
-            rows.append(_Row(decoder, last, tokens))
-            batches.setdefault(tuple(state_shapes(state)), []).append((rows[-1], state))
-    for batch in batches.values():
-        state = map_state(lambda *values: torch.cat(values), *(state for _, state in batch))
-        _sample(model, [row for row, _ in batch], state, sampling, end, max_tokens)
-    return _collected(rows, tokenizer, [prompt for prompt in prompts for _ in range(group)], group, device)
-
-
-def _primed(tokenizer: Tokenizer, prompt: Tune, tokens: np.ndarray) -> Decoder:
-    decoder = tokenizer.decoder(prompt)
-    for token in tokens.tolist():
-        decoder.push(token)
-    decoder.constrain_to_prompt()
-    return decoder
+        continuer = TuneContinuer(model, tokenizer, prompt)
+        length, decoder = continuer.length(bars=bars), continuer.primed_decoder()
+        rows += [_Row(continuer, length, decoder.branch()) for _ in range(group)]
+    for batch in by_state_shape(rows, lambda row: row.continuer.start):
+        state = map_state(lambda *values: torch.cat(values), *(row.continuer.start for row in batch))
+        _sample(model, batch, state, sampling, end, max_tokens)
+    return _collected(rows, group, next(model.parameters()).device)
 
 
 def _sample(model: TokenModel, rows: list[_Row], state: State, sampling: Sampling, end: int, limit: int) -> None:
     """Sample the tokens of some rows until each has all its bars."""
     for _ in range(limit):
-        remaining = [index for index, row in enumerate(rows) if row.decoder.bar < row.last_bar]
+        remaining = [index for index, row in enumerate(rows) if not row.length.is_reached(row.decoder)]
         if not remaining:
             return
         if len(remaining) < len(rows):
@@ -188,23 +176,17 @@ def _draw(log_probs: Tensor, allowed: Tensor, sampling: Sampling) -> Tensor:
     return torch.searchsorted(cumulative, level, right=True).clamp(max=masked.shape[-1] - 1).squeeze(-1)
 
 
-def _collected(
-    rows: list[_Row], tokenizer: Tokenizer, prompts: list[Tune], group: int, device: torch.device
-) -> Rollouts:
-    tokens = padded([np.concatenate([row.prompt, np.array(row.tokens, np.int64)]) for row in rows])
+def _collected(rows: list[_Row], group: int, device: torch.device) -> Rollouts:
+    tokens = padded([np.concatenate([row.continuer.tokens, np.array(row.tokens, np.int64)]) for row in rows])
     sampled = torch.zeros(len(rows), tokens.shape[1] - 1, dtype=torch.bool)
-    tails = []
-    for index, (row, prompt) in enumerate(zip(rows, prompts, strict=True)):
-        sampled[index, len(row.prompt) - 1 : len(row.prompt) - 1 + len(row.tokens)] = True
-        decoded = row.decoder.tune()
-        lines = decoded.bar_lines(row.decoder.tick + 1)
-        stop = int(lines[min(row.last_bar, len(lines) - 1)])
-        tails.append(tokenizer.tail(decoded.between(0, stop), prompt))
+    for index, row in enumerate(rows):
+        begun = len(row.continuer.tokens) - 1
+        sampled[index, begun : begun + len(row.tokens)] = True
     return Rollouts(
         tokens.to(device),
         sampled.to(device),
         torch.from_numpy(np.stack([mask for row in rows for mask in row.masks])).to(device),
-        tails,
-        prompts,
+        [row.length.cut(row.decoder) for row in rows],
+        [row.continuer.context for row in rows],
         group,
     )
