@@ -26,7 +26,7 @@ import torch
 from audiogen.audio import Recording, read
 from audiogen.jobs.live_stream import KEPT_SECONDS, LiveStream
 from audiogen.jobs.live_take import engine_of, settings_of
-from audiogen.jobs.prepare_tail import PreparedTail, prepare_tail
+from audiogen.jobs.prepare_tail import PreparedTail, prepare_tails
 from audiogen.jobs.request import Request
 from audiogen.output_names import shipped_recording
 from audiogen.sound.live_settings import Change
@@ -169,7 +169,8 @@ def main() -> None:
     delays: dict[str, list[float]] = {}
     costs: list[float] = []
     for path in arguments.recordings or [shipped_recording()]:
-        prepared = prepare_tail(in_stereo(read(path)), Request(pulse=False))
+        request = Request(pulse=False)
+        prepared = prepare_tails(in_stereo(read(path)), [request]).tail(request)
         speed, first, last = speed_and_memory(prepared, seconds)
         with busy(arguments.busy):
             still, moved = (play(prepared, seconds, moves) for moves in (False, True))

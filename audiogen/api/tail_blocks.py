@@ -14,7 +14,7 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.continuer_choice import MorphTarget
-from audiogen.jobs.prepare_tail import prepare_tail
+from audiogen.jobs.prepare_tail import prepare_tails
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, tail_blocks
 from audiogen.sound.prompt_analysis import PromptParts
@@ -62,5 +62,6 @@ def tail_blocks_of(
     target = None if morph is None else MorphTarget(to_recording(morph))
     experiment = None if config is None else to_experiment(config)
     chosen = to_run(run, config, budget)
-    parts, continuer, _ = prepare_tail(prompt, request, target, chosen, experiment, budget, device, cache)
+    prepared = prepare_tails(prompt, [request], target, chosen, experiment, budget, device, cache)
+    parts, continuer = prepared.tail(request)
     return parts, tail_blocks(parts, continuer, length, request)

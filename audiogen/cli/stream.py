@@ -193,13 +193,13 @@ def _prepare(
 ) -> tuple[Recording, PreparedTail]:
     with stage("loading libraries"):
         from audiogen.jobs.continue_sound import MorphTarget, read_prompt
-        from audiogen.jobs.prepare_tail import prepare_tail
+        from audiogen.jobs.prepare_tail import prepare_tails
         from audiogen.sound.run_mixture import open_runs
 
     recording, _ = read_prompt(prompt, *part)
     target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
     run = open_runs((run_folder,), (), allow_external_weights) if run_folder is not None else None
-    return recording, prepare_tail(recording, request, target, run)
+    return recording, prepare_tails(recording, [request], target, run).tail(request)
 
 
 def _replay(

@@ -1,7 +1,7 @@
 """The job of `audiogen continue` for a recording: continue it into an audio file with a sidecar.
 
-`continue_variations` has the prompt checked and what continues it chosen (`prepare_tail`), has each tail streamed to
-disk and measured (`tail_file`), and writes OUT.json.
+`continue_variations` has the prompt checked and what continues it chosen (`prepare_tail`); `continue_prepared` has each
+tail streamed to disk and measured (`tail_file`), and writes OUT.json.
 """
 
 from __future__ import annotations
@@ -102,25 +102,33 @@ def continue_variations(
         choice = (morph_target, run, experiment, budget, device, cache)
         prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse)
     for out, request in outputs:
-        with collect_warnings() as particular:
-            parts, continuer = prepared.parts(request), prepared.continuer(request)
-            spent, plan = Clock(prepared.clock.seconds), dict[str, Any]()
-            if takes > 1 and continuer is not None:
-                with spent("choosing"):
-                    request, plan["plan"] = choose_take(parts, continuer, request, takes)
-            sidecar = write_tail(parts, continuer, out, request, spent) | plan
-        with remove_output_on_failure(out):
-            sidecar["settings"] |= _describe(prepared)
-            sidecar["warnings"] = [*prompt_warnings, *general, *particular]
-            write_text(sidecar_of(out), dump_json(sidecar))
-        yield sidecar
+        yield continue_prepared(prepared, out, request, [*prompt_warnings, *general], takes)
 
 
-def _describe(prepared: PreparedTails) -> dict[str, Any]:
-    """The sidecars' account of what generates the tails."""
+def continue_prepared(
+    prepared: PreparedTails, out: Path, request: Request, prompt_warnings: Sequence[str] = (), takes: int = 1
+) -> dict[str, Any]:
+    """Write the tail of one of the requests that a prompt was prepared for; see `continue_variations`."""
+    with collect_warnings() as particular:
+        parts, continuer = prepared.tail(request)
+        spent, plan = Clock(prepared.clock.seconds), dict[str, Any]()
+        if takes > 1 and continuer is not None:
+            with spent("choosing"):
+                request, plan["plan"] = choose_take(parts, continuer, request, takes)
+        sidecar = write_tail(parts, continuer, out, request, spent) | plan
+    with remove_output_on_failure(out):
+        sidecar["settings"] |= _describe(prepared, request)
+        sidecar["warnings"] = [*prompt_warnings, *particular]
+        write_text(sidecar_of(out), dump_json(sidecar))
+    return sidecar
+
+
+def _describe(prepared: PreparedTails, request: Request) -> dict[str, Any]:
+    """The sidecar's account of what generates a tail."""
+    rhythm = prepared.rhythm_of(request)
+    if rhythm is not None:
+        return describe_runs(None) | {"rhythm": describe_rhythm(rhythm)}
     described = describe_runs(prepared.run)
-    if prepared.rhythm is not None:
-        described["rhythm"] = describe_rhythm(prepared.rhythm)
     if (target := prepared.morph_target) is not None:
         path = target.recording.path
         described["morph"] = {"recording": str(path) if path else None, **describe_runs(target.run or prepared.run)}

@@ -1,7 +1,7 @@
 """Choice of what continues a recording: its own beats, its own contexts, or a Run's Model; alone, or as a morph.
 
 In the order of a job: which prompts can be continued (`require_continuable`), what of a prompt is continued
-(`divide_prompts`), whether it has a pulse to keep (`rhythm_of`), which Run predicts (`choose_runs`), and the engine
+(`divide_prompts`), whether it keeps a pulse (`keeps_time`), which Run predicts (`choose_runs`), and the engine
 that generates the tails (`continuer_of`).
 """
 
@@ -15,12 +15,11 @@ from typing import Any
 from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
+from audiogen.jobs import pulse_choice
 from audiogen.jobs.provenance import Clock
-from audiogen.jobs.pulse_choice import find_rhythm
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.representation.recording_features import MIN_SECONDS
-from audiogen.rhythm.analysis import Rhythm
 from audiogen.run import Run
 from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
@@ -60,15 +59,21 @@ def require_continuable(prompt: Recording) -> None:
 
 
 def require_morphable(prompt: Recording, morph_target: MorphTarget | None, requests: Sequence[Request]) -> None:
-    """Raise an InputError for an impossible morph: of silence, a loop, or raw."""
+    """Raise an InputError for an impossible morph: of silence, or as of `require_morph`."""
     if morph_target is None:
         return
     for recording, name in ((prompt, "the prompt"), (morph_target.recording, "its target")):
         if not recording.samples.any():
             raise InputError(recording.path or "morph", f"{name} of a morph is silent", "choose one that is not")
-    if any(request.raw for request in requests):
+    for request in requests:
+        require_morph(request)
+
+
+def require_morph(request: Request) -> None:
+    """Raise an InputError for a request that no morph can fulfil: a loop, or raw."""
+    if request.raw:
         raise InputError("morph", "a morph is made of selected patches: it cannot be raw", "leave out --raw or --morph")
-    if any(request.loop for request in requests):
+    if request.loop:
         raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out --loop or --morph")
 
 
@@ -100,11 +105,9 @@ def prepare_target(morph_target: MorphTarget | None, request: Request) -> MorphT
     return replace(morph_target, recording=parts.material)
 
 
-def rhythm_of(prompts: Sequence[PromptParts], requests: Sequence[Request], named: bool) -> Rhythm | None:
-    """The rhythm of a prompt, between its edges; None also where the tail follows an edge, or is an ambience."""
-    if len(prompts) > 1 or prompts[0].bed is not None or not prompts[0].joins_material:
-        return None
-    return find_rhythm(prompts[0].material, requests, named)
+def keeps_time(prompt: PromptParts, request: Request) -> bool:
+    """Whether a tail keeps the pulse of its prompt, if there is one: not after an edge, and not as an ambience."""
+    return pulse_choice.keeps_time(request) and prompt.joins_material and prompt.bed is None
 
 
 def choose_runs(

@@ -207,14 +207,6 @@ class LiveStream:
                 (self._for_segment if name in SEGMENT_SETTINGS else self._for_samples)[name] = value
             self._condition.notify_all()
 
-    def freeze(self, on: bool = True) -> None:
-        """Let the texture stand still as it is, or go on."""
-        self.set("freeze", on)
-
-    def reseed(self, seed: int) -> None:
-        """Go on with other random draws."""
-        self.set("reseed", seed)
-
     def keep(self, seconds: float) -> Kept:
         """The latest output, as far as it has been read and is remembered.
 

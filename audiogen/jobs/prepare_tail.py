@@ -1,7 +1,7 @@
 """From a prompt and requests to what generates their tails: the sequence that all commands and Python calls share.
 
-Check, divide, look for a pulse, choose a Run, analyse: the steps are those of `continuer_choice`. `prepare_tails`
-serves several requests with one training, for `continue_sound`; `prepare_tail` serves one in memory.
+Check, divide, look for a pulse, choose a Run, analyse: the steps are those of `continuer_choice`. One preparation, and
+one training, serves any number of requests.
 """
 
 from __future__ import annotations
@@ -15,11 +15,24 @@ from audiogen.audio import Recording
 from audiogen.experiment import Experiment
 from audiogen.jobs import continuer_choice as job
 from audiogen.jobs.provenance import Clock
+from audiogen.jobs.pulse_choice import find_rhythm
 from audiogen.jobs.request import Request
 from audiogen.progress import stage
 from audiogen.rhythm.analysis import Rhythm
 from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.prompt_analysis import PromptParts
+
+
+class PreparedTail(NamedTuple):
+    """What generates the tail of a prompt.
+
+    Args:
+        parts: of the prompt.
+        continuer: None for a silent prompt.
+    """
+
+    parts: PromptParts
+    continuer: job.AnyContinuer | None
 
 
 @dataclass
@@ -29,8 +42,8 @@ class PreparedTails:
     Args:
         prompt: the recording.
         divided: its parts, by `Request.division`.
-        rhythm: that is kept; None without a pulse, and where something else was asked for.
-        run: what predicts; None for a recording with a pulse, and for silence.
+        rhythm: of the prompt; None without a pulse, and where no tail keeps it.
+        run: what predicts; None for silence, and where all tails keep the pulse.
         morph_target: with its Run; None for the prompt's own texture throughout.
         clock: measures ``warming``, and what `run_choice.choose_run` does.
     """
@@ -47,10 +60,17 @@ class PreparedTails:
         """The prompt, divided as a request needs it."""
         return self.divided[request.division]
 
-    def continuer(self, request: Request) -> job.AnyContinuer | None:
-        """What generates the tail of a request, the same for requests of one kind; None for a silent prompt."""
-        if self.rhythm is not None:
-            return BeatContinuer(self.rhythm, request.longest_copy)
+    def rhythm_of(self, request: Request) -> Rhythm | None:
+        """The rhythm that the tail of a request keeps, whatever other requests do."""
+        return self.rhythm if job.keeps_time(self.parts(request), request) else None
+
+    def tail(self, request: Request) -> PreparedTail:
+        """What generates the tail of a request; the analysis is shared by requests of one kind."""
+        return PreparedTail(self.parts(request), self._continuer(request))
+
+    def _continuer(self, request: Request) -> job.AnyContinuer | None:
+        if (rhythm := self.rhythm_of(request)) is not None:
+            return BeatContinuer(rhythm, request.longest_copy)
         if self.run is None:
             return None
         kind = (request.vocoder, request.match_texture, request.raw)
@@ -71,16 +91,20 @@ def prepare_tails(
     device: str = "auto",
     cache: bool = True,
     before_training: Callable[[PreparedTails], None] = lambda prepared: None,
+    choose: Callable[[Recording, job.MorphTarget | None], tuple[job.Runs, job.MorphTarget | None]] | None = None,
 ) -> PreparedTails:
     """Check and divide a prompt, and train on it if that is asked for; see `continue_sound.continue_variations`.
 
     Args:
         before_training: called, unless a Run is given, before minutes are spent; what it raises prevents that.
+        choose: chooses the Runs for the prompt's material and a morph's target, in place of
+            `continuer_choice.choose_runs`.
 
     Raises:
         InputError: the prompt or a request is unusable.
     """
     prompt = PromptParts.of(given).recording
+    run = run if prompt.samples.any() else None
     job.require_continuable(prompt)
     job.require_morphable(prompt, morph_target, requests)
     job.warn_of_silent_channels(prompt, morph_target)
@@ -88,52 +112,24 @@ def prepare_tails(
     with clock("warming"), analysing(prompt):
         divided = job.divide_prompts(given, requests)
         target = job.prepare_target(morph_target, requests[0])
-    with clock("warming"):
-        rhythm = job.rhythm_of(list(divided.values()), requests, bool(run or experiment or budget or target))
+    steady = [request for request in requests if job.keeps_time(divided[request.division], request)]
+    rhythm = None
+    if steady and not (run or experiment or budget or target):
+        with clock("warming"):
+            rhythm = find_rhythm(divided[steady[0].division].material)
     prepared = PreparedTails(prompt, divided, rhythm, run, target, clock)
     if run is None and prompt.samples.any():
         before_training(prepared)
-        if rhythm is None:
+        if rhythm is None or len(steady) < len(requests):
             material = prepared.parts(requests[0]).material
-            chosen = job.choose_runs(material, target, experiment, budget, device, clock, cache)
-            prepared.run, prepared.morph_target = chosen
+            prepared.run, prepared.morph_target = (
+                choose(material, target)
+                if choose is not None
+                else job.choose_runs(material, target, experiment, budget, device, clock, cache)
+            )
     return prepared
 
 
 def analysing(prompt: Recording) -> AbstractContextManager[None]:
     """The stage of progress in which a prompt is analysed."""
     return stage(f"analysing {prompt.path.name if prompt.path else 'the prompt'}")
-
-
-class PreparedTail(NamedTuple):
-    """What generates the tail of a prompt.
-
-    Args:
-        parts: of the prompt.
-        continuer: None for a silent prompt.
-        run: what predicts; None for a recording with a pulse, and for silence.
-    """
-
-    parts: PromptParts
-    continuer: job.AnyContinuer | None
-    run: job.Runs | None
-
-
-def prepare_tail(
-    prompt: Recording,
-    request: Request,
-    morph_target: job.MorphTarget | None = None,
-    run: job.Runs | None = None,
-    experiment: Experiment | None = None,
-    budget: float | None = None,
-    device: str = "auto",
-    cache: bool = True,
-) -> PreparedTail:
-    """The same for one request, analysed at once; see `continue_sound.continue_recording`.
-
-    Raises:
-        InputError: the prompt or the request is unusable.
-    """
-    run = run if prompt.samples.any() else None
-    prepared = prepare_tails(prompt, [request], morph_target, run, experiment, budget, device, cache)
-    return PreparedTail(prepared.parts(request), prepared.continuer(request), prepared.run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from audiogen.audio import Recording
@@ -13,19 +12,9 @@ if TYPE_CHECKING:
     from audiogen.rhythm.analysis import Rhythm
 
 
-def find_rhythm(prompt: Recording, requests: Sequence[Request], named: bool) -> Rhythm | None:
-    """Find the rhythm that tails of a recording are to keep.
-
-    Args:
-        prompt: the recording.
-        requests: of the tails.
-        named: whether the user has named what continues it: a Run, a training, or a morph.
-
-    Returns:
-        None without a pulse, and where something else is asked for: a vocoder, another density of events, raw
-        frames, a loop (whose seam would fall between beats), or no pulse.
-    """
-    if named or not all(map(_keeps_time, requests)) or not prompt.samples.any():
+def find_rhythm(prompt: Recording) -> Rhythm | None:
+    """Find the rhythm of a recording; None without a pulse."""
+    if not prompt.samples.any():
         return None
     from audiogen.rhythm.analysis import analyse_rhythm  # here, since most commands do without
 
@@ -33,7 +22,8 @@ def find_rhythm(prompt: Recording, requests: Sequence[Request], named: bool) -> 
         return analyse_rhythm(prompt)
 
 
-def _keeps_time(request: Request) -> bool:
+def keeps_time(request: Request) -> bool:
+    """Whether a tail can keep a pulse: not with another vocoder or density, raw, or as a loop, cut between beats."""
     other = request.vocoder is not None or request.density != 1 or request.loop or request.raw
     return request.pulse and not other
 

@@ -58,7 +58,7 @@ def check_tail(
     with warnings.catch_warnings():
         if peak_of(prompt.material.samples) > 1:
             warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
-        evaluator = _evaluator_of(prompt.material)
+        evaluator = evaluator_of(prompt.material)
         checkpoint()
         measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop, evaluator=evaluator)
     rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
@@ -68,7 +68,7 @@ def check_tail(
 
 
 @lru_cache(maxsize=1)
-def _evaluator_of(material: Recording) -> TailEvaluator:
+def evaluator_of(material: Recording) -> TailEvaluator:
     """The analysis of a recording, kept for the next tail of the same one (not of an equal one)."""
     return TailEvaluator(material)
 

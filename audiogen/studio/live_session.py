@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from audiogen.jobs.continue_sound import MorphTarget, read_prompt
 from audiogen.jobs.live_stream import LiveStream
 from audiogen.jobs.live_take import TakeWriter, engine_of, settings_of
-from audiogen.jobs.prepare_tail import prepare_tail
+from audiogen.jobs.prepare_tail import prepare_tails
 from audiogen.jobs.request import Request
 from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.studio.options import request_of
@@ -55,7 +55,7 @@ class LiveSession:
         chosen_morph = project.settings.get("morph")
         morph = studio.shelf.find(chosen_morph) if chosen_morph else None
         target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
-        prepared = prepare_tail(recording, request, target)
+        prepared = prepare_tails(recording, [request], target).tail(request)
         stream = LiveStream(engine_of(prepared), settings_of(request))
         writer = TakeWriter(recording, request, None, morph)
         wanted = chosen | {"region": region, "morph": chosen_morph}

@@ -16,7 +16,7 @@ from audiogen.jobs.live_commands import Commands
 from audiogen.jobs.live_output import Device, paced
 from audiogen.jobs.live_stream import AHEAD_SECONDS, LiveStream
 from audiogen.jobs.live_take import Take, TakeWriter, engine_of, settings_of
-from audiogen.jobs.prepare_tail import PreparedTail, prepare_tail
+from audiogen.jobs.prepare_tail import PreparedTail, prepare_tails
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import tail_blocks
 from audiogen.run import Run
@@ -35,7 +35,7 @@ def prompt(texture: Texture) -> Recording:
 
 @pytest.fixture
 def prepared(prompt: Recording, untrained: Untrained) -> PreparedTail:
-    return prepare_tail(prompt, Request(), None, untrained(prompt))
+    return prepare_tails(prompt, [Request()], None, untrained(prompt)).tail(Request())
 
 
 @pytest.mark.parametrize("size", [1, 100, 4096, RATE])
@@ -46,7 +46,7 @@ def test_a_stream_is_the_tail_of_continue_for_any_size_of_blocks(
     prompt = texture(6.0 if size == 4096 else 1.0)
     length = RATE // 4 if size == 1 else RATE
     request = Request(seed=4, temperature=1.3, level=-3.0)
-    prepared = prepare_tail(prompt, request, None, untrained(prompt))
+    prepared = prepare_tails(prompt, [request], None, untrained(prompt)).tail(request)
     wanted = tail_blocks(prepared.parts, prepared.continuer, length, request)
     with LiveStream(engine_of(prepared), settings_of(request)) as stream:
         blocks, have = [], 0

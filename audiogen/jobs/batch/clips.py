@@ -16,6 +16,7 @@ from audiogen.experiment import Experiment, build, dump_yaml, read_experiment
 from audiogen.file_names import printable
 from audiogen.jobs.batch.job_table import REQUEST_COLUMNS, SEPARATOR
 from audiogen.jobs.batch.rows import Row, is_plain
+from audiogen.jobs.continuer_choice import require_morph
 from audiogen.jobs.request import Request
 from audiogen.output_names import require_names
 from audiogen.run import CONFIG, STATISTICS, WEIGHTS, own_vocoder
@@ -90,8 +91,8 @@ class RowValidator:
         experiment, model = self._model(row, runs, weights)
         prompt, morph = (row.folder / str(values[key]) if key in values else None for key in RECORDING_COLUMNS)
         assert prompt is not None
-        if morph is not None and request.loop:
-            raise InputError("morph", "a morph ends in another texture: it cannot loop", "leave out one of the two")
+        if morph is not None:
+            require_morph(request)
         source, target = (self._source(path, model) if path is not None else "" for path in (prompt, morph))
         return Clip(row, prompt, request, runs, weights, morph, experiment, source, target)
 

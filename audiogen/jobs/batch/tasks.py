@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from shutil import rmtree
 
-from audiogen.audio import AudioWarning, Recording
+from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.file_names import shortened
 from audiogen.jobs.batch.clips import Clip
-from audiogen.jobs.continue_sound import continue_variations, read_prompt
-from audiogen.jobs.continuer_choice import MorphTarget, Runs, divide_prompts, rhythm_of
+from audiogen.jobs.continue_sound import continue_prepared, read_prompt
+from audiogen.jobs.continuer_choice import MorphTarget, Runs
+from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
 from audiogen.jobs.provenance import collect_warnings
-from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.run import Run
-from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.sound.run_mixture import open_runs
 
 RUNS, PART = "runs", ".part-"  # folder of the Runs that are trained, and prefix of unfinished ones
@@ -74,40 +72,35 @@ def group_into_tasks(
 
 def run_task(task: Task) -> Iterator[Outcome]:
     """Render the clips of a task one after the other. A clip that fails does not stop the others."""
-    remaining = list(task.clips)
     try:
         with collect_warnings() as prompt_warnings:
-            clip = remaining[0]
-            prompt, _ = read_prompt(clip.prompt)
-            named = bool(clip.runs or clip.experiment or clip.morph or task.budget)
-            requests = [clip.request for clip in remaining]
-            rhythm = rhythm_of(list(_divided(prompt, requests).values()), requests, named)
-            run = run_for(task, prompt, clip.prompt, clip.source) if rhythm is None else None
-            morph_target = _morph_target(task)
+            prepared = _prepare(task)
     except Exception as error:
-        yield from [(clip.row.name, describe_error(error)) for clip in remaining]
+        yield from [(clip.row.name, describe_error(error)) for clip in task.clips]
         return
-    while remaining:
-        outputs = [(task.folder / clip.row.name, clip.request) for clip in remaining]
+    for clip in task.clips:
         try:
-            for _ in continue_variations(
-                prompt,
-                outputs,
-                run,
-                device=task.device,
-                prompt_warnings=prompt_warnings,
-                morph_target=morph_target,
-            ):
-                yield remaining.pop(0).row.name, None
+            continue_prepared(prepared, task.folder / clip.row.name, clip.request, prompt_warnings)
+            yield clip.row.name, None
         except Exception as error:
-            yield remaining.pop(0).row.name, describe_error(error)
+            yield clip.row.name, describe_error(error)
 
 
-def _divided(prompt: Recording, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
-    """As `divide_prompts`, without its warnings, which are issued when the clips are rendered."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AudioWarning)
-        return divide_prompts(prompt, requests)
+def _prepare(task: Task) -> PreparedTails:
+    """Read the prompt, and prepare it for all clips of the task."""
+    clip = task.clips[0]
+    prompt, _ = read_prompt(clip.prompt)
+    morph_target = MorphTarget(read_prompt(clip.morph)[0]) if clip.morph is not None else None
+    runs = _open_runs(clip.runs, clip.weights, clip.source, task.allow_external_weights) if clip.runs else None
+
+    def choose(material: Recording, target: MorphTarget | None) -> tuple[Run, MorphTarget | None]:
+        run = run_for(task, material, clip.prompt, clip.source)
+        if target is not None and clip.morph is not None:
+            target = replace(target, run=run_for(task, target.recording, clip.morph, clip.target))
+        return run, target
+
+    requests = [clip.request for clip in task.clips]
+    return prepare_tails(prompt, requests, morph_target, runs, clip.experiment, task.budget, task.device, choose=choose)
 
 
 def describe_error(error: Exception) -> str:
@@ -115,47 +108,30 @@ def describe_error(error: Exception) -> str:
     return str(error) if isinstance(error, InputError) else " ".join(f"{type(error).__name__}: {error}".split())
 
 
-def run_for(task: Task, recording: Recording, path: Path, source: str) -> Runs | None:
-    """The Run that predicts the task's clips: the given one, or one that is trained, saved and reused.
+def run_for(task: Task, material: Recording, path: Path, source: str) -> Run:
+    """The Run that is trained for the task's clips, saved and reused.
 
     If two workers train the same Run at the same time, the first to finish saves it, and both use that.
 
     Args:
         task: the task.
-        recording: prompt, or target of the morph.
-        path: its file.
+        material: of the prompt, or of the target of the morph.
+        path: file of the recording.
         source: digest of its content and of what predicts, as of `Clip`.
-
-    Returns:
-        None for digital silence, which needs no Model.
     """
     clip = task.clips[0]
-    if clip.runs:
-        return _open_runs(clip.runs, clip.weights, source, task.allow_external_weights)
-    if not recording.samples.any():
-        return None
-
     kind = " ambience" if clip.request.ambience else ""
     key = hashlib.sha256(f"{source} {task.budget}{kind}".encode()).hexdigest()
     folder = task.folder / RUNS / f"{shortened(path.stem, MAX_STEM_BYTES)}-{key[:12]}"
     if not folder.is_dir():
         part = folder.with_name(f"{PART}{folder.name}-{os.getpid()}")
         # Kept in the folder of the batch, which is enough.
-        (parts,) = _divided(recording, [Request(ambience=clip.request.ambience)]).values()
-        choose_run(parts.material, clip.experiment, task.budget, task.device, cache=False).save(part)
+        choose_run(material, clip.experiment, task.budget, task.device, cache=False).save(part)
         try:
             part.rename(folder)
         except OSError:
             rmtree(part)
     return Run.open(folder, task.allow_external_weights)
-
-
-def _morph_target(task: Task) -> MorphTarget | None:
-    clip = task.clips[0]
-    if clip.morph is None:
-        return None
-    recording, _ = read_prompt(clip.morph)
-    return MorphTarget(recording, run_for(task, recording, clip.morph, clip.target))
 
 
 @lru_cache(maxsize=2)

@@ -198,6 +198,14 @@ class TestRendering:
         settings = json.loads((tmp_path / "out/drum-1.json").read_text())["settings"]
         assert ("rhythm" in settings) == (budget is None)
 
+    def test_a_row_that_keeps_no_time_changes_no_other(self, tmp_path: Path) -> None:
+        write(tmp_path / "drum.wav", strokes(steady(0.5, 8.0)), "PCM_16")
+        rows = [{"prompt": "drum.wav", "seconds": 0.5, **more} for more in ({}, {"density": 2}, {"loop": True})]
+        assert len(render(jobs_of(tmp_path, rows), tmp_path / "out").with_status("finished")) == 3
+        settings = [json.loads((tmp_path / f"out/drum-{row}.json").read_text())["settings"] for row in (1, 2, 3)]
+        assert ["rhythm" in each for each in settings] == [True, False, False]
+        assert [each["training"] is None for each in settings] == [True, False, False]
+
     def test_two_workers_that_train_the_same_run_keep_one(
         self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -516,6 +524,21 @@ class TestShards:
         results = render(grid, folder, resume=True)
         assert len(results.with_status("finished")) == 4
         assert {file.name: file.stat().st_mtime_ns for file in folder.glob("*.wav")} == times  # only collected
+
+    def test_resuming_one_shard_leaves_the_others(self, grid: Path, finished: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "out"
+        for number in (1, 2):
+            render(grid, folder, shard=(number, 2))
+        (folder / "a-1.json").unlink()
+        of_others = [*folder.glob("a-[24].*"), *folder.glob("results-2-of-2.*")]
+        assert len(of_others) == 6
+        times = {file: file.stat().st_mtime_ns for file in [*of_others, folder / "a-3.wav"]}
+        results = render(grid, folder, shard=(1, 2), resume=True)
+        assert [record["name"] for record in results.with_status("finished")] == ["a-1.wav", "a-3.wav"]
+        assert {file: file.stat().st_mtime_ns for file in times} == times
+        assert audio_in(folder) == audio_in(finished)
+        whole = render(grid, folder, resume=True)
+        assert len(whole.with_status("finished")) == 4
 
     def test_what_another_shard_is_writing_stays(self, grid: Path, tmp_path: Path) -> None:
         folder = tmp_path / "out"
