@@ -139,17 +139,43 @@ def pad(samples: Tensor, spec: MelSpec) -> Tensor:
     return samples[..., torch.where(index < time, index, period - index)]
 
 
+def _segments(samples: Tensor, spec: MelSpec) -> Iterator[Tensor]:
+    """The result of `pad` in segments whose whole windows are its windows; that without reflection is not copied."""
+    hop, before, time = spec.hop, spec.padding_samples, samples.shape[-1]
+    reflected = -(-before // hop)  # windows that start before the samples
+    start = reflected * hop - before
+    inner = (time - start - spec.win) // hop + 1
+    if not reflected or inner < FRAMES_PER_TILE:
+        yield pad(samples, spec)
+        return
+    yield torch.cat([samples[..., 1 : before + 1].flip(-1), samples[..., : start - hop + spec.win]], dim=-1)
+    yield samples[..., start : start + (inner - 1) * hop + spec.win]
+    yield torch.cat([samples[..., start + inner * hop :], samples[..., time - before - 1 : time - 1].flip(-1)], dim=-1)
+
+
 def _stft_tiles(samples: Tensor, spec: MelSpec) -> Iterator[Tensor]:
-    """Spectra ``[..., frames, bins]`` of whole windows of ``[..., time]`` samples, time >= win, some at a time."""
+    """Spectra ``[..., frames, bins]`` of the whole windows of ``[..., time]`` samples, some at a time."""
+    if samples.shape[-1] < spec.win:
+        return
     window = hann(spec, samples.device)
     for tile in samples.unfold(-1, spec.win, spec.hop).split(FRAMES_PER_TILE, dim=-2):
         yield torch.fft.rfft(tile * window)
 
 
+def _power(spectrum: Tensor) -> Tensor:
+    """Squared magnitudes of complex numbers."""
+    if spectrum.requires_grad or spectrum.device.type != "cpu":
+        return spectrum.real.square().add_(spectrum.imag.square())
+    # numpy loads every other number as vectors, torch one by one, which takes more than twice as long
+    values = spectrum.numpy()
+    power = np.square(values.real)
+    power += np.square(values.imag)
+    return torch.from_numpy(power)
+
+
 def log_mel_of_stft(spectrum: Tensor, spec: MelSpec) -> Tensor:
     """Log-mel ``[..., n_mels]`` (natural logarithm, floored) of spectra ``[..., bins]`` complex."""
-    # in place, as far as derivatives allow: each temporary would be as large as the spectrum
-    magnitude = spectrum.real.square().add_(spectrum.imag.square()).add_(1e-9).sqrt_()
+    magnitude = _power(spectrum).add_(1e-9).sqrt_()  # in place: each temporary would be as large as the spectrum
     if spec.power != 1.0:
         magnitude = magnitude.pow(spec.power)
     return mel_bands(magnitude, spec).clamp(min=spec.floor).log()
@@ -166,8 +192,9 @@ def log_mel(samples: Tensor, spec: MelSpec, padded: bool = False) -> Tensor:
     Returns:
         ``[..., frames, n_mels]``. With padding "same", frames = time / hop where hop divides time; at least 1.
     """
-    samples = samples if padded else pad(samples, spec)
-    return torch.cat([log_mel_of_stft(tile, spec) for tile in _stft_tiles(samples, spec)], dim=-2)
+    segments = [samples] if padded else _segments(samples, spec)
+    tiles = (tile for segment in segments for tile in _stft_tiles(segment, spec))
+    return torch.cat([log_mel_of_stft(tile, spec) for tile in tiles], dim=-2)
 
 
 def log_mel_stream(blocks: Iterable[Tensor], spec: MelSpec) -> Iterator[Tensor]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audiogen.models.backbones import BACKBONES, transformer
+from audiogen.models.backbones import BACKBONES
 from audiogen.models.backbones.conv import ConvOptions
 from audiogen.models.backbones.recurrent import RecurrentOptions
 from audiogen.models.backbones.transformer import TransformerOptions
@@ -49,13 +49,11 @@ def test_a_finite_memory_forgets():
         assert difference[reach:].max() < 1e-6
 
 
-def test_a_compiled_transformer_caches_no_rotations(monkeypatch: pytest.MonkeyPatch):
-    """A cache cannot be part of a compiled graph (`torch.compile(fullgraph=True)` refuses it; 20 s to try)."""
-    heads = torch.randn(1, 2, 7, 8)
-    expected, before = transformer.rotate(heads, 3), transformer._rotations.cache_info()
-    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
-    assert torch.equal(transformer.rotate(heads, 3), expected)
-    assert transformer._rotations.cache_info() == before
+def test_a_transformer_compiles_as_one_graph():
+    """`torch.compile` meets nothing that it cannot trace, such as a cache. Traced only: compiling takes 20 s."""
+    attention, sequence = BACKBONES["transformer"](FEATURES, TransformerOptions(16, 2, 2, 6)).eval(), frames()
+    compiled = torch.compile(attention, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(sequence)[0], attention(sequence)[0])
 
 
 def test_dropout_acts_in_training_only():
@@ -72,14 +70,36 @@ def test_heads_must_divide_the_width():
         TransformerOptions(width=20, heads=4)
 
 
+@pytest.mark.parametrize("kind", ["lstm", "transformer"])
 @torch.no_grad()
-def test_an_lstm_that_has_been_changed_steps_by_its_new_weights():
+def test_a_step_follows_changes_of_the_weights(kind: str):
     """The weights of a single step are packed once, and again when training or loading has changed them."""
-    backbone = BACKBONES["lstm"](6, RecurrentOptions(8, 2, 0.0)).eval()
-    frames = torch.randn(2, 3, 6, generator=torch.Generator().manual_seed(0))
+    backbone = BACKBONES[kind](FEATURES, SMALL[kind][0]).eval()
+    sequence = frames(time=3)
+
+    def check() -> None:
+        _, state = backbone(sequence[:, :2])
+        stepped, _ = backbone(sequence[:, 2:], state)
+        torch.testing.assert_close(stepped, backbone(sequence)[0][:, 2:], rtol=1e-4, atol=1e-5)
+
     for _ in range(2):
-        _, state = backbone(frames[:, :2])
-        stepped, _ = backbone(frames[:, 2:], state)
-        torch.testing.assert_close(stepped, backbone(frames)[0][:, 2:])
+        check()
         for weight in backbone.parameters():
             weight.mul_(-2)
+    other = BACKBONES[kind](FEATURES, SMALL[kind][0])
+    backbone.load_state_dict(other.state_dict(), assign=True)
+    check()
+
+
+@torch.no_grad()
+def test_a_batch_of_states_after_different_numbers_of_frames():
+    transformer = BACKBONES["transformer"](FEATURES, TransformerOptions(16, 2, 2, 6)).eval()
+    before, following = [frames(1, time=9), frames(1, time=TIME, seed=1)], frames()
+    states = [transformer(each)[1] for each in before]
+    positions, caches = zip(*states, strict=True)
+    both = torch.cat(positions), [torch.cat(pair) for pair in zip(*caches, strict=True)]
+    for time in (1, 4):
+        together = transformer(following[:, :time], both)[0]
+        for row, state in enumerate(states):
+            alone = transformer(following[row : row + 1, :time], state)[0]
+            torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from audiogen.representation.mel import MelSpec, log_mel, log_mel_stream
+from audiogen.representation.mel import MelSpec, log_mel, log_mel_stream, pad
 
 SPEC = MelSpec()
 CENTRED = MelSpec(24000, 1024, 1024, 256, 100, 0, 12000, "htk", "none", 1.0, "center", 1e-7)
@@ -122,6 +122,21 @@ def test_streamed_frames_equal_those_of_the_whole(spec: MelSpec, length: int):
         streamed = torch.cat(list(log_mel_stream(samples.split(size, dim=1), spec)), dim=1)
         assert streamed.shape == whole.shape
         assert (streamed - whole).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("spec", [SPEC, CENTRED, MelSpec(hop=2048)])
+@pytest.mark.parametrize("windows", [127, 128, 131, 300])
+@pytest.mark.parametrize("more", [0, 1, 511])
+def test_ends_are_reflected_without_a_copy_of_the_whole(spec: MelSpec, windows: int, more: int):
+    samples = noise(windows * spec.hop + spec.win + more)
+    frames, expected = log_mel(samples, spec), log_mel(pad(samples, spec), spec, padded=True)
+    assert frames.shape == expected.shape
+    assert (frames - expected).abs().max() < 1e-5
+
+
+def test_gradients_do_not_change_the_frames():
+    samples = noise(9000)
+    assert (log_mel(samples.clone().requires_grad_(), SPEC) - log_mel(samples, SPEC)).abs().max() < 1e-5
 
 
 def test_empty_blocks_change_nothing():

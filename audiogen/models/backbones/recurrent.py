@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from audiogen.config.option_types import FractionBelowOne, Layers, Width
 from audiogen.models.backbones.base import Backbone
+from audiogen.models.backbones.packed_weights import PackedWeights
 from audiogen.models.base import State
 
 
@@ -67,8 +68,7 @@ class LSTM(Recurrent):
 
     def __init__(self, features: int, options: RecurrentOptions) -> None:
         super().__init__(features, options)
-        self._packed: list[tuple[Tensor, Tensor]] = []
-        self._packed_from: list[tuple[Tensor, int, int]] = []
+        self._packed = PackedWeights[list[tuple[Tensor, Tensor]]]()
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         single = frames.shape[1] == 1 and frames.device.type == "cpu"
@@ -83,7 +83,7 @@ class LSTM(Recurrent):
         batch of 1, reading them is what a step takes.
         """
         after: tuple[list[Tensor], list[Tensor]] = [], []
-        for layer, (weights, biases) in enumerate(self._weights()):
+        for layer, (weights, biases) in enumerate(self._packed.get(self.layers, self._pack)):
             gates = torch.addmm(biases, torch.cat([hidden, outputs[:, layer]], dim=1), weights)
             enter, keep, candidate, leave = gates.chunk(4, dim=1)
             cell = torch.addcmul(keep.sigmoid() * cells[:, layer], enter.sigmoid(), candidate.tanh())
@@ -92,17 +92,12 @@ class LSTM(Recurrent):
             after[1].append(cell)
         return hidden[:, None], (torch.stack(after[0], 1), torch.stack(after[1], 1))
 
-    def _weights(self) -> list[tuple[Tensor, Tensor]]:
-        """For each layer ``[inputs + hidden, 4 * hidden]`` weights and ``[4 * hidden]`` biases; anew if changed."""
-        weights: list[Tensor] = list(self.layers.parameters())
-        source = [(w, w.data_ptr(), w._version) for w in weights]
-        if [(id(w), *which) for w, *which in source] != [(id(w), *which) for w, *which in self._packed_from]:
-            self._packed = [
-                (torch.cat([ins, outs], dim=1).T.contiguous(), first + second)
-                for ins, outs, first, second in self.layers.all_weights
-            ]
-            self._packed_from = source
-        return self._packed
+    def _pack(self) -> list[tuple[Tensor, Tensor]]:
+        """For each layer ``[inputs + hidden, 4 * hidden]`` weights and ``[4 * hidden]`` biases."""
+        return [
+            (torch.cat([ins, outs], dim=1).T.contiguous(), first + second)
+            for ins, outs, first, second in self.layers.all_weights
+        ]
 
 
 class GRU(Recurrent):

@@ -2,12 +2,15 @@
 
 Pre-norm blocks, rotary position embedding (Su et al. 2021, arXiv 2104.09864) and SwiGLU (Shazeer 2020, arXiv
 2002.05202).
+
+A single step is computed with packed weights and without autograd: its fixed costs are most of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +18,11 @@ from torch.nn import functional
 
 from audiogen.config.option_types import FractionBelowOne, Layers, PositiveInt, Width
 from audiogen.models.backbones.base import Backbone
+from audiogen.models.backbones.packed_weights import PackedWeights
 from audiogen.models.base import State
+
+Packed: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Weights of a block as ``[inputs, outputs]``: into the attention, out of it, into the feed-forward, out of it."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +48,34 @@ class TransformerOptions:
             raise ValueError(f"width ({self.width}) must be a multiple of twice the heads ({self.heads})")
 
 
-def rotate(heads: Tensor, first: int) -> Tensor:
-    """Apply rotary position embedding.
+class Rotation(NamedTuple):
+    """Rotary position embedding of some frames.
 
     Args:
-        heads: ``[batch, heads, time, size]`` queries or keys.
-        first: position of the first frame.
+        cosines: ``[batch or 1, time, 1, 1, 1, half]``, half of the size of a head.
+        sines: ``[batch or 1, time, 1, 1, 2, half]``, the first of the two negative.
     """
-    time, half = heads.shape[-2], heads.shape[-1] // 2
-    real, imaginary = heads[..., :half], heads[..., half:]
-    rotations = _rotations.__wrapped__ if torch.compiler.is_compiling() else _rotations  # no cache in a graph
-    cosine, sine = rotations(first, time, half, heads.device)
-    return torch.cat([real * cosine - imaginary * sine, real * sine + imaginary * cosine], dim=-1)
 
+    cosines: Tensor
+    sines: Tensor
 
-@lru_cache(maxsize=16)
-def _rotations(first: int, time: int, half: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Cosines and sines ``[time, half]`` of the positions from ``first`` on: the same in all blocks and most steps."""
-    with torch.inference_mode(False):  # in training, too
-        rates = 10000.0 ** (-torch.arange(half, device=device) / half)
-        angles = torch.arange(first, first + time, device=device)[:, None] * rates
-        return angles.cos(), angles.sin()
+    @classmethod
+    def at(cls, positions: Tensor, time: int, half: int) -> Rotation:
+        """Rotation of ``time`` frames from ``positions`` ``[batch or 1]`` on.
+
+        Angles are computed in double precision: a rollout may be long.
+        """
+        if time > 1:
+            positions = positions[:, None] + torch.arange(time, device=positions.device)
+        rates = 10000.0 ** (-torch.arange(half, dtype=torch.float64, device=positions.device) / half)
+        angles = positions.view(-1, time, 1, 1, 1, 1) * rates
+        cosines, sines = angles.cos().float(), angles.sin().float()
+        return cls(cosines, torch.cat([-sines, sines], dim=-2))
+
+    def of(self, heads: Tensor) -> Tensor:
+        """Rotate queries and keys ``[batch, time, 2, heads, size]``, whose halves are real and imaginary parts."""
+        parts = heads.view(*heads.shape[:-1], 2, -1)
+        return torch.addcmul(parts * self.cosines, parts.flip(-2), self.sines).view(heads.shape)
 
 
 class Block(nn.Module):
@@ -78,29 +92,54 @@ class Block(nn.Module):
         self.fall = nn.Linear(inner, width, bias=False)
         self.dropout = nn.Dropout(options.dropout)
 
-    def forward(self, stream: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        update, cache = self.attend(self.before_attention(stream), cache)
+    def forward(self, stream: Tensor, rotation: Rotation, cache: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Map a chunk ``[batch, time, width]``.
+
+        The cache holds keys (rotated) and values ``[batch, frames, 2, heads, size]`` of the last ``window - 1`` frames.
+        """
+        update, cache = self.attend(self.before_attention(stream), rotation, cache)
         stream = stream + self.dropout(update)
         hidden = self.before_feedforward(stream)
         return stream + self.dropout(self.fall(functional.silu(self.gate(hidden)) * self.rise(hidden))), cache
 
-    def attend(self, hidden: Tensor, cache: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Causal attention over the window; the cache holds the last ``window - 1`` keys (unrotated) and values."""
+    def attend(self, hidden: Tensor, rotation: Rotation, cache: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Causal attention over the window, and the cache of the next chunk."""
         batch, time, width = hidden.shape
         split = self.query_key_value(hidden).view(batch, time, 3, self.heads, width // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)
-        if cache is not None:
-            key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
-        total = key.shape[2]
-        # Rotary attention depends on differences of positions only, so positions are counted from the first key of
-        # the cache and stay small however long the rollout.
+        query, key = rotation.of(split[:, :, :2]).unbind(2)
+        pairs = self._extended(cache, torch.stack([key, split[:, :, 2]], dim=2))
+        total = pairs.shape[1]
         mask = None if time == 1 else self._mask(time, total, hidden.device)  # all of the cache lies in the window
-        attended = functional.scaled_dot_product_attention(
-            rotate(query, total - time), rotate(key, 0), value, attn_mask=mask
-        )
-        merged = self.attended(attended.transpose(1, 2).reshape(batch, time, width))
-        kept = max(total - (self.window - 1), 0)
-        return merged, (key[:, :, kept:], value[:, :, kept:])
+        attended = functional.scaled_dot_product_attention(query.transpose(1, 2), *_by_head(pairs), attn_mask=mask)
+        return self.attended(attended.transpose(1, 2).reshape(batch, time, width)), self._kept(pairs)
+
+    def pack(self) -> Packed:
+        """Weights for `step`; gains of the norms are part of them."""
+        into_attention = self.query_key_value.weight * self.before_attention.weight
+        into_feedforward = torch.cat([self.gate.weight, self.rise.weight]) * self.before_feedforward.weight
+        weights = into_attention, self.attended.weight, into_feedforward, self.fall.weight
+        a, b, c, d = (weight.T.contiguous() for weight in weights)
+        return a, b, c, d
+
+    def step(self, stream: Tensor, weights: Packed, rotation: Rotation, cache: Tensor | None) -> tuple[Tensor, Tensor]:
+        """`forward` of a single frame ``[batch, width]`` in as few operations as possible."""
+        into_attention, out_of_attention, into_feedforward, out_of_feedforward = weights
+        batch, width = stream.shape
+        norm = functional.rms_norm
+        split = (norm(stream, (width,)) @ into_attention).view(batch, 1, 3, self.heads, width // self.heads)
+        split[:, :, :2].copy_(rotation.of(split[:, :, :2]))
+        pairs = self._extended(cache, split[:, :, 1:])
+        attended = functional.scaled_dot_product_attention(split[:, :, 0].transpose(1, 2), *_by_head(pairs))
+        stream = torch.addmm(stream, attended.view(batch, width), out_of_attention)
+        gate, rise = (norm(stream, (width,)) @ into_feedforward).chunk(2, dim=1)
+        return torch.addmm(stream, functional.silu(gate).mul_(rise), out_of_feedforward), self._kept(pairs)
+
+    @staticmethod
+    def _extended(cache: Tensor | None, pairs: Tensor) -> Tensor:
+        return pairs if cache is None else torch.cat([cache, pairs], dim=1)
+
+    def _kept(self, pairs: Tensor) -> Tensor:
+        return pairs[:, max(pairs.shape[1] - (self.window - 1), 0) :]
 
     def _mask(self, time: int, total: int, device: torch.device) -> Tensor:
         """Which of ``total`` keys each of the last ``time`` frames attends to."""
@@ -108,8 +147,17 @@ class Block(nn.Module):
         return (ages >= 0) & (ages < self.window)
 
 
+def _by_head(pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Keys and values ``[batch, heads, time, size]``."""
+    key, value = pairs.permute(2, 0, 3, 1, 4)
+    return key, value
+
+
 class Transformer(Backbone):
-    """A stack of `Block`; the state is the key-value cache of each block."""
+    """A stack of `Block`; the state is the number of frames read ``[batch]`` and the key-value cache of each block.
+
+    Attention depends on differences of positions only, so items of a batch may have read different numbers of frames.
+    """
 
     Options = TransformerOptions
 
@@ -118,12 +166,34 @@ class Transformer(Backbone):
         self.enter = nn.Linear(features, options.width)
         self.blocks = nn.ModuleList(Block(options) for _ in range(options.layers))
         self.norm = nn.RMSNorm(options.width)
-        self.width = options.width
+        self.width, self._half = options.width, options.width // options.heads // 2
+        self._packed = PackedWeights[list[Packed]]()
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
-        stream = self.enter(frames)
-        caches = []
-        for index, block in enumerate(self.blocks):
-            stream, cache = block(stream, None if state is None else state[index])
-            caches.append(cache)
-        return self.norm(stream), caches
+        batch, time, _ = frames.shape
+        if state is None:
+            positions: Tensor = torch.zeros(batch, dtype=torch.int64, device=frames.device)
+            rotation, caches = Rotation.at(positions[:1], time, self._half), [None] * len(self.blocks)
+        else:
+            positions, caches = state
+            rotation = Rotation.at(positions, time, self._half)
+        stream, after = self.enter(frames), []
+        single = time == 1 and frames.device.type == "cpu"
+        if single and not self.training and not torch.is_grad_enabled():
+            stream = stream[:, 0]
+            packed = self._packed.get(self.blocks, self._pack)
+            for block, weights, cache in zip(self._stack(), packed, caches, strict=True):
+                stream, cache = block.step(stream, weights, rotation, cache)
+                after.append(cache)
+            stream = stream[:, None]
+        else:
+            for block, cache in zip(self._stack(), caches, strict=True):
+                stream, cache = block(stream, rotation, cache)
+                after.append(cache)
+        return self.norm(stream), (positions + time, after)
+
+    def _stack(self) -> Iterable[Block]:
+        return cast("Iterable[Block]", self.blocks)
+
+    def _pack(self) -> list[Packed]:
+        return [block.pack() for block in self._stack()]
