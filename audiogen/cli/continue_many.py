@@ -126,9 +126,9 @@ def _again(context: click.Context, **changed: Any) -> None:
 
 
 def _require_one_output(context: click.Context) -> None:
-    several = ("variations", "loop_lengths", "as_set", "with_page", "template", "ucs")
-    for name in several:
-        if context.params.get(name) not in (1, (), False, None):
+    usual = {"variations": 1, "loop_lengths": (), "as_set": False, "with_page": False, "template": None, "ucs": False}
+    for name, value in usual.items():
+        if context.params.get(name, value) != value:
             flag = {"as_set": "set", "with_page": "page"}.get(name, name.replace("_", "-"))
             raise InputError(f"--{flag}", "stdout holds one recording", "name a file with -o")
     if context.meta[JSON]:

@@ -34,11 +34,10 @@ from audiogen.progress import stage, write_line
 if TYPE_CHECKING:
     from audiogen.audio import Recording
     from audiogen.jobs.live_stream import LiveStream
+    from audiogen.jobs.live_take import Part
     from audiogen.jobs.prepare_tail import PreparedTail
     from audiogen.sound.live_settings import Change
 
-Part = tuple[float | None, float | None]
-"""Start and end in seconds of what is continued; None for those of the prompt."""
 FORMATS = ("wav", "wav-f32", "s16", "f32")
 
 
@@ -148,7 +147,7 @@ def stream(
 
     output: Output
     with LiveStream(engine_of(prepared), settings_of(request), on_change=_report(recording.sample_rate)) as live:
-        commands = Commands(live, TakeWriter(recording, request, run_folder, morph), _warn, _report_kept)
+        commands = Commands(live, TakeWriter(recording, request, run_folder, morph, part), _warn, _report_kept)
         if _may_read_stdin():
             threading.Thread(target=commands.read, args=(sys.stdin,), daemon=True).start()
         if play or realtime:
@@ -213,10 +212,11 @@ def _replay(
 ) -> None:
     """Make a kept part again."""
     with stage("loading libraries"):
-        from audiogen.jobs.live_take import Take, engine_of
+        from audiogen.jobs.live_take import WHOLE, Take, engine_of
 
     take = Take.read(replay)
     run_folder, morph = run_folder or take.run, morph or take.morph
+    part = take.part if part == WHOLE else part
     recording, prepared = _prepare(prompt, part, take.request, morph, run_folder, allow_external_weights)
     with stage(f"making {out.name} again"):
         take.render(out, recording, engine_of(prepared))

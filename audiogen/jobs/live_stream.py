@@ -8,6 +8,7 @@ to be heard, less than half a second ahead of the reader, and no further, so tha
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import threading
 import time
@@ -211,14 +212,15 @@ class LiveStream:
         """The latest output, as far as it has been read and is remembered.
 
         Raises:
-            InputError: nothing has been read yet, or ``seconds`` is not above 0.
+            InputError: nothing has been read yet, or ``seconds`` is not above 0, or infinite.
         """
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
             raise InputError("keep", f"{seconds!r} is no number of seconds above 0", "write for example 20")
         with self._condition:
             if not self._kept:
                 raise InputError("keep", "nothing has been played yet", "wait a moment")
-            samples = np.concatenate(list(self._kept), axis=1)[:, -min(round(seconds * self.sample_rate), 2**62) :]
+            count = max(round(min(seconds, self._max_kept) * self.sample_rate), 1)
+            samples = np.concatenate(list(self._kept), axis=1)[:, -count:]
             start = self._delivered - samples.shape[1]
             changes = sorted(self.tail.changes, key=lambda change: change.position)
             changes = [change for change in changes if change.position < self._delivered]

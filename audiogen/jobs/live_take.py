@@ -16,7 +16,7 @@ from audiogen.errors import InputError
 from audiogen.file_names import require_name
 from audiogen.jobs.live_stream import Kept
 from audiogen.jobs.prepare_tail import PreparedTail
-from audiogen.jobs.provenance import versions
+from audiogen.jobs.provenance import remove_output_on_failure, versions
 from audiogen.jobs.request import Request
 from audiogen.output_names import sidecar_of
 from audiogen.sound.beat_continuation import BeatContinuer
@@ -27,6 +27,9 @@ from audiogen.sound.live_tail import LiveTail, replayed
 from audiogen.sound.morph import Morph
 from audiogen.text_files import dump_json, write_text
 
+Part = tuple[float | None, float | None]
+"""Start and end in seconds of what is continued; None for those of the recording."""
+WHOLE: Part = (None, None)
 PREPARED = ("pulse", "longest_copy", "keep_edges", "ambience", "match_texture", "vocoder")
 """Fields of a request that decide how a prompt is prepared."""
 
@@ -62,12 +65,14 @@ class TakeWriter:
         request: by which its tail was prepared.
         run: folder of the Run that predicts; None for the base.
         morph: file of the recording that it can morph into.
+        part: of the file that is continued.
     """
 
     prompt: Recording
     request: Request
     run: Path | None = None
     morph: Path | None = None
+    part: Part = WHOLE
 
     def write(self, path: Path, kept: Kept) -> Path:
         """Write a WAV and its sidecar, whole or not at all; an existing file is not overwritten.
@@ -83,7 +88,8 @@ class TakeWriter:
             if each.exists():
                 raise InputError(each, "it exists already", "name another file")
         _write(path, self.prompt, self.request, iter([kept.samples]))
-        write_text(sidecar_of(path), dump_json(self.describe(path, kept)))
+        with remove_output_on_failure(path):
+            write_text(sidecar_of(path), dump_json(self.describe(path, kept)))
         return sidecar_of(path)
 
     def describe(self, path: Path, kept: Kept) -> dict[str, Any]:
@@ -97,6 +103,7 @@ class TakeWriter:
             "seed": kept.settings.seed,
             "stream": {
                 "prompt_sha256": fingerprint(self.prompt),
+                "prompt_part": list(self.part),
                 "range": [kept.start, kept.stop],
                 "settings": kept.settings.as_json(),
                 "changes": [change.as_json() for change in kept.changes],
@@ -122,7 +129,8 @@ class Take:
         run: folder of the Run; None for the base.
         morph: file of the recording that it can morph into.
         prompt: file that was continued; None if it was none.
-        prompt_sha256: `fingerprint` of it.
+        part: of that file.
+        prompt_sha256: `fingerprint` of its samples.
     """
 
     path: Path
@@ -134,6 +142,7 @@ class Take:
     run: Path | None
     morph: Path | None
     prompt: Path | None
+    part: Part
     prompt_sha256: str
 
     @classmethod
@@ -152,7 +161,9 @@ class Take:
             start, stop = stream["range"]
             files = (stream["run"], stream["morph"], content["prompt"])
             run, morph, prompt = (Path(text) if text else None for text in files)
-            return cls(path, request, settings, changes, start, stop, run, morph, prompt, stream["prompt_sha256"])
+            begin, end = stream.get("prompt_part", WHOLE)  # of an earlier version without
+            digest = stream["prompt_sha256"]
+            return cls(path, request, settings, changes, start, stop, run, morph, prompt, (begin, end), digest)
         except InputError:
             raise
         except OSError as error:

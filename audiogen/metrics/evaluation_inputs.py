@@ -74,7 +74,7 @@ def prepare_inputs(
     """Cut, resample and render what an evaluation needs; the arguments are those of `evaluate`.
 
     Warns:
-        AudioWarning: the real audio is another kind of sound than the prompt, or has another sample rate than the
+        AudioWarning: the real audio is the prompt, is another kind of sound, or has another sample rate than the
             output; the continuation is shorter than `MIN_SECONDS`.
 
     Raises:
@@ -89,6 +89,9 @@ def prepare_inputs(
     source = (reference if prompt is None else prompt).resampled(rate)
     if held_out is not None:
         held_out = remove_part(held_out, source) or held_out
+        if held_out.samples.shape == source.samples.shape and np.array_equal(held_out.samples, source.samples):
+            cause = "it is the prompt itself, to which all tails are close, and a copy the closest"
+            warnings.warn(f"{reference_name}: {cause}; give what followed the prompt", AudioWarning, stacklevel=2)
         _require_channels(reference_name, held_out, output)
     if source.length < 2:
         raise InputError("the prompt", "is a single sample", "give a longer one")

@@ -111,4 +111,4 @@ def export_command(export: Export, paths: Sequence[Path], sidecars: Sequence[str
 
 
 def _part(region: Sequence[float] | None) -> list[str]:
-    return [] if region is None else ["--from", f"{region[0]:.6g}", "--to", f"{region[1]:.6g}"]
+    return [] if region is None else ["--from", f"{region[0]:.10g}", "--to", f"{region[1]:.10g}"]

@@ -87,7 +87,8 @@ class Export:
 def require_set(takes: Sequence[Take]) -> None:
     """Raise an InputError unless takes can be a set."""
     regions = {tuple(take.request.get("region") or ()) for take in takes}
-    if len(regions) > 1 or any(any(take.request.get(name) for name in ("morph", "loop", "live")) for take in takes):
+    alone = any("live" in take.request or take.request.get("morph") or take.request.get("loop") for take in takes)
+    if len(regions) > 1 or alone:
         cause = "a set is made of takes of one region, without morph, loop and live"
         raise InputError("export", cause, "keep such takes only, or export without --set")
 

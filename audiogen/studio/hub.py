@@ -47,7 +47,7 @@ class Studio:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        self.queue = TakeQueue(self._heard, workers, warm)
+        self.queue = TakeQueue(self._receive, workers, warm)
 
     # --- projects -----------------------------------------------------------------------------------------------
 
@@ -84,7 +84,7 @@ class Studio:
             take["command"] = take_command(name, take["file"], take["request"], str(sidecar_of(Path(take["file"]))))
         content["command"] = self._next_command(name)
         content["export"] = self._planned_export(name)
-        content["stream"] = None if is_midi(Path(name)) else stream_command(name, self._next_request(name))
+        content["stream"] = None if is_midi(Path(name)) else stream_command(name, self._request(name))
         return {"project": content}
 
     def region(self, name: str) -> list[float] | None:
@@ -106,13 +106,13 @@ class Studio:
             if field == "morph" and value is not None:
                 self.shelf.find(value)
         project.change(take, field, value)
-        self.tell_project(name)
+        self.broadcast_project(name)
 
     def step(self, name: str, back: bool) -> None:
         """Undo or redo."""
         project = self.project(name)
         if project.undo() if back else project.redo():
-            self.tell_project(name)
+            self.broadcast_project(name)
 
     # --- takes --------------------------------------------------------------------------------------------------
 
@@ -132,16 +132,11 @@ class Studio:
         if sum(take.state in RUNNING for take in project.takes.values()) + count > MAX_WAITING:
             raise InputError("takes", f"more than {MAX_WAITING} would wait", "cancel some first")
         if seed is None:
-            seed = max((int(take.request["seed"]) + 1 for take in project.takes.values()), default=0)
+            seed = self._next_seed(name)
         if not 0 <= seed <= MAX_SEED - count:
             raise InputError("seed", f"{seed} is out of range", f"choose from 0 to {MAX_SEED - count}")
-        morph = None if tune else project.settings.get("morph")
-        made = []
-        for each in range(seed, seed + count):
-            request = request_of(project.settings, tune, each)
-            request |= {"region": self.region(name), "morph": morph} if not tune else {}
-            made.append(self._enqueue(name, project, request, tune))
-        self.tell_project(name)
+        made = [self._enqueue(name, project, self._request(name, each), tune) for each in range(seed, seed + count)]
+        self.broadcast_project(name)
         return made
 
     def _enqueue(self, name: str, project: Project, request: dict[str, Any], tune: bool) -> int:
@@ -158,8 +153,11 @@ class Studio:
             morph=self.shelf.find(request["morph"]) if request.get("morph") else None,
             preview=None if tune else self.preview(name, take.id),
         )
-        with self._lock:
-            self._tickets[name, take.id] = self.queue.add(job, (name, take.id))
+        try:
+            with self._lock:
+                self._tickets[name, take.id] = self.queue.add(job, (name, take.id))
+        except InputError as error:
+            project.update(take.id, "failed", {"error": str(error)})
         return take.id
 
     def preview(self, name: str, take: int) -> Path:
@@ -173,13 +171,13 @@ class Studio:
             raise InputError(f"take {take}", "it is not being made", "set it aside instead")
         self.queue.cancel(ticket)
 
-    def _heard(self, word: str, ticket: Ticket, rest: tuple[Any, ...]) -> None:
-        """What the queue says, in one of its threads."""
+    def _receive(self, word: str, ticket: Ticket, rest: tuple[Any, ...]) -> None:
+        """Messages of the queue, in one of its threads."""
         name, number = ticket.owner
         key = name, number
         live = self.live.get(key)
         if number < 0:
-            self._heard_export(word, name, number, rest)
+            self._receive_export(word, name, number, rest)
             return
         if word == "started":
             self.live[key] = {"frames": 0, "done": 0.0, "label": "starting"}
@@ -187,20 +185,20 @@ class Studio:
         elif live is not None and word == "progress":
             done, total, label = rest
             self.live[key] = live | {"done": done / total if total else 0.0, "label": label}
-            self.tell({"type": "live", "name": name, "take": number, "live": self.live[key]})
+            self.broadcast({"type": "live", "name": name, "take": number, "live": self.live[key]})
             return
         elif live is not None and word == "begun":
             self.live[key] = live | rest[0]
         elif live is not None and word == "sound":
             self.live[key] = live | {"frames": live["frames"] + rest[0]}
-            self.tell({"type": "live", "name": name, "take": number, "live": self.live[key]})
+            self.broadcast({"type": "live", "name": name, "take": number, "live": self.live[key]})
             return
         if word in ("made", "failed", "cancelled"):
             self.live.pop(key, None)
             self._tickets.pop(key, None)
             facts = facts_of(rest[0]) if word == "made" else {"error": rest[0]} if rest else {}
             self.project(name).update(number, word, facts)
-        self.tell_project(name)
+        self.broadcast_project(name)
 
     # --- export -------------------------------------------------------------------------------------------------
 
@@ -245,28 +243,31 @@ class Studio:
         except InputError as error:
             return planned | {"problem": str(error)}
 
-    def _heard_export(self, word: str, name: str, number: int, rest: tuple[Any, ...]) -> None:
+    def _receive_export(self, word: str, name: str, number: int, rest: tuple[Any, ...]) -> None:
         if word == "progress":
             done, total, label = rest
-            self.tell({"type": "export", "name": name, "label": label, "done": done / total if total else 0.0})
+            self.broadcast({"type": "export", "name": name, "label": label, "done": done / total if total else 0.0})
         elif word in ("made", "failed", "cancelled"):
             text = rest[0]["report"] or "the set is written" if word == "made" else rest[0] if rest else word
-            self.tell({"type": "exported", "name": name, "failed": word != "made", "text": text})
+            self.broadcast({"type": "exported", "name": name, "failed": word != "made", "text": text})
 
     # --- commands -----------------------------------------------------------------------------------------------
 
-    def _next_request(self, name: str) -> dict[str, Any]:
-        """Options of the next take, with its region and morph."""
+    def _next_seed(self, name: str) -> int:
+        """A seed that no take has had."""
+        return max((int(take.request["seed"]) + 1 for take in self.project(name).takes.values()), default=0)
+
+    def _request(self, name: str, seed: int | None = None) -> dict[str, Any]:
+        """Options of a take with the settings of the table, its region and morph; of the next one without a seed."""
         project, tune = self.project(name), is_midi(Path(name))
-        seed = max((int(take.request["seed"]) + 1 for take in project.takes.values()), default=0)
         place = {} if tune else {"region": self.region(name), "morph": project.settings.get("morph")}
-        return request_of(project.settings, tune, seed) | place
+        return request_of(project.settings, tune, self._next_seed(name) if seed is None else seed) | place
 
     def _next_command(self, name: str) -> str:
         count = int((DEFAULTS | self.project(name).settings)["count"])
         more = ("--variations", str(count)) if count > 1 else ()
         out = f"take{Path(name).suffix.lower() if is_midi(Path(name)) else '.wav'}"
-        return take_command(name, out, self._next_request(name), "", more)
+        return take_command(name, out, self._request(name), "", more)
 
     # --- news ---------------------------------------------------------------------------------------------------
 
@@ -281,12 +282,12 @@ class Studio:
         """End a queue of `listen`."""
         self._listeners.discard(news)
 
-    def tell_project(self, name: str) -> None:
-        """Tell every page the state of a project."""
-        self.tell({"type": "project", "name": name, **self.news_of(name)})
+    def broadcast_project(self, name: str) -> None:
+        """Send every page the state of a project."""
+        self.broadcast({"type": "project", "name": name, **self.news_of(name)})
 
-    def tell(self, news: dict[str, Any]) -> None:
-        """Tell every page, from any thread."""
+    def broadcast(self, news: dict[str, Any]) -> None:
+        """Send news to every page, from any thread."""
         loop = self._loop
         if loop is None or loop.is_closed():
             return
@@ -295,7 +296,7 @@ class Studio:
 
     def say_goodbye(self) -> None:
         """End the news."""
-        self.tell({"type": "goodbye"})
+        self.broadcast({"type": "goodbye"})
 
     def close(self) -> None:
         """End the queue, and close all files."""

@@ -85,7 +85,7 @@ async def _obey(studio: Studio, session: LiveSession, socket: WebSocket) -> None
                     await socket.send_json({"kept": take})
                 if content:
                     session.stream.update(content)
-            except InputError as error:
+            except (InputError, OSError) as error:
                 await socket.send_json({"error": str(error)})
             except ValueError:
                 await socket.send_json({"error": "message: it is no JSON"})

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from audiogen.errors import InputError
 from audiogen.jobs.continue_sound import MorphTarget, read_prompt
 from audiogen.jobs.live_stream import LiveStream
-from audiogen.jobs.live_take import TakeWriter, engine_of, settings_of
+from audiogen.jobs.live_take import WHOLE, Part, TakeWriter, engine_of, settings_of
 from audiogen.jobs.prepare_tail import prepare_tails
 from audiogen.jobs.request import Request
 from audiogen.sound.prompt_analysis import PromptParts
@@ -51,13 +52,14 @@ class LiveSession:
         for of_takes in ("seconds", "loop", "tail_only"):
             chosen.pop(of_takes, None)
         request = Request(**chosen)
-        recording, _ = read_prompt(studio.shelf.find(name), *(region or (None, None)))
+        part: Part = (region[0], region[1]) if region else WHOLE
+        recording, _ = read_prompt(studio.shelf.find(name), *part)
         chosen_morph = project.settings.get("morph")
         morph = studio.shelf.find(chosen_morph) if chosen_morph else None
         target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
         prepared = prepare_tails(recording, [request], target).tail(request)
         stream = LiveStream(engine_of(prepared), settings_of(request))
-        writer = TakeWriter(recording, request, None, morph)
+        writer = TakeWriter(recording, request, None, morph, part)
         wanted = chosen | {"region": region, "morph": chosen_morph}
         return cls(studio, name, stream, writer, prepared.parts, recording.start or 0, wanted)
 
@@ -69,6 +71,7 @@ class LiveSession:
 
         Raises:
             InputError: nothing has been played yet.
+            InputError, OSError: it cannot be written; the take has failed.
         """
         kept = self.stream.keep(seconds)
         project, rate = self.studio.project(self.name), self.stream.sample_rate
@@ -76,7 +79,12 @@ class LiveSession:
         begun = kept.start / rate
         request = self.request | {"live": round(begun, 2), "seconds": round(length / rate, 2)}
         take = project.add_take(".wav", request)
-        self.writer.write(project.folder / take.file, kept)
+        try:
+            self.writer.write(project.folder / take.file, kept)
+        except (InputError, OSError) as error:
+            project.update(take.id, "failed", {"error": str(error)})
+            self.studio.broadcast_project(self.name)
+            raise
         text = f"kept of the live tail, from its {begun:.1f} s on"
         facts = {
             "join_sample": 0,
@@ -91,5 +99,5 @@ class LiveSession:
             "warnings": [],
         }
         project.update(take.id, "made", facts)
-        self.studio.tell_project(self.name)
+        self.studio.broadcast_project(self.name)
         return take.id

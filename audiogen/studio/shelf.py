@@ -8,12 +8,10 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from audiogen.data.recordings import SUFFIXES
 from audiogen.errors import InputError
 from audiogen.file_names import is_inside, is_midi, require_name
 
-SUFFIXES = frozenset(
-    (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".caf", ".w64", ".rf64", ".m4a", ".aac")
-)
 MAX_UPLOAD = 4 * 1024**3  # bytes
 MAX_LISTED = 2000
 

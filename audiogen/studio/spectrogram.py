@@ -59,10 +59,10 @@ class Spectrogram:
         span = max(self.reader.length // SURVEYED, 1)
         starts = np.arange(min(SURVEYED, self.reader.length)) * span
         levels = np.stack([self._column(int(start), span) for start in starts])
-        heard = levels[levels.max(axis=1) > 10 * np.log10(FLOOR) + 1]
-        if not heard.size:
+        audible = levels[levels.max(axis=1) > 10 * np.log10(FLOOR) + 1]
+        if not audible.size:
             return -120.0, 0.0
-        low, high = np.percentile(heard, (LOW, HIGH))
+        low, high = np.percentile(audible, (LOW, HIGH))
         return float(low), float(max(high, low + 12))
 
     def tile(self, level: int, index: int, contrast: tuple[float, float]) -> np.ndarray:

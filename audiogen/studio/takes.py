@@ -6,11 +6,12 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from audiogen.errors import InputError
 from audiogen.studio.worker import CANCEL, Job, work
 
 Listener = Callable[[str, "Ticket", tuple[Any, ...]], None]
@@ -18,6 +19,7 @@ Listener = Callable[[str, "Ticket", tuple[Any, ...]], None]
 
 DIED = "the process that made it died (out of memory?); try a shorter one"
 STOP_SECONDS = 1.0
+MAX_STARTS = 3  # of a process in a row that end before they are ready
 
 
 @dataclass(eq=False)
@@ -31,11 +33,10 @@ class Ticket:
 
     job: Job
     owner: Any
-    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 class TakeQueue:
-    """Makes takes in ``workers`` processes, in the order in which they were asked for.
+    """Makes takes in ``workers`` processes, in the order of the requests.
 
     Args:
         listener: is called from the threads of the queue.
@@ -59,9 +60,15 @@ class TakeQueue:
         return all(worker.ready for worker in self._workers)
 
     def add(self, job: Job, owner: Any) -> Ticket:
-        """Ask for a take."""
+        """Enqueue a job.
+
+        Raises:
+            InputError: no process to make it could be started.
+        """
         ticket = Ticket(job, owner)
         with self._changed:
+            if all(worker.given_up for worker in self._workers):
+                raise never_started()
             self._waiting.append(ticket)
             self._changed.notify()
         return ticket
@@ -69,7 +76,6 @@ class TakeQueue:
     def cancel(self, ticket: Ticket) -> None:
         """Cancel a take: at once if it waits, else at its next step."""
         with self._changed:
-            ticket.cancelled.set()
             waiting = ticket in self._waiting
             if waiting:
                 self._waiting.remove(ticket)
@@ -93,6 +99,15 @@ class TakeQueue:
                 worker.process.terminate()
                 worker.process.join()
 
+    def give_up(self) -> None:
+        """Fail all that waits, if no process could be started."""
+        with self._changed:
+            if not all(worker.given_up for worker in self._workers):
+                return
+            lost, self._waiting = self._waiting, []
+        for ticket in lost:
+            self._listener("failed", ticket, (str(never_started()),))
+
     def _next(self, worker: _Worker) -> Ticket | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -109,7 +124,7 @@ class _Worker:
         self._queue = queue
         self.ticket: Ticket | None = None
         self.process: SpawnProcess | None = None
-        self.ready = False
+        self.ready = self.given_up = False
         self._pipe: Connection | None = None
         self.thread = threading.Thread(target=self._serve, daemon=True, name="takes")
 
@@ -126,8 +141,9 @@ class _Worker:
                 self._pipe.send(CANCEL)
 
     def _serve(self) -> None:
-        queue = self._queue
-        while not queue._closed:
+        queue, starts = self._queue, 0
+        while not queue._closed and starts < MAX_STARTS:
+            self.ready, starts = False, starts + 1
             pipe, theirs = queue._context.Pipe()
             self.process = queue._context.Process(target=work, args=(theirs, queue._warm), daemon=True)
             self.process.start()
@@ -135,7 +151,7 @@ class _Worker:
             self._pipe = pipe
             try:
                 pipe.recv()  # ready
-                self.ready = True
+                self.ready, starts = True, 0
                 while (ticket := queue._next(self)) is not None:
                     self._follow(pipe, ticket)
             except (EOFError, OSError):
@@ -144,9 +160,12 @@ class _Worker:
             finally:
                 self.ticket = None
                 pipe.close()
+        if not queue._closed:
+            self.given_up = True
+            queue.give_up()
 
     def _follow(self, pipe: Any, ticket: Ticket) -> None:
-        """Pass on what the process says about a job, until it has ended."""
+        """Pass on the messages of the process about a job, until it has ended."""
         self._queue._listener("started", ticket, ())
         while True:
             word, *rest = pipe.recv()
@@ -156,3 +175,9 @@ class _Worker:
             self._queue._listener(word, ticket, tuple(rest))
             if last:
                 return
+
+
+def never_started() -> InputError:
+    """The error of what no process could be started for."""
+    cause = f"the process that makes takes ended {MAX_STARTS} times before it was ready"
+    return InputError("the studio", cause, "see whether `audiogen continue` works, and start the studio again")

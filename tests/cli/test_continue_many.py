@@ -56,6 +56,8 @@ def test_one_prompt_that_fails_does_not_lose_the_others(shell: Shell, folder: Pa
         (("n*.wav", "-o", "made"), "no file matches it"),
         (("one.wav", "-", "-o", "made"), "leave out the others"),
         (("one.wav", "-o", "-", "--variations", "2"), "stdout holds one recording"),
+        (("one.wav", "-o", "-", "--set"), "--set: stdout holds one recording"),
+        (("one.wav", "-o", "-", "--page"), "--page: stdout holds one recording"),
         (("one.wav", "-o", "-", "--json"), "stdout holds the recording"),
     ],
 )

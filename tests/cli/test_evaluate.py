@@ -99,6 +99,11 @@ def test_a_sidecar_without_a_join_is_refused(folder: Path, tmp_path: Path, conte
         invoke(out, "--reference", folder / "real.wav")
 
 
+def test_the_prompt_as_reference_is_warned_of(folder: Path) -> None:
+    with pytest.warns(AudioWarning, match=r"prompt\.wav: it is the prompt itself"):
+        invoke(folder / "noise.wav", "--reference", folder / "prompt.wav", "--prompt", folder / "prompt.wav")
+
+
 def test_a_report_is_not_overwritten(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "evaluation.json").write_text("mine")
     with pytest.raises(InputError, match="--force"):

@@ -87,7 +87,8 @@ def test_handles_move_by_lines_and_a_kept_part_is_replayed(
     shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = '{"level": -6, "pitch": 2}\n{"keep": 0.4, "to": "take.wav"}\n{"stop": true}\n'
-    code, content = streamed(monkeypatch, "rain.wav", "--run", "run", lines=lines, after=4 * 30_000)
+    part = ("--from", "0.1", "--to", "0.9")
+    code, content = streamed(monkeypatch, "rain.wav", "--run", "run", *part, lines=lines, after=4 * 30_000)
     errors = capsys.readouterr().err
     assert code == 0
     assert content[:4] == b"RIFF"
@@ -95,6 +96,7 @@ def test_handles_move_by_lines_and_a_kept_part_is_replayed(
     assert "kept: take.wav, and take.json" in errors
     assert read(folder / "take.wav").length == round(0.4 * 44100)
     assert json.loads((folder / "take.json").read_text())["stream"]["settings"]["level"] == 0
+    assert json.loads((folder / "take.json").read_text())["stream"]["prompt_part"] == [0.1, 0.9]
     assert shell("stream", "rain.wav", "--replay", "take.json", "-o", "again.wav")[0] == 0
     assert (folder / "again.wav").read_bytes() == (folder / "take.wav").read_bytes()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -140,8 +141,16 @@ def test_nothing_can_be_kept_before_anything_was_read() -> None:
     with LiveStream(SilentEngine(1, RATE)) as stream:
         with pytest.raises(InputError, match="nothing has been played"):
             stream.keep(3)
-        with pytest.raises(InputError, match="above 0"):
-            stream.keep(-3)
+        for seconds in (-3, 0, math.inf, math.nan, True):
+            with pytest.raises(InputError, match="above 0"):
+                stream.keep(seconds)
+
+
+def test_the_shortest_kept_part_is_a_sample() -> None:
+    with LiveStream(SilentEngine(1, RATE)) as stream:
+        stream.read()
+        assert stream.keep(1e-9).samples.shape == (1, 1)
+        assert stream.keep(1e300).samples.shape[1] > 1
 
 
 def test_no_more_is_made_than_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,14 @@ import pytest
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 
 from audiogen.audio import Recording, read, write
+from audiogen.jobs.live_stream import LiveStream
+from audiogen.jobs.live_take import TakeWriter
+from audiogen.jobs.request import Request
+from audiogen.sound.live_engines import SilentEngine
+from audiogen.sound.prompt_analysis import PromptParts
+from audiogen.studio.hub import Studio
+from audiogen.studio.live_session import LiveSession
+from audiogen.studio.shelf import Shelf
 from tests.conftest import synthetic
 from tests.reports.browser import browser
 from tests.studio.client import studio_of
@@ -60,3 +68,24 @@ def test_a_live_tail_plays_and_the_kept_part_is_made_again_to_the_byte(tmp_path:
     words[words.index("-o") + 1] = str(tmp_path / "again.wav")
     subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True, timeout=200)
     assert (tmp_path / "again.wav").read_bytes() == kept.read_bytes()
+
+
+def test_a_part_that_cannot_be_written_is_a_failed_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompt = synthetic(1, rate=22050)
+    write(tmp_path / "rain.wav", prompt, "PCM_16")
+    studio = Studio(Shelf(tmp_path), workers=0)
+
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("audiogen.jobs.live_take.write_text", full)
+    with LiveStream(SilentEngine(1, 22050)) as stream:
+        stream.read()
+        writer = TakeWriter(prompt, Request())
+        session = LiveSession(studio, "rain.wav", stream, writer, PromptParts.whole(prompt), 0, {"seed": 0})
+        with pytest.raises(OSError, match="No space left"):
+            session.keep(1.0)
+    (take,) = studio.project("rain.wav").takes.values()
+    assert take.state == "failed"
+    assert "No space left" in take.facts["error"]
+    assert not (tmp_path / "rain.wav.studio" / take.file).exists()

@@ -112,7 +112,7 @@ def test_the_command_of_an_export_writes_files_of_the_same_names(
 
 
 def test_takes_that_differ_and_live_ones_have_commands_of_their_own() -> None:
-    export = export_of([{"seconds": 2.0, "seed": 0}, {"seconds": 5.0, "seed": 1}, {"live": 1.5, "seed": 0}])
+    export = export_of([{"seconds": 2.0, "seed": 0}, {"seconds": 5.0, "seed": 1}, {"live": 0.0, "seed": 0}])
     lines = export_command(export, export.paths(), ["a", "b", "rain.wav.studio/take-003.json"]).split(" && ")
     assert [line.split()[1] for line in lines] == ["continue", "continue", "stream"]
     assert lines[2].endswith("--replay rain.wav.studio/take-003.json -o out/rain_03.wav")

@@ -1,4 +1,4 @@
-// What the page asks of the server, and the news that the server sends.
+// Requests of the page, and news from the server.
 
 async function answer(response) {
   if (response.ok) return response;
@@ -30,7 +30,7 @@ export const exportKept = (name) => post(`${project(name)}/export`);
 export const source = (name, take) => json(`${project(name)}/source?x=0${of(take)}`);
 export const fileAddress = (name, take) => `${project(name)}/file?x=0${of(take)}`;
 
-/** Interleaved float32 samples, fewer than asked for where a take is still being made. */
+/** Interleaved float32 samples, fewer than requested where a take is still being made. */
 export async function audio(name, take, start, stop) {
   const response = await answer(await fetch(`${project(name)}/audio?start=${start}&stop=${stop}${of(take)}`));
   return { samples: new Float32Array(await response.arrayBuffer()), growing: response.headers.get("x-growing") === "1" };
@@ -47,7 +47,7 @@ export async function tile(kind, name, take, level, index, stamp) {
   };
 }
 
-/** Calls back with each piece of news; reconnects by itself, and says so with {type: "connected"}. */
+/** Calls back with each piece of news; reconnects by itself, and reports it as {type: "connected"}. */
 export function listen(callback) {
   const events = new EventSource("/api/events");
   events.onopen = () => callback({ type: "connected" });

@@ -1,9 +1,9 @@
-// A/B: which lane is heard, and which one was heard before it.
+// A/B: the lane that plays, and the one that played before it.
 import * as player from "./player.js";
-import { isHeard, table } from "./table.js";
+import { isPlayable, table } from "./table.js";
 
-let told = () => {};
-export const onSelect = (callback) => { told = callback; };
+let selected = () => {};
+export const onSelect = (callback) => { selected = callback; };
 
 export function select(id) {
   const lane = table.lanes.get(id);
@@ -11,17 +11,17 @@ export function select(id) {
   if (id !== table.current) {
     table.other = table.current;
     table.current = id;
-    if (isHeard(lane) || lane.growing) player.change();
+    if (isPlayable(lane) || lane.growing) player.change();
   }
-  told(lane);
+  selected(lane);
 }
 
-/** The lane heard before; at first the recording, or the first take. */
+/** Back to the lane that played before; at first the recording, or the first take. */
 export function swap() {
-  const heard = [...table.lanes.values()].filter((lane) => isHeard(lane) && lane.take?.mark !== "aside");
+  const playable = [...table.lanes.values()].filter((lane) => isPlayable(lane) && lane.take?.mark !== "aside");
   const other = table.lanes.get(table.other);
-  if (other && other.id !== table.current && isHeard(other)) return select(other.id);
-  const next = heard.find((lane) => lane.id !== table.current);
+  if (other && other.id !== table.current && isPlayable(other)) return select(other.id);
+  const next = playable.find((lane) => lane.id !== table.current);
   if (next) select(next.id);
 }
 

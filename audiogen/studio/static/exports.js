@@ -1,7 +1,7 @@
 // Export of the kept takes.
 import * as api from "./api.js";
 import { copyable } from "./lanes.js";
-import { act, element, say } from "./page.js";
+import { act, element, announce } from "./page.js";
 import { table } from "./table.js";
 
 const form = document.getElementById("export");
@@ -39,7 +39,7 @@ export function render() {
   if (key === shown) return;
   const focus = form.contains(document.activeElement) ? document.activeElement.name : null;
   shown = key;
-  const told = document.getElementById("exported")?.textContent ?? "";
+  const message = document.getElementById("exported")?.textContent ?? "";
   const button = element("button", { type: "submit", class: "primary" }, kept.length ? `Export ${kept.length} kept` : "Nothing is kept yet");
   button.disabled = !kept.length || Boolean(problem);
   form.replaceChildren(...[
@@ -51,7 +51,7 @@ export function render() {
     button,
     problem ? element("p", { class: "problem" }, problem) : null,
     command ? copyable(command) : null,
-    element("p", { id: "exported", role: "status" }, told),
+    element("p", { id: "exported", role: "status" }, message),
   ].filter(Boolean));
   if (focus) form.elements[focus]?.focus();
 }
@@ -59,10 +59,10 @@ export function render() {
 form.onsubmit = async (event) => {
   event.preventDefault();
   const done = await act(api.exportKept(table.name));
-  if (done) tell(`${done.waits ? "Making" : "Written"}: ${done.files.join(", ")}`);
+  if (done) report(`${done.waits ? "Making" : "Written"}: ${done.files.join(", ")}`);
 };
 
-export function tell(text) {
+export function report(text) {
   document.getElementById("exported").textContent = text;
-  say(text);
+  announce(text);
 }

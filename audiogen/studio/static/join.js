@@ -22,7 +22,7 @@ function together(...parts) {
 async function playSamples(values) {
   await player.ready();
   const buffer = player.bufferOf(values, 0, values.length / table.channels);
-  globalThis.audiogen.audition = values; // what was heard, for tests
+  globalThis.audiogen.audition = values; // the samples that played, for tests
   await player.once(buffer);
 }
 

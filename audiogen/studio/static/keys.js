@@ -1,7 +1,7 @@
 // The keyboard: everything that the pointer can do.
 import { element } from "./page.js";
 
-/** Keys, the action of main.js that they run, and what the list of shortcuts says of them. */
+/** Keys, the action of main.js that they run, and what the list of shortcuts shows. */
 const SHORTCUTS = [
   [[" "], "toggle", "play, pause"],
   [["ArrowUp", "ArrowDown"], "lane", "listen to the lane above, below"],
@@ -9,7 +9,7 @@ const SHORTCUTS = [
   [["Home", "End"], "edge", "go to the beginning, to the join"],
   [[..."123456789"], "take", "listen to that take"],
   [["0"], "recording", "listen to the recording"],
-  [["x"], "swap", "A/B: back to the lane heard before"],
+  [["x"], "swap", "A/B: back to the lane before"],
   [["l"], "toggleMatch", "level-matched or as they are"],
   [["j"], "join", "the join, a second on either side"],
   [["s"], "seam", "the seam of a loop"],

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import * as compare from "./compare.js";
 import { drawRoll } from "./roll.js";
-import { isHeard, region, seconds, table } from "./table.js";
+import { isPlayable, region, seconds, table } from "./table.js";
 import { drawPeaks, drawSpectrogram } from "./tiles.js";
 import { act, element, time } from "./page.js";
 
@@ -44,7 +44,7 @@ export function render() {
   draw();
 }
 
-/** What changes while a take is made, and which lane is heard. */
+/** What changes while a take is made, and which lane plays. */
 export function update(lane) {
   const { row } = built.get(lane.id) ?? {};
   if (!row) return;
@@ -150,13 +150,13 @@ export function draw() {
     drawing.clearRect(0, 0, width, height);
     if (table.kind === "tune") drawRoll(drawing, lane, width, height, colours);
     else if (lane.growing) drawGrowing(drawing, lane, width, height, colours);
-    else if (isHeard(lane)) {
+    else if (isPlayable(lane)) {
       const split = Math.round(height * 0.42);
       drawSpectrogram(drawing, lane, width, split, height - split);
       drawPeaks(drawing, lane, width, 0, split, colours.prompt, colours.tail);
     }
     const join = lane.take ? lane.offset + lane.join / table.rate : null;
-    if (join !== null && isHeard(lane)) drawing.fillStyle = css("--join"), drawing.fillRect(xOf(join, width) - 0.5, 0, 1.5, height);
+    if (join !== null && isPlayable(lane)) drawing.fillStyle = css("--join"), drawing.fillRect(xOf(join, width) - 0.5, 0, 1.5, height);
   }
   drawRuler();
 }

@@ -1,6 +1,6 @@
-// The live tail: endless, with handles that are heard within about a second.
+// The live tail: endless, with handles that act within about a second.
 import { copyable } from "./lanes.js";
-import { element, complain, say, time } from "./page.js";
+import { element, complain, announce, time } from "./page.js";
 import * as player from "./player.js";
 import { table } from "./table.js";
 
@@ -33,15 +33,15 @@ export async function start() {
   socket.binaryType = "arraybuffer";
   Object.assign(state, { playing: true, played: 0, missing: 0 });
   render();
-  socket.onmessage = ({ data }) => (typeof data === "string" ? told(JSON.parse(data), context) : node?.port.postMessage(new Float32Array(data)));
+  socket.onmessage = ({ data }) => (typeof data === "string" ? receive(JSON.parse(data), context) : node?.port.postMessage(new Float32Array(data)));
   socket.onclose = stop;
 }
 
-function told(message, context) {
+function receive(message, context) {
   if (message.error) complain(message.error);
   if (message.kept) {
     state.kept = message.kept;
-    say(`Kept as take ${message.kept}`);
+    announce(`Kept as take ${message.kept}`);
   }
   if (!message.sample_rate) return;
   const { channels, sample_rate: rate, handles, settings } = message;

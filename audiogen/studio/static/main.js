@@ -7,7 +7,7 @@ import * as joins from "./join.js";
 import * as keys from "./keys.js";
 import * as lanes from "./lanes.js";
 import * as live from "./live.js";
-import { act, complain, element, say, time } from "./page.js";
+import { act, complain, element, announce, time } from "./page.js";
 import * as player from "./player.js";
 import * as regions from "./region.js";
 import * as shelf from "./shelf.js";
@@ -66,11 +66,11 @@ async function loadTune(take) {
   lanes.draw();
 }
 
-function hear(news) {
-  if (news.type === "lost") return say("The studio does not answer; is it still running?");
-  if (news.type === "goodbye") return say("The studio has ended");
+function receive(news) {
+  if (news.type === "lost") return announce("The studio does not answer; is it still running?");
+  if (news.type === "goodbye") return announce("The studio has ended");
   if (news.type === "connected") {
-    say("");
+    announce("");
     if (table.name) refresh();
     return;
   }
@@ -82,7 +82,7 @@ function hear(news) {
       const was = before.takes.find((each) => each.id === take.id);
       if (take.state === "made" && was?.state !== "made") {
         loadTune(take);
-        say(`Take ${take.id} is made`);
+        announce(`Take ${take.id} is made`);
       }
     }
     if (news.project.takes.length !== before.takes.length) keepInView();
@@ -94,10 +94,10 @@ function hear(news) {
       lanes.draw();
     }
   } else if (news.type === "export") {
-    exports.tell(`${news.label}, ${Math.round(100 * news.done)} %`);
+    exports.report(`${news.label}, ${Math.round(100 * news.done)} %`);
   } else if (news.type === "exported") {
     if (news.failed) complain(news.text);
-    exports.tell(news.text);
+    exports.report(news.text);
   }
 }
 
@@ -210,7 +210,7 @@ lanes.onSeek((event, lane, strip) => {
 
 compare.onSelect((lane) => {
   show();
-  say(lane.take ? `Take ${lane.number}` : "The recording");
+  announce(lane.take ? `Take ${lane.number}` : "The recording");
 });
 const current = () => table.lanes.get(table.current);
 const mark = (which) => {
@@ -261,7 +261,7 @@ keys.install({ shelf: toShelf, help: () => $("help").showModal(), ...opened({
 }) });
 
 shelf.onOpen(open);
-api.listen(hear);
+api.listen(receive);
 const wanted = decodeURIComponent(location.hash.slice(1));
 if (wanted) await open(wanted);
 else await shelf.show();

@@ -22,7 +22,7 @@ error.querySelector("button").onclick = () => { error.hidden = true; };
 let silenced = 0;
 
 /** Say something, also to a screen reader. */
-export function say(text) {
+export function announce(text) {
   status.textContent = text;
   clearTimeout(silenced);
   silenced = setTimeout(() => { status.textContent = ""; }, 6000);

@@ -1,7 +1,7 @@
 // Plays lanes from the server's samples, in AudioBuffers that follow each other to the sample. Changing the lane while
 // it plays cross-fades within 8 ms at the same place of the time axis.
 import * as api from "./api.js";
-import { isHeard, segment, table } from "./table.js";
+import { isPlayable, segment, table } from "./table.js";
 
 const CHUNK = 32768; // frames
 const AHEAD = 0.6; // seconds that are scheduled
@@ -162,7 +162,7 @@ function cachedChunk(lane, sample) {
 /** Have the other lanes' samples at hand, so that a change is instant. */
 function prefetch() {
   for (const lane of table.lanes.values()) {
-    if (!isHeard(lane) || lane.growing || lane.take?.mark === "aside" || lane.id === table.current) continue;
+    if (!isPlayable(lane) || lane.growing || lane.take?.mark === "aside" || lane.id === table.current) continue;
     for (const later of [0, 0.8]) {
       const part = segment(lane, position() + later);
       if (part && !part.lane.growing) cachedChunk(part.lane, part.sample);

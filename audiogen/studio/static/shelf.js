@@ -1,6 +1,6 @@
 // The folder, and files that are dropped or picked.
 import * as api from "./api.js";
-import { act, element, say } from "./page.js";
+import { act, element, announce } from "./page.js";
 
 const welcome = document.getElementById("welcome");
 const list = document.getElementById("shelf");
@@ -20,9 +20,9 @@ export async function show() {
 }
 
 export async function receive(file) {
-  say(`Reading ${file.name}`);
+  announce(`Reading ${file.name}`);
   const done = await act(api.upload(file));
-  say("");
+  announce("");
   if (done) open(done.name);
 }
 

@@ -41,7 +41,7 @@ function takeLane(take) {
   return lane;
 }
 
-/** Take over what the server says of the open project. */
+/** Take over the state of the open project from the server. */
 export function setProject(project) {
   table.project = project;
   const lanes = new Map([["prompt", promptLane()]]);
@@ -67,7 +67,7 @@ export const end = () =>
 const expected = () =>
   Math.max(0, ...table.project.takes.filter((take) => ["waiting", "making"].includes(take.state)).map((take) => take.request.seconds ?? 0));
 
-export const isHeard = (lane) => lane && lane.length > 0;
+export const isPlayable = (lane) => lane && lane.length > 0;
 
 /**
  * What sounds at a time of the axis in a lane: `lane`, `sample`, `frames` until something else does, and `gain`.
