@@ -15,14 +15,20 @@ TYPE_CHECKING = False  # as `typing.TYPE_CHECKING`, whose import would take ten 
 if TYPE_CHECKING:
     from audiogen.api.evaluation import evaluate as evaluate
     from audiogen.api.evaluation import vocode as vocode
+    from audiogen.api.gaps import fill as fill
+    from audiogen.api.gaps import fill_recording as fill_recording
     from audiogen.api.inputs import read_experiment as read_experiment
     from audiogen.api.results import Continuation as Continuation
+    from audiogen.api.results import Filling as Filling
     from audiogen.api.results import TuneContinuation as TuneContinuation
     from audiogen.api.runs import train as train
     from audiogen.api.sound import choose_run as choose_run
     from audiogen.api.sound import continue_audio as continue_audio
     from audiogen.api.sound import continue_recording as continue_recording
     from audiogen.api.sound import stream as stream
+    from audiogen.api.takes import TakeSet as TakeSet
+    from audiogen.api.takes import loops as loops
+    from audiogen.api.takes import take_set as take_set
     from audiogen.api.tunes import continue_tune as continue_tune
     from audiogen.api.tunes import read_midi as read_midi
     from audiogen.api.tunes import write_midi as write_midi
@@ -41,12 +47,18 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    # continue
+    # continue, fill, loop
     "continue_audio": "audiogen.api.sound",
     "stream": "audiogen.api.sound",
     "continue_recording": "audiogen.api.sound",
     "continue_tune": "audiogen.api.tunes",
+    "fill": "audiogen.api.gaps",
+    "fill_recording": "audiogen.api.gaps",
+    "loops": "audiogen.api.takes",
+    "take_set": "audiogen.api.takes",
     "Continuation": "audiogen.api.results",
+    "Filling": "audiogen.api.results",
+    "TakeSet": "audiogen.api.takes",
     "TuneContinuation": "audiogen.api.results",
     # train
     "train": "audiogen.api.runs",

@@ -31,6 +31,18 @@ def sound() -> np.ndarray:
     return longer
 
 
+def editing() -> list[torch.Tensor]:
+    samples = torch.zeros(2, 44100)
+    clean: torch.Tensor = audiogen.fill(samples, 44100, start=0.2, stop=0.4)
+    earlier: np.ndarray = audiogen.continue_audio(samples.numpy(), 44100, seconds=8, backward=True)
+    filled: audiogen.Filling = audiogen.fill_recording("a.wav", Path("whole.wav"), "b.wav", seconds=4)
+    print(filled.start, filled.stop, filled.seams["end"], filled.read().seconds, earlier.shape)
+    found: audiogen.TakeSet[torch.Tensor] = audiogen.take_set(clean, 44100, variations=3, loudness=-23.0)
+    if found.report is not None:
+        print(found.report.nearest.takes, found.report.nearest.similarity)
+    return [*audiogen.loops(samples, 44100, (10, 30.5)), *found.takes]
+
+
 def research(data: Path) -> audiogen.Evaluation | None:
     experiment: audiogen.Experiment = audiogen.read_experiment("mel/gru-mixture", ["training.steps=500"])
     try:

@@ -28,7 +28,7 @@ class Continuation:
         sample_rate: Hz, the prompt's.
         channels: number of channels, the prompt's.
         join_sample: first sample of the tail in the file: the prompt's length up to a fade at its end, or 0 for
-            the tail alone.
+            the tail alone, and for one that goes before its prompt.
         length: samples in the file, per channel.
         seed: random seed.
         settings: all other settings, and what predicted the tail: ``training``, ``experiment``, ``run``.
@@ -55,7 +55,7 @@ class Continuation:
             Path(path),
             sidecar["sample_rate"],
             sidecar["channels"],
-            sidecar["join_sample"],
+            0 if "prompt_sample" in sidecar else sidecar["join_sample"],
             sidecar["length"],
             sidecar["seed"],
             sidecar["settings"],
@@ -81,7 +81,8 @@ class Continuation:
     @property
     def seconds(self) -> float:
         """Duration of the tail."""
-        return (self.length - self.join_sample) / self.sample_rate
+        stop = self.sidecar.get("prompt_sample") or self.length
+        return (stop - self.join_sample) / self.sample_rate
 
     @property
     def texture_distance(self) -> float | None:
@@ -113,6 +114,67 @@ class Continuation:
     def to_json(self) -> str:
         """The JSON file beside the audio file, as text."""
         return dump_json(self.as_dict())
+
+
+@dataclass(frozen=True)
+class Filling:
+    """A gap that was filled, in a file, and how.
+
+    Attributes:
+        path: the audio file.
+        sample_rate: Hz.
+        channels: number of channels.
+        start, stop: samples of the file that fill the gap; ``stop`` is exclusive.
+        length: samples in the file, per channel.
+        seed: random seed.
+        settings: all other settings.
+        seams: ``start`` and ``end``: measures of each seam against the recording's own changes
+            (`audiogen.metrics.join_quality`); None beside less than half a second.
+        warnings: problems found, a line each.
+        sidecar: everything in the JSON file beside the audio file.
+    """
+
+    path: Path
+    sample_rate: int
+    channels: int
+    start: int
+    stop: int
+    length: int
+    seed: int
+    settings: Mapping[str, Any] = field(repr=False)
+    seams: Mapping[str, Any] = field(repr=False)
+    warnings: tuple[str, ...]
+    sidecar: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def from_sidecar(cls, path: Path | str, sidecar: Mapping[str, Any]) -> Self:
+        """The filling in the audio file ``path``, from the content of its JSON file."""
+        return cls(
+            Path(path),
+            sidecar["sample_rate"],
+            sidecar["channels"],
+            sidecar["gap"]["start"],
+            sidecar["gap"]["stop"],
+            sidecar["length"],
+            sidecar["seed"],
+            sidecar["settings"],
+            sidecar["measures"]["seams"],
+            tuple(sidecar["warnings"]),
+            sidecar,
+        )
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the gap."""
+        return (self.stop - self.start) / self.sample_rate
+
+    def read(self) -> Recording:
+        """The audio file's samples."""
+        return read(self.path)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of the JSON file beside the audio file."""
+        return deepcopy(dict(self.sidecar))
 
 
 def _fraction(measures: Mapping[str, Any], name: str) -> float | None:

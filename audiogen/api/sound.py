@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
-import torch
 
 from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
 from audiogen.api.results import Continuation
 from audiogen.api.session import each_in_session, session
-from audiogen.api.tail_blocks import Samples, like, prompt_of, tail_blocks_of
+from audiogen.api.tail_blocks import Samples, earlier_of, joined, like, prompt_of, tail_blocks_of
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs import continue_sound as job
 from audiogen.jobs import run_choice
+from audiogen.jobs.backward import continue_backward, require_reversible
 from audiogen.jobs.continuer_choice import MorphTarget
 from audiogen.jobs.request import Request
 from audiogen.progress import ProgressCallback
@@ -37,6 +38,7 @@ def continue_audio(
     morph: Recording | FilePath | None = None,
     match_texture: bool = True,
     loop: bool = False,
+    backward: bool = False,
     tail_only: bool = False,
     keep_edges: bool = False,
     ambience: bool = False,
@@ -69,7 +71,8 @@ def continue_audio(
         longest_copy: longest verbatim run of such a tail: "2 bars", or "3.5" for seconds.
         morph: recording whose texture the tail gradually takes on, or a file of it.
         match_texture: whether to match the recording's texture statistics (not done at another density than 1).
-        loop: whether the end of the result joins its start seamlessly.
+        loop: whether the end of the result joins its start seamlessly; `loops` makes several lengths.
+        backward: whether to make what came before the prompt, instead of what follows it.
         tail_only: whether to return the tail without the prompt.
         keep_edges: whether to continue after a fade or silence at the end of the recording; otherwise what is returned
             of it ends before that.
@@ -85,7 +88,8 @@ def continue_audio(
 
     Returns:
         Prompt and tail, or the tail: in the layout, floating-point type and library of ``samples``. The samples of the
-        prompt are returned unchanged, up to a fade or silence at its end; a loop begins after one at its start.
+        prompt are returned unchanged, up to a fade or silence at its end; a loop begins after one at its start, and
+        so does the prompt that follows a tail.
 
     Raises:
         InputError: unusable samples, a value out of range, or a Run that does not fit.
@@ -110,15 +114,18 @@ def continue_audio(
         vocoder=vocoder,
     )
     prompt = prompt_of(samples, sample_rate)
+    choice = (morph, run, config, budget, cache, device)
     with session(progress):
-        parts, blocks = tail_blocks_of(prompt, request, request.seconds, morph, run, config, budget, cache, device)
-        tail = like(np.concatenate(list(blocks), axis=1), samples)
+        if backward:
+            parts, made = earlier_of(prompt, request, *choice)
+        else:
+            parts, blocks = tail_blocks_of(prompt, request, request.seconds, *choice)
+            made = np.concatenate(list(blocks), axis=1)
+    tail = like(made, samples)
     if not request.writes_prompt:
         return tail
-    before = samples[..., parts.start : parts.stop]
-    if isinstance(before, torch.Tensor):
-        return torch.cat([before.detach(), tail], dim=-1)
-    return np.concatenate([before, tail], axis=-1)
+    kept = samples[..., parts.start : parts.stop]
+    return joined(tail, kept) if backward else joined(kept, tail)
 
 
 def stream(
@@ -205,6 +212,7 @@ def continue_recording(
     morph: Recording | FilePath | None = None,
     match_texture: bool = True,
     loop: bool = False,
+    backward: bool = False,
     tail_only: bool = False,
     keep_edges: bool = False,
     ambience: bool = False,
@@ -267,19 +275,15 @@ def continue_recording(
         loudness=loudness,
     )
     experiment = None if config is None else to_experiment(config)
+    if backward:
+        require_reversible(request, morph is not None)
     with session(progress):
         target = None if morph is None else MorphTarget(to_recording(morph))
-        sidecar = job.continue_recording(
-            to_recording(prompt),
-            output,
-            request,
-            to_run(run, config, budget),
-            experiment,
-            budget,
-            device,
-            target,
-            cache,
-        )
+        choice = (to_run(run, config, budget), experiment, budget, device)
+        if backward:
+            (sidecar,) = continue_backward(to_recording(prompt), [(Path(output), request)], *choice, cache=cache)
+        else:
+            sidecar = job.continue_recording(to_recording(prompt), output, request, *choice, target, cache)
     return Continuation.from_sidecar(output, sidecar)
 
 

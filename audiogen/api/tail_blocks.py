@@ -1,9 +1,9 @@
-"""The tail of samples in memory: what `audiogen.continue_audio` and `audiogen.stream` have in common."""
+"""Tails of samples in memory: what the functions that continue samples have in common."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -13,11 +13,12 @@ from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, t
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.jobs.backward import rendered_tails, require_reversible
 from audiogen.jobs.continuer_choice import MorphTarget
 from audiogen.jobs.prepare_tail import prepare_tails
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, tail_blocks
-from audiogen.sound.prompt_analysis import PromptParts
+from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 
 Samples = TypeVar("Samples", np.ndarray, torch.Tensor)
 """A numpy array or a torch tensor; what goes in as one comes out as one."""
@@ -65,3 +66,48 @@ def tail_blocks_of(
     prepared = prepare_tails(prompt, [request], target, chosen, experiment, budget, device, cache)
     parts, continuer = prepared.tail(request)
     return parts, tail_blocks(parts, continuer, length, request)
+
+
+def joined(first: Samples, second: Samples) -> Samples:
+    """One sound after another, in the type of the second."""
+    if isinstance(first, torch.Tensor):
+        return torch.cat([first.detach(), second.detach()], dim=-1)
+    return np.concatenate([first, second], axis=-1)
+
+
+def earlier_of(
+    prompt: Recording,
+    request: Request,
+    morph: Recording | FilePath | None,
+    run: AnyRun | FilePath | None,
+    config: Experiment | FilePath | None,
+    budget: float | None,
+    cache: bool,
+    device: str,
+) -> tuple[PromptParts, np.ndarray]:
+    """The prompt's parts, and what came before it, ``[channels, time]``."""
+    require_reversible(request, morph is not None)
+    length_of(prompt, request)
+    chosen, experiment = to_run(run, config, budget), None if config is None else to_experiment(config)
+    parts = divide_prompt(prompt, request.keep_edges, request.ambience, backward=True)
+    ((tail, _),) = rendered_tails(parts.reversed, [request], chosen, experiment, budget, device, cache)
+    return parts, tail[:, ::-1]
+
+
+def tails_of(
+    prompt: Recording,
+    requests: Sequence[Request],
+    run: AnyRun | FilePath | None,
+    config: Experiment | FilePath | None,
+    budget: float | None,
+    cache: bool,
+    device: str,
+) -> Iterator[np.ndarray]:
+    """Tails alone, ``[channels, time]`` each, with one training and one analysis of the prompt."""
+    experiment = None if config is None else to_experiment(config)
+    lengths = [length_of(prompt, request) for request in requests]
+    choice = (to_run(run, config, budget), experiment, budget, device, cache)
+    prepared = prepare_tails(prompt, requests, None, *choice)
+    for request, length in zip(requests, lengths, strict=True):
+        blocks = tail_blocks(*prepared.tail(request), length, request)
+        yield np.concatenate(list(blocks), axis=1)

@@ -30,11 +30,11 @@ from audiogen.sound.prompt_analysis import PromptParts, divide_prompt
 from audiogen.text_files import dump_json, write_text
 
 
-def require_reversible(request: Request) -> None:
+def require_reversible(request: Request, morph: bool = False) -> None:
     """Raise an InputError for a request that makes no sense, or is not supported, backwards."""
-    for name, value in (("loop", request.loop), ("loudness", request.loudness is not None)):
+    for name, value in (("loop", request.loop), ("loudness", request.loudness is not None), ("morph", morph)):
         if value:
-            raise InputError("--backward", f"--{name} cannot be combined with it", "leave out one of the two")
+            raise InputError("backward", f"{name} cannot be combined with it", "leave out one of the two")
 
 
 def continue_backward(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,9 @@ def fill_gap(
     """
     before, after = gap.before, gap.after
     with collect_warnings() as texts:
-        forward = _prompt(gap.level_step_db, before, after)
-        require_continuable(forward)
         subtype = request.subtype or _subtype(before, after, out)
         writer = _writer(gap, out, request, subtype, gap_only)
-        writer.rehearse()
-        if run is None and forward.samples.any():
-            run = choose_run(forward, experiment, budget, device)
-        samples, sidecar = _filling(gap, forward, request, run)
+        samples, sidecar = render_filling(gap, request, run, experiment, budget, device, writer.rehearse)
         with writer:
             if not gap_only:
                 writer.append(before)
@@ -179,8 +174,28 @@ def _prompt(level_step_db: float, before: Recording, after: Recording) -> Record
     return Recording(np.concatenate([first, second], axis=1), rate, layout=before.layout)
 
 
-def _filling(gap: Gap, forward: Recording, request: Request, run: Runs | None) -> tuple[np.ndarray, dict[str, Any]]:
-    """Samples ``[channels, time]`` for the gap, and the sidecar of the continuation of the segment before it."""
+def render_filling(
+    gap: Gap,
+    request: Request,
+    run: Runs | None = None,
+    experiment: Experiment | None = None,
+    budget: float | None = None,
+    device: str = "auto",
+    before_training: Callable[[], None] = lambda: None,
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """What fills a gap, in memory; see `fill_gap` for the arguments.
+
+    Args:
+        before_training: called before minutes are spent; what it raises prevents that.
+
+    Returns:
+        Samples ``[channels, time]``, and the sidecar of the continuation of the segment before the gap.
+    """
+    forward = _prompt(gap.level_step_db, gap.before, gap.after)
+    require_continuable(forward)
+    before_training()
+    if run is None and forward.samples.any():
+        run = choose_run(forward, experiment, budget, device)
     request = replace(request, keep_edges=True)  # the gap is between the segments, however they fade
     fade = min(round(CROSS_FADE_SECONDS * gap.sample_rate), gap.length // 2)
     backward = _prompt(-gap.level_step_db, reverse(gap.after), reverse(gap.before))

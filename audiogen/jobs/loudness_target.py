@@ -62,6 +62,16 @@ def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[n
     return level
 
 
+def level_at(recording: Recording, target: float) -> Level:
+    """The level that a recording has at an integrated loudness in LUFS, as far as its true peak permits."""
+    meter = LoudnessMeter(recording.sample_rate, recording.channels)
+    peak = TruePeakMeter(recording.sample_rate, recording.channels)
+    for block in _chunks(recording.samples, ()):
+        meter.push(block.astype(np.float64))
+        peak.push(block)
+    return _level(meter.integrated(), peak.finish(), target)
+
+
 def loudness_of(recording: Recording) -> float | None:
     """Integrated loudness in LUFS; None if too short or too quiet."""
     meter = LoudnessMeter(recording.sample_rate, recording.channels)

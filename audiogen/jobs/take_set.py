@@ -9,7 +9,7 @@ how alike real ones are.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -19,7 +19,7 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, open_blocks
 from audiogen.errors import InputError
-from audiogen.jobs.loudness_target import loudness_of
+from audiogen.jobs.loudness_target import amplified, level_at, loudness_of
 from audiogen.jobs.request import MIN_LOUDNESS, Request
 from audiogen.jobs.tail_check import MAX_REPEATED
 from audiogen.metrics.copying import RepetitionDetector
@@ -75,8 +75,25 @@ def request_for_set(prompt: Recording, request: Request) -> Request:
     return replace(request, tail_only=True, loudness=loudness)
 
 
+def equally_loud(takes: Sequence[Recording], target: float) -> list[Recording]:
+    """Takes at one loudness: the target in LUFS, or the highest below it that the true peak of each permits."""
+    levels = [level_at(take, target) for take in takes]
+    common = min((level.lufs for level in levels if level.lufs is not None), default=target)
+    gains = [0.0 if level.lufs is None else level.gain_db + common - level.lufs for level in levels]
+    return [amplified(take, gain) for take, gain in zip(takes, gains, strict=True)]
+
+
 def compare_takes(prompt: Recording, outs: Sequence[Path]) -> SetReport | None:
+    """`compare_sounds` of the files of a set."""
+    return compare_sounds(prompt, {out.name: _beginning(out) for out in outs})
+
+
+def compare_sounds(prompt: Recording, takes: Mapping[str, Recording]) -> SetReport | None:
     """Compare each pair of takes.
+
+    Args:
+        prompt: of the takes.
+        takes: name -> take.
 
     Returns:
         None for fewer than two takes, and if they or the prompt are too short.
@@ -88,11 +105,11 @@ def compare_takes(prompt: Recording, outs: Sequence[Path]) -> SetReport | None:
         detector = RepetitionDetector(prompt)
     except InputError:  # shorter than a window
         return None
-    takes = [_beginning(out) for out in outs]
-    if len(takes) < 2 or min(take.seconds for take in takes) < MIN_COMPARED_SECONDS:
+    sounds = list(takes.values())
+    if len(sounds) < 2 or min(sound.seconds for sound in sounds) < MIN_COMPARED_SECONDS:
         return None
-    nearest = _nearest(detector, [out.name for out in outs], takes)
-    segments = _segments(prompt, min(take.length for take in takes))
+    nearest = _nearest(detector, list(takes), sounds)
+    segments = _segments(prompt, min(sound.length for sound in sounds))
     real = None
     if len(segments) > 1:
         names = [f"segment {number}" for number in range(1, len(segments) + 1)]
