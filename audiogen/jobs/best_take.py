@@ -1,14 +1,20 @@
 """Best of several tails of a recording: which seed gives the one whose order and texture are most like the recording's.
 
-Each take is generated in memory and judged by its beginning; the best one is then written like any other tail, by its
-seed. The same seed without a search gives the same bytes.
+Takes are generated in memory, several at a time, and judged by their beginnings; the best one is then written like any
+other tail, by its seed. The same seed without a search gives the same bytes. What the choice gains is also measured by
+scattering moments (`metrics.scattering`), which have no part in it.
 """
 
 from __future__ import annotations
 
+import contextvars
 import math
+import os
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -38,15 +44,17 @@ class TakeScore:
         order: ratio of its order to that of the recording's own segments (`metrics.order`), 1.0 as good as another
             segment, higher is worse; None if the recording has no order or the take is too short to measure it.
         texture: its texture distance to the recording, 1.0 for another segment; None if it is too short.
+        scattering: the same by scattering moments, which `distance` leaves out; None if it is too short.
     """
 
     seed: int
     order: float | None
     texture: float | None
+    scattering: float | None = None
 
     @property
     def distance(self) -> float:
-        """Geometric mean of those that were measured; 1.0 if neither was."""
+        """Geometric mean of order and texture, as far as they were measured; 1.0 if neither was."""
         measured = [value for value in (self.order, self.texture) if value is not None and value > 0]
         return math.exp(sum(math.log(value) for value in measured) / len(measured)) if measured else 1.0
 
@@ -65,17 +73,21 @@ def best_take(
         material: what the tails are compared with.
         request: of the tail.
         takes: number of takes.
-        blocks: the blocks ``[channels, time]`` of a tail.
+        blocks: the blocks ``[channels, time]`` of a tail; called by several threads at once.
 
     Returns:
-        The request with the seed of the best take, and the entry of the sidecar: the measures of that take, the means
-        of all takes, and what the choice gained.
+        The request with the seed of the best take, and the entry of the sidecar (`describe_choice`).
     """
     judge = _Judge(material, min(request.seconds, JUDGED_SECONDS))
+
+    def one_take(seed: int) -> TakeScore:
+        return judge(seed, blocks(replace(request, seed=seed)))
+
     scores = []
-    with progress(takes, "judging takes", "takes") as shown:
-        for seed in seeds_of_takes(request.seed, takes):
-            scores.append(judge(seed, blocks(replace(request, seed=seed))))
+    with warnings.catch_warnings(), progress(takes, "judging takes", "takes") as shown:
+        warnings.simplefilter("ignore", AudioWarning)  # issued when the chosen take is written
+        for score in _side_by_side(one_take, seeds_of_takes(request.seed, takes), judge.stopped):
+            scores.append(score)
             shown.update(1)
     best = min(scores, key=lambda score: score.distance)
     return replace(request, seed=best.seed), describe_choice(best, scores)
@@ -92,13 +104,35 @@ def choose_take(
     return best_take(prompt.material, request, takes, blocks)
 
 
+def _side_by_side(
+    one_take: Callable[[int], TakeScore], seeds: Sequence[int], stopped: threading.Event
+) -> Iterator[TakeScore]:
+    """The scores of takes in the order of their seeds, computed by as many threads as there are processors.
+
+    NumPy and PyTorch release the interpreter's lock while they compute; a Continuer generates any number of tails at
+    once.
+    """
+    pool = ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1), "take")
+    try:
+        # Each thread reports progress and is interrupted as this one would be.
+        running = [pool.submit(contextvars.copy_context().run, one_take, seed) for seed in seeds]
+        for future in running:
+            yield future.result()
+    finally:
+        stopped.set()
+        pool.shutdown(cancel_futures=True)
+
+
 def describe_choice(best: TakeScore, scores: Sequence[TakeScore]) -> dict[str, Any]:
     """The sidecar's entry about the choice of a take.
 
-    Its ``gain`` is the mean distance of the takes less that of the chosen one. It flatters the choice: both are
-    measured by what chose, and the least of several is below their mean whatever is measured.
+    ``gain`` is the mean distance of the takes less that of the chosen one. It flatters the choice: both are measured by
+    what chose, and the least of several is below their mean whatever is measured. ``unseen_gain`` is the same by
+    scattering moments, which did not choose, and may be negative; None if the takes were too short.
     """
-    mean = {name: _mean([getattr(score, name) for score in scores]) for name in ("order", "texture", "distance")}
+    names = ("order", "texture", "scattering", "distance")
+    mean = {name: _mean([getattr(score, name) for score in scores]) for name in names}
+    unseen = None if best.scattering is None or mean["scattering"] is None else mean["scattering"] - best.scattering
     return {
         "planner": "best-of",
         "takes": [asdict(score) | {"distance": score.distance} for score in scores],
@@ -106,6 +140,7 @@ def describe_choice(best: TakeScore, scores: Sequence[TakeScore]) -> dict[str, A
         "distance": best.distance,
         "mean": mean,
         "gain": (mean["distance"] or best.distance) - best.distance,
+        "unseen_gain": unseen,
     }
 
 
@@ -114,7 +149,7 @@ def summarise_choice(entry: dict[str, Any]) -> str:
     mean, chosen = entry["mean"], next(take for take in entry["takes"] if take["seed"] == entry["seed"])
     measures = [
         f"{name} {chosen[name]:.2f} (mean {mean[name]:.2f})"
-        for name in ("order", "texture")
+        for name in ("order", "texture", "scattering")
         if chosen[name] is not None
     ]
     return f"best of {len(entry['takes'])} takes, seed {entry['seed']}: " + (
@@ -123,35 +158,37 @@ def summarise_choice(entry: dict[str, Any]) -> str:
 
 
 class _Judge:
-    """Measures takes against the recording, whose references are made once for all of its tails."""
+    """Measures takes against the recording, whose references are made once, before any thread needs them.
+
+    Attributes:
+        stopped: set to abandon all takes at their next block.
+    """
 
     def __init__(self, material: Recording, seconds: float) -> None:
-        self.material, self.seconds = material, seconds
+        self.material, self.seconds, self.stopped = material, seconds, threading.Event()
         self.evaluator, self.order = evaluator_of(material), _order_of(material, seconds)
+        with suppress(InputError):  # too short
+            _ = self.evaluator.texture_reference, self.evaluator.scattering_reference
 
     def __call__(self, seed: int, blocks: Iterator[np.ndarray]) -> TakeScore:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", AudioWarning)  # issued when the chosen take is written
-            return self._score(seed, self._beginning(blocks))
-
-    def _beginning(self, blocks: Iterator[np.ndarray]) -> Recording:
         length, taken, parts = round(self.seconds * self.material.sample_rate), 0, []
         for block in blocks:
             parts.append(block)
             taken += block.shape[1]
+            if self.stopped.is_set():
+                raise CancelledError
             if taken >= length:
                 break
-        return Recording(np.concatenate(parts, axis=1)[:, :length], self.material.sample_rate)
-
-    def _score(self, seed: int, take: Recording) -> TakeScore:
-        texture = self.evaluator.compare(take).texture
+        take = Recording(np.concatenate(parts, axis=1)[:, :length], self.material.sample_rate)
+        texture, scattering = self.evaluator.texture(take), self.evaluator.scattering(take)
         order = None
         if self.order is not None:
             try:
                 order = self.order.distance(take).overall
             except InputError:  # too short
                 order = None
-        return TakeScore(seed, order, None if texture is None else texture.overall)
+        overall = (None if distance is None else distance.overall for distance in (texture, scattering))
+        return TakeScore(seed, order, *overall)
 
 
 @lru_cache(maxsize=1)

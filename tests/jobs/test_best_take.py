@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from audiogen.audio import Recording
-from audiogen.jobs.best_take import TakeScore, best_take, seeds_of_takes, summarise_choice
+from audiogen.audio import AudioWarning, Recording
+from audiogen.errors import InputError
+from audiogen.jobs.best_take import TakeScore, best_take, describe_choice, seeds_of_takes, summarise_choice
 from audiogen.jobs.request import MAX_SEED, Request
 from tests.conftest import synthetic
 
@@ -34,6 +37,47 @@ def test_the_take_nearest_to_the_recording_is_chosen() -> None:
     assert entry["gain"] == pytest.approx(entry["mean"]["distance"] - entry["distance"])
     assert entry["gain"] > 0.5
     assert "best of 3 takes, seed 1003: " in summarise_choice(entry)
+
+
+def test_what_did_not_choose_is_reported_beside() -> None:
+    _, entry = best_take(MATERIAL, REQUEST, 3, blocks)
+    chosen = next(take for take in entry["takes"] if take["seed"] == GOOD_SEED)
+    others = [take["scattering"] for take in entry["takes"]]
+    assert entry["unseen_gain"] == pytest.approx(np.mean(others) - chosen["scattering"])
+    assert entry["unseen_gain"] > 0.5
+    unlike = TakeScore(7, order=1.0, texture=1.0, scattering=9.0)
+    assert describe_choice(unlike, [unlike, TakeScore(8, 2.0, 2.0, 1.0)])["unseen_gain"] == pytest.approx(-4.0)
+
+
+def test_takes_are_made_side_by_side_in_the_order_of_their_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of three takes waits for the two others to begin; the last one warns, which is not passed on."""
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    all_begun = threading.Barrier(3, timeout=60)
+
+    def waiting(request: Request) -> Iterator[np.ndarray]:
+        all_begun.wait()
+        warnings.warn("each take says so", AudioWarning, stacklevel=2)
+        yield from blocks(request)
+
+    _, entry = best_take(MATERIAL, REQUEST, 3, waiting)
+    assert entry == best_take(MATERIAL, REQUEST, 3, blocks)[1]
+
+
+def test_a_take_that_fails_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    endless = threading.Event()
+
+    def failing(request: Request) -> Iterator[np.ndarray]:
+        if request.seed == REQUEST.seed:
+            endless.wait(60)
+            raise InputError("take", "it fails")
+        while True:
+            endless.set()
+            yield np.zeros((1, 1), np.float32)
+
+    with pytest.raises(InputError, match="it fails"):
+        best_take(MATERIAL, replace(REQUEST, seconds=1000.0), 2, failing)
+    assert not any(thread.name.startswith("take") for thread in threading.enumerate())
 
 
 def test_a_take_too_short_to_judge_is_the_first() -> None:
