@@ -2,8 +2,8 @@
 
 Usage: python tools/check_reinforcement.py FOLDER --runs RUNS -o OUT.md [--only WORD,...]
 
-FOLDER contains MIDI files: bach_* are one corpus, oneills_*, ryan_* and notts_* another, each split by tune. A small
-Model is trained on each and then fine-tuned by each method with three seeds. Finished Runs and rows are kept in RUNS,
+FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. An LSTM is
+trained on each and then fine-tuned by each method with three seeds. Finished Runs and rows are kept in RUNS,
 and an interrupted training is resumed; --only restricts the work to Runs whose names contain one of the words. The
 prompts are the first bars of tunes of the test split; the tails are sampled at temperature 1.
 """
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from tune_corpora import CONFIGS, CORPORA, Corpus, interval, prepared
 
-from audiogen.data.datasets import folder_of_files
 from audiogen.experiment import read_experiment
 from audiogen.models import Sampling
 from audiogen.run import Run
@@ -28,26 +28,14 @@ from audiogen.text_files import dump_json, write_text
 from audiogen.training.trainer import train
 from audiogen.training.tunes.policy_losses import k3
 from audiogen.training.tunes.rollouts import Rollouts, distinct_ngrams, opening, sample_rollouts
-from audiogen.tunes.metrics.note_copying import NoteMatchIndex
 from audiogen.tunes.metrics.note_likelihood import likelihood_of
 from audiogen.tunes.metrics.tune_statistics import distances
-from audiogen.tunes.midi_representation import Midi
 from audiogen.tunes.models.token_model import TokenModel
 from audiogen.tunes.rewards import build_reward
 from audiogen.tunes.tune import Tune
 
-CONFIGS = Path(__file__).parents[1] / "configs" / "midi"
-CORPORA = {"fiddle": ("oneills_*.mid", "ryan_*.mid", "notts_*.mid"), "chorales": ("bach_*.mid",)}
-SPLITS = {"fiddle": "{validation: 0.15, test: 0.15}", "chorales": "{validation: 0.2, test: 0.3}"}
 PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 30
 REWARD = ("key", "range", "leaps")
-BASE = (
-    "representation.scheme={kind: events, resolution: 8, velocities: 1, parts: 8}",
-    "model={voices: 0, match_length: 0, backbone: {kind: gru, hidden: 192, layers: 1, dropout: 0}}",
-    "training={steps: 2000, batch_size: 12, window: 256, patience: 6, log_media_every: 0}",
-    "augmentation={transposition: 0, tempo: 0}",
-)
-BASE_SECONDS = 300.0
 SHARED = (
     f"fine_tuning={{reward: [{', '.join(REWARD)}], prompt_bars: {PROMPT_BARS}}}",
     f"training={{steps: {STEPS}, batch_size: 8, schedule: cosine, log_media_every: 0}}",
@@ -65,7 +53,6 @@ SEEDS = (0, 1, 2)
 MAX_PROMPTS = 24
 TAILS, SEARCHED = 4, 32  # per prompt: of each method, and of the search
 SEARCHED_AT_ONCE = 4  # prompts
-DRAWS = 2000  # of the bootstrap
 
 
 @dataclass
@@ -99,53 +86,22 @@ class Row:
     copied: list[int]
 
 
-@dataclass
-class Corpus:
-    """Tunes of a corpus by split, and the base."""
-
-    name: str
-    folder: Path
-    base: Run
-    tunes: dict[str, list[Tune]]
-
-    @property
-    def prompts(self) -> list[Tune]:
-        """Openings of the test split."""
-        return [cut for tune in self.tunes["test"] if (cut := opening(tune, PROMPT_BARS)) is not None][:MAX_PROMPTS]
-
-    def real(self) -> list[Tune]:
-        """What follows the openings of tunes that the base was not trained on."""
-        tails = []
-        for tune in (*self.tunes["test"], *self.tunes["validation"]):
-            whole, prompt = opening(tune, PROMPT_BARS + BARS[self.name]), opening(tune, PROMPT_BARS)
-            if whole is not None and prompt is not None:
-                lines = tune.bar_lines()
-                start = int(lines[np.searchsorted(lines, prompt.notes["start"].max(), side="right")])
-                tails.append(whole.between(start, whole.end))
-        return tails
+def prompts_of(corpus: Corpus) -> list[Tune]:
+    """Openings of the test split."""
+    openings = [opening(tune, PROMPT_BARS) for tune in corpus.tunes["test"].values()]
+    return [prompt for prompt in openings if prompt is not None][:MAX_PROMPTS]
 
 
-def prepared(name: str, folder: Path, runs: Path) -> Corpus:
-    """A corpus with its base, which is trained if it is missing."""
-    links = runs / name
-    links.mkdir(parents=True, exist_ok=True)
-    for pattern in CORPORA[name]:
-        for path in folder.glob(pattern):
-            if not (links / path.name).exists():
-                (links / path.name).symlink_to(path.resolve())
-    out = runs / f"base-{name}"
-    if not (out / "metrics.json").exists():
-        overrides = (*BASE, f"training.split_fractions={SPLITS[name]}")
-        train(read_experiment(CONFIGS / "gru.yaml", overrides), links, out, BASE_SECONDS, device="cpu")
-    base = Run.open(out)
-    assert isinstance(base.representation, Midi)
-    items = folder_of_files(links)
-    tunes: dict[str, list[Tune]] = {"train": [], "validation": [], "test": []}
-    for item in items:
-        tune = item.tune() if item.name in base.metrics["split"] else None
-        if tune is not None:
-            tunes[base.metrics["split"][item.name]].append(base.representation.tokenizer.quantised(tune))
-    return Corpus(name, links, base, tunes)
+def reals_of(corpus: Corpus) -> list[Tune]:
+    """What follows the openings of tunes that the base was not trained on."""
+    tails = []
+    for tune in corpus.held_out.values():
+        whole, prompt = opening(tune, PROMPT_BARS + BARS[corpus.name]), opening(tune, PROMPT_BARS)
+        if whole is not None and prompt is not None:
+            lines = tune.bar_lines()
+            start = int(lines[np.searchsorted(lines, prompt.notes["start"].max(), side="right")])
+            tails.append(whole.between(start, whole.end))
+    return tails
 
 
 def fine_tuned(corpus: Corpus, method: str, seed: int, runs: Path) -> Run:
@@ -166,27 +122,27 @@ def rewards_of(made: Rollouts, bars: int) -> np.ndarray:
     return np.array(values).reshape(-1, made.group)
 
 
-def sampled(run: Run, prompts: Sequence[Tune], bars: int, group: int, seed: int) -> Rollouts:
+def sampled(run: Run, corpus: Corpus, prompts: Sequence[Tune], group: int, seed: int) -> Rollouts:
     assert isinstance(run.model, TokenModel)
     sampling = Sampling(generator=torch.Generator().manual_seed(seed))
-    return sample_rollouts(run.model, run.representation.tokenizer, prompts, bars, group, sampling)  # type: ignore[attr-defined]
+    return sample_rollouts(run.model, corpus.tokenizer, prompts, BARS[corpus.name], group, sampling)
 
 
 @torch.no_grad()
-def measured(corpus: Corpus, method: str, seed: int, run: Run, index: NoteMatchIndex) -> Row:
+def measured(corpus: Corpus, method: str, seed: int, run: Run) -> Row:
     """The measures of one Run."""
-    base, tokenizer = corpus.base.model, corpus.base.representation.tokenizer  # type: ignore[attr-defined]
+    base = corpus.base.model
     assert isinstance(base, TokenModel)
     assert isinstance(run.model, TokenModel)
-    bars = BARS[corpus.name]
-    made = sampled(run, corpus.prompts, bars, TAILS, 1000 + seed)
+    bars, prompts = BARS[corpus.name], prompts_of(corpus)
+    made = sampled(run, corpus, prompts, TAILS, 1000 + seed)
     nats = -float(base.log_likelihood(made.tokens)[made.sampled].sum())
     log_probs, reference = (made.taken(made.log_distribution(model)) for model in (run.model, base))
     best: list[float] = []
     if method == "base" and seed == SEEDS[0]:
-        for first in range(0, len(corpus.prompts), SEARCHED_AT_ONCE):
-            some = corpus.prompts[first : first + SEARCHED_AT_ONCE]
-            best += rewards_of(sampled(run, some, bars, SEARCHED, 5000 + first), bars).max(axis=1).tolist()
+        for first in range(0, len(prompts), SEARCHED_AT_ONCE):
+            some = prompts[first : first + SEARCHED_AT_ONCE]
+            best += rewards_of(sampled(run, corpus, some, SEARCHED, 5000 + first), bars).max(axis=1).tolist()
     return Row(
         corpus=corpus.name,
         method=method,
@@ -194,19 +150,12 @@ def measured(corpus: Corpus, method: str, seed: int, run: Run, index: NoteMatchI
         rewards=rewards_of(made, bars).mean(axis=1).tolist(),
         best=best,
         nats=nats / max(sum(len(tail.notes) for tail in made.tails), 1),
-        nats_of_real=likelihood_of(run.model, tokenizer, corpus.tunes["test"]).per_note,
+        nats_of_real=likelihood_of(run.model, corpus.tokenizer, list(corpus.tunes["test"].values())).per_note,
         divergence=float(k3(log_probs, reference).mean()),
         diversity=distinct_ngrams(made.tails),
-        ratios={name: found.ratio for name, found in distances(made.tails, corpus.real()).items()},
-        copied=index.lengths(made.tails).tolist(),
+        ratios={name: found.ratio for name, found in distances(made.tails, reals_of(corpus)).items()},
+        copied=corpus.index.lengths(made.tails).tolist(),
     )
-
-
-def interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """95 % bootstrap interval of a mean over prompts."""
-    random = np.random.default_rng(seed)
-    means = values[random.integers(len(values), size=(DRAWS, len(values)))].mean(axis=1)
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def table(corpus: str, rows: list[Row]) -> list[str]:
@@ -234,7 +183,7 @@ def table(corpus: str, rows: list[Row]) -> list[str]:
     lines += ["", "| gain over the base, same prompts | seeds | reward (95 %) | headroom |", "|---|---:|---:|---:|"]
     for method in dict.fromkeys(row.method for row in own if row.method != "base"):
         gains = np.mean([row.rewards for row in own if row.method == method], axis=0) - start
-        low, high = interval(gains)
+        _, low, high = interval(gains)
         seeds = sum(row.method == method for row in own)
         lines.append(
             f"| {method} | {seeds} | {gains.mean():+.3f} ({low:+.3f} to {high:+.3f}) | "
@@ -245,7 +194,7 @@ def table(corpus: str, rows: list[Row]) -> list[str]:
 
 def _line(row: Row, start: float, headroom: float, usual: dict[str, float]) -> str:
     values = np.array(row.rewards)
-    low, high = interval(values)
+    _, low, high = interval(values)
     ratios = {name: ratio for name, ratio in row.ratios.items() if ratio is not None}
     worst = max(ratios, key=lambda name: ratios[name])
     share = "" if row.method == "base" else f"{100 * (values.mean() - start) / headroom:.0f} %"
@@ -269,17 +218,16 @@ def main() -> None:
     words = [word for word in arguments.only.split(",") if word]
     kept = arguments.runs / "rows.json"
     jobs = [(corpus, method, seed) for seed in SEEDS for method in ("base", *METHODS) for corpus in CORPORA]
-    corpora: dict[str, tuple[Corpus, NoteMatchIndex]] = {}
+    corpora: dict[str, Corpus] = {}
     for name, method, seed in jobs:
         label = f"{method}-{name}-{seed}"
         if (words and not any(word in label for word in words)) or label in read_rows(kept):
             continue
         if name not in corpora:
-            corpus = prepared(name, arguments.folder, arguments.runs)
-            corpora[name] = corpus, NoteMatchIndex(corpus.tunes["train"])
-        corpus, index = corpora[name]
+            corpora[name] = prepared(name, arguments.folder, arguments.runs)
+        corpus = corpora[name]
         run = corpus.base if method == "base" else fine_tuned(corpus, method, seed, arguments.runs)
-        row = measured(corpus, method, seed, run, index)
+        row = measured(corpus, method, seed, run)
         write_text(kept, dump_json(read_rows(kept) | {label: asdict(row)}))
         print(label, f"reward {np.mean(row.rewards):.3f}, KL {row.divergence:.3f}", flush=True)
     order = [f"{method}-{name}-{seed}" for name in CORPORA for method in ("base", *METHODS) for seed in SEEDS]

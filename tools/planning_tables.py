@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from tune_corpora import interval
 
+from audiogen.training.tunes.rollouts import distinct_ngrams
 from audiogen.tunes.metrics.tune_statistics import distances
 from audiogen.tunes.tune import Part, Tune
 
 UNREWARDED = ("pitch_class_entropy", "groove_consistency", "polyphony", "note_density", "intervals")
 """Statistics of tunes that no reward contains."""
-DRAWS = 4000  # of the bootstrap
 
 
 @dataclass
@@ -42,14 +43,6 @@ class Tail:
     notes: list[list[int]]
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and its 95 % interval, by the bootstrap over prompts."""
-    numbers = np.array(values, float)
-    random = np.random.default_rng(0)
-    means = numbers[random.integers(0, len(numbers), (DRAWS, len(numbers)))].mean(axis=1)
-    return float(numbers.mean()), *(float(edge) for edge in np.percentile(means, [2.5, 97.5]))
-
-
 def by_prompt(tails: Sequence[Tail], method: str) -> dict[str, float]:
     """Mean reward over seeds of each prompt."""
     own: dict[str, list[float]] = {}
@@ -73,17 +66,6 @@ def as_tune(tail: Tail, like: Tune) -> Tune:
         notes[column] = [row[index] for row in tail.notes]
     parts = tuple(Part() for _ in range(int(notes["part"].max(initial=0)) + 1))
     return Tune(notes, parts, like.ticks_per_quarter, like.tempos, like.meters)
-
-
-def diversity(tails: Sequence[Tail]) -> float:
-    """Fraction of different runs among those of eight notes in the tails of all prompts: intervals and onsets."""
-    runs: list[tuple[tuple[int, int], ...]] = []
-    for tail in tails:
-        line = [(start, pitch) for start, _, pitch, part in tail.notes if part == 0]
-        for index in range(0, max(len(line) - 7, 0), 4):
-            window = line[index : index + 8]
-            runs.append(tuple((start - window[0][0], pitch - window[0][1]) for start, pitch in window))
-    return len(set(runs)) / max(len(runs), 1)
 
 
 def table(title: str, tails: Sequence[Tail], real: Mapping[str, Tune], caption: str) -> str:
@@ -113,7 +95,7 @@ def table(title: str, tails: Sequence[Tail], real: Mapping[str, Tune], caption: 
         runs = [tail.copied for tail in own]
         lines.append(
             f"| {method} | {mean:.3f} | {low:.3f}–{high:.3f} | {np.median([tail.simulations for tail in own]):.0f} | "
-            f"{diversity([tail for tail in own if tail.seed == seeds[0]]):.2f} | "
+            f"{distinct_ngrams([as_tune(tail, real[tail.prompt]) for tail in own if tail.seed == seeds[0]]):.2f} | "
             f"{np.mean([tail.nats for tail in own]):.2f} | "
             f"{np.median(runs):.0f} ({max(runs)}) | {ratio:.2f} | {np.mean([tail.seconds for tail in own]):.2f} |"
         )
