@@ -16,7 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "architecture.svg"
 WIDTH, ROW, GAP, LINE = 1120, 46, 8, 15
-CHARACTER = 6.3  # mean width at 12 px, for breaking lines
+CHARACTER, BOLD = 6.3, 8.0  # width of a letter at 12 px, and of a bold one at 13 px
+COLUMN, NARROW = 145, 300  # where the text begins in a box, and the width of a box below which it follows the name
 ROUTES = {  # which product a module belongs to, by its first name
     "sound": "#dbeafe",
     "vocoders": "#dbeafe",
@@ -48,7 +49,9 @@ def summary(module: str) -> str:
 def box(module: str, x: float, y: float, width: float) -> list[str]:
     """One module: a rectangle, its name and up to two lines of what it is."""
     colour = ROUTES.get(module.split(".")[0], "#f3f4f6")
-    length = int((width - 150) / CHARACTER)
+    name = module.replace("tunes.", "tunes/")
+    indent = max(COLUMN if width >= NARROW else 0, round(BOLD * len(name)) + 25)
+    length = int((width - indent - 5) / CHARACTER)
     lines = [""]
     for word in summary(module).split():
         if len(lines[-1]) + len(word) + 1 > length:
@@ -56,13 +59,14 @@ def box(module: str, x: float, y: float, width: float) -> list[str]:
         lines[-1] = f"{lines[-1]} {word}".strip()
     if len(lines) > 2:
         lines = [lines[0], lines[1][: length - 1] + "…"]
-    name = module.replace("tunes.", "tunes/")
     parts = [f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{ROW}" rx="6" fill="{colour}" stroke="#9ca3af"/>']
     parts.append(f'<text x="{x + 10:g}" y="{y + ROW / 2 + 4:g}" font-weight="bold">{name}</text>')
     top = y + ROW / 2 + 4 - (len(lines) - 1) * LINE / 2
     for number, line in enumerate(lines):
         shown = html.escape(line)
-        parts.append(f'<text x="{x + 145:g}" y="{top + number * LINE:g}" fill="#374151" font-size="12">{shown}</text>')
+        parts.append(
+            f'<text x="{x + indent:g}" y="{top + number * LINE:g}" fill="#374151" font-size="12">{shown}</text>'
+        )
     return parts
 
 
