@@ -191,7 +191,7 @@ def test_states_of_a_markov_chain_and_of_events() -> None:
 @pytest.mark.parametrize("simulations", [1, 40])
 def test_tails_of_some_seconds_may_differ_in_bars(kind: str, simulations: int) -> None:
     """A prompt that changes tempo: where its tail does, more or fewer bars fill the time."""
-    tempos = np.array([(0, 500_000), (BAR, 125_000), (2 * BAR, 500_000), (3 * BAR, 125_000)], float)
+    tempos = np.array([(0, 500_000), (BAR, 125_000), (2 * BAR, 500_000), (3 * BAR, 125_000)])
     tokenizer = TOKENIZERS["events"](TOKENIZERS["events"].Options())
     prompt = replace(PROMPT, tempos=tempos)
     chain = markov_chain([prompt], tokenizer, 1, keys=(0,))
