@@ -38,7 +38,7 @@ class Source(Protocol):
     remarks: tuple[str, ...]  # warnings about the file as a whole
 
     def chunks(self) -> Iterator[np.ndarray]:
-        """``[channels, time]`` float32 (or float64, as opened), in order, of at most `CHUNK` samples.
+        """``[channels, time]`` float32 (or float64, as opened), in order, of at most `MAX_CHUNK_VALUES` values.
 
         Each is valid until the next is asked for: its memory may be reused.
         """
