@@ -12,16 +12,12 @@ import numpy as np
 
 from audiogen.audio.decoding import Source, open_source
 from audiogen.audio.recording import AudioWarning, Recording
-from audiogen.audio.sample_checks import Findings, SampleChecker
+from audiogen.audio.sample_checks import Findings, SampleChecker, sample_remarks
 from audiogen.audio.soundfile_decoder import CHUNK
 from audiogen.errors import InputError
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
 """Hz. A header that states less or more is damaged, or is not audio."""
-
-MIN_CLIPPED_FRACTION = 1e-4
-"""Fraction of clipped samples from which on to warn: a single peak at full scale is harmless."""
-
 
 MAX_BLOCK = 1 << 26
 """Samples of a block, over all channels."""
@@ -115,23 +111,17 @@ class BlockReader:
         if findings.nonfinite > total / 2:
             cause = f"{findings.nonfinite} of {total} samples are NaN or infinite"
             raise InputError(subject, cause, "export it again")
-        for remark in self._remarks(total):
+        for remark in self._remarks():
             warnings.warn(f"{subject}: {remark}", AudioWarning, stacklevel=4)
 
-    def _remarks(self, total: int) -> Iterator[str]:
+    def _remarks(self) -> Iterator[str]:
         findings, stated, error = self.findings, self.length, self._source.error
         if error or (stated and findings.samples < 0.995 * stated):
             of = f" of {stated / self.sample_rate:.2f}" if stated and stated > findings.samples else ""
             reason = f" ({error})" if error else ""
             yield f"the file is truncated: {findings.samples / self.sample_rate:.2f}{of} s could be read{reason}"
         yield from self._source.remarks
-        if findings.nonfinite:
-            yield f"{findings.nonfinite} of {total} samples were NaN or infinite and were interpolated"
-        if findings.clipped >= MIN_CLIPPED_FRACTION * total:
-            yield f"clipped: {findings.clipped} of {total} samples are flat at full scale; kept unchanged"
-        if findings.over and self.subtype in ("FLOAT", "DOUBLE"):
-            level = f"peak {20 * np.log10(findings.peak):+.1f} dBFS"
-            yield f"{findings.over} of {total} samples exceed full scale ({level}); kept unchanged"
+        yield from sample_remarks(findings, self.channels, self.subtype)
 
 
 def open_blocks(path: str | os.PathLike[str], block_seconds: float = 10.0) -> BlockReader:

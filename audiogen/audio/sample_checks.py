@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+MIN_CLIPPED_FRACTION = 1e-4
+"""Fraction of clipped samples from which on to warn: a single peak at full scale is harmless."""
 
 
 @dataclass
@@ -60,6 +64,18 @@ class SampleChecker:
             findings.clipped += int(np.count_nonzero(repeats & (magnitude >= self._full_scale)))
         self._before = np.concatenate([self._before, chunk[:, -2:]], axis=1)[:, -2:]
         return chunk
+
+
+def sample_remarks(findings: Findings, channels: int, subtype: str) -> Iterator[str]:
+    """What a user should know of the samples, each in a line."""
+    total = findings.samples * channels
+    if findings.nonfinite:
+        yield f"{findings.nonfinite} of {total} samples were NaN or infinite and were interpolated"
+    if findings.clipped and findings.clipped >= MIN_CLIPPED_FRACTION * total:
+        yield f"clipped: {findings.clipped} of {total} samples are flat at full scale; kept unchanged"
+    if findings.over and subtype in ("FLOAT", "DOUBLE"):
+        level = f"peak {20 * np.log10(findings.peak):+.1f} dBFS"
+        yield f"{findings.over} of {total} samples exceed full scale ({level}); kept unchanged"
 
 
 def _peak(chunk: np.ndarray) -> float:

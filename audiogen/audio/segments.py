@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +17,8 @@ import numpy as np
 from audiogen.audio.decoding import Source, open_source
 from audiogen.audio.pcm_decoder import PcmSource
 from audiogen.audio.reading import open_blocks
-from audiogen.audio.recording import Recording
+from audiogen.audio.recording import AudioWarning, Recording
+from audiogen.audio.sample_checks import SampleChecker, sample_remarks
 from audiogen.audio.soundfile_decoder import SoundfileSource
 from audiogen.errors import InputError
 
@@ -117,12 +119,19 @@ def read_segment(path: Path, start: float, stop: float | None) -> Recording:
     last = None if stop is None else round(stop * rate)
     samples = _read_in_place(path, first, last) if in_place else None
     if samples is None:
-        parts, position = [], 0
+        parts, position = [np.zeros((source.channels, 0), np.float32)], 0
         with open_blocks(path) as blocks:
             for block in blocks:
-                parts.append(block[:, max(first - position, 0) : None if last is None else max(last - position, 0)])
+                part = block[:, max(first - position, 0) : None if last is None else max(last - position, 0)]
+                if part.shape[1]:
+                    parts.append(part.copy())  # so that the rest of the block is not kept
                 position += block.shape[1]
         samples = np.concatenate(parts, axis=1)
+    else:
+        checker = SampleChecker(source.channels, subtype)
+        checker.check(samples)
+        for remark in sample_remarks(checker.findings, source.channels, subtype):
+            warnings.warn(f"{path}: {remark}", AudioWarning, stacklevel=2)
     return Recording(samples, rate, subtype, path, layout, first)
 
 
