@@ -69,8 +69,11 @@ class PreparedTails:
         return PreparedTail(self.parts(request), self._continuer(request))
 
     def _continuer(self, request: Request) -> job.AnyContinuer | None:
+        key: tuple[Any, ...]
         if (rhythm := self.rhythm_of(request)) is not None:
-            return BeatContinuer(rhythm, request.longest_copy)
+            key = ("beats", request.longest_copy)
+            self._continuers.setdefault(key, BeatContinuer(rhythm, request.longest_copy))
+            return self._continuers[key]
         if self.run is None:
             return None
         kind = (request.vocoder, request.match_texture, request.raw)

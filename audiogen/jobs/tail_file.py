@@ -22,6 +22,7 @@ from audiogen.jobs.tail_listener import offer
 from audiogen.progress import progress, stage
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
+from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 
@@ -78,9 +79,8 @@ def write_tail(
         reference = replace(prompt, material=amplified(prompt.material, level.gain_db)) if level else prompt
         measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
         loudness = level.lufs if level else loudness_in(out)
-    density = continuer.density if isinstance(continuer, Continuer) else None
-    if density is not None and (missed := density.remark()):
-        remarks.insert(0, missed)
+    density, missed = describe_density(continuer)
+    remarks[:0] = missed
     if request.loop and continuer is not None and continuer.partials is not None:
         remarks.insert(0, LOOPED_TONES)
     for text in remarks:
@@ -107,8 +107,21 @@ def write_tail(
         **({"loudness": asdict(level)} if level else {}),
         "drift_guard": dict(continuer.drift_guard) if continuer is not None else None,
         "partials": continuer.partials if continuer is not None else None,
-        "density": density.describe() if density is not None else None,
+        "density": density,
     }
+
+
+def describe_density(continuer: AnyContinuer | None) -> tuple[dict[str, Any] | None, list[str]]:
+    """The sidecar's account of the density of events, of a morph for either recording; and lines where it is missed."""
+    if isinstance(continuer, Morph):
+        sides = continuer.densities
+        missed = {name: side.remark() for name, side in sides.items()}
+        lines = [f"of the events of its {name}, {text}" for name, text in missed.items() if text]
+        return {name: side.describe() for name, side in sides.items()} or None, lines
+    if not isinstance(continuer, Continuer) or (density := continuer.density) is None:
+        return None, []
+    text = density.remark()
+    return density.describe(), [text] if text else []
 
 
 def tail_blocks(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import cycle
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.durations import bars_or_seconds
 from audiogen.rhythm.analysis import Rhythm
 from audiogen.sound.beat_path import BeatPath
-from audiogen.sound.controls import NEUTRAL, TAPS, Controls, Gain, SpectralTilt
+from audiogen.sound.controls import NEUTRAL, TAPS, Controls, Gain, SpectralTilt, tilts_of
 from audiogen.sound.join import join_to_prompt
 
 LEAD_SECONDS = 0.03  # before a beat, at which a cross-fade begins: attacks are left whole
@@ -69,6 +70,10 @@ class BeatContinuer:
     @property
     def prompt(self) -> Recording:
         return self.rhythm.recording
+
+    @cached_property
+    def _tilt(self) -> Callable[[float], SpectralTilt]:
+        return tilts_of(self.prompt.samples, self.prompt.sample_rate)
 
     @property
     def longest(self) -> int:
@@ -121,22 +126,19 @@ class BeatContinuer:
         """
         samples = self.prompt.samples
         past = samples if past is None else past
-        tilt = SpectralTilt(controls.brightness, samples, past[:, -TAPS:], self.prompt.sample_rate)
+        tilt = self._tilt(controls.brightness).after(past[:, -TAPS:], ramped=not played)
         units = tuple(place.unit for place in played)
         if held and units:
             path: Iterator[int] = cycle(units[-(self.rhythm.bar or BEATS_PER_BAR) :])
         else:
             path = iter(BeatPath(self.rhythm, self.longest, seed, temperature, units))
-        if played:
-            tilt.skip_ramp()
         place = played[-1] if played else self._first_place(next(path))
         yield from map(tilt, self._blocks(path, place, position, note or (lambda place: None)))
 
     def joined(self, residual: Iterable[np.ndarray], controls: Controls, length: int) -> Iterator[np.ndarray]:
         """The first ``length`` samples of a tail, of its residual: limited, at its level, and joined."""
-        samples, rate = self.prompt.samples, self.prompt.sample_rate
-        tilt = SpectralTilt(controls.brightness, samples, samples[:, -TAPS:], rate)
-        limiter = LookaheadLimiter(peak_of(tilt.reference), rate)
+        rate = self.prompt.sample_rate
+        limiter = LookaheadLimiter(peak_of(self._tilt(controls.brightness).reference), rate)
         gain = Gain(controls.level, rate)
         yield from join_to_prompt(self.prompt, map(gain, limiter(residual)), length)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from audiogen.errors import InputError
 RAMP_SECONDS = 3.0  # from the join until a control has its full effect
 TAPS = 2048  # of the tilt filter
 MIN_TILT_HZ = 40.0  # below, the tilt filter is flat: rumble is not brightness
+KEPT_TILTS = 8
 RANGES = {"level": (-40.0, 40.0), "brightness": (-6.0, 6.0), "density": (0.1, 10.0)}
 
 
@@ -69,45 +71,36 @@ class Gain:
 
 
 class SpectralTilt:
-    """Spectral tilt of a tail, ramped up from the join on.
+    """Spectral tilt at the power of a reference; `after` makes it a control of a tail.
 
     Args:
         slope: dB per octave.
         reference: ``[channels, time]`` signal whose power the tilt preserves.
-        past: ``[channels, time]`` samples just before the tail, for the filter's memory; `TAPS` are enough.
         sample_rate: Hz.
         tones: frequency in Hz and mean square of tones beside the reference, whose power counts too.
 
     Attributes:
         reference: the reference, tilted.
+        response: ``[TAPS]`` impulse response; None without a slope.
     """
 
     def __init__(
-        self,
-        slope: float,
-        reference: np.ndarray,
-        past: np.ndarray,
-        sample_rate: int,
-        tones: Sequence[tuple[float, float]] = (),
+        self, slope: float, reference: np.ndarray, sample_rate: int, tones: Sequence[tuple[float, float]] = ()
     ) -> None:
-        self.slope, self.sample_rate, self.done = slope, sample_rate, 0
+        self.slope, self.sample_rate = slope, sample_rate
         self.reference = reference
+        self.response: np.ndarray | None = None
         if slope == 0:
             return
-        self.response = tilt_filter(slope, sample_rate)
-        tilted = self._filter(reference)
+        response = tilt_filter(slope, sample_rate)
+        tilted = _convolved(reference, response)
         power, after = (float(np.mean(np.square(samples, dtype=np.float64))) for samples in (reference, tilted))
         power += sum(own for _, own in tones)
         after += float(sum(own * 10 ** (tilt_decibels(slope, hertz) / 10) for hertz, own in tones))
         factor = np.sqrt(power / max(after, 1e-20))
         self._factor = float(factor)
-        self.response *= factor
+        self.response = response * factor
         self.reference = (tilted * factor).astype(np.float32)
-        self.past = np.pad(past, ((0, 0), (TAPS, 0)))[:, -(TAPS - 1) :]
-
-    def skip_ramp(self) -> None:
-        """Have the full effect from the next sample on."""
-        self.done = round(RAMP_SECONDS * self.sample_rate)
 
     def gain(self, hertz: float) -> float:
         """Gain at a frequency in dB, where there is a tilt."""
@@ -115,25 +108,52 @@ class SpectralTilt:
 
     def whole(self, samples: np.ndarray) -> np.ndarray:
         """Tilt a whole signal ``[channels, time]``, without ramp."""
-        return samples if self.slope == 0 else self._filter(samples).astype(np.float32)
+        return samples if self.response is None else _convolved(samples, self.response).astype(np.float32)
 
-    def _filter(self, samples: np.ndarray) -> np.ndarray:
-        from scipy.signal import oaconvolve  # takes a second to import, which most tails do without
+    def after(self, past: np.ndarray, ramped: bool = True) -> TailTilt:
+        """The tilt of a tail.
 
-        return np.asarray(oaconvolve(samples, self.response[None], axes=1)[:, : samples.shape[1]])
+        Args:
+            past: ``[channels, time]`` samples just before it, for the filter's memory; `TAPS` are enough.
+            ramped: reach the full slope `RAMP_SECONDS` after the join, instead of at once.
+        """
+        return TailTilt(self, past, ramped)
+
+
+class TailTilt:
+    """Spectral tilt of a tail, block by block; see `SpectralTilt.after`."""
+
+    def __init__(self, tilt: SpectralTilt, past: np.ndarray, ramped: bool) -> None:
+        self.tilt = tilt
+        self.done = 0 if ramped else round(RAMP_SECONDS * tilt.sample_rate)
+        if tilt.response is not None:
+            self.past = np.pad(past, ((0, 0), (TAPS, 0)))[:, -(TAPS - 1) :]
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """Process the next ``[channels, time]`` samples of the tail."""
-        if self.slope == 0 or block.shape[1] == 0:
+        if self.tilt.response is None or block.shape[1] == 0:
             return block
         from scipy.signal import oaconvolve
 
         samples = np.concatenate([self.past, block], axis=1)
-        tilted = oaconvolve(samples, self.response[None], mode="valid", axes=1)
+        tilted = oaconvolve(samples, self.tilt.response[None], mode="valid", axes=1)
         self.past = samples[:, -(TAPS - 1) :]
-        weight = control_ramp(self.done, block.shape[1], self.sample_rate)
+        weight = control_ramp(self.done, block.shape[1], self.tilt.sample_rate)
         self.done += block.shape[1]
         return (block + weight * (tilted - block)).astype(np.float32)
+
+
+def tilts_of(
+    reference: np.ndarray, sample_rate: int, tones: Sequence[tuple[float, float]] = ()
+) -> Callable[[float], SpectralTilt]:
+    """Slope -> `SpectralTilt` of one reference; the latest `KEPT_TILTS` are made once."""
+    return lru_cache(KEPT_TILTS)(lambda slope: SpectralTilt(slope, reference, sample_rate, tones))
+
+
+def _convolved(samples: np.ndarray, response: np.ndarray) -> np.ndarray:
+    from scipy.signal import oaconvolve  # takes a second to import, which most tails do without
+
+    return np.asarray(oaconvolve(samples, response[None], axes=1)[:, : samples.shape[1]])
 
 
 def tilt_decibels(slope: float, hertz: np.ndarray | float) -> np.ndarray:

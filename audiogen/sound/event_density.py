@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator
+from copy import copy
 
 import numpy as np
 
@@ -38,11 +39,12 @@ class EventMaterial:
     """The events of a recording, found once for all its tails.
 
     Args:
-        samples: ``[channels, time]``.
+        samples: ``[channels, time]``, without tones, which are no events but would come along with them.
         sample_rate: Hz.
 
     Attributes:
-        events: found in the last `MATERIAL_SECONDS`.
+        samples: the last `MATERIAL_SECONDS`, whose events are added.
+        events: found in them.
         events_per_second: of them.
         floor: ``[bands]`` median level, dB.
         height: dB of a counted peak above it.
@@ -52,18 +54,27 @@ class EventMaterial:
     def __init__(self, samples: np.ndarray, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self.search = EventSearch(sample_rate)
-        self.samples = samples[:, -round(MATERIAL_SECONDS * sample_rate) :]
-        self.power = self.search.power(self.samples)
+        self._use(samples)
         self.events = self.search.find(self.power)
         self.seconds = self.samples.shape[1] / sample_rate
         self.events_per_second = len(self.events) / self.seconds
-        self.floor = np.median(self.search.levels(self.power), axis=0)
         most = max(LOUDEST_RATE * self.seconds, MIN_EVENTS)
         for self.height in range(MIN_HEIGHT_DB, MAX_HEIGHT_DB):
             count = len(self.search.count(self.power, self.floor, self.height))
             if count <= most:
                 break
         self.rate = count / self.seconds
+
+    def _use(self, samples: np.ndarray) -> None:
+        self.samples = samples[:, -round(MATERIAL_SECONDS * self.sample_rate) :]
+        self.power = self.search.power(self.samples)
+        self.floor = np.median(self.search.levels(self.power), axis=0)
+
+    def coloured(self, samples: np.ndarray) -> EventMaterial:
+        """The same events at the same rate, with the sound and the floor of a filtered recording."""
+        other = copy(self)
+        other._use(samples)
+        return other
 
     @property
     def enough(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiogen.sound.controls import TAPS, SpectralTilt
+from audiogen.sound.controls import TAPS, SpectralTilt, TailTilt, tilts_of
 from audiogen.sound.live_settings import LiveSettings
 
 REFERENCE_SECONDS = 5.0  # of the end of the material, whose power a tilt preserves: filtered while the tail is read
@@ -25,7 +25,8 @@ class LiveControls:
         self._length = max(round(GLIDE_SECONDS * sample_rate), 1)
         self._past = np.zeros((len(material), TAPS), np.float32)
         reference = material[:, -round(REFERENCE_SECONDS * sample_rate) :]
-        self._reference = SpectralTilt(settings.brightness, reference, self._past, sample_rate).reference
+        began = SpectralTilt(settings.brightness, reference, sample_rate)
+        self._tilts = tilts_of(began.reference, sample_rate)
         self._level, self._weight = Glide(0.0, self._length), Glide(0.0, self._length)
         self._slope = self._wanted = 0.0
         self._delay = 0
@@ -56,11 +57,9 @@ class LiveControls:
             return output
         return (output * 10 ** ((self._level.value if level is None else level) / 20)).astype(np.float32)
 
-    def _tilt(self, slope: float) -> SpectralTilt:
+    def _tilt(self, slope: float) -> TailTilt:
         """A tilt that preserves the power of the material as the tail began: with its first brightness."""
-        tilt = SpectralTilt(slope, self._reference, self._past, self.sample_rate)
-        tilt.skip_ramp()
-        return tilt
+        return self._tilts(slope).after(self._past, ramped=False)
 
 
 class Glide:

@@ -18,6 +18,7 @@ from audiogen.errors import InputError
 from audiogen.representation.mel import MelSpec
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import NEUTRAL, Controls, Gain
+from audiogen.sound.event_density import EventDensity
 from audiogen.sound.join import join_to_prompt
 from audiogen.sound.rendering import Chunk, Past, noted
 
@@ -72,6 +73,12 @@ class Morph:
         """Largest corrections in the latest tail, of either side; see `Continuer`."""
         first, second = (side.drift_guard for side in self.sides)
         return {name: max(first.get(name, 0.0), second.get(name, 0.0)) for name in first | second}
+
+    @property
+    def densities(self) -> dict[str, EventDensity]:
+        """What changes the density of events in the latest tail: of the ``prompt``, and of the ``target``."""
+        sides = zip(("prompt", "target"), self.sides, strict=True)
+        return {name: side.density for name, side in sides if side.density is not None}
 
     @property
     def partials(self) -> dict[str, object] | None:

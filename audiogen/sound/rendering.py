@@ -7,6 +7,7 @@ segment of a tail needs, `TailRenderer.with_partials` runs on over all segments.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +15,11 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Resampler
+from audiogen.audio.resampling import resample
 from audiogen.dsp.limiter import LookaheadLimiter, peak_of
 from audiogen.representation.mel import MelSpec
-from audiogen.sound.controls import NEUTRAL, Controls, SpectralTilt
-from audiogen.sound.event_density import EventDensity, EventMaterial
+from audiogen.sound.controls import KEPT_TILTS, NEUTRAL, Controls, SpectralTilt, tilts_of
+from audiogen.sound.event_density import CONTEXT_SECONDS, EventDensity, EventMaterial
 from audiogen.sound.level_guard import LevelGuard
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.patch_selection import Patch, Played
@@ -153,7 +155,10 @@ class TailRenderer:
         self.parts, self.analysis, self.spec, self.vocoder, self.pause = parts, analysis, spec, vocoder, pause
         self.corrections: dict[str, float] = {}
         self.density: EventDensity | None = None
-        self._event_material: tuple[float, EventMaterial] | None = None
+        partials = analysis.partials
+        self._tones = () if partials is None else partials.tones
+        self._tilt = tilts_of(analysis.level_reference.samples.numpy(), spec.sample_rate, self._tones)
+        self._peak, self._event_material = lru_cache(KEPT_TILTS)(self._find_peak), lru_cache(2)(self._find_events)
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
 
     @property
@@ -194,13 +199,12 @@ class TailRenderer:
         before = prompt.join_partner.samples if past is None else torch.from_numpy(prompt.to_principal(past.samples))
         samples = prompt.to_channels(before[:, -round(PAST_SECONDS * rate) :].numpy()) if past is None else past.samples
         held = past is not None and past.played.held  # what is held keeps its statistics and its level by itself
-        tilt = self._tilt(controls.brightness, samples)
-        if past is not None:
-            tilt.skip_ramp()
-        guard = LevelGuard(tilt.reference, rate, new_rate, self._peak(controls), prompt.join_partner.rotation)
+        tilt = self._tilt(controls.brightness)
+        peak = self._peak(controls.brightness)
+        guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
 
         blocks = render(self.vocoder, prompt, chunks, seed, before)
-        blocks = map(tilt, blocks)
+        blocks = map(tilt.after(samples, ramped=past is None), blocks)
         if temperature is not None:
             blocks = self._matched(blocks, samples, tilt, temperature, not held, past)
         blocks = resample_after(samples[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
@@ -225,10 +229,11 @@ class TailRenderer:
         """
         partials = self.analysis.partials
         # Overlapping segments can add up to peaks beyond any of the recording.
-        limiter = LookaheadLimiter(self._peak(controls), self.parts.recording.sample_rate)
+        limiter = LookaheadLimiter(self._peak(controls.brightness), self.parts.recording.sample_rate)
         if partials is None:
             return limiter(residual)
-        added = PartialContinuation(partials, seed, temperature, self._partial_gains(controls), self.parts.gap)
+        gains = self._partial_gains(controls.brightness)
+        added = PartialContinuation(partials, seed, temperature, gains, self.parts.gap)
         return limiter(added.added_to(residual))
 
     def _matched(
@@ -267,30 +272,38 @@ class TailRenderer:
         """What changes the density of events; None at the recording's own."""
         if controls.density == NEUTRAL.density:
             return None
-        if self._event_material is None or self._event_material[0] != controls.brightness:
-            samples, rate = self.parts.material.samples, self.parts.recording.sample_rate
-            tilted = SpectralTilt(controls.brightness, samples, samples, rate).reference
-            self._event_material = controls.brightness, EventMaterial(tilted, rate)
-        before = None if past is not None else self.parts.join_partner.samples
-        return EventDensity(self._event_material[1], before, controls.density, seed)
+        before = None if past is not None else self._before_tail()
+        return EventDensity(self._event_material(controls.brightness), before, controls.density, seed)
 
-    def _tilt(self, brightness: float, past: np.ndarray | None = None) -> SpectralTilt:
-        partials, reference = self.analysis.partials, self.analysis.level_reference.samples.numpy()
-        tones = () if partials is None else partials.tones
-        past = reference if past is None else past
-        return SpectralTilt(brightness, reference, past, self.spec.sample_rate, tones)
+    def _find_events(self, brightness: float) -> EventMaterial:
+        """The events of the material without its tones, which the tail is given later; as many at any brightness."""
+        partials, rate = self.analysis.partials, self.parts.recording.sample_rate
+        samples = self.parts.material.samples if partials is None else partials.residual.samples
+        if brightness:
+            tilted = SpectralTilt(brightness, samples, rate, self._tones).reference
+            return self._event_material(NEUTRAL.brightness).coloured(tilted)
+        return EventMaterial(samples, rate)
 
-    def _partial_gains(self, controls: Controls) -> np.ndarray | None:
+    def _before_tail(self) -> np.ndarray:
+        """``[channels, time]`` samples just before the tail, without tones, as those of the tail are here."""
+        partials, recording = self.analysis.partials, self.parts.join_partner
+        if partials is None:
+            return recording.samples
+        if self.parts.joins_material:
+            return partials.residual.samples
+        end = self.analysis.join_partner.samples[:, -round(CONTEXT_SECONDS * self.spec.sample_rate) :].numpy()
+        return resample(self.analysis.to_channels(end), self.spec.sample_rate, recording.sample_rate)
+
+    def _partial_gains(self, brightness: float) -> np.ndarray | None:
         """Gains ``[partials]`` in dB by the brightness; None without one."""
-        if not controls.brightness or self.analysis.partials is None:
+        if not brightness or self.analysis.partials is None:
             return None
-        tilt = self._tilt(controls.brightness)
-        return np.array([tilt.gain(hertz) for hertz, _ in self.analysis.partials.tones])
+        return np.array([self._tilt(brightness).gain(hertz) for hertz, _ in self._tones])
 
-    def _peak(self, controls: Controls) -> float:
+    def _find_peak(self, brightness: float) -> float:
         """Largest magnitude of the material; with a tilt, the tilted prompt is the reference."""
-        if not controls.brightness:
+        if not brightness:
             return peak_of(self.parts.material.samples)
-        peak = peak_of(self.analysis.to_channels(self._tilt(controls.brightness).reference))
-        partials, gains = self.analysis.partials, self._partial_gains(controls)
+        peak = peak_of(self.analysis.to_channels(self._tilt(brightness).reference))
+        partials, gains = self.analysis.partials, self._partial_gains(brightness)
         return peak + (0.0 if partials is None else peak_of(partials.synthesise(gains)))

@@ -33,6 +33,7 @@ DESCRIBED = (
 # Chunk sizes, rounding and units are not audible; RIDGES and REGRESSORS are candidates.
 TECHNICAL = {
     "rhythm.chroma.FRAMES_PER_TILE",
+    "sound.controls.KEPT_TILTS",
     "sound.copy_detection.CONSTANT",
     "sound.rendering.MAX_MATCHERS",
     "sound.limits.MAX_SEED",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from audiogen.jobs.continuer_choice import MorphTarget, prepare_target
 from audiogen.jobs.provenance import Clock
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.run import Run
+from tests.sound.test_event_density import RATE as CALLS_RATE
+from tests.sound.test_event_density import at_random
 
 Texture = Callable[..., Recording]
 Untrained = Callable[..., Run]
@@ -181,3 +184,16 @@ def test_the_target_of_a_morph_has_no_edges_either() -> None:
 def test_an_ambience_has_no_edges_to_keep() -> None:
     with pytest.raises(InputError, match="keep_edges"):
         Request(keep_edges=True, ambience=True)
+
+
+def test_the_density_of_a_morph_is_that_of_either_recording(untrained: Untrained, tmp_path: Path) -> None:
+    prompt, target = (Recording(at_random(rate, 8, seed), CALLS_RATE) for seed, rate in enumerate((3, 12)))
+    request = Request(seconds=8.0, density=10.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AudioWarning)
+        sidecar = continue_recording(
+            prompt, tmp_path / "out.wav", request, untrained(prompt), morph_target=MorphTarget(target)
+        )
+    assert list(sidecar["density"]) == ["prompt", "target"]
+    assert all(side["asked"] == 10 for side in sidecar["density"].values())
+    assert any("of the events of its target, --density 10 (on average" in text for text in sidecar["warnings"])

@@ -42,9 +42,10 @@ def noise(seconds: float, channels: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("slope", [-6.0, -1.5, 3.0])
 def test_a_tilt_has_its_slope_and_keeps_the_level(slope: float) -> None:
     source, after = noise(2.0), round(RAMP_SECONDS * RATE)
-    tilt = SpectralTilt(slope, source, source, RATE)
+    tilt = SpectralTilt(slope, source, RATE)
+    control = tilt.after(source)
     sound = noise(6.0)
-    tilted = np.concatenate([tilt(piece) for piece in pieces_of(sound, 10_007)], axis=1)
+    tilted = np.concatenate([control(piece) for piece in pieces_of(sound, 10_007)], axis=1)
     found = spectral_tilt(Recording(tilted[:, after:], RATE), Recording(sound[:, after:], RATE))
     audible = (found.hertz > 80) & (found.hertz < 18_000)
     line = np.polynomial.polynomial.polyfit(np.log2(found.hertz[audible]), found.difference[audible], 1)
@@ -55,14 +56,14 @@ def test_a_tilt_has_its_slope_and_keeps_the_level(slope: float) -> None:
 
 def test_block_sizes_make_no_difference() -> None:
     sound = noise(1.0)
-    for make in (lambda: SpectralTilt(2.0, noise(0.5), noise(0.5), RATE), lambda: Gain(-6.0, RATE)):
+    for make in (lambda: SpectralTilt(2.0, noise(0.5), RATE).after(noise(0.5)), lambda: Gain(-6.0, RATE)):
         whole, pieces = make()(sound), make()
         assert np.allclose(np.concatenate([pieces(p) for p in pieces_of(sound, 999)], axis=1), whole, atol=1e-6)
 
 
 def test_controls_ramp_up_from_the_join() -> None:
     sound = noise(4.0)
-    for control in (SpectralTilt(4.0, sound, sound, RATE), Gain(12.0, RATE)):
+    for control in (SpectralTilt(4.0, sound, RATE).after(sound), Gain(12.0, RATE)):
         changed = control(sound)
         first, half = RATE // 50, round(RAMP_SECONDS * RATE / 2)
         assert np.abs(changed[:, :first] - sound[:, :first]).max() < 0.001
@@ -99,9 +100,9 @@ def test_at_their_defaults_nothing_changes(texture: Texture, untrained: Untraine
     biased = continuer.predictor.selection(1.0)
     assert torch.equal(plain.mean, biased.mean)
     sound = prompt.samples
-    tilt = SpectralTilt(0.0, sound, sound, RATE)
+    tilt = SpectralTilt(0.0, sound, RATE)
     assert Gain(0.0, RATE)(sound) is sound
-    assert tilt(sound) is sound
+    assert tilt.after(sound)(sound) is sound
     assert tilt.reference is sound
     assert tilt.whole(sound) is sound
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from scipy.signal import find_peaks
 
-from audiogen.audio import AudioWarning
+from audiogen.audio import AudioWarning, Recording
+from audiogen.run import Run
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.controls import Controls
 from audiogen.sound.event_density import EventDensity, EventMaterial
 from audiogen.sound.events import EventSearch
 
@@ -131,3 +135,36 @@ def test_a_density_that_cannot_be_reached_is_said() -> None:
     remark = layer.remark()
     assert remark is not None
     assert "is reached by count, since so many events hide one another" in remark
+
+
+def tones(seconds: float) -> np.ndarray:
+    """A loud tone ``[1, time]`` in each band that events are looked for in."""
+    clock = np.arange(round(seconds * RATE)) / RATE
+    hertz = np.geomspace(110, 0.45 * RATE, 12)
+    return 0.2 * np.sum([np.sin(2 * np.pi * each * clock + each) for each in hertz], axis=0)[None].astype(np.float32)
+
+
+def test_events_among_tones_are_those_without_them(untrained: Callable[..., Run]) -> None:
+    """The tones, which hide all events, are taken out and continued by themselves: what is changed has none."""
+    plain, tail = at_random(1.5, 14), at_random(1.5, 17, seed=1)
+    prompt = Recording(plain + tones(14), RATE)
+    assert not EventMaterial(prompt.samples, RATE).enough
+    renderer = Continuer(untrained(prompt), prompt).renderer
+    density = renderer._density(Controls(density=2.0), 0, None)
+    assert density is not None
+    assert density.material.rate == pytest.approx(EventMaterial(plain, RATE).rate, rel=0.2)
+    assert np.sqrt(np.mean(np.square(density.past[:, -RATE // 10 :]))) < 3 * BED
+    changed = np.concatenate(list(density([tail])), axis=1)
+    assert counted(changed[:, 3 * RATE :]) == pytest.approx(2 * counted(plain), rel=0.2)
+
+
+def test_events_per_second_do_not_depend_on_the_brightness(untrained: Callable[..., Run]) -> None:
+    prompt = Recording(at_random(1.5, 8), RATE)
+    renderer = Continuer(untrained(prompt), prompt).renderer
+    plain, bright, dark = (renderer._find_events(slope) for slope in (0.0, 4.0, -4.0))
+    assert plain.rate == bright.rate == dark.rate
+    assert plain.events == bright.events == dark.events
+    for other in (bright, dark):  # what is counted in a tail of this colour is compared with that rate
+        count = len(SEARCH.count(other.power, other.floor, other.height))
+        assert count / other.seconds == pytest.approx(plain.rate, rel=0.2)
+        assert not np.array_equal(other.samples, plain.samples)
