@@ -32,6 +32,15 @@ def seconds_of(text: str) -> float:
     raise ValueError("a duration is written as 30, 30.5, 4:00 or 1:02:03.5")
 
 
+def clock_time(seconds: float) -> str:
+    """The opposite: 240.0 -> ``"4:00"``, 3723.5 -> ``"1:02:03.5"``."""
+    tenths = round(10 * seconds)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    shown = f"{rest // 10:02d}" + (f".{rest % 10}" if rest % 10 else "")
+    return f"{hours}:{minutes:02d}:{shown}" if hours else f"{minutes}:{shown}"
+
+
 _BARS = re.compile(r"(\d+(?:\.\d+)?)\s*bars?", re.ASCII | re.IGNORECASE)
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from audiogen.audio import Recording, read
+from audiogen.audio import Recording, open_recording, read
 from audiogen.config.shipped import find_config
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.experiment import read_experiment as read_file
 from audiogen.run import Run
+from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 from audiogen.sound.run_mixture import RunMixture
 
 FilePath: TypeAlias = str | Path
@@ -44,6 +45,13 @@ def to_experiment(config: Experiment | FilePath) -> Experiment:
 def to_recording(recording: Recording | FilePath) -> Recording:
     """A Recording as it is, or the one in a file."""
     return recording if isinstance(recording, Recording) else read(recording)
+
+
+def to_prompt(recording: Recording | FilePath) -> Recording:
+    """The same for a recording that is continued: of a long file only the end is held."""
+    if isinstance(recording, Recording):
+        return recording
+    return open_recording(Path(recording), None, None, MATERIAL_SECONDS)
 
 
 def to_run(

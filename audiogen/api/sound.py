@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
+from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_prompt, to_recording, to_run
 from audiogen.api.results import Continuation
 from audiogen.api.session import each_in_session, session
 from audiogen.api.tail_blocks import Samples, earlier_of, joined, like, prompt_of, tail_blocks_of
@@ -278,12 +278,12 @@ def continue_recording(
     if backward:
         require_reversible(request, morph is not None)
     with session(progress):
-        target = None if morph is None else MorphTarget(to_recording(morph))
+        target = None if morph is None else MorphTarget(to_prompt(morph))
         choice = (to_run(run, config, budget), experiment, budget, device)
         if backward:
-            (sidecar,) = continue_backward(to_recording(prompt), [(Path(output), request)], *choice, cache=cache)
+            (sidecar,) = continue_backward(to_prompt(prompt), [(Path(output), request)], *choice, cache=cache)
         else:
-            sidecar = job.continue_recording(to_recording(prompt), output, request, *choice, target, cache)
+            sidecar = job.continue_recording(to_prompt(prompt), output, request, *choice, target, cache)
     return Continuation.from_sidecar(output, sidecar)
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
+from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_prompt, to_run
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
@@ -60,7 +60,7 @@ def tail_blocks_of(
 ) -> tuple[PromptParts, Iterator[np.ndarray]]:
     """The prompt's parts, and the tail in ``[channels, time]`` blocks; training and analysis are done already."""
     length = sys.maxsize if seconds is None else length_of(prompt, request)
-    target = None if morph is None else MorphTarget(to_recording(morph))
+    target = None if morph is None else MorphTarget(to_prompt(morph))
     experiment = None if config is None else to_experiment(config)
     chosen = to_run(run, config, budget)
     prepared = prepare_tails(prompt, [request], target, chosen, experiment, budget, device, cache)

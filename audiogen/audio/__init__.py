@@ -21,18 +21,21 @@ How difficult files are treated (each case has a test):
 - Samples with more than 24 bits (32-bit integers, doubles) are float32 in a Recording, and are read from the file again
   when they are to be written unchanged.
 - Channel masks are kept; the channels of Vorbis and Opus are brought into WAV order.
-- A file that needs more memory than is available is refused by its header, before it is read.
+- Recordings of any length are continued: of a long one, only the end is held (`open_recording`).
+- Elsewhere, a file that needs more memory than is available is refused by its header, before it is read.
 - Output is never clipped without a warning, never dithered where samples are declared exact, and never appears
   half-written.
 """
 
 from audiogen.audio.channel_layout import ChannelLayout
 from audiogen.audio.file_info import Info, info
+from audiogen.audio.long_recording import LongRecording
 from audiogen.audio.loudness import LoudnessMeter
 from audiogen.audio.metadata import Edit, Marker, Metadata, Span, read_metadata
+from audiogen.audio.opening import open_recording
 from audiogen.audio.reading import BlockReader, open_blocks, read
 from audiogen.audio.recording import AudioWarning, Recording
-from audiogen.audio.resampling import Resampler, resample, resampled_length
+from audiogen.audio.resampling import Resampler, resample, resample_parts, resampled_length
 from audiogen.audio.sample_formats import CONTAINERS, subtype_for
 from audiogen.audio.segments import SegmentReader, read_segment
 from audiogen.audio.writing import Writer, write
@@ -44,6 +47,7 @@ __all__ = [
     "ChannelLayout",
     "Edit",
     "Info",
+    "LongRecording",
     "LoudnessMeter",
     "Marker",
     "Metadata",
@@ -54,10 +58,12 @@ __all__ = [
     "Writer",
     "info",
     "open_blocks",
+    "open_recording",
     "read",
     "read_metadata",
     "read_segment",
     "resample",
+    "resample_parts",
     "resampled_length",
     "subtype_for",
     "write",

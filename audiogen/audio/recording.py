@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,6 +17,9 @@ from audiogen.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+BLOCK = 1 << 20
+"""Samples per channel of `Recording.blocks`."""
 
 Samples: TypeAlias = "NDArray[np.floating[Any]] | Tensor"
 """Samples of a recording: ``[time]`` or ``[channels, time]``, of any floating-point type, in numpy or torch."""
@@ -105,20 +109,45 @@ class Recording:
         return self.length / self.sample_rate
 
     @property
+    def peak(self) -> float:
+        """Largest magnitude, 1.0 at full scale."""
+        return float(max(self.samples.max(initial=0.0), -self.samples.min(initial=0.0)))
+
+    @property
+    def sounds(self) -> bool:
+        """Whether any sample is not 0."""
+        return bool(self.samples.any())
+
+    @property
     def silent(self) -> tuple[int, ...]:
         """Channels of digital silence."""
         return tuple(index for index, samples in enumerate(self.samples) if not samples.any())
 
     def cut(self, start: int, stop: int) -> Recording:
-        """Samples ``start`` to ``stop`` (exclusive) as a view.
+        """Samples ``start`` to ``stop`` (exclusive) as a view; itself if that is all of it.
 
         Raises:
             ValueError: unless 0 <= start <= stop <= length.
         """
-        if not 0 <= start <= stop <= self.length:
-            raise ValueError(f"0 <= start ({start}) <= stop ({stop}) <= length ({self.length}) must hold")
+        self.require_range(start, stop)
+        if stop - start == self.length:
+            return self
         first = None if self.start is None else self.start + start
         return replace(self, samples=self.samples[:, start:stop], start=first)
+
+    def require_range(self, start: int, stop: int) -> None:
+        """Raise a ValueError unless 0 <= start <= stop <= length."""
+        if not 0 <= start <= stop <= self.length:
+            raise ValueError(f"0 <= start ({start}) <= stop ({stop}) <= length ({self.length}) must hold")
+
+    def loaded(self) -> Recording:
+        """The same, with all samples in memory."""
+        return self
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All samples in blocks ``[channels, time]``."""
+        for first in range(0, self.length, BLOCK):
+            yield self.samples[:, first : first + BLOCK]
 
     def resampled(self, rate: int) -> Recording:
         """The same sound at another rate in Hz; itself when the rate is its own."""

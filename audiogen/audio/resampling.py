@@ -5,9 +5,12 @@ Quality "VHQ": linear phase, 28 bits (aliases at -175 dB), computed in double pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 QUALITY = "VHQ"
+BLOCK = 1 << 20  # samples per channel
 
 
 def resampled_length(length: int, rate_in: int, rate_out: int) -> int:
@@ -27,10 +30,22 @@ def resample(samples: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
         ``[channels, resampled_length(time, rate_in, rate_out)]`` float32; the samples themselves for
         equal rates.
     """
-    if rate_in == rate_out:
-        return samples
-    stream = Resampler(rate_in, rate_out, samples.shape[0])
-    return np.concatenate([stream.push(samples), stream.finish()], axis=1)
+    return samples if rate_in == rate_out else resample_parts([samples], rate_in, rate_out)
+
+
+def resample_parts(parts: Sequence[np.ndarray], rate_in: int, rate_out: int) -> np.ndarray:
+    """`resample` for a recording in parts ``[channels, time]``, which need not be joined for that."""
+    channels, length = parts[0].shape[0], sum(part.shape[1] for part in parts)
+    stream = Resampler(rate_in, rate_out, channels)
+    resampled = np.empty((channels, resampled_length(length, rate_in, rate_out)), np.float32)
+    done = 0
+    for part in parts:
+        for first in range(0, part.shape[1], BLOCK):  # the whole at once would be held four times
+            block = stream.push(part[:, first : first + BLOCK])
+            resampled[:, done : done + block.shape[1]] = block
+            done += block.shape[1]
+    resampled[:, done:] = stream.finish()
+    return resampled
 
 
 class Resampler:

@@ -11,6 +11,7 @@ import numpy as np
 
 from audiogen.audio.decoding import Source, open_source
 from audiogen.audio.ffmpeg_decoder import LOSSLESS
+from audiogen.audio.long_recording import LongRecording
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.soundfile_decoder import CHUNK
 from audiogen.audio.wav_writer import BYTES
@@ -82,9 +83,9 @@ def subtype_for(recording: Recording, path: str | os.PathLike[str] = "out.wav") 
     path = Path(path)
     subtype, supported = container_for(path)[1], CONTAINERS[path.suffix.lower()][1]
     own = lossless_subtype(recording) or "FLOAT"
-    if own not in supported or (recording.subtype not in LOSSLESS_SUBTYPES and _fits_24_bits(recording)):
+    if own not in supported or (recording.subtype not in LOSSLESS_SUBTYPES and _is_24_bit(recording)):
         return subtype
-    return own if own in UNLIMITED or float(np.abs(recording.samples).max(initial=0.0)) <= 1.0 else "FLOAT"
+    return own if own in UNLIMITED or recording.peak <= 1.0 else "FLOAT"
 
 
 def lossless_subtype(recording: Recording) -> str | None:
@@ -94,10 +95,17 @@ def lossless_subtype(recording: Recording) -> str | None:
     return "FLOAT" if recording.subtype == "FLOAT" else LOSSLESS_SUBTYPES.get(recording.subtype or "")
 
 
-def _fits_24_bits(recording: Recording) -> bool:
-    wide = recording.subtype in WIDE
-    for start in range(0, recording.length, CHUNK):
-        codes = recording.samples[:, start : start + CHUNK].astype(np.float64) * 2**23
+def _is_24_bit(recording: Recording) -> bool:
+    if isinstance(recording, LongRecording):
+        return recording.survey.fits_24_bits
+    return fits_24_bits(recording.samples, recording.subtype)
+
+
+def fits_24_bits(samples: np.ndarray, subtype: str | None) -> bool:
+    """Whether 24-bit integers hold samples ``[channels, time]`` exactly that come from a file of a subtype."""
+    wide = subtype in WIDE
+    for start in range(0, samples.shape[1], CHUNK):
+        codes = samples[:, start : start + CHUNK].astype(np.float64) * 2**23
         if np.abs(codes).max(initial=0.0) > 2**23:
             return False
         if wide and (codes.max(initial=0.0) > 2**23 - 1 or np.any(codes != np.rint(codes))):
@@ -113,7 +121,13 @@ def exact_blocks(recording: Recording) -> Iterator[np.ndarray]:
 
     Warns:
         AudioWarning: the file is missing or has changed; the samples are float32 from there on.
+
+    Raises:
+        InputError: the same of a `LongRecording`, whose samples are not known otherwise.
     """
+    if isinstance(recording, LongRecording):
+        yield from recording.blocks(np.float64 if recording.subtype in BEYOND_FLOAT32 else np.float32)
+        return
     samples, path, done = recording.samples, recording.path, 0
     if recording.subtype not in BEYOND_FLOAT32 or path is None or recording.start is None:
         yield samples

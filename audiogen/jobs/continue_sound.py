@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from audiogen.audio import Recording, read, read_segment
+from audiogen.audio import Recording, open_recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.best_take import choose_take
@@ -23,7 +23,7 @@ from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, write_tail, writer_of
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
-from audiogen.sound.prompt_analysis import PromptParts
+from audiogen.sound.prompt_analysis import MATERIAL_SECONDS, PromptParts
 from audiogen.text_files import dump_json, write_text
 
 DEFAULT_REQUEST = Request()
@@ -136,7 +136,7 @@ def _describe(prepared: PreparedTails, request: Request) -> dict[str, Any]:
 
 
 def read_prompt(path: Path, start: float | None = None, stop: float | None = None) -> tuple[Recording, list[str]]:
-    """Read a prompt, or a part of it, and collect the warnings about it.
+    """Read a prompt, or a part of it, and collect the warnings about it; of a long one, only its end is held.
 
     Args:
         path: audio file.
@@ -146,9 +146,7 @@ def read_prompt(path: Path, start: float | None = None, stop: float | None = Non
         InputError: it cannot be read, or it has no such part.
     """
     with collect_warnings() as texts, stage(f"reading {path.name}"):
-        if start is None and stop is None:
-            return read(path), texts
-        recording = read_segment(path, start or 0.0, stop)
+        recording = open_recording(path, start, stop, MATERIAL_SECONDS)
     if not recording.length:
         raise InputError(path, f"nothing lies between {start or 0:g} s and {stop or inf:g} s", "choose another part")
     return recording, texts

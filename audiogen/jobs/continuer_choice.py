@@ -49,10 +49,10 @@ class MorphTarget:
 
 def require_continuable(prompt: Recording) -> None:
     """Raise an InputError for a prompt that cannot be continued. Silence of any length can."""
-    if prompt.length == 0 or (prompt.seconds < MIN_SECONDS and prompt.samples.any()):
+    if prompt.length == 0 or (prompt.seconds < MIN_SECONDS and prompt.sounds):
         cause = f"{prompt.seconds:.3f} s is too short to continue"
         raise InputError(prompt.path or "the prompt", cause, f"give at least {MIN_SECONDS:g} s")
-    peak = max(float(prompt.samples.max()), -float(prompt.samples.min()))
+    peak = prompt.peak
     if not peak <= MAX_PEAK:  # or NaN, which reading a file removes
         cause = f"its samples reach {peak:g} times full scale"
         raise InputError(prompt.path or "the prompt", cause, "scale them to -1..1")
@@ -63,7 +63,7 @@ def require_morphable(prompt: Recording, morph_target: MorphTarget | None, reque
     if morph_target is None:
         return
     for recording, name in ((prompt, "the prompt"), (morph_target.recording, "its target")):
-        if not recording.samples.any():
+        if not recording.sounds:
             raise InputError(recording.path or "morph", f"{name} of a morph is silent", "choose one that is not")
     for request in requests:
         require_morph(request)
@@ -82,7 +82,7 @@ def warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None)
     if morph_target is None:
         return
     target = morph_target.recording
-    silent = [channel for channel in prompt.silent if target.samples[channel % target.channels].any()]
+    silent = [channel for channel in prompt.silent if channel % target.channels not in target.silent]
     if silent:
         numbers = ", ".join(str(channel + 1) for channel in silent)
         text = f"channel {numbers} is digital silence in the prompt, so it stays silent, unlike in the morph's target"

@@ -13,6 +13,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,22 @@ class Gap:
         """Length of the gap in seconds."""
         return self.length / self.before.sample_rate
 
+    @cached_property
+    def near_before(self) -> Recording:
+        """The end of the segment before the gap, that serves as material."""
+        length = self.before.length
+        return self.before.cut(max(length - round(MATERIAL_SECONDS * self.sample_rate), 0), length).loaded()
+
+    @cached_property
+    def near_after(self) -> Recording:
+        """The start of the segment after the gap, that serves as material."""
+        return self.after.cut(0, min(round(MATERIAL_SECONDS * self.sample_rate), self.after.length)).loaded()
+
     @property
     def level_step_db(self) -> float:
         """Level of the segment after the gap relative to that before it, dB; 0 beside silence."""
         count = round(LEVEL_SECONDS * self.sample_rate)
-        powers = [_power(self.before.samples[:, -count:]), _power(self.after.samples[:, :count])]
+        powers = [_power(self.near_before.samples[:, -count:]), _power(self.near_after.samples[:, :count])]
         if min(powers) == 0:
             return 0.0
         return float(np.clip(10 * math.log10(powers[1] / powers[0]), -MAX_LEVEL_DB, MAX_LEVEL_DB))
@@ -143,7 +155,7 @@ def fill_gap(
                 writer.append(after)
     start = 0 if gap_only else before.length
     inside = Recording(samples, gap.sample_rate)
-    seams = {"start": _seam(before, inside), "end": _seam(reverse(after), reverse(inside))}
+    seams = {"start": _seam(gap.near_before, inside), "end": _seam(reverse(gap.near_after), reverse(inside))}
     del sidecar["join_sample"]
     sidecar |= {
         "prompt": [str(each.path) if each.path else None for each in (before, after)],
@@ -164,8 +176,7 @@ def fill_gap(
 def _prompt(level_step_db: float, before: Recording, after: Recording) -> Recording:
     """AFTER, at the level of BEFORE, followed by BEFORE."""
     rate = before.sample_rate
-    count = round(MATERIAL_SECONDS * rate)
-    first, second = after.samples[:, :count], before.samples[:, -count:]
+    first, second = after.samples, before.samples
     first = first * np.float32(10 ** (-level_step_db / 20))
     fade = min(round(SPLICE_SECONDS * rate), first.shape[1] // 2, second.shape[1] // 2)
     if fade:
@@ -191,14 +202,14 @@ def render_filling(
     Returns:
         Samples ``[channels, time]``, and the sidecar of the continuation of the segment before the gap.
     """
-    forward = _prompt(gap.level_step_db, gap.before, gap.after)
+    forward = _prompt(gap.level_step_db, gap.near_before, gap.near_after)
     require_continuable(forward)
     before_training()
     if run is None and forward.samples.any():
         run = choose_run(forward, experiment, budget, device)
     request = replace(request, keep_edges=True)  # the gap is between the segments, however they fade
     fade = min(round(CROSS_FADE_SECONDS * gap.sample_rate), gap.length // 2)
-    backward = _prompt(-gap.level_step_db, reverse(gap.after), reverse(gap.before))
+    backward = _prompt(-gap.level_step_db, reverse(gap.near_after), reverse(gap.near_before))
     ((leaving, sidecar),) = rendered_tails(forward, [replace(request, seconds=gap.seconds)], run)
     if fade < 2:
         return leaving, sidecar

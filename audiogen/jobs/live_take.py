@@ -198,7 +198,11 @@ class Take:
 
 def fingerprint(recording: Recording) -> str:
     """SHA-256 of the samples of a recording, in hexadecimal digits."""
-    return hashlib.sha256(np.ascontiguousarray(recording.samples).tobytes()).hexdigest()
+    digest = hashlib.sha256()
+    for channel in range(recording.channels):  # in the order of ``[channels, time]``
+        for block in recording.blocks():
+            digest.update(np.ascontiguousarray(block[channel]).tobytes())
+    return digest.hexdigest()
 
 
 def _write(path: Path, prompt: Recording, request: Request, blocks: Iterator[np.ndarray]) -> None:

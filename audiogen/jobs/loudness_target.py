@@ -49,7 +49,7 @@ def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[n
     meter = LoudnessMeter(writer.sample_rate, writer.channels)
     peak = TruePeakMeter(writer.sample_rate, writer.channels)
     with tempfile.TemporaryFile(dir=writer.path.parent) as file:
-        for block in _chunks(prompt.samples if prompt is not None else None, tail):
+        for block in _chunks(prompt, tail):
             meter.push(block.astype(np.float64))
             peak.push(block)
             file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
@@ -75,7 +75,7 @@ def level_at(recording: Recording, target: float) -> Level:
 def loudness_of(recording: Recording) -> float | None:
     """Integrated loudness in LUFS; None if too short or too quiet."""
     meter = LoudnessMeter(recording.sample_rate, recording.channels)
-    for block in _chunks(recording.samples, ()):
+    for block in _chunks(recording, ()):
         meter.push(block.astype(np.float64))
     return meter.integrated()
 
@@ -111,11 +111,11 @@ def _remarks(level: Level, target: float, with_prompt: bool) -> Iterator[str]:
         yield f"the prompt was amplified with the tail, by {level.gain_db:+.1f} dB; --tail-only leaves it out"
 
 
-def _chunks(first: np.ndarray | None, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Samples ``[channels, time]`` in chunks, then blocks."""
-    for start in range(0, 0 if first is None else first.shape[1], CHUNK):
-        assert first is not None
-        yield first[:, start : start + CHUNK]
+def _chunks(first: Recording | None, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """A recording's samples ``[channels, time]`` in chunks, then blocks."""
+    for block in first.blocks() if first is not None else ():
+        for start in range(0, block.shape[1], CHUNK):
+            yield block[:, start : start + CHUNK]
     yield from blocks
 
 

@@ -107,7 +107,6 @@ def prepare_tails(
         InputError: the prompt or a request is unusable.
     """
     prompt = PromptParts.of(given).recording
-    run = run if prompt.samples.any() else None
     job.require_continuable(prompt)
     job.require_morphable(prompt, morph_target, requests)
     job.warn_of_silent_channels(prompt, morph_target)
@@ -115,13 +114,15 @@ def prepare_tails(
     with clock("warming"), analysing(prompt):
         divided = job.divide_prompts(given, requests)
         target = job.prepare_target(morph_target, requests[0])
+    sounds = any(parts.material.sounds for parts in divided.values())
+    run = run if sounds else None
     steady = [request for request in requests if job.keeps_time(divided[request.division], request)]
     rhythm = None
     if steady and not (run or experiment or budget or target):
         with clock("warming"):
             rhythm = find_rhythm(divided[steady[0].division].material)
     prepared = PreparedTails(prompt, divided, rhythm, run, target, clock)
-    if run is None and prompt.samples.any():
+    if run is None and sounds:
         before_training(prepared)
         if rhythm is None or len(steady) < len(requests):
             material = prepared.parts(requests[0]).material

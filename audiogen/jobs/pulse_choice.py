@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def find_rhythm(prompt: Recording) -> Rhythm | None:
     """Find the rhythm of a recording; None without a pulse."""
-    if not prompt.samples.any():
+    if not prompt.sounds:
         return None
     from audiogen.rhythm.analysis import analyse_rhythm  # here, since most commands do without
 

@@ -94,6 +94,7 @@ def write_tail(
         "join_sample": join_sample,
         **({"prompt_start": recording.start} if recording.start else {}),  # of a part of the file
         "prompt_range": [prompt.start, prompt.stop],
+        **({"material_range": list(prompt.material_range)} if prompt.material_range else {}),  # of a long recording
         "edges": describe_edges(prompt),
         "ambience": asdict(prompt.bed) if prompt.bed is not None else None,
         "length": join_sample + length,

@@ -165,7 +165,7 @@ class RepetitionDetector:
 
     def _nearest(self, frames: np.ndarray, source: np.ndarray, separation: float) -> tuple[np.ndarray, np.ndarray]:
         """Similarity (-1 if there is no match at all) and frame index of the best match of each window."""
-        queries = windows(frames, self._length)[:: self._hop]
+        queries = windows(frames, self._length, self._hop)
         index = np.arange(len(queries))
         best, position = np.full(len(queries), -1.0, np.float32), np.zeros(len(queries), int)
         for first in range(0, len(source) - self._length + 1, CHUNK):
@@ -180,12 +180,12 @@ class RepetitionDetector:
         return best, position
 
 
-def windows(frames: np.ndarray, length: int) -> np.ndarray:
-    """All windows of ``[time, bands]`` frames as unit vectors ``[offsets, bands * length]``, bands centred.
+def windows(frames: np.ndarray, length: int, hop: int = 1) -> np.ndarray:
+    """Windows of ``[time, bands]`` frames, ``hop`` apart, as unit vectors ``[offsets, bands * length]``, bands centred.
 
     The inner product of two of them is their normalised correlation. A window without change is the zero vector.
     """
-    unfolded = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)
+    unfolded = np.lib.stride_tricks.sliding_window_view(frames, length, axis=0)[::hop]
     centred = unfolded - unfolded.mean(axis=-1, keepdims=True)
     flat = centred.reshape(len(centred), -1)
     norm = np.linalg.norm(flat, axis=1, keepdims=True)

@@ -60,7 +60,7 @@ def measure_join(before: Recording, after: Recording) -> JoinQuality:
     rate = before.sample_rate
     side, context = max(1, round(SIDE_SECONDS * rate)), round(CONTEXT_SECONDS * rate)
     size = frame_size(rate)
-    past = before.samples[:, -context:]
+    past = before.cut(max(before.length - context, 0), before.length).samples
     # The flux needs one frame beyond the join, the level 0.25 s.
     future = after.samples[:, : max(side, 2 * size)]
     step, step_percentile = _level_step(past, future, side)

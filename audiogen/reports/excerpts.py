@@ -59,7 +59,7 @@ def read_excerpt(prompt: Recording, continuation: Path, join_sample: int, before
             position += block.shape[1]
     if position <= join_sample:
         raise InputError(continuation, "nothing follows the join", "render it again")
-    past = prompt.samples[:, -round(before * prompt.sample_rate) :]
+    past = prompt.cut(max(prompt.length - round(before * prompt.sample_rate), 0), prompt.length).samples
     joined = np.concatenate([past, *kept], axis=1)
     return Excerpt(Recording(joined, prompt.sample_rate), past.shape[1], position - join_sample)
 

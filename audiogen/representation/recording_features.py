@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audiogen.audio import Recording, resample
+from audiogen.audio import Recording, resample, resample_parts
 from audiogen.dsp.channel_covariance import principal_rotation, second_moments
 from audiogen.representation.mel import MelSpec, log_mel
 
@@ -31,6 +31,7 @@ class RecordingFeatures:
     samples: Tensor
     frames: Tensor
     spec: MelSpec
+    _side_by_side: dict[int, Tensor] = field(init=False, default_factory=dict)  # all users share one copy
 
     @property
     def skipped(self) -> int:
@@ -39,6 +40,11 @@ class RecordingFeatures:
 
     def side_by_side(self, channels: int) -> Tensor:
         """Frames ``[frames, channels * n_mels]`` of the first principal channels; missing channels are silent."""
+        if channels not in self._side_by_side:
+            self._side_by_side[channels] = self._laid_out(channels)
+        return self._side_by_side[channels]
+
+    def _laid_out(self, channels: int) -> Tensor:
         frames = self.frames[:channels]
         if len(frames) < channels:
             silent = frames.new_full((channels - len(frames), *frames.shape[1:]), self.spec.silence)
@@ -73,6 +79,6 @@ def _resampled(samples: np.ndarray, rate: int, new_rate: int) -> np.ndarray:
         return resample(samples, rate, new_rate)
     before = 2 * samples[:, :1] - samples[:, edge:0:-1]
     after = 2 * samples[:, -1:] - samples[:, -2 : -edge - 2 : -1]
-    extended = resample(np.concatenate([before, samples, after], axis=1).astype(np.float32), rate, new_rate)
+    extended = resample_parts([before, samples, after], rate, new_rate)
     start = round(edge * new_rate / rate)
     return extended[:, start : start + round(samples.shape[-1] * new_rate / rate)]

@@ -75,13 +75,13 @@ def find_edges(recording: Recording) -> tuple[Edge, Edge]:
     What is left between them is at least `MIN_BODY_SECONDS` and `MIN_BODY_FRACTION` of the recording long; otherwise
     no edges are found.
     """
-    samples, rate = recording.samples, recording.sample_rate
-    end = _find_end(samples[:, -round(CONTEXT_SECONDS * rate) :], rate)
-    rest = samples[:, : samples.shape[1] - round(end.seconds * rate)]
-    start = _find_end(rest[:, : round(CONTEXT_SECONDS * rate)][:, ::-1], rate)
+    rate, length = recording.sample_rate, recording.length
+    context = round(CONTEXT_SECONDS * rate)
+    end = _find_end(recording.cut(max(length - context, 0), length).samples, rate)
+    rest = recording.cut(0, min(context, length - round(end.seconds * rate)))
+    start = _find_end(rest.samples[:, ::-1], rate)
     if start.seconds > 0:  # what is usual is clearer without it
-        rest = samples[:, round(start.seconds * rate) :]
-        end = _find_end(rest[:, -round(CONTEXT_SECONDS * rate) :], rate)
+        end = _find_end(recording.cut(max(length - context, round(start.seconds * rate)), length).samples, rate)
     least = max(MIN_BODY_SECONDS, MIN_BODY_FRACTION * recording.seconds)
     if recording.seconds - start.seconds - end.seconds < least:
         return NONE, NONE

@@ -11,17 +11,20 @@ Partials (`partials.py`) are continued by themselves: they are those of the mate
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from audiogen.audio import AudioWarning, Recording
+from audiogen.durations import clock_time
 from audiogen.progress import checkpoint
 from audiogen.representation.mel import MelSpec
 from audiogen.representation.recording_features import RecordingFeatures, extract_features
 from audiogen.sound.ambience import Bed, extract_ambience
 from audiogen.sound.fade_detection import NONE, Edge, between, find_edges
 from audiogen.sound.partials import Partials, find_partials, without_partials
+
+MATERIAL_SECONDS = 300.0  # of a recording, next to its tail, that are analysed
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class PromptParts:
         material: what the tail is made of, trained on and measured against, and whose level it keeps.
         edges: what lies at either end of the recording.
         bed: where the ambience was found; None unless that was requested.
+        near: the material and the edge beside it, of a recording of which the rest is not analysed; None for all of it.
+        material_range: samples of the recording that the material is, if there is such a rest.
     """
 
     recording: Recording
@@ -42,6 +47,8 @@ class PromptParts:
     material: Recording
     edges: tuple[Edge, Edge] = (NONE, NONE)
     bed: Bed | None = None
+    near: Recording | None = None
+    material_range: tuple[int, int] | None = None
 
     @classmethod
     def whole(cls, recording: Recording) -> PromptParts:
@@ -56,10 +63,10 @@ class PromptParts:
     @property
     def reversed(self) -> PromptParts:
         """The parts played backwards: what was at the start lies at the end, where a tail joins it."""
-        length = self.recording.length
-        start, stop = length - self.stop, length - self.start
+        recording = self.near or self.recording
+        start, stop = recording.length - min(self.stop, recording.length), recording.length - self.start
         material = reverse(self.material)
-        return PromptParts(reverse(self.recording), start, stop, material, self.edges[::-1], self.bed)
+        return PromptParts(reverse(recording), start, stop, material, self.edges[::-1], self.bed)
 
     @property
     def before_tail(self) -> Recording:
@@ -74,7 +81,7 @@ class PromptParts:
     @property
     def join_partner(self) -> Recording:
         """What the tail is joined to."""
-        return self.material if self.joins_material else self.recording
+        return self.material if self.joins_material else self.near or self.recording
 
     @property
     def gap(self) -> int:
@@ -110,19 +117,36 @@ def divide_prompt(
     Raises:
         InputError: there is no ambience in the recording.
     """
-    if not recording.samples.any():
+    if not recording.sounds:
         return PromptParts.whole(recording)
-    if ambience:
-        material, bed = extract_ambience(recording)
-        return PromptParts(recording, 0, 0, material, bed=bed)
-    edges = find_edges(recording)
-    if edges == (NONE, NONE):
-        return PromptParts.whole(recording)
+    edges = (NONE, NONE) if ambience else find_edges(recording)
     begin, end = between(recording, edges)
     stop = recording.length if keep_edges or backward else end
     start = begin if (loop or backward) and not keep_edges else 0
-    warnings.warn(_describe(recording, edges, start, stop, backward), AudioWarning, stacklevel=2)
-    return PromptParts(recording, start, stop, recording.cut(begin, end), edges)
+    if edges != (NONE, NONE):
+        warnings.warn(_describe(recording, edges, start, stop, backward), AudioWarning, stacklevel=2)
+    most = round(MATERIAL_SECONDS * recording.sample_rate)
+    near, first, last = recording, begin, end
+    if recording.length > most:
+        first, last = (begin, min(end, begin + most)) if backward else (max(begin, end - most), end)
+        near = recording.cut(0, last).loaded() if backward else recording.cut(first, recording.length).loaded()
+        warnings.warn(_describe_range(recording, first, last), AudioWarning, stacklevel=2)
+    offset = 0 if backward else recording.length - near.length
+    material, bed = near.cut(first - offset, last - offset), None
+    if ambience:
+        start = stop = 0
+        material, bed = extract_ambience(material)
+        bed = replace(bed, segments=tuple((begin + first, length) for begin, length in bed.segments))
+    if near is recording:
+        return PromptParts(recording, start, stop, material, edges, bed)
+    return PromptParts(recording, start, stop, material, edges, bed, near, (first, last))
+
+
+def _describe_range(recording: Recording, first: int, last: int) -> str:
+    """A line about a recording that is not analysed as a whole."""
+    rate = recording.sample_rate
+    part = f"the part from {clock_time(first / rate)} to {clock_time(last / rate)}"
+    return f"{recording.path or 'the prompt'}: it lasts {clock_time(recording.seconds)}; the tail is made of {part}"
 
 
 def _describe(recording: Recording, edges: tuple[Edge, Edge], start: int, stop: int, backward: bool) -> str:

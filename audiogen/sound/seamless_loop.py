@@ -118,8 +118,11 @@ def lead_into(prompt: Recording, ending: np.ndarray) -> np.ndarray:
         return ending
     # Mirrored in time only (even symmetry). Inverting about the first sample too (odd symmetry) would continue the
     # slope, but lie twice that sample off zero.
-    mirror = prompt.samples[:, length:0:-1]
+    start = prompt.cut(
+        0, min(length + 10 * prompt.sample_rate, prompt.length)
+    ).samples  # more than is extrapolated from
+    mirror = start[:, length:0:-1]
     led = ending.copy()
     led[:, -mirror.shape[1] :] = correlated_cross_fade(ending[:, -mirror.shape[1] :], mirror)
-    led = extrapolate_into(prompt.samples[:, ::-1], led[:, ::-1], prompt.sample_rate)[:, ::-1]
-    return limit_peaks(led, peak_of(ending, prompt.samples[:, : length + 1]), prompt.sample_rate)
+    led = extrapolate_into(start[:, ::-1], led[:, ::-1], prompt.sample_rate)[:, ::-1]
+    return limit_peaks(led, peak_of(ending, start[:, : length + 1]), prompt.sample_rate)

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from audiogen.audio import Recording, read
+from audiogen.audio import Recording, read_segment
 from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
+from audiogen.metrics.tail_evaluator import end_of
 from audiogen.reports.scorecard import CLOSE_TEXTURE, GOOD_TEXTURE, OTHER_TEXTURE, flatten, scorecard
+from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 
 MAX_TIMES = 5
 MAX_REPEATED = 0.1  # of the tail, as on the scorecard
@@ -114,10 +116,10 @@ def repeated_times(prompt: Recording, out: Path, join_sample: int) -> list[float
     """Where in its tail a take repeats itself: seconds after the join, half a second apart at least."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        whole = read(out)
-    stop = min(whole.length, join_sample + round(MAX_COMPARED_SECONDS * whole.sample_rate))
+        join = join_sample / prompt.sample_rate
+        tail = read_segment(out, join, join + MAX_COMPARED_SECONDS)
     try:
-        matches = RepetitionDetector(prompt).looping(whole.cut(join_sample, stop))
+        matches = RepetitionDetector(end_of(prompt, MATERIAL_SECONDS)).looping(tail)
     except InputError:  # too short
         return []
     times: list[float] = []
