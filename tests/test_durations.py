@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from audiogen.durations import seconds_of
+from audiogen.durations import clock_time, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,13 @@ from audiogen.durations import seconds_of
 )
 def test_durations(text: str, seconds: float) -> None:
     assert seconds_of(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0:00"), (7.25, "0:07.2"), (59.96, "1:00"), (300, "5:00"), (3723.5, "1:02:03.5")]
+)
+def test_clock_times(seconds: float, text: str) -> None:
+    assert clock_time(seconds) == text
 
 
 @pytest.mark.parametrize(

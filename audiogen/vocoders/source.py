@@ -61,7 +61,10 @@ class Source(Vocoder):
 
     def __init__(self, spec: MelSpec, options: SourceOptions, source: Tensor) -> None:
         self.spec, self.options = spec, options
-        self.source = source.float().repeat(1, max(1, -(-MIN_WINDOWS * spec.win // source.shape[-1])))
+        missing = source.shape[-1] < MIN_WINDOWS * spec.win
+        self.source = (
+            source.float().repeat(1, -(-MIN_WINDOWS * spec.win // source.shape[-1])) if missing else source.float()
+        )
 
     @cached_property
     def index(self) -> UnitIndex:
