@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_recording, to_run
+from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_prompt, to_run
 from audiogen.api.results import Filling
 from audiogen.api.session import session
 from audiogen.api.tail_blocks import Samples, joined, like, prompt_of
@@ -119,8 +119,8 @@ def fill_recording(
     """
     experiment = None if config is None else to_experiment(config)
     with session(progress):
-        second = None if after is None else to_recording(after)
-        gap = _gap(to_recording(before), second, seconds, start, stop)
+        second = None if after is None else to_prompt(after)
+        gap = _gap(to_prompt(before), second, seconds, start, stop)
         request = Request(
             seconds=gap.seconds,
             seed=seed,

@@ -66,7 +66,7 @@ def level_at(recording: Recording, target: float) -> Level:
     """The level that a recording has at an integrated loudness in LUFS, as far as its true peak permits."""
     meter = LoudnessMeter(recording.sample_rate, recording.channels)
     peak = TruePeakMeter(recording.sample_rate, recording.channels)
-    for block in _chunks(recording.samples, ()):
+    for block in _chunks(recording, ()):
         meter.push(block.astype(np.float64))
         peak.push(block)
     return _level(meter.integrated(), peak.finish(), target)

@@ -55,7 +55,9 @@ def read_excerpt(prompt: Recording, continuation: Path, join_sample: int, before
             cause = "its sample rate or channels differ from the prompt's"
             raise InputError(continuation, cause, "give the prompt that it continues")
         for block in blocks:
-            kept.append(block[:, max(join_sample - position, 0) : max(join_sample - position + wanted, 0)])
+            part = block[:, max(join_sample - position, 0) : max(join_sample - position + wanted, 0)]
+            if part.size:  # an empty view would keep the block
+                kept.append(part)
             position += block.shape[1]
     if position <= join_sample:
         raise InputError(continuation, "nothing follows the join", "render it again")

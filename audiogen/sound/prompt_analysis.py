@@ -65,8 +65,13 @@ class PromptParts:
         """The parts played backwards: what was at the start lies at the end, where a tail joins it."""
         recording = self.near or self.recording
         start, stop = recording.length - min(self.stop, recording.length), recording.length - self.start
-        material = reverse(self.material)
-        return PromptParts(reverse(recording), start, stop, material, self.edges[::-1], self.bed)
+        backward = reverse(recording)
+        if self.material_range is None:
+            material = reverse(self.material)
+        else:  # a view of it
+            first, last = self.material_range
+            material = backward.cut(recording.length - last, recording.length - first)
+        return PromptParts(backward, start, stop, material, self.edges[::-1], self.bed)
 
     @property
     def before_tail(self) -> Recording:
