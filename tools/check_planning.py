@@ -157,7 +157,7 @@ def met(prompt: Tune, tail: Tune) -> dict[str, bool]:
     }
 
 
-def story(folder: Path, seeds: int = 20) -> str:
+def story(folder: Path, seeds: Sequence[int] = range(20)) -> str:
     """The tutorial's request: sixteen bars in G, ending on G, no note above B5, answering the first four bars.
 
     The prompt is the first tune in G of O'Neill's, by name; the Model is a Markov chain of it, as without --run.
@@ -174,7 +174,7 @@ def story(folder: Path, seeds: int = 20) -> str:
     assert pair is not None
     tokenizer, lines, fulfilled = events_tokenizer(None), [], {"planned": 0, "sampled": 0}
     model = markov_chain([pair[0]], tokenizer, MARKOV_ORDER, keys=(0,))
-    for seed in range(seeds):
+    for seed in seeds:
         continuer = TuneContinuer(model, tokenizer, pair[0])
         sampling = Sampling(min_p=MIN_P, generator=torch.Generator().manual_seed(seed))
         fulfilled["sampled"] += all(met(continuer.context, continuer.tail(sampling, bars=16)).values())
@@ -193,8 +193,8 @@ def story(folder: Path, seeds: int = 20) -> str:
             "## Sixteen bars in G",
             "",
             f"Prompt: the first {STORY_BARS} bars of {path.name}. By checks that are written without the rewards, all "
-            f"that is requested is met with {fulfilled['planned']} of {seeds} seeds, by a tail that is sampled without "
-            f"a plan with {fulfilled['sampled']}.",
+            f"that is requested is met with {fulfilled['planned']} of {len(seeds)} seeds, and without a plan with "
+            f"{fulfilled['sampled']}.",
             "",
             *(f"- {line}" for line in lines),
             "",

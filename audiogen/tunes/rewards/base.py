@@ -27,8 +27,9 @@ class RewardValue:
 class Rule(ABC):
     """A reward that judges a `Passage`; subclasses implement `judge`.
 
-    Rules that compare the tail with its prompt judge a passage without one by itself. A rule about something that a
-    passage does not contain is not fulfilled: it gives 0.
+    Rules that compare the tail with its prompt judge a passage without one by itself. A rule gives 0 where it has
+    nothing to judge: a form of which no section is complete, voices that never sound together, no range to keep to.
+    (`leaps` is a prohibition, and fulfilled by a melody without any.)
 
     Args:
         argument: text after the colon of its name; "" for none.
