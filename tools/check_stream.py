@@ -3,6 +3,8 @@
     python tools/check_stream.py                     # ten minutes in real time, and ten of output
     python tools/check_stream.py --quick             # one minute each
     python tools/check_stream.py crowd.flac sea.wav  # other recordings than the one that ships, all made stereo
+    python tools/check_stream.py fire.wav --morph rain.wav  # with the handle of a morph
+    python tools/check_stream.py fire.wav --only moved      # in real time with moved handles alone
 
 The reader is simulated: it takes a block when a sound device would, and counts the blocks that are not ready. Beside
 it, as many processes compute as `--busy` says.
@@ -24,6 +26,7 @@ import numpy as np
 import torch
 
 from audiogen.audio import Recording, read
+from audiogen.jobs.continuer_choice import MorphTarget
 from audiogen.jobs.live_stream import KEPT_SECONDS, LiveStream
 from audiogen.jobs.live_take import engine_of, settings_of
 from audiogen.jobs.prepare_tail import PreparedTail, prepare_tails
@@ -44,7 +47,14 @@ MOVES = (
     ("temperature", 1.0),
     ("brightness", 1.5),
     ("level", 0.0),
+    ("density", 2.0),
+    ("morph", 0.5),
+    ("brightness", 0.0),
+    ("density", 0.5),
+    ("morph", 0.0),
+    ("density", 1.0),
 )
+PARTS = ("speed", "still", "moved")
 
 
 def in_stereo(recording: Recording) -> Recording:
@@ -121,6 +131,7 @@ def play(prepared: PreparedTail, seconds: float, moves: bool) -> Played:
         waiting.extend((change.position, name, moved[name]) for name in change.handles)
 
     with LiveStream(engine_of(prepared), settings_of(Request()), on_change=note) as stream:
+        usable = [move for move in MOVES if move[0] in stream.handles]
         prepare = stream.tail.prepare
 
         def timed(*arguments: Any) -> Prepared:
@@ -130,7 +141,7 @@ def play(prepared: PreparedTail, seconds: float, moves: bool) -> Played:
             finally:
                 costs.append(time.thread_time() - begun)
 
-        stream.tail.prepare = timed  # type: ignore[method-assign]
+        stream.tail.prepare = timed  # type: ignore[method-assign,assignment]
         stream.wait(PREROLL_SECONDS)
         done, late, longest, next_move, number = 0, 0, 0.0, MOVE_EVERY, 0
         started = time.monotonic()
@@ -144,7 +155,7 @@ def play(prepared: PreparedTail, seconds: float, moves: bool) -> Played:
                 waiting.remove(each)
                 heard.setdefault(each[1], []).append(started + each[0] / stream.sample_rate - each[2])
             if moves and done / stream.sample_rate > next_move:
-                name, value = MOVES[number % len(MOVES)]
+                name, value = usable[number % len(usable)]
                 moved[name] = time.monotonic()
                 stream.set(name, value)
                 next_move, number = next_move + MOVE_EVERY, number + 1
@@ -158,6 +169,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="*", type=Path)
     parser.add_argument("--quick", action="store_true", help="a minute instead of ten")
+    parser.add_argument("--morph", type=Path, help="recording that the handle `morph` leads to")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="what to measure")
     parser.add_argument("--busy", type=int, default=2, help="processes beside the stream")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -170,18 +183,21 @@ def main() -> None:
     costs: list[float] = []
     for path in arguments.recordings or [shipped_recording()]:
         request = Request(pulse=False)
-        prepared = prepare_tails(in_stereo(read(path)), [request]).tail(request)
-        speed, first, last = speed_and_memory(prepared, seconds)
+        target = MorphTarget(read(arguments.morph)) if arguments.morph else None
+        prepared = prepare_tails(in_stereo(read(path)), [request], target).tail(request)
+        cells = ["–"] * 3
+        if "speed" in arguments.only:
+            speed, first, last = speed_and_memory(prepared, seconds)
+            cells = [f"{speed:.1f}", f"{first:.0f}", f"{last:.0f}"]
         with busy(arguments.busy):
-            still, moved = (play(prepared, seconds, moves) for moves in (False, True))
-        for name, values in moved.heard.items():
-            delays.setdefault(name, []).extend(values)
-        costs += moved.costs
-        memory, gaps = (
-            f"{first:.0f} | {last:.0f}",
-            f"{still.late} | {moved.late} | {max(still.longest, moved.longest):.2f}",
-        )
-        print(f"| {path.stem} | {speed:.1f} | {memory} | {gaps} |", flush=True)
+            played = {part: play(prepared, seconds, part == "moved") for part in PARTS[1:] if part in arguments.only}
+        if moved := played.get("moved"):
+            for name, values in moved.heard.items():
+                delays.setdefault(name, []).extend(values)
+            costs += moved.costs
+        cells += [str(played[part].late) if part in played else "–" for part in PARTS[1:]]
+        cells.append(f"{max((each.longest for each in played.values()), default=0.0):.2f}")
+        print(f"| {path.stem} | {' | '.join(cells)} |", flush=True)
     print("\n| handle | moves | to the ear, s: median | longest |\n|---|---|---|---|")
     for name, values in delays.items():
         print(f"| {name} | {len(values)} | {np.median(values):.2f} | {max(values):.2f} |")

@@ -249,7 +249,11 @@ class LiveStream:
     def _generate(self) -> None:
         if not os.environ.get("OMP_NUM_THREADS"):
             torch.set_num_threads(1)  # of this thread: OpenMP counts each thread's own
+        is_warm = False
         while True:
+            if not is_warm and self._is_far_ahead():
+                self.tail.engine.warm_up(self.tail.first)
+                is_warm = True
             with self._condition:
                 self._condition.wait_for(lambda: self._ended or self._for_segment or not self._is_far_ahead())
                 if self._ended:

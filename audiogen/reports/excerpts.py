@@ -67,7 +67,10 @@ def read_excerpt(prompt: Recording, continuation: Path, join_sample: int, before
 
 
 def read_loop_seam(loop: Path, before: float, after: float) -> Excerpt:
-    """Read the seam of a loop: its last ``before`` seconds followed by its first ``after`` seconds."""
+    """Read the seam of a loop: its last ``before`` seconds, at most half of it, then its first ``after`` seconds.
+
+    A loop shorter than both together is read once around.
+    """
     with warnings.catch_warnings(), open_blocks(loop) as blocks:
         warnings.simplefilter("ignore", AudioWarning)
         head = last = np.zeros((blocks.channels, 0), np.float32)
@@ -76,7 +79,9 @@ def read_loop_seam(loop: Path, before: float, after: float) -> Excerpt:
             head = np.concatenate([head, block[:, : wanted - head.shape[1]]], axis=1)
             last = np.concatenate([last, block], axis=1)[:, -kept:]
             length += block.shape[1]
-    return Excerpt(Recording(np.concatenate([last, head], axis=1), blocks.sample_rate), last.shape[1], length)
+    kept = min(kept, length // 2)
+    around = np.concatenate([last[:, last.shape[1] - kept :], head[:, : length - kept]], axis=1)
+    return Excerpt(Recording(around, blocks.sample_rate), kept, length)
 
 
 def playback_note(prompt: Recording, excerpt: Excerpt) -> str:

@@ -15,12 +15,13 @@ from audiogen.reports.continuation_page import facts
 from audiogen.reports.excerpts import Excerpt, playback_note, read_excerpt, read_loop_seam
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.file_parts import FilePart, playable_part
-from audiogen.reports.panels import Panel, panels, write_template
+from audiogen.reports.panels import MAX_WAV_SECONDS, Panel, audio_uri, panels, write_template
 from audiogen.reports.scorecard import ScorecardLine, scorecard
 from audiogen.text_files import dump_json, write_text
 
 BEFORE_SECONDS, AFTER_SECONDS = 10.0, 45.0  # of the prompt and of each tail, where sounds are embedded
 MAX_TOTAL_SECONDS = 600.0  # of all embedded players: a page of 15 MB, 200 MB of memory
+SEAM_SECONDS = MAX_WAV_SECONDS / 2  # on either side of a loop's seam: embedded without compression
 SUMMARY_MEASURES = ("texture", "copying", "looping", "level")  # measures shown beside a player
 
 
@@ -31,11 +32,12 @@ class Variation:
     Args:
         file: its name, in the page's folder.
         seed: random seed of this variation.
-        excerpt: end of the prompt and beginning of the tail; of a loop without the prompt, its own end and beginning;
-            or the end of the prompt and the whole tail in a file that the page plays.
+        excerpt: end of the prompt and beginning of the tail; of a loop without the prompt, once around from its end; or
+            the end of the prompt and the whole tail, or the whole loop, in a file that the page plays.
         lines: its measures.
         figures: the most important measures in one line.
         roll: its piano roll from `audiogen.reports.piano_rolls.piano_rolls`, or empty.
+        seam: of a loop without the prompt, a moment of its end and of its beginning, which is played without a gap.
     """
 
     file: str
@@ -44,6 +46,7 @@ class Variation:
     lines: Sequence[ScorecardLine]
     figures: str = ""
     roll: Mapping[str, Any] = field(default_factory=dict)
+    seam: Recording | None = None
 
     @property
     def before(self) -> float:
@@ -78,7 +81,7 @@ def write_variations_page(
     """Write the page of a recording's continuations, and record it in their sidecars.
 
     Whole tails are heard and seen. Those too long to be embedded are played from their files, which the page then needs
-    beside it; where browsers do not play such a file, and of loops without the prompt, an excerpt is embedded.
+    beside it; where browsers do not play such a file, an excerpt is embedded. The seam of a loop is embedded, too.
 
     Args:
         path: HTML file to write, in the folder of ``outs``.
@@ -95,14 +98,19 @@ def write_variations_page(
     alone = settings["loop"] and (settings["tail_only"] or settings["ambience"])
     variations = []
     for out, sidecar in zip(outs, sidecars, strict=True):
-        around = read_loop_seam(out, before, after) if alone else _around_join(prompt, out, sidecar, before, after)
         measures = sidecar["measures"]
-        variations.append(Variation(out.name, sidecar["seed"], around, scorecard(measures), _summary(measures)))
+        lines, summary = scorecard(measures), _summary(measures)
+        if alone:
+            seam = read_loop_seam(out, SEAM_SECONDS, SEAM_SECONDS).joined
+            around = _around_seam(out, before, after)
+        else:
+            seam, around = None, _around_join(prompt, out, sidecar, before, after)
+        variations.append(Variation(out.name, sidecar["seed"], around, lines, summary, seam=seam))
     given = prompt.cut(max(prompt.length - round(before * prompt.sample_rate), 0), prompt.length)
     text = PageText(
         prompt.path.name if prompt.path else "A recording",
         [fact for fact in facts(prompt, sidecars[0]) if fact[0] not in ("Seed", "Time taken")],
-        "" if alone else _note(prompt, variations),
+        _note(prompt, variations, alone),
         [text for each in sidecars for text in each["warnings"]],
         "seam" if alone else "join",
     )
@@ -120,10 +128,20 @@ def _around_join(
     return playable_part(out, sidecar["join_sample"], before) or excerpt
 
 
-def _note(prompt: Recording, variations: Sequence[Variation]) -> str:
+def _around_seam(out: Path, before: float, after: float) -> Excerpt | FilePart:
+    """The same of a loop without the prompt: once around, its seam inside, or its file from the seam on."""
+    around = read_loop_seam(out, before, after)
+    if around.tail_length <= around.joined.length:
+        return around
+    return playable_part(out, 0, 0) or around
+
+
+def _note(prompt: Recording, variations: Sequence[Variation], alone: bool) -> str:
     first = variations[0].excerpt
     if isinstance(first, FilePart):
         return "The players play the files beside this page: keep them together."
+    if alone:
+        return ""
     return playback_note(prompt, first)
 
 
@@ -185,6 +203,7 @@ def _panels(path: Path, given: Excerpt, variations: Sequence[Variation]) -> list
                 "file": quote(os.fsencode(each.file)),
                 "before": each.before,
                 "figures": f"seed {each.seed}" + (f", {each.figures}" if each.figures else ""),
+                "seam": audio_uri(each.seam) if each.seam is not None else None,
                 "flagged": [line for line in each.lines if not line.good],
                 **each.roll,
             }

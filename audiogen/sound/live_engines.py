@@ -48,6 +48,9 @@ class Engine(ABC):
     material: np.ndarray
     pause: Callable[[], None] | None = None
 
+    def warm_up(self, settings: LiveSettings) -> None:  # noqa: B027
+        """Prepare, while there is time, what a change would wait for; ``settings`` are those of the beginning."""
+
     @abstractmethod
     def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
         """The first segment, endless blocks ``[channels, time]`` from the join on."""
@@ -126,6 +129,9 @@ class TextureEngine(Engine):
         self.material = continuer.parts.material.samples
         continuer.pause = lambda: self.pause() if self.pause is not None else None
 
+    def warm_up(self, settings: LiveSettings) -> None:
+        self.continuer.renderer.events(settings.brightness)
+
     def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
         self.path.begin()
         return self.continuer.residual(settings.seed, settings.temperature, settings.controls, None, self.path.note)
@@ -156,6 +162,10 @@ class MorphEngine(Engine):
         self.paths = _Path(morph.sides[0]), _Path(morph.sides[1])
         for side in morph.sides:
             side.pause = lambda: self.pause() if self.pause is not None else None
+
+    def warm_up(self, settings: LiveSettings) -> None:
+        for side in self.morph.sides:
+            side.renderer.events(settings.brightness)
 
     def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
         for path in self.paths:

@@ -142,6 +142,7 @@ class TailRenderer:
         corrections: in the latest tail, dB: ``texture_gain_rms_db``, the RMS gain of texture matching in the latest
             section, and ``largest_level_db``, the level guard's largest.
         density: what changes the density of events in the latest tail; None at the recording's own.
+        events: brightness -> events of the material, found once.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class TailRenderer:
         partials = analysis.partials
         self._tones = () if partials is None else partials.tones
         self._tilt = tilts_of(analysis.level_reference.samples.numpy(), spec.sample_rate, self._tones)
-        self._peak, self._event_material = lru_cache(KEPT_TILTS)(self._find_peak), lru_cache(2)(self._find_events)
+        self._peak, self.events = lru_cache(KEPT_TILTS)(self._find_peak), lru_cache(2)(self._find_events)
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
 
     @property
@@ -273,7 +274,7 @@ class TailRenderer:
         if controls.density == NEUTRAL.density:
             return None
         before = None if past is not None else self._before_tail()
-        return EventDensity(self._event_material(controls.brightness), before, controls.density, seed)
+        return EventDensity(self.events(controls.brightness), before, controls.density, seed)
 
     def _find_events(self, brightness: float) -> EventMaterial:
         """The events of the material without its tones, which the tail is given later; as many at any brightness."""
@@ -281,7 +282,7 @@ class TailRenderer:
         samples = self.parts.material.samples if partials is None else partials.residual.samples
         if brightness:
             tilted = SpectralTilt(brightness, samples, rate, self._tones).reference
-            return self._event_material(NEUTRAL.brightness).coloured(tilted)
+            return self.events(NEUTRAL.brightness).coloured(tilted)
         return EventMaterial(samples, rate)
 
     def _before_tail(self) -> np.ndarray:

@@ -108,16 +108,39 @@ def test_one_variation_and_no_measures(tmp_path: Path) -> None:
     assert "reject" not in page.text
 
 
-def test_a_loop_without_prompt_is_played_around_its_seam(tmp_path: Path) -> None:
-    ramp = Recording(np.linspace(0, 1, 30 * RATE, dtype="f4")[None].repeat(2, 0), RATE)
+def test_a_loop_without_prompt_is_shown_once_around_and_its_seam_embedded(tmp_path: Path) -> None:
+    ramp = Recording(np.linspace(0, 0.9, 30 * RATE, dtype="f4")[None].repeat(2, 0), RATE)
     path = written(tmp_path, [ramp], ["bed.wav"], loop=True, tail_only=True)
     around = read_loop_seam(tmp_path / "bed.wav", 4.0, 6.0)
     assert (around.join, around.joined.length, around.tail_length) == (4 * RATE, 10 * RATE, 30 * RATE)
     np.testing.assert_allclose(around.prompt.samples, ramp.samples[:, -4 * RATE :], atol=1e-6)
     np.testing.assert_allclose(around.tail.samples, ramp.samples[:, : 6 * RATE], atol=1e-6)
+    once = read_loop_seam(tmp_path / "bed.wav", 40.0, 45.0)
+    np.testing.assert_allclose(once.joined.samples, np.roll(ramp.samples, 15 * RATE, axis=1), atol=1e-6)
     page = Page(path.read_text("utf-8"))
-    assert "back to the seam" in page.text
+    assert decoded(page.all("audio")[1]["src"], tmp_path)[1].seconds == pytest.approx(30, abs=0.1)
+    (seam,) = [each["data-seam"] for each in page.all("section") if "data-seam" in each]
+    kind, embedded = decoded(seam, tmp_path)
+    assert kind == "audio/wav"
+    at_seam = np.concatenate([ramp.samples[:, -3 * RATE // 2 :], ramp.samples[:, : 3 * RATE // 2]], axis=1)
+    np.testing.assert_allclose(embedded.samples, at_seam, atol=2 / 32768)
+    assert "the seam, without a gap" in page.text
     assert "at the join" not in page.text  # it does not follow the prompt
+
+
+def test_a_long_loop_is_played_from_its_file_and_its_seam_from_a_buffer(tmp_path: Path) -> None:
+    path = written(tmp_path, [noise(70)], ["bed.wav"], loop=True, tail_only=True)
+    assert Page(path.read_text("utf-8")).all("audio")[1]["src"] == "bed.wav"
+    with browser(tmp_path) as page:
+        page.open(path, tmp_path)
+        page.press("j")
+        page.until("seam && seam.buffer.duration > 2.9 && context.currentTime > 0.2")
+        assert page.ask("variations.every(each => soundOf(each).paused)")
+        page.until("soundOf(variations[0]).readyState >= 1")
+        assert page.ask("soundOf(variations[0]).duration") == pytest.approx(70, abs=0.1)
+        page.press("1")
+        page.until("!soundOf(variations[0]).paused")
+        assert not page.pipe.errors
 
 
 def test_many_variations_have_shorter_excerpts() -> None:

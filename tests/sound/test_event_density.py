@@ -161,7 +161,7 @@ def test_events_among_tones_are_those_without_them(untrained: Callable[..., Run]
 def test_events_per_second_do_not_depend_on_the_brightness(untrained: Callable[..., Run]) -> None:
     prompt = Recording(at_random(1.5, 8), RATE)
     renderer = Continuer(untrained(prompt), prompt).renderer
-    plain, bright, dark = (renderer._find_events(slope) for slope in (0.0, 4.0, -4.0))
+    plain, bright, dark = (renderer.events(slope) for slope in (0.0, 4.0, -4.0))
     assert plain.rate == bright.rate == dark.rate
     assert plain.events == bright.events == dark.events
     for other in (bright, dark):  # what is counted in a tail of this colour is compared with that rate

@@ -8,9 +8,25 @@ const soundOf = section => section.querySelector("audio");
 const joinOf = section => Number(section.dataset.join);
 
 function play(audio, seconds) {
+  seam?.stop();
   for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
   audio.currentTime = Math.max(seconds, 0);
   audio.play();
+}
+
+// The end of a loop and its beginning, in one buffer: a media element would pause between them.
+let context = null, seam = null;
+async function playSeam(index) {
+  current = index;
+  for (const audio of document.querySelectorAll("audio")) audio.pause();
+  context ??= new AudioContext();
+  await context.resume();
+  const bytes = Uint8Array.from(atob(variations[index].dataset.seam.split(",")[1]), each => each.charCodeAt(0));
+  const buffer = await context.decodeAudioData(bytes.buffer);
+  seam?.stop();
+  seam = new AudioBufferSourceNode(context, { buffer });
+  seam.connect(context.destination);
+  seam.start();
 }
 
 function choose(index) {
@@ -39,6 +55,7 @@ function neighbour(step) {
 }
 
 function stopOrResume() {
+  if (seam) { seam.stop(); seam = null; }
   const sounding = [...document.querySelectorAll("audio")].filter(audio => !audio.paused);
   if (sounding.length) for (const audio of sounding) audio.pause();
   else choose(current);
@@ -52,6 +69,7 @@ variations.forEach((section, index) => {
     section.classList.add("playing");
   });
   audio.addEventListener("pause", () => section.classList.remove("playing"));
+  section.querySelector(".seam")?.addEventListener("click", () => playSeam(index));
   section.querySelector("button").addEventListener("click", () => choose(index));
   section.querySelector(".seek").addEventListener("click", () => from(audio.currentTime - joinOf(section)));
 });
@@ -63,7 +81,7 @@ const KEYS = {
   ArrowRight: () => choose(neighbour(1)),
   ArrowLeft: () => choose(neighbour(-1)),
   0: () => play(given, 0),
-  j: () => { from(-BEFORE); choose(current); },
+  j: () => { from(-BEFORE); variations[current].dataset.seam ? playSeam(current) : choose(current); },
   k: () => mark(variations[current], "kept"),
   x: () => mark(variations[current], "rejected"),
 };
