@@ -229,7 +229,7 @@ class Writer:
         ):
             yield f"a {self.path.suffix} file cannot store the {self._layout} of its channels; write a .wav"
         yield from self._metadata.remarks
-        if self._container != "WAV" and (beyond := self._metadata.beyond_tags()):
+        if self._container != "WAV" and (beyond := self._metadata.beyond_tags(self._container)):
             yield f"a {self.path.suffix} file cannot store {', '.join(beyond)} of the prompt: dropped; write a .wav"
 
 

@@ -12,7 +12,7 @@ from audiogen.audio.metadata.edit import Edit
 from audiogen.audio.metadata.ixml import IXml
 from audiogen.audio.metadata.markers import MAX_POSITION, Marker, pack_cue, pack_labels
 from audiogen.audio.metadata.sampler import Sampler
-from audiogen.audio.metadata.tags import Items, decoded, info_of_tags, tags_of_info
+from audiogen.audio.metadata.tags import UNWRITTEN, Items, decoded, info_of_tags, tags_of_info
 
 ADM = (b"axml", b"chna")
 """The Audio Definition Model (ITU-R BS.2076): its document, and which track is which of its objects."""
@@ -135,9 +135,9 @@ class Metadata:
         """Tags by name, for containers other than WAV."""
         return dict(self.tags) or tags_of_info(self.info)
 
-    def beyond_tags(self) -> list[str]:
+    def beyond_tags(self, container: str) -> list[str]:
         """What a container with tags only cannot store, in words; without new markers, which the sidecar states."""
-        parts = []
+        parts = [f"the {name}" for name in UNWRITTEN.get(container, ()) if self.named_tags.get(name)]
         if self.broadcast is not None:
             parts.append("the broadcast extension")
         if self.ixml is not None:

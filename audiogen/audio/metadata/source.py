@@ -11,6 +11,7 @@ from audiogen.audio.metadata.broadcast import Broadcast
 from audiogen.audio.metadata.ixml import IXml
 from audiogen.audio.metadata.markers import parse_aiff_markers, parse_markers
 from audiogen.audio.metadata.metadata import ADM, Metadata
+from audiogen.audio.metadata.other_tags import other_tags
 from audiogen.audio.metadata.sampler import Sampler
 from audiogen.audio.metadata.tags import Items, tags_of
 from audiogen.audio.riff_chunks import AUDIO, W64, chunks
@@ -49,7 +50,11 @@ def read_metadata(path: Path) -> Metadata:
             if head == W64:
                 return _parsed(_w64_chunks(scanner))
             found = _parsed(_riff_chunks(scanner), aiff=True) if head == b"FORM" else Metadata()
-        return Metadata(tags=tags_of(path), markers=found.markers, unread=found.unread, remarks=found.remarks)
+            others = other_tags(scanner)
+        remarks = list(found.remarks)
+        if others:
+            remarks.append(f"tags that have no counterpart here: dropped ({', '.join(others)})")
+        return Metadata(tags=tags_of(path), markers=found.markers, unread=found.unread, remarks=remarks)
     except OSError:
         return Metadata()
 

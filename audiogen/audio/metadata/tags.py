@@ -27,6 +27,9 @@ INFO_NAMES = {
 TAGS = (*INFO_NAMES, "license")
 """The names that libsndfile knows."""
 
+UNWRITTEN = {"MP3": ("copyright", "license")}
+"""Container -> tags that libsndfile does not write there; of ``software`` nobody needs to be told."""
+
 Items = Sequence[tuple[bytes, bytes]]
 """Identifier and content of each item of a list."""
 

@@ -83,7 +83,8 @@ def write_wav(
     fmt = chunk(b"fmt ", struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16))
     body = fmt + b"".join(chunks)
     if rf64:
-        ds64 = chunk(b"ds64", struct.pack("<QQQI", 0, len(data), len(samples), 0))
+        size = 4 + 36 + len(body) + 8 + len(data) + sum(map(len, after))  # of all after the first 8 bytes
+        ds64 = chunk(b"ds64", struct.pack("<QQQI", size, len(data), len(samples), 0))
         head = b"RF64" + b"\xff" * 4 + b"WAVE" + ds64
         path.write_bytes(head + body + b"data" + b"\xff" * 4 + data + b"".join(after))
     else:
