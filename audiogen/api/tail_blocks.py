@@ -102,12 +102,13 @@ def tails_of(
     budget: float | None,
     cache: bool,
     device: str,
+    as_set: bool = False,
 ) -> Iterator[np.ndarray]:
     """Tails alone, ``[channels, time]`` each, with one training and one analysis of the prompt."""
     experiment = None if config is None else to_experiment(config)
     lengths = [length_of(prompt, request) for request in requests]
     choice = (to_run(run, config, budget), experiment, budget, device, cache)
-    prepared = prepare_tails(prompt, requests, None, *choice)
+    prepared = prepare_tails(prompt, requests, None, *choice, as_set=as_set)
     for request, length in zip(requests, lengths, strict=True):
         blocks = tail_blocks(*prepared.tail(request), length, request)
         yield np.concatenate(list(blocks), axis=1)

@@ -114,7 +114,7 @@ def take_set(
     """Make a set of takes: tails alone, equally loud, and compared with each other.
 
     Args:
-        variations: number of takes, with consecutive seeds from ``seed``.
+        variations: number of takes, with consecutive seeds from ``seed``; none repeats those before it.
         seconds: length of each, above 0 and up to a day.
         loudness: integrated loudness of all in LUFS, lower where a true peak would exceed -1 dBTP; None for the
             recording's.

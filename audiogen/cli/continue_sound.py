@@ -59,15 +59,14 @@ def continue_sound(
     with stage("loading libraries"):
         from audiogen.jobs.backward import continue_backward
         from audiogen.jobs.best_take import summarise_choice
+        from audiogen.jobs.continue_set import continue_set
         from audiogen.jobs.continue_sound import continue_variations, read_prompt
         from audiogen.jobs.continuer_choice import MorphTarget
         from audiogen.jobs.run_choice import describe_choice
-        from audiogen.jobs.take_set import compare_takes, request_for_set
+        from audiogen.jobs.take_set import compare_takes
         from audiogen.sound.run_mixture import open_runs
 
     recording, prompt_warnings = read_prompt(prompt, *part)
-    if takes.as_set:
-        request = request_for_set(recording, request)
     run = open_runs(run_folders, weights, allow_external_weights) if run_folders or weights else None
     morph_target = None
     if morph is not None:
@@ -79,13 +78,12 @@ def continue_sound(
     else:
         requests = [(path, replace(request, seed=request.seed + index)) for index, path in enumerate(outs)]
     sidecars: list[dict[str, Any]] = []
-    made = (
-        continue_backward(recording, requests, run, experiment, budget, device, prompt_warnings, cache)
-        if backward
-        else continue_variations(
-            recording, requests, run, experiment, budget, device, prompt_warnings, morph_target, cache, candidates
-        )
-    )
+    settings = (run, experiment, budget, device, prompt_warnings)
+    if backward:
+        made = continue_backward(recording, requests, *settings, cache)
+    else:
+        job = continue_set if takes.as_set else continue_variations
+        made = job(recording, requests, *settings, morph_target, cache, candidates)
     for sidecar in made:
         path = outs[len(sidecars)]
         sidecars.append(sidecar)

@@ -50,8 +50,8 @@ naming_options = combine(
             "as_set",
             group=OUTPUT,
             is_flag=True,
-            help="Make the variations a set for a random container: tails only, equally loud, compared with each "
-            "other, numbered with leading zeros.",
+            help="Make the variations a set for a random container: tails only, equally loud, none repeats those "
+            "before it, numbered with leading zeros.",
         ),
         option(
             "--template",

@@ -77,6 +77,7 @@ def continue_variations(
     morph_target: MorphTarget | None = None,
     cache: bool = True,
     takes: int = 1,
+    as_set: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Continue one recording into several files, with one training and one analysis of the prompt.
 
@@ -87,6 +88,7 @@ def continue_variations(
         budget: a morph spends half of it on each of its two recordings.
         prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
         takes: tails to generate for each output, of which the best is written (`jobs.best_take`).
+        as_set: no tail repeats those before it; to be made again, a tail then needs them.
 
     Yields:
         The content of each sidecar, once its tail is written.
@@ -100,7 +102,7 @@ def continue_variations(
     requests = [request for _, request in outputs]
     with collect_warnings() as general:
         choice = (morph_target, run, experiment, budget, device, cache)
-        prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse)
+        prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse, as_set=as_set)
     for out, request in outputs:
         yield continue_prepared(prepared, out, request, [*prompt_warnings, *general], takes)
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer, info
+from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer, info, open_blocks
 from audiogen.audio.true_peak import TruePeakMeter
 
 MAX_TRUE_PEAK_DB = -1.0  # dBTP, as EBU R 128 has it for production
@@ -64,9 +64,19 @@ def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[n
 
 def level_at(recording: Recording, target: float) -> Level:
     """The level that a recording has at an integrated loudness in LUFS, as far as its true peak permits."""
-    meter = LoudnessMeter(recording.sample_rate, recording.channels)
-    peak = TruePeakMeter(recording.sample_rate, recording.channels)
-    for block in _chunks(recording, ()):
+    return _level_of(_chunks(recording, ()), recording.sample_rate, recording.channels, target)
+
+
+def level_in(path: Path, target: float) -> Level:
+    """The same of a file of any length, in bounded memory."""
+    with warnings.catch_warnings(), open_blocks(path) as blocks:
+        warnings.simplefilter("ignore", AudioWarning)
+        return _level_of(blocks, blocks.sample_rate, blocks.channels, target)
+
+
+def _level_of(blocks: Iterable[np.ndarray], sample_rate: int, channels: int, target: float) -> Level:
+    meter, peak = LoudnessMeter(sample_rate, channels), TruePeakMeter(sample_rate, channels)
+    for block in blocks:
         meter.push(block.astype(np.float64))
         peak.push(block)
     return _level(meter.integrated(), peak.finish(), target)
@@ -85,6 +95,12 @@ def loudness_in(path: Path) -> float | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AudioWarning)
         return info(path).loudness_lufs
+
+
+def lowered(level: Level, by_db: float) -> Level:
+    """The level of the same samples with less gain."""
+    peak = None if level.true_peak_dbtp is None else level.true_peak_dbtp - by_db
+    return Level(None if level.lufs is None else level.lufs - by_db, peak, level.gain_db - by_db)
 
 
 def amplified(recording: Recording, gain_db: float) -> Recording:

@@ -20,6 +20,8 @@ from audiogen.jobs.request import Request
 from audiogen.progress import stage
 from audiogen.rhythm.analysis import Rhythm
 from audiogen.sound.beat_continuation import BeatContinuer
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptParts
 
 
@@ -46,6 +48,7 @@ class PreparedTails:
         run: what predicts; None for silence, and where all tails keep the pulse.
         morph_target: with its Run; None for the prompt's own texture throughout.
         clock: measures ``warming``, and what `run_choice.choose_run` does.
+        as_set: whether no tail repeats those before it.
     """
 
     prompt: Recording
@@ -54,6 +57,7 @@ class PreparedTails:
     run: job.Runs | None
     morph_target: job.MorphTarget | None
     clock: Clock
+    as_set: bool = False
     _continuers: dict[tuple[Any, ...], job.AnyContinuer] = field(init=False, default_factory=dict)
 
     def parts(self, request: Request) -> PromptParts:
@@ -80,7 +84,10 @@ class PreparedTails:
         key = (request.division, *kind)
         if key not in self._continuers:
             with self.clock("warming"), analysing(self.prompt):
-                self._continuers[key] = job.continuer_of(self.parts(request), self.run, *kind, self.morph_target)
+                made = job.continuer_of(self.parts(request), self.run, *kind, self.morph_target)
+            if isinstance(made, Continuer) and isinstance(made.predictor, RunPredictor):
+                made.predictor.as_set = self.as_set
+            self._continuers[key] = made
         return self._continuers[key]
 
 
@@ -95,6 +102,7 @@ def prepare_tails(
     cache: bool = True,
     before_training: Callable[[PreparedTails], None] = lambda prepared: None,
     choose: Callable[[Recording, job.MorphTarget | None], tuple[job.Runs, job.MorphTarget | None]] | None = None,
+    as_set: bool = False,
 ) -> PreparedTails:
     """Check and divide a prompt, and train on it if that is asked for; see `continue_sound.continue_variations`.
 
@@ -102,6 +110,7 @@ def prepare_tails(
         before_training: called, unless a Run is given, before minutes are spent; what it raises prevents that.
         choose: chooses the Runs for the prompt's material and a morph's target, in place of
             `continuer_choice.choose_runs`.
+        as_set: let no tail repeat those before it.
 
     Raises:
         InputError: the prompt or a request is unusable.
@@ -121,7 +130,7 @@ def prepare_tails(
     if steady and not (run or experiment or budget or target):
         with clock("warming"):
             rhythm = find_rhythm(divided[steady[0].division].material)
-    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock)
+    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, as_set)
     if run is None and sounds:
         before_training(prepared)
         if rhythm is None or len(steady) < len(requests):

@@ -19,7 +19,7 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, open_blocks
 from audiogen.errors import InputError
-from audiogen.jobs.loudness_target import amplified, level_at, loudness_of
+from audiogen.jobs.loudness_target import Level, amplified, level_at, loudness_of, lowered
 from audiogen.jobs.request import MIN_LOUDNESS, Request
 from audiogen.jobs.tail_check import MAX_REPEATED
 from audiogen.metrics.copying import RepetitionDetector
@@ -77,12 +77,16 @@ def request_for_set(prompt: Recording, request: Request) -> Request:
     return replace(request, tail_only=True, loudness=loudness)
 
 
+def at_one_loudness(levels: Sequence[Level]) -> list[Level]:
+    """The levels of takes of a set: those of the least loud, which its true peak keeps lowest."""
+    common = min((level.lufs for level in levels if level.lufs is not None), default=0.0)
+    return [level if level.lufs is None else lowered(level, level.lufs - common) for level in levels]
+
+
 def equally_loud(takes: Sequence[Recording], target: float) -> list[Recording]:
     """Takes at one loudness: the target in LUFS, or the highest below it that the true peak of each permits."""
-    levels = [level_at(take, target) for take in takes]
-    common = min((level.lufs for level in levels if level.lufs is not None), default=target)
-    gains = [0.0 if level.lufs is None else level.gain_db + common - level.lufs for level in levels]
-    return [amplified(take, gain) for take, gain in zip(takes, gains, strict=True)]
+    levels = at_one_loudness([level_at(take, target) for take in takes])
+    return [amplified(take, level.gain_db) for take, level in zip(takes, levels, strict=True)]
 
 
 def compare_takes(prompt: Recording, outs: Sequence[Path]) -> SetReport | None:

@@ -18,6 +18,7 @@ BAND_STEP = 2  # every other band is compared with the material's
 BANDS_PER_GROUP = 4  # bands whose mean is compared with the tail's own, which is searched everywhere
 CONSTANT = 1e-3  # norm of a centred window below which it is constant: nothing correlates with it
 HISTORY_SECONDS = 60.0  # of the tail that are searched for repetitions
+SET_HISTORY_SECONDS = 180.0  # the same of the tails of a set, together
 
 
 class CopyDetector:
@@ -85,6 +86,12 @@ class CopyDetector:
     def push(self, start: int) -> None:
         """Append the patch at frame ``start`` of the material to the tail."""
         self.append(self.source[start : start + self.patch], self.coarse[start : start + self.patch])
+
+    def search_also(self, other: CopyDetector) -> None:
+        """Do not repeat another tail of the material either, nor what that has avoided."""
+        self.history = torch.cat([other.history, self.history])
+        self.history_norms = _window_norms(self.history, self.length)
+        self.max_history = round(self.max_history * SET_HISTORY_SECONDS / HISTORY_SECONDS)
 
     def start_after(self, frames: Tensor) -> None:
         """Take the end of ``[time, n_mels]`` frames for what the tail follows, so that its first half second counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
 
@@ -13,8 +14,11 @@ from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.run import Run
+from audiogen.sound.copy_detection import CopyDetector
 from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource, Played
 from audiogen.sound.prompt_analysis import PromptAnalysis
+
+SET_REPETITION = 0.6  # of the similarity to itself that a tail may reach: what the tails of a set may, to each other
 
 
 class Predictor(Protocol):
@@ -46,6 +50,7 @@ class RunPredictor:
     Attributes:
         past_frames: ``[time, channels * n_mels]`` of the join partner, in whole patches up to its end.
         past: ``[patches, latent]`` of them.
+        as_set: whether its tails form a set: no tail repeats those before it.
     """
 
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
@@ -53,6 +58,8 @@ class RunPredictor:
         assert isinstance(representation, MelLatents)
         assert isinstance(run.model, FrameModel)
         self.model, self.representation = run.model, representation
+        self.as_set = False
+        self._latest: CopyDetector | None = None  # of the tails of a set
         channels = prompt.channels if channels is None else channels
         self.material = prompt.material.side_by_side(max(channels, representation.channels))
         self.centre = representation.centre(prompt.material.side_by_side(representation.channels))
@@ -71,7 +78,21 @@ class RunPredictor:
     def selection(self, temperature: float = 1.0) -> PatchSource:
         """Patch selection for one tail, with an empty history."""
         arguments = (self.representation, self.material, self.centre)
-        return PatchSelector(*arguments, temperature) if self.model.uses_selection else NearestPatches(*arguments)
+        if not self.model.uses_selection:
+            return NearestPatches(*arguments)
+        selector = PatchSelector(*arguments, temperature)
+        self.keep_apart(selector)
+        return selector
+
+    def keep_apart(self, selector: PatchSelector) -> None:
+        """Of a set, let a tail repeat neither those before it nor itself."""
+        if not self.as_set:
+            return
+        threshold = SET_REPETITION * selector.rules.repetition_threshold
+        selector.rules = replace(selector.rules, repetition_threshold=threshold)
+        if self._latest is not None:
+            selector.copies.search_also(self._latest)
+        self._latest = selector.copies
 
     def read(self, state: State, patch: Tensor) -> State:
         """Advance the Model by ``[patch, channels * n_mels]`` frames that another Run has predicted."""

@@ -108,3 +108,21 @@ def test_the_more_a_recording_repeats_itself_the_more_a_tail_may(texture: Textur
     repeated = rules_of(analyse_prompt(Recording(np.tile(bar, 5), RATE), spec))
     assert repeated.copy_threshold > 0.55
     assert repeated.repetition_threshold > 0.85
+
+
+def test_the_tails_of_a_set_do_not_repeat_each_other() -> None:
+    """By the same seed, a second tail would be the first one."""
+    predictor = ContextPredictor(base(), analyse_prompt(cycling(20), base().representation.options.spec))
+
+    def path() -> list[int | None]:
+        return [patch.start for patch in islice(predictor.patches_after(0, 1.0), 60)]
+
+    def shared(one: list[int | None], other: list[int | None]) -> int:
+        """Half seconds, of six patches, that both have."""
+        return len({tuple(one[k : k + 6]) for k in range(55)} & {tuple(other[k : k + 6]) for k in range(55)})
+
+    alone = path()
+    assert shared(alone, path()) == 55
+    predictor.as_set = True
+    takes = [path() for _ in range(3)]
+    assert [shared(takes[a], takes[b]) for a, b in ((0, 1), (0, 2), (1, 2))] == [0, 0, 0]

@@ -73,3 +73,20 @@ def test_the_first_half_second_counts_with_what_it_follows() -> None:
         detector.push(start)
     end = 516 + 4 * PATCH
     assert detector.copy_score(end - PATCH, {end}) == pytest.approx(1.0 if 16 + 4 * PATCH >= 43 else 0.8, abs=0.1)
+
+
+def test_what_another_tail_sounded_like_is_a_repetition_too() -> None:
+    source = torch.randn(4000, 128, generator=torch.Generator().manual_seed(0))
+    first, second, third = (CopyDetector(source, PATCH, RATE) for _ in range(3))
+    for start in range(400, 600, PATCH):
+        first.push(start)
+    second.search_also(first)
+    for detector in (second, third):
+        for start in range(400, 440, PATCH):
+            detector.push(start)
+    assert second.repetition_score([440])[0] > 0.99
+    assert third.repetition_score([440]) == [0.0]
+    fourth = CopyDetector(source, PATCH, RATE)
+    fourth.search_also(second)
+    assert len(fourth.history) == len(second.history)
+    assert len(fourth.history_norms) == len(fourth.history) - fourth.length + 1
