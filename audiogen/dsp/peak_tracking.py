@@ -12,6 +12,7 @@ OVERLAP = 4  # windows that cover a sample
 MAX_GAP = 4  # frames that a track may miss
 LINK_BINS = 1.5  # by which a peak may move from one frame to the next
 MIN_WINDOWS = 4.0  # independent windows in a track: noise links no more
+MIN_FILLED = 0.6  # of a track's frames that hold a peak
 MIN_HERTZ = 16.0
 BLACKMAN_HARRIS = (0.35875, 0.48829, 0.14128, 0.01168)  # side lobes below -92 dB: a loud line hides no quiet one
 
@@ -30,7 +31,7 @@ class Track(NamedTuple):
     excess: float
 
 
-def spectral_peaks(samples: np.ndarray, sample_rate: int, size: int) -> tuple[list[np.ndarray], float]:
+def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[list[np.ndarray], float]:
     """Prominent local maxima of short-time spectra, powers summed over channels.
 
     Args:
@@ -70,38 +71,57 @@ def spectral_peaks(samples: np.ndarray, sample_rate: int, size: int) -> tuple[li
     return found, hop / sample_rate
 
 
-def track_peaks(samples: np.ndarray, sample_rate: int, size: int) -> list[Track]:
+def track_peaks(samples: np.ndarray, sample_rate: float, size: int) -> list[Track]:
     """Tracks of `spectral_peaks` that last longer than noise links by chance.
 
-    Each frame's peaks continue the nearest track that is near enough, the strongest first.
+    Each peak continues the nearest track that is near enough; of several, the strongest does, and the others begin
+    tracks of their own.
     """
     frames, step = spectral_peaks(samples, sample_rate, size)
     reach = LINK_BINS * sample_rate / size
-    live: list[list[tuple[int, float, float]]] = []
-    done: list[list[tuple[int, float, float]]] = []
+    live, last, seen = np.zeros(0, int), np.zeros(0), np.zeros(0, int)  # track, frequency and frame of its latest peak
+    numbers, count = [], 0  # of the tracks of each frame's peaks
     for index, peaks in enumerate(frames):
-        ended = [track for track in live if index - track[-1][0] > MAX_GAP]
-        done += ended
-        live = [track for track in live if index - track[-1][0] <= MAX_GAP]
-        last = np.array([track[-1][1] for track in live])
-        free = np.ones(len(live), bool)
-        fresh = []
-        for hertz, excess in peaks[np.argsort(-peaks[:, 1])]:
-            entry = (index, float(hertz), float(excess))
-            if free.any():
-                distance = np.where(free, np.abs(last - hertz), np.inf)
-                nearest = int(distance.argmin())
-                if distance[nearest] <= reach:
-                    live[nearest].append(entry)
-                    free[nearest] = False
-                    continue
-            fresh.append([entry])
-        live += fresh
-    done += live
-    centre = size / (2 * sample_rate)
+        kept = index - seen <= MAX_GAP
+        live, last, seen = live[kept], last[kept], seen[kept]
+        number = np.full(len(peaks), -1)
+        if len(live) and len(peaks):
+            order = np.argsort(last)
+            right = np.searchsorted(last[order], peaks[:, 0]).clip(0, len(live) - 1)
+            left = (right - 1).clip(0)
+            hertz = peaks[:, 0]
+            nearer = np.abs(last[order[left]] - hertz) <= np.abs(last[order[right]] - hertz)
+            nearest = order[np.where(nearer, left, right)]
+            strongest_first = np.argsort(-peaks[:, 1], kind="stable")
+            possible = strongest_first[np.abs(last[nearest] - hertz)[strongest_first] <= reach]
+            chosen, first = np.unique(nearest[possible], return_index=True)
+            winners = possible[first]
+            number[winners] = live[chosen]
+            last[chosen], seen[chosen] = hertz[winners], index
+        fresh = np.flatnonzero(number < 0)
+        number[fresh] = count + np.arange(len(fresh))
+        count += len(fresh)
+        live = np.concatenate([live, number[fresh]])
+        last = np.concatenate([last, peaks[fresh, 0]])
+        seen = np.concatenate([seen, np.full(len(fresh), index)])
+        numbers.append(number)
+    return _tracks(frames, numbers, step, size / (2 * sample_rate))
+
+
+def _tracks(frames: list[np.ndarray], numbers: list[np.ndarray], step: float, centre: float) -> list[Track]:
+    """Tracks of peaks ``[peaks, 2]`` of each frame, given the numbers of their tracks, if they last."""
+    number, peaks = np.concatenate(numbers), np.concatenate(frames)
+    index = np.repeat(np.arange(len(frames)), [len(each) for each in frames])
+    lasting = np.flatnonzero(np.bincount(number, minlength=1) >= MIN_FILLED * MIN_WINDOWS * OVERLAP)
+    inside = np.isin(number, lasting)
+    order = np.flatnonzero(inside)[np.argsort(number[inside], kind="stable")]
     tracks = []
-    for entries in done:
-        index, hertz, excess = np.array(entries).T
-        if index[-1] - index[0] + 1 >= MIN_WINDOWS * OVERLAP and len(index) >= 0.6 * (index[-1] - index[0] + 1):
-            tracks.append(Track(centre + index * step, hertz, float(excess.mean())))
+    for group in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        if not len(group):
+            continue
+        frame = index[group]
+        span = frame[-1] - frame[0] + 1
+        if span >= MIN_WINDOWS * OVERLAP and len(group) >= MIN_FILLED * span:
+            hertz, excess = peaks[group].T
+            tracks.append(Track(centre + frame * step, hertz, float(excess.mean())))
     return tracks

@@ -23,22 +23,30 @@ class Bands:
     Args:
         length: samples.
         sample_rate: Hz.
+        step: samples between two points of an envelope; 0 for about `ENVELOPE_RATE`.
 
     Attributes:
-        step: samples between two points of an envelope.
         lead: points before the first sample.
         points: of an envelope, from half a second before the signal to at least as long after it.
         rate: points per second.
     """
 
-    def __init__(self, length: int, sample_rate: int) -> None:
+    def __init__(self, length: int, sample_rate: float, step: int = 0) -> None:
         from scipy.fft import next_fast_len
 
         self.length, self.sample_rate = length, sample_rate
-        self.step = max(round(sample_rate / ENVELOPE_RATE), 1)
+        self.step = step or max(round(sample_rate / ENVELOPE_RATE), 1)
         self.lead = round(PAD_SECONDS * sample_rate / self.step)
         self.points = next_fast_len(-(-length // self.step) + 2 * self.lead)
         self.rate = sample_rate / self.step
+
+    def decimated(self, highest: float) -> Bands:
+        """The same points at the lowest rate, a divisor of this one, that represents bands up to ``highest`` Hz."""
+        least = 2 * (highest + self.rate / 2)
+        factor = max(
+            k for k in range(1, self.step + 1) if self.step % k == 0 and (k == 1 or self.sample_rate >= k * least)
+        )
+        return Bands(-(-self.length // factor), self.sample_rate / factor, self.step // factor)
 
     @property
     def size(self) -> int:
@@ -62,6 +70,17 @@ class Bands:
         padded = np.pad(samples.astype(np.float64), ((0, 0), (before, self.size - before - self.length)))
         return np.asarray(rfft(padded, axis=-1))
 
+    def below(self, spectrum: np.ndarray, whole: Bands) -> np.ndarray:
+        """The `spectrum` that is left of that of ``whole``, which these bands are `decimated` from."""
+        return np.asarray(spectrum[:, : self.size // 2 + 1] * (self.step / whole.step))
+
+    def samples(self, spectrum: np.ndarray) -> np.ndarray:
+        """Samples ``[channels, length]`` of a `spectrum`."""
+        from scipy.fft import irfft
+
+        before = self.lead * self.step
+        return np.asarray(irfft(spectrum, self.size, axis=-1)[:, before : before + self.length])
+
     def envelope(self, spectrum: np.ndarray, carrier: float) -> np.ndarray:
         """The complex envelope ``[channels, points]`` of the band around a `carrier`.
 
@@ -76,15 +95,13 @@ class Bands:
 
     def signal(self, partials: list[tuple[np.ndarray, float]], channels: int) -> np.ndarray:
         """The sum ``[channels, length]`` of partials: envelopes ``[channels, points]`` and their carriers."""
-        from scipy.fft import fft, fftshift, irfft
+        from scipy.fft import fft, fftshift
 
         spectrum = np.zeros((channels, self.size // 2 + 1), complex)
         for envelope, carrier in partials:
             of_spectrum, of_band = self._bins(carrier)
             spectrum[:, of_spectrum] += fftshift(fft(envelope * self._fade, axis=-1), axes=-1)[:, of_band]
-        samples = irfft(spectrum, self.size, axis=-1) * (self.step / 2)
-        before = self.lead * self.step
-        return np.asarray(samples[:, before : before + self.length])
+        return self.samples(spectrum) * (self.step / 2)
 
     def _bins(self, carrier: float) -> tuple[slice, slice]:
         """Bins of the spectrum around a carrier, and where they lie in its band."""

@@ -8,13 +8,11 @@ over several windows, well above what surrounds it, audible beside that, and pre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 
-from audiogen.audio import Recording
+from audiogen.dsp.demodulation import Demodulator
 from audiogen.dsp.peak_tracking import Track, track_peaks
 from audiogen.dsp.sinusoids import Bands, Partial, integral, synthesise
 
@@ -26,10 +24,9 @@ MIN_KERNEL = 0.12  # seconds, of the low-pass that a demodulated partial goes th
 KERNEL_PER_GAP = 2.5  # cycles of the distance to the next partial in a kernel: its first zero lies closer
 FOLLOW_SECONDS = 0.25  # over which a partial's frequency is averaged
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
-STEADY = 0.98  # of a partial's energy within a constant frequency's kernel: it does not wander
-REFINEMENTS = 2  # of all partials against each other
-END_SECONDS, END_RIDGE = (0.2, 0.1, 0.05), 0.01  # of either end, where all partials are fitted at once; penalty
-EDGE_POINTS = 3  # 7 ms: envelopes of a signal that ends abruptly are blurred there
+KERNELS = (0.12, 0.186, 0.372)  # seconds, that a line's is chosen from
+NOISE_WIDTH = 1.5  # of a Hann window's band, in units of one over its length
+LOSS = 1e-3  # of a line's power, at the price of which a longer kernel or a constant frequency is preferred
 
 
 class Quality(NamedTuple):
@@ -60,113 +57,98 @@ COMPANION = Quality(coherence=0.35, prominence=6.0, audibility=-3.0)
 
 
 class Line(NamedTuple):
-    """A candidate: its partial, its quality, its power, and the kernel that demodulates it, seconds."""
+    """A candidate.
+
+    Args:
+        partial: its frequency and envelope.
+        quality: how much of a line it is.
+        power: its mean square, summed over channels.
+        noise: that of the surrounding noise in its band.
+        kernel: of the window that demodulates it, seconds.
+    """
 
     partial: Partial
     quality: Quality
     power: float
+    noise: float
     kernel: float
+
+    @property
+    def gain(self) -> float:
+        """What taking it out of the recording removes of a tone, less what it removes of the noise."""
+        return self.power - 2 * self.noise
 
 
 class LineSearch:
-    """Search for lines in a recording."""
+    """Search for lines in a recording.
 
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.bands = Bands(recording.length, recording.sample_rate)
-        self.spectrum = self.bands.spectrum(recording.samples)
-        inside = self.bands.inside
-        self.inside = slice(inside.start + EDGE_POINTS, inside.stop - EDGE_POINTS)
-        self.weight = np.zeros(self.bands.points)
-        self.weight[self.inside] = 1
-        self._windows: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # response and sum of the weights by half width
+    Args:
+        spectrum: of the recording, ``[channels, bins]``.
+        whole: its bands.
+    """
 
-    @cached_property
-    def lines(self) -> list[Line]:
-        """The lines, the strongest first; empty if none of them is beyond doubt."""
-        samples, rate = self._decimated
-        seconds = self.recording.seconds
+    def __init__(self, spectrum: np.ndarray, whole: Bands) -> None:
+        self.bands = whole.decimated(MAX_HERTZ)
+        self.spectrum = self.bands.below(spectrum, whole)
+        self.samples = self.bands.samples(self.spectrum)
+        self.demodulator = Demodulator(self.bands)
+        self.inside = self.demodulator.inside
+
+    def after(self, lines: Sequence[Line]) -> LineSearch:
+        """A search in what lines leave of the recording."""
+        rest = self.samples - synthesise([line.partial for line in lines], self.bands, len(self.samples))
+        return LineSearch(self.bands.spectrum(rest), self.bands)
+
+    def lines(self, windows: Sequence[float] = WINDOW_SECONDS, anchor: Quality = ANCHOR) -> list[Line]:
+        """The lines, the strongest first; empty if none of them is an anchor.
+
+        Args:
+            windows: of the spectra, seconds.
+            anchor: quality that one of them has to reach.
+        """
+        samples, rate = self.samples.astype(np.float32), self.bands.sample_rate
         candidates: list[Line] = []
-        for window in WINDOW_SECONDS:
+        for window in windows:
             size = 2 ** round(np.log2(window * rate))
             if size * 4 > samples.shape[1]:
                 continue
             clear = [line for line in candidates if line.quality.reaches(CLEAR)]
-            for track in join_tracks(track_peaks(samples, rate, size), MIN_PRESENCE * seconds):
+            for track in join_tracks(track_peaks(samples, rate, size), MIN_PRESENCE * samples.shape[1] / rate):
                 if np.median(track.hertz) < MAX_HERTZ and not any(self._lies_on(track, line) for line in clear):
                     candidates.append(self._follow(track, max(0.5 * size / rate, MIN_KERNEL)))
         candidates = [line for line in candidates if line.quality.reaches(COMPANION)]
-        if not any(line.quality.reaches(ANCHOR) for line in candidates):
+        if not any(line.quality.reaches(anchor) for line in candidates):
             return []
         return self._distinct(candidates)
 
-    @property
-    def _decimated(self) -> tuple[np.ndarray, int]:
-        """The recording up to about 12 kHz, at a fraction of its rate."""
-        from scipy.fft import irfft
-
-        bands, rate = self.bands, self.recording.sample_rate
-        factor = max(k for k in range(1, max(int(rate // (2 * MAX_HERTZ)), 1) + 1) if bands.step % k == 0)
-        if factor == 1:
-            return self.recording.samples, rate
-        size = bands.size // factor
-        samples = irfft(self.spectrum[:, : size // 2 + 1], size, axis=-1) / factor
-        start = bands.lead * bands.step // factor
-        return samples[:, start : start + bands.length // factor].astype(np.float32), rate // factor
-
     def _follow(self, track: Track, kernel: float) -> Line:
         """Demodulate along a track, whose frequency is corrected by what is found there."""
+        own = self.demodulator
         points, rate = np.arange(self.bands.points) - self.bands.lead, self.bands.rate
         hertz = np.interp(points / rate, track.seconds, track.hertz)
         carrier = self.bands.carrier(float(np.median(track.hertz)))
         band = self.bands.envelope(self.spectrum, carrier)
         for follow in (FOLLOW_SECONDS, FOLLOW_SECONDS):
-            envelope = self._demodulated(band, hertz - carrier, kernel)
+            envelope = own.demodulated(band, hertz - carrier, kernel)
             turn = np.append((envelope[:, 1:] * envelope[:, :-1].conj()).sum(0), 0)
-            hertz = hertz + np.angle(self._smooth(turn, follow)) * rate / (2 * np.pi)
-        hertz = self._held(hertz)
-        envelope = self._demodulated(band, hertz - carrier, kernel)
-        power = np.square(np.abs(envelope)).sum(0) * self.weight
-        steady = np.full_like(hertz, power @ hertz / max(power.sum(), 1e-30))
-        alternative = self._demodulated(band, steady - carrier, kernel)
-        if self._power(alternative) >= STEADY * self._power(envelope):
-            hertz, envelope = steady, alternative
-        envelope = self._held(envelope)
-        phase = integral(hertz, rate)
+            hertz = hertz + np.angle(own.smooth(turn, follow)) * rate / (2 * np.pi)
+        hertz = own.held(hertz)
+        envelope = own.demodulated(band, hertz - carrier, kernel)
+        envelope = own.held(envelope)
         # Relative to its own phase instead of the carrier's.
-        quality = self._quality(band * np.exp(-1j * integral(hertz - carrier, rate)), envelope, hertz, kernel)
-        return Line(Partial(hertz, phase, envelope), quality, self._power(envelope), kernel)
+        turned = band * np.exp(-1j * integral(hertz - carrier, rate))
+        quality, noise = self._quality(turned, envelope, hertz, kernel)
+        partial = Partial(hertz, integral(hertz, rate), envelope)
+        return Line(partial, quality, own.power(envelope), noise, kernel)
 
-    def _demodulated(self, band: np.ndarray, deviation: np.ndarray, kernel: float) -> np.ndarray:
-        return self._smooth(band * np.exp(-1j * integral(deviation, self.bands.rate)), kernel)
-
-    def _smooth(self, values: np.ndarray, seconds: float) -> np.ndarray:
-        """Weighted moving average ``[..., points]`` over a Hann window, one-sided at the recording's ends."""
-        from scipy.fft import fft, ifft
-
-        half = max(round(seconds * self.bands.rate / 2), 1)
-        if half not in self._windows:  # a circular convolution: the padding is longer than half of any window
-            window = np.roll(np.pad(np.hanning(2 * half + 1), (0, self.bands.points - 2 * half - 1)), -half)
-            response = fft(window)
-            self._windows[half] = response, np.maximum(ifft(fft(self.weight) * response).real, 1e-9)
-        response, total = self._windows[half]
-        return np.asarray(ifft(fft(values * self.weight, axis=-1) * response, axis=-1) / total)
-
-    def _held(self, values: np.ndarray) -> np.ndarray:
-        """``[..., points]`` that keep their first and last value outside the recording."""
-        index = np.clip(np.arange(self.bands.points), self.inside.start, self.inside.stop - 1)
-        return values[..., index]
-
-    def _power(self, envelope: np.ndarray) -> float:
-        """Mean square of a partial's samples, summed over channels."""
-        return float(np.square(np.abs(envelope[:, self.inside])).sum(0).mean() / 2)
-
-    def _quality(self, band: np.ndarray, envelope: np.ndarray, hertz: np.ndarray, kernel: float) -> Quality:
-        """Quality of a partial from the demodulated band around it."""
+    def _quality(
+        self, band: np.ndarray, envelope: np.ndarray, hertz: np.ndarray, kernel: float
+    ) -> tuple[Quality, float]:
+        """Quality of a partial from the demodulated band around it, and the power of the noise in its kernel's band."""
         from scipy.fft import fft
 
-        power = self._power(envelope)
-        coherence = self._power(self._smooth(band, 4 * kernel)) / max(power, 1e-30)
+        power = self.demodulator.power(envelope)
+        coherence = self.demodulator.power(self.demodulator.smooth(band, 4 * kernel)) / max(power, 1e-30)
         window = np.hanning(self.inside.stop - self.inside.start)
         density = np.square(np.abs(fft(band[:, self.inside] * window, self.bands.points))).sum(0)
         density /= 2 * np.square(window).sum() * self.bands.rate
@@ -175,9 +157,8 @@ class LineSearch:
         sides = [density[(sign * offset > near) & (sign * offset < far)] for sign in (-1, 1)]
         noise = max(float(np.median(side)) for side in sides if len(side)) / np.log(2) + 1e-30
         auditory = 24.7 * (4.37e-3 * float(np.median(hertz)) + 1)
-        return Quality(
-            coherence, 10 * np.log10(power / (noise * 1.5 / kernel)), 10 * np.log10(power / (noise * auditory))
-        )
+        own = noise * NOISE_WIDTH / kernel
+        return Quality(coherence, 10 * np.log10(power / own), 10 * np.log10(power / (noise * auditory))), own
 
     def _distinct(self, candidates: Sequence[Line]) -> list[Line]:
         """One line of those that several resolutions found, with a kernel that keeps its neighbours out."""
@@ -188,18 +169,30 @@ class LineSearch:
                 group.append(line)
             else:
                 groups.append([line])
-        # The longest kernel that loses nothing takes the least noise along.
-        whole = [[line for line in group if line.power >= STEADY * group[0].power] for group in groups]
-        best = [max(group, key=lambda line: line.kernel) for group in whole]
+        best = [max(group, key=lambda line: line.gain) for group in groups]
         lines = []
         for line in best:
             gap = min((self._distance(line, other) for other in best if other is not line), default=np.inf)
-            if (kernel := KERNEL_PER_GAP / gap) > line.kernel:
-                inside = self.inside
-                seconds = (np.arange(self.bands.points) - self.bands.lead)[inside] / self.bands.rate
-                line = self._follow(Track(seconds, line.partial.hertz[inside], 0.0), kernel)
-            lines.append(line)
+            lines.append(self._fitted(line, KERNEL_PER_GAP / gap))
         return lines
+
+    def _fitted(self, line: Line, least: float) -> Line:
+        """A line at its own frequency or a constant one, by the kernel of at least ``least`` seconds that suits it."""
+        own, hertz = self.demodulator, line.partial.hertz
+        carrier = self.bands.carrier(float(np.median(hertz)))
+        band = self.bands.envelope(self.spectrum, carrier)
+        power = np.square(np.abs(line.partial.envelope)).sum(0) * own.weight
+        steady = np.full_like(hertz, power @ hertz / max(power.sum(), 1e-30))
+        fits = []
+        for kernel in sorted({max(each, least) for each in KERNELS}):
+            noise = line.noise * line.kernel / kernel
+            for each in (hertz, steady):
+                envelope = own.demodulated(band, each - carrier, kernel)
+                partial = Partial(each, integral(each, self.bands.rate), own.held(envelope))
+                fits.append(Line(partial, line.quality, own.power(envelope), noise, kernel))
+        most = max(fit.gain for fit in fits)
+        # The longest kernel and the simplest frequency of those that lose next to nothing.
+        return [fit for fit in fits if most - fit.gain <= LOSS * max(most, fit.noise)][-1]
 
     def _lies_on(self, track: Track, line: Line) -> bool:
         """Whether a track is that of a line found before."""
@@ -209,48 +202,6 @@ class LineSearch:
     def _distance(self, first: Line, second: Line) -> float:
         """Median distance of two lines in Hz."""
         return float(np.median(np.abs(first.partial.hertz - second.partial.hertz)[self.inside]))
-
-    def refined(self) -> list[Partial]:
-        """The lines' partials, the strongest first, each without what leaked into it from the others (backfitting)."""
-        partials, kernels = [line.partial for line in self.lines], [line.kernel for line in self.lines]
-        for _ in range(REFINEMENTS):
-            rest = self.recording.samples - synthesise(partials, self.bands, self.recording.channels)
-            spectrum = self.bands.spectrum(rest)
-            partials = [self._corrected(*each, spectrum) for each in zip(partials, kernels, strict=True)]
-        for end, seconds in product((False, True), END_SECONDS):
-            rest = self.recording.samples - synthesise(partials, self.bands, self.recording.channels)
-            partials = self._corrected_at(end, seconds, partials, rest)
-        return partials
-
-    def _corrected_at(self, end: bool, seconds: float, partials: list[Partial], rest: np.ndarray) -> list[Partial]:
-        """Partials whose envelopes fit the rest ``[channels, time]`` at one end of the recording, all at once.
-
-        There half of each window is missing, and what is left does not resolve the harmonics of a hum. What is added
-        rises towards the end.
-        """
-        step, count = self.bands.step, round(seconds * self.recording.sample_rate)
-        first = rest.shape[1] - count if end else 0
-        position = np.arange(first, first + count)
-        rise = (position - first + 1) / count if end else 1 - (position - first) / count
-        rise = np.sin(0.5 * np.pi * rise) ** 2
-        points = self.bands.lead + position / step
-        phases = [np.interp(points, np.arange(self.bands.points), partial.phase) for partial in partials]
-        waves = np.stack([wave for phase in phases for wave in (np.cos(phase), -np.sin(phase))]) * rise
-        gram = waves @ waves.T
-        gram += END_RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
-        added = np.linalg.solve(gram, waves @ rest[:, first : first + count].T).T  # [channels, 2 partials]
-        ramp = np.interp(np.arange(self.bands.points), points, rise, left=rise[0], right=rise[-1])
-        return [
-            Partial(each.hertz, each.phase, each.envelope + ramp * (added[:, [2 * k]] + 1j * added[:, [2 * k + 1]]))
-            for k, each in enumerate(partials)
-        ]
-
-    def _corrected(self, partial: Partial, kernel: float, spectrum: np.ndarray) -> Partial:
-        """A partial and what the residual's spectrum still has of it."""
-        carrier = self.bands.carrier(float(np.median(partial.hertz)))
-        band = self.bands.envelope(spectrum, carrier)
-        missing = self._demodulated(band, partial.hertz - carrier, kernel)
-        return Partial(partial.hertz, partial.phase, self._held(partial.envelope + missing))
 
 
 def join_tracks(tracks: Sequence[Track], seconds: float) -> list[Track]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.dsp.sinusoids import Bands, Partial, synthesise
-from audiogen.sound.line_search import LineSearch
+from audiogen.sound.line_refinement import backfitted, fitted_at_ends
+from audiogen.sound.line_search import COMPANION, WINDOW_SECONDS, LineSearch
 
 MIN_SECONDS = 2.0  # of a recording
 GATE_SECONDS, MAX_SECONDS = 60.0, 120.0  # of the end of a recording: searched for a line; analysed if there is one
@@ -65,16 +66,31 @@ def find_partials(recording: Recording) -> Partials | None:
     """
     if recording.seconds < MIN_SECONDS or not recording.samples.any():
         return None
-    search = LineSearch(_end_of(recording, GATE_SECONDS))
-    if search.lines and recording.seconds > GATE_SECONDS:
-        search = LineSearch(_end_of(recording, MAX_SECONDS))
-    if not search.lines:
+    whole = _end_of(recording, GATE_SECONDS)
+    found = _decomposed(whole)
+    if found and recording.seconds > GATE_SECONDS:
+        whole = _end_of(recording, MAX_SECONDS)
+        found = _decomposed(whole)
+    if not found:
         return None
-    partials, whole = search.refined(), search.recording
-    samples = whole.samples - synthesise(partials, search.bands, whole.channels)
+    bands = Bands(whole.length, whole.sample_rate)
+    samples = whole.samples - synthesise(found, bands, whole.channels)
     residual = replace(whole, samples=samples.astype(np.float32), start=None)
     before, after = (float(np.square(each.samples, dtype=np.float64).sum()) for each in (whole, residual))
-    return Partials(residual, partials, search.bands, max(1 - after / before, 0.0))
+    return Partials(residual, found, bands, max(1 - after / before, 0.0))
+
+
+def _decomposed(recording: Recording) -> list[Partial]:
+    """The partials of all of a recording, the strongest first; empty if there are none."""
+    bands = Bands(recording.length, recording.sample_rate)
+    spectrum = bands.spectrum(recording.samples)
+    search = LineSearch(spectrum, bands)
+    if not (lines := search.lines()):
+        return []
+    lines = backfitted(lines, spectrum, bands)
+    if more := search.after(lines).lines(WINDOW_SECONDS[-1:], COMPANION):  # hidden beside stronger ones
+        lines = backfitted(sorted([*lines, *more], key=lambda line: -line.power), spectrum, bands)
+    return fitted_at_ends(lines, recording.samples, bands)
 
 
 def without_partials(recording: Recording) -> Recording:

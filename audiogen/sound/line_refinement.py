@@ -1,0 +1,88 @@
+"""Refinement of the lines of a recording: each without what leaked into it from the others.
+
+Inside the recording by backfitting: each partial is corrected by what the residual still has of it. At the ends, where
+half of each window is missing and the rest does not resolve the harmonics of a hum, by a fit of all partials at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from audiogen.dsp.demodulation import Demodulator
+from audiogen.dsp.sinusoids import Bands, Partial, synthesise
+from audiogen.sound.line_search import NOISE_WIDTH, Line
+
+REFINEMENTS = 4  # of all partials against each other
+END_RAMPS = (0.4, 0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
+END_DEVIATION = 0.3  # of a partial's amplitude, that such a correction may have
+
+
+def backfitted(lines: Sequence[Line], spectrum: np.ndarray, whole: Bands) -> list[Line]:
+    """Lines whose partials are corrected by what the residual still has of them, several times.
+
+    Args:
+        lines: with envelopes on the points of ``whole``.
+        spectrum: of the recording, ``[channels, bins]``.
+        whole: its bands.
+    """
+    # At a low rate, which is all that the partials need.
+    bands = whole.decimated(max(float(line.partial.hertz.max()) for line in lines))
+    samples, demodulator = bands.samples(bands.below(spectrum, whole)), Demodulator(bands)
+    for _ in range(REFINEMENTS):
+        rest = samples - synthesise([line.partial for line in lines], bands, len(samples))
+        left = bands.spectrum(rest)
+        lines = [line._replace(partial=_corrected(line, left, demodulator)) for line in lines]
+    return list(lines)
+
+
+def _corrected(line: Line, spectrum: np.ndarray, demodulator: Demodulator) -> Partial:
+    """A line's partial and what the residual's spectrum still has of it."""
+    partial, bands = line.partial, demodulator.bands
+    carrier = bands.carrier(float(np.median(partial.hertz)))
+    missing = demodulator.demodulated(bands.envelope(spectrum, carrier), partial.hertz - carrier, line.kernel)
+    return Partial(partial.hertz, partial.phase, demodulator.held(partial.envelope + missing))
+
+
+def fitted_at_ends(lines: Sequence[Line], samples: np.ndarray, bands: Bands) -> list[Partial]:
+    """Partials whose envelopes fit the samples ``[channels, time]`` at either end of the recording, all at once.
+
+    Corrections that rise towards the end are a linear model with a Gaussian prior: their deviation is in proportion to
+    each partial's amplitude, and the noise is white at the density around it. At the full rate: a filter would blur the
+    very end.
+    """
+    partials = [line.partial for line in lines]
+    densities = np.array([line.noise * line.kernel / NOISE_WIDTH for line in lines])
+    noise = densities * bands.sample_rate / 2 / len(samples)
+    for end in (False, True):
+        partials = _fitted_at(end, partials, samples, noise, bands)
+    return partials
+
+
+def _fitted_at(
+    end: bool, partials: list[Partial], samples: np.ndarray, noise: np.ndarray, bands: Bands
+) -> list[Partial]:
+    count = min(round(END_RAMPS[0] * bands.sample_rate), bands.length)
+    position = np.arange(count) + (bands.length - count if end else 0)
+    from_end = (bands.length - 1 - position if end else position) / bands.sample_rate
+    ramps = np.stack([np.cos(0.5 * np.pi * np.clip(from_end / seconds, 0, 1)) ** 2 for seconds in END_RAMPS])
+    points, every = bands.lead + position / bands.step, np.arange(bands.points)
+    waves = np.exp(1j * np.stack([np.interp(points, every, partial.phase) for partial in partials]))
+    first, last = int(points[0]), int(points[-1]) + 2
+    envelopes = np.stack([each.envelope[:, first:last] for each in partials])  # [partials, channels, points]
+    between = points - first
+    index = np.minimum(between.astype(int), last - first - 2)
+    share = between - index
+    known = (1 - share) * envelopes[..., index] + share * envelopes[..., index + 1]
+    rest = samples[:, position] - (known * waves[:, None]).real.sum(0)
+    columns = (np.stack([waves.real, -waves.imag], axis=1)[:, :, None] * ramps).reshape(-1, count)
+    deviation = END_DEVIATION * np.sqrt(np.square(np.abs(envelopes)).mean((1, 2)))
+    penalty = np.repeat((noise + 1e-20) / np.maximum(deviation, 1e-10) ** 2, 2 * len(ramps))
+    fitted = np.linalg.solve(columns @ columns.T + np.diag(penalty), columns @ rest.T)
+    added = fitted.reshape(len(partials), 2, len(ramps), -1)  # real and imaginary parts
+    rises = np.stack([np.interp(every, points, ramp) for ramp in ramps])
+    return [
+        Partial(each.hertz, each.phase, each.envelope + (real + 1j * imaginary).T @ rises)
+        for each, (real, imaginary) in zip(partials, added, strict=True)
+    ]
