@@ -14,23 +14,23 @@ from audiogen.dsp.demodulation import Demodulator
 from audiogen.dsp.sinusoids import Bands, Partial, synthesise
 from audiogen.sound.line_search import NOISE_WIDTH, Line
 
-REFINEMENTS = 4  # of all partials against each other
-END_RAMPS = (0.4, 0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
+END_RAMPS = (0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
 END_DEVIATION = 0.3  # of a partial's amplitude, that such a correction may have
 
 
-def backfitted(lines: Sequence[Line], spectrum: np.ndarray, whole: Bands) -> list[Line]:
+def backfitted(lines: Sequence[Line], spectrum: np.ndarray, whole: Bands, passes: int) -> list[Line]:
     """Lines whose partials are corrected by what the residual still has of them, several times.
 
     Args:
         lines: with envelopes on the points of ``whole``.
         spectrum: of the recording, ``[channels, bins]``.
         whole: its bands.
+        passes: number of corrections.
     """
     # At a low rate, which is all that the partials need.
     bands = whole.decimated(max(float(line.partial.hertz.max()) for line in lines))
     samples, demodulator = bands.samples(bands.below(spectrum, whole)), Demodulator(bands)
-    for _ in range(REFINEMENTS):
+    for _ in range(passes):
         rest = samples - synthesise([line.partial for line in lines], bands, len(samples))
         left = bands.spectrum(rest)
         lines = [line._replace(partial=_corrected(line, left, demodulator)) for line in lines]

@@ -22,7 +22,7 @@ MIN_PRESENCE = 0.4  # of the recording's length
 JOINED = 0.02  # relative distance of two tracks that continue each other after a gap
 MIN_KERNEL = 0.12  # seconds, of the low-pass that a demodulated partial goes through
 KERNEL_PER_GAP = 2.5  # cycles of the distance to the next partial in a kernel: its first zero lies closer
-FOLLOW_SECONDS = 0.25  # over which a partial's frequency is averaged
+CORRECTIONS, FOLLOW_SECONDS = 2, 0.25  # of a partial's frequency, averaged over that time
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 KERNELS = (0.12, 0.186, 0.372)  # seconds, that a line's is chosen from
 NOISE_WIDTH = 1.5  # of a Hann window's band, in units of one over its length
@@ -54,6 +54,8 @@ ANCHOR = Quality(coherence=0.75, prominence=14.0, audibility=6.0)
 CLEAR = Quality(coherence=0.9, prominence=20.0, audibility=0.0)
 # Beside an anchor, weaker lines are lines too: an engine's higher harmonics, notes that change.
 COMPANION = Quality(coherence=0.35, prominence=6.0, audibility=-3.0)
+# What a track must have before its frequency is corrected.
+HOPEFUL = Quality(coherence=0.0, prominence=3.0, audibility=-6.0)
 
 
 class Line(NamedTuple):
@@ -93,6 +95,7 @@ class LineSearch:
         self.samples = self.bands.samples(self.spectrum)
         self.demodulator = Demodulator(self.bands)
         self.inside = self.demodulator.inside
+        self._hann = np.hanning(self.inside.stop - self.inside.start)
 
     def after(self, lines: Sequence[Line]) -> LineSearch:
         """A search in what lines leave of the recording."""
@@ -115,47 +118,48 @@ class LineSearch:
             clear = [line for line in candidates if line.quality.reaches(CLEAR)]
             for track in join_tracks(track_peaks(samples, rate, size), MIN_PRESENCE * samples.shape[1] / rate):
                 if np.median(track.hertz) < MAX_HERTZ and not any(self._lies_on(track, line) for line in clear):
-                    candidates.append(self._follow(track, max(0.5 * size / rate, MIN_KERNEL)))
-        candidates = [line for line in candidates if line.quality.reaches(COMPANION)]
+                    line = self._follow(track, max(0.5 * size / rate, MIN_KERNEL))
+                    candidates += [line] if line is not None and line.quality.reaches(COMPANION) else []
         if not any(line.quality.reaches(anchor) for line in candidates):
             return []
         return self._distinct(candidates)
 
-    def _follow(self, track: Track, kernel: float) -> Line:
-        """Demodulate along a track, whose frequency is corrected by what is found there."""
+    def _follow(self, track: Track, kernel: float) -> Line | None:
+        """Demodulate along a track, whose frequency is corrected by what is found there; None if it is no line."""
         own = self.demodulator
         points, rate = np.arange(self.bands.points) - self.bands.lead, self.bands.rate
         hertz = np.interp(points / rate, track.seconds, track.hertz)
         carrier = self.bands.carrier(float(np.median(track.hertz)))
         band = self.bands.envelope(self.spectrum, carrier)
-        for follow in (FOLLOW_SECONDS, FOLLOW_SECONDS):
-            envelope = own.demodulated(band, hertz - carrier, kernel)
-            turn = np.append((envelope[:, 1:] * envelope[:, :-1].conj()).sum(0), 0)
-            hertz = hertz + np.angle(own.smooth(turn, follow)) * rate / (2 * np.pi)
-        hertz = own.held(hertz)
-        envelope = own.demodulated(band, hertz - carrier, kernel)
-        envelope = own.held(envelope)
-        # Relative to its own phase instead of the carrier's.
         turned = band * np.exp(-1j * integral(hertz - carrier, rate))
-        quality, noise = self._quality(turned, envelope, hertz, kernel)
+        envelope = own.smooth(turned, kernel)
+        if not self._quality(turned, envelope, hertz, kernel)[0].reaches(HOPEFUL):
+            return None
+        for _ in range(CORRECTIONS):
+            turn = np.append((envelope[:, 1:] * envelope[:, :-1].conj()).sum(0), 0)
+            hertz = hertz + np.angle(own.smooth(turn, FOLLOW_SECONDS)) * rate / (2 * np.pi)
+            # Relative to its own phase instead of the carrier's.
+            turned = band * np.exp(-1j * integral(hertz - carrier, rate))
+            envelope = own.smooth(turned, kernel)
+        hertz, envelope = own.held(hertz), own.held(envelope)
+        coherence = own.power(own.smooth(turned, 4 * kernel)) / max(own.power(envelope), 1e-30)
+        quality, noise = self._quality(turned, envelope, hertz, kernel, coherence)
         partial = Partial(hertz, integral(hertz, rate), envelope)
         return Line(partial, quality, own.power(envelope), noise, kernel)
 
     def _quality(
-        self, band: np.ndarray, envelope: np.ndarray, hertz: np.ndarray, kernel: float
+        self, band: np.ndarray, envelope: np.ndarray, hertz: np.ndarray, kernel: float, coherence: float = 1.0
     ) -> tuple[Quality, float]:
         """Quality of a partial from the demodulated band around it, and the power of the noise in its kernel's band."""
         from scipy.fft import fft
 
         power = self.demodulator.power(envelope)
-        coherence = self.demodulator.power(self.demodulator.smooth(band, 4 * kernel)) / max(power, 1e-30)
-        window = np.hanning(self.inside.stop - self.inside.start)
-        density = np.square(np.abs(fft(band[:, self.inside] * window, self.bands.points))).sum(0)
-        density /= 2 * np.square(window).sum() * self.bands.rate
-        offset = np.fft.fftfreq(self.bands.points, 1 / self.bands.rate)
-        near, far = 3 / kernel, 3 / kernel + max(30.0, 10 / kernel)
-        sides = [density[(sign * offset > near) & (sign * offset < far)] for sign in (-1, 1)]
-        noise = max(float(np.median(side)) for side in sides if len(side)) / np.log(2) + 1e-30
+        density = np.square(np.abs(fft(band[:, self.inside] * self._hann, self.bands.points))).sum(0)
+        density /= 2 * np.square(self._hann).sum() * self.bands.rate
+        near, far = (round(edge * self.bands.points / self.bands.rate) for edge in _sides(kernel))
+        far = min(far, self.bands.points // 2)
+        sides = density[near + 1 : far], density[len(density) - far + 1 : len(density) - near]
+        noise = max(float(np.median(side)) for side in sides) / np.log(2) + 1e-30
         auditory = 24.7 * (4.37e-3 * float(np.median(hertz)) + 1)
         own = noise * NOISE_WIDTH / kernel
         return Quality(coherence, 10 * np.log10(power / own), 10 * np.log10(power / (noise * auditory))), own
@@ -202,6 +206,11 @@ class LineSearch:
     def _distance(self, first: Line, second: Line) -> float:
         """Median distance of two lines in Hz."""
         return float(np.median(np.abs(first.partial.hertz - second.partial.hertz)[self.inside]))
+
+
+def _sides(kernel: float) -> tuple[float, float]:
+    """Offsets in Hz from a partial, between which its surroundings lie."""
+    return 3 / kernel, 3 / kernel + max(30.0, 10 / kernel)
 
 
 def join_tracks(tracks: Sequence[Track], seconds: float) -> list[Track]:

@@ -17,6 +17,7 @@ from audiogen.sound.line_search import COMPANION, WINDOW_SECONDS, LineSearch
 
 MIN_SECONDS = 2.0  # of a recording
 GATE_SECONDS, MAX_SECONDS = 60.0, 120.0  # of the end of a recording: searched for a line; analysed if there is one
+PASSES = 3  # of all partials against each other
 DESCRIBED = 8  # partials in the sidecar
 
 
@@ -87,9 +88,9 @@ def _decomposed(recording: Recording) -> list[Partial]:
     search = LineSearch(spectrum, bands)
     if not (lines := search.lines()):
         return []
-    lines = backfitted(lines, spectrum, bands)
+    lines = backfitted(lines, spectrum, bands, PASSES)
     if more := search.after(lines).lines(WINDOW_SECONDS[-1:], COMPANION):  # hidden beside stronger ones
-        lines = backfitted(sorted([*lines, *more], key=lambda line: -line.power), spectrum, bands)
+        lines = backfitted(sorted([*lines, *more], key=lambda line: -line.power), spectrum, bands, PASSES)
     return fitted_at_ends(lines, recording.samples, bands)
 
 
