@@ -56,8 +56,8 @@ def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[
         spectrum = rfft(frames[:, first : first + 64] * window, axis=-1)[..., :-1]
         power = np.sum(spectrum.real**2 + spectrum.imag**2, axis=0) + 1e-20
         groups = power.shape[1] // width
-        median = np.median(power[:, : groups * width].reshape(len(power), groups, width), axis=2)
-        floor = np.repeat(median, width, axis=1)
+        grouped = power[:, : groups * width].reshape(len(power), groups, width)
+        floor = np.repeat(np.partition(grouped, width // 2, axis=2)[..., width // 2], width, axis=1)
         inner = power[:, 1 : floor.shape[1] - 1]
         peak = (inner > power[:, : inner.shape[1]]) & (inner >= power[:, 2 : inner.shape[1] + 2])
         peak &= inner > PROMINENCE * floor[:, 1 : inner.shape[1] + 1]

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-ENVELOPE_RATE = 400.0  # Hz, about: a partial may move 150 Hz either side of its carrier
+ENVELOPE_RATE = 250.0  # Hz, about: a partial may move 100 Hz either side of its carrier
 PAD_SECONDS = 0.5  # either side of a signal, over which envelopes fade, so that the transform's circle closes
 EDGE = 0.1  # of a band's width, over which it ends
 
@@ -67,12 +67,13 @@ class Bands:
         from scipy.fft import rfft
 
         before = self.lead * self.step
-        padded = np.pad(samples.astype(np.float64), ((0, 0), (before, self.size - before - self.length)))
+        padded = np.zeros((len(samples), self.size), np.float32)  # exact to -130 dB
+        padded[:, before : before + self.length] = samples
         return np.asarray(rfft(padded, axis=-1))
 
     def below(self, spectrum: np.ndarray, whole: Bands) -> np.ndarray:
         """The `spectrum` that is left of that of ``whole``, which these bands are `decimated` from."""
-        return np.asarray(spectrum[:, : self.size // 2 + 1] * (self.step / whole.step))
+        return np.asarray(spectrum[:, : self.size // 2 + 1] * np.float32(self.step / whole.step))
 
     def samples(self, spectrum: np.ndarray) -> np.ndarray:
         """Samples ``[channels, length]`` of a `spectrum`."""
@@ -97,7 +98,7 @@ class Bands:
         """The sum ``[channels, length]`` of partials: envelopes ``[channels, points]`` and their carriers."""
         from scipy.fft import fft, fftshift
 
-        spectrum = np.zeros((channels, self.size // 2 + 1), complex)
+        spectrum = np.zeros((channels, self.size // 2 + 1), np.complex64)
         for envelope, carrier in partials:
             of_spectrum, of_band = self._bins(carrier)
             spectrum[:, of_spectrum] += fftshift(fft(envelope * self._fade, axis=-1), axes=-1)[:, of_band]

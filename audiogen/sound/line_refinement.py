@@ -14,7 +14,8 @@ from audiogen.dsp.demodulation import Demodulator
 from audiogen.dsp.sinusoids import Bands, Partial, synthesise
 from audiogen.sound.line_search import NOISE_WIDTH, Line
 
-END_RAMPS = (0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
+END_RAMPS = (0.4, 0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
+END_STRIDE = 4  # samples, to the next one that is fitted: what lies between is no news but of noise
 END_DEVIATION = 0.3  # of a partial's amplitude, that such a correction may have
 
 
@@ -64,19 +65,18 @@ def _fitted_at(
     end: bool, partials: list[Partial], samples: np.ndarray, noise: np.ndarray, bands: Bands
 ) -> list[Partial]:
     count = min(round(END_RAMPS[0] * bands.sample_rate), bands.length)
-    position = np.arange(count) + (bands.length - count if end else 0)
+    position = np.arange(0, count, END_STRIDE) + (bands.length - count if end else 0)
     from_end = (bands.length - 1 - position if end else position) / bands.sample_rate
     ramps = np.stack([np.cos(0.5 * np.pi * np.clip(from_end / seconds, 0, 1)) ** 2 for seconds in END_RAMPS])
     points, every = bands.lead + position / bands.step, np.arange(bands.points)
     waves = np.exp(1j * np.stack([np.interp(points, every, partial.phase) for partial in partials]))
     first, last = int(points[0]), int(points[-1]) + 2
     envelopes = np.stack([each.envelope[:, first:last] for each in partials])  # [partials, channels, points]
-    between = points - first
-    index = np.minimum(between.astype(int), last - first - 2)
-    share = between - index
+    index = (points - first).astype(int)
+    share = points - first - index
     known = (1 - share) * envelopes[..., index] + share * envelopes[..., index + 1]
     rest = samples[:, position] - (known * waves[:, None]).real.sum(0)
-    columns = (np.stack([waves.real, -waves.imag], axis=1)[:, :, None] * ramps).reshape(-1, count)
+    columns = (np.stack([waves.real, -waves.imag], axis=1)[:, :, None] * ramps).reshape(-1, len(position))
     deviation = END_DEVIATION * np.sqrt(np.square(np.abs(envelopes)).mean((1, 2)))
     penalty = np.repeat((noise + 1e-20) / np.maximum(deviation, 1e-10) ** 2, 2 * len(ramps))
     fitted = np.linalg.solve(columns @ columns.T + np.diag(penalty), columns @ rest.T)

@@ -8,6 +8,7 @@ over several windows, well above what surrounds it, audible beside that, and pre
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,15 @@ from audiogen.dsp.peak_tracking import Track, track_peaks
 from audiogen.dsp.sinusoids import Bands, Partial, integral, synthesise
 
 WINDOW_SECONDS = (0.186, 0.372, 0.743)  # for a wandering engine, the harmonics of a hum, a pad
-MAX_HERTZ = 11000.0  # above, lines are artefacts of codecs
+MAX_HERTZ = 10800.0  # above, lines are artefacts of codecs
 MIN_PRESENCE = 0.4  # of the recording's length
 JOINED = 0.02  # relative distance of two tracks that continue each other after a gap
 MIN_KERNEL = 0.12  # seconds, of the low-pass that a demodulated partial goes through
 KERNEL_PER_GAP = 2.5  # cycles of the distance to the next partial in a kernel: its first zero lies closer
 CORRECTIONS, FOLLOW_SECONDS = 2, 0.25  # of a partial's frequency, averaged over that time
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
+MIN_HARMONICS, OFF_HARMONIC = 4, 0.06  # of a fundamental: least number, and their largest distance relative to it
+MIN_FUNDAMENTAL, MAX_DIVISOR, MORE_HARMONICS = 25.0, 6, 8  # Hz; of a line's frequency; above the highest line
 KERNELS = (0.12, 0.186, 0.372)  # seconds, that a line's is chosen from
 NOISE_WIDTH = 1.5  # of a Hann window's band, in units of one over its length
 LOSS = 1e-3  # of a line's power, at the price of which a longer kernel or a constant frequency is preferred
@@ -92,37 +95,49 @@ class LineSearch:
     def __init__(self, spectrum: np.ndarray, whole: Bands) -> None:
         self.bands = whole.decimated(MAX_HERTZ)
         self.spectrum = self.bands.below(spectrum, whole)
-        self.samples = self.bands.samples(self.spectrum)
         self.demodulator = Demodulator(self.bands)
         self.inside = self.demodulator.inside
         self._hann = np.hanning(self.inside.stop - self.inside.start)
 
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """The recording up to `MAX_HERTZ` and the lowest rate for that, ``[channels, time]``."""
+        return self.bands.samples(self.spectrum)
+
     def after(self, lines: Sequence[Line]) -> LineSearch:
         """A search in what lines leave of the recording."""
         rest = self.samples - synthesise([line.partial for line in lines], self.bands, len(self.samples))
-        return LineSearch(self.bands.spectrum(rest), self.bands)
+        search = LineSearch(self.bands.spectrum(rest), self.bands)
+        search.samples = rest
+        return search
 
-    def lines(self, windows: Sequence[float] = WINDOW_SECONDS, anchor: Quality = ANCHOR) -> list[Line]:
-        """The lines, the strongest first; empty if none of them is an anchor.
-
-        Args:
-            windows: of the spectra, seconds.
-            anchor: quality that one of them has to reach.
-        """
-        samples, rate = self.samples.astype(np.float32), self.bands.sample_rate
+    def lines(self) -> list[Line]:
+        """The lines, the strongest first; empty if none of them is beyond doubt."""
         candidates: list[Line] = []
-        for window in windows:
-            size = 2 ** round(np.log2(window * rate))
-            if size * 4 > samples.shape[1]:
-                continue
-            clear = [line for line in candidates if line.quality.reaches(CLEAR)]
-            for track in join_tracks(track_peaks(samples, rate, size), MIN_PRESENCE * samples.shape[1] / rate):
-                if np.median(track.hertz) < MAX_HERTZ and not any(self._lies_on(track, line) for line in clear):
-                    line = self._follow(track, max(0.5 * size / rate, MIN_KERNEL))
-                    candidates += [line] if line is not None and line.quality.reaches(COMPANION) else []
-        if not any(line.quality.reaches(anchor) for line in candidates):
+        for window in WINDOW_SECONDS:
+            candidates += self._lines_along(self._tracks(window), candidates)
+        return self._distinct(candidates) if any(line.quality.reaches(ANCHOR) for line in candidates) else []
+
+    def more_lines(self, known: Sequence[Line]) -> list[Line]:
+        """Lines in what known ones have left: hidden beside stronger ones, or the missing harmonics of an engine."""
+        found = self._lines_along(self._tracks(WINDOW_SECONDS[-1]), ())
+        return self._distinct(found + self._lines_along(_harmonics(known, self.bands), found))
+
+    def _tracks(self, window: float) -> list[tuple[Track, float]]:
+        """Tracks that are present for long enough, and kernels in seconds; windows of ``window`` seconds."""
+        samples, rate = self.samples, self.bands.sample_rate
+        size = 2 ** round(np.log2(window * rate))
+        if size * 4 > samples.shape[1]:
             return []
-        return self._distinct(candidates)
+        tracks = join_tracks(track_peaks(samples, rate, size), MIN_PRESENCE * samples.shape[1] / rate)
+        return [(track, max(0.5 * size / rate, MIN_KERNEL)) for track in tracks]
+
+    def _lines_along(self, tracks: Sequence[tuple[Track, float]], known: Sequence[Line]) -> list[Line]:
+        """Lines along those tracks, with their kernels, on which no clear line is known."""
+        clear = [line for line in known if line.quality.reaches(CLEAR)]
+        new = (each for each in tracks if not any(self._lies_on(each[0], line) for line in clear))
+        lines = [self._follow(*each) for each in new if np.median(each[0].hertz) < MAX_HERTZ]
+        return [line for line in lines if line is not None and line.quality.reaches(COMPANION)]
 
     def _follow(self, track: Track, kernel: float) -> Line | None:
         """Demodulate along a track, whose frequency is corrected by what is found there; None if it is no line."""
@@ -206,6 +221,31 @@ class LineSearch:
     def _distance(self, first: Line, second: Line) -> float:
         """Median distance of two lines in Hz."""
         return float(np.median(np.abs(first.partial.hertz - second.partial.hertz)[self.inside]))
+
+
+def _harmonics(lines: Sequence[Line], bands: Bands) -> list[tuple[Track, float]]:
+    """Tracks of the harmonics of a common fundamental that are not among lines, and their kernels; none without one."""
+    hertz = np.array([float(np.median(line.partial.hertz)) for line in lines])
+    power = np.array([line.power for line in lines])
+    best, fundamental = 0.0, 0.0
+    for candidate in sorted({each / k for each in hertz for k in range(1, MAX_DIVISOR + 1)}, reverse=True):
+        if candidate < MIN_FUNDAMENTAL:
+            break
+        orders = np.rint(hertz / candidate)
+        harmonic = (np.abs(hertz - orders * candidate) < OFF_HARMONIC * candidate) & (orders > 0)
+        # A lower fundamental explains more, by chance if it is low enough.
+        score = float(harmonic.mean()) - 2 * OFF_HARMONIC
+        if len(set(orders[harmonic])) >= MIN_HARMONICS and score > best + 0.1:
+            best, fundamental = score, candidate
+    if best < 0.5:
+        return []
+    orders = np.rint(hertz / fundamental)
+    harmonic = np.abs(hertz - orders * fundamental) < OFF_HARMONIC * fundamental
+    reference = int(np.argmax(power * harmonic))
+    pitch = lines[reference].partial.hertz / orders[reference]
+    seconds = (np.arange(bands.points) - bands.lead) / bands.rate
+    missing = sorted(set(range(1, int(max(orders)) + MORE_HARMONICS + 1)) - set(orders[harmonic].astype(int)))
+    return [(Track(seconds, order * pitch, 0.0), MIN_KERNEL) for order in missing]
 
 
 def _sides(kernel: float) -> tuple[float, float]:

@@ -13,11 +13,11 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.dsp.sinusoids import Bands, Partial, synthesise
 from audiogen.sound.line_refinement import backfitted, fitted_at_ends
-from audiogen.sound.line_search import COMPANION, WINDOW_SECONDS, LineSearch
+from audiogen.sound.line_search import LineSearch
 
 MIN_SECONDS = 2.0  # of a recording
 GATE_SECONDS, MAX_SECONDS = 60.0, 120.0  # of the end of a recording: searched for a line; analysed if there is one
-PASSES = 3  # of all partials against each other
+PASSES = 2  # of all partials against each other
 DESCRIBED = 8  # partials in the sidecar
 
 
@@ -89,7 +89,7 @@ def _decomposed(recording: Recording) -> list[Partial]:
     if not (lines := search.lines()):
         return []
     lines = backfitted(lines, spectrum, bands, PASSES)
-    if more := search.after(lines).lines(WINDOW_SECONDS[-1:], COMPANION):  # hidden beside stronger ones
+    if more := search.after(lines).more_lines(lines):
         lines = backfitted(sorted([*lines, *more], key=lambda line: -line.power), spectrum, bands, PASSES)
     return fitted_at_ends(lines, recording.samples, bands)
 
