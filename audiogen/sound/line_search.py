@@ -29,7 +29,7 @@ MIN_HARMONICS, OFF_HARMONIC = 4, 0.06  # of a fundamental: least number, and the
 MIN_FUNDAMENTAL, MAX_DIVISOR, MORE_HARMONICS = 25.0, 6, 8  # Hz; of a line's frequency; above the highest line
 KERNELS = (0.12, 0.186, 0.372)  # seconds, that a line's is chosen from
 NOISE_WIDTH = 1.5  # of a Hann window's band, in units of one over its length
-LOSS = 1e-3  # of a line's power, at the price of which a longer kernel or a constant frequency is preferred
+LOSS = (0.001, 0.02)  # of its power: the price of a longer kernel, at a moving frequency and at a constant one
 
 
 class Quality(NamedTuple):
@@ -203,7 +203,7 @@ class LineSearch:
         power = np.square(np.abs(line.partial.envelope)).sum(0) * own.weight
         steady = np.full_like(hertz, power @ hertz / max(power.sum(), 1e-30))
         fits = []
-        for kernel in sorted({max(each, least) for each in KERNELS}):
+        for kernel in (max(each, least) for each in KERNELS):
             noise = line.noise * line.kernel / kernel
             for each in (hertz, steady):
                 envelope = own.demodulated(band, each - carrier, kernel)
@@ -211,7 +211,10 @@ class LineSearch:
                 fits.append(Line(partial, line.quality, own.power(envelope), noise, kernel))
         most = max(fit.gain for fit in fits)
         # The longest kernel and the simplest frequency of those that lose next to nothing.
-        return [fit for fit in fits if most - fit.gain <= LOSS * max(most, fit.noise)][-1]
+        kept = [
+            most - fit.gain <= loss * max(most, fit.noise) for fit, loss in zip(fits, len(KERNELS) * LOSS, strict=True)
+        ]
+        return [fit for fit, keep in zip(fits, kept, strict=True) if keep][-1]
 
     def _lies_on(self, track: Track, line: Line) -> bool:
         """Whether a track is that of a line found before."""

@@ -18,6 +18,7 @@ from audiogen.sound.line_search import LineSearch
 MIN_SECONDS = 2.0  # of a recording
 GATE_SECONDS, MAX_SECONDS = 60.0, 120.0  # of the end of a recording: searched for a line; analysed if there is one
 PASSES = 2  # of all partials against each other
+MORE_SEARCHES = 3  # in what is left, at most
 DESCRIBED = 8  # partials in the sidecar
 
 
@@ -89,7 +90,9 @@ def _decomposed(recording: Recording) -> list[Partial]:
     if not (lines := search.lines()):
         return []
     lines = backfitted(lines, spectrum, bands, PASSES)
-    if more := search.after(lines).more_lines(lines):
+    for _ in range(MORE_SEARCHES):
+        if not (more := search.after(lines).more_lines(lines)):
+            break
         lines = backfitted(sorted([*lines, *more], key=lambda line: -line.power), spectrum, bands, PASSES)
     return fitted_at_ends(lines, recording.samples, bands)
 
