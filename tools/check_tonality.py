@@ -32,6 +32,7 @@ RATE, PROMPT_SECONDS = 44100, 20.0
 LINE_SIZE = 32768  # samples: lines of 50 Hz and its multiples are far apart
 LINE_BINS = 6  # either side of a steady line, 8 Hz
 STRONGEST = 5  # lines whose phase is compared at the join
+HARMONICITY_SECONDS, HARMONICITY_HERTZ = 0.2, (35.0, 600.0)  # windows, and range of pitch
 JOIN_SECONDS = 0.12  # either side of the join
 
 
@@ -149,6 +150,26 @@ def jitter(samples: np.ndarray, hertz: float) -> float:
     return float(np.sqrt(np.mean(np.clip(moves, -20, 20) ** 2)))
 
 
+def harmonicity(samples: np.ndarray) -> float:
+    """Harmonics-to-noise ratio in dB, in the louder channel: median over windows (Boersma 1993, IFA Proceedings 17:97).
+
+    The highest autocorrelation of a window at the lag of a pitch, over that of the window itself, is the fraction of
+    energy that is periodic. Noise has about -3 dB.
+    """
+    size, hop = int(HARMONICITY_SECONDS * RATE), int(HARMONICITY_SECONDS * RATE / 2)
+    channel = samples[int(np.square(samples).sum(1).argmax())].astype(np.float64)
+    window, lags = np.hanning(size), slice(int(RATE / HARMONICITY_HERTZ[1]), int(RATE / HARMONICITY_HERTZ[0]))
+    of_window = np.fft.irfft(np.square(np.abs(np.fft.rfft(window, 2 * size))))
+    ratios = []
+    for start in range(0, len(channel) - size, hop):
+        frame = channel[start : start + size]
+        power = np.square(np.abs(np.fft.rfft((frame - frame.mean()) * window, 2 * size)))
+        correlation = np.fft.irfft(power)
+        periodic = np.clip((correlation[lags] / of_window[lags]).max() * of_window[0] / correlation[0], 1e-3, 0.99999)
+        ratios.append(10 * np.log10(periodic / (1 - periodic)))
+    return float(np.median(ratios))
+
+
 def strongest_lines(samples: np.ndarray, count: int) -> list[float]:
     """Frequencies of the strongest lines of the end of a sound, at least 15 Hz apart and within 20 dB."""
     size = min(65536, samples.shape[1])
@@ -194,6 +215,7 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
     """Cells of the rows of one sound, with partials and without."""
     recording = Recording(prompt.astype(np.float32), RATE)
     evaluator = TailEvaluator(recording, Recording(real.astype(np.float32), RATE))
+    periodic = harmonicity(prompt)
     own, (strongest,) = lines_to_rest(name, prompt), strongest_lines(prompt, 1)
     rows = []
     for partials in (True, False):
@@ -210,6 +232,7 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
             texture, tonality = evaluator.texture(sound), evaluator.tonality(sound)
             for key, value in {
                 "lines": lines_to_rest(name, tail),
+                "periodic": harmonicity(tail),
                 "jitter": jitter(tail, strongest) / max(jitter(prompt, strongest), 1e-3),
                 "phase": phase_error(prompt, tail) if name in STEADY else np.nan,
                 "tonality": tonality.overall if tonality else np.nan,
@@ -223,7 +246,7 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
         found = continuer.analysis.partials
         rows.append(
             f"| {name} | {'–' if not partials else len(found.partials) if found else 0} | {own:.1f} |"
-            f" {mean['lines']:.1f} | {mean['jitter']:.2f} | {max(cells['phase']):.2f} | {mean['tonality']:.2f} |"
+            f" {mean['lines']:.1f} | {periodic:.1f} | {mean['periodic']:.1f} | {mean['jitter']:.2f} | {max(cells['phase']):.2f} | {mean['tonality']:.2f} |"
             f" {mean['texture']:.2f} | {mean['separability']:.2f} ({really:.2f}) |"
             f" {mean['seconds']:.1f} |"
         )
@@ -255,19 +278,21 @@ def main() -> None:
         rows += measured(path.stem, whole[:, :cut], whole[:, cut : 2 * cut], arguments)
     head = f"""# Tonality: sounds that have a pitch
 
-Tails of {arguments.seconds:g} s with the base, means over {arguments.seeds} seeds, by `tools/check_tonality.py`: each
+Tails of {arguments.seconds:g} s with the base, mean over {arguments.seeds} seeds, by `tools/check_tonality.py`: each
 sound with its partials continued by themselves, and (–) as part of the texture. The synthetic ones are defined there.
 
 - partials: number found.
 - lines: energy of spectral lines over the rest, dB, of the prompt and of the tails.
+- harmonics: harmonics-to-noise ratio by autocorrelation, dB, of the prompt and of the tails (Boersma 1993).
 - jitter: movement of the strongest line from tenth to tenth of a second, relative to the prompt's.
 - phase: largest step of the five strongest lines at the join, rad, of any seed; only of sounds whose lines are steady.
 - tonality, texture: distances from what really followed; 1.0 is another real segment.
 - separability: how well a classifier tells the tail from the prompt (in brackets: what really followed).
 - s: processor time of analysis and tail.
 
-| sound | partials | lines, prompt | lines, tail | jitter | phase | tonality | texture | separability | s |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| sound | partials | lines, prompt | lines, tail | harmonics, prompt | harmonics, tail | jitter | phase | tonality |\
+ texture | separability | s |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
     write_text(arguments.output, head + "\n".join(rows) + "\n")
 

@@ -20,12 +20,12 @@ from audiogen.sound.controls import control_ramp
 from audiogen.sound.partials import Partials
 
 SECTION_SECONDS = 5.0  # of the tail, synthesised at once
-BLOCK_FRACTION, MAX_MEAN_SECONDS = 0.1, 3.0  # mean length of a block relative to the recording; at most
+BLOCK_FRACTION, MAX_MEAN_SECONDS = 0.25, 5.0  # mean length of a block relative to the recording; at most
 MIN_SECONDS = 0.75  # of a block
 FADE_SECONDS = 0.25  # between two blocks
-MATCH_SECONDS = 0.3  # before a cross-fade, over which blocks should be alike
-MATCH_STEP = 8  # points, 20 ms, between those that are compared
-CANDIDATES = 48  # positions that a block is chosen from
+MATCH_SECONDS = 0.6  # before a cross-fade, over which blocks should be alike
+MATCH_STEP = 6  # points, 24 ms, between those that are compared
+CANDIDATES = 200  # positions that a block is chosen from
 MAX_GAIN = 4.0  # of a partial, by the temperature
 
 
