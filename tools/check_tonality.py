@@ -246,7 +246,8 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
         found = continuer.analysis.partials
         rows.append(
             f"| {name} | {'–' if not partials else len(found.partials) if found else 0} | {own:.1f} |"
-            f" {mean['lines']:.1f} | {periodic:.1f} | {mean['periodic']:.1f} | {mean['jitter']:.2f} | {max(cells['phase']):.2f} | {mean['tonality']:.2f} |"
+            f" {mean['lines']:.1f} | {periodic:.1f} |"
+            f" {mean['periodic']:.1f} | {mean['jitter']:.2f} | {max(cells['phase']):.2f} | {mean['tonality']:.2f} |"
             f" {mean['texture']:.2f} | {mean['separability']:.2f} ({really:.2f}) |"
             f" {mean['seconds']:.1f} |"
         )
