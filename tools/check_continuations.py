@@ -27,7 +27,7 @@ from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.continue_sound import Request, continue_variations
-from audiogen.metrics.evaluation import evaluate_candidate, evaluate_real
+from audiogen.metrics.candidate import evaluate_candidate, evaluate_real
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import waveform_repeat

@@ -21,7 +21,7 @@ import numpy as np
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
-from audiogen.metrics.evaluation import evaluate_candidate, evaluate_real
+from audiogen.metrics.candidate import evaluate_candidate, evaluate_real
 from audiogen.metrics.scattering import ScatteringReference
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.texture import texture_distance

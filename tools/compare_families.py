@@ -1,10 +1,12 @@
-"""Comparison of Models: each configuration on the same recordings, as a Markdown table, best first.
+"""Which Model? Each on the same recordings, by order and texture, raw and finished, as a Markdown table, best first.
 
-    python tools/compare_families.py FOLDER -o docs/families.md [--configs configs/mel/*.yaml] [--only STEM ...]
+    python tools/compare_families.py RECORDING ... -o docs/families.md [--models lstm-flow hmm ...] [--budget 8]
 
-The first three quarters of each recording are the prompt; the Model is trained on it, and its tail (at most 10 s) is
-compared with the real continuation. Times are CPU seconds of one thread, which do not depend on the load of the
-machine. Finished cells are kept in a .jsonl beside the table and not computed again.
+The first three quarters of each recording (of its first 80 s) are the prompt; a tail of at most 8 s is compared with
+what followed. Models are trained on the prompt for the same CPU time: their steps are what fits into the budget on the
+first recording. Finished tails are those of `continue`; raw ones are the frames that the Model itself draws. The
+controls and the default have no training and no raw tail. One seed. Times are CPU seconds of one thread, which do not
+depend on the load of the machine. Finished cells are kept in a .jsonl beside the table and not computed again.
 """
 
 from __future__ import annotations
@@ -14,60 +16,45 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from audiogen.audio import Recording, read
+import audiogen
+from audiogen.audio import Recording
 from audiogen.experiment import read_experiment
+from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.jobs.run_choice import single_recording
+from audiogen.metrics.model_likelihood import ModelLikelihood
+from audiogen.metrics.order import OrderReference
 from audiogen.metrics.tail_evaluator import TailEvaluator
-from audiogen.models import Sampling
-from audiogen.representation.mel_latents import MelLatents
+from audiogen.pretrained import base
 from audiogen.run import Run
+from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.predictor import RunPredictor
+from audiogen.sound.raw_tail import RawContinuer
 from audiogen.text_files import write_text
 from audiogen.training.trainer import train
+from tools.check_order import split
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
-PRETRAIN = "pretrain.yaml"  # for hours of audio, not for one prompt
-SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
-STEP_SECONDS = 10.0  # seconds of sound for the speed of the Model alone
-COPIED = 0.05  # fraction of 0.5 s windows above which the copying is audible
-CLOSE = 1.05  # relative to the best distance: not distinguishable with few recordings
+DEFAULT, CONTEXTS, BASE, REAL = "default", "contexts", "base", "real"
+MODELS = (
+    *("rnn-flow", "gru-flow", "lstm-flow", "conv-flow", "transformer-flow"),
+    *("lstm-point", "lstm-mixture", "lstm-lowrank"),
+    *("hmm", "gmm", "vae", "gan"),
+)
+OTHERS = (REAL, DEFAULT, CONTEXTS, BASE, *CONTROL_BASELINES)
+PROBE_STEPS, MAX_STEPS = 6, 1000  # by which the CPU time of a step is measured; of Models in closed form
+BOOTSTRAPS, CONFIDENCE = 2000, (2.5, 97.5)
 Cell = dict[str, Any]
 T = TypeVar("T")
-
-
-def cell(config: Path, path: Path, seconds: float) -> Cell:
-    """One configuration on one recording."""
-    with warnings.catch_warnings(action="ignore"):
-        whole = read(path)
-        prompt = whole.cut(0, 3 * whole.length // 4)
-        rest = whole.cut(prompt.length, whole.length)
-        evaluator, length = TailEvaluator(prompt, rest), round(min(seconds, rest.seconds) * whole.sample_rate)
-        run, training = timed(lambda: train(single_recording(read_experiment(config)), prompt, device="cpu"))
-        continuer, warming = timed(lambda: Continuer(run, prompt, match_texture=False))
-        tail, rendering = timed(lambda: np.concatenate(list(continuer.tail(length)), axis=1))
-    sound = Recording(tail, prompt.sample_rate)
-    distance, copied, looped = evaluator.texture(sound), evaluator.copying(sound), evaluator.looping(sound)
-    assert distance is not None, f"{path.name} is too short to say anything about"
-    return {
-        "config": config.stem,
-        "recording": path.stem,
-        "distance": round(distance.overall, 4),
-        "copied": round(copied.fraction, 4) if copied else None,
-        "looped": round(looped.fraction, 4) if looped else None,
-        "training": round(training, 2),
-        "steps": run.metrics["steps"],
-        "parameters": run.metrics["parameters"],
-        "warming": round(warming, 2),
-        "rendering": round(rendering / sound.seconds, 4),
-        "model": round(stepping(run), 5),
-    }
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
@@ -76,148 +63,233 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
     return work(), time.process_time() - started
 
 
-@torch.no_grad()
-def stepping(run: Run) -> float:
-    """CPU seconds of the Model alone per second of sound."""
-    assert isinstance(run.representation, MelLatents)
-    state = run.model.start(torch.zeros(1, 300, run.representation.features))
-    sampling = Sampling(generator=torch.Generator().manual_seed(0))
-    steps = round(STEP_SECONDS / run.representation.step_seconds)
+@dataclass
+class Piece:
+    """A recording, divided, with what its tails are measured by."""
 
-    def walk() -> None:
-        walked = state
-        for _ in range(steps):
-            _, walked = run.model.step(walked, sampling)
+    path: Path
+    seconds: float
 
-    return timed(walk)[1] / STEP_SECONDS
+    @cached_property
+    def parts(self) -> tuple[Recording, Recording]:
+        """Prompt and real continuation."""
+        return split(self.path, self.seconds)
 
+    @cached_property
+    def order(self) -> OrderReference:
+        """Order of the prompt, with the real continuation's in the floor."""
+        prompt, real = self.parts
+        return OrderReference(prompt, real, real.seconds)
 
-def geometric(values: Iterable[float]) -> float:
-    """Geometric mean."""
-    return float(np.exp(np.mean(np.log(list(values)))))
+    @cached_property
+    def evaluator(self) -> TailEvaluator:
+        """Texture and copies."""
+        return TailEvaluator(*self.parts)
 
-
-def table_rows(cells: list[Cell]) -> list[Cell]:
-    """One row per configuration, best first; those without a cell for each recording last."""
-    rows = []
-    for name in dict.fromkeys(cell["config"] for cell in cells):
-        own = [cell for cell in cells if cell["config"] == name]
-        row: Cell = {"config": name, "distances": {cell["recording"]: cell["distance"] for cell in own}}
-        row["distance"] = geometric(row["distances"].values())
-        row["copied"] = max(cell["copied"] or 0.0 for cell in own)
-        for key in ("training", "steps", "parameters", "model", "rendering"):
-            row[key] = float(np.mean([cell[key] for cell in own]))
-        rows.append(row)
-    return sorted(rows, key=lambda row: (-len(row["distances"]), row["distance"]))
-
-
-def page(cells: list[Cell]) -> str:
-    """The Markdown file."""
-    rows = table_rows(cells)
-    names = list(dict.fromkeys(cell["recording"] for cell in cells))
-    heads = [
-        "configuration",
-        "distance",
-        *names,
-        "copied",
-        "training, s",
-        "steps",
-        "parameters",
-        "Model, ms",
-        "all, ms",
-    ]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    for row in rows:
-        each = [f"{row['distances'][name]:.2f}" if name in row["distances"] else "–" for name in names]
-        figures = [f"{row['training']:.1f}", f"{row['steps']:.0f}", f"{row['parameters'] / 1e6:.2f} M"]
-        speeds = [f"{1000 * row['model']:.1f}", f"{1000 * row['rendering']:.0f}"]
-        own = [row["config"], f"{row['distance']:.2f}", *each, f"{row['copied']:.0%}", *figures, *speeds]
-        lines.append("| " + " | ".join(own) + " |")
-    return "\n".join([TITLE, "", *lines, "", LEGEND, "", *families(rows), "## Which to choose", "", *advice(rows), ""])
+    def measured(self, tail: Recording) -> Cell:
+        """Order and texture of a tail, and the fraction that it copies."""
+        order, texture, copied = self.order.distance(tail), self.evaluator.texture(tail), self.evaluator.copying(tail)
+        return {
+            "order": order.overall,
+            "ratios": order.ratios,
+            "texture": texture.overall if texture else None,
+            "copied": copied.fraction if copied else None,
+        }
 
 
-TITLE = """# Model families
-
-Made by `tools/compare_families.py`: the configurations in `configs/mel`, one seed."""
-LEGEND = """Distance: texture distance, geometric mean over the recordings (1.0 is as close to the real
-continuation as another real segment). Copied: largest fraction of half seconds that repeat the prompt. Training
-in processor seconds of one thread. Processor milliseconds per second of sound: of the Model alone, of the whole
-chain with vocoder and join.
-`loop`, `grains`, `walk`, `noise` and `var` are baselines: they are rendered as sampled, while the samples of the others
-are replaced by patches of the prompt under rules that exclude copies and loops."""
+def rendered(continuer: Continuer | RawContinuer, prompt: Recording, seconds: float) -> Recording:
+    """A tail of a continuer."""
+    blocks = list(continuer.tail(round(seconds * prompt.sample_rate)))
+    return Recording(np.concatenate(blocks, axis=1), prompt.sample_rate)
 
 
-def families(rows: list[Cell]) -> list[str]:
-    """Means over configurations with the same backbone or head."""
-    pairs = {tuple(row["config"].split("-")): row for row in rows if row["config"].count("-") == 1}
-    lines = []
-    for index, what in enumerate(("backbone", "head")):
-        kinds = dict.fromkeys(pair[index] for pair in pairs)
-        found = {kind: [row for pair, row in pairs.items() if pair[index] == kind] for kind in kinds}
-        lines += [f"| {what} | distance | training, s | Model, ms |", "| --- | --- | --- | --- |"]
-        for kind, own in sorted(found.items(), key=lambda item: geometric(row["distance"] for row in item[1])):
-            distance = geometric(row["distance"] for row in own)
-            training, model = (float(np.mean([row[key] for row in own])) for key in ("training", "model"))
-            lines.append(f"| {kind} | {distance:.2f} | {training:.1f} | {1000 * model:.1f} |")
-        lines.append("")
-    return lines
+def steps_within(budget: float, name: str, prompt: Recording) -> int:
+    """Steps of a training that take ``budget`` CPU seconds, by the time of two short trainings."""
+
+    def spent(steps: int) -> float:
+        experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", (f"training.steps={steps}",)))
+        return timed(lambda: train(experiment, prompt, device="cpu"))[1]
+
+    spent(1)  # libraries are loaded, and buffers allocated
+    first, second = spent(1), spent(1 + PROBE_STEPS)
+    return max(min(round(budget * PROBE_STEPS / max(second - first, 1e-3)), MAX_STEPS), 1)
 
 
-def advice(rows: list[Cell]) -> list[str]:
-    """Recommendations for single requirements."""
-    complete = [row for row in rows if len(row["distances"]) == len(rows[0]["distances"])]
-    fresh = [row for row in complete if row["copied"] <= COPIED] or complete
-    best = fresh[0]
-    close = [row for row in fresh if row["distance"] <= CLOSE * best["distance"]]
-    trained = min(close, key=lambda row: row["training"])
-    stepped = min(close, key=lambda row: row["model"])
-    untrained = [row for row in fresh if row["steps"] == 0]
-    ready = untrained[0] if untrained else min(fresh, key=lambda row: row["training"])
-    lines = [
-        f"- **The closest**: {describe(best)}.",
-        f"- **As close within {CLOSE - 1:.0%}, and quickest to train**: {describe(trained)}, "
-        f"{trained['training']:.1f} s.",
-        f"- **As close within {CLOSE - 1:.0%}, and quickest to generate**: {describe(stepped)}, "
-        f"{1000 * stepped['model']:.1f} ms per second of sound.",
-        f"- **No time to train**: {describe(ready)}, {ready['training']:.1f} s.",
-    ]
-    copying = [row["config"] for row in complete if row["copied"] > COPIED]
-    if copying:
-        lines.append(
-            f"- **Not where the source must not be recognised** (more than {COPIED:.0%} copied): {', '.join(copying)}."
+def of_model(name: str, piece: Piece, steps: int) -> Cell:
+    """A Model trained on the prompt: measures of its finished and of its raw tail, likelihoods and times."""
+    experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", (f"training.steps={steps}",)))
+    run, training = timed(lambda: train(experiment, piece.parts[0], device="cpu"))
+    return {**of_run(run, piece, RunPredictor), "training": training, "steps": run.metrics["steps"]}
+
+
+def of_run(run: Run, piece: Piece, predictor: Callable[..., RunPredictor]) -> Cell:
+    """Measures of the finished and of the raw tail of a Run."""
+    prompt, real = piece.parts
+    tail, seconds = timed(lambda: rendered(Continuer(run, prompt, make_predictor=predictor), prompt, real.seconds))
+    found = {**piece.measured(tail), "rendering": seconds / real.seconds}
+    if predictor is RunPredictor:
+        raw, likelihood = rendered(RawContinuer(run, prompt), prompt, real.seconds), ModelLikelihood(run, prompt)
+        found |= {f"raw {name}": value for name, value in piece.measured(raw).items()}
+        found |= {"likelihood": likelihood(real), "raw likelihood": likelihood(raw)}
+    return found
+
+
+def of_other(name: str, piece: Piece) -> Cell:
+    """The default, a control, or the real continuation."""
+    prompt, real = piece.parts
+    if name == REAL:
+        return piece.measured(real)
+    if name in (CONTEXTS, BASE):
+        return of_run(base(), piece, ContextPredictor if name == CONTEXTS else RunPredictor)
+    if name == DEFAULT:
+        call = lambda: Recording(  # noqa: E731
+            np.atleast_2d(audiogen.continue_audio(prompt.samples, prompt.sample_rate, real.seconds, 0, tail_only=True)),
+            prompt.sample_rate,
         )
-    return lines
+    else:
+        call = lambda: CONTROL_BASELINES[name](prompt, real.seconds, 0)  # noqa: E731
+    tail, seconds = timed(call)
+    return {**piece.measured(tail), "rendering": seconds / real.seconds}
 
 
-def describe(row: Cell) -> str:
-    """A configuration and its distance, as text."""
-    return f"`{row['config']}` ({row['distance']:.2f})"
+def interval(values: Sequence[float | None]) -> tuple[float, float, float] | None:
+    """Geometric mean over the recordings, and its bootstrapped 95 % confidence interval."""
+    known = np.log([value for value in values if value is not None])
+    if not len(known):
+        return None
+    drawn = np.random.default_rng(0).integers(0, len(known), (BOOTSTRAPS, len(known)))
+    low, high = np.percentile(known[drawn].mean(axis=1), CONFIDENCE)
+    return float(np.exp(known.mean())), float(np.exp(low)), float(np.exp(high))
+
+
+def by_recording(cells: list[Cell], model: str) -> dict[str, Cell]:
+    """The cells of a Model."""
+    return {cell["recording"]: cell for cell in cells if cell["model"] == model}
+
+
+def text(values: tuple[float, float, float] | None) -> str:
+    """A mean and its interval."""
+    return "–" if values is None else f"{values[0]:.2f} ({values[1]:.2f}–{values[2]:.2f})"
+
+
+def mean_text(values: Sequence[float | None], form: str) -> str:
+    """Arithmetic mean of what is known."""
+    known = [value for value in values if value is not None]
+    return format(float(np.mean(known)), form) if known else "–"
+
+
+COLUMNS = ("order", "raw order", "texture", "raw texture")
+HEADS = (
+    *("Model", "recordings", "order", "over the default's", "raw order", "texture", "raw texture"),
+    *("copied", "likelihood, real", "likelihood, raw", "training, s", "steps", "tail, s per s"),
+)
+
+
+def lines_of(cells: list[Cell]) -> Iterator[list[str]]:
+    """The rows of the table, best order first."""
+    default = by_recording(cells, DEFAULT)
+    own = {name: by_recording(cells, name) for name in dict.fromkeys(cell["model"] for cell in cells)}
+
+    def order(name: str) -> float:
+        found = interval([cell["order"] for cell in own[name].values()])
+        return found[0] if found else np.inf
+
+    for name in sorted(own, key=order):
+        mine = list(own[name].values())
+        over = [cell["order"] / default[key]["order"] for key, cell in own[name].items() if key in default]
+        order_text, raw_order, texture, raw_texture = (
+            text(interval([cell.get(column) for cell in mine])) for column in COLUMNS
+        )
+        yield [
+            name,
+            str(len(mine)),
+            order_text,
+            "–" if name == DEFAULT else text(interval(over)),
+            raw_order,
+            texture,
+            raw_texture,
+            mean_text([cell.get("copied") for cell in mine], ".0%"),
+            *(mean_text([cell.get(key) for cell in mine], ".2f") for key in ("likelihood", "raw likelihood")),
+            mean_text([cell.get("training") for cell in mine], ".1f"),
+            mean_text([cell.get("steps") for cell in mine], ".0f"),
+            mean_text([cell.get("rendering") for cell in mine], ".2f"),
+        ]
+
+
+def verdict(cells: list[Cell]) -> str:
+    """Which Models are better or worse than the default, by the interval of the paired ratios."""
+    default, lists = by_recording(cells, DEFAULT), {"worse than": [], "not told from": [], "better than": []}
+    for name in dict.fromkeys(cell["model"] for cell in cells):
+        own = by_recording(cells, name)
+        found = interval([cell["order"] / default[key]["order"] for key, cell in own.items() if key in default])
+        if name in (DEFAULT, REAL) or found is None:
+            continue
+        kind = "worse than" if found[1] > 1 else "better than" if found[2] < 1 else "not told from"
+        lists[kind].append(name)
+    parts = [f"- {kind} the default by order: {', '.join(names) or 'none'}" for kind, names in lists.items()]
+    return "\n".join(parts)
+
+
+def page(cells: list[Cell], budget: float) -> str:
+    """The Markdown file."""
+    rows = [list(HEADS), ["---"] * len(HEADS), *lines_of(cells)]
+    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    recordings = dict.fromkeys(cell["recording"] for cell in cells)
+    return f"""# Which Model?
+
+Made by `tools/compare_families.py` on {len(recordings)} recordings ({", ".join(recordings)}), one seed. Models are
+trained on the prompt with steps that take {budget:g} CPU seconds on the first recording, and stop earlier by
+themselves.
+
+{table}
+
+*Order* and *texture* are relative to another real segment (1.0; larger is worse): geometric means over the recordings,
+and their 95 % intervals by bootstrap over recordings. *Over the default's*: of the ratios, recording by recording.
+*Raw*: the frames that the Model itself draws, by Griffin-Lim, without patch selection, guards and texture matching.
+*Likelihood*: nats per latent coordinate of the real continuation, and of the Model's own raw tail, under the Model; of
+a VAE a lower bound; a GAN and a head of points have none. *Copied*: of the finished tail, half seconds that the prompt
+holds. Times are CPU seconds of one thread; of a tail, per second of sound.
+
+`default` is what `continue` does: the recording's own contexts, or its beats where it has a pulse. `contexts` leaves
+out the beats. `base` is the shipped network. `random-patches`, `context-walk` and `factor-oracle` are controls without
+a network. `gmm` has no memory. `real` is what followed.
+
+{verdict(cells)}
+"""
 
 
 def main() -> None:
-    """Compute the missing cells, and write the page after each."""
+    """Compute the missing cells, and write the page after each recording."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="folder of recordings")
+    parser.add_argument("recordings", type=Path, nargs="+", help="files of at least 12 s")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
-    usual = sorted(path for path in CONFIGS.glob("*.yaml") if path.name != PRETRAIN)
-    parser.add_argument("--configs", type=Path, nargs="+", default=usual, help=f"[configs/mel, without {PRETRAIN}]")
-    parser.add_argument("--only", nargs="*", help="stems of the recordings")
-    parser.add_argument("--seconds", type=float, default=10.0, help="maximum length of a tail [10]")
+    parser.add_argument("--models", nargs="+", default=[*OTHERS, *MODELS], help="names of configs/mel, or of controls")
+    parser.add_argument("--budget", type=float, default=8.0, help="CPU seconds of a training [8]")
+    parser.add_argument("--seconds", type=float, default=8.0, help="maximum length of a tail [8]")
+    parser.add_argument("--rows", type=Path, help="file of finished cells [the output's name with .jsonl]")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    files = [path for path in sorted(arguments.folder.iterdir()) if path.suffix.lower() in SUFFIXES]
-    files = [path for path in files if arguments.only is None or path.stem in arguments.only]
-    store = arguments.output.with_suffix(".jsonl")
+    warnings.simplefilter("ignore")
+    store = arguments.rows or arguments.output.with_suffix(".jsonl")
     cells = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
-    done = {(cell["config"], cell["recording"]) for cell in cells}
-    for path in files:
-        for config in arguments.configs:
-            if (config.stem, path.stem) not in done:
-                cells.append(cell(config, path, arguments.seconds))
-                print(cells[-1], file=sys.stderr, flush=True)
-                write_text(store, "".join(json.dumps(cell) + "\n" for cell in cells))
-                write_text(arguments.output, page(cells))
-    write_text(arguments.output, page(cells))
+    steps = {cell["model"]: cell["planned"] for cell in cells if "planned" in cell}
+    for path in arguments.recordings:
+        piece = Piece(path, arguments.seconds)
+        done = {cell["model"] for cell in cells if cell["recording"] == path.stem}
+        for name in arguments.models:
+            if name in done:
+                continue
+            cell: Cell = {"model": name, "recording": path.stem}
+            if name in OTHERS:
+                cell |= of_other(name, piece)
+            else:
+                if name not in steps:
+                    steps[name] = steps_within(arguments.budget, name, piece.parts[0])
+                cell |= {"planned": steps[name], **of_model(name, piece, steps[name])}
+            cells.append(cell)
+            print(cell, file=sys.stderr, flush=True)
+            write_text(store, "".join(json.dumps(each) + "\n" for each in cells))
+        write_text(arguments.output, page(cells, arguments.budget))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from audiogen.metrics.evaluation import Candidate
+from audiogen.metrics.candidate import Candidate
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import REPEAT_THRESHOLD
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -70,9 +71,10 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
 
     CONFIG is the name of a shipped configuration (`audiogen configs` lists them) or a YAML file. Models of sound and
     of MIDI can be compared with each other: MIDI files and their continuations are rendered to audio. Sound is
-    compared as predicted, without texture matching, and (raw.…) as the model itself draws it. A loop, a repetition, a
-    Markov chain, and two controls without a model (random patches of the prompt, and what followed similar moments)
-    are added as baselines. The same command resumes a comparison that was interrupted.
+    compared as predicted, without texture matching, and beside it as the model itself draws it (raw), with the
+    likelihood under the model where it has one. A loop, a repetition, a Markov chain, and controls without a model
+    (patches of the prompt in random order, what followed similar moments, and a factor oracle) are added as baselines.
+    The same command resumes a comparison that was interrupted.
     """
     from audiogen.config.known_keys import require_known_keys
     from audiogen.errors import InputError
@@ -81,18 +83,32 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         require_known_keys(config, ())
     with stage("loading libraries"):
         from audiogen.jobs.compare.comparison import SETTINGS, compare
-        from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY
+        from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY, RAW, raw_beside_finished
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is not a comparison", "name another folder")
     summary = compare(configs, data, out, Settings(**options), device, force)  # type: ignore[arg-type]
+    beside = raw_beside_finished(summary)
     for row in summary:
         texture, nats = (row[name]["mean"] for name in ("texture", "nats_per_note"))
         parts = [row["candidate"]]
         parts += [] if texture is None else [f"texture distance {texture:.2f}"]
         parts += [] if nats is None else [f"{nats:.2f} nats per note"]
         others = {name: row[name]["mean"] for name in row if name not in (*DESCRIPTIONS, *IDENTITY)}
-        parts += [f"{name} {value:.3g}" for name, value in others.items() if value is not None]
+        parts += [f"{name} {value:.3g}" for name, value in others.items() if value is not None and RAW not in name]
         print_summary(", ".join(parts))
+        if row["candidate"] in beside:
+            print_summary(f"  raw to finished: {beside_text(beside[row['candidate']])}")
     set_json_result({"page": out / "index.html", "summary": summary})
     print_summary(f"{out / 'index.html'}")
+
+
+def beside_text(measures: Mapping[str, tuple[float | None, ...]]) -> str:
+    """Raw and finished values of each measure; the likelihood of the real continuation beside them."""
+    parts = []
+    for name, (raw, finished, real) in measures.items():
+        if raw is None or finished is None:
+            parts.append(f"no {name}")
+            continue
+        parts.append(f"{name} {raw:.2f} to {finished:.2f}" + ("" if real is None else f" (real {real:.2f})"))
+    return ", ".join(parts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from audiogen.cli.command import DATA, OUTPUT, Command, option, print_output, print_summary, set_json_result
+from audiogen.cli.command import DATA, MODEL, OUTPUT, Command, option, print_output, print_summary, set_json_result
 from audiogen.cli.options import FILE, FORCE, refuse_to_overwrite, require_input
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
@@ -39,17 +39,35 @@ TABLE_MEASURES = ("texture", "copying", "looping")  # shown in the table of cand
 @option("--prompt", group=DATA, type=FILE, help="The prompt, if OUT does not include it.")
 @option("-o", "--output", "folder", group=OUTPUT, type=FILE, metavar="DIR", help="Folder for a report.")
 @option("--seed", group=OUTPUT, type=click.IntRange(min=0), default=0, help="Random seed of the baselines.")
+@option(
+    "--raw",
+    group=MODEL,
+    type=FILE,
+    metavar="RAW",
+    help="The same continuation as its model draws it, by `continue --raw`: shown beside OUT.",
+)
+@option("--run", "run_folder", group=MODEL, type=FILE, metavar="RUN", help="Its model: how likely does it find each?")
 @FORCE
-def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | None, seed: int, force: bool) -> None:
+def evaluate(
+    output: Path,
+    reference: Path,
+    prompt: Path | None,
+    folder: Path | None,
+    seed: int,
+    raw: Path | None,
+    run_folder: Path | None,
+    force: bool,
+) -> None:
     """Evaluate the continuation OUT against real audio, simple baselines and controls.
 
     The join is read from OUT.json, or found by comparing OUT with the prompt. A texture distance of 1.00 means as
     close to the real audio as another segment of it, and an order of 1.00 that things follow each other as in another.
     The controls are the engine without its model: patches of the prompt in random order (random-patches), and what
-    followed similar moments in the prompt (context-walk). With -o, DIR receives report.html, blind.html (a blind
+    followed similar moments in the prompt (context-walk). With --raw and --run, what the model itself draws and how
+    likely it finds each tail stand beside. With -o, DIR receives report.html, blind.html (a blind
     listening test), evaluation.json and evaluation.csv.
     """
-    require_input(output, reference, prompt)
+    require_input(output, reference, prompt, raw)
     if folder is not None:
         require_name(folder)
     if folder is not None and folder.is_file():
@@ -63,20 +81,28 @@ def evaluate(output: Path, reference: Path, prompt: Path | None, folder: Path | 
     with stage("loading libraries"):
         from audiogen.audio import read
         from audiogen.jobs.control_baselines import CONTROL_BASELINES
-        from audiogen.metrics.evaluation import evaluate_inputs
+        from audiogen.metrics.evaluation import LIKELIHOOD, evaluate_inputs
         from audiogen.metrics.evaluation_inputs import prepare_inputs
+        from audiogen.metrics.model_likelihood import ModelLikelihood
         from audiogen.output_names import join_beside, sidecar_of
         from audiogen.reports.blind_listening import write_listening_test
         from audiogen.reports.evaluation_report import write_evaluation_report
+        from audiogen.run import Run
 
     with stage("reading the recordings"):
         continued, real = read(output), read(reference)
         join = join_beside(output)
         source = read(prompt) if prompt is not None else None
+        drawn = read(raw) if raw is not None else None
     if source is None and join:  # the prompt precedes the join
         source = continued.cut(0, min(join, continued.length))
-    inputs = prepare_inputs(continued, real, source, join, seed=seed, controls=CONTROL_BASELINES)
-    evaluation = evaluate_inputs(inputs)
+    inputs = prepare_inputs(continued, real, source, join, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
+    likelihood = (
+        None if run_folder is None else ModelLikelihood(Run.open(run_folder, with_vocoder=False), inputs.source)
+    )
+    evaluation = evaluate_inputs(inputs, likelihood)
+    if likelihood is not None and LIKELIHOOD not in evaluation.output.others:
+        print_output(f"{run_folder}: its model ({likelihood.kind}) has no likelihood")
     if join is None and prompt is None:
         print_output(f"{output}: taken as a tail without its prompt, since there is no {sidecar_of(output).name}")
     print_output(f"{output}: {evaluation.measures['seconds']:.2f} s compared with {reference}")

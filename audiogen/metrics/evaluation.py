@@ -9,8 +9,8 @@ needs the prompt but no baseline (join, level, drift, stereo).
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,19 +18,21 @@ import numpy as np
 
 from audiogen.audio import Recording
 from audiogen.errors import InputError
+from audiogen.metrics.candidate import Candidate, evaluate_candidate, evaluate_real, number_text, percent_text
 from audiogen.metrics.copying import Matches
 from audiogen.metrics.crest_factor import crest_ratio
 from audiogen.metrics.evaluation_inputs import EvaluationInputs, prepare_inputs
 from audiogen.metrics.population_distance import DISTANCES, population_distance
-from audiogen.metrics.registry import Metric, measure, open_metrics
+from audiogen.metrics.registry import open_metrics
 from audiogen.metrics.spectral_tilt import spectral_tilt
-from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator, end_of
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, end_of
 from audiogen.metrics.waveform_baselines import BASELINES, Baseline
 from audiogen.metrics.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
 from audiogen.text_files import dump_json, write_text
 
-REPETITION_MARGIN = 0.05  # fraction of repeated windows above that of real audio which is still acceptable
+LIKELIHOOD = "likelihood"  # column, of a tail under the Model of the output
+Likelihood = Callable[[Recording], float | None]
 
 
 class Verdict(NamedTuple):
@@ -38,57 +40,6 @@ class Verdict(NamedTuple):
 
     kind: Literal["good", "bad", "neutral"]
     text: str
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """Texture and repetition measures of one candidate: the continuation, real audio or a baseline.
-
-    Args:
-        name: "output", "real", or the baseline's.
-        overall: texture distance; 1.0 is as close as another real segment. None if the audio is too short.
-        classes: texture distance by class of statistics.
-        copied: fraction of 0.5 s windows that repeat the prompt; None if the audio is too short.
-        looped: fraction of 0.5 s windows that repeat the candidate itself; None if the audio is too short.
-        scattering: distance by scattering moments, which texture matching does not optimise; None if too short.
-        tonality: distance by spectral lines; None if too short.
-        separability: how well a classifier tells it from the prompt, 0.5 (not at all) .. 1; None if too short, or if
-            there is no prompt.
-        others: values of the registered `METRICS`, by column.
-    """
-
-    name: str
-    overall: float | None
-    classes: dict[str, float]
-    copied: float | None
-    looped: float | None
-    scattering: float | None = None
-    tonality: float | None = None
-    separability: float | None = None
-    others: dict[str, float] = field(default_factory=dict)
-
-    def row(self) -> dict[str, Any]:
-        """The row of tables: name, distances, separability, repetition, classes and registered metrics."""
-        return {
-            "candidate": self.name,
-            "overall": self.overall,
-            "scattering": self.scattering,
-            "tonality": self.tonality,
-            "separability": self.separability,
-            "copied": self.copied,
-            "looped": self.looped,
-            **self.classes,
-            **self.others,
-        }
-
-    def repeats(self, real: Candidate) -> list[str]:
-        """How it repeats more than real audio does, in words; empty if it does not."""
-        faults = []
-        if (self.copied or 0) > (real.copied or 0) + REPETITION_MARGIN:
-            faults.append(f"copies the prompt ({percent_text(self.copied)})")
-        if (self.looped or 0) > (real.looped or 0) + REPETITION_MARGIN:
-            faults.append(f"repeats itself ({percent_text(self.looped)})")
-        return faults
 
 
 @dataclass(frozen=True)
@@ -106,6 +57,7 @@ class Evaluation:
             seconds of the excerpt (of a tail above a minute: its first and last half minute, joined).
         repeat: whether the real audio repeats the prompt sample by sample; None if it is too short to tell.
         mismatch: why the real audio is another kind of sound than the prompt, in words; None if it is not, or unknown.
+        raw: what the Model of the output itself draws; None if that is not known.
     """
 
     measures: dict[str, Any]
@@ -116,11 +68,12 @@ class Evaluation:
     marks: dict[str, list[list[float]]]
     repeat: WaveformRepeat | None = None
     mismatch: str | None = None
+    raw: Candidate | None = None
 
     @property
     def candidates(self) -> list[Candidate]:
-        """The output, the real audio and the baselines, in this order."""
-        return [self.output, self.real, *self.baselines]
+        """The output, what its Model draws if that is known, the real audio and the baselines, in this order."""
+        return [self.output, *([] if self.raw is None else [self.raw]), self.real, *self.baselines]
 
     def repeats(self, candidate: Candidate) -> list[str]:
         """`Candidate.repeats` compared with this evaluation's real audio."""
@@ -162,12 +115,24 @@ class Evaluation:
         if order is not None and real_order is not None:
             text = f"by order (what follows what): {order:.2f}, real audio {real_order:.2f}"
             verdicts.append(Verdict("neutral", text))
+        verdicts += [Verdict("neutral", text) for text in self._model_level()]
         if self.output.separability is not None and self.real.separability is not None:
             figures = f"{self.output.separability:.2f}, what really followed {self.real.separability:.2f}"
             verdicts.append(Verdict("neutral", f"a classifier tells it from the prompt: {figures} (0.5 is not at all)"))
         won = sum(map(bool, map(self.beats, fair)))
         summary = f"beats {won} of the {len(fair)} baselines that do not repeat"
         return [*verdicts, Verdict("good" if won == len(fair) else "bad", summary)]
+
+    def _model_level(self) -> Iterator[str]:
+        """What the Model itself draws, beside what patch selection and guards make of it."""
+        if self.raw is not None:
+            order = (number_text(each.others.get("order")) for each in (self.raw, self.output))
+            texture = f"texture {number_text(self.raw.overall)}, finished {number_text(self.output.overall)}"
+            yield f"as its Model draws it (raw): {texture}; order {next(order)}, finished {next(order)}"
+        nats = {each.name: each.others[LIKELIHOOD] for each in self.candidates if LIKELIHOOD in each.others}
+        if nats:
+            values = ", ".join(f"{name} {value:.2f}" for name, value in nats.items())
+            yield f"log likelihood under its Model, nats per latent coordinate: {values}"
 
     def _compare(self, baseline: Candidate) -> Verdict:
         values = f"{number_text(self.output.overall)} against {number_text(baseline.overall)}"
@@ -224,6 +189,7 @@ def evaluate(
     baselines: Iterable[str] = tuple(BASELINES),
     seed: int = 0,
     controls: Mapping[str, Baseline] | None = None,
+    raw: Recording | None = None,
 ) -> Evaluation:
     """Compare a continuation with real audio and with simple baselines.
 
@@ -236,84 +202,55 @@ def evaluate(
         baselines: names of `BASELINES` to compare with.
         seed: random seed of the baselines.
         controls: further baselines, such as `audiogen.jobs.control_baselines.CONTROL_BASELINES`.
+        raw: the continuation as its Model draws it (``--raw``), alone or after its prompt.
 
     Raises:
         InputError: see `audiogen.metrics.evaluation_inputs.prepare_inputs`.
     """
-    return evaluate_inputs(prepare_inputs(output, reference, prompt, join_sample, baselines, seed, controls))
+    return evaluate_inputs(prepare_inputs(output, reference, prompt, join_sample, baselines, seed, controls, raw))
 
 
-def evaluate_inputs(inputs: EvaluationInputs) -> Evaluation:
-    """`evaluate` with prepared inputs, for callers that also play or plot them."""
+def evaluate_inputs(inputs: EvaluationInputs, likelihood: Likelihood | None = None) -> Evaluation:
+    """`evaluate` with prepared inputs, for callers that also play or plot them.
+
+    Args:
+        inputs: see `prepare_inputs`.
+        likelihood: of a tail under the Model of the output, such as `model_likelihood.ModelLikelihood`; None without.
+    """
     evaluator, excerpt = inputs.running.evaluator, inputs.excerpt
     compared = evaluator.compare(excerpt)
     measures = inputs.running.result(compared=compared)
     if inputs.held_out is None:
         measures |= {"join": None, "level": None}
     metrics = open_metrics(inputs.real, None if inputs.held_out is None else inputs.source)
-    tails = {"output": excerpt, **inputs.baselines}
+    tails = {"output": excerpt, **({} if inputs.raw is None else {"raw": inputs.raw}), **inputs.baselines}
     with progress(len(tails), "evaluating") as bar:
         candidates = []
         for name, tail in tails.items():
             known = compared if name == "output" else None
             candidates.append(evaluate_candidate(name, tail, evaluator, metrics, known))
             bar.update()
+    real = evaluate_real(inputs.real, evaluator, list(candidates[0].classes), metrics)
+    if likelihood is not None:
+        sounds = {**tails, "real": end_of(inputs.real, TEXTURE_SECONDS)}
+        candidates = [_with_likelihood(each, likelihood(sounds[each.name])) for each in candidates]
+        real = _with_likelihood(real, likelihood(sounds["real"]))
+    models = 1 if inputs.raw is None else 2  # candidates that are no baselines
     return Evaluation(
         measures=measures,
         output=candidates[0],
-        real=evaluate_real(inputs.real, evaluator, list(candidates[0].classes), metrics),
-        baselines=candidates[1:],
+        real=real,
+        baselines=candidates[models:],
         distances=_distances(excerpt, inputs.real, inputs.source),
         marks={"copied": _marks(compared.copying), "looped": _marks(compared.looping)},
         repeat=None if inputs.held_out is None else waveform_repeat(inputs.held_out, inputs.source),
         mismatch=inputs.mismatch,
+        raw=candidates[1] if models == 2 else None,
     )
 
 
-def evaluate_candidate(
-    name: str,
-    tail: Recording,
-    evaluator: TailEvaluator,
-    metrics: Mapping[str, Metric] | None = None,
-    compared: TailComparison | None = None,
-) -> Candidate:
-    """Distances and repetition of a tail; ``compared`` is the first and last, if known."""
-    compared = compared or evaluator.compare(tail)
-    texture, scattering, tonality = compared.texture, evaluator.scattering(tail), evaluator.tonality(tail)
-    return Candidate(
-        name,
-        texture.overall if texture else None,
-        texture.classes if texture else {},
-        _fraction(compared.copying),
-        _fraction(compared.looping),
-        scattering.overall if scattering else None,
-        tonality.overall if tonality else None,
-        evaluator.separability(tail),
-        measure(metrics or {}, tail),
-    )
-
-
-def _fraction(matches: Matches | None) -> float | None:
-    return matches.fraction if matches else None
-
-
-def evaluate_real(
-    real: Recording, evaluator: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
-) -> Candidate:
-    """The same for the real audio, whose distance to itself is 1; copying is None where it is the source itself."""
-    segment, copied = end_of(real, TEXTURE_SECONDS), _fraction(evaluator.real_copying)
-    others = measure(metrics or {}, segment)
-    return Candidate(
-        name="real",
-        overall=1.0,
-        classes=dict.fromkeys(classes, 1.0),
-        copied=copied,
-        looped=_fraction(evaluator.looping(segment)),
-        scattering=1.0,
-        tonality=1.0,
-        separability=evaluator.separability(segment),
-        others=others,
-    )
+def _with_likelihood(candidate: Candidate, nats: float | None) -> Candidate:
+    return candidate if nats is None else replace(candidate, others={**candidate.others, LIKELIHOOD: nats})
 
 
 def _distances(tail: Recording, real: Recording, source: Recording) -> dict[str, Any]:
@@ -338,13 +275,3 @@ def _marks(matches: Matches | None) -> list[list[float]]:
         return []
     columns = (matches.times, matches.positions, matches.similarity)
     return [[round(float(value), 3) for value in row] for row in np.stack(columns, axis=1)[matches.repeated]]
-
-
-def number_text(value: float | None) -> str:
-    """A measure with two decimals, or a dash."""
-    return "–" if value is None else f"{value:.2f}"
-
-
-def percent_text(fraction: float | None) -> str:
-    """A fraction as a percentage, or a dash."""
-    return "–" if fraction is None else f"{100 * fraction:.0f} %"

@@ -42,6 +42,7 @@ class EvaluationInputs:
         baselines: continuation of the source by each baseline, as long as the tail, at most 30 s.
         running: measures of the tail, with the `TailEvaluator` that all candidates use.
         mismatch: why the real audio is another kind of sound than the source, in words; None if it is not, or unknown.
+        raw: what the Model of the tail itself draws, as long as the tail's excerpt at most; None if it is not known.
     """
 
     tail: Recording
@@ -50,6 +51,7 @@ class EvaluationInputs:
     baselines: dict[str, Recording]
     running: RunningMeasures
     mismatch: str | None = None
+    raw: Recording | None = None
 
     @property
     def real(self) -> Recording:
@@ -70,6 +72,7 @@ def prepare_inputs(
     baselines: Iterable[str] = tuple(BASELINES),
     seed: int = 0,
     controls: Mapping[str, Baseline] | None = None,
+    raw: Recording | None = None,
 ) -> EvaluationInputs:
     """Cut, resample and render what an evaluation needs; the arguments are those of `evaluate`.
 
@@ -122,7 +125,16 @@ def prepare_inputs(
     running.push(tail.samples)
     seconds = min(running.excerpt.seconds, EXCERPT_SECONDS)
     rendered = _render_baselines(baselines, controls or {}, source, seconds, seed)
-    return EvaluationInputs(tail, source, held_out, rendered, running, mismatch)
+    raw = None if raw is None else _raw_tail(raw, output, source if prompt else None, seconds)
+    return EvaluationInputs(tail, source, held_out, rendered, running, mismatch, raw)
+
+
+def _raw_tail(raw: Recording, output: Recording, prompt: Recording | None, seconds: float) -> Recording:
+    """What follows the prompt in a raw continuation, if that is in it; at most ``seconds`` of it."""
+    _require_channels(raw.path or "the raw tail", raw, output)
+    raw = raw.resampled(output.sample_rate)
+    start = _find_join(raw, prompt)
+    return raw.cut(start, min(raw.length, start + round(seconds * raw.sample_rate)))
 
 
 def _mismatch(evaluator: TailEvaluator, real: Recording, known: Recording) -> str | None:

@@ -1,6 +1,6 @@
 """Registry of metrics that other packages add to `audiogen evaluate` and `audiogen compare`.
 
-Most metrics that ship with audiogen are fields of `audiogen.metrics.evaluation.Candidate`; ``order`` is registered
+Most metrics that ship with audiogen are fields of `audiogen.metrics.candidate.Candidate`; ``order`` is registered
 here, in the way in which a package adds its own by an entry point, or a program by ``@METRICS.register("loudness")``::
 
     [project.entry-points."audiogen.metrics"]

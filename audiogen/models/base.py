@@ -130,6 +130,17 @@ class FrameModel(Model):
         Reading the frames of a prompt one by one leads to the same state as `start`, up to rounding.
         """
 
+    def log_likelihood(self, frames: Tensor) -> Tensor | None:
+        """Log density in nats of each frame but the first, given the real frames before it, in evaluation mode.
+
+        Args:
+            frames: ``[batch, time, feature]``.
+
+        Returns:
+            ``[batch, time - 1]``; None where the Model has no density.
+        """
+        return None
+
     def step(self, state: State, sampling: Sampling) -> tuple[Tensor, State]:
         frame = self.draw(state, sampling)
         return frame, self.read(state, frame)

@@ -17,6 +17,8 @@ from audiogen.config.option_types import FractionBelowOne, NonNegativeFloat, Non
 from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import ContextModel, Sampling, State
 
+BOUND_DRAWS = 64  # latents per frame in the bound of the log density
+
 
 @dataclass(frozen=True)
 class VAEOptions:
@@ -102,6 +104,23 @@ class VAE(ContextModel):
         if self.training:
             self.step_count += 1
         return {"loss": bound / self.features, "nll": nats.detach(), "kl": each.sum().detach()}
+
+    @torch.no_grad()
+    def log_likelihood(self, frames: Tensor) -> Tensor:
+        """A lower bound of the log density in nats of each frame but the first, ``[batch, time - 1]``.
+
+        The importance-weighted bound (Burda et al. 2016, arXiv 1509.00519) of `BOUND_DRAWS` latents.
+        """
+        context, _ = self.backbone(frames[:, :-1])
+        target = frames[:, 1:]
+        prior, (mean, deviation) = self.prior(context), self.posterior(context, target)
+        generator = torch.Generator().manual_seed(0)
+        weights = []
+        for _ in range(BOUND_DRAWS):
+            latent = mean + deviation * torch.randn(mean.shape, generator=generator).to(mean.device)
+            nats = _log_prob(target, *self.decoder(context, latent)).sum(-1)
+            weights.append(nats + (_log_prob(latent, *prior) - _log_prob(latent, mean, deviation)).sum(-1))
+        return torch.stack(weights).logsumexp(0) - math.log(BOUND_DRAWS)
 
     def context(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         return self.backbone(frames, state)

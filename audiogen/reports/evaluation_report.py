@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from audiogen.audio import Recording
+from audiogen.metrics.candidate import number_text, percent_text
 from audiogen.metrics.copying import verbatim_passages
-from audiogen.metrics.evaluation import Evaluation, number_text, percent_text
+from audiogen.metrics.evaluation import Evaluation
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
 from audiogen.metrics.tail_measures import EXCERPT_SECONDS
 from audiogen.metrics.waveform_baselines import BASELINES
@@ -20,6 +21,7 @@ from audiogen.sound.control_predictors import CONTROLS
 
 CANDIDATE_MEASURES = ("copying", "looping", "texture")  # shown for all candidates, not in the scorecard
 DESCRIPTIONS = {
+    "raw": "as the Model draws it, without patch selection and guards",
     "loop": "the prompt's end, repeated",
     "grains": "random 60 ms grains of the prompt",
     "walk": "the prompt's frames, with jumps",
@@ -27,9 +29,10 @@ DESCRIPTIONS = {
     "autoregression": "linear prediction of mel frames",
     "random-patches": "the prompt's patches in random order, by the rules of any tail",
     "context-walk": "what followed similar moments in the prompt, by the rules of any tail",
+    "factor-oracle": "jumps between places of the prompt with the same past, by the rules of the default",
 }
 BEFORE_SECONDS = 10.0  # of the prompt, in the picture of the whole continuation
-assert DESCRIPTIONS.keys() == {*BASELINES, *CONTROLS}
+assert DESCRIPTIONS.keys() == {"raw", *BASELINES, *CONTROLS}
 
 
 def write_evaluation_report(
@@ -107,7 +110,8 @@ def _panels(path: Path, output: Path, inputs: EvaluationInputs, evaluation: Eval
     ``range``: of the colour scale, which is that of the real audio.
     """
     real = inputs.real.cut(0, min(inputs.real.length, round(EXCERPT_SECONDS * inputs.real.sample_rate)))
-    sounds: dict[str, Recording | FilePart] = {"output": inputs.excerpt, "real": real, **inputs.baselines}
+    sounds: dict[str, Recording | FilePart] = {"output": inputs.excerpt, "real": real}
+    sounds |= ({} if inputs.raw is None else {"raw": inputs.raw}) | inputs.baselines
     if _is_excerpt(inputs) and output.exists() and (part := playable_part(output, -inputs.tail.length, BEFORE_SECONDS)):
         sounds["whole"] = part
     titles = {"output": "The continuation", "real": "Real audio", "whole": "The whole continuation"}

@@ -8,7 +8,8 @@ from __future__ import annotations
 from math import log2
 from typing import Any
 
-from audiogen.metrics.evaluation import Candidate, Evaluation
+from audiogen.metrics.candidate import Candidate
+from audiogen.metrics.evaluation import Evaluation
 
 OVERALL = ("overall", "scattering", "tonality")  # distances that are no class of statistics
 MIN_RANGE = 0.5, 4.0  # texture distances that the axis always includes

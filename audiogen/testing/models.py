@@ -24,6 +24,7 @@ def check_model(
     - The state is explicit: not changed by steps from it, so that it can be used again.
     - A prompt read at once equals the same prompt read frame by frame, and the future never changes the past
       (of a `ContextModel`, in its contexts; of another `FrameModel` with patch selection, in its draws).
+    - Log densities, where it has them, are finite, one for each frame but the first, and causal.
 
     Args:
         variant: the class.
@@ -50,6 +51,8 @@ def check_model(
             _check_contexts(model, features, tolerance)
         elif isinstance(model, FrameModel) and model.uses_selection:
             _check_reading(model, features, tolerance)
+        if isinstance(model, FrameModel):
+            _check_likelihood(model, features)
 
 
 def _frames(model: Model, batch: int, time: int, features: int, seed: int = 0) -> Tensor:
@@ -102,6 +105,19 @@ def _check_state(model: Model, features: int) -> None:
     require(same_tensors(kept, state), "steps change the state that they start from")
     _rollout(model, state, 3)
     require(torch.equal(first, _rollout(model, state, 2)), "the state is not explicit: the same steps differ")
+
+
+def _check_likelihood(model: FrameModel, features: int) -> None:
+    frames = random_frames(2, TIME, features)
+    nats = model.log_likelihood(frames)
+    if nats is None:
+        return
+    require(nats.shape == (2, TIME - 1) and nats.isfinite().all(), "log_likelihood must be [batch, time - 1], finite")
+    changed = torch.cat([frames[:, :PROMPT], random_frames(2, TIME - PROMPT, features, seed=1)], dim=1)
+    later = model.log_likelihood(changed)
+    assert later is not None
+    difference = float((later - nats)[:, : PROMPT - 1].abs().max())
+    require(difference <= 1e-2, "later frames change the log density of earlier ones: it is not causal")
 
 
 def _check_contexts(model: ContextModel, features: int, tolerance: float) -> None:

@@ -1,4 +1,4 @@
-"""Tables of tools/check_evaluation.py and tools/compare_likelihood.py."""
+"""Tables of tools/check_evaluation.py and features of tools/check_synthetic_textures.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from audiogen.metrics.waveform_baselines import BASELINES
 from tests.metrics.signals import modulated, noise, recording
-from tools import check_evaluation, check_synthetic_textures, compare_likelihood
+from tools import check_evaluation, check_synthetic_textures
 
 
 def test_pasted_fraction() -> None:
@@ -44,17 +44,6 @@ def test_faults_are_visible_in_their_measures_only() -> None:
     assert found["loop", "copied"] == "no (0 of 1)"  # the real audio copies as much
     assert found["noise", "modulation"] == "yes (1 of 1)"
     assert found["noise", "moments"] == "no (0 of 1)"
-
-
-def test_heads_worse_than_the_linear_autoregression_are_marked_and_first() -> None:
-    rows = [
-        {"recording": "good", "frames": 9, compare_likelihood.LINEAR: -1.2, "mixture": -1.0, "flow": -1.1},
-        {"recording": "bad", "frames": 9, compare_likelihood.LINEAR: -1.2, "mixture": -1.3, "flow": -1.15},
-    ]
-    lines = compare_likelihood.table(rows, ["mixture", "flow"]).splitlines()
-    assert lines[2] == "| bad | 9 | -1.200 | -1.300 * | -1.150 |"
-    assert lines[3] == "| good | 9 | -1.200 | -1.000 | -1.100 |"
-    assert "mixture 50%, flow 100% of 2 recordings" in lines[-1] + lines[-2]
 
 
 def test_features_of_a_texture() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -15,6 +15,7 @@ from audiogen.jobs.control_baselines import control_tail
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.jobs.tune_results import events_tokenizer
 from audiogen.metrics import waveform_baselines as baselines
+from audiogen.metrics.model_likelihood import ModelLikelihood
 from audiogen.models import Model, Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
@@ -43,11 +44,14 @@ class CandidateTail:
         tune: its notes, at ticks after the prompt's: predicted, or transcribed from the sound; None if the sound was
             predicted and cannot be transcribed.
         raw: what the Model itself drew, without patch selection and guards; None without a Model of sound.
+        likelihood: nats per latent coordinate, under the Model itself, of the real continuation, of ``raw`` and of
+            ``sound`` ("real", "raw", "finished"); empty where it has no density.
     """
 
     sound: Recording
     tune: Tune | None = None
     raw: Recording | None = None
+    likelihood: Mapping[str, float] = field(default_factory=dict)
 
 
 Candidate = Callable[[Prompt, float, int], CandidateTail]
@@ -67,7 +71,9 @@ def _continue_sound(run: Run, prompt: Prompt, seconds: float, seed: int) -> Cand
         Recording(np.concatenate(list(continuer.tail(length, seed)), axis=1), prompt.sound.sample_rate)
         for continuer in (Continuer(run, prompt.sound, match_texture=False), RawContinuer(run, prompt.sound))
     )
-    return CandidateTail(sound, raw=raw)
+    likelihood = ModelLikelihood(run, prompt.sound)
+    nats = {name: likelihood(each) for name, each in (("real", prompt.real), ("raw", raw), ("finished", sound))}
+    return CandidateTail(sound, raw=raw, likelihood={name: value for name, value in nats.items() if value is not None})
 
 
 def _continue_notes(model: Model, tokenizer: Tokenizer, prompt: Prompt, seconds: float, seed: int) -> CandidateTail:

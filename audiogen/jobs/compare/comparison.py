@@ -14,8 +14,11 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from audiogen.audio import read, write
+import numpy as np
+
+from audiogen.audio import Recording, read, write
 from audiogen.data.recordings import SplitFractions
+from audiogen.dsp.limiter import peak_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.compare.candidates import (
@@ -43,7 +46,7 @@ from audiogen.tunes.tokens.tokenizer import Tokenizer
 from audiogen.tunes.tune import Tune
 
 SETTINGS, ROWS, RESULTS, TABLE, PAGE = "settings.json", "rows.jsonl", "results.json", "results.csv", "index.html"
-REAL = "real"
+REAL, TAILS, RAW = "real", "tails", "raw"
 
 
 def compare(
@@ -210,15 +213,19 @@ class _Comparison:
         path = self.tail_path(row)
         path.parent.mkdir(parents=True, exist_ok=True)
         write(path, tail.sound, "PCM_16")
+        if tail.raw is not None:
+            raw = self.tail_path(row, RAW)
+            raw.parent.mkdir(parents=True, exist_ok=True)
+            write(raw, _within_full_scale(tail.raw), "PCM_16")
         if tail.tune is not None:
             write_midi(path.with_suffix(".mid"), tail.tune)
         with (self.out / ROWS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         self.rows.append(row)
 
-    def tail_path(self, row: dict[str, Any]) -> Path:
-        """Audio file of the tail of a row; its notes are in a .mid file of the same name."""
-        return self.out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt'].replace('/', '_')}.wav"
+    def tail_path(self, row: dict[str, Any], kind: str = TAILS) -> Path:
+        """Audio file of the tail of a row, or of its raw one; its notes are in a .mid file of the same name."""
+        return self.out / kind / f"{row['candidate']}-{row['seed']}" / f"{row['prompt'].replace('/', '_')}.wav"
 
     def _note_distance(self, name: str, seed: int) -> float | None:
         files = [
@@ -234,12 +241,20 @@ class _Comparison:
     def tails(self) -> dict[tuple[str, str], CandidateTail]:
         """The tails of the first seed for the page, by candidate and prompt."""
         return {
-            (row["candidate"], row["prompt"]): CandidateTail(
-                read(self.tail_path(row)), _read_notes(self.tail_path(row).with_suffix(".mid"))
-            )
+            (row["candidate"], row["prompt"]): _read_tail(self.tail_path(row), self.tail_path(row, RAW))
             for row in self.rows
             if row["seed"] == 0
         }
+
+
+def _within_full_scale(raw: Recording) -> Recording:
+    """A raw tail to play, softer if it overshoots, since no limiter holds it."""
+    peak = peak_of(raw.samples)
+    return raw if peak <= 1 else Recording(raw.samples / np.float32(peak), raw.sample_rate)
+
+
+def _read_tail(path: Path, raw: Path) -> CandidateTail:
+    return CandidateTail(read(path), _read_notes(path.with_suffix(".mid")), read(raw) if raw.is_file() else None)
 
 
 def _read_notes(path: Path) -> Tune | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from audiogen.jobs.compare.candidates import CandidateTail
 from audiogen.jobs.compare.pieces import Prompt
-from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY
+from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY, RAW, raw_beside_finished
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import Panel, panels, write_template
 from audiogen.reports.piano_rolls import piano_rolls
@@ -34,8 +34,13 @@ def write_comparison_page(
         prompts: the continued pieces.
         tails: by candidate and prompt.
     """
+    beside = raw_beside_finished(summary)
     others = {name: REGISTERED for name in summary[0] if name not in (*DESCRIPTIONS, *IDENTITY)}
-    described = DESCRIPTIONS | others
+    described = {
+        name: text
+        for name, text in (DESCRIPTIONS | others).items()
+        if not name.startswith(RAW) and not name.endswith("likelihood")  # these stand in the table beside
+    }
     shown = [name for name in described if any(row[name]["mean"] is not None for row in summary)]
     write_template(
         path,
@@ -45,6 +50,9 @@ def write_comparison_page(
             "counts": f"{len(prompts)} prompts, {max(row['seeds'] for row in summary)} seeds",
             "measures": {name: described[name] for name in shown},
             "rows": [(row["candidate"], row["domain"], [_cell(row[name]) for name in shown]) for row in summary],
+            "beside": [
+                (name, [_beside(*values, name=key) for key, values in own.items()]) for name, own in beside.items()
+            ],
             "sections": [(prompt.name, *_panels(number, prompt, tails)) for number, prompt in enumerate(prompts)],
         },
     )
@@ -57,6 +65,15 @@ def _cell(value: Mapping[str, float | None]) -> str:
     return f"{mean} ± {value['deviation']:.2g}" if value["deviation"] else mean
 
 
+def _beside(*values: float | None, name: str) -> list[str]:
+    """Cells of a measure of raw, finished and (of the likelihood) real tails."""
+    if name != "likelihood":
+        values = values[:2]
+    elif not any(value is not None for value in values):
+        return ["none"] * len(values)
+    return ["–" if value is None else f"{value:.2f}" for value in values]
+
+
 def _panels(
     number: int, prompt: Prompt, tails: Mapping[tuple[str, str], CandidateTail]
 ) -> tuple[list[dict[str, Any]], str]:
@@ -65,7 +82,11 @@ def _panels(
         PROMPT: CandidateTail(prompt.sound, prompt.tune),
         "real continuation": CandidateTail(prompt.real, prompt.rest),
     }
-    shown_tails |= {candidate: tail for (candidate, name), tail in tails.items() if name == prompt.name}
+    for (candidate, name), tail in tails.items():
+        if name == prompt.name:
+            shown_tails[candidate] = tail
+            if tail.raw is not None:
+                shown_tails[f"{candidate}, raw"] = CandidateTail(tail.raw)
     pictures = spectrograms([tail.sound for tail in shown_tails.values()], contrast_of=0)
     shown = [
         Panel(f"p{number}-{index}", name, tail.sound, picture)

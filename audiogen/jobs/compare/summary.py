@@ -33,8 +33,12 @@ DESCRIPTIONS = {
     "nats_per_second": "The same, in nats per second of music.",
     "parameters": "Number of weights of the Model.",
     "training_seconds": "Duration of the training, in seconds.",
+    "likelihood": "Log density of the tail under the Model itself, in nats per latent coordinate.",
+    "real.likelihood": "The same of the real continuation.",
 }
 """Explanation of each measure."""
+RAW = "raw."  # before the name of a measure: of what the Model itself drew
+SIDE_BY_SIDE = ("texture", "order", "likelihood")  # measures that are shown of raw and of finished tails
 
 
 def measure_tail(
@@ -67,12 +71,14 @@ def measure_tail(
 
 
 def measure_others(tail: CandidateTail, evaluator: TailEvaluator, metrics: Mapping[str, Metric]) -> dict[str, float]:
-    """Registered metrics of a tail; as ``"raw.…"`` the same and the texture of what its Model itself drew."""
+    """Registered metrics and likelihood of a tail; as ``"raw.…"`` the same, and the texture, of what its Model drew."""
     others = measure(metrics, tail.sound)
     if tail.raw is not None:
         raw, texture = measure(metrics, tail.raw), evaluator.texture(tail.raw)
-        others |= {} if texture is None else {"raw.texture": texture.overall}
-        others |= {f"raw.{name}": value for name, value in raw.items()}
+        others |= {} if texture is None else {f"{RAW}texture": texture.overall}
+        others |= {f"{RAW}{name}": value for name, value in raw.items()}
+    columns = {"real": "real.likelihood", "raw": f"{RAW}likelihood", "finished": "likelihood"}
+    others |= {columns[name]: value for name, value in tail.likelihood.items()}
     return {name: _plain(value) for name, value in others.items()}
 
 
@@ -114,6 +120,26 @@ def summarise(rows: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[str,
 def other_measures(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Columns of registered metrics among the rows, in their order."""
     return list(dict.fromkeys(name for row in rows for name in _others(row)))
+
+
+def raw_beside_finished(summary: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, tuple[float | None, ...]]]:
+    """Means of the measures of raw and finished tails, side by side.
+
+    Args:
+        summary: see `summarise`.
+
+    Returns:
+        Candidate -> measure of `SIDE_BY_SIDE` -> (raw, finished, real); only candidates with a Model of sound. None
+        where it is not known: the likelihood of a Model without a density, and of real audio all but the likelihood.
+    """
+    found = {}
+    for row in summary:
+        means = {key: value["mean"] for key, value in row.items() if isinstance(value, Mapping)}
+        if means.get(f"{RAW}texture") is not None:
+            found[row["candidate"]] = {
+                name: tuple(means.get(key) for key in (f"{RAW}{name}", name, f"real.{name}")) for name in SIDE_BY_SIDE
+            }
+    return found
 
 
 def _others(row: Mapping[str, Any]) -> Mapping[str, float]:

@@ -8,20 +8,21 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from audiogen.audio import AudioWarning, read, write
-from audiogen.cli.compare import compare
+from audiogen.cli.compare import beside_text, compare
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.compare import candidates as comparing_candidates
 from audiogen.jobs.compare import comparison as comparing
 from audiogen.jobs.compare.candidates import BASELINES, CandidateTail, with_detected_notes
 from audiogen.jobs.compare.pieces import Prompt, make_prompts, read_pieces
-from audiogen.jobs.compare.summary import measure_tail, note_distance, summarise
+from audiogen.jobs.compare.summary import measure_tail, note_distance, raw_beside_finished, summarise
 from audiogen.metrics.registry import open_metrics
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.reports.piano_rolls import WIDTH, draw_roll, piano_rolls
@@ -33,7 +34,7 @@ from tests.conftest import synthetic
 from tests.training.test_tune_data_module import SMALL
 from tests.tune_fixtures import melody, wandering
 
-CONTROLLED = ("loop", "random-patches", "context-walk")
+CONTROLLED = ("loop", "random-patches", "context-walk", "factor-oracle")
 Tiny = Callable[..., Experiment]
 
 
@@ -84,14 +85,14 @@ def test_audio_and_midi_configurations_are_compared(
     found = json.loads((out / "results.json").read_text())
     assert [result["candidate"] for result in found["summary"]] == ["sound", "notes", *CONTROLLED, "repeat", "markov"]
     assert [result["domain"] for result in found["summary"]] == [
-        *("sound", "notes", "sound", "sound", "sound", "notes", "notes")
+        *("sound", "notes", "sound", "sound", "sound", "sound", "notes", "notes")
     ]
     for result in found["summary"]:
         assert result["seeds"] == 2
         assert (result["nats_per_note"]["mean"] is not None) == (result["candidate"] in ("notes", "markov"))
         assert (result["parameters"]["mean"] is not None) == (result["candidate"] in ("sound", "notes"))
     rows = list(csv.DictReader((out / "results.csv").read_text().splitlines()))
-    assert len(rows) == 7 * 2
+    assert len(rows) == 8 * 2
     assert {row["prompt"] for row in rows} == {item.name for item in read_pieces(tunes).test}
     for row in rows:
         tail = read(out / "tails" / f"{row['candidate']}-{row['seed']}" / f"{row['prompt']}.wav")
@@ -102,7 +103,8 @@ def test_audio_and_midi_configurations_are_compared(
         split = json.loads((out / "runs" / run / "metrics.json").read_text())["split"]
         assert not test & {Path(name).stem for name in split}
     page = (out / "index.html").read_text()
-    assert page.count("<audio") == 2 + 7
+    assert page.count("<audio") == 2 + 8 + 1, "the Model of sound is heard raw as well"
+    assert "As the Model draws it, and finished" in page
     assert page.count('class="roll"') >= 2 + 2  # the real ones, the repetition, the chain, and mostly the network
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)  # self-contained
     with pytest.raises(InputError, match="another comparison"):
@@ -228,6 +230,24 @@ def test_what_the_model_drew_is_measured_beside_the_finished_tail():
     assert others["raw.texture"] == pytest.approx(evaluator.texture(raw).overall, abs=1e-4)
     assert {name.removeprefix("raw.") for name in others if name.startswith("raw.")} >= {"texture", "order.forecast"}
     assert not any(name.startswith("raw.") for name in measure_tail(CandidateTail(real), evaluator, None)["others"])
+
+
+def test_raw_and_finished_stand_side_by_side_and_a_model_without_density_says_so():
+    def tail(name: str, **others: float) -> dict[str, Any]:
+        return {"candidate": name, "domain": "sound", "seed": 0, "texture": 1.0, "others": others}
+
+    rows = [
+        tail("hmm", **{"raw.texture": 3.0, "raw.likelihood": -2.0, "likelihood": -1.5, "real.likelihood": -1.0}),
+        tail("gan", **{"raw.texture": 2.0, "raw.order": 1.8, "order": 1.2}),
+        tail("loop", order=1.1),
+    ]
+    beside = raw_beside_finished(summarise(rows, {f"{name}/0": {} for name in ("hmm", "gan", "loop")}))
+    assert beside == {
+        "hmm": {"texture": (3.0, 1.0, None), "order": (None, None, None), "likelihood": (-2.0, -1.5, -1.0)},
+        "gan": {"texture": (2.0, 1.0, None), "order": (1.8, 1.2, None), "likelihood": (None, None, None)},
+    }
+    assert beside_text(beside["hmm"]) == "texture 3.00 to 1.00, no order, likelihood -2.00 to -1.50 (real -1.00)"
+    assert beside_text(beside["gan"]) == "texture 2.00 to 1.00, order 1.80 to 1.20, no likelihood"
 
 
 def test_means_and_deviations_over_seeds():

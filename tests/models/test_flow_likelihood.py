@@ -1,4 +1,4 @@
-"""One-step likelihood of flows and autoregressions with a known density."""
+"""Log likelihood of flows with a known density."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pytest
 import torch
-from scipy.stats import multivariate_normal, multivariate_t
+from scipy.stats import multivariate_t
 from torch import Tensor
 
 from audiogen.experiment import Experiment
 from audiogen.models import Sampling
+from audiogen.models.heads import flow
 from audiogen.models.heads.flow import Flow, FlowOptions
 from audiogen.models.sequence_model import SequenceModel
-from tools.sequence_likelihood import LinearAutoregression, flow_log_likelihood, one_step_likelihood
 
 MEAN, DEVIATION = torch.tensor([1.0, -0.5, 2.0]), torch.tensor([0.5, 1.5, 0.8])
 
@@ -35,16 +35,16 @@ class Straight(torch.nn.Module):
         return mean + slope * (point - time * mean)
 
 
-def test_a_flow_between_gaussians_has_their_density() -> None:
+def test_a_flow_between_gaussians_has_their_density(monkeypatch: pytest.MonkeyPatch) -> None:
     head = Flow(3, 3, FlowOptions(width=8))
     head.velocity = Straight()  # type: ignore[assignment]
     generator = torch.Generator().manual_seed(0)
     context = MEAN + torch.randn(50, 3, generator=generator)
     frame = context + DEVIATION * torch.randn(50, 3, generator=generator)
     expected = torch.distributions.Normal(context, DEVIATION).log_prob(frame).sum(-1)
-    torch.testing.assert_close(flow_log_likelihood(head, context, frame, steps=64), expected, atol=0.01, rtol=0.01)
-    rough = (flow_log_likelihood(head, context, frame) - expected).abs().mean()
-    assert rough < 0.1
+    assert (head.log_likelihood(context, frame) - expected).abs().mean() < 0.1
+    monkeypatch.setattr(flow, "STEPS", 64)
+    torch.testing.assert_close(head.log_likelihood(context, frame), expected, atol=0.01, rtol=0.01)
 
 
 def test_heavy_tails_are_those_of_student() -> None:
@@ -53,7 +53,7 @@ def test_heavy_tails_are_those_of_student() -> None:
     points = 3 * torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
     truth = multivariate_t(shape=scale.square().numpy(), df=5).logpdf(points.numpy())
     with torch.no_grad():
-        found = flow_log_likelihood(head, torch.zeros(40, 3), points)  # untrained: the noise itself
+        found = head.log_likelihood(torch.zeros(40, 3), points)  # untrained: the noise itself
         drawn = head.sample(torch.zeros(40000, 3), Sampling(generator=torch.Generator().manual_seed(1)))
     np.testing.assert_allclose(found.numpy(), truth, atol=1e-3)
     assert float(drawn.std()) == pytest.approx(1, abs=0.03)
@@ -63,7 +63,8 @@ def test_heavy_tails_are_those_of_student() -> None:
 def test_an_untrained_flow_is_standard_noise(tiny: Callable[..., Experiment]) -> None:
     model = SequenceModel(5, tiny("model.head={kind: flow, width: 8}").model.options).eval()
     frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
-    found = one_step_likelihood(model, frames)
+    with torch.no_grad():
+        found = model.log_likelihood(frames)
     assert found is not None
     expected = -0.5 * (frames[:, 1:].square() + math.log(2 * math.pi)).sum(-1)
     torch.testing.assert_close(found, expected)
@@ -74,43 +75,10 @@ def test_a_flow_around_a_linear_prediction_is_scored_on_the_frames(tiny: Callabl
     model = SequenceModel(5, tiny("model.head={kind: flow, width: 8}", "model.linear=true").model.options).eval()
     frames = torch.randn(2, 60, 5, generator=torch.Generator().manual_seed(1)).cumsum(1) / 5
     model.fit_closed_form(list(frames))
-    found = one_step_likelihood(model, frames)
+    with torch.no_grad():
+        found = model.log_likelihood(frames)
     assert found is not None
     assert model.linear is not None
     expected, _ = model.linear(frames[:, :-1])
     reference = torch.distributions.MultivariateNormal(expected, scale_tril=model.linear.root)
     torch.testing.assert_close(found, reference.log_prob(frames[:, 1:]), atol=1e-3, rtol=1e-4)
-
-
-def test_heads_with_and_without_a_density(tiny: Callable[..., Experiment]) -> None:
-    frames = torch.randn(2, 7, 5, generator=torch.Generator().manual_seed(1))
-    mixture = SequenceModel(5, tiny().model.options).eval()
-    found = one_step_likelihood(mixture, frames)
-    assert found is not None
-    torch.testing.assert_close(found, mixture.log_likelihood(frames).detach())
-    torch.testing.assert_close(one_step_likelihood(mixture, frames, last=2), found[:, -2:])
-    assert one_step_likelihood(SequenceModel(5, tiny("model.head=point").model.options).eval(), frames) is None
-
-
-def test_an_autoregression_recovers_its_process() -> None:
-    generator = np.random.default_rng(0)
-    turn = 0.9 * np.array([[np.cos(0.5), -np.sin(0.5)], [np.sin(0.5), np.cos(0.5)]])
-    covariance = np.array([[1.0, 0.6], [0.6, 0.5]])
-    noise = generator.multivariate_normal([0, 0], covariance, 6000)
-    values = np.zeros((6000, 2))
-    for k in range(1, 6000):
-        values[k] = turn @ values[k - 1] + noise[k] + 0.2
-    fitted = LinearAutoregression.best([torch.from_numpy(values[:4000])])
-    unseen = values[4000:]
-    nats = fitted.log_likelihood(torch.from_numpy(unseen)).numpy()
-    truth = multivariate_normal([0.2, 0.2], covariance).logpdf(unseen[1:] - unseen[:-1] @ turn.T)
-    assert len(nats) == 2000 - fitted.order
-    assert nats.mean() == pytest.approx(truth.mean(), abs=0.02)
-    np.testing.assert_allclose(fitted.covariance, covariance, atol=0.05)
-
-
-def test_few_frames_do_not_give_overconfidence() -> None:
-    values = np.random.default_rng(1).standard_normal((300, 30))
-    few = LinearAutoregression.best([torch.from_numpy(values[:60])])
-    truth = multivariate_normal(np.zeros(30), np.eye(30)).logpdf(values[60:])
-    assert float(few.log_likelihood(torch.from_numpy(values[60:])).mean()) > truth.mean() - 4
