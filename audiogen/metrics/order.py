@@ -10,10 +10,9 @@ forecast          do the recording's own places foretell what follows?          
 states            are the transitions between half-second states its own?             order_states
 memory            does it forget as fast as the recording?                            order_memory
 events            durations, intervals, attacks and decays, likeness of events        order_events
-slow              level, brightness and bands at 0.02 to 2 Hz                         order_slow
+swells            the same of slower courses, 0.5 to 4 s on                           order_forecast
 pulse             are onsets at the recording's period?                               order_pulse
 metre             the accents of a bar                                                order_pulse
-chroma movement   does harmony change as fast?                                        order_harmony
 chroma order      which chroma follows which, on a grid of beats?                     order_harmony
 ================  ==================================================================  ======================
 
@@ -40,11 +39,10 @@ from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.metrics.order_events import fit_events
 from audiogen.metrics.order_features import OrderFeatures, audible_power, order_features
-from audiogen.metrics.order_forecast import Forecast
-from audiogen.metrics.order_harmony import fit_chroma_movement, fit_chroma_transitions
+from audiogen.metrics.order_forecast import SWELL_CONTEXT_SECONDS, SWELL_LAGS, SWELL_SECONDS, Forecast
+from audiogen.metrics.order_harmony import fit_chroma_transitions
 from audiogen.metrics.order_memory import fit_memory
 from audiogen.metrics.order_pulse import fit_metre, fit_pulse
-from audiogen.metrics.order_slow import fit_slow
 from audiogen.metrics.order_states import fit_states
 
 Loss = Callable[[OrderFeatures], float]
@@ -53,8 +51,15 @@ Fit = Callable[[Sequence[OrderFeatures]], Loss]
 
 def fit_forecast(parts: Sequence[OrderFeatures]) -> Loss:
     """The mean of `Forecast.losses` over the lags."""
-    forecast = Forecast(parts)
+    return _mean_loss(Forecast(parts))
 
+
+def fit_swells(parts: Sequence[OrderFeatures]) -> Loss:
+    """The same of slower courses."""
+    return _mean_loss(Forecast(parts, 0, SWELL_CONTEXT_SECONDS, SWELL_LAGS, SWELL_SECONDS))
+
+
+def _mean_loss(forecast: Forecast) -> Loss:
     def loss(segment: OrderFeatures) -> float:
         found = list(forecast.losses(segment).values())
         return float(np.mean(found)) if found else float("nan")
@@ -64,16 +69,15 @@ def fit_forecast(parts: Sequence[OrderFeatures]) -> Loss:
 
 MEASURES: Mapping[str, Fit] = {
     "forecast": fit_forecast,
+    "swells": fit_swells,
     "states": fit_states,
     "memory": fit_memory,
     "events": fit_events,
-    "slow": fit_slow,
     "pulse": fit_pulse,
     "metre": fit_metre,
-    "chroma movement": fit_chroma_movement,
     "chroma order": fit_chroma_transitions,
 }
-NEEDS = {"metre": "pulse", "chroma movement": "chroma order"}  # measures that apply only where another one does
+NEEDS = {"metre": "pulse"}  # measures that apply only where another one does
 STRUCTURE = ("forecast", "states", "pulse")  # of which one has to apply to a structured recording
 MIN_CONTRAST = 1.25  # of shuffled segments, from which on a measure applies
 MIN_PULSE_CONTRAST = 1.5  # the same for the pulse: music reads 2 to 3, the engines of distant traffic 1.4

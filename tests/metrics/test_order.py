@@ -58,6 +58,21 @@ def test_a_copy_earns_no_forecast():
     assert ratios(reference(prompt, "forecast"), [copied], "forecast")[0] > 1.3
 
 
+def test_swells_are_told_from_as_much_movement_at_other_times():
+    def waves(seconds: float, seed: int, sort: bool = True) -> Recording:
+        """Noise that rises for three seconds and falls at once; unsorted, its half seconds come in random order."""
+        random = np.random.default_rng(seed)
+        phase = (np.arange(int(seconds * RATE)) / RATE + random.uniform(0, 3)) % 3.0 / 3.0
+        samples = noise(seconds, seed)[0] * np.exp(3 * phase)
+        return recording(samples if sort else in_random_order(samples, 0.5, random))
+
+    order = reference(waves(PROMPT, 0), "swells")
+    assert order.applies("swells")
+    real = ratios(order, [waves(TAIL, seed) for seed in (1, 2)], "swells").mean()
+    assert real < 1.5
+    assert ratios(order, [waves(TAIL, seed, sort=False) for seed in (1, 2)], "swells").mean() > 1.5 * real
+
+
 def test_a_loop_remembers_for_too_long():
     prompt = recording(noise(PROMPT, 0) * (1 + np.random.default_rng(0).standard_normal(30).repeat(RATE // 2) ** 2))
     tail = prompt.samples[0, :RATE]
@@ -78,7 +93,7 @@ def test_noise_is_neither_structured_nor_pulsed():
     assert not order.structured
     assert not order.has_pulse
     distance = order.distance(recording(noise(TAIL, 1)))
-    assert all(0.5 < distance.ratios[name] < 2.0 for name in ("forecast", "states", "slow", "pulse"))
+    assert all(0.5 < distance.ratios[name] < 2.0 for name in ("forecast", "states", "swells", "pulse"))
 
 
 @pytest.mark.parametrize("period", [0.4, 0.5, 0.61])

@@ -30,7 +30,7 @@ def row(name: str, candidate: str, value: float, applies: tuple[str, ...] = ("fo
 
 def test_only_measures_that_apply_count() -> None:
     mixed = row("a", "real", 2.0)
-    mixed["ratios"]["slow"] = 100.0
+    mixed["ratios"]["swells"] = 100.0
     assert check_order.overall(mixed) == pytest.approx(2.0)
     assert np.isnan(check_order.overall(row("a", "real", 2.0, ())))
 
