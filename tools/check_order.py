@@ -34,6 +34,7 @@ from audiogen.text_files import write_text
 SUFFIXES = {".ogg", ".flac", ".wav", ".mp3"}
 MAX_SECONDS = 80.0  # of a recording
 PROMPT = 0.75  # of it
+MIN_SKILL = 0.1  # of the real tail, below which its part is not defined
 HALF = 0.5  # seconds, the pieces that are reordered
 SEGMENTS, REAL, DEFAULT = "another real segment", "real", "default"
 REORDERED = {"half seconds, random": "random", "half seconds, reversed": "reversed"}
@@ -89,11 +90,14 @@ def rows_of(path: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for index in range(len(order.starts)):
         ratios = {name: ratio(order.own_losses[name][index], order.floor[name]) for name in MEASURES}
-        rows.append({**common, "candidate": SEGMENTS, "seed": index, "ratios": ratios})
+        own = skill(order.own_losses["forecast"][index])
+        rows.append({**common, "candidate": SEGMENTS, "seed": index, "ratios": ratios, "skill": own})
     for name, made in tails(prompt, real, arguments.seeds).items():
         for seed, tail in enumerate(made):
             features = order.features(tail)
-            row = {**common, "candidate": name, "seed": seed, "ratios": order.distance(features).ratios}
+            distance = order.distance(features)
+            row = {**common, "candidate": name, "seed": seed, "ratios": distance.ratios}
+            row["skill"] = skill(distance.losses["forecast"])
             row["movement"] = chroma_movement(features, beat) / movement
             if pulse is not None:
                 row["kept"] = pulse_height(features, pulse.period) / max(pulse.height, 1e-6)
@@ -101,6 +105,11 @@ def rows_of(path: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
                 row["shift"] = 1000 * phase_shift(order.prompt, features, pulse.period)
             rows.append(row)
     return rows
+
+
+def skill(loss: float) -> float:
+    """Skill of the forecasts by their loss, the fraction of random ones that are nearer: 1 perfect, 0 as at random."""
+    return 1 - 2 * loss
 
 
 def overall(row: dict[str, Any]) -> float:
@@ -171,6 +180,7 @@ def report(rows: list[dict[str, Any]]) -> str:
         cells.append(spread([of(mine(name, candidate), overall) for name in structured]))
         lines.append([candidate, *cells])
     parts.append(table(["candidate", *MEASURES, "overall"], lines))
+    parts += skill_section(structured, mine)
     parts.append(
         "## Pulse\n\nRecordings with a pulse: the part of its height that is kept, change of tempo in %, how late the"
         " first beats after the join are in ms, and chroma movement over the prompt's; means over seeds (of absolute"
@@ -192,6 +202,25 @@ def report(rows: list[dict[str, Any]]) -> str:
             )
     parts.append(table(["recording", "candidate", "kept", "tempo, %", "late, ms", "chroma movement"], lines))
     return "\n".join(part if part.startswith("|") else wrapped(part) for part in parts)
+
+
+def skill_section(structured: list[str], mine: Callable[[str, str], list[dict[str, Any]]]) -> list[str]:
+    """The table of the skill of forecasts, of structured recordings and their medians."""
+
+    def skill_of(name: str, candidate: str) -> float:
+        return of(mine(name, candidate), lambda row: row.get("skill", np.nan))
+
+    known = [name for name in structured if skill_of(name, REAL) >= MIN_SKILL]
+    lines = [[name, *(text(skill_of(name, candidate)) for candidate in NAMES)] for name in structured]
+    kept = [spread([skill_of(name, each) / skill_of(name, REAL) for name in known]) for each in NAMES]
+    lines.append(["kept of the real tail's, median", *kept])
+    return [
+        "## Skill of the forecast\n\nStructured recordings: how much nearer to what follows the forecasts by the"
+        " recording's own places come than random ones (1 always, 0 as at random; copies are left out); means over"
+        " seeds. The last row: its part of the real tail's, in the median (smallest and largest), over the"
+        f" {len(known)} recordings where the real tail's is {MIN_SKILL:g} or more.\n",
+        table(["recording", *NAMES], lines),
+    ]
 
 
 def wrapped(prose: str) -> str:

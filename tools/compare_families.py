@@ -1,12 +1,12 @@
 """Which Model? Each on the same recordings, by order and texture, raw and finished, as a Markdown table, best first.
 
-    python tools/compare_families.py RECORDING ... -o docs/families.md [--models lstm-flow hmm ...] [--budget 8]
+    python tools/compare_families.py RECORDING ... -o docs/families.md --runs FOLDER [--models lstm-flow ...]
 
-The first three quarters of each recording (of its first 80 s) are the prompt; a tail of at most 8 s is compared with
-what followed. Models are trained on the prompt for the same CPU time: their steps are what fits into the budget on the
-first recording. Finished tails are those of `continue`; raw ones are the frames that the Model itself draws. The
-controls and the default have no training and no raw tail. One seed. Times are CPU seconds of one thread, which do not
-depend on the load of the machine. Finished cells are kept in a .jsonl beside the table and not computed again.
+The first three quarters of each recording (of its first 80 s) are a prompt; a tail of at most 8 s is compared with what
+followed. Each Model is trained once, on all prompts together, for the same CPU time. Finished tails are those of
+`continue`; raw ones are the frames that the Model itself draws. The controls and the default have no training and no
+raw tail. One seed. Times are CPU seconds of one thread, which do not depend on the load of the machine. Runs are kept
+in FOLDER, and finished cells in a .jsonl beside the table; neither is computed again.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 import audiogen
-from audiogen.audio import Recording
+from audiogen.audio import Recording, write
 from audiogen.experiment import read_experiment
 from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.jobs.run_choice import single_recording
@@ -46,12 +47,13 @@ from tools.check_order import split
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
 DEFAULT, CONTEXTS, BASE, REAL = "default", "contexts", "base", "real"
 MODELS = (
-    *("rnn-flow", "gru-flow", "lstm-flow", "conv-flow", "transformer-flow"),
-    *("lstm-point", "lstm-mixture", "lstm-lowrank"),
+    *("lstm-flow", "conv-flow", "transformer-flow"),
+    *("lstm-point", "lstm-mixture"),
     *("hmm", "gmm", "vae", "gan"),
 )
 OTHERS = (REAL, DEFAULT, CONTEXTS, BASE, *CONTROL_BASELINES)
-PROBE_STEPS, MAX_STEPS = 6, 1000  # by which the CPU time of a step is measured; of Models in closed form
+CPU_SECONDS = "cpu_seconds.txt"  # of the training, in the folder of a Run
+PROBE_STEPS = 6  # by which the CPU time of a step is measured
 BOOTSTRAPS, CONFIDENCE = 2000, (2.5, 97.5)
 Cell = dict[str, Any]
 T = TypeVar("T")
@@ -103,23 +105,36 @@ def rendered(continuer: Continuer | RawContinuer, prompt: Recording, seconds: fl
     return Recording(np.concatenate(blocks, axis=1), prompt.sample_rate)
 
 
-def steps_within(budget: float, name: str, prompt: Recording) -> int:
-    """Steps of a training that take ``budget`` CPU seconds, by the time of two short trainings."""
-
-    def spent(steps: int) -> float:
-        experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", (f"training.steps={steps}",)))
-        return timed(lambda: train(experiment, prompt, device="cpu"))[1]
-
-    spent(1)  # libraries are loaded, and buffers allocated
-    first, second = spent(1), spent(1 + PROBE_STEPS)
-    return max(min(round(budget * PROBE_STEPS / max(second - first, 1e-3)), MAX_STEPS), 1)
+def prompts_in(pieces: Sequence[Piece], folder: Path) -> Path:
+    """The prompts as files of a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for piece in pieces:
+        if not (out := folder / f"{piece.path.stem}.wav").exists():
+            write(out, piece.parts[0], "FLOAT")
+    return folder
 
 
-def of_model(name: str, piece: Piece, steps: int) -> Cell:
-    """A Model trained on the prompt: measures of its finished and of its raw tail, likelihoods and times."""
-    experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", (f"training.steps={steps}",)))
-    run, training = timed(lambda: train(experiment, piece.parts[0], device="cpu"))
-    return {**of_run(run, piece, RunPredictor), "training": training, "steps": run.metrics["steps"]}
+def trained(name: str, prompts: Path, budget: float, folder: Path) -> Run:
+    """The Run of a configuration: opened if it is there, or trained in as many steps as take ``budget`` CPU seconds."""
+    out = folder / name
+    if (out / CPU_SECONDS).is_file():
+        return Run.open(out)
+
+    def train_for(steps: int) -> float:
+        rmtree(out, ignore_errors=True)
+        # Without validation, which would take a whole recording out of the training.
+        overrides = (f"training.steps={steps}", "training.split_fractions.validation=0")
+        experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", overrides))
+        return timed(lambda: train(experiment, prompts, out, device="cpu"))[1]
+
+    seconds = train_for(1)
+    run = Run.open(out)
+    if run.metrics["steps"]:  # else it is complete, in closed form
+        first, second = train_for(1), train_for(1 + PROBE_STEPS)  # the first time of all, libraries are loaded
+        seconds = train_for(max(round(budget * PROBE_STEPS / max(second - first, 1e-3)), 1))
+        run = Run.open(out)
+    write_text(out / CPU_SECONDS, f"{seconds:.2f}")
+    return run
 
 
 def of_run(run: Run, piece: Piece, predictor: Callable[..., RunPredictor]) -> Cell:
@@ -237,9 +252,8 @@ def page(cells: list[Cell], budget: float) -> str:
     recordings = dict.fromkeys(cell["recording"] for cell in cells)
     return f"""# Which Model?
 
-Made by `tools/compare_families.py` on {len(recordings)} recordings ({", ".join(recordings)}), one seed. Models are
-trained on the prompt with steps that take {budget:g} CPU seconds on the first recording, and stop earlier by
-themselves.
+Made by `tools/compare_families.py` on {len(recordings)} recordings ({", ".join(recordings)}), one seed. Each Model
+is trained once, on all prompts together, in as many steps as take {budget:g} CPU seconds.
 
 {table}
 
@@ -264,7 +278,9 @@ def main() -> None:
     parser.add_argument("recordings", type=Path, nargs="+", help="files of at least 12 s")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--models", nargs="+", default=[*OTHERS, *MODELS], help="names of configs/mel, or of controls")
-    parser.add_argument("--budget", type=float, default=8.0, help="CPU seconds of a training [8]")
+    parser.add_argument("--runs", type=Path, required=True, help="folder of the prompts and of the trained Runs")
+    parser.add_argument("--first", type=int, help="continue this many of the recordings only [all]")
+    parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds of a training [20]")
     parser.add_argument("--seconds", type=float, default=8.0, help="maximum length of a tail [8]")
     parser.add_argument("--rows", type=Path, help="file of finished cells [the output's name with .jsonl]")
     arguments = parser.parse_args()
@@ -272,10 +288,10 @@ def main() -> None:
     warnings.simplefilter("ignore")
     store = arguments.rows or arguments.output.with_suffix(".jsonl")
     cells = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
-    steps = {cell["model"]: cell["planned"] for cell in cells if "planned" in cell}
-    for path in arguments.recordings:
-        piece = Piece(path, arguments.seconds)
-        done = {cell["model"] for cell in cells if cell["recording"] == path.stem}
+    pieces = [Piece(path, arguments.seconds) for path in arguments.recordings]
+    prompts = prompts_in(pieces, arguments.runs / "prompts")
+    for piece in pieces[: arguments.first]:
+        path, done = piece.path, {cell["model"] for cell in cells if cell["recording"] == piece.path.stem}
         for name in arguments.models:
             if name in done:
                 continue
@@ -283,9 +299,9 @@ def main() -> None:
             if name in OTHERS:
                 cell |= of_other(name, piece)
             else:
-                if name not in steps:
-                    steps[name] = steps_within(arguments.budget, name, piece.parts[0])
-                cell |= {"planned": steps[name], **of_model(name, piece, steps[name])}
+                run = trained(name, prompts, arguments.budget, arguments.runs)
+                cell |= {**of_run(run, piece, RunPredictor), "steps": run.metrics["steps"]}
+                cell["training"] = float((arguments.runs / name / CPU_SECONDS).read_text("utf-8"))
             cells.append(cell)
             print(cell, file=sys.stderr, flush=True)
             write_text(store, "".join(json.dumps(each) + "\n" for each in cells))

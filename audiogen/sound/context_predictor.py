@@ -16,7 +16,7 @@ from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.run import Run
 from audiogen.sound.context_memory import ContextMemory
-from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD, Patch, PatchSelector, Played, Rules
+from audiogen.sound.patch_selection import COPY_THRESHOLD, Patch, PatchSelector, Played, Rules
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
@@ -24,8 +24,9 @@ JOIN_COST = 1.0  # of a patch whose context is unlike the tail's, relative to on
 TARGET_GAIN = 1.2  # of what was drawn: less than of a Model's latents, which are smoother than those of the material
 RUN_SECONDS = 1.0  # longest verbatim run, as far as the recording's own likeness allows
 COPY_FRACTION, MAX_COPY_THRESHOLD = 0.65, 0.75  # of its own likeness that a tail may reach to the recording; at most
-CANDIDATES = 16  # patches that are tried for what is no copy
+CANDIDATES = 24  # patches that are tried for what is no copy: of 16, a fire of 7 s has none in one tail of five
 REPETITION_FRACTION, MAX_REPETITION_THRESHOLD = 0.9, 0.95  # the same, to itself
+MIN_REPETITION_THRESHOLD = 0.5  # where the recording never repeats itself: the same context would recall the same call
 LIKENESS_SECONDS = 60.0  # of the end of the recording that are compared with each other
 PAST_PATCHES = 40  # of the prompt that the memory reads: earlier ones weigh less than 1e-4
 
@@ -82,5 +83,5 @@ def rules_of(prompt: PromptAnalysis) -> Rules:
     except InputError:  # shorter than half a second
         return Rules(RUN_SECONDS, candidates=CANDIDATES, spaced=True)
     copy = max(min(COPY_FRACTION * own, MAX_COPY_THRESHOLD), COPY_THRESHOLD)
-    repetition = max(min(REPETITION_FRACTION * own, MAX_REPETITION_THRESHOLD), REPETITION_THRESHOLD)
+    repetition = max(min(REPETITION_FRACTION * own, MAX_REPETITION_THRESHOLD), MIN_REPETITION_THRESHOLD)
     return Rules(RUN_SECONDS, copy, repetition, CANDIDATES, spaced=True)

@@ -16,9 +16,9 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
 from audiogen.pretrained import base
 from audiogen.run import Run
-from audiogen.sound.context_predictor import ContextPredictor, rules_of
+from audiogen.sound.context_predictor import MIN_REPETITION_THRESHOLD, ContextPredictor, rules_of
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.patch_selection import COPY_THRESHOLD, REPETITION_THRESHOLD
+from audiogen.sound.patch_selection import COPY_THRESHOLD
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import analyse_prompt
 
@@ -103,7 +103,7 @@ def test_the_more_a_recording_repeats_itself_the_more_a_tail_may(texture: Textur
     spec = base().representation.options.spec
     samples = np.random.default_rng(0).standard_normal((1, 6 * RATE)).astype(np.float32)
     noise = rules_of(analyse_prompt(Recording(0.1 * samples, RATE), spec))
-    assert (noise.copy_threshold, noise.repetition_threshold) == (COPY_THRESHOLD, REPETITION_THRESHOLD)
+    assert (noise.copy_threshold, noise.repetition_threshold) == (COPY_THRESHOLD, MIN_REPETITION_THRESHOLD)
     bar = texture(1.5).samples
     repeated = rules_of(analyse_prompt(Recording(np.tile(bar, 5), RATE), spec))
     assert repeated.copy_threshold > 0.55

@@ -21,6 +21,7 @@ def row(name: str, candidate: str, value: float, applies: tuple[str, ...] = ("fo
         "ratios": dict.fromkeys(MEASURES, value),
         "applies": {measure: measure in applies for measure in MEASURES},
         "contrast": dict.fromkeys(MEASURES, 2.0),
+        "skill": 1 - value / 4,
         "movement": 1.1,
         "kept": 0.9,
         "tempo": -1.5,
@@ -43,6 +44,9 @@ def test_the_page_says_what_is_structured_and_how_far_random_patches_are() -> No
     assert "Structured: 2 of 3 (drums, birds). With a pulse: 2 (drums, birds)." in page
     overall = next(line for line in page.splitlines() if line.startswith("| random-patches"))
     assert overall.split(" | ")[-1] == "2.50 (2.50–2.50) |"
+    assert "| drums | – | 0.75 | 0.70 | 0.38 | – |" in page, "skill of segments, real, default, random patches, walk"
+    kept = next(line for line in page.splitlines() if line.startswith("| kept of the real tail's"))
+    assert kept.split(" | ")[3:5] == ["0.93 (0.93–0.93)", "0.50 (0.50–0.50)"]
     assert "| drums | default | 0.90 | 1.5 | 20 | 1.10 |" in page
     assert all(len(line) <= 120 for line in page.splitlines() if not line.startswith("|"))
 
