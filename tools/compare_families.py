@@ -30,8 +30,8 @@ import audiogen
 from audiogen.audio import Recording, write
 from audiogen.experiment import read_experiment
 from audiogen.jobs.control_baselines import CONTROL_BASELINES
+from audiogen.jobs.model_likelihood import ModelLikelihood
 from audiogen.jobs.run_choice import single_recording
-from audiogen.metrics.model_likelihood import ModelLikelihood
 from audiogen.metrics.order import OrderReference
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.pretrained import base

@@ -81,9 +81,9 @@ def evaluate(
     with stage("loading libraries"):
         from audiogen.audio import read
         from audiogen.jobs.control_baselines import CONTROL_BASELINES
+        from audiogen.jobs.model_likelihood import ModelLikelihood
         from audiogen.metrics.evaluation import LIKELIHOOD, evaluate_inputs
         from audiogen.metrics.evaluation_inputs import prepare_inputs
-        from audiogen.metrics.model_likelihood import ModelLikelihood
         from audiogen.output_names import join_beside, sidecar_of
         from audiogen.reports.blind_listening import write_listening_test
         from audiogen.reports.evaluation_report import write_evaluation_report

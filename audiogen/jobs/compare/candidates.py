@@ -12,10 +12,10 @@ import torch
 from audiogen.audio import Recording
 from audiogen.jobs.compare.pieces import Prompt
 from audiogen.jobs.control_baselines import control_tail
+from audiogen.jobs.model_likelihood import ModelLikelihood
 from audiogen.jobs.tune_request import TuneRequest
 from audiogen.jobs.tune_results import events_tokenizer
 from audiogen.metrics import waveform_baselines as baselines
-from audiogen.metrics.model_likelihood import ModelLikelihood
 from audiogen.models import Model, Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer

@@ -9,7 +9,7 @@ import pytest
 
 from audiogen.audio import Recording
 from audiogen.experiment import Experiment
-from audiogen.metrics.model_likelihood import ModelLikelihood
+from audiogen.jobs.model_likelihood import ModelLikelihood
 from audiogen.training.trainer import train
 from tests.conftest import synthetic
 
