@@ -215,7 +215,7 @@ def evaluate_inputs(inputs: EvaluationInputs, likelihood: Likelihood | None = No
 
     Args:
         inputs: see `prepare_inputs`.
-        likelihood: of a tail under the Model of the output, such as `jobs.model_likelihood.ModelLikelihood`; None without.
+        likelihood: of a tail under the Model of the output (`jobs.model_likelihood.ModelLikelihood`); None without.
     """
     evaluator, excerpt = inputs.running.evaluator, inputs.excerpt
     compared = evaluator.compare(excerpt)
