@@ -13,6 +13,7 @@ from audiogen.experiment import Training
 
 Optimizer = torch.optim.Optimizer
 Parameters = Iterable[nn.Parameter]
+Tensors = tuple[Tensor, ...] | list[Tensor]
 MEASURED_STEPS = 16  # after these, a training with a wall-clock budget fixes its number of steps
 UNTIMED_STEPS = 4  # slower than those that follow
 VALIDATION_FRACTION = 0.1  # of the remaining budget, reserved for validations
@@ -101,10 +102,15 @@ def averaged_model(model: nn.Module, decay: float, warmup: int) -> AveragedModel
         warmup: steps of the warm-up.
     """
 
-    def average(averaged: Tensor, weight: Tensor, count: Tensor | int) -> Tensor:
-        return weight if int(count) <= warmup else decay * averaged + (1 - decay) * weight
+    def average(averaged: Tensors, weights: Tensors, count: Tensor | int) -> None:
+        """Update tensors of one type in place; together, as one by one they take 3 % of a step on the CPU."""
+        if int(count) <= warmup or not averaged[0].is_floating_point():
+            torch._foreach_copy_(averaged, weights)
+            return
+        torch._foreach_mul_(averaged, decay)
+        torch._foreach_add_(averaged, torch._foreach_mul(weights, 1 - decay))
 
-    return AveragedModel(model, avg_fn=average, use_buffers=True)
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
 
 def rate_factor(options: Training, step: int, schedule_steps: int) -> float:
