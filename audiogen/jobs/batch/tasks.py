@@ -56,14 +56,15 @@ def group_into_tasks(
     device: str,
     allow_external_weights: bool = False,
 ) -> list[Task]:
-    """Group clips so that each Model is trained once; clips of a given Run are spread over the workers."""
+    """Group clips so that each Model is trained once; clips for which none is trained are spread over the workers."""
     groups: dict[tuple[Path, str, Path | None, str, bool], list[Clip]] = {}
     for clip in clips:
         key = (clip.prompt, clip.source, clip.morph, clip.target, clip.request.ambience)
         groups.setdefault(key, []).append(clip)
     tasks = []
     for group in groups.values():
-        size = -(-len(group) // workers) if group[0].runs else len(group)
+        trains = not group[0].runs and (bool(budget) or group[0].experiment is not None)
+        size = len(group) if trains else -(-len(group) // workers)
         for first in range(0, len(group), size):
             part = tuple(group[first : first + size])
             tasks.append(Task(part, folder, budget, device, allow_external_weights))

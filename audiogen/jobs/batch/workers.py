@@ -33,28 +33,30 @@ class Attempt:
 
     Args:
         task: the task.
-        last: whether its clips count as failed if this worker is lost, too.
+        last: whether its only clip counts as failed if this worker is lost, too.
     """
 
     task: Task
     last: bool = False
 
-    def after_loss(self, cause: str) -> tuple[list[Outcome], Attempt | None]:
-        """The outcomes that are known although the worker is lost, and the next attempt, if there is one.
+    def after_loss(self, cause: str) -> tuple[list[Outcome], list[Attempt]]:
+        """The outcomes that are known although the worker is lost, and the next attempts.
 
-        Clips that it had finished are kept: their sidecars exist, which are written last.
+        Clips that it had finished are kept: their sidecars exist, which are written last. The first of the others may
+        be what it died of, so it is tried again alone, once, and the rest as if nothing had happened.
         """
         lost = tuple(clip for clip in self.task.clips if not sidecar_of(self.task.folder / clip.row.name).is_file())
-        kept = [(clip.row.name, None) for clip in self.task.clips if clip not in lost]
-        if self.last or not lost:
-            return [*kept, *((clip.row.name, cause) for clip in lost)], None
-        return [*kept], Attempt(replace(self.task, clips=lost), last=True)
+        kept: list[Outcome] = [(clip.row.name, None) for clip in self.task.clips if clip not in lost]
+        if self.last and lost:
+            return [*kept, (lost[0].row.name, cause)], []
+        again = [Attempt(replace(self.task, clips=lost[:1]), last=True), Attempt(replace(self.task, clips=lost[1:]))]
+        return kept, [attempt for attempt in again if attempt.task.clips]
 
 
 def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]:
     """Run tasks in this process if ``workers`` is 1, else in that many processes of one core each.
 
-    Each process has a pool of its own: one that dies takes no other's task along, and its task is tried once more.
+    Each process has a pool of its own: one that dies takes no other's task along, and its clips are tried again.
     """
     if workers == 1:
         for task in tasks:
@@ -78,7 +80,7 @@ def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, Non
                 except BrokenProcessPool:
                     known, again = attempt.after_loss(LOST)
                     outcomes += known
-                    waiting.extendleft([again] if again else [])
+                    waiting.extend(again)
                     pools[pools.index(pool)] = pool = _new_pool()
                 idle.append(pool)
             yield outcomes
@@ -137,7 +139,7 @@ def ray(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]
             done, _ = cluster.wait(list(running), timeout=POLL_SECONDS)
             for reference in done:
                 outcomes, again = _ray_outcomes(cluster, reference, running.pop(reference))
-                waiting.extendleft([again] if again else [])
+                waiting.extend(again)
                 yield outcomes
             yield []
     finally:
@@ -149,11 +151,11 @@ def _run_task_on_ray(task: Task) -> list[Outcome]:
     return list(run_task(task))
 
 
-def _ray_outcomes(cluster: Any, reference: Any, attempt: Attempt) -> tuple[list[Outcome], Attempt | None]:
+def _ray_outcomes(cluster: Any, reference: Any, attempt: Attempt) -> tuple[list[Outcome], list[Attempt]]:
     try:
-        return cluster.get(reference), None
+        return cluster.get(reference), []
     except cluster.exceptions.RayTaskError as error:  # raised by the task: it would be raised again
-        return [(clip.row.name, describe_error(error)) for clip in attempt.task.clips], None
+        return [(clip.row.name, describe_error(error)) for clip in attempt.task.clips], []
     except Exception as error:  # the loss of a worker or a machine
         return attempt.after_loss(f"{LOST} ({describe_error(error)})")
 

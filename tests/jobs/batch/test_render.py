@@ -477,16 +477,30 @@ class TestLostWorkers:
         assert len(results.with_status("finished")) == 4
         assert audio_in(folder) == audio_in(finished)
 
-    def test_only_what_is_unfinished_is_tried_again_and_once(self, grid: Path, finished: Path, tmp_path: Path) -> None:
+    def test_what_is_unfinished_is_tried_again_and_the_suspect_once(
+        self, grid: Path, finished: Path, tmp_path: Path
+    ) -> None:
         folder = copied(finished, tmp_path / "out")
         validator = RowValidator()
         (task,) = tasks.group_into_tasks(map(validator.clip, read_rows(grid)), folder, 1, None, "cpu")
-        (folder / "a-3.json").unlink()
+        for name in ("a-2.json", "a-3.json", "a-4.json"):
+            (folder / name).unlink()
         known, again = Attempt(task).after_loss("lost")
-        assert known == [("a-1.wav", None), ("a-2.wav", None), ("a-4.wav", None)]
-        assert again is not None
-        assert [clip.row.name for clip in again.task.clips] == ["a-3.wav"]
-        assert again.after_loss("lost") == ([("a-3.wav", "lost")], None)
+        assert known == [("a-1.wav", None)]
+        suspect, rest = again
+        assert [clip.row.name for clip in suspect.task.clips] == ["a-2.wav"]
+        assert [clip.row.name for clip in rest.task.clips] == ["a-3.wav", "a-4.wav"]
+        assert suspect.after_loss("lost") == ([("a-2.wav", "lost")], [])
+        known, again = rest.after_loss("lost")  # it had not been lost before
+        assert known == []
+        assert [len(attempt.task.clips) for attempt in again] == [1, 1]
+
+    def test_clips_are_spread_over_the_workers_unless_they_share_a_training(self, inputs: Path, tmp_path: Path) -> None:
+        rows = [{"prompt": "a.wav", "seed": [0, 1, 2, 3, 4]}]
+        clips = [*map(RowValidator().clip, read_rows(jobs_of(inputs, rows, "spread.yaml")))]
+        for budget, sizes in ((None, [3, 2]), (0, [3, 2]), (60, [5])):
+            grouped = tasks.group_into_tasks(clips, tmp_path, 2, budget, "cpu")
+            assert [len(task.clips) for task in grouped] == sizes
 
     def test_ray_renders_the_same_and_tries_a_lost_task_again(
         self, grid: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
