@@ -8,10 +8,12 @@ its filters at full scale.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
 STEPS_PER_BLOCK = 4  # blocks of 400 ms, every 100 ms
+MEMORY_SECONDS = 0.25  # after which the slower filter has decayed by 500 dB
 MIN_RATE = 4_000  # Hz; below, the shelf of the K-weighting lies above the Nyquist frequency
 CHANNEL_WEIGHTS = {4: (1, 1, 1.41, 1.41), 5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.41, 1.41)}
 """Number of channels -> weights (BS.1770-4, table 3; the LFE channel has none); 1 for other layouts."""
@@ -36,8 +38,20 @@ def _denominator(k: float, q: float) -> np.ndarray:
     return np.array([1 + k / q + k * k, 2 * (k * k - 1), 1 - k / q + k * k])
 
 
+def frequency_response(filters: list[tuple[np.ndarray, np.ndarray]], size: int) -> np.ndarray:
+    """Response of filters ``(b, a)``, one after another, at the frequencies of a real transform of ``size`` samples."""
+    delay = np.exp(-2j * np.pi * np.arange(size // 2 + 1) / size)
+    response = np.ones(len(delay), complex)
+    for b, a in filters:
+        response *= np.polyval(b[::-1], delay) / np.polyval(a[::-1], delay)
+    return response
+
+
 class LoudnessMeter:
     """Integrated loudness of a stream of blocks of any size.
+
+    The filters are applied by their frequency response (overlap-save): importing scipy.signal takes a second, and their
+    impulse response is gone after `MEMORY_SECONDS`.
 
     Args:
         sample_rate: Hz.
@@ -47,23 +61,34 @@ class LoudnessMeter:
     def __init__(self, sample_rate: int, channels: int) -> None:
         self._step = round(0.1 * sample_rate)
         self._weights = np.array(CHANNEL_WEIGHTS.get(channels, (1.0,) * channels), dtype=np.float64)
-        self._filters = k_weighting(sample_rate) if sample_rate >= MIN_RATE else []
-        self._states = [np.zeros((channels, 2)) for _ in self._filters]
+        self._measures = sample_rate >= MIN_RATE
+        memory = round(MEMORY_SECONDS * sample_rate)
+        self._size = 1 << (4 * memory).bit_length()
+        self._response = frequency_response(k_weighting(sample_rate), self._size) if self._measures else np.zeros(0)
+        self._past = np.zeros((channels, memory))
         self._remainder = np.zeros(0)  # weighted power of the samples since the last whole step
         self._steps: list[np.ndarray] = []
 
     def push(self, block: np.ndarray) -> None:
         """Add ``[channels, time]`` samples."""
-        if not self._filters:
+        if not self._measures:
             return
-        from scipy.signal import lfilter
-
-        for k, (b, a) in enumerate(self._filters):
-            block, self._states[k] = lfilter(b, a, block, axis=1, zi=self._states[k])
-        power = np.concatenate([self._remainder, self._weights @ np.square(block)])
+        power = np.concatenate([self._remainder, *(self._weights @ np.square(part) for part in self._filtered(block))])
         whole = len(power) - len(power) % self._step
         self._steps.append(power[:whole].reshape(-1, self._step).mean(axis=1))
         self._remainder = power[whole:]
+
+    def _filtered(self, block: np.ndarray) -> Iterator[np.ndarray]:
+        """The K-weighted block ``[channels, time]`` in parts."""
+        from scipy import fft
+
+        memory = self._past.shape[1]
+        samples = np.concatenate([self._past, block], axis=1)
+        self._past = samples[:, samples.shape[1] - memory :].copy()
+        for first in range(0, block.shape[1], self._size - memory):
+            part = samples[:, first : first + self._size]
+            spectrum = fft.rfft(part, self._size) * self._response
+            yield fft.irfft(spectrum, self._size)[:, memory : part.shape[1]]
 
     def integrated(self) -> float | None:
         """Loudness in LUFS; None if shorter than one block, or if no block passes the gate at -70 LUFS."""
