@@ -27,6 +27,7 @@ from audiogen.sound.live_tail import LiveTail
 
 AHEAD_SECONDS = 8.0  # of the tail, generated ahead of the reader: longer than a section of texture matching takes
 LEAD_SECONDS = 0.4  # of it, ready to be heard
+MIN_LEAD_SECONDS = 0.25  # of that, below which nothing else is computed
 MIN_DELAY, FIRST_DELAY = 0.4, 0.8  # seconds from the reader to the beginning of another segment
 MAX_DELAY = 5.0  # of it, on a machine so busy that the change comes late rather than with a gap
 DELAY_MARGIN, SPARE_SECONDS = 1.15, 0.1  # by which that is longer than segments take to begin: a factor, and more
@@ -146,7 +147,7 @@ class LiveStream:
             Exception: what ended the generation.
         """
         with self._condition:
-            self._condition.wait_for(lambda: self._ready or self._ended or self._error is not None)
+            self._condition.wait_for(lambda: self._ready or self._is_over())
             if not self._ready or self._ended:
                 if self._error is not None:
                     raise self._error
@@ -168,9 +169,7 @@ class LiveStream:
         """Wait until so much is generated ahead of the reader, before playing begins; at most `AHEAD_SECONDS`."""
         wanted = min(seconds, AHEAD_SECONDS) * self.sample_rate
         with self._condition:
-            self._condition.wait_for(
-                lambda: self._ended or self._error is not None or self.tail.position + self.tail.ahead >= wanted
-            )
+            self._condition.wait_for(lambda: self._is_over() or self.tail.position + self.tail.ahead >= wanted)
 
     # What anyone calls
 
@@ -310,6 +309,12 @@ class LiveStream:
         free = self._limit is None or self.tail.position < self._limit
         return lacking and free and self.tail.ahead >= self.tail.hop
 
+    def _is_over(self) -> bool:
+        return self._ended or self._error is not None
+
+    def _is_short_of_hops(self) -> bool:
+        return self._ready_samples < MIN_LEAD_SECONDS * self.sample_rate
+
     def _is_far_ahead(self) -> bool:
         return self.tail.position + self.tail.ahead - self._delivered >= AHEAD_SECONDS * self.sample_rate
 
@@ -325,10 +330,14 @@ class LiveStream:
         return -(-soonest // self.tail.hop) * self.tail.hop
 
     def _pause(self) -> None:
-        """Abandon a segment that is being generated, for the one that is wanted, if there is enough of it."""
-        if not self._filling:
-            return
+        """Let the other thread make hops ready if few are; abandon a segment for the one that is wanted.
+
+        On a busy core, two threads that compute hand Python's lock to and fro so slowly that hops would come late.
+        """
         with self._condition:
+            self._condition.wait_for(lambda: self._is_over() or not (self._is_short_of_hops() and self._may_take()))
+            if not self._filling:
+                return
             if self._ended or (self._for_segment and self._can_begin()):
                 raise _Abandoned
 
