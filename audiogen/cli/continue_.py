@@ -211,11 +211,9 @@ def continue_(
     """
     from audiogen.config.known_keys import require_known_keys
 
-    arguments = [prompt, *overrides]
-    prompts, overrides = prompts_among(prompt, overrides)
-    # A pattern that one file matches, and a prompt that is named twice, ask for a folder as several prompts do.
-    asked_for_folder = not out.suffix and out != PIPE and arguments != [*prompts, *overrides]
-    if len(prompts) > 1 or out.is_dir() or asked_for_folder:
+    prompts, overrides, several = prompts_among(prompt, overrides)
+    names_a_file = bool(out.suffix) or out == PIPE
+    if len(prompts) > 1 or out.is_dir() or (several and not names_a_file):
         continue_each(context, prompts, overrides, out)
         return
     (prompt,) = prompts

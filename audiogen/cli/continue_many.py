@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -24,7 +24,22 @@ from audiogen.output_names import sidecar_of
 PIPE = Path("-")
 
 
-def prompts_among(prompt: Path, others: tuple[str, ...]) -> tuple[list[Path], tuple[str, ...]]:
+class Arguments(NamedTuple):
+    """What the arguments of a command name.
+
+    Args:
+        prompts: each once, in order.
+        overrides: KEY=VALUE each.
+        several: whether they are meant for a folder: several prompts, a pattern even if one file matches it, or a
+            prompt that is named twice.
+    """
+
+    prompts: list[Path]
+    overrides: tuple[str, ...]
+    several: bool
+
+
+def prompts_among(prompt: Path, others: tuple[str, ...]) -> Arguments:
     """Divide arguments into prompts and KEY=VALUE; patterns that the shell has left alone are expanded.
 
     Raises:
@@ -41,7 +56,8 @@ def prompts_among(prompt: Path, others: tuple[str, ...]) -> tuple[list[Path], tu
         if not found:
             raise InputError(path, "no file matches it", "check the pattern")
         prompts.extend(found)
-    return list(dict.fromkeys(prompts)), overrides
+    prompts = list(dict.fromkeys(prompts))
+    return Arguments(prompts, overrides, several=prompts != named or len(prompts) > 1)
 
 
 def outputs_in(folder: Path, prompts: list[Path]) -> dict[Path, Path]:
