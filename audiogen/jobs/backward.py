@@ -112,7 +112,7 @@ def rendered_tails(
             for request in requests
         ]
         wanted = list(zip(names, alone, strict=True))
-        sidecars = continue_variations(prompt, wanted, run, experiment, budget, device, cache=cache)
+        sidecars = continue_variations(prompt, wanted, run, experiment, budget, device, cache=cache, drafts=True)
         for name in names:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", AudioWarning)  # issued below, without the temporary file's name

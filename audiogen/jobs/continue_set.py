@@ -58,7 +58,9 @@ def continue_set(
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / f"{index}.wav" for index in range(len(wanted))]
         requests = [replace(request, loudness=None, subtype="FLOAT", metadata=False) for _, request in wanted]
-        rendered = continue_variations(prompt, list(zip(names, requests, strict=True)), *choice, as_set=True)
+        rendered = continue_variations(
+            prompt, list(zip(names, requests, strict=True)), *choice, as_set=True, drafts=True
+        )
         sidecars = [_generated(rendered, *each) for each in zip(names, (out for out, _ in wanted), strict=True)]
         loudness = wanted[0][1].loudness
         levels = [None] * len(names) if loudness is None else at_one_loudness([level_in(n, loudness) for n in names])

@@ -78,6 +78,7 @@ def continue_variations(
     cache: bool = True,
     takes: int = 1,
     as_set: bool = False,
+    drafts: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Continue one recording into several files, with one training and one analysis of the prompt.
 
@@ -88,6 +89,7 @@ def continue_variations(
         budget: a morph spends half of it on each of its two recordings.
         prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
         takes: tails to generate for each output, of which the best is written (`jobs.best_take`).
+        drafts: the files are temporary: their loudness is not measured.
         as_set: no tail repeats those before it; to be made again, a tail then needs them.
 
     Yields:
@@ -104,11 +106,16 @@ def continue_variations(
         choice = (morph_target, run, experiment, budget, device, cache)
         prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse, as_set=as_set)
     for out, request in outputs:
-        yield continue_prepared(prepared, out, request, [*prompt_warnings, *general], takes)
+        yield continue_prepared(prepared, out, request, [*prompt_warnings, *general], takes, drafts)
 
 
 def continue_prepared(
-    prepared: PreparedTails, out: Path, request: Request, prompt_warnings: Sequence[str] = (), takes: int = 1
+    prepared: PreparedTails,
+    out: Path,
+    request: Request,
+    prompt_warnings: Sequence[str] = (),
+    takes: int = 1,
+    draft: bool = False,
 ) -> dict[str, Any]:
     """Write the tail of one of the requests that a prompt was prepared for; see `continue_variations`."""
     with collect_warnings() as particular:
@@ -117,7 +124,7 @@ def continue_prepared(
         if takes > 1 and continuer is not None:
             with spent("choosing"):
                 request, plan["plan"] = choose_take(parts, continuer, request, takes)
-        sidecar = write_tail(parts, continuer, out, request, spent) | plan
+        sidecar = write_tail(parts, continuer, out, request, spent, draft) | plan
     with remove_output_on_failure(out):
         sidecar["settings"] |= _describe(prepared, request)
         sidecar["warnings"] = [*prompt_warnings, *particular]

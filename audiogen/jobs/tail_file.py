@@ -35,6 +35,7 @@ def write_tail(
     out: Path,
     request: Request,
     clock: Clock,
+    draft: bool = False,
 ) -> dict[str, Any]:
     """Stream prompt and tail to disk, and measure the file.
 
@@ -44,6 +45,7 @@ def write_tail(
         out: file to write.
         request: properties of the tail.
         clock: of the time spent so far.
+        draft: the file is temporary: its loudness is not measured.
 
     Returns:
         The sidecar's content, without what predicted.
@@ -78,7 +80,7 @@ def write_tail(
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
         reference = replace(prompt, material=amplified(prompt.material, level.gain_db)) if level else prompt
         measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
-        loudness = level.lufs if level else loudness_in(out)
+        loudness = level.lufs if level else None if draft else loudness_in(out)
     density, missed = describe_density(continuer)
     remarks[:0] = missed
     if request.loop and continuer is not None and continuer.partials is not None:
