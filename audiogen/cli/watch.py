@@ -63,8 +63,8 @@ def watch(
 ) -> None:
     """Continue each recording in the folder IN into OUT, and those that appear later, until Ctrl-C.
 
-    IN/rain.flac becomes OUT/rain.wav, with its metadata and a sidecar. A recording whose output exists is left alone;
-    one that cannot be continued is reported, and tried again when it changes.
+    IN/rain.flac becomes OUT/rain.wav, with its metadata and a sidecar. A recording whose output exists is left alone
+    until it changes; one that cannot be continued is reported, and tried again when it changes.
 
     Exit code: 130 after Ctrl-C; with --once 0 if all recordings were continued, 1 if some failed.
     """

@@ -37,7 +37,8 @@ class Watcher:
 
     Looks at the folder itself, not at its subfolders, by polling: that works on network drives and needs no library.
     A recording is done when there is an output whose sidecar names it, so a watcher that is started again continues
-    where it stopped, whatever other recordings have come or gone since. One that failed is tried again when it changes.
+    where it stopped, whatever other recordings have come or gone since. One that changes after that, such as a copy
+    that paused half way, is continued again; one that failed is tried again.
 
     Args:
         folder: of recordings.
@@ -51,6 +52,7 @@ class Watcher:
     outputs: Path
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _failed: dict[Path, Stamp] = field(default_factory=dict)
+    _made: dict[Path, Stamp] = field(default_factory=dict)
     _sidecars: dict[Path, tuple[Stamp, Sidecar]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,9 +98,24 @@ class Watcher:
         parent = sidecar.prompt.parent
         return parent.is_dir() and parent.samefile(self.folder)
 
+    def _is_done(self, recording: Path, stamp: Stamp) -> bool:
+        """Whether a recording has an output that was made since it last changed."""
+        out = self.output_of(recording)
+        if not out.exists():
+            return False
+        if recording in self._made:
+            return self._made[recording] == stamp
+        sidecar = _stamp(sidecar_of(out))
+        return sidecar is None or self._sidecar(out).prompt.name != recording.name or stamp.changed <= sidecar.changed
+
     def ready(self) -> list[Path]:
-        """Recordings to continue: without an output, and unchanged since the last call."""
+        """Recordings to continue: without an output since they changed, and unchanged since the last call.
+
+        Raises:
+            OSError: a folder cannot be read, such as one on a drive that was taken out.
+        """
         ready, stamps = [], {}
+        next(self.outputs.iterdir(), None)
         for path in sorted(self.folder.iterdir()):
             stamp = _stamp(path) if _is_recording(path) else None
             if stamp is None:
@@ -107,10 +124,14 @@ class Watcher:
             settled = self._stamps.get(path) == stamp and stamp.size > 0
             if not settled or self._failed.get(path) == stamp:
                 continue
-            if not self.output_of(path).exists() and not self._is_own_output(path):
+            if not self._is_done(path, stamp) and not self._is_own_output(path):
                 ready.append(path)
         self._stamps = stamps
         return ready
+
+    def made(self, recording: Path) -> None:
+        """Leave a recording alone until it is another than when it was last looked at."""
+        self._made[recording] = self._stamps[recording]
 
     def failed(self, recording: Path) -> None:
         """Leave a recording alone until it changes."""
@@ -136,12 +157,27 @@ def watch(
         wait: sleeps.
 
     Yields:
-        Each recording, its output, and the error if it could not be continued, which stops nothing.
+        Each recording, its output, and the error if it could not be continued, which stops nothing. A folder that
+        cannot be read is an error too, once; it is looked at again.
+
+    Raises:
+        InputError: with ``once``, a folder cannot be read.
     """
     watcher.ready()  # remembers the sizes
+    gone = False
     while True:
         wait(interval)
-        ready = watcher.ready()
+        try:
+            ready, gone = watcher.ready(), False
+        except OSError as error:
+            cause = f"the folder cannot be read now ({error.strerror})"
+            problem = InputError(error.filename or watcher.folder, cause, "bring it back; it is still watched")
+            if once:
+                raise problem from error
+            if not gone:
+                yield watcher.folder, watcher.outputs, problem
+            gone = True
+            continue
         for recording in ready:
             out = watcher.output_of(recording)
             try:
@@ -150,6 +186,7 @@ def watch(
                 watcher.failed(recording)
                 yield recording, out, error
             else:
+                watcher.made(recording)
                 yield recording, out, None
         if once and not ready:
             return

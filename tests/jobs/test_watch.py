@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,57 @@ def test_an_output_among_the_recordings_is_not_continued(watcher: Watcher) -> No
         text = json.dumps({"prompt": str(watcher.folder / prompt), "output": out.name})
         out.with_suffix(".json").write_text(text)
         assert ready(watcher.folder, watcher.outputs) == expected
+
+
+def test_a_copy_that_paused_is_continued_again_when_it_is_complete(watcher: Watcher) -> None:
+    rain = watcher.folder / "rain.wav"
+    rain.write_bytes(b"half")
+    watcher.ready()
+    assert names(watcher.ready()) == ["rain.wav"]
+    rain.write_bytes(b"half and more")  # while it is continued
+    finish(watcher, rain)
+    watcher.made(rain)
+    assert watcher.ready() == []
+    assert names(watcher.ready()) == ["rain.wav"]
+    finish(watcher, rain)
+    watcher.made(rain)
+    assert watcher.ready() == []
+
+
+def test_a_recording_that_changed_while_nobody_watched_is_continued_again(watcher: Watcher) -> None:
+    rain = watcher.folder / "rain.wav"
+    rain.write_bytes(b"1")
+    sidecar = finish(watcher, rain).with_suffix(".json")
+    assert ready(watcher.folder, watcher.outputs) == []
+    later = sidecar.stat().st_mtime + 10
+    os.utime(rain, (later, later))
+    assert ready(watcher.folder, watcher.outputs) == ["rain.wav"]
+    sidecar.unlink()  # and the file is of unknown origin
+    assert ready(watcher.folder, watcher.outputs) == []
+
+
+@pytest.mark.parametrize("folder", ["in", "out"])
+def test_a_folder_that_goes_and_comes_back_is_named_once(watcher: Watcher, folder: str) -> None:
+    (watcher.folder / "rain.wav").write_bytes(b"1")
+    path, waits = watcher.folder.parent / folder, list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 1:
+            path.rename(path.with_name("elsewhere"))
+        if len(waits) == 4:
+            path.with_name("elsewhere").rename(path)
+
+    results = watch(watcher, lambda recording, out: out.touch(), 0.5, wait=wait)
+    _, _, error = next(results)
+    assert str(error).startswith(f"{path}: the folder cannot be read now")
+    assert [each.name for each in next(results)[:2]] == ["rain.wav", "rain.wav"]
+    assert len(waits) in (4, 5)
+
+
+def test_a_folder_that_is_gone_ends_a_single_look(watcher: Watcher) -> None:
+    with pytest.raises(InputError, match="cannot be read now"):
+        next(watch(watcher, lambda recording, out: None, 0.5, once=True, wait=lambda _: watcher.folder.rmdir()))
 
 
 def test_errors_stop_nothing_and_ctrl_c_ends(watcher: Watcher) -> None:
