@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from planning_tables import Tail, table
-from tune_corpora import CORPORA, Corpus, prepared
+from tune_corpora import CORPORA, Corpus, named, prepared
 
 from audiogen.models import Sampling
 from audiogen.run import Run
@@ -200,11 +200,6 @@ def story(folder: Path, seeds: Sequence[int] = range(20)) -> str:
             "",
         ]
     )
-
-
-def named(texts: Sequence[str]) -> dict[str, Path]:
-    """``NAME=PATH`` texts -> paths by name."""
-    return {text.partition("=")[0]: Path(text.partition("=")[2]) for text in texts}
 
 
 def main() -> None:

@@ -1,11 +1,12 @@
 """Check of fine-tuning towards a reward: what it gains on held-out tunes, and what it costs.
 
-Usage: python tools/check_reinforcement.py FOLDER --runs RUNS -o OUT.md [--only WORD,...]
+Usage: python tools/check_reinforcement.py FOLDER --runs RUNS -o OUT.md [--only WORD,...] [--base CORPUS=RUN]
 
 FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. An LSTM is
-trained on each and then fine-tuned by each method with three seeds. Finished Runs and rows are kept in RUNS,
-and an interrupted training is resumed; --only restricts the work to Runs whose names contain one of the words. The
-prompts are the first bars of tunes of the test split; the tails are sampled at temperature 1.
+trained on each, unless RUNS has one or --base names another Run, and then fine-tuned by each method with three seeds.
+Finished Runs and rows are kept in RUNS, and an interrupted training is resumed; --only restricts the work to Runs whose
+names contain one of the words. The prompts are the first bars of tunes of the test split; the tails are sampled at
+temperature 1.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from tune_corpora import CONFIGS, CORPORA, Corpus, interval, prepared
+from tune_corpora import CONFIGS, CORPORA, Corpus, interval, named, prepared
 
 from audiogen.experiment import read_experiment
 from audiogen.models import Sampling
@@ -35,10 +36,11 @@ from audiogen.tunes.rewards import build_reward
 from audiogen.tunes.tune import Tune
 
 PROMPT_BARS, BARS, STEPS = 2, {"fiddle": 4, "chorales": 2}, 30
+PROMPTS = {"fiddle": 8, "chorales": 4}  # per step; four parts take twice as long
 REWARD = ("key", "range", "leaps")
 SHARED = (
     f"fine_tuning={{reward: [{', '.join(REWARD)}], prompt_bars: {PROMPT_BARS}}}",
-    f"training={{steps: {STEPS}, batch_size: 8, schedule: cosine, log_media_every: 0}}",
+    f"training={{steps: {STEPS}, schedule: cosine, log_media_every: 0}}",
 )
 METHODS = {
     "rloo": ("reinforce", ()),
@@ -109,7 +111,8 @@ def fine_tuned(corpus: Corpus, method: str, seed: int, runs: Path) -> Run:
     out = runs / f"{method}-{corpus.name}-{seed}"
     if not (out / "metrics.json").exists():
         config, overrides = METHODS[method]
-        own = (f"training.seed={seed}", f"fine_tuning.bars={BARS[corpus.name]}")
+        prompts = f"training.batch_size={PROMPTS[corpus.name]}"
+        own = (f"training.seed={seed}", prompts, f"fine_tuning.bars={BARS[corpus.name]}")
         experiment = read_experiment(CONFIGS / f"{config}.yaml", (*SHARED, *overrides, *own))
         train(experiment, corpus.folder, out, resume=out.exists(), device="cpu", base=corpus.base)
     return Run.open(out)
@@ -213,6 +216,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--only", default="", help="words, separated by commas [all Runs]")
+    parser.add_argument("--base", action="append", default=[], metavar="CORPUS=RUN")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     words = [word for word in arguments.only.split(",") if word]
@@ -224,7 +228,7 @@ def main() -> None:
         if (words and not any(word in label for word in words)) or label in read_rows(kept):
             continue
         if name not in corpora:
-            corpora[name] = prepared(name, arguments.folder, arguments.runs)
+            corpora[name] = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
         corpus = corpora[name]
         run = corpus.base if method == "base" else fine_tuned(corpus, method, seed, arguments.runs)
         row = measured(corpus, method, seed, run)

@@ -102,3 +102,8 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]
     means = numbers[random.integers(len(numbers), size=(DRAWS, len(numbers)))].mean(axis=1)
     low, high = np.percentile(means, [2.5, 97.5]).tolist()
     return float(numbers.mean()), low, high
+
+
+def named(texts: Sequence[str]) -> dict[str, Path]:
+    """``NAME=PATH`` texts -> paths by name."""
+    return {text.partition("=")[0]: Path(text.partition("=")[2]) for text in texts}
