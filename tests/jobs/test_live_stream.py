@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs.live_commands import Commands
 from audiogen.jobs.live_output import Device, paced
-from audiogen.jobs.live_stream import AHEAD_SECONDS, LiveStream
+from audiogen.jobs.live_stream import AHEAD_SECONDS, MIN_LEAD_SECONDS, LiveStream
 from audiogen.jobs.live_take import Take, TakeWriter, engine_of, settings_of
 from audiogen.jobs.prepare_tail import PreparedTail, prepare_tails
 from audiogen.jobs.request import Request
@@ -172,6 +173,31 @@ def test_no_more_is_made_than_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
             if read_samples > 40 * RATE:
                 break
         assert stream.keep(100).samples.shape[1] < 4 * RATE
+
+
+def test_hops_come_before_anything_else_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, ready = SilentEngine(1, RATE), []
+
+    def start(settings: LiveSettings) -> Iterator[np.ndarray]:
+        yield np.zeros((1, 5 * RATE), np.float32)
+        while True:
+            assert engine.pause is not None
+            engine.pause()
+            ready.append(stream._ready_samples)
+            yield np.zeros((1, 5 * RATE), np.float32)
+
+    monkeypatch.setattr(engine, "start", start)
+    stream = LiveStream(engine)
+    take = stream.tail.take
+
+    def slow_take() -> np.ndarray:
+        time.sleep(0.01)
+        return take()
+
+    monkeypatch.setattr(stream.tail, "take", slow_take)
+    with stream:
+        stream.wait(6.0)
+    assert ready[0] >= MIN_LEAD_SECONDS * RATE
 
 
 def test_an_error_of_the_generation_reaches_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ function receive(message, context) {
   node.port.onmessage = ({ data }) => {
     Object.assign(state, { played: data.played, missing: data.missing });
     const output = form.querySelector("output.played");
-    if (output) output.textContent = `${time(data.played / rate)}${data.missing ? `, ${data.missing} gaps` : ""}`;
+    if (output) output.textContent = `${time(data.played / rate)}${data.missing ? `, ${data.missing} ${data.missing > 1 ? "gaps" : "gap"}` : ""}`;
   };
   node.connect(context.destination);
   for (const { name } of HANDLES) {

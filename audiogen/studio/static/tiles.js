@@ -7,7 +7,10 @@ const KEPT = 600;
 const cache = new Map();
 let changed = () => {};
 export const onTile = (callback) => { changed = callback; };
-export const forget = () => cache.clear();
+export const forget = () => { cache.clear(); loudest = 0; };
+
+const FULL = 32767, MAX_GAIN = 16;
+let loudest = 0; // peak of what has been seen of the recording: all lanes are drawn with one gain, by which that fills its row
 
 function get(kind, lane, level, index) {
   const key = `${kind}:${lane.id}:${lane.stamp}:${level}:${index}`;
@@ -19,6 +22,7 @@ function get(kind, lane, level, index) {
   api.tile(kind, table.name, lane.take?.id ?? null, level, index, lane.stamp || "0")
     .then((tile) => {
       entry.tile = tile;
+      if (kind === "peaks" && lane.id === "prompt") for (const value of tile.values) loudest = Math.max(loudest, Math.abs(value));
       changed();
       if (tile.estimate) setTimeout(() => { cache.delete(key); changed(); }, 1500);
     })
@@ -67,19 +71,21 @@ export function drawPeaks(drawing, lane, width, top, height, colour, tailColour)
   const each = (table.view.seconds * table.rate) / width;
   const level = Math.max(0, Math.min(26, Math.floor(Math.log2(Math.max(each, 1)))));
   const rows = Math.min(table.channels, 2), tall = height / rows;
+  const half = tall * 0.48, scale = (half / FULL) * (loudest ? Math.min(FULL / loudest, MAX_GAIN) : 1);
+  const drawn = (value) => Math.max(-half, Math.min(half, value * scale));
   forTiles(lane, level, PEAKS, (index, place) => {
     const tile = get("peaks", lane, level, index);
     if (!tile?.columns) return;
     const thick = Math.max(place(1) - place(0), 1);
     for (let row = 0; row < rows; row++) {
-      const middle = top + tall * (row + 0.5), scale = (tall * 0.48) / 32767;
+      const middle = top + tall * (row + 0.5);
       for (let column = 0; column < tile.columns; column++) {
         const x = place(column);
         if (x < -thick || x > width) continue;
         const at = 2 * (row * tile.columns + column), low = tile.values[at], high = tile.values[at + 1];
         const sample = (index * PEAKS + column) * 2 ** level;
         drawing.fillStyle = lane.take && sample >= lane.join ? tailColour : colour;
-        drawing.fillRect(x, middle - high * scale, thick, Math.max((high - low) * scale, 1));
+        drawing.fillRect(x, middle - drawn(high), thick, Math.max(drawn(high) - drawn(low), 1));
       }
     }
   }, width);
