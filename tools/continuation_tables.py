@@ -12,6 +12,8 @@ from audiogen.metrics.waveform_repeat import REPEAT_THRESHOLD
 
 OUTPUT, AT_ONCE = "output", "budget 0"
 AGAIN = "†"  # marks a recording that repeats its own samples
+BEATS = "‡"  # marks a recording that is continued by its own beats
+RUN_MARGIN = 0.25  # seconds by which a run seems longer than it is: the step of the windows
 Row = dict[str, Any]
 
 
@@ -40,7 +42,9 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
                 "worst class": worst_class(max(tails, key=lambda row: row["overall"])),
                 "copied": max(row["copied"] for row in tails),
                 "looped": max(row["looped"] for row in tails),
-                "original": not any(candidate_of(row).repeats(real) for row in tails),
+                "original": all(is_original(row, real) for row in tails),
+                "run": max(row.get("run", 0.0) for row in tails),
+                "bars": next((row["bars"] for row in tails if row.get("bars")), None),
                 "real": (real.copied, real.looped),
                 "again": reference["repeat"] >= REPEAT_THRESHOLD,
                 "beats": [row["overall"] < nearest for row in tails],
@@ -58,6 +62,13 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
     return table(lines), lines
 
 
+def is_original(row: Row, real: Candidate) -> bool:
+    """Whether a tail repeats no more than real audio; of beats, whether it reads on for two bars at most."""
+    if row.get("bars"):
+        return bool(row["run"] <= row["bars"] + RUN_MARGIN)
+    return not candidate_of(row).repeats(real)
+
+
 def worst_class(row: Row) -> str:
     """The class with the largest texture distance, and its value."""
     from audiogen.representation.texture_statistics import RESOLUTION
@@ -69,17 +80,19 @@ def worst_class(row: Row) -> str:
 def table(lines: list[Row]) -> str:
     """The rows of `summary` as Markdown."""
     hasty = any(line["at once"] for line in lines)
-    heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped", "beats all"]
+    heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped"]
+    heads += ["longest run, two bars, s", "beats all"]
     heads += ["scattering", "beats all"]
     heads += [*BASELINES, "s", *([AT_ONCE] if hasty else [])]
     text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for line in lines:
         seeds = " ".join(f"{value:.2f}" for value in line["distances"])
         real = " / ".join("–" if share is None else f"{share:.0%}" for share in line["real"])
-        shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real]
+        run = f"{line['run']:.1f}" + (f", {line['bars']:.1f}" if line["bars"] else "")
+        shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real, run]
         beats = f"{sum(line['beats'])} of {len(line['beats'])}"
         others = [line["baselines"].get(name, "–") for name in BASELINES]
-        name = line["recording"] + AGAIN * line["again"]
+        name = line["recording"] + AGAIN * line["again"] + BEATS * bool(line["bars"])
         second = [f"{np.median(line['scattering']):.2f}", f"{sum(line['also beats'])} of {len(line['also beats'])}"]
         cells = [name, f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *second, *others]
         cells += [f"{line['seconds']:.0f}", *([at_once(line["at once"])] if hasty else [])]
@@ -111,6 +124,10 @@ def legend(hasty: bool) -> list[str]:
         f"{REPEAT_THRESHOLD}",
         "and above): another real segment is a copy there, and a tail that copies nothing cannot be as close.",
     ]
+    text += [
+        f"{BEATS}: continued by its own beats, of which it may read on two bars: a half second of a beat is a copy, so",
+        "that the longest run counts there. (The prompt's own likeness to itself can make a run seem longer.)",
+    ]
     return text + [f"“{AT_ONCE}”: the shipped base alone, median distance and longest time."] * hasty
 
 
@@ -130,8 +147,8 @@ def totals(lines: list[Row]) -> list[str]:
         f" {ahead} of {len(lines)} recordings with every seed",
         f"- by scattering moments: median {np.median(second):.2f}, geometric mean {np.exp(np.log(second).mean()):.2f},"
         f" closer than every such baseline: {also:.0%} of tails",
-        f"- original (copied and looped within the real audio's own and 5 %): {sum(line['original'] for line in lines)}"
-        f" of {len(lines)} recordings",
+        f"- original (copied and looped within the real audio's own and 5 %; of beats, no run beyond two bars):"
+        f" {sum(line['original'] for line in lines)} of {len(lines)} recordings",
         f"- longest {max(line['seconds'] for line in lines):.0f} s",
     ]
     if based := sum(line["base"] for line in lines):

@@ -56,6 +56,16 @@ def test_recordings_that_repeat_their_samples_are_marked() -> None:
     assert "100% of tails" in fresh
 
 
+def test_beats_are_original_as_long_as_they_read_on_for_two_bars_at_most() -> None:
+    rows = []
+    for name, run in (("drums", 3.9), ("bells", 5.5)):
+        rows += [row(name, "real", 1.0, repeat=0.1), row(name, "grains", 1.5)]
+        rows.append(row(name, "output", 1.1, copied=0.9, seconds=7.0, run=run, bars=4.0))
+    text, lines = summary(rows)
+    assert {line["recording"]: line["original"] for line in lines} == {"drums": True, "bells": False}
+    assert "| drums‡ | 1.10 | 1.10 | moments 1.6 | 90% | 0% | 0% / 0% | 3.9, 4.0 |" in text
+
+
 def test_tails_without_training_have_a_column() -> None:
     rows = [row("calm", "real", 1.0, repeat=0.1), row("calm", "grains", 1.5), row("calm", "output", 1.1, seconds=70.0)]
     rows += [row("calm", AT_ONCE, distance, seconds=10 * distance) for distance in (1.2, 1.3, 1.6)]
