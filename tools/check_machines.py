@@ -107,13 +107,14 @@ def row(name: str, whole: Recording, seconds: float, seeds: int, true: float | N
     return cells
 
 
-def page(rows: list[list[str]]) -> str:
+def page(rows: list[list[str]], stroke: str | None) -> str:
     """The Markdown file."""
+    strokes = f" The strokes are of `{stroke}`." if stroke else ""
     heads = ["recording", "prompt, s", "height", "period, s", "found, s", "real", "default", "without its pulse"]
     table = "\n".join("| " + " | ".join(each) + " |" for each in [heads, ["---"] * len(heads), *rows])
     return f"""# Rhythmic machines
 
-Made by `tools/check_machines.py`.
+Made by `tools/check_machines.py`.{strokes}
 
 {table}
 
@@ -121,7 +122,8 @@ Made by `tools/check_machines.py`.
 together from real strokes (in italics), the period that they were made with. *Found*: the period of the beats by which
 `continue` goes on, or none: it then goes on by contexts. Then, of what really came next, of the default and of the
 default with `--no-pulse`: the part of the height that is kept, the change of the period in %, and how late the first
-beats are in ms. Below a height of {MIN_HEIGHT:g} there is no period to keep.
+beats are in ms. Below a height of {MIN_HEIGHT:g} there is no period to keep. A tail of a short recording lasts 2 s, too
+little to say much: no more recordings of machines were at hand, none of a locomotive, a clock or hooves.
 """
 
 
@@ -143,7 +145,7 @@ def main() -> None:
     for name, (whole, period) in known.items():
         rows.append(row(name, whole, arguments.seconds, arguments.seeds, period))
         print(rows[-1], flush=True)
-        write_text(arguments.output, page(rows))
+        write_text(arguments.output, page(rows, arguments.stroke and arguments.stroke.stem))
 
 
 if __name__ == "__main__":
