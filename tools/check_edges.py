@@ -34,6 +34,7 @@ KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exponential": lambda u: 10 ** (-3 * u),
     "S-curve": lambda u: 0.5 + 0.5 * np.cos(np.pi * u),
 }
+FADED = (("linear", 0.5), ("linear", 5), ("S-curve", 0.5), ("S-curve", 5), ("exponential", 0.5), ("exponential", 5))
 AUDIBLE_DB = 3.0  # a fade whose remainder is attenuated by less is cut off well enough
 SPEECH_DB = (26.0, 14.0)  # above the bed
 
@@ -129,9 +130,9 @@ def tails(recordings: dict[str, Recording], seconds: float) -> list[list[str]]:
         prompts = {
             "untouched": samples,
             "fade-in 1 s, fade-out 2 s": both,
-            "S-curve 5 s": edited(samples, rate, "S-curve", 5),
-            "exponential 0.3 s": edited(samples, rate, "exponential", 0.3),
+            **{f"{kind} {seconds:g} s": edited(samples, rate, kind, seconds) for kind, seconds in FADED},
             "silence 1 s": np.concatenate([samples, np.zeros((len(samples), rate), np.float32)], axis=1),
+            "silence 1 s, and inside": with_silence(samples, rate),
             "click": with_click(samples, rate),
         }
         for kind, prompt in prompts.items():
@@ -217,6 +218,14 @@ def excerpt(recording: Recording) -> Recording:
     return Recording(recording.samples[:, trimmed:stop], recording.sample_rate)
 
 
+def steady(seconds: float = PROMPT_SECONDS) -> Recording:
+    """Stationary noise that falls by 3 dB per octave above 3 kHz: any dip in a tail is the tail's own."""
+    count = round(seconds * 44100)
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal((2, count)))
+    samples = np.fft.irfft(spectrum / np.sqrt(1 + (np.fft.rfftfreq(count, 1 / 44100) / 3000) ** 2), count)
+    return Recording((0.1 * samples / samples.std()).astype(np.float32), 44100)
+
+
 def named(name: str, parts: str) -> bool:
     """Whether a name contains one of several parts, separated by commas."""
     return any(part in name for part in parts.split(",") if part)
@@ -226,6 +235,7 @@ def page(recordings: dict[str, Recording], excerpts: dict[str, Recording], few: 
     """The page: what was done, and the four tables."""
     alarms = false_alarms(recordings)
     chosen = {name: excerpts[name] for name in few}
+    prompts = {"steady noise": steady(), **chosen}
     lengths = [f"{kind} {length:g}" for kind in KINDS for length in LENGTHS]
     found = found_edges(excerpts)
     cells = [cell for row in found for cell in row[1:-2] if cell]
@@ -253,7 +263,7 @@ Tails of {seconds:g} s by the base. Join: seconds of the prompt that are kept. D
 below the tail's median, and lower than any of the steady recording does. First tenth: its level over that of the half
 second before the join, dB (with --keep-edges: over the recording's). Level: over the steady recording's, dB.
 
-{table(["recording", "prompt", "join", "dips", "first tenth", "level"], tails(chosen, seconds))}
+{table(["recording", "prompt", "join", "dips", "first tenth", "level"], tails(prompts, seconds))}
 ## Ambience
 
 Synthetic speech over recordings: its level above the bed (dB), the part of the time without speech, the part that is

@@ -3,7 +3,8 @@
 What an editor does by hand: collect the moments in which only the room sounds, and join them. A moment (100 ms of band
 levels) belongs to the bed if it deviates from the bed's median spectrum by no more than the bed itself does. The bed is
 found by growing it from the quietest moments (the forward search of Atkinson, Riani & Cerioli 2004, "Exploring
-Multivariate Data with the Forward Search"): a loud event can't shift the estimate that it is judged by.
+Multivariate Data with the Forward Search"): a loud event can't shift the estimate that it is judged by. Then it is
+followed in time, since the beds of traffic and wind swell.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ QUIETEST_FRACTION = 0.02  # of all moments, left out of those: fades
 ITERATIONS = 20
 MIN_DEVIATION_DB = 0.8  # of a band: a hum would count any change as an event
 MAX_MEAN, MAX_TOP, TOP = 1.2, 3.5, 3  # standard deviations: of all bands' mean, and of the mean of the three highest
+STEADY_SECONDS, STEADY_DB = 0.5, 3.0  # in which the bed's bands deviate by less, and syllables by more
+MAX_SWELL_DB = 12.0  # from the bed's median, for what is steady
+LOCAL_SECONDS, MIN_LOCAL = 1.0, 0.2  # around a moment, and fraction of it that is bed: what it may be judged by
 BEFORE_SECONDS, AFTER_SECONDS = 0.08, 0.25  # around an event: its onset, and its reverberation
 MIN_SEGMENT_SECONDS = 0.3
 FADE_SECONDS, SEARCH_SECONDS = 0.04, 0.01  # of the joins, and of the search for an offset at which the waveforms agree
@@ -81,7 +85,7 @@ def _remarks(bed: Bed) -> list[str]:
     """What a user should know about a bed, in lines."""
     found = f"{bed.seconds:.1f} s of it ({bed.fraction:.0%}) is ambience without events"
     if bed.seconds < LITTLE_SECONDS:
-        return [f"only {found}: the tail may repeat itself; give a recording with longer pauses"]
+        return [f"only {found}: the tail may repeat itself, and lack swells; give a recording with longer pauses"]
     if bed.fraction > RARELY:
         return ["nothing stands out from its ambience: all of it is learned"]
     if bed.uneven_db > UNEVEN_DB:
@@ -135,7 +139,42 @@ def bed_mask(levels: np.ndarray) -> np.ndarray:
         core = grown
     mask = np.zeros(len(levels), bool)
     mask[sounding] = core
-    return mask
+    return _with_swells(levels, mask) if mask.sum() >= 2 else mask
+
+
+def _with_swells(levels: np.ndarray, bed: np.ndarray) -> np.ndarray:
+    """The bed ``[frames]``, followed as it swells.
+
+    Traffic and wind leave the levels of their quietest moments, but slowly: what is steady over half a second is bed,
+    which speech never is, and so is what resembles the bed around it.
+    """
+    middle = np.median(levels[bed], axis=0)
+    deviation = np.maximum(1.4826 * np.median(np.abs(levels[bed] - middle), axis=0), MIN_DEVIATION_DB)
+    window = np.ones(round(STEADY_SECONDS / HOP_SECONDS))
+    mean = _averaged(levels, window)
+    spread = np.sqrt(np.maximum(_averaged(np.square(levels - middle), window) - np.square(mean - middle), 0))
+    steady = np.sort(spread, axis=1)[:, -TOP:].mean(axis=1) < STEADY_DB
+    bed = bed | steady & (np.abs((levels - middle).mean(axis=1)) < MAX_SWELL_DB)
+    window = np.hanning(round(LOCAL_SECONDS / HOP_SECONDS) + 1)
+    for _ in range(ITERATIONS):
+        fraction = _averaged(bed[:, None].astype(float), window)
+        local = _averaged(levels * bed[:, None], window) / np.maximum(fraction, 1e-9)
+        scores = (levels - local) / deviation
+        highest = np.sort(scores, axis=1)[:, -TOP:].mean(axis=1)
+        alike = (np.abs(scores.clip(-8, 8).mean(axis=1)) < MAX_MEAN) & (highest < MAX_TOP)
+        grown = bed | alike & (fraction[:, 0] > MIN_LOCAL)
+        if (grown == bed).all():
+            break
+        bed = grown
+    return bed
+
+
+def _averaged(values: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Weighted means ``[frames, ...]`` over a window, shorter at the ends."""
+    from scipy.signal import fftconvolve
+
+    weight = np.convolve(np.ones(len(values)), window, "same")
+    return np.asarray(fftconvolve(values, window[:, None], "same", axes=0) / weight[:, None])
 
 
 def _segments(mask: np.ndarray) -> list[tuple[int, int]]:
