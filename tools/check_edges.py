@@ -118,7 +118,8 @@ def tail_figures(steady: Recording, prompt: np.ndarray, seconds: float, **option
     level = 10 * np.log10(np.square(tail).mean() / np.square(steady.samples).mean())
     before = sidecar["prompt_range"][1] / rate
     place = np.median(usual) if options else tenths(prompt[:, : sidecar["prompt_range"][1]], rate)[-5:].mean()
-    return [f"{before:.2f}", str(dips), f"{own[0] - place:+.1f}", f"{level:+.1f}"]
+    steps = np.abs(usual[5:] - np.convolve(usual, np.ones(5) / 5, "valid")[:-1])  # as from the prompt to the tail
+    return [f"{before:.2f}", str(dips), f"{own[0] - place:+.1f} ({np.quantile(steps, 0.95):.1f})", f"{level:+.1f}"]
 
 
 def tails(recordings: dict[str, Recording], seconds: float) -> list[list[str]]:
@@ -136,7 +137,9 @@ def tails(recordings: dict[str, Recording], seconds: float) -> list[list[str]]:
             "click": with_click(samples, rate),
         }
         for kind, prompt in prompts.items():
-            rows.append([name, kind, *tail_figures(recording, np.ascontiguousarray(prompt), seconds)])
+            # A pause inside is material: the tail may have it, too.
+            usual = Recording(prompt[:, :-rate], rate) if "inside" in kind else recording
+            rows.append([name, kind, *tail_figures(usual, np.ascontiguousarray(prompt), seconds)])
             print(rows[-1], file=sys.stderr, flush=True)
         rows.append([name, "fades, --keep-edges", *tail_figures(recording, both, seconds, keep_edges=True)])
     return rows
@@ -261,7 +264,8 @@ of the fade remain at the join ({missed} of {len(cells)}).
 
 Tails of {seconds:g} s by the base. Join: seconds of the prompt that are kept. Dips: tenths of a second that lie 6 dB
 below the tail's median, and lower than any of the steady recording does. First tenth: its level over that of the half
-second before the join, dB (with --keep-edges: over the recording's). Level: over the steady recording's, dB.
+second before the join, dB (with --keep-edges: over the recording's); in brackets what the steady recording's own tenths
+exceed once in twenty. Level: over the steady recording's, dB.
 
 {table(["recording", "prompt", "join", "dips", "first tenth", "level"], tails(prompts, seconds))}
 ## Ambience

@@ -32,6 +32,7 @@ RATE, PROMPT_SECONDS = 44100, 20.0
 LINE_SIZE = 32768  # samples: lines of 50 Hz and its multiples are far apart
 LINE_BINS = 6  # either side of a steady line, 8 Hz
 STRONGEST = 5  # lines whose phase is compared at the join
+MIN_JITTER = 1e-3  # Hz: less is not told from none
 HARMONICITY_SECONDS, HARMONICITY_HERTZ = 0.2, (35.0, 600.0)  # windows, and range of pitch
 JOIN_SECONDS = 0.12  # either side of the join
 
@@ -233,7 +234,7 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
             for key, value in {
                 "lines": lines_to_rest(name, tail),
                 "periodic": harmonicity(tail),
-                "jitter": jitter(tail, strongest) / max(jitter(prompt, strongest), 1e-3),
+                "jitter": max(jitter(tail, strongest), MIN_JITTER) / max(jitter(prompt, strongest), MIN_JITTER),
                 "phase": phase_error(prompt, tail) if name in STEADY else np.nan,
                 "tonality": tonality.overall if tonality else np.nan,
                 "texture": texture.overall if texture else np.nan,

@@ -57,6 +57,19 @@ def test_the_bed_is_found_and_nothing_that_is_spoken() -> None:
     assert np.abs(bands - own_bands).max() < 1.5
 
 
+def test_a_bed_that_swells_is_followed() -> None:
+    bed, (spoken, sounds) = room(32.0), speech(32.0)
+    bed = bed * 10 ** (0.25 * np.sin(2 * np.pi * np.arange(bed.shape[1]) / (9 * RATE)))  # 10 dB in 4.5 s
+    with pytest.warns(AudioWarning, match="is ambience without events"):
+        found, report = extract_ambience(Recording(bed + spoken, RATE))
+    mask = np.zeros(len(sounds), bool)
+    for start, length in report.segments:
+        mask[start : start + length] = True
+    assert not (mask & sounds).any()
+    level, own = (10 * np.log10(np.square(samples).mean()) for samples in (found.samples, bed))
+    assert level == pytest.approx(own, abs=1.5)
+
+
 def test_the_joins_of_the_bed_keep_a_hum_and_make_no_clicks() -> None:
     bed, (spoken, _) = room(), speech()
     with pytest.warns(AudioWarning):
