@@ -24,6 +24,9 @@ FIELDS = ("prompt", "take", "seed", "seconds", *SETTABLE)
 _CAT_ID = re.compile(r"[A-Z]{2,}[A-Za-z]{0,7}(-[A-Za-z0-9]+)?")
 """A category in capitals and an abbreviated subcategory, optionally a user category: RAINConc, AMBForst-Night."""
 
+_FORMAT = re.compile(r"0?\d{0,2}(\.\d)?[dfg]?")
+"""Of a number: leading zeros, width, decimals. Anything else, such as a width of a million, is no part of a name."""
+
 
 def ucs_fields(stem: str) -> dict[str, str]:
     """The fields of a file name without suffix; empty if it is not named by the Universal Category System."""
@@ -52,6 +55,8 @@ def named_by(
     known = ucs_fields(prompt.stem) | dict(fields)
     for name in fields:
         require_settable(name)
+        if name not in used:
+            raise InputError("--field", f"no part of the names uses {name}", f"add {{{name}}} to --template")
     for name in used:
         if name in SETTABLE:
             require_ucs(name, known.get(name))
@@ -63,7 +68,7 @@ def named_by(
             stem = template.format_map(values)
         except (ValueError, TypeError) as error:
             raise InputError("--template", f"{template!r}: {error}", "write {take:02} for two digits") from error
-        if not is_inside(stem) or re.search(r"[/\\]", stem) or stem.startswith(".") or not stem.strip():
+        if not is_inside(stem) or re.search(r"[/\\\x00-\x1f]", stem) or stem.startswith(".") or not stem.strip():
             raise InputError("--template", f"{stem!r} is not a file name", "name files in the folder of --output")
         paths.append(out.with_name(stem + out.suffix))
     if len({path.name.casefold() for path in paths}) < len(paths):
@@ -78,16 +83,19 @@ def fields_of(template: str) -> list[str]:
         InputError: an unknown field, or a template that is damaged.
     """
     try:
-        found = [(name, form or "") for _, name, form, _ in Formatter().parse(template) if name is not None]
+        found = [field[1:] for field in Formatter().parse(template) if field[1] is not None]
     except ValueError as error:
         raise InputError("--template", f"{template!r}: {error}", "write a field as {prompt}") from error
-    names = [name for name, _ in found]
-    for name, form in found:
+    names = []
+    for name, form, conversion in found:
         if name not in FIELDS:
             raise InputError("--template", f"there is no field {name!r}", f"choose from {', '.join(FIELDS)}")
-        if "{" in form:  # whose value would become a format
+        if form and "{" in form:  # whose value would become a format
             cause = f"the format of {name!r} holds another field, {form!r}"
             raise InputError("--template", cause, "write one field after the other: {take:02}_{prompt}")
+        if conversion or not _FORMAT.fullmatch(form or ""):
+            raise InputError("--template", f"the format of {name!r} is not one of a number", "write {take:02}")
+        names.append(name)
     return names
 
 
@@ -99,7 +107,7 @@ def require_settable(name: str) -> None:
 
 def require_ucs(name: str, value: str | None) -> None:
     """Raise an InputError unless a field of UCS can have a value."""
-    if not value:
+    if not value or not value.strip():
         raise InputError("--template", f"the field {name} has no value", f"add --field {name}=...")
     if name == "CatID" and not _CAT_ID.fullmatch(value):
         cause = f"CatID {value!r} is not a category in capitals and a subcategory"

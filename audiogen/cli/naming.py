@@ -130,7 +130,7 @@ class Takes:
         if self.template is not None:
             raise InputError("--ucs", "--template names the files too", "leave out one of the two")
         number = "_{seconds}s" if self.loop_lengths else "_{take:02}" if self.variations > 1 else ""
-        return UCS + number
+        return UCS + ("_{UserData}" if "UserData" in self._fields() else "") + number
 
     def _fields(self) -> dict[str, str]:
         for field in self.name_fields:

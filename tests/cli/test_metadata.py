@@ -83,6 +83,9 @@ def test_takes_are_named_by_a_template(shell: Shell, prompt: Path, tmp_path: Pat
     fields = [f"--field={field}" for field in ("CatID=RAINConc", "FXName=Roof", "CreatorID=AB", "SourceID=LIB")]
     assert shell("continue", prompt, "-o", tmp_path / "any.wav", "--seconds", 0.1, "--ucs", *fields)[0] == 0
     assert (tmp_path / "RAINConc_Roof_AB_LIB.wav").exists()
+    fields.append("--field=UserData=wet")
+    assert shell("continue", prompt, "-o", tmp_path / "any.wav", "--seconds", 0.1, "--ucs", *fields)[0] == 0
+    assert (tmp_path / "RAINConc_Roof_AB_LIB_wet.wav").exists()
 
 
 def test_a_set_is_numbered_with_leading_zeros(shell: Shell, prompt: Path, tmp_path: Path) -> None:

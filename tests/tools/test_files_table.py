@@ -1,0 +1,85 @@
+"""tools/check_files.py: what its measures find, and what its page says of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("wavinfo", reason="wavinfo, which reads loop points, is not installed")
+from audiogen.audio import Recording
+from audiogen.metrics.copying import RepetitionDetector
+from tools import check_files, file_figures
+
+RATE = 22050
+
+
+def noise(seconds: float, seed: int = 0, level: float = 0.1) -> np.ndarray:
+    return (level * np.random.default_rng(seed).standard_normal((2, round(seconds * RATE)))).astype(np.float32)
+
+
+def hum(seconds: float, phase: float = 0.0) -> np.ndarray:
+    clock = np.arange(round(seconds * RATE)) / RATE
+    return np.sin(2 * np.pi * np.array([[110.0], [220.0]]) * clock + phase).astype(np.float32)
+
+
+def test_what_goes_on_is_a_usual_seam_and_a_step_is_not() -> None:
+    samples = noise(6)
+    seams = file_figures.Seams(Recording(samples, RATE))
+    flux, bend = seams.at(samples[:, : 3 * RATE], samples[:, 3 * RATE :])
+    assert 0 < flux < 99.9
+    assert 0 < bend < 99.9
+    assert seams.at(samples[:, : 3 * RATE], 4 * samples[:, 3 * RATE :])[0] > 99.9
+    click = samples.copy()
+    click[1, 3 * RATE] = 1.0
+    assert seams.at(click[:, : 3 * RATE], click[:, 3 * RATE :])[1] > 99.9
+    assert seams.within(samples[:, RATE : 2 * RATE]) < 99.9
+    assert seams.within(np.concatenate([samples[:, :RATE], 4 * samples[:, :RATE]], axis=1)) == 100
+
+
+def test_a_tone_out_of_phase_bends() -> None:
+    seams = file_figures.Seams(Recording(hum(4), RATE))
+    assert seams.at(hum(1), hum(1))[1] < 99.9
+    assert seams.at(hum(1), hum(1, 1.0))[1] > 99.9
+
+
+def test_ambisonics_have_the_gains_of_their_definition() -> None:
+    azimuth, elevation = 0.7, -0.3
+    flat = np.cos(elevation)
+    first = [1, np.sin(azimuth) * flat, np.sin(elevation), np.cos(azimuth) * flat]  # W, Y, Z, X in SN3D
+    gains = file_figures.ambisonics(3)(azimuth, elevation)
+    assert len(gains) == 16
+    np.testing.assert_allclose(gains[:4], first, atol=1e-12)
+    np.testing.assert_allclose(gains[6], (3 * np.sin(elevation) ** 2 - 1) / 2, atol=1e-12)  # R
+    np.testing.assert_allclose(gains[4], np.sqrt(3) / 2 * np.sin(2 * azimuth) * flat**2, atol=1e-12)  # V
+
+
+def test_spatial_covariances_of_the_same_are_equal_and_a_turn_is_seen() -> None:
+    recording, other = (Recording(noise(3, seed)[:1], RATE) for seed in (1, 2))
+    for name, gains in file_figures.LAYOUTS.items():
+        made = file_figures.scene(recording, other, gains)
+        own = file_figures.covariances(made.samples, RATE)
+        assert file_figures.differences(own, own) == [0.0] * 8
+        turned = file_figures.covariances(made.samples[::-1], RATE)
+        assert file_figures.differences(turned, own)[0] > 1, name
+        assert [not channel.any() for channel in made.samples] == [
+            name.startswith("5.1") and k == 3 for k in range(made.channels)
+        ]
+
+
+def test_pairs_of_segments_do_not_overlap_and_a_copy_is_found() -> None:
+    clip = Recording(noise(12), RATE)
+    for first, second in file_figures.segment_pairs(clip, 20):
+        assert first.length == second.length == 5 * RATE
+        assert file_figures.alike(first, second) < 0.2
+    copied = noise(5, 3)
+    copied[:, RATE : 2 * RATE] = clip.samples[:, 4 * RATE : 5 * RATE]
+    assert file_figures.alike(Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE)) > 0.99
+    assert file_figures.repeated(RepetitionDetector(clip), Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE)) > 0
+
+
+def test_the_page_counts_what_lies_below_the_99th_percentile() -> None:
+    row = {"name": "a", "loop": "3 s", "points": True, "flux": 98.0, "bend": 99.5, "fade": 1.0}
+    page = check_files.page({"gaps": [], "earlier": [], "loops": [row], "sets": [], "channels": []}, ["a"])
+    assert "Below the 99th percentile: 1 of 1, 0 of 1 and 1 of 1" in " ".join(page.split())
+    assert "| a | 98, 100, 1 |" in page
+    assert "## Sets" not in page
