@@ -22,13 +22,14 @@ from audiogen.errors import InputError
 from audiogen.jobs.loudness_target import Level, amplified, level_at, loudness_of, lowered
 from audiogen.jobs.request import MIN_LOUDNESS, Request
 from audiogen.jobs.tail_check import MAX_REPEATED
-from audiogen.metrics.copying import RepetitionDetector
+from audiogen.metrics.copying import HOP_SECONDS, WINDOW_SECONDS, RepetitionDetector
 from audiogen.metrics.tail_evaluator import end_of
 from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 
 COMPARED_SECONDS = 30.0  # of the beginning of each take
 MIN_COMPARED_SECONDS = 1.0  # of each segment of the prompt, and of each take
 MAX_SEGMENTS = 8  # of the prompt
+MAX_WINDOWS = 1.5  # half seconds that short takes may share, since one is found by chance
 
 
 @dataclass(frozen=True)
@@ -122,11 +123,16 @@ def compare_sounds(prompt: Recording, takes: Mapping[str, Recording]) -> SetRepo
         names = [f"segment {number}" for number in range(1, len(segments) + 1)]
         real = _nearest(detector, names, segments)
     report = SetReport(nearest, real)
-    if nearest.repeated > (real.repeated if real else 0.0) + MAX_REPEATED:
+    if nearest.repeated > (real.repeated if real else 0.0) + max(MAX_REPEATED, MAX_WINDOWS * _one_window(sounds)):
         first, second = nearest.takes
         text = f"{first} and {second} are alike: {nearest.repeated:.0%} of one is repeated in the other"
         warnings.warn(f"{text}; try a longer prompt, or another --seed", AudioWarning, stacklevel=2)
     return report
+
+
+def _one_window(sounds: Sequence[Recording]) -> float:
+    """One half second as a fraction of those that are compared of the shortest sound."""
+    return HOP_SECONDS / (min(sound.seconds for sound in sounds) - WINDOW_SECONDS + HOP_SECONDS)
 
 
 def _nearest(detector: RepetitionDetector, names: Sequence[str], sounds: Sequence[Recording]) -> Pair:

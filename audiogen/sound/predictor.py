@@ -88,9 +88,9 @@ class RunPredictor:
         """Of a set, let a tail repeat neither those before it nor itself."""
         if not self.as_set:
             return
-        threshold = SET_REPETITION * selector.rules.repetition_threshold
-        selector.rules = replace(selector.rules, repetition_threshold=threshold)
-        if self._latest is not None:
+        if self._latest is not None:  # the first one is as it would be alone
+            threshold = SET_REPETITION * selector.rules.repetition_threshold
+            selector.rules = replace(selector.rules, repetition_threshold=threshold)
             selector.copies.search_also(self._latest)
         self._latest = selector.copies
 

@@ -88,6 +88,8 @@ def stream_command(prompt: str, request: Mapping[str, Any]) -> str:
 def export_command(export: Export, paths: Sequence[Path], sidecars: Sequence[str]) -> str:
     """What makes the exported files: one command where their seeds follow each other, else one for each.
 
+    Of a set it is one for each: the takes were kept as they are, while those of one command would avoid each other.
+
     Args:
         export: kept takes.
         paths: where they go.
@@ -97,11 +99,12 @@ def export_command(export: Export, paths: Sequence[Path], sidecars: Sequence[str
     as_set = ["--set"] if export.as_set else []
     folder = export.folder.name
     first, seed = requests[0], int(requests[0].get("seed", 0))
-    if "live" not in first and requests == [first | {"seed": seed + index} for index in range(len(requests))]:
+    consecutive = "live" not in first and not export.as_set
+    if consecutive and requests == [first | {"seed": seed + index} for index in range(len(requests))]:
         several = ["--variations", str(len(requests))] if len(requests) > 1 else []
         names = ["--template", export.text] if export.text else []
         fields = [word for name, text in export.set_fields().items() for word in ("--field", f"{name}={text}")]
-        more = [*several, *as_set, *names, *fields]
+        more = [*several, *names, *fields]
         return take_command(prompt, f"{folder}/{export.out.name}", first, sidecars[0], more)
     lines = []
     for request, path, sidecar in zip(requests, paths, sidecars, strict=True):
