@@ -1,0 +1,259 @@
+"""Gaps, what came before, loops, sets and many channels on real recordings, as a page of tables.
+
+    python tools/check_files.py RECORDING|FOLDER... -o docs/files.md [--only gaps,loops] [--rows FILE]
+
+Everything is made by the base (`--budget 0`), with seed 0 (of a set: 0, 1, 2, ...). Finished rows are kept with a
+digest of the recording in a .jsonl beside the page and not measured again: remove that file when the code has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+import textwrap
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from file_figures import (
+    EARLIER_SECONDS,
+    LAYOUTS,
+    LOOP_SECONDS,
+    TAKE_SECONDS,
+    TAKES,
+    Row,
+    earlier,
+    filled,
+    looped,
+    scene,
+    sets,
+    spatial,
+)
+
+from audiogen.audio import Recording, read
+from audiogen.text_files import write_text
+
+SUFFIXES = {".ogg", ".flac", ".wav"}
+MIN_SECONDS = 8.0
+MAX_PERCENTILE = 99.0
+MAX_DIFFERENCE_DB = 1.0
+DISTANCES = ("texture", "scattering")
+WINDOW = 1 / (4 * TAKE_SECONDS - 2) + 1e-9  # one half second of a take, of those that are compared
+
+Measure = Callable[[str, Recording, Path], list[Row]]
+SECTIONS: dict[str, Measure] = {"gaps": filled, "earlier": earlier, "loops": looped, "sets": sets, "channels": spatial}
+
+
+def measured(paths: Sequence[Path], sections: Sequence[str], file: Path) -> dict[str, list[Row]]:
+    """Rows of each section, from the file of finished ones or measured now."""
+    done: dict[str, list[Row]] = {}
+    if file.exists():
+        for line in file.read_text("utf-8").splitlines():
+            entry = json.loads(line)
+            done[entry["key"]] = entry["rows"]
+    rows: dict[str, list[Row]] = {section: [] for section in SECTIONS}
+    for section in sections:
+        for name, key, load in subjects(section, paths):
+            if key not in done:
+                with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+                    done[key] = SECTIONS[section](name, load(), Path(folder))
+                with file.open("a", encoding="utf-8") as out:
+                    out.write(json.dumps({"key": key, "rows": done[key]}) + "\n")
+                print(section, *done[key], sep="\n", file=sys.stderr, flush=True)
+            rows[section] += done[key]
+    return rows
+
+
+def subjects(section: str, paths: Sequence[Path]) -> Iterator[tuple[str, str, Callable[[], Recording]]]:
+    """Name, key and recording of each row: the recordings themselves, or scenes of two of them."""
+    digests = {path: hashlib.sha256(path.read_bytes()).hexdigest()[:8] for path in paths}
+    if section != "channels":
+        for path in paths:
+            yield path.stem, f"{section} {path.stem} {digests[path]}", lambda path=path: read(path)
+        return
+    for index, path in enumerate(paths):
+        layout = list(LAYOUTS)[index % len(LAYOUTS)]
+        rate = read(path).sample_rate
+        other = next(each for each in [*paths[index + 1 :], *paths[: index + 1]] if read(each).sample_rate == rate)
+        key = f"{section} {layout} {digests[path]} {digests[other]}"
+        pair = f"{layout}: {path.stem}, {other.stem}"
+        yield pair, key, lambda path=path, other=other, layout=layout: scene(read(path), read(other), LAYOUTS[layout])
+
+
+def recordings(arguments: Sequence[Path]) -> list[Path]:
+    """Files, and those in folders, that are long enough."""
+    found = [path for each in arguments for path in (sorted(each.iterdir()) if each.is_dir() else [each])]
+    with warnings.catch_warnings(action="ignore"):
+        return [path for path in found if path.suffix in SUFFIXES and read(path).seconds >= MIN_SECONDS]
+
+
+def page(rows: dict[str, list[Row]], names: Sequence[str]) -> str:
+    """The page: what was done, and a table for each section that was measured."""
+    text = f"""
+        By `tools/check_files.py`, of {len(names)} recordings: {", ".join(names)}. All tails are the base's, at once.
+        Flux and second difference are percentiles of the recording's own, of as many neighbours everywhere in it.
+        Texture (which tails are matched by) and scattering (which they are not) are distances to the recording; 1.0 is
+        that of another real segment. Files are read by libsndfile, points by wavinfo."""
+    parts = ["# Gaps, loops, sets and channels\n", paragraph(text) + "\n"]
+    sections = {"gaps": gaps_section, "earlier": earlier_section, "loops": loops_section, "sets": sets_section}
+    for name, write in {**sections, "channels": channels_section}.items():
+        if rows[name]:
+            parts.append(write(rows[name]))
+    return "\n".join(parts)
+
+
+def count(rows: Sequence[Row], *columns: str) -> str:
+    """How many values of columns lie below the 99th percentile, in words."""
+    values = [row[column] for row in rows for column in columns]
+    return f"{sum(value < MAX_PERCENTILE for value in values)} of {len(values)}"
+
+
+def gaps_section(rows: Sequence[Row]) -> str:
+    """Of each gap: its seams, level and texture."""
+    below = (
+        count(rows, "start flux", "end flux"),
+        count(rows, "start bend", "end bend"),
+        count(rows, "cut flux", "cut bend"),
+    )
+    exact = sum(row["exact"] for row in rows)
+    lines = [
+        [
+            row["name"],
+            f"{row['gap']:g}",
+            *(f"{row[key]:.0f}" for key in ("start flux", "end flux", "start bend", "end bend")),
+        ]
+        + [f"{row['cut flux']:.0f}, {row['cut bend']:.0f}", f"{row['level']:+.1f}, {row['real level']:+.1f}"]
+        + [", ".join(distance(row[kind + measure]) for kind in ("", "tail ", "real ")) for measure in DISTANCES]
+        for row in rows
+    ]
+    heads = ["recording", "s", "flux: start", "end", "2nd difference: start", "end", "cut", "level", *DISTANCES]
+    text = f"""
+        A segment in the middle is replaced (`fill --from --to`). Everything outside is bit-exact in {exact} of
+        {len(rows)} files. Below the {MAX_PERCENTILE:g}th percentile: {below[0]} seams by flux, {below[1]} by
+        second difference. Cut: both percentiles where the sides of the gap would meet directly, below in
+        {below[2]}: in steady noise a cut hardly shows, in wind and tones it does. Level of what fills the gap,
+        and of what was there, relative to the 5 s on either side, dB. Distances of what fills it, of a tail of
+        the same length after BEFORE, and of what was there."""
+    return section("Gaps", text, table(heads, lines))
+
+
+def earlier_section(rows: Sequence[Row]) -> str:
+    """Of what came before: its join, level and texture."""
+    exact = sum(row["exact"] for row in rows)
+    lines = [
+        [row["name"], f"{row['flux']:.0f}", f"{row['bend']:.0f}", f"{row['level']:+.1f}, {row['tail level']:+.1f}"]
+        + [", ".join(distance(row[kind + measure]) for kind in ("", "tail ")) for measure in DISTANCES]
+        for row in rows
+    ]
+    text = f"""
+        {EARLIER_SECONDS:g} s before each recording (`continue --backward`), which is bit-exact in {exact} of
+        {len(rows)} files. Below the {MAX_PERCENTILE:g}th percentile: {count(rows, "flux")} joins by flux,
+        {count(rows, "bend")} by second difference. Level relative to the recording's, dB, and distances, each
+        of what came before and of a tail of the same length."""
+    return section("What came before", text, table(["recording", "flux", "2nd difference", "level", *DISTANCES], lines))
+
+
+def loops_section(rows: Sequence[Row]) -> str:
+    """Of each recording's loops: flux, second difference and cross-fade, and whether the points are exact."""
+    kinds = list(dict.fromkeys(row["loop"] for row in rows))
+    by_name: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_name.setdefault(row["name"], {})[row["loop"]] = row
+    keys = ("flux", "bend", "fade")
+    lines = [
+        [name, *(", ".join(f"{found[kind][key]:.0f}" for key in keys) for kind in kinds)]
+        for name, found in by_name.items()
+    ]
+    exact = sum(row["points"] for row in rows)
+    text = f"""
+        Loops alone, and one of {LOOP_SECONDS[1]:g} s after the recording (`--loop`). Each cell: flux and second
+        difference from the last sample to the first, and the largest flux within the cross-fade at the end,
+        among those of as long segments. Below the {MAX_PERCENTILE:g}th percentile: {count(rows, "flux")},
+        {count(rows, "bend")} and {count(rows, "fade")}. A loop alone is a circle, cut where the waveform is
+        flattest, so its seam is two neighbouring samples of the tail, whatever its length; the cross-fade is
+        where its ends meet. The loop points of `smpl` are the first and last sample, and the cue point is the
+        join, in {exact} of {len(rows)} files."""
+    return section("Loops", text, table(["recording", *kinds], lines))
+
+
+def sets_section(rows: Sequence[Row]) -> str:
+    """Of each set: the nearest pair, and that of real segments."""
+    lines = [
+        [row["name"], *(f"{row[key]:.0%}" for key in ("nearest", "real nearest"))]
+        + [f"{row[key]:.1%}" for key in ("mean", "real mean")]
+        + [*(f"{row[key]:.2f}" for key in ("waveform", "real waveform")), f"{row['loudness']:.2f}"]
+        for row in rows
+    ]
+    better = sum(row["nearest"] <= row["real nearest"] for row in rows)
+    close = sum(row["nearest"] <= row["real nearest"] + WINDOW for row in rows)
+    pairs = TAKES * (TAKES - 1) // 2
+    heads = ["recording", "nearest pair", "real", "mean of pairs", "real", "waveform", "real", "loudness, LU"]
+    text = f"""
+        {TAKES} takes of {TAKE_SECONDS:g} s (`--set`), by the half seconds of one take that repeat a passage of
+        another: of the nearest pair and in the mean of all {pairs}, against {pairs} pairs of segments of the
+        recording that do not overlap. The nearest pair is no nearer than the nearest real one on {better} of
+        {len(rows)} recordings, and by at most one half second on {close}. Takes are made to avoid this; waveform,
+        which nothing avoids, is the largest correlation of any half second with one in another take. It finds the
+        pieces of up to half a second that takes share, since all are made of one recording. Loudness: range within
+        the set."""
+    return section("Sets", text, table(heads, lines))
+
+
+def channels_section(rows: Sequence[Row]) -> str:
+    """Of each scene: the spatial covariance."""
+    keys = ("difference", "octaves", "real", "real octaves")
+    lines = [[row["name"], f"{row['channels']}", *(f"{row[key]:.1f}" for key in keys)] for row in rows]
+    within = sum(row["difference"] <= MAX_DIFFERENCE_DB for row in rows)
+    silent = [row for row in rows if row["silent"]]
+    kept = sum(row["silence"] for row in rows)
+    text = f"""
+        Two recordings in a scene of three sources, encoded for each layout. Largest difference by pair of
+        channels between the tail's spatial covariance and the prompt's, dB, over all frequencies (which the
+        level guard holds), and in the median of seven octaves (which it does not); the same between two halves
+        of the prompt. Within {MAX_DIFFERENCE_DB:g} dB: {within} of {len(rows)}. Silent channels are the same in
+        {kept} of {len(rows)} ({len(silent)} scenes have one)."""
+    return section(
+        "Channels", text, table(["scene", "channels", "all", "octaves", "halves of the prompt", "octaves"], lines)
+    )
+
+
+def section(title: str, text: str, figures: str) -> str:
+    """A section of the page: a paragraph, and a table."""
+    return f"## {title}\n\n{paragraph(text)}\n\n{figures}"
+
+
+def paragraph(text: str) -> str:
+    """A text in lines of 120 characters."""
+    return textwrap.fill(" ".join(text.split()), 120, break_long_words=False, break_on_hyphens=False)
+
+
+def distance(value: float | None) -> str:
+    """A distance, or a dash where the audio is too short."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+
+
+def main() -> None:
+    """Make, measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recordings", type=Path, nargs="+", help="files, or folders of them")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
+    parser.add_argument("--rows", type=Path, help="file of finished rows [the output's name with .jsonl]")
+    parser.add_argument("--only", default=",".join(SECTIONS), help="sections to measure, by commas")
+    arguments = parser.parse_args()
+    file = arguments.rows or arguments.output.with_suffix(".jsonl")
+    paths = recordings(arguments.recordings)
+    rows = measured(paths, arguments.only.split(","), file)
+    write_text(arguments.output, page(rows, [path.stem for path in paths]))
+
+
+if __name__ == "__main__":
+    main()
