@@ -18,9 +18,10 @@ MEASURED_STEPS = 16  # after these, a training with a wall-clock budget fixes it
 UNTIMED_STEPS = 4  # slower than those that follow
 VALIDATION_FRACTION = 0.1  # of the remaining budget, reserved for validations
 
+# Fused: on the CPU, an update in torch's default takes seven times as long, 5 % of a step.
 OPTIMIZERS: dict[str, Callable[[Parameters, float, float], Optimizer]] = {
-    "adamw": lambda weights, rate, decay: torch.optim.AdamW(weights, lr=rate, weight_decay=decay),
-    "adam": lambda weights, rate, decay: torch.optim.Adam(weights, lr=rate, weight_decay=decay),
+    "adamw": lambda weights, rate, decay: torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True),
+    "adam": lambda weights, rate, decay: torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True),
     "rmsprop": lambda weights, rate, decay: torch.optim.RMSprop(weights, lr=rate, weight_decay=decay),
     "sgd": lambda weights, rate, decay: torch.optim.SGD(
         weights, lr=rate, weight_decay=decay, momentum=0.9, nesterov=True
@@ -107,8 +108,7 @@ def averaged_model(model: nn.Module, decay: float, warmup: int) -> AveragedModel
         if int(count) <= warmup or not averaged[0].is_floating_point():
             torch._foreach_copy_(averaged, weights)
             return
-        torch._foreach_mul_(averaged, decay)
-        torch._foreach_add_(averaged, torch._foreach_mul(weights, 1 - decay))
+        torch._foreach_lerp_(averaged, weights, 1 - decay)
 
     return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
