@@ -44,7 +44,7 @@ class Section:
         measured: date, time and UTC offset.
         machine: processor and number of cores.
         load: average load over a minute, when it began and when it ended; empty if it is not known.
-        rounds: of which the medians are.
+        rounds: of which the medians are; 0 if that is not known.
         versions: of Python and the packages.
         rows: the comparisons.
         skipped: why there are none; None if there are.
@@ -127,7 +127,7 @@ def page(sections: dict[str, Section], notes: str) -> str:
         load = " to ".join(f"{one:g}" for one in each.load) or "not known"
         facts = ", ".join(f"{package} {number}" for package, number in each.versions.items())
         what = f"not measured: {each.skipped}" if each.skipped else each.measured
-        lines.append(f"| {name} | {what} | {each.rounds} | {load} | {each.machine} | {facts} |")
+        lines.append(f"| {name} | {what} | {each.rounds or 'not known'} | {load} | {each.machine} | {facts} |")
     return "\n".join(lines) + "\n\n" + notes
 
 
