@@ -12,11 +12,13 @@ from audiogen.audio import Recording
 from audiogen.devices import pick_device
 from audiogen.jobs import vocode as job
 from audiogen.jobs.control_baselines import CONTROL_BASELINES
-from audiogen.metrics import evaluation
-from audiogen.metrics.evaluation import Evaluation
+from audiogen.jobs.model_likelihood import ModelLikelihood
+from audiogen.metrics.evaluation import Evaluation, evaluate_inputs
+from audiogen.metrics.evaluation_inputs import prepare_inputs
 from audiogen.output_names import join_beside
 from audiogen.progress import ProgressCallback
 from audiogen.representation.mel import MelSpec
+from audiogen.run import Run
 from audiogen.vocoders.registry import build, find
 
 
@@ -26,6 +28,8 @@ def evaluate(
     prompt: Recording | FilePath | None = None,
     *,
     join_sample: int | None = None,
+    raw: Recording | FilePath | None = None,
+    run: Run | FilePath | None = None,
     seed: int = 0,
     progress: ProgressCallback | None = None,
 ) -> Evaluation:
@@ -37,6 +41,9 @@ def evaluate(
         prompt: what was continued; None if ``tail`` includes it, or if it is unknown.
         join_sample: where the continuation begins in ``tail``; None reads it from the JSON file beside ``tail``, or
             finds it by comparing ``tail`` with ``prompt``.
+        raw: the same continuation as its Model draws it (``continue --raw``), to be shown beside the tail.
+        run: the Run that made the tail, or its folder: the likelihood of each tail under its Model is then among
+            ``others``, unless that has none.
         seed: random seed of the baselines.
         progress: called as ``progress(done, total, label)``; None draws bars on a terminal.
 
@@ -60,7 +67,11 @@ def evaluate(
         if source is None and join_sample:
             source = output.cut(0, min(join_sample, output.length))
         real = to_recording(reference)
-        return evaluation.evaluate(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES)
+        drawn = None if raw is None else to_recording(raw)
+        inputs = prepare_inputs(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
+        opened = Run.open(run, with_vocoder=False) if isinstance(run, (str, Path)) else run
+        likelihood = None if opened is None else ModelLikelihood(opened, inputs.source)
+        return evaluate_inputs(inputs, likelihood)
 
 
 def vocode(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from audiogen.__main__ import main
-from audiogen.audio import AudioWarning, Recording, write
+from audiogen.audio import AudioWarning, Recording, read, write
 from audiogen.cli.evaluate import evaluate
 from audiogen.errors import InputError
+from audiogen.experiment import Experiment
 from audiogen.metrics.waveform_baselines import BASELINES, noise
 from audiogen.sound.control_predictors import CONTROLS
+from audiogen.training.trainer import train
 from tests.metrics.signals import RATE, impacts, modulated, recording
 
 
@@ -47,6 +50,28 @@ def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str,
 
 def cells(text: str, name: str) -> list[str]:
     return next(line for line in text.splitlines() if line.startswith(name)).split()[1:]
+
+
+@pytest.mark.parametrize(("model", "known"), [("{kind: hmm, states: 4}", True), ("{kind: gan}", False)])
+def test_what_the_model_draws_and_how_likely_it_finds_each_stand_beside(
+    folder: Path, tmp_path: Path, tiny: Callable[..., Experiment], model: str, known: bool
+) -> None:
+    real, prompt, raw = (folder / f"{name}.wav" for name in ("real", "prompt", "noise"))
+    train(tiny(f"model={model}", "training.steps=2"), read(prompt)).save(tmp_path / "run")
+    good = folder / "good.wav"
+    text = invoke(
+        good, "--reference", real, "--prompt", prompt, "--raw", raw, "--run", tmp_path / "run", "-o", tmp_path / "o"
+    )
+    assert cells(text, " ")[:2] == ["raw", "real"]
+    assert "as its Model draws it (raw): texture" in text
+    assert (f"{tmp_path / 'run'}: its model (gan) has no likelihood" in text) != known
+    assert ("log likelihood under its Model, nats per latent coordinate: output" in text) == known
+    found = json.loads((tmp_path / "o" / "evaluation.json").read_text())["candidates"]
+    assert [each["candidate"] for each in found][:3] == ["output", "raw", "real"]
+    assert all(("likelihood" in each) == known for each in found[:3])
+    if known:
+        assert len({each["likelihood"] for each in found[:3]}) == 3
+    assert "as the Model draws it" in (tmp_path / "o" / "report.html").read_text()
 
 
 def test_the_table_and_the_verdicts(folder: Path, report: tuple[str, Path]) -> None:
