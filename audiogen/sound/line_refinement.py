@@ -7,6 +7,7 @@ half of each window is missing and the rest does not resolve the harmonics of a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from audiogen.dsp.demodulation import Demodulator
 from audiogen.dsp.sinusoids import Bands, Partial, synthesise
 from audiogen.sound.line_search import NOISE_WIDTH, Line
 
+MAX_STEP = 1.5  # of a correction
+HANN_ZERO = 2.0  # of a kernel's response, in units of one over its length
 END_RAMPS = (0.4, 0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
 END_STRIDE = 4  # samples, to the next one that is fitted: what lies between is no news but of noise
 END_DEVIATION = 0.3  # of a partial's amplitude, that such a correction may have
@@ -31,19 +34,36 @@ def backfitted(lines: Sequence[Line], spectrum: np.ndarray, whole: Bands, passes
     # At a low rate, which is all that the partials need.
     bands = whole.decimated(max(float(line.partial.hertz.max()) for line in lines))
     samples, demodulator = bands.samples(bands.below(spectrum, whole)), Demodulator(bands)
+    rest = samples - synthesise([line.partial for line in lines], bands, len(samples))
+    shares = 1 / np.maximum(_overlaps(lines), 1)
     for _ in range(passes):
-        rest = samples - synthesise([line.partial for line in lines], bands, len(samples))
-        left = bands.spectrum(rest)
-        lines = [line._replace(partial=_corrected(line, left, demodulator)) for line in lines]
+        spectrum = bands.spectrum(rest)
+        missing = [_missing(*each, spectrum, demodulator) for each in zip(lines, shares, strict=True)]
+        change = synthesise(missing, bands, len(samples))
+        # Lines that overlap for a while would correct too much: the step that reduces the rest most (steepest descent).
+        step = float(np.clip(np.vdot(rest, change) / max(np.vdot(change, change), 1e-30), 0, MAX_STEP))
+        rest = rest - step * change
+        lines = [
+            line._replace(partial=replace(line.partial, envelope=line.partial.envelope + step * each.envelope))
+            for line, each in zip(lines, missing, strict=True)
+        ]
     return list(lines)
 
 
-def _corrected(line: Line, spectrum: np.ndarray, demodulator: Demodulator) -> Partial:
-    """A line's partial and what the residual's spectrum still has of it."""
+def _overlaps(lines: Sequence[Line]) -> np.ndarray:
+    """How many lines take out what is at the frequency of each, itself included, as a rule."""
+    hertz = np.stack([line.partial.hertz for line in lines])
+    kernels = np.array([line.kernel for line in lines])
+    distance = np.stack([np.median(np.abs(hertz - each), axis=1) for each in hertz])
+    return np.asarray(np.clip(1 - distance * kernels / HANN_ZERO, 0, 1).sum(1))
+
+
+def _missing(line: Line, share: float, spectrum: np.ndarray, demodulator: Demodulator) -> Partial:
+    """A share of what the residual's spectrum still has of a line."""
     partial, bands = line.partial, demodulator.bands
     carrier = bands.carrier(float(np.median(partial.hertz)))
-    missing = demodulator.demodulated(bands.envelope(spectrum, carrier), partial.hertz - carrier, line.kernel)
-    return Partial(partial.hertz, partial.phase, demodulator.held(partial.envelope + missing))
+    envelope = demodulator.demodulated(bands.envelope(spectrum, carrier), partial.hertz - carrier, line.kernel)
+    return replace(partial, envelope=share * demodulator.held(envelope))
 
 
 def fitted_at_ends(lines: Sequence[Line], samples: np.ndarray, bands: Bands) -> list[Partial]:

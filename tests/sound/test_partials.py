@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording
+from audiogen.dsp.sinusoids import Bands, synthesise
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
+from audiogen.sound.line_refinement import backfitted
+from audiogen.sound.line_search import LineSearch
 from audiogen.sound.morph import Morph
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.partials import Partials, find_partials
@@ -93,6 +96,20 @@ def test_nothing_is_found_in_whistles_and_narrow_bands_of_noise() -> None:
 def test_what_is_short_or_silent_has_no_partials() -> None:
     assert find_partials(Recording(hum(1.5).astype(np.float32), RATE)) is None
     assert find_partials(Recording(np.zeros((2, 4 * RATE), np.float32), RATE)) is None
+
+
+def test_lines_that_overlap_do_not_correct_too_much() -> None:
+    bands = Bands(6 * RATE, RATE)
+    samples = engine(6) + noise(6, 1e-2)
+    spectrum = bands.spectrum(samples)
+    (line, *_) = LineSearch(spectrum, bands).lines()
+    lines = [line._replace(kernel=kernel) for kernel in (0.12, 0.12, 0.15, 0.2, 0.3)]
+    powers = []
+    for passes in range(4):
+        partials = [each.partial for each in backfitted(lines, spectrum, bands, passes)]
+        powers.append(float(np.square(samples - synthesise(partials, bands, 1)).mean()))
+    assert powers == sorted(powers, reverse=True)
+    assert powers[-1] < 1.01 * np.square(samples - synthesise([line.partial], bands, 1)).mean()
 
 
 @pytest.mark.parametrize("length", [8 * RATE, 8 * RATE - 17])
