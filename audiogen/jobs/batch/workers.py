@@ -21,7 +21,10 @@ from audiogen.extras import install_command
 from audiogen.jobs.batch.tasks import Outcome, Task, describe_error, run_task
 from audiogen.output_names import sidecar_of
 
-LOST = "its worker process died twice (out of memory?); use fewer --workers and --resume"
+LOST = "its worker process died three times (out of memory?); use fewer --workers and --resume"
+
+MAX_LOSSES = 3
+"""Workers that may die of one clip. The death of some need not be its fault: a machine may be taken away."""
 
 POLL_SECONDS = 1.0
 """An engine yields at least this often, so that its caller can find clips of unfinished tasks on disk."""
@@ -33,23 +36,26 @@ class Attempt:
 
     Args:
         task: the task.
-        last: whether its only clip counts as failed if this worker is lost, too.
+        losses: workers that died when they were at its first clip.
     """
 
     task: Task
-    last: bool = False
+    losses: int = 0
 
     def after_loss(self, cause: str) -> tuple[list[Outcome], list[Attempt]]:
         """The outcomes that are known although the worker is lost, and the next attempts.
 
         Clips that it had finished are kept: their sidecars exist, which are written last. The first of the others may
-        be what it died of, so it is tried again alone, once, and the rest as if nothing had happened.
+        be what it died of, so it is tried again alone, and the rest as if nothing had happened.
         """
         lost = tuple(clip for clip in self.task.clips if not sidecar_of(self.task.folder / clip.row.name).is_file())
         kept: list[Outcome] = [(clip.row.name, None) for clip in self.task.clips if clip not in lost]
-        if self.last and lost:
-            return [*kept, (lost[0].row.name, cause)], []
-        again = [Attempt(replace(self.task, clips=lost[:1]), last=True), Attempt(replace(self.task, clips=lost[1:]))]
+        suspect, rest = replace(self.task, clips=lost[:1]), replace(self.task, clips=lost[1:])
+        losses = 1 + (0 if kept else self.losses)
+        again = [Attempt(suspect, losses), Attempt(rest)]
+        if lost and losses == MAX_LOSSES:
+            kept.append((lost[0].row.name, cause))
+            del again[0]
         return kept, [attempt for attempt in again if attempt.task.clips]
 
 

@@ -477,7 +477,7 @@ class TestLostWorkers:
         assert len(results.with_status("finished")) == 4
         assert audio_in(folder) == audio_in(finished)
 
-    def test_what_is_unfinished_is_tried_again_and_the_suspect_once(
+    def test_what_is_unfinished_is_tried_again_and_the_suspect_alone(
         self, grid: Path, finished: Path, tmp_path: Path
     ) -> None:
         folder = copied(finished, tmp_path / "out")
@@ -490,7 +490,9 @@ class TestLostWorkers:
         suspect, rest = again
         assert [clip.row.name for clip in suspect.task.clips] == ["a-2.wav"]
         assert [clip.row.name for clip in rest.task.clips] == ["a-3.wav", "a-4.wav"]
-        assert suspect.after_loss("lost") == ([("a-2.wav", "lost")], [])
+        known, (again_alone,) = suspect.after_loss("lost")
+        assert known == []
+        assert again_alone.after_loss("lost") == ([("a-2.wav", "lost")], [])  # the third worker that died of it
         known, again = rest.after_loss("lost")  # it had not been lost before
         assert known == []
         assert [len(attempt.task.clips) for attempt in again] == [1, 1]
