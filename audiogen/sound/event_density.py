@@ -69,6 +69,7 @@ class EventMaterial:
         self.samples = samples[:, -round(MATERIAL_SECONDS * self.sample_rate) :]
         self.power = self.search.power(self.samples)
         self.floor = np.median(self.search.levels(self.power), axis=0)
+        self._sounds: dict[Event, np.ndarray] = {}
 
     def coloured(self, samples: np.ndarray) -> EventMaterial:
         """The same events at the same rate, with the sound and the floor of a filtered recording."""
@@ -83,7 +84,9 @@ class EventMaterial:
 
     def sound_of(self, event: Event) -> np.ndarray:
         """The sound ``[channels, time]`` of one of the events."""
-        return self.search.extract(self.samples, self.power, self.events, event)
+        if event not in self._sounds:
+            self._sounds[event] = self.search.extract(self.samples, self.power, self.events, event)
+        return self._sounds[event]
 
 
 class EventDensity:
