@@ -6,10 +6,13 @@ tail streamed to disk and measured (`tail_file`), and writes OUT.json.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from audiogen.audio import Recording, open_recording
 from audiogen.errors import InputError
@@ -21,8 +24,10 @@ from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_f
 from audiogen.jobs.pulse_choice import describe_rhythm
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, write_tail, writer_of
+from audiogen.jobs.tails_ahead import TailsAhead
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
+from audiogen.sound.continuation import Continuer
 from audiogen.sound.prompt_analysis import MATERIAL_SECONDS, PromptParts
 from audiogen.text_files import dump_json, write_text
 
@@ -105,8 +110,15 @@ def continue_variations(
     with collect_warnings() as general:
         choice = (morph_target, run, experiment, budget, device, cache)
         prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse, as_set=as_set)
-    for out, request in outputs:
-        yield continue_prepared(prepared, out, request, [*prompt_warnings, *general], takes, drafts)
+    with TailsAhead(prepared, requests if takes == 1 else ()) as ahead:
+        for index, (out, request) in enumerate(outputs):
+            given = [*prompt_warnings, *general]
+            made = partial(ahead.tail, index) if takes == 1 else _not_ahead
+            yield continue_prepared(prepared, out, request, given, takes, drafts, made)
+
+
+def _not_ahead() -> None:
+    """No tail is being generated."""
 
 
 def continue_prepared(
@@ -116,15 +128,23 @@ def continue_prepared(
     prompt_warnings: Sequence[str] = (),
     takes: int = 1,
     draft: bool = False,
+    ahead: Callable[[], tuple[Continuer, Iterator[np.ndarray]] | None] = _not_ahead,
 ) -> dict[str, Any]:
-    """Write the tail of one of the requests that a prompt was prepared for; see `continue_variations`."""
+    """Write the tail of one of the requests that a prompt was prepared for; see `continue_variations`.
+
+    Args:
+        ahead: gives what generates the tail and its blocks, if it is being generated already.
+    """
     with collect_warnings() as particular:
         parts, continuer = prepared.tail(request)
+        blocks = None
+        if (made := ahead()) is not None:
+            continuer, blocks = made
         spent, plan = Clock(prepared.clock.seconds), dict[str, Any]()
         if takes > 1 and continuer is not None:
             with spent("choosing"):
                 request, plan["plan"] = choose_take(parts, continuer, request, takes)
-        sidecar = write_tail(parts, continuer, out, request, spent, draft) | plan
+        sidecar = write_tail(parts, continuer, out, request, spent, draft, blocks) | plan
     with remove_output_on_failure(out):
         sidecar["settings"] |= _describe(prepared, request)
         sidecar["warnings"] = [*prompt_warnings, *particular]

@@ -36,6 +36,7 @@ def write_tail(
     request: Request,
     clock: Clock,
     draft: bool = False,
+    blocks: Iterator[np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Stream prompt and tail to disk, and measure the file.
 
@@ -46,6 +47,7 @@ def write_tail(
         request: properties of the tail.
         clock: of the time spent so far.
         draft: the file is temporary: its loudness is not measured.
+        blocks: of the tail, if they are being generated already; None for `tail_blocks`.
 
     Returns:
         The sidecar's content, without what predicted.
@@ -63,7 +65,7 @@ def write_tail(
     ):
 
         def tail() -> Iterator[np.ndarray]:
-            for block in tail_blocks(prompt, continuer, length, request):
+            for block in blocks or tail_blocks(prompt, continuer, length, request):
                 offer(prompt, block)
                 yield block
                 bar.update(block.shape[1] / recording.sample_rate)

@@ -24,6 +24,7 @@ those from the vocoder to the limiter are chained in `rendering.TailRenderer`::
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -99,6 +100,12 @@ class Continuer:
             self.predictor = MixturePredictor(self.run, self.analysis)
         vocoder = self._build_vocoder()
         self.renderer = TailRenderer(self.parts, self.analysis, self.spec, vocoder, lambda: self.pause())
+
+    def for_one_tail(self) -> Continuer:
+        """The same with its own account of the latest tail, for tails that are generated side by side."""
+        twin = copy(self)
+        twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(), {}
+        return twin
 
     def _build_vocoder(self) -> Vocoder:
         configured = self.first.experiment.vocoder

@@ -6,7 +6,9 @@ segment of a tail needs, `TailRenderer.with_partials` runs on over all segments.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -161,6 +163,13 @@ class TailRenderer:
         self._tilt = tilts_of(analysis.level_reference.samples.numpy(), spec.sample_rate, self._tones)
         self._peak, self.events = lru_cache(KEPT_TILTS)(self._find_peak), lru_cache(2)(self._find_events)
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
+        self._lock = threading.Lock()  # of the matchers
+
+    def for_one_tail(self) -> TailRenderer:
+        """The same with its own account of the latest tail; what has been computed of the prompt is shared."""
+        twin = copy(self)
+        twin.corrections, twin.density = {}, None
+        return twin
 
     @property
     def matched(self) -> bool:
@@ -250,13 +259,15 @@ class TailRenderer:
         seconds, rate = MATCHED_SECONDS if past is None else SOON_MATCHED_SECONDS, self.spec.sample_rate
         material = self.analysis.material.samples[:, -round(seconds * rate) :].numpy()
         key = (tilt.slope, temperature, statistics, material.shape[1])
-        matcher = self._matchers.pop(key, None)
-        if matcher is None:
-            source = self.analysis.to_channels(tilt.whole(material))
-            matcher = StatisticsMatcher(source, rate, temperature, statistics)
-        self._matchers[key] = matcher  # the latest comes last
-        while len(self._matchers) > MAX_MATCHERS:
-            del self._matchers[next(iter(self._matchers))]
+        with self._lock:
+            known = self._matchers.pop(key, None)
+            if known is None:
+                source = self.analysis.to_channels(tilt.whole(material))
+                known = StatisticsMatcher(source, rate, temperature, statistics)
+            self._matchers[key] = known  # the latest comes last
+            while len(self._matchers) > MAX_MATCHERS:
+                del self._matchers[next(iter(self._matchers))]
+        matcher = copy(known)  # whose change is that of this tail
         sections = () if past is None else FIRST_SECTIONS
         for block in matcher(blocks, samples, sections, self.pause):
             self.corrections["texture_gain_rms_db"] = round(matcher.change, 2)

@@ -1,0 +1,105 @@
+"""Tails of several variations, generated in threads while those before them are written and measured.
+
+NumPy and PyTorch release the interpreter's lock while they compute, and a Continuer gives the same bytes however its
+tails are interleaved. What warns, writes or measures stays in the calling thread, in the order of the requests.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
+from queue import Empty, Full, Queue
+
+import numpy as np
+import torch
+
+from audiogen.jobs.prepare_tail import PreparedTails
+from audiogen.jobs.request import Request
+from audiogen.jobs.tail_file import length_of, tail_blocks
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.prompt_analysis import PromptParts
+
+WAITING_BLOCKS = 64  # of each tail, about a second each: its thread waits while there are more
+POLL_SECONDS = 0.2  # between two looks at whether somebody still waits
+
+
+class TailsAhead:
+    """Generates the tails of similar requests, each before it is asked for; a context manager.
+
+    Args:
+        prepared: the prompt.
+        requests: in the order in which they will be asked for.
+        threads: number of tails that are generated at a time; None for one a processor.
+    """
+
+    def __init__(self, prepared: PreparedTails, requests: Sequence[Request], threads: int | None = None) -> None:
+        self.prepared, self.requests = prepared, requests
+        self.threads = min(threads or os.cpu_count() or 1, len(requests))
+        self._tails: list[tuple[Continuer, _Ahead]] = []
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(max(self.threads, 1), "tail")
+
+    def __enter__(self) -> TailsAhead:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def tail(self, index: int) -> tuple[Continuer, Iterator[np.ndarray]] | None:
+        """What generates a tail, and its blocks ``[channels, time]``; None for tails that are better made when needed.
+
+        Those are single ones, those of a set, which know of each other, those of requests that differ in more than the
+        seed, and all that no `Continuer` generates or that may warn while they are generated.
+        """
+        request = self.requests[index]
+        parts, continuer = self.prepared.tail(request)
+        if self.threads < 2 or self.prepared.as_set or not isinstance(continuer, Continuer) or request.density != 1:
+            return None
+        if any(replace(each, seed=request.seed) != request for each in self.requests):
+            return None
+        for following in self.requests[len(self._tails) : index + self.threads + 1]:
+            own = continuer.for_one_tail()
+            self._tails.append((own, _Ahead(self._pool, self._stopped, parts, own, following)))
+        own, ahead = self._tails[index]
+        return own, ahead.blocks()
+
+
+class _Ahead:
+    """Blocks of one tail, that a thread puts into a queue."""
+
+    def __init__(
+        self,
+        pool: ThreadPoolExecutor,
+        stopped: threading.Event,
+        parts: PromptParts,
+        continuer: Continuer,
+        request: Request,
+    ) -> None:
+        self._stopped, self._queue = stopped, Queue[np.ndarray](WAITING_BLOCKS)
+        made = tail_blocks(parts, continuer, length_of(parts.recording, request), request)
+        # The thread is interrupted as this one would be, and computes on as many threads.
+        context, threads = contextvars.copy_context(), torch.get_num_threads()
+        self._done: Future[None] = pool.submit(context.run, self._generate, made, threads)
+
+    def _generate(self, made: Iterator[np.ndarray], threads: int) -> None:
+        torch.set_num_threads(threads)  # of this thread: OpenMP counts each thread's own
+        for block in made:
+            while not self._stopped.is_set():
+                with suppress(Full):
+                    self._queue.put(block, timeout=POLL_SECONDS)
+                    break
+            if self._stopped.is_set():
+                return
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The blocks; raises what the thread has raised."""
+        while not (self._done.done() and self._queue.empty()):
+            with suppress(Empty):
+                yield self._queue.get(timeout=POLL_SECONDS)
+        self._done.result()
