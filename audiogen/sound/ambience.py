@@ -170,11 +170,9 @@ def _with_swells(levels: np.ndarray, bed: np.ndarray) -> np.ndarray:
 
 
 def _averaged(values: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """Weighted means ``[frames, ...]`` over a window, shorter at the ends."""
-    from scipy.signal import fftconvolve
-
-    weight = np.convolve(np.ones(len(values)), window, "same")
-    return np.asarray(fftconvolve(values, window[:, None], "same", axes=0) / weight[:, None])
+    """Weighted means ``[frames, bands]`` over a window, shorter at the ends."""
+    weight = np.convolve(np.ones(len(values)), window, "same")[: len(values)]
+    return np.stack([np.convolve(each, window, "same")[: len(values)] / weight for each in values.T], axis=1)
 
 
 def _segments(mask: np.ndarray) -> list[tuple[int, int]]:
