@@ -42,7 +42,7 @@ from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.raw_tail import RawContinuer
 from audiogen.text_files import write_text
 from audiogen.training.trainer import train
-from tools.check_order import split
+from tools.check_order import split, wrapped
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
 DEFAULT, CONTEXTS, BASE, REAL = "default", "contexts", "base", "real"
@@ -245,31 +245,32 @@ def verdict(cells: list[Cell]) -> str:
     return "\n".join(parts)
 
 
+EXPLANATIONS = (
+    "*Order* and *texture* are relative to another real segment (1.0; larger is worse): geometric means over the"
+    " recordings, and their 95 % intervals by bootstrap over recordings. *Over the default's*: of the ratios,"
+    " recording by recording. *Raw*: the frames that the Model itself draws, by Griffin-Lim, without patch"
+    " selection, guards and texture matching. *Likelihood*: nats per latent coordinate of the real continuation,"
+    " and of the Model's own raw tail, under the Model; of a VAE a lower bound; a GAN and a head of points have"
+    " none, and that of the base, which has other latents, cannot be compared. *Copied*: of the finished tail,"
+    " half seconds that the prompt holds. Times are CPU seconds of one thread; of a tail, per second of sound.",
+    "`default` is what `continue` does: the recording's own contexts, or its beats where it has a pulse, which"
+    " are played whole and therefore count as copied. `contexts` leaves out the beats. `base` is the shipped"
+    " network. `random-patches`, `context-walk` and `factor-oracle` are controls without a network. `gmm` has no"
+    " memory. `real` is what followed.",
+)
+
+
 def page(cells: list[Cell], budget: float) -> str:
     """The Markdown file."""
+    recordings = dict.fromkeys(cell["recording"] for cell in cells)
+    head = (
+        f"Made by `tools/compare_families.py` on {len(recordings)} recordings ({', '.join(recordings)}), one seed. Each"
+        f" Model is trained once, on all prompts together, in as many steps as take {budget:g} CPU seconds."
+    )
     rows = [list(HEADS), ["---"] * len(HEADS), *lines_of(cells)]
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    recordings = dict.fromkeys(cell["recording"] for cell in cells)
-    return f"""# Which Model?
-
-Made by `tools/compare_families.py` on {len(recordings)} recordings ({", ".join(recordings)}), one seed. Each Model
-is trained once, on all prompts together, in as many steps as take {budget:g} CPU seconds.
-
-{table}
-
-*Order* and *texture* are relative to another real segment (1.0; larger is worse): geometric means over the recordings,
-and their 95 % intervals by bootstrap over recordings. *Over the default's*: of the ratios, recording by recording.
-*Raw*: the frames that the Model itself draws, by Griffin-Lim, without patch selection, guards and texture matching.
-*Likelihood*: nats per latent coordinate of the real continuation, and of the Model's own raw tail, under the Model; of
-a VAE a lower bound; a GAN and a head of points have none. *Copied*: of the finished tail, half seconds that the prompt
-holds. Times are CPU seconds of one thread; of a tail, per second of sound.
-
-`default` is what `continue` does: the recording's own contexts, or its beats where it has a pulse. `contexts` leaves
-out the beats. `base` is the shipped network. `random-patches`, `context-walk` and `factor-oracle` are controls without
-a network. `gmm` has no memory. `real` is what followed.
-
-{verdict(cells)}
-"""
+    prose = [wrapped(text) for text in EXPLANATIONS]
+    return "\n\n".join(["# Which Model?", wrapped(head), table, *prose, wrapped(verdict(cells))]) + "\n"
 
 
 def main() -> None:
