@@ -283,6 +283,9 @@ def continue_(
         require_forward_options(takes, page, morph)
     if candidates > 1 and (backward or morph is not None or takes.loop_lengths):
         raise InputError("--plan", "takes of a morph, loops and what came before are not judged", "leave it out")
+    if candidates > 1 and takes.as_set:
+        cause = "the takes of a set avoid those before them, which are not known while candidates are judged"
+        raise InputError("--plan", cause, "leave out one of --plan and --set")
     request = Request(**options)
     refuse_to_overwrite(*written, force=force)
     run_options = (run_folders, weights, allow_external_weights)

@@ -81,9 +81,10 @@ def continue_sound(
     settings = (run, experiment, budget, device, prompt_warnings)
     if backward:
         made = continue_backward(recording, requests, *settings, cache)
+    elif takes.as_set:
+        made = continue_set(recording, requests, *settings, morph_target, cache)
     else:
-        job = continue_set if takes.as_set else continue_variations
-        made = job(recording, requests, *settings, morph_target, cache, candidates)
+        made = continue_variations(recording, requests, *settings, morph_target, cache, candidates)
     for sidecar in made:
         path = outs[len(sidecars)]
         sidecars.append(sidecar)

@@ -40,7 +40,6 @@ def continue_set(
     prompt_warnings: Sequence[str] = (),
     morph_target: MorphTarget | None = None,
     cache: bool = True,
-    takes: int = 1,
 ) -> Iterator[dict[str, Any]]:
     """Write a set of takes: tails alone, as loud as the prompt unless their requests say otherwise.
 
@@ -54,7 +53,7 @@ def continue_set(
     wanted = [(out, request_for_set(prompt, request)) for out, request in outputs]
     for out, request in wanted:
         writer_of(PromptParts.whole(prompt), out, request).rehearse()
-    choice = (run, experiment, budget, device, (), morph_target, cache, takes)
+    choice = (run, experiment, budget, device, (), morph_target, cache)
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / f"{index}.wav" for index in range(len(wanted))]
         requests = [replace(request, loudness=None, subtype="FLOAT", metadata=False) for _, request in wanted]

@@ -146,6 +146,7 @@ def test_the_help_names_all_planners_and_rewards() -> None:
         (["--plan", "mcts"], "searches for notes"),
         (["--reward", "ending"], "does not apply"),
         (["--takes", 3], "not apply"),
+        (["--plan", "best-of", "--set", "--variations", 2], "--plan: .*; leave out one of --plan and --set"),
     ],
 )
 def test_recordings_are_planned_by_best_of_alone(tmp_path: Path, arguments: list, message: str) -> None:
