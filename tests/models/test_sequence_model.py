@@ -157,7 +157,7 @@ def test_likelihood():
     assert nats.shape == (3, 19)
     losses = model_of("gru", "mixture").eval().loss(frames())
     assert float(nats.mean()) == pytest.approx(-float(losses["nll"]), rel=1e-4)
-    assert model_of("gru", "flow").log_likelihood(frames()) is None
+    assert model_of("gru", "point").log_likelihood(frames()) is None
 
 
 @torch.no_grad()

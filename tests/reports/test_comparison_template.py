@@ -18,7 +18,7 @@ def test_kept_tails_come_first_also_after_a_reload_and_are_downloaded(tmp_path: 
         shown = zip(names, sounds, spectrograms(sounds, contrast_of=0), strict=True)
         made = panels([Panel(f"p{number}-{name}", name, sound, picture) for name, sound, picture in shown])
         sections.append((f"piece {number}", made, "40"))
-    values = {"title": "x", "counts": "y", "measures": {}, "rows": [], "sections": sections}
+    values = {"title": "x", "counts": "y", "measures": {}, "rows": [], "beside": [], "sections": sections}
     write_template(tmp_path / "index.html", "comparison.html.j2", values)
     order = "[...document.querySelectorAll('.grid')].map(grid => [...grid.children].map(each => each.dataset.file))"
     expected = [names, ["prompt", "real continuation", "c", "a", "b"]]

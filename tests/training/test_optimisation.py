@@ -10,6 +10,9 @@ import pytest
 import torch
 
 from audiogen.experiment import Training
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.backbones.recurrent import RecurrentOptions
+from audiogen.models.backbones.transformer import TransformerOptions
 from audiogen.training.optimisation import MEASURED_STEPS, OPTIMIZERS, SCHEDULES, Plateau, rate_factor
 
 OPTIONS = Training(warmup=20)
@@ -104,3 +107,22 @@ def test_plateau_halves_after_losses_without_improvement():
         plateau.step(improved)
         factors.append(plateau.factor)
     assert factors == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+
+
+@pytest.mark.parametrize("name", list(OPTIMIZERS))
+@pytest.mark.parametrize("kind", ["lstm", "transformer"])
+def test_single_steps_follow_an_optimiser(name: str, kind: str) -> None:
+    """Weights packed for single steps are those after the latest optimiser step, as rollouts in training need."""
+    torch.manual_seed(0)
+    options = {"lstm": RecurrentOptions(16, 1), "transformer": TransformerOptions(16, 2, 2, 6)}[kind]
+    backbone = BACKBONES[kind](4, options).eval()
+    optimizer = OPTIMIZERS[name](backbone.parameters(), 0.1, 0.0)
+    sequence = torch.randn(2, 3, 4)
+    for _ in range(2):
+        with torch.no_grad():
+            _, state = backbone(sequence[:, :2])
+            stepped, _ = backbone(sequence[:, 2:], state)
+            torch.testing.assert_close(stepped, backbone(sequence)[0][:, 2:], rtol=1e-4, atol=1e-5)
+        optimizer.zero_grad()
+        backbone(sequence)[0].square().mean().backward()
+        optimizer.step()
