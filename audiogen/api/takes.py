@@ -149,9 +149,8 @@ def take_set(
     request = request_for_set(prompt, request)
     requests = [replace(request, seed=seed + take) for take in range(variations)]
     with session(progress):
-        sounds = [
-            Recording(made, sample_rate) for made in tails_of(prompt, requests, run, config, budget, cache, device)
-        ]
+        made = tails_of(prompt, requests, run, config, budget, cache, device, as_set=True)
+        sounds = [Recording(take, sample_rate) for take in made]
         if request.loudness is not None:
             sounds = equally_loud(sounds, request.loudness)
         report = compare_sounds(prompt, {f"take {number}": sound for number, sound in enumerate(sounds, 1)})

@@ -12,8 +12,12 @@ import torch
 
 import audiogen
 from audiogen import InputError, Recording, Run
+from audiogen.audio import read
 from audiogen.dsp.limiter import peak_of
+from audiogen.jobs.continue_set import continue_set
 from audiogen.jobs.loudness_target import loudness_of
+from audiogen.jobs.request import Request
+from audiogen.output_names import numbered
 
 Texture = Callable[..., Recording]
 RATE = 44100
@@ -104,3 +108,16 @@ def test_a_set_is_equally_loud_and_compared(texture: Texture, run: Run) -> None:
     quiet = audiogen.take_set(prompt.samples[0], RATE, variations=1, seconds=1.5, run=run, loudness=-50.0)
     assert loudness_of(Recording(quiet.takes[0], RATE)) == pytest.approx(-50, abs=0.02)
     assert quiet.report is None
+
+
+def test_a_set_is_that_of_the_command(texture: Texture, tmp_path: Path) -> None:
+    """By the base, whose takes would be others if they were not kept apart."""
+    prompt = texture(4.0)
+    outs = numbered(tmp_path / "take.wav", 3)
+    requests = [Request(seconds=1.5, seed=5 + take, subtype="FLOAT") for take in range(3)]
+    list(continue_set(prompt, list(zip(outs, requests, strict=True))))
+    made = audiogen.take_set(prompt.samples, RATE, variations=3, seconds=1.5, seed=5)
+    for out, take in zip(outs, made.takes, strict=True):
+        np.testing.assert_allclose(read(out).samples, take, rtol=0, atol=1e-6)
+    alone = audiogen.take_set(prompt.samples, RATE, variations=1, seconds=1.5, seed=7).takes[0]
+    assert np.abs(alone - made.takes[2] * alone.std() / made.takes[2].std()).max() > 0.01
