@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
@@ -53,10 +52,11 @@ def studio(folder: Path | None, port: int, no_browser: bool, workers: int | None
         raise InputError("audiogen studio", "FastAPI is not installed", install_command("studio"))
     with stage("loading libraries"):
         from audiogen.audio import AudioWarning
+        from audiogen.devices import count_processors
         from audiogen.studio.server import StudioServer
 
     warnings.simplefilter("ignore", AudioWarning)  # the page shows those of takes
-    count = workers or min(os.cpu_count() or 1, 4)
+    count = workers or min(count_processors(), 4)
     with StudioServer(folder or Path(), port, count, max_upload << 20) as server:
         set_json_result({"url": server.url})
         print_output(f"{server.url}\nthe studio is open; Ctrl-C ends it")

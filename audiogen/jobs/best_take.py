@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextvars
 import math
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -22,13 +21,16 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import AudioWarning, Recording
+from audiogen.devices import count_threads
 from audiogen.errors import InputError
 from audiogen.jobs.continuer_choice import AnyContinuer
 from audiogen.jobs.request import MAX_SEED, Request
 from audiogen.jobs.tail_check import evaluator_of
 from audiogen.jobs.tail_file import length_of, tail_blocks
 from audiogen.metrics.order import OrderReference
-from audiogen.progress import progress
+from audiogen.progress import checkpoint, progress
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
 
 JUDGED_SECONDS = 60.0  # of the beginning of each take
@@ -65,7 +67,11 @@ def seeds_of_takes(seed: int, count: int) -> list[int]:
 
 
 def best_take(
-    material: Recording, request: Request, takes: int, blocks: Callable[[Request], Iterator[np.ndarray]]
+    material: Recording,
+    request: Request,
+    takes: int,
+    blocks: Callable[[Request], Iterator[np.ndarray]],
+    stopped: threading.Event | None = None,
 ) -> tuple[Request, dict[str, Any]]:
     """Choose the seed of the take that is nearest to the recording in order and texture.
 
@@ -74,11 +80,12 @@ def best_take(
         request: of the tail.
         takes: number of takes.
         blocks: the blocks ``[channels, time]`` of a tail; called by several threads at once.
+        stopped: set to abandon all takes at their next block; ``blocks`` may look at it more often.
 
     Returns:
         The request with the seed of the best take, and the entry of the sidecar (`describe_choice`).
     """
-    judge = _Judge(material, min(request.seconds, JUDGED_SECONDS))
+    judge = _Judge(material, min(request.seconds, JUDGED_SECONDS), stopped or threading.Event())
 
     def one_take(seed: int) -> TakeScore:
         return judge(seed, blocks(replace(request, seed=seed)))
@@ -96,23 +103,29 @@ def best_take(
 def choose_take(
     prompt: PromptParts, continuer: AnyContinuer, request: Request, takes: int
 ) -> tuple[Request, dict[str, Any]]:
-    """`best_take` of the tails of a prompt."""
+    """`best_take` of the tails of a prompt, each with a Continuer of its own."""
+    stopped = threading.Event()
+
+    def pause() -> None:
+        if stopped.is_set():
+            raise CancelledError
+        checkpoint()
 
     def blocks(one: Request) -> Iterator[np.ndarray]:
-        return tail_blocks(prompt, continuer, length_of(prompt.recording, one), one)
+        own = continuer.for_one_tail(pause) if isinstance(continuer, Continuer | Morph) else continuer
+        return tail_blocks(prompt, own, length_of(prompt.recording, one), one)
 
-    return best_take(prompt.material, request, takes, blocks)
+    return best_take(prompt.material, request, takes, blocks, stopped)
 
 
 def _side_by_side(
     one_take: Callable[[int], TakeScore], seeds: Sequence[int], stopped: threading.Event
 ) -> Iterator[TakeScore]:
-    """The scores of takes in the order of their seeds, computed by as many threads as there are processors.
+    """The scores of takes in the order of their seeds, computed by several threads.
 
-    NumPy and PyTorch release the interpreter's lock while they compute; a Continuer generates any number of tails at
-    once.
+    NumPy and PyTorch release the interpreter's lock while they compute.
     """
-    pool = ThreadPoolExecutor(min(len(seeds), os.cpu_count() or 1), "take")
+    pool = ThreadPoolExecutor(count_threads(len(seeds)), "take")
     try:
         # Each thread reports progress and is interrupted as this one would be.
         running = [pool.submit(contextvars.copy_context().run, one_take, seed) for seed in seeds]
@@ -164,8 +177,8 @@ class _Judge:
         stopped: set to abandon all takes at their next block.
     """
 
-    def __init__(self, material: Recording, seconds: float) -> None:
-        self.material, self.seconds, self.stopped = material, seconds, threading.Event()
+    def __init__(self, material: Recording, seconds: float, stopped: threading.Event) -> None:
+        self.material, self.seconds, self.stopped = material, seconds, stopped
         self.evaluator, self.order = evaluator_of(material), _order_of(material, seconds)
         with suppress(InputError):  # too short
             _ = self.evaluator.texture_reference, self.evaluator.scattering_reference

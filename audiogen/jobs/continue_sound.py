@@ -6,8 +6,7 @@ tail streamed to disk and measured (`tail_file`), and writes OUT.json.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from audiogen.errors import InputError
 from audiogen.experiment import Experiment
 from audiogen.jobs.best_take import choose_take
 from audiogen.jobs.continuer_choice import MorphTarget, Runs, describe_runs
-from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
+from audiogen.jobs.prepare_tail import PreparedTail, PreparedTails, prepare_tails
 from audiogen.jobs.provenance import Clock, collect_warnings, remove_output_on_failure
 from audiogen.jobs.pulse_choice import describe_rhythm
 from audiogen.jobs.request import Request
@@ -27,7 +26,6 @@ from audiogen.jobs.tail_file import length_of, write_tail, writer_of
 from audiogen.jobs.tails_ahead import TailsAhead
 from audiogen.output_names import sidecar_of
 from audiogen.progress import stage
-from audiogen.sound.continuation import Continuer
 from audiogen.sound.prompt_analysis import MATERIAL_SECONDS, PromptParts
 from audiogen.text_files import dump_json, write_text
 
@@ -110,36 +108,32 @@ def continue_variations(
     with collect_warnings() as general:
         choice = (morph_target, run, experiment, budget, device, cache)
         prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse, as_set=as_set)
-    with TailsAhead(prepared, requests if takes == 1 else ()) as ahead:
+    with TailsAhead(prepared, requests, threads=None if takes == 1 else 1) as ahead:
         for index, (out, request) in enumerate(outputs):
-            given = [*prompt_warnings, *general]
-            made = partial(ahead.tail, index) if takes == 1 else _not_ahead
-            yield continue_prepared(prepared, out, request, given, takes, drafts, made)
-
-
-def _not_ahead() -> None:
-    """No tail is being generated."""
+            with collect_warnings() as particular:
+                tail, blocks = ahead.tail(index)
+            given = [*prompt_warnings, *prepared.warnings_of(request, general), *particular]
+            yield continue_prepared(prepared, tail, out, request, given, takes, drafts, blocks)
 
 
 def continue_prepared(
     prepared: PreparedTails,
+    tail: PreparedTail,
     out: Path,
     request: Request,
     prompt_warnings: Sequence[str] = (),
     takes: int = 1,
     draft: bool = False,
-    ahead: Callable[[], tuple[Continuer, Iterator[np.ndarray]] | None] = _not_ahead,
+    blocks: Iterator[np.ndarray] | None = None,
 ) -> dict[str, Any]:
     """Write the tail of one of the requests that a prompt was prepared for; see `continue_variations`.
 
     Args:
-        ahead: gives what generates the tail and its blocks, if it is being generated already.
+        tail: what generates it: `PreparedTails.tail` of the request, or of `TailsAhead`.
+        blocks: of the tail, if they are being generated already.
     """
+    parts, continuer = tail
     with collect_warnings() as particular:
-        parts, continuer = prepared.tail(request)
-        blocks = None
-        if (made := ahead()) is not None:
-            continuer, blocks = made
         spent, plan = Clock(prepared.clock.seconds), dict[str, Any]()
         if takes > 1 and continuer is not None:
             with spent("choosing"):

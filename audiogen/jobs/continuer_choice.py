@@ -16,7 +16,7 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
 from audiogen.jobs import pulse_choice
-from audiogen.jobs.provenance import Clock
+from audiogen.jobs.provenance import Clock, collect_warnings
 from audiogen.jobs.request import Request
 from audiogen.jobs.run_choice import choose_run
 from audiogen.representation.recording_features import MIN_SECONDS
@@ -89,12 +89,18 @@ def warn_of_silent_channels(prompt: Recording, morph_target: MorphTarget | None)
         warnings.warn(f"{target.path or 'morph'}: {text}", AudioWarning, stacklevel=3)
 
 
-def divide_prompts(prompt: Recording | PromptParts, requests: Sequence[Request]) -> dict[tuple[bool, ...], PromptParts]:
-    """The parts of a prompt that requests need, by `Request.division`; parts that are given serve all of them."""
-    divisions = dict.fromkeys(request.division for request in requests)
-    if isinstance(prompt, PromptParts):
-        return dict.fromkeys(divisions, prompt)
-    return {division: divide_prompt(prompt, *division) for division in divisions}
+def divide_prompts(
+    prompt: Recording | PromptParts, requests: Sequence[Request]
+) -> tuple[dict[tuple[bool, ...], PromptParts], dict[tuple[bool, ...], list[str]]]:
+    """The parts of a prompt that requests need, and the warnings of each division, by `Request.division`.
+
+    Parts that are given serve all requests.
+    """
+    parts, warned = dict[tuple[bool, ...], PromptParts](), dict[tuple[bool, ...], list[str]]()
+    for division in dict.fromkeys(request.division for request in requests):
+        with collect_warnings() as warned[division]:
+            parts[division] = prompt if isinstance(prompt, PromptParts) else divide_prompt(prompt, *division)
+    return parts, warned
 
 
 def prepare_target(morph_target: MorphTarget | None, request: Request) -> MorphTarget | None:

@@ -49,6 +49,7 @@ class PreparedTails:
         morph_target: with its Run; None for the prompt's own texture throughout.
         clock: measures ``warming``, and what `run_choice.choose_run` does.
         as_set: whether no tail repeats those before it.
+        warned: warnings of each division.
     """
 
     prompt: Recording
@@ -58,11 +59,18 @@ class PreparedTails:
     morph_target: job.MorphTarget | None
     clock: Clock
     as_set: bool = False
+    warned: dict[tuple[bool, ...], list[str]] = field(default_factory=dict)
     _continuers: dict[tuple[Any, ...], job.AnyContinuer] = field(init=False, default_factory=dict)
 
     def parts(self, request: Request) -> PromptParts:
         """The prompt, divided as a request needs it."""
         return self.divided[request.division]
+
+    def warnings_of(self, request: Request, collected: Sequence[str]) -> list[str]:
+        """Those of the warnings of the preparation that concern a request: not those of others' divisions alone."""
+        own = self.warned.get(request.division, [])
+        others = {text for texts in self.warned.values() for text in texts if text not in own}
+        return [text for text in dict.fromkeys(collected) if text not in others]
 
     def rhythm_of(self, request: Request) -> Rhythm | None:
         """The rhythm that the tail of a request keeps, whatever other requests do."""
@@ -121,7 +129,7 @@ def prepare_tails(
     job.warn_of_silent_channels(prompt, morph_target)
     clock = Clock()
     with clock("warming"), analysing(prompt):
-        divided = job.divide_prompts(given, requests)
+        divided, warned = job.divide_prompts(given, requests)
         target = job.prepare_target(morph_target, requests[0])
     sounds = any(parts.material.sounds for parts in divided.values())
     run = run if sounds else None
@@ -130,7 +138,7 @@ def prepare_tails(
     if steady and not (run or experiment or budget or target):
         with clock("warming"):
             rhythm = find_rhythm(divided[steady[0].division].material)
-    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, as_set)
+    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, as_set, warned)
     if run is None and sounds:
         before_training(prepared)
         if rhythm is None or len(steady) < len(requests):

@@ -7,24 +7,24 @@ tails are interleaved. What warns, writes or measures stays in the calling threa
 from __future__ import annotations
 
 import contextvars
-import os
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from queue import Empty, Full, Queue
+from queue import Empty, SimpleQueue
 
 import numpy as np
 import torch
 
-from audiogen.jobs.prepare_tail import PreparedTails
+from audiogen.devices import count_threads
+from audiogen.jobs.prepare_tail import PreparedTail, PreparedTails
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, tail_blocks
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.prompt_analysis import PromptParts
 
-WAITING_BLOCKS = 64  # of each tail, about a second each: its thread waits while there are more
+WAITING_BYTES = 64 << 20  # of the blocks of each tail: its thread waits while there are more
 POLL_SECONDS = 0.2  # between two looks at whether somebody still waits
 
 
@@ -34,12 +34,13 @@ class TailsAhead:
     Args:
         prepared: the prompt.
         requests: in the order in which they will be asked for.
-        threads: number of tails that are generated at a time; None for one a processor.
+        threads: number of tails that are generated at a time; None for one a processor, 8 at most. With 1, none is
+            generated before it is asked for.
     """
 
     def __init__(self, prepared: PreparedTails, requests: Sequence[Request], threads: int | None = None) -> None:
         self.prepared, self.requests = prepared, requests
-        self.threads = min(threads or os.cpu_count() or 1, len(requests))
+        self.threads = min(threads or count_threads(len(requests)), len(requests))
         self._tails: list[tuple[Continuer, _Ahead]] = []
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(max(self.threads, 1), "tail")
@@ -51,23 +52,30 @@ class TailsAhead:
         self._stopped.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def tail(self, index: int) -> tuple[Continuer, Iterator[np.ndarray]] | None:
-        """What generates a tail, and its blocks ``[channels, time]``; None for tails that are better made when needed.
+    def tail(self, index: int) -> tuple[PreparedTail, Iterator[np.ndarray] | None]:
+        """What generates a tail, and its blocks ``[channels, time]``; None for those that are better made when needed.
 
-        Those are single ones, those of a set, which know of each other, those of requests that differ in more than the
+        These are single ones, those of a set, which know of each other, those of requests that differ in more than the
         seed, and all that no `Continuer` generates or that may warn while they are generated.
         """
         request = self.requests[index]
-        parts, continuer = self.prepared.tail(request)
+        prepared = self.prepared.tail(request)
+        parts, continuer = prepared
         if self.threads < 2 or self.prepared.as_set or not isinstance(continuer, Continuer) or request.density != 1:
-            return None
+            return prepared, None
         if any(replace(each, seed=request.seed) != request for each in self.requests):
-            return None
+            return prepared, None
+
+        def pause() -> None:
+            if self._stopped.is_set():
+                raise CancelledError
+            continuer.pause()
+
         for following in self.requests[len(self._tails) : index + self.threads + 1]:
-            own = continuer.for_one_tail()
+            own = continuer.for_one_tail(pause)
             self._tails.append((own, _Ahead(self._pool, self._stopped, parts, own, following)))
         own, ahead = self._tails[index]
-        return own, ahead.blocks()
+        return PreparedTail(parts, own), ahead.blocks()
 
 
 class _Ahead:
@@ -81,7 +89,8 @@ class _Ahead:
         continuer: Continuer,
         request: Request,
     ) -> None:
-        self._stopped, self._queue = stopped, Queue[np.ndarray](WAITING_BLOCKS)
+        self._stopped, self._queue = stopped, SimpleQueue[np.ndarray]()
+        self._put = self._taken = 0  # bytes; each is counted by one thread alone
         made = tail_blocks(parts, continuer, length_of(parts.recording, request), request)
         # The thread is interrupted as this one would be, and computes on as many threads.
         context, threads = contextvars.copy_context(), torch.get_num_threads()
@@ -90,10 +99,10 @@ class _Ahead:
     def _generate(self, made: Iterator[np.ndarray], threads: int) -> None:
         torch.set_num_threads(threads)  # of this thread: OpenMP counts each thread's own
         for block in made:
-            while not self._stopped.is_set():
-                with suppress(Full):
-                    self._queue.put(block, timeout=POLL_SECONDS)
-                    break
+            self._queue.put(block)
+            self._put += block.nbytes
+            while self._put - self._taken >= WAITING_BYTES and not self._stopped.wait(POLL_SECONDS):
+                pass
             if self._stopped.is_set():
                 return
 
@@ -101,5 +110,7 @@ class _Ahead:
         """The blocks; raises what the thread has raised."""
         while not (self._done.done() and self._queue.empty()):
             with suppress(Empty):
-                yield self._queue.get(timeout=POLL_SECONDS)
+                block = self._queue.get(timeout=POLL_SECONDS)
+                self._taken += block.nbytes
+                yield block
         self._done.result()

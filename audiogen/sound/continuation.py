@@ -101,10 +101,15 @@ class Continuer:
         vocoder = self._build_vocoder()
         self.renderer = TailRenderer(self.parts, self.analysis, self.spec, vocoder, lambda: self.pause())
 
-    def for_one_tail(self) -> Continuer:
-        """The same with its own account of the latest tail, for tails that are generated side by side."""
+    def for_one_tail(self, pause: Callable[[], None] | None = None) -> Continuer:
+        """The same with its own account of the latest tail, for tails that are generated side by side.
+
+        Args:
+            pause: see `pause`; None for this one's.
+        """
         twin = copy(self)
-        twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(), {}
+        twin.pause = pause or self.pause
+        twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(lambda: twin.pause()), {}
         return twin
 
     def _build_vocoder(self) -> Vocoder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from itertools import tee
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
@@ -64,6 +65,12 @@ class Morph:
             raise InputError("morph", "the mel frames of the two Runs differ", "use Runs of one representation")
         self.sides = (first, second)
         self.statistics = (_FrameStatistics.of(first), _FrameStatistics.of(second))
+
+    def for_one_tail(self, pause: Callable[[], None] | None = None) -> Morph:
+        """The same with its own account of the latest tail; see `Continuer.for_one_tail`."""
+        twin, (first, second) = copy(self), self.sides
+        twin.sides = (first.for_one_tail(pause), second.for_one_tail(pause))
+        return twin
 
     matched = False
     """Whether texture statistics were matched: a morph has no single set of them."""

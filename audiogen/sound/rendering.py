@@ -144,6 +144,7 @@ class TailRenderer:
         corrections: in the latest tail, dB: ``texture_gain_rms_db``, the RMS gain of texture matching in the latest
             section, and ``largest_level_db``, the level guard's largest.
         density: what changes the density of events in the latest tail; None at the recording's own.
+        matched: whether the texture statistics of the latest tail were matched to the prompt's.
         events: brightness -> events of the material, found once.
     """
 
@@ -158,6 +159,7 @@ class TailRenderer:
         self.parts, self.analysis, self.spec, self.vocoder, self.pause = parts, analysis, spec, vocoder, pause
         self.corrections: dict[str, float] = {}
         self.density: EventDensity | None = None
+        self.matched = False
         partials = analysis.partials
         self._tones = () if partials is None else partials.tones
         self._tilt = tilts_of(analysis.level_reference.samples.numpy(), spec.sample_rate, self._tones)
@@ -165,16 +167,11 @@ class TailRenderer:
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
         self._lock = threading.Lock()  # of the matchers
 
-    def for_one_tail(self) -> TailRenderer:
+    def for_one_tail(self, pause: Callable[[], None] | None) -> TailRenderer:
         """The same with its own account of the latest tail; what has been computed of the prompt is shared."""
         twin = copy(self)
-        twin.corrections, twin.density = {}, None
+        twin.corrections, twin.density, twin.matched, twin.pause = {}, None, False, pause
         return twin
-
-    @property
-    def matched(self) -> bool:
-        """Whether the texture statistics of the latest tail were matched to the prompt's."""
-        return bool(self._matchers) and list(self._matchers.values())[-1].matches_statistics
 
     @property
     def level(self) -> float:
@@ -215,13 +212,14 @@ class TailRenderer:
 
         blocks = render(self.vocoder, prompt, chunks, seed, before)
         blocks = map(tilt.after(samples, ramped=past is None), blocks)
+        self.matched = False  # so far
         if temperature is not None:
             blocks = self._matched(blocks, samples, tilt, temperature, not held, past)
         blocks = resample_after(samples[:, -RESAMPLER_WARM_UP:], blocks, rate, new_rate)
         if not held:
             blocks = self._guarded(blocks, guard)
-        self.density = self._density(controls, seed, past)
-        return blocks if self.density is None else self.density(blocks)
+        density = self.density = self._density(controls, seed, past)
+        return blocks if density is None else density(blocks)
 
     def with_partials(
         self, residual: Iterable[np.ndarray], seed: int, controls: Controls, temperature: float = 1.0
@@ -267,6 +265,7 @@ class TailRenderer:
             self._matchers[key] = known  # the latest comes last
             while len(self._matchers) > MAX_MATCHERS:
                 del self._matchers[next(iter(self._matchers))]
+        self.matched = known.matches_statistics
         matcher = copy(known)  # whose change is that of this tail
         sections = () if past is None else FIRST_SECTIONS
         for block in matcher(blocks, samples, sections, self.pause):

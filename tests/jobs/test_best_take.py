@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning, Recording
 from audiogen.errors import InputError
-from audiogen.jobs.best_take import TakeScore, best_take, describe_choice, seeds_of_takes, summarise_choice
+from audiogen.jobs.best_take import (
+    TakeScore,
+    best_take,
+    choose_take,
+    describe_choice,
+    seeds_of_takes,
+    summarise_choice,
+)
+from audiogen.jobs.continuer_choice import AnyContinuer
+from audiogen.jobs.prepare_tail import prepare_tails
 from audiogen.jobs.request import MAX_SEED, Request
+from audiogen.jobs.tail_file import tail_blocks
+from audiogen.run import Run
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.prompt_analysis import PromptParts
 from tests.conftest import synthetic
 
 RATE = 16_000
@@ -51,7 +66,7 @@ def test_what_did_not_choose_is_reported_beside() -> None:
 
 def test_takes_are_made_side_by_side_in_the_order_of_their_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of three takes waits for the two others to begin; the last one warns, which is not passed on."""
-    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setattr("audiogen.jobs.best_take.count_threads", lambda takes: 3)
     all_begun = threading.Barrier(3, timeout=60)
 
     def waiting(request: Request) -> Iterator[np.ndarray]:
@@ -64,7 +79,7 @@ def test_takes_are_made_side_by_side_in_the_order_of_their_seeds(monkeypatch: py
 
 
 def test_a_take_that_fails_stops_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("audiogen.jobs.best_take.count_threads", lambda takes: 2)
     endless = threading.Event()
 
     def failing(request: Request) -> Iterator[np.ndarray]:
@@ -99,3 +114,26 @@ def test_seeds_of_takes_differ_from_those_of_variations() -> None:
     seeds = [seed for variation in range(999) for seed in seeds_of_takes(variation, 99)]
     assert len(set(seeds)) == len(seeds)
     assert max(seeds_of_takes(MAX_SEED, 99)) <= MAX_SEED
+
+
+def test_each_take_has_an_account_of_its_own(untrained: Callable[..., Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes that share a density or a pause would disturb each other, and the tail that is written afterwards."""
+    prompt = synthetic(6.0, seed=0, rate=RATE)
+    request = replace(REQUEST, density=2.0, pulse=False)
+    parts, shared = prepare_tails(prompt, [request], run=untrained(prompt)).tail(request)
+    made: list[AnyContinuer | None] = []
+
+    def noted(parts: PromptParts, continuer: AnyContinuer | None, *more: Any) -> Iterator[np.ndarray]:
+        made.append(continuer)
+        return tail_blocks(parts, continuer, *more)
+
+    monkeypatch.setattr("audiogen.jobs.best_take.tail_blocks", noted)
+    chosen, _ = choose_take(parts, shared, request, 3)
+    assert chosen.seed in seeds_of_takes(request.seed, 3)
+    continuers = [each for each in made if isinstance(each, Continuer)]
+    assert len({id(each.density) for each in continuers}) == len(continuers) == 3
+    assert all(each.density is not None for each in continuers)
+    assert isinstance(shared, Continuer)
+    assert shared.density is None
+    with pytest.raises(CancelledError):  # all is over
+        continuers[0].pause()

@@ -81,7 +81,10 @@ def run_task(task: Task) -> Iterator[Outcome]:
         return
     for clip in task.clips:
         try:
-            continue_prepared(prepared, task.folder / clip.row.name, clip.request, prompt_warnings)
+            with collect_warnings() as particular:
+                tail = prepared.tail(clip.request)
+            given = [*prepared.warnings_of(clip.request, prompt_warnings), *particular]
+            continue_prepared(prepared, tail, task.folder / clip.row.name, clip.request, given)
             yield clip.row.name, None
         except Exception as error:
             yield clip.row.name, describe_error(error)

@@ -206,6 +206,17 @@ class TestRendering:
         assert ["rhythm" in each for each in settings] == [True, False, False]
         assert [each["training"] is None for each in settings] == [True, False, False]
 
+    @pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")
+    def test_a_sidecar_has_the_warnings_of_its_own_row(self, inputs: Path, tmp_path: Path) -> None:
+        ended = np.concatenate([noise(1, 3.0).samples, np.zeros((1, RATE), np.float32)], axis=1)
+        write(tmp_path / "ended.wav", Recording(ended, RATE), "PCM_16", exact=True)
+        row = {"prompt": "ended.wav", "run": str(inputs / "run"), "seconds": 0.2}
+        results = render(jobs_of(tmp_path, [row, {**row, "keep_edges": True}, row]), tmp_path / "out")
+        assert not results.with_status("failed")
+        texts = [json.loads((tmp_path / f"out/ended-{k}.json").read_text())["warnings"] for k in (1, 2, 3)]
+        found = [sum("continued from before that" in text for text in each) for each in texts]
+        assert found == [1, 0, 1]
+
     def test_two_workers_that_train_the_same_run_keep_one(
         self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
