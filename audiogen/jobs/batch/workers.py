@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
@@ -24,7 +24,10 @@ from audiogen.output_names import sidecar_of
 LOST = "its worker process died three times (out of memory?); use fewer --workers and --resume"
 
 MAX_LOSSES = 3
-"""Workers that may die of one clip. The death of some need not be its fault: a machine may be taken away."""
+"""Workers that may die of one clip, or of a prompt before any of its clips is finished.
+
+The death of some need not be the fault of either: a machine may be taken away.
+"""
 
 POLL_SECONDS = 1.0
 """An engine yields at least this often, so that its caller can find clips of unfinished tasks on disk."""
@@ -32,31 +35,50 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Attempt:
-    """A task on its way to a worker.
+    """A task, or what is left of it, on its way to a worker.
 
     Args:
-        task: the task.
+        task: what is done now.
         losses: workers that died when they were at its first clip.
+        later: attempts at other clips of the same task, one after another, so that no two train the same Run at once.
+        deaths: workers that died of the whole task.
+        proven: whether a worker has survived the preparation of the task.
     """
 
     task: Task
     losses: int = 0
+    later: tuple[Attempt, ...] = ()
+    deaths: int = 0
+    proven: bool = False
 
     def after_loss(self, cause: str) -> tuple[list[Outcome], list[Attempt]]:
-        """The outcomes that are known although the worker is lost, and the next attempts.
+        """The outcomes that are known although the worker is lost, and the next attempt, if any.
 
         Clips that it had finished are kept: their sidecars exist, which are written last. The first of the others may
-        be what it died of, so it is tried again alone, and the rest as if nothing had happened.
+        be what it died of, so it is tried again alone, after the rest. If three workers die and none of them has
+        finished a clip, their preparation is what they die of, and all clips fail.
         """
         lost = tuple(clip for clip in self.task.clips if not sidecar_of(self.task.folder / clip.row.name).is_file())
-        kept: list[Outcome] = [(clip.row.name, None) for clip in self.task.clips if clip not in lost]
-        suspect, rest = replace(self.task, clips=lost[:1]), replace(self.task, clips=lost[1:])
-        losses = 1 + (0 if kept else self.losses)
-        again = [Attempt(suspect, losses), Attempt(rest)]
-        if lost and losses == MAX_LOSSES:
-            kept.append((lost[0].row.name, cause))
-            del again[0]
-        return kept, [attempt for attempt in again if attempt.task.clips]
+        known: list[Outcome] = [(clip.row.name, None) for clip in self.task.clips if clip not in lost]
+        losses, deaths, proven = 1 + (0 if known else self.losses), self.deaths + 1, self.proven or bool(known)
+        if deaths >= MAX_LOSSES and not proven:
+            failed = [*lost, *(clip for attempt in self.later for clip in attempt.task.clips)]
+            return [*known, *((clip.row.name, cause) for clip in failed)], []
+        queue = [Attempt(replace(self.task, clips=lost[1:]))] if lost[1:] else []
+        queue += self.later
+        if lost and losses < MAX_LOSSES:
+            queue.append(Attempt(replace(self.task, clips=lost[:1]), losses))
+        elif lost:
+            known.append((lost[0].row.name, cause))
+        return known, _in_turn(queue, deaths, proven)
+
+    def after_end(self) -> list[Attempt]:
+        """The next attempt, if any, when a worker has come to an end of this one."""
+        return _in_turn(self.later, self.deaths, proven=True)
+
+
+def _in_turn(queue: Sequence[Attempt], deaths: int, proven: bool) -> list[Attempt]:
+    return [replace(queue[0], later=tuple(queue[1:]), deaths=deaths, proven=proven)] if queue else []
 
 
 def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, None]:
@@ -82,12 +104,12 @@ def local(tasks: list[Task], workers: int) -> Generator[list[Outcome], None, Non
             for future in done:
                 pool, attempt = running.pop(future)
                 try:
-                    outcomes += future.result()
+                    known, again = future.result(), attempt.after_end()
                 except BrokenProcessPool:
                     known, again = attempt.after_loss(LOST)
-                    outcomes += known
-                    waiting.extend(again)
                     pools[pools.index(pool)] = pool = _new_pool()
+                outcomes += known
+                waiting.extend(again)
                 idle.append(pool)
             yield outcomes
     except BaseException:
@@ -159,9 +181,9 @@ def _run_task_on_ray(task: Task) -> list[Outcome]:
 
 def _ray_outcomes(cluster: Any, reference: Any, attempt: Attempt) -> tuple[list[Outcome], list[Attempt]]:
     try:
-        return cluster.get(reference), []
+        return cluster.get(reference), attempt.after_end()
     except cluster.exceptions.RayTaskError as error:  # raised by the task: it would be raised again
-        return [(clip.row.name, describe_error(error)) for clip in attempt.task.clips], []
+        return [(clip.row.name, describe_error(error)) for clip in attempt.task.clips], attempt.after_end()
     except Exception as error:  # the loss of a worker or a machine
         return attempt.after_loss(f"{LOST} ({describe_error(error)})")
 

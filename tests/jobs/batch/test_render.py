@@ -496,17 +496,49 @@ class TestLostWorkers:
         (task,) = tasks.group_into_tasks(map(validator.clip, read_rows(grid)), folder, 1, None, "cpu")
         for name in ("a-2.json", "a-3.json", "a-4.json"):
             (folder / name).unlink()
-        known, again = Attempt(task).after_loss("lost")
+
+        def names(attempt: Attempt) -> list[str]:
+            return [clip.row.name for clip in attempt.task.clips]
+
+        known, (rest,) = Attempt(task).after_loss("lost")
         assert known == [("a-1.wav", None)]
-        suspect, rest = again
-        assert [clip.row.name for clip in suspect.task.clips] == ["a-2.wav"]
-        assert [clip.row.name for clip in rest.task.clips] == ["a-3.wav", "a-4.wav"]
-        known, (again_alone,) = suspect.after_loss("lost")
+        assert names(rest) == ["a-3.wav", "a-4.wav"]
+        assert [names(attempt) for attempt in rest.later] == [["a-2.wav"]]  # only when no other trains its Run
+        (suspect,) = rest.after_end()
+        assert (names(suspect), suspect.later) == (["a-2.wav"], ())
+        known, (again,) = suspect.after_loss("lost")
         assert known == []
-        assert again_alone.after_loss("lost") == ([("a-2.wav", "lost")], [])  # the third worker that died of it
-        known, again = rest.after_loss("lost")  # it had not been lost before
+        assert again.after_loss("lost") == ([("a-2.wav", "lost")], [])  # the third worker that died of it
+        known, (last,) = rest.after_loss("lost")  # it had not been lost before
         assert known == []
-        assert [len(attempt.task.clips) for attempt in again] == [1, 1]
+        assert [names(attempt) for attempt in (last, *last.later)] == [["a-4.wav"], ["a-2.wav"], ["a-3.wav"]]
+        assert suspect.after_end() == []
+
+    def test_a_prompt_that_kills_its_workers_does_so_three_times(self, grid: Path, tmp_path: Path) -> None:
+        (task,) = tasks.group_into_tasks(map(RowValidator().clip, read_rows(grid)), tmp_path, 1, None, "cpu")
+        outcomes, waiting, deaths = list[Outcome](), [Attempt(task)], 0
+        while waiting:
+            (attempt,) = waiting  # one at a time
+            known, waiting = attempt.after_loss("lost")
+            outcomes += known
+            deaths += 1
+        assert deaths == 3
+        assert sorted(outcomes) == [(f"a-{number}.wav", "lost") for number in (1, 2, 3, 4)]
+
+    def test_a_row_that_kills_its_workers_leaves_the_others(self, grid: Path, tmp_path: Path) -> None:
+        (task,) = tasks.group_into_tasks(map(RowValidator().clip, read_rows(grid)), tmp_path, 1, None, "cpu")
+        outcomes, waiting, deaths = list[Outcome](), [Attempt(task)], 0
+        while waiting:
+            (attempt,) = waiting
+            names = [clip.row.name for clip in attempt.task.clips]
+            if "a-1.wav" in names:
+                known, waiting = attempt.after_loss("lost")
+                deaths += 1
+            else:
+                known, waiting = [(name, None) for name in names], attempt.after_end()
+            outcomes += known
+        assert deaths == 3
+        assert sorted(outcomes) == [("a-1.wav", "lost"), *((f"a-{number}.wav", None) for number in (2, 3, 4))]
 
     def test_clips_are_spread_over_the_workers_unless_they_share_a_training(self, inputs: Path, tmp_path: Path) -> None:
         rows = [{"prompt": "a.wav", "seed": [0, 1, 2, 3, 4]}]
