@@ -191,8 +191,9 @@ class LineSearch:
         best = [max(group, key=lambda line: line.gain) for group in groups]
         lines = []
         for line in best:
+            # The best of two groups may be nearer to each other than their strongest; their kernels stay short.
             gap = min((self._distance(line, other) for other in best if other is not line), default=np.inf)
-            lines.append(self._fitted(line, KERNEL_PER_GAP / gap))
+            lines.append(self._fitted(line, KERNEL_PER_GAP / max(gap, SAME_HERTZ)))
         return lines
 
     def _fitted(self, line: Line, least: float) -> Line:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from audiogen.dsp.sinusoids import Bands, synthesise
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
 from audiogen.sound.line_refinement import backfitted
-from audiogen.sound.line_search import LineSearch
+from audiogen.sound.line_search import KERNEL_PER_GAP, SAME_HERTZ, Line, LineSearch
 from audiogen.sound.morph import Morph
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.partials import Partials, find_partials
@@ -110,6 +111,22 @@ def test_lines_that_overlap_do_not_correct_too_much() -> None:
         powers.append(float(np.square(samples - synthesise(partials, bands, 1)).mean()))
     assert powers == sorted(powers, reverse=True)
     assert powers[-1] < 1.01 * np.square(samples - synthesise([line.partial], bands, 1)).mean()
+
+
+def test_lines_that_nearly_meet_have_kernels_within_the_signal() -> None:
+    """The best of two groups of lines may lie a tenth of a hertz apart, though the strongest of each do not."""
+    bands = Bands(4 * RATE, RATE)
+    search = LineSearch(bands.spectrum(hum(4) + noise(4, 1e-3)), bands)
+    line = search.lines()[0]
+
+    def at(hertz: float, power: float, noise: float) -> Line:
+        moved = np.full_like(line.partial.hertz, hertz)
+        return line._replace(partial=replace(line.partial, hertz=moved), power=power, noise=noise)
+
+    near = [at(100.0, 10, 5), at(105.9, 9, 0), at(107.0, 8, 4), at(106.0, 7, 0)]
+    found = search._distinct(near)
+    assert [np.median(each.partial.hertz) for each in found] == pytest.approx([105.9, 106.0])
+    assert all(0 < each.kernel <= KERNEL_PER_GAP / SAME_HERTZ for each in found)
 
 
 @pytest.mark.parametrize("length", [8 * RATE, 8 * RATE - 17])
