@@ -136,6 +136,11 @@ def test_a_long_loop_is_played_from_its_file_and_its_seam_from_a_buffer(tmp_path
         page.press("j")
         page.until("seam && seam.buffer.duration > 2.9 && context.currentTime > 0.2")
         assert page.ask("variations.every(each => soundOf(each).paused)")
+        page.press(" ")  # stops it, and starts nothing
+        assert page.ask("seam === null && variations.every(each => soundOf(each).paused)")
+        page.ask("void (playSeam(0), playSeam(0))")
+        page.until("seam")
+        page.until("seam === null")  # at its end; the first one never began
         page.until("soundOf(variations[0]).readyState >= 1")
         assert page.ask("soundOf(variations[0]).duration") == pytest.approx(70, abs=0.1)
         page.press("1")

@@ -8,25 +8,39 @@ const soundOf = section => section.querySelector("audio");
 const joinOf = section => Number(section.dataset.join);
 
 function play(audio, seconds) {
-  seam?.stop();
+  stopSeam();
   for (const other of document.querySelectorAll("audio")) if (other !== audio) other.pause();
   audio.currentTime = Math.max(seconds, 0);
   audio.play();
 }
 
 // The end of a loop and its beginning, in one buffer: a media element would pause between them.
-let context = null, seam = null;
+let context = null, seam = null, asked = 0; // how often something else was to be heard
+
+// Whether one was sounding; one that is being decoded will not begin.
+function stopSeam() {
+  asked++;
+  const sounding = seam !== null;
+  if (sounding) seam.stop();
+  seam = null;
+  return sounding;
+}
+
 async function playSeam(index) {
+  stopSeam();
+  const own = asked;
   current = index;
   for (const audio of document.querySelectorAll("audio")) audio.pause();
   context ??= new AudioContext();
   await context.resume();
   const bytes = Uint8Array.from(atob(variations[index].dataset.seam.split(",")[1]), each => each.charCodeAt(0));
   const buffer = await context.decodeAudioData(bytes.buffer);
-  seam?.stop();
-  seam = new AudioBufferSourceNode(context, { buffer });
-  seam.connect(context.destination);
-  seam.start();
+  if (own !== asked) return; // another click, or key, has come since
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.addEventListener("ended", () => { if (seam === source) seam = null; });
+  source.connect(context.destination);
+  source.start();
+  seam = source;
 }
 
 function choose(index) {
@@ -55,7 +69,7 @@ function neighbour(step) {
 }
 
 function stopOrResume() {
-  if (seam) { seam.stop(); seam = null; }
+  if (stopSeam()) return;
   const sounding = [...document.querySelectorAll("audio")].filter(audio => !audio.paused);
   if (sounding.length) for (const audio of sounding) audio.pause();
   else choose(current);
@@ -65,6 +79,7 @@ variations.forEach((section, index) => {
   const audio = soundOf(section);
   audio.addEventListener("play", () => {
     if (audio.paused) return; // another player has started since
+    stopSeam();
     current = index;
     section.classList.add("playing");
   });
