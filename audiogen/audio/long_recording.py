@@ -38,7 +38,8 @@ class LongRecording(Recording):
     """A Recording of which only the last samples are held; the others are read from the file when they are needed.
 
     Whoever works in bounded memory asks for `blocks` or a `cut`; ``samples`` reads all of them at each access. Peak and
-    silent channels of a cut that is not held are those of the whole.
+    silent channels of a cut that is not held are those of the whole. `dataclasses.replace`, and with it `resampled`,
+    makes a `Recording` in memory.
 
     Args:
         path: the file.
@@ -53,6 +54,10 @@ class LongRecording(Recording):
     start: int
     survey: Survey
     end: np.ndarray
+
+    def __new__(cls, *values: Any, **named: Any) -> Any:
+        """A `Recording` of fields such as `dataclasses.replace` gives: it has ``samples``."""
+        return Recording(*values, **named) if "samples" in named else super().__new__(cls)
 
     def __init__(
         self,

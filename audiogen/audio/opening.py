@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import numpy as np
 
 from audiogen.audio.long_recording import LongRecording, Survey, stamp_of
 from audiogen.audio.reading import open_blocks, read
-from audiogen.audio.recording import Recording
+from audiogen.audio.recording import AudioWarning, Recording
+from audiogen.audio.sample_checks import SampleChecker, sample_remarks
 from audiogen.audio.sample_formats import fits_24_bits
 from audiogen.audio.segments import read_segment
 
@@ -27,9 +30,10 @@ def open_recording(path: Path, start: float | None, stop: float | None, most: fl
         A `LongRecording` if it is longer, after one pass over the file.
 
     Warns, raises:
-        as `audiogen.audio.read`, of what is read.
+        as `audiogen.audio.read`, of what is read: of the samples of a part, not of the file's.
     """
-    with open_blocks(path) as blocks:
+    for_part = start is not None or stop is not None
+    with open_blocks(path, for_part=for_part) as blocks:
         rate, stated = blocks.sample_rate, blocks.length
         first = round((start or 0.0) * rate)
         last = inf if stop is None else round(stop * rate)
@@ -37,9 +41,12 @@ def open_recording(path: Path, start: float | None, stop: float | None, most: fl
             stamp = stamp_of(path)
             position, peak, fits, sounding = 0, 0.0, True, np.zeros(blocks.channels, bool)
             ending, held = deque[np.ndarray](), 0
+            checker = SampleChecker(blocks.channels, blocks.subtype)
             for block in blocks:
                 part = block[:, max(first - position, 0) : None if last == inf else max(int(last) - position, 0)]
                 position += block.shape[1]
+                if part.shape[1]:
+                    checker.check(part)
                 peak = max(peak, float(part.max(initial=0.0)), -float(part.min(initial=0.0)))
                 sounding |= part.any(axis=1)
                 fits = fits and fits_24_bits(part, blocks.subtype)
@@ -47,10 +54,16 @@ def open_recording(path: Path, start: float | None, stop: float | None, most: fl
                 held += part.shape[1]
                 while held - ending[0].shape[1] >= most * rate:
                     held -= ending.popleft().shape[1]
+                if position >= last:
+                    break  # what follows is not decoded
+            if for_part:  # its samples were interpolated on the way
+                findings = replace(checker.findings, nonfinite=blocks.findings.nonfinite)
+                for remark in sample_remarks(findings, blocks.channels, blocks.subtype):
+                    warnings.warn(f"{path}: {remark}", AudioWarning, stacklevel=2)
             length = max(int(min(last, position)) - first, 0)
             silent = tuple(int(channel) for channel in np.flatnonzero(~sounding))
             survey = Survey(length, peak, silent, fits, stamp)
             end = np.concatenate(ending, axis=1)[:, -round(most * rate) :]
             opened = LongRecording(path, first, rate, blocks.subtype, blocks.layout, survey, end)
             return opened.cut(0, length)  # held after all if the file is truncated
-    return read(path) if start is None and stop is None else read_segment(path, start or 0.0, stop)
+    return read(path) if not for_part else read_segment(path, start or 0.0, stop)

@@ -43,8 +43,8 @@ class BlockReader:
         findings: statistics of the samples so far.
     """
 
-    def __init__(self, path: Path, source: Source, block_seconds: float) -> None:
-        self.path, self._source = path, source
+    def __init__(self, path: Path, source: Source, block_seconds: float, for_part: bool = False) -> None:
+        self.path, self._source, self._for_part = path, source, for_part
         self.sample_rate, self.channels, self.length = source.sample_rate, source.channels, source.length
         self.format, self.subtype, self.layout = source.format, source.subtype, source.layout
         self._checker = SampleChecker(source.channels, source.subtype)
@@ -121,15 +121,17 @@ class BlockReader:
             reason = f" ({error})" if error else ""
             yield f"the file is truncated: {findings.samples / self.sample_rate:.2f}{of} s could be read{reason}"
         yield from self._source.remarks
-        yield from sample_remarks(findings, self.channels, self.subtype)
+        if not self._for_part:
+            yield from sample_remarks(findings, self.channels, self.subtype)
 
 
-def open_blocks(path: str | os.PathLike[str], block_seconds: float = 10.0) -> BlockReader:
+def open_blocks(path: str | os.PathLike[str], block_seconds: float = 10.0, for_part: bool = False) -> BlockReader:
     """Open an audio file of any length to read it block by block.
 
     Args:
         path: the file; its suffix is ignored.
         block_seconds: length of each block but the last.
+        for_part: do not warn of the samples of the whole file, as only a part of it is used.
 
     Raises:
         InputError: it cannot be read; also raised at the end of the iteration, for defects that show only there.
@@ -140,7 +142,7 @@ def open_blocks(path: str | os.PathLike[str], block_seconds: float = 10.0) -> Bl
         source.close()
         cause = f"its header states {source.sample_rate} Hz, which is outside {MIN_RATE} to {MAX_RATE} Hz"
         raise InputError(path, cause, "export it again")
-    return BlockReader(path, source, block_seconds)
+    return BlockReader(path, source, block_seconds, for_part)
 
 
 def read(path: str | os.PathLike[str]) -> Recording:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
+from copy import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from audiogen.audio import LongRecording, Writer, open_recording, read, subtype_for
+from audiogen.audio import AudioWarning, LongRecording, Recording, Writer, open_recording, opening, read, subtype_for
+from audiogen.audio.reading import BlockReader, open_blocks
 from audiogen.errors import InputError
 
 RATE = 8000
@@ -67,6 +71,44 @@ def test_a_part_of_a_file_may_be_long(tmp_path: Path) -> None:
     assert (part.start, part.length) == (1.5 * RATE, 7.5 * RATE)
     assert np.array_equal(part.samples, read(path).samples[:, 12000:72000])
     assert not isinstance(open_recording(path, 10.5, None, 2.0), LongRecording)
+
+
+def test_a_long_part_is_warned_of_by_its_own_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = list[BlockReader]()
+
+    def noted(path: Path, **more: bool) -> BlockReader:
+        opened.append(open_blocks(path, **more))
+        return opened[-1]
+
+    monkeypatch.setattr(opening, "open_blocks", noted)
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (40 * RATE, 1))
+    samples[25 * RATE : 26 * RATE] = 1.0
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, RATE, "PCM_16")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 10 * RATE])  # five seconds are missing
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AudioWarning)
+        part = open_recording(path, 2.0, 9.0, 2.0)
+    assert (part.start, part.length, part.peak < 0.6) == (2 * RATE, 7 * RATE, True)
+    assert opened[0].findings.samples < 25 * RATE  # what follows was not decoded
+    with pytest.warns(AudioWarning, match=r"a\.wav: clipped: \d+ of 96000 samples are flat"):
+        open_recording(path, 16.0, 28.0, 2.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AudioWarning)
+        open_recording(path, 27.0, None, 2.0)
+    assert [" is truncated" in str(each.message) for each in caught] == [True]
+
+
+def test_replacing_and_resampling_make_a_recording_in_memory(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "a.wav")
+    whole, long = read(path), open_recording(path, None, None, 2.0)
+    replaced, resampled = replace(long, path=None), long.resampled(RATE // 2)
+    assert type(replaced) is type(resampled) is Recording
+    assert (replaced.path, replaced.start, replaced.subtype) == (None, 0, whole.subtype)
+    assert np.array_equal(replaced.samples, whole.samples)
+    assert np.array_equal(resampled.samples, whole.resampled(RATE // 2).samples)
+    assert isinstance(copy(long), LongRecording)
 
 
 @pytest.mark.filterwarnings("ignore:.*exceed full scale")
