@@ -114,7 +114,8 @@ def take_set(
     """Make a set of takes: tails alone, equally loud, and compared with each other.
 
     Args:
-        variations: number of takes, with consecutive seeds from ``seed``; none repeats those before it.
+        variations: number of takes, with consecutive seeds from ``seed``; none repeats those before it, unless a
+            pulse is kept.
         seconds: length of each, above 0 and up to a day.
         loudness: integrated loudness of all in LUFS, lower where a true peak would exceed -1 dBTP; None for the
             recording's.
@@ -122,7 +123,7 @@ def take_set(
     All other arguments are those of `continue_audio`.
 
     Warns:
-        AudioWarning: much of a take is repeated in another.
+        AudioWarning: much of a take is repeated in another; takes are not kept apart: beats, baselines.
 
     Raises:
         InputError: as `continue_audio`.

@@ -51,7 +51,7 @@ naming_options = combine(
             group=OUTPUT,
             is_flag=True,
             help="Make the variations a set for a random container: tails only, equally loud, none repeats those "
-            "before it, numbered with leading zeros.",
+            "before it (with a pulse: --no-pulse), numbered with leading zeros.",
         ),
         option(
             "--template",

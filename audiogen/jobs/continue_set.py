@@ -1,33 +1,34 @@
 """The job of `audiogen continue --set`: takes for a random container, equally loud and apart from each other.
 
-The takes are generated one after the other, each avoiding what those before it sound like (`PreparedTails.as_set`), in
-temporary files. When the loudness of all is known, they are written at the highest that the true peak of each permits.
+The takes are generated into a temporary file one after the other, each avoiding what those before it sound like
+(`PreparedTails.as_set`). When the loudness of all is known, they are written at the highest that the true peak of each
+permits, and measured.
 """
 
 from __future__ import annotations
 
 import tempfile
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from audiogen.audio import AudioWarning, Recording, open_blocks
+import numpy as np
+
+from audiogen.audio import Recording
 from audiogen.experiment import Experiment
-from audiogen.jobs.continue_sound import continue_variations
-from audiogen.jobs.continuer_choice import MorphTarget, Runs
-from audiogen.jobs.loudness_target import Level, level_in
-from audiogen.jobs.provenance import collect_warnings, remove_output_on_failure
+from audiogen.jobs.continue_sound import write_sidecar
+from audiogen.jobs.continuer_choice import AnyContinuer, MorphTarget, Runs, why_not_apart
+from audiogen.jobs.loudness_target import HeldSound, Level
+from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
+from audiogen.jobs.provenance import Clock, collect_warnings
 from audiogen.jobs.request import Request
-from audiogen.jobs.tail_file import subtype_of, writer_of
+from audiogen.jobs.tail_file import length_of, tail_blocks, write_tail, writer_of
 from audiogen.jobs.take_set import at_one_loudness, request_for_set
-from audiogen.output_names import sidecar_of
+from audiogen.progress import progress
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
-from audiogen.text_files import dump_json, write_text
-
-OWN_SETTINGS = ("subtype", "metadata", "loudness")
-"""Settings that are those of the files, not of the temporary ones."""
 
 
 def continue_set(
@@ -40,12 +41,14 @@ def continue_set(
     prompt_warnings: Sequence[str] = (),
     morph_target: MorphTarget | None = None,
     cache: bool = True,
+    apart: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Write a set of takes: tails alone, as loud as the prompt unless their requests say otherwise.
 
     Args:
-        prompt: the recording. All arguments are those of `continue_variations`.
-        outputs: path and request of each take.
+        prompt: the recording. All arguments that are not listed here are those of `continue_variations`.
+        outputs: path and request of each take; of several loudnesses that are requested, all have the lowest.
+        apart: let no take repeat those before it; False for takes that were chosen by ear.
 
     Yields:
         The content of each sidecar, after all takes are generated.
@@ -53,53 +56,59 @@ def continue_set(
     wanted = [(out, request_for_set(prompt, request)) for out, request in outputs]
     for out, request in wanted:
         writer_of(PromptParts.whole(prompt), out, request).rehearse()
-    choice = (run, experiment, budget, device, (), morph_target, cache)
-    with tempfile.TemporaryDirectory() as folder:
-        names = [Path(folder) / f"{index}.wav" for index in range(len(wanted))]
-        requests = [replace(request, loudness=None, subtype="FLOAT", metadata=False) for _, request in wanted]
-        rendered = continue_variations(
-            prompt, list(zip(names, requests, strict=True)), *choice, as_set=True, drafts=True
-        )
-        sidecars = [_generated(rendered, *each) for each in zip(names, (out for out, _ in wanted), strict=True)]
-        loudness = wanted[0][1].loudness
-        levels = [None] * len(names) if loudness is None else at_one_loudness([level_in(n, loudness) for n in names])
-        for number, (name, (out, request), sidecar, level) in enumerate(
-            zip(names, wanted, sidecars, levels, strict=True)
-        ):
-            sidecar["settings"] |= {"set": {"take": number + 1, "takes": len(names)}}
-            sidecar["warnings"] = [*prompt_warnings, *sidecar["warnings"]]
-            yield _written(prompt, name, out, request, sidecar, level)
+    with collect_warnings() as general:
+        choice = (morph_target, run, experiment, budget, device, cache)
+        prepared = prepare_tails(prompt, [request for _, request in wanted], *choice, as_set=apart)
+    with tempfile.TemporaryFile() as file:
+        takes = [_Take.generated(prepared, file, out, request) for out, request in wanted]
+        target = min((request.loudness for _, request in wanted if request.loudness is not None), default=None)
+        levels: Sequence[Level | None] = [None] * len(takes)
+        if target is not None:
+            levels = at_one_loudness([take.sound.level_at(target) for take in takes])
+        for number, ((out, request), take, level) in enumerate(zip(wanted, takes, levels, strict=True), 1):
+            parts, blocks = prepared.parts(request), take.sound.blocks(level.gain_db if level else 0.0)
+            with collect_warnings() as texts:
+                sidecar = write_tail(parts, take.continuer, out, request, take.clock, blocks=blocks, level=level)
+            sidecar["settings"]["set"] = {"take": number, "takes": len(takes), "apart": apart and take.apart}
+            given = [*prompt_warnings, *prepared.warnings_of(request, general)]
+            yield write_sidecar(prepared, out, request, sidecar, [*given, *take.warnings, *texts])
 
 
-def _generated(rendered: Iterator[dict[str, Any]], name: Path, out: Path) -> dict[str, Any]:
-    """The sidecar of the next take, whose warnings name its output instead of the temporary file."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", AudioWarning)
-        sidecar = next(rendered)
-    sidecar["warnings"] = [text.replace(f"{name}: ", f"{out}: ") for text in sidecar["warnings"]]
-    for text in sidecar["warnings"]:
-        warnings.warn(text, AudioWarning, stacklevel=3)
-    return sidecar
+@dataclass(frozen=True)
+class _Take:
+    """A take that is generated, and not yet written.
 
+    Args:
+        sound: its samples.
+        continuer: what generated it, with its account of this tail; None for silence.
+        clock: of the time spent so far.
+        warnings: so far.
+    """
 
-def _written(
-    prompt: Recording, name: Path, out: Path, request: Request, sidecar: dict[str, Any], level: Level | None
-) -> dict[str, Any]:
-    """Write a take from its temporary file at its level, and its sidecar."""
-    start, stop = sidecar["prompt_range"]
-    parts = replace(PromptParts.whole(prompt), start=start, stop=stop)
-    gain = 1.0 if level is None else 10 ** (level.gain_db / 20)
-    with collect_warnings() as texts, writer_of(parts, out, request) as writer, open_blocks(name) as blocks:
-        for block in blocks:
-            writer.write(block * block.dtype.type(gain), exact=not block.any())
-    sidecar |= {
-        "output": out.name,
-        "subtype": subtype_of(prompt, out, request),
-        "settings": sidecar["settings"] | {key: getattr(request, key) for key in OWN_SETTINGS},
-        "warnings": [*sidecar["warnings"], *texts],
-    }
-    if level is not None:
-        sidecar |= {"loudness_lufs": level.lufs, "loudness": asdict(level)}
-    with remove_output_on_failure(out):
-        write_text(sidecar_of(out), dump_json(sidecar))
-    return sidecar
+    sound: HeldSound
+    continuer: AnyContinuer | None
+    clock: Clock
+    warnings: Sequence[str]
+
+    @property
+    def apart(self) -> bool:
+        """Whether it was kept from repeating those before it."""
+        return self.continuer is not None and why_not_apart(self.continuer) is None
+
+    @classmethod
+    def generated(cls, prepared: PreparedTails, file: BinaryIO, out: Path, request: Request) -> _Take:
+        with collect_warnings() as texts:
+            parts, continuer = prepared.tail(request)
+        if isinstance(continuer, Continuer | Morph):
+            continuer = continuer.for_one_tail()
+        recording, clock = parts.recording, Clock(prepared.clock.seconds)
+        with clock("generation"), progress(request.seconds, f"generating {out.name}", "s") as bar:
+            blocks = tail_blocks(parts, continuer, length_of(recording, request), request)
+
+            def shown() -> Iterator[np.ndarray]:
+                for block in blocks:
+                    yield block
+                    bar.update(block.shape[1] / recording.sample_rate)
+
+            sound = HeldSound(file, shown(), recording.sample_rate, recording.channels)
+        return cls(sound, continuer, clock, texts)

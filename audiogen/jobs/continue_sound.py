@@ -80,7 +80,6 @@ def continue_variations(
     morph_target: MorphTarget | None = None,
     cache: bool = True,
     takes: int = 1,
-    as_set: bool = False,
     drafts: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Continue one recording into several files, with one training and one analysis of the prompt.
@@ -93,7 +92,6 @@ def continue_variations(
         prompt_warnings: warnings that the sidecars repeat, such as those of reading the prompt.
         takes: tails to generate for each output, of which the best is written (`jobs.best_take`).
         drafts: the files are temporary: their loudness is not measured.
-        as_set: no tail repeats those before it; to be made again, a tail then needs them.
 
     Yields:
         The content of each sidecar, once its tail is written.
@@ -107,7 +105,7 @@ def continue_variations(
     requests = [request for _, request in outputs]
     with collect_warnings() as general:
         choice = (morph_target, run, experiment, budget, device, cache)
-        prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse, as_set=as_set)
+        prepared = prepare_tails(prompt, requests, *choice, before_training=rehearse)
     with TailsAhead(prepared, requests, threads=None if takes == 1 else 1) as ahead:
         for index, (out, request) in enumerate(outputs):
             with collect_warnings() as particular:
@@ -139,9 +137,20 @@ def continue_prepared(
             with spent("choosing"):
                 request, plan["plan"] = choose_take(parts, continuer, request, takes)
         sidecar = write_tail(parts, continuer, out, request, spent, draft, blocks) | plan
+    return write_sidecar(prepared, out, request, sidecar, [*prompt_warnings, *particular])
+
+
+def write_sidecar(
+    prepared: PreparedTails, out: Path, request: Request, sidecar: dict[str, Any], texts: list[str]
+) -> dict[str, Any]:
+    """Complete what `write_tail` says of a tail, and write it beside the output, which is removed if that fails.
+
+    Args:
+        texts: all warnings.
+    """
     with remove_output_on_failure(out):
         sidecar["settings"] |= _describe(prepared, request)
-        sidecar["warnings"] = [*prompt_warnings, *particular]
+        sidecar["warnings"] = texts
         write_text(sidecar_of(out), dump_json(sidecar))
     return sidecar
 

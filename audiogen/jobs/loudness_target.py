@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer, info, open_blocks
+from audiogen.audio import AudioWarning, LoudnessMeter, Recording, Writer, info
 from audiogen.audio.true_peak import TruePeakMeter
 
 MAX_TRUE_PEAK_DB = -1.0  # dBTP, as EBU R 128 has it for production
@@ -46,40 +47,62 @@ def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[n
     Warns:
         AudioWarning: the target is not reached; the prompt's samples are not kept as they are.
     """
-    meter = LoudnessMeter(writer.sample_rate, writer.channels)
-    peak = TruePeakMeter(writer.sample_rate, writer.channels)
     with tempfile.TemporaryFile(dir=writer.path.parent) as file:
-        for block in _chunks(prompt, tail):
-            meter.push(block.astype(np.float64))
-            peak.push(block)
-            file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
-        level = _level(meter.integrated(), peak.finish(), target)
+        held = HeldSound(file, _chunks(prompt, tail), writer.sample_rate, writer.channels)
+        level = held.level_at(target)
         for text in _remarks(level, target, prompt is not None):
             warnings.warn(f"{writer.path}: {text}", AudioWarning, stacklevel=2)
-        gain = np.float32(10 ** (level.gain_db / 20))
-        for block in _read(file, writer.channels):
-            writer.write(block * gain)
+        for block in held.blocks(level.gain_db):
+            writer.write(block)
     return level
+
+
+class HeldSound:
+    """A sound that waits in a temporary file until its level is decided; one file holds any number of them.
+
+    Args:
+        file: to append the samples to, as float32.
+        blocks: ``[channels, time]``.
+        sample_rate: Hz.
+        channels: number of channels.
+    """
+
+    def __init__(self, file: BinaryIO, blocks: Iterable[np.ndarray], sample_rate: int, channels: int) -> None:
+        self._file, self._channels, self._start = file, channels, file.seek(0, os.SEEK_END)
+        self._lufs, self._peak = _measured(self._kept(blocks), sample_rate, channels)
+        self._stop = file.tell()
+
+    def _kept(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            self._file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
+            yield block
+
+    def level_at(self, target: float) -> Level:
+        """The level that it has at an integrated loudness in LUFS, as far as its true peak permits."""
+        return _level(self._lufs, self._peak, target)
+
+    def blocks(self, gain_db: float = 0.0) -> Iterator[np.ndarray]:
+        """The samples ``[channels, time]``, amplified."""
+        gain, position = np.float32(10 ** (gain_db / 20)), self._start
+        while position < self._stop:
+            self._file.seek(position)
+            content = self._file.read(min(4 * self._channels * CHUNK, self._stop - position))
+            position += len(content)
+            yield np.frombuffer(content, np.float32).reshape(-1, self._channels).T * gain
 
 
 def level_at(recording: Recording, target: float) -> Level:
     """The level that a recording has at an integrated loudness in LUFS, as far as its true peak permits."""
-    return _level_of(_chunks(recording, ()), recording.sample_rate, recording.channels, target)
+    return _level(*_measured(_chunks(recording, ()), recording.sample_rate, recording.channels), target)
 
 
-def level_in(path: Path, target: float) -> Level:
-    """The same of a file of any length, in bounded memory."""
-    with warnings.catch_warnings(), open_blocks(path) as blocks:
-        warnings.simplefilter("ignore", AudioWarning)
-        return _level_of(blocks, blocks.sample_rate, blocks.channels, target)
-
-
-def _level_of(blocks: Iterable[np.ndarray], sample_rate: int, channels: int, target: float) -> Level:
+def _measured(blocks: Iterable[np.ndarray], sample_rate: int, channels: int) -> tuple[float | None, float]:
+    """Integrated loudness, LUFS, and true peak of blocks ``[channels, time]``."""
     meter, peak = LoudnessMeter(sample_rate, channels), TruePeakMeter(sample_rate, channels)
     for block in blocks:
         meter.push(block.astype(np.float64))
         peak.push(block)
-    return _level(meter.integrated(), peak.finish(), target)
+    return meter.integrated(), peak.finish()
 
 
 def loudness_of(recording: Recording) -> float | None:
@@ -133,9 +156,3 @@ def _chunks(first: Recording | None, blocks: Iterable[np.ndarray]) -> Iterator[n
         for start in range(0, block.shape[1], CHUNK):
             yield block[:, start : start + CHUNK]
     yield from blocks
-
-
-def _read(file: BinaryIO, channels: int) -> Iterator[np.ndarray]:
-    file.seek(0)
-    while content := file.read(4 * channels * CHUNK):
-        yield np.frombuffer(content, np.float32).reshape(-1, channels).T

@@ -6,12 +6,13 @@ one training, serves any number of requests.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from audiogen.audio import Recording
+from audiogen.audio import AudioWarning, Recording
 from audiogen.experiment import Experiment
 from audiogen.jobs import continuer_choice as job
 from audiogen.jobs.provenance import Clock
@@ -21,7 +22,7 @@ from audiogen.progress import stage
 from audiogen.rhythm.analysis import Rhythm
 from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.predictor import RunPredictor
+from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
 
 
@@ -48,7 +49,8 @@ class PreparedTails:
         run: what predicts; None for silence, and where all tails keep the pulse.
         morph_target: with its Run; None for the prompt's own texture throughout.
         clock: measures ``warming``, and what `run_choice.choose_run` does.
-        as_set: whether no tail repeats those before it.
+        as_set: whether no tail repeats those before it, where patches are selected (`continuer_choice.why_not_apart`);
+            a warning says where not.
         warned: warnings of each division.
     """
 
@@ -84,7 +86,8 @@ class PreparedTails:
         key: tuple[Any, ...]
         if (rhythm := self.rhythm_of(request)) is not None:
             key = ("beats", request.longest_copy)
-            self._continuers.setdefault(key, BeatContinuer(rhythm, request.longest_copy))
+            if key not in self._continuers:
+                self._continuers[key] = self._apart(BeatContinuer(rhythm, request.longest_copy))
             return self._continuers[key]
         if self.run is None:
             return None
@@ -93,10 +96,17 @@ class PreparedTails:
         if key not in self._continuers:
             with self.clock("warming"), analysing(self.prompt):
                 made = job.continuer_of(self.parts(request), self.run, *kind, self.morph_target)
-            if isinstance(made, Continuer) and isinstance(made.predictor, RunPredictor):
-                made.predictor.as_set = self.as_set
-            self._continuers[key] = made
+            self._continuers[key] = self._apart(made)
         return self._continuers[key]
+
+    def _apart(self, made: job.AnyContinuer) -> job.AnyContinuer:
+        """What generates tails, told to keep those of a set apart; a warning says why it does not."""
+        if self.as_set:
+            if (reason := job.why_not_apart(made)) is not None:
+                warnings.warn(f"the takes of the set may repeat each other: {reason}", AudioWarning, stacklevel=2)
+            elif isinstance(made, Continuer | Morph):
+                made.keep_tails_apart()
+        return made
 
 
 def prepare_tails(
@@ -118,7 +128,7 @@ def prepare_tails(
         before_training: called, unless a Run is given, before minutes are spent; what it raises prevents that.
         choose: chooses the Runs for the prompt's material and a morph's target, in place of
             `continuer_choice.choose_runs`.
-        as_set: let no tail repeat those before it.
+        as_set: let no tail repeat those before it; see `PreparedTails`.
 
     Raises:
         InputError: the prompt or a request is unusable.
@@ -138,7 +148,8 @@ def prepare_tails(
     if steady and not (run or experiment or budget or target):
         with clock("warming"):
             rhythm = find_rhythm(divided[steady[0].division].material)
-    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, as_set, warned)
+    apart = as_set and len(requests) > 1
+    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, apart, warned)
     if run is None and sounds:
         before_training(prepared)
         if rhythm is None or len(steady) < len(requests):

@@ -37,6 +37,7 @@ def write_tail(
     clock: Clock,
     draft: bool = False,
     blocks: Iterator[np.ndarray] | None = None,
+    level: Level | None = None,
 ) -> dict[str, Any]:
     """Stream prompt and tail to disk, and measure the file.
 
@@ -48,6 +49,7 @@ def write_tail(
         clock: of the time spent so far.
         draft: the file is temporary: its loudness is not measured.
         blocks: of the tail, if they are being generated already; None for `tail_blocks`.
+        level: that such blocks have already; None for the one that the request asks for.
 
     Returns:
         The sidecar's content, without what predicted.
@@ -70,8 +72,7 @@ def write_tail(
                 yield block
                 bar.update(block.shape[1] / recording.sample_rate)
 
-        level: Level | None = None
-        if request.loudness is not None:
+        if request.loudness is not None and level is None:
             before = prompt.before_tail if request.writes_prompt else None
             level = write_at_loudness(writer, before, tail(), request.loudness)
         else:

@@ -112,6 +112,10 @@ class Continuer:
         twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(lambda: twin.pause()), {}
         return twin
 
+    def keep_tails_apart(self) -> None:
+        """From now on, let no tail repeat those before it; it can where it `selects`."""
+        self.predictor.keep_tails_apart()
+
     def _build_vocoder(self) -> Vocoder:
         configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind

@@ -72,6 +72,16 @@ class Morph:
         twin.sides = (first.for_one_tail(pause), second.for_one_tail(pause))
         return twin
 
+    def keep_tails_apart(self) -> None:
+        """See `Continuer.keep_tails_apart`."""
+        for side in self.sides:
+            side.keep_tails_apart()
+
+    @property
+    def selects(self) -> bool:
+        """Whether the patches of both sides are selected under constraints."""
+        return all(side.selects for side in self.sides)
+
     matched = False
     """Whether texture statistics were matched: a morph has no single set of them."""
 

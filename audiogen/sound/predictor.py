@@ -37,6 +37,10 @@ class Predictor(Protocol):
         """
         ...
 
+    def keep_tails_apart(self) -> None:
+        """From now on, let no tail repeat those before it, as far as patches are selected; one tail at a time."""
+        ...
+
 
 class RunPredictor:
     """A Run primed with a prompt: its Model draws latents, patch selection turns them into frames of the material.
@@ -50,7 +54,6 @@ class RunPredictor:
     Attributes:
         past_frames: ``[time, channels * n_mels]`` of the join partner, in whole patches up to its end.
         past: ``[patches, latent]`` of them.
-        as_set: whether its tails form a set: no tail repeats those before it.
     """
 
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
@@ -58,7 +61,7 @@ class RunPredictor:
         assert isinstance(representation, MelLatents)
         assert isinstance(run.model, FrameModel)
         self.model, self.representation = run.model, representation
-        self.as_set = False
+        self._apart = False
         self._latest: CopyDetector | None = None  # of the tails of a set
         channels = prompt.channels if channels is None else channels
         self.material = prompt.material.side_by_side(max(channels, representation.channels))
@@ -81,12 +84,16 @@ class RunPredictor:
         if not self.model.uses_selection:
             return NearestPatches(*arguments)
         selector = PatchSelector(*arguments, temperature)
-        self.keep_apart(selector)
+        self.set_apart(selector)
         return selector
 
-    def keep_apart(self, selector: PatchSelector) -> None:
+    def keep_tails_apart(self) -> None:
+        """Implements `Predictor.keep_tails_apart`."""
+        self._apart = True
+
+    def set_apart(self, selector: PatchSelector) -> None:
         """Of a set, let a tail repeat neither those before it nor itself."""
-        if not self.as_set:
+        if not self._apart:
             return
         if self._latest is not None:  # the first one is as it would be alone
             threshold = SET_REPETITION * selector.rules.repetition_threshold

@@ -51,6 +51,11 @@ class MixturePredictor:
         channels = max(prompt.channels, *(mel_representation(run).channels for run in mixture.runs))
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
+    def keep_tails_apart(self) -> None:
+        """Implements `Predictor.keep_tails_apart`: the patch selection of each member knows the whole tail."""
+        for member in self.members:
+            member.keep_tails_apart()
+
     @torch.no_grad()
     def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:
         """Implements `Predictor.patches_after`."""

@@ -164,14 +164,15 @@ def _make_tune(job: Job, send: Send) -> dict[str, Any]:
 
 
 def _make_set(job: Job, send: Send) -> dict[str, Any]:
-    """Takes again, as a set: tails alone, equally loud, compared with each other."""
-    from audiogen.jobs.continue_sound import continue_variations, read_prompt
+    """Takes again, as a set: tails alone, equally loud, compared with each other, each as it was chosen."""
+    from audiogen.jobs.continue_set import continue_set
+    from audiogen.jobs.continue_sound import read_prompt
     from audiogen.jobs.request import Request
-    from audiogen.jobs.take_set import compare_takes, request_for_set
+    from audiogen.jobs.take_set import compare_takes
 
     recording, remarks = read_prompt(job.prompt, *(job.region or (None, None)))
-    outputs = [(out, request_for_set(recording, Request(**request))) for out, request in job.takes]
-    for _ in continue_variations(recording, outputs, prompt_warnings=remarks):
+    outputs = [(out, Request(**request)) for out, request in job.takes]
+    for _ in continue_set(recording, outputs, prompt_warnings=remarks, apart=False):
         pass
     report = compare_takes(recording, [out for out, _ in outputs])
     return {"written": [out.name for out, _ in outputs], "report": str(report) if report else ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations, islice
 
 import numpy as np
 import pytest
@@ -113,3 +114,20 @@ def test_incompatible_runs_are_refused_in_one_line(
 ) -> None:
     with pytest.raises(InputError, match=message):
         RunMixture((untrained(prompt), untrained(prompt, 0, override)), weights)
+
+
+def test_the_tails_of_a_set_do_not_repeat_each_other(prompt: Recording, two: tuple[Run, Run]) -> None:
+    """By the same seed, a second tail would be the first one, whichever Run is sampled."""
+    mixture = MixturePredictor(RunMixture(two), analyse_prompt(prompt, two[0].representation.options.spec))
+
+    def path() -> list[int | None]:
+        return [patch.start for patch in islice(mixture.patches_after(0, 1.0), 30)]
+
+    def shared(one: list[int | None], other: list[int | None]) -> int:
+        """Half seconds, of six patches, that both have."""
+        return len({tuple(one[k : k + 6]) for k in range(25)} & {tuple(other[k : k + 6]) for k in range(25)})
+
+    assert shared(path(), path()) == 25
+    mixture.keep_tails_apart()
+    takes = [path() for _ in range(3)]
+    assert max(shared(*pair) for pair in combinations(takes, 2)) <= 6  # the beginning has no half second before it
