@@ -88,7 +88,8 @@ def stream_command(prompt: str, request: Mapping[str, Any]) -> str:
 def export_command(export: Export, paths: Sequence[Path], sidecars: Sequence[str]) -> str:
     """What makes the exported files: one command where their seeds follow each other, else one for each.
 
-    Of a set it is one for each: the takes were kept as they are, while those of one command would avoid each other.
+    Of a set it is one for each: the takes were kept as they are, while those of one command would avoid each other. So
+    their level is the set's only where no true peak keeps that below the recording's.
 
     Args:
         export: kept takes.
