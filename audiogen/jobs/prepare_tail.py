@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from audiogen.audio import AudioWarning, Recording
 from audiogen.experiment import Experiment
-from audiogen.jobs import continuer_choice as job
+from audiogen.jobs import continuer_choice as steps
 from audiogen.jobs.provenance import Clock
 from audiogen.jobs.pulse_choice import find_rhythm
 from audiogen.jobs.request import Request
@@ -35,7 +35,7 @@ class PreparedTail(NamedTuple):
     """
 
     parts: PromptParts
-    continuer: job.AnyContinuer | None
+    continuer: steps.AnyContinuer | None
 
 
 @dataclass
@@ -57,12 +57,12 @@ class PreparedTails:
     prompt: Recording
     divided: dict[tuple[bool, ...], PromptParts]
     rhythm: Rhythm | None
-    run: job.Runs | None
-    morph_target: job.MorphTarget | None
+    run: steps.Runs | None
+    morph_target: steps.MorphTarget | None
     clock: Clock
     as_set: bool = False
     warned: dict[tuple[bool, ...], list[str]] = field(default_factory=dict)
-    _continuers: dict[tuple[Any, ...], job.AnyContinuer] = field(init=False, default_factory=dict)
+    _continuers: dict[tuple[Any, ...], steps.AnyContinuer] = field(init=False, default_factory=dict)
 
     def parts(self, request: Request) -> PromptParts:
         """The prompt, divided as a request needs it."""
@@ -76,13 +76,13 @@ class PreparedTails:
 
     def rhythm_of(self, request: Request) -> Rhythm | None:
         """The rhythm that the tail of a request keeps, whatever other requests do."""
-        return self.rhythm if job.keeps_time(self.parts(request), request) else None
+        return self.rhythm if steps.keeps_time(self.parts(request), request) else None
 
     def tail(self, request: Request) -> PreparedTail:
         """What generates the tail of a request; the analysis is shared by requests of one kind."""
         return PreparedTail(self.parts(request), self._continuer(request))
 
-    def _continuer(self, request: Request) -> job.AnyContinuer | None:
+    def _continuer(self, request: Request) -> steps.AnyContinuer | None:
         key: tuple[Any, ...]
         if (rhythm := self.rhythm_of(request)) is not None:
             key = ("beats", request.longest_copy)
@@ -95,14 +95,14 @@ class PreparedTails:
         key = (request.division, *kind)
         if key not in self._continuers:
             with self.clock("warming"), analysing(self.prompt):
-                made = job.continuer_of(self.parts(request), self.run, *kind, self.morph_target)
+                made = steps.continuer_of(self.parts(request), self.run, *kind, self.morph_target)
             self._continuers[key] = self._apart(made)
         return self._continuers[key]
 
-    def _apart(self, made: job.AnyContinuer) -> job.AnyContinuer:
+    def _apart(self, made: steps.AnyContinuer) -> steps.AnyContinuer:
         """What generates tails, told to keep those of a set apart; a warning says why it does not."""
         if self.as_set:
-            if (reason := job.why_not_apart(made)) is not None:
+            if (reason := steps.why_not_apart(made)) is not None:
                 warnings.warn(f"the takes of the set may repeat each other: {reason}", AudioWarning, stacklevel=2)
             elif isinstance(made, Continuer | Morph):
                 made.keep_tails_apart()
@@ -112,14 +112,14 @@ class PreparedTails:
 def prepare_tails(
     given: Recording | PromptParts,
     requests: Sequence[Request],
-    morph_target: job.MorphTarget | None = None,
-    run: job.Runs | None = None,
+    morph_target: steps.MorphTarget | None = None,
+    run: steps.Runs | None = None,
     experiment: Experiment | None = None,
     budget: float | None = None,
     device: str = "auto",
     cache: bool = True,
     before_training: Callable[[PreparedTails], None] = lambda prepared: None,
-    choose: Callable[[Recording, job.MorphTarget | None], tuple[job.Runs, job.MorphTarget | None]] | None = None,
+    choose: Callable[[Recording, steps.MorphTarget | None], tuple[steps.Runs, steps.MorphTarget | None]] | None = None,
     as_set: bool = False,
 ) -> PreparedTails:
     """Check and divide a prompt, and train on it if that is asked for; see `continue_sound.continue_variations`.
@@ -134,16 +134,16 @@ def prepare_tails(
         InputError: the prompt or a request is unusable.
     """
     prompt = PromptParts.of(given).recording
-    job.require_continuable(prompt)
-    job.require_morphable(prompt, morph_target, requests)
-    job.warn_of_silent_channels(prompt, morph_target)
+    steps.require_continuable(prompt)
+    steps.require_morphable(prompt, morph_target, requests)
+    steps.warn_of_silent_channels(prompt, morph_target)
     clock = Clock()
     with clock("warming"), analysing(prompt):
-        divided, warned = job.divide_prompts(given, requests)
-        target = job.prepare_target(morph_target, requests[0])
+        divided, warned = steps.divide_prompts(given, requests)
+        target = steps.prepare_target(morph_target, requests[0])
     sounds = any(parts.material.sounds for parts in divided.values())
     run = run if sounds else None
-    steady = [request for request in requests if job.keeps_time(divided[request.division], request)]
+    steady = [request for request in requests if steps.keeps_time(divided[request.division], request)]
     rhythm = None
     if steady and not (run or experiment or budget or target):
         with clock("warming"):
@@ -157,7 +157,7 @@ def prepare_tails(
             prepared.run, prepared.morph_target = (
                 choose(material, target)
                 if choose is not None
-                else job.choose_runs(material, target, experiment, budget, device, clock, cache)
+                else steps.choose_runs(material, target, experiment, budget, device, clock, cache)
             )
     return prepared
 

@@ -1,7 +1,7 @@
 """Continuation of a recording: the signal flow from the end of a prompt to the samples that follow it.
 
-The stages, in order. `Continuer.tail` chains them as generators, so that a tail of any length needs constant memory;
-those from the vocoder to the limiter are chained in `rendering.TailRenderer`::
+The stages, in order. They are generators, each of which asks the one before it for the next block, so that a tail of
+any length needs constant memory. Those from the vocoder to the limiter are chained in `rendering.TailRenderer`::
 
     prompt analysis       prompt_analysis.py   material (without fades: fade_detection.py), join partner, level
                                                reference; partials and residual
@@ -53,7 +53,9 @@ PATCHES_PER_CHUNK = 8
 
 @dataclass
 class Continuer:
-    """A prompt, analysed, and a Run primed with it: generates any number of tails.
+    """A prompt, analysed, and what predicts after it: generates any number of tails.
+
+    The methods stand in the order of the signal: `frames_after`, `residual`, `joined`; `tail` chains them.
 
     Args:
         run: what predicts: one Run, as its configuration key ``predictor`` says, or the Models of several together.
@@ -70,7 +72,7 @@ class Continuer:
         parts: of the prompt.
         analysis: of the prompt.
         frames: ``[time, channels * n_mels]`` of the material, all principal channels.
-        predictor: the Run, primed with the prompt.
+        predictor: of patches that follow the prompt.
         renderer: of the frames that it predicts.
     """
 
@@ -101,21 +103,6 @@ class Continuer:
         vocoder = self._build_vocoder()
         self.renderer = TailRenderer(self.parts, self.analysis, self.spec, vocoder, lambda: self.pause())
 
-    def for_one_tail(self, pause: Callable[[], None] | None = None) -> Continuer:
-        """The same with its own account of the latest tail, for tails that are generated side by side.
-
-        Args:
-            pause: see `pause`; None for this one's.
-        """
-        twin = copy(self)
-        twin.pause = pause or self.pause
-        twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(lambda: twin.pause()), {}
-        return twin
-
-    def keep_tails_apart(self) -> None:
-        """From now on, let no tail repeat those before it; it can where it `selects`."""
-        self.predictor.keep_tails_apart()
-
     def _build_vocoder(self) -> Vocoder:
         configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind
@@ -124,26 +111,21 @@ class Continuer:
         material = self.analysis.material
         return build_vocoder(kind, self.spec, material.samples[:, material.skipped :], options)
 
-    def tail(
-        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
-    ) -> Iterator[np.ndarray]:
-        """Generate the samples that follow the prompt.
-
-        Args:
-            length: samples per channel. A shorter tail is the beginning of a longer one.
-            seed: of the Model's draws and the Vocoder's phases.
-            temperature: variance of the levels, in units of the prompt's own; see `_matches`.
-            controls: level, brightness and density of events.
+    def frames_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Chunk]:
+        """Predict the mel frames that follow the prompt, or what was ``played`` after it: the first three stages.
 
         Yields:
-            ``[channels, time]`` float32 at the prompt's rate, joined to its end.
+            Frames and their positions in the material; endless.
         """
-        prompt = self.parts.join_partner
-        if not prompt.samples.any():
-            yield from silence(prompt.channels, length)
-            return
-        residual = self.residual(seed, temperature, controls)
-        yield from self.joined(residual, seed, temperature, controls, length)
+        patches = self.predictor.patches_after(seed, temperature, played)
+        guard = SpectrumGuard(self.frames, self.spec)
+        guards = not (played is not None and played.held)
+        while True:
+            self.pause()
+            chunk = [next(patches) for _ in range(PATCHES_PER_CHUNK)]
+            frames = torch.cat([patch.frames for patch in chunk])[:, : self.frames.shape[1]]
+            yield Chunk(guard(frames) if guards else frames, positions_of(chunk))
+            self._spectrum_corrections["largest_band_db"] = round(guard.largest, 2)
 
     def residual(
         self,
@@ -181,6 +163,27 @@ class Continuer:
         gain = Gain(controls.level, prompt.sample_rate)
         yield from join_to_prompt(prompt, map(gain, blocks), length)
 
+    def tail(
+        self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
+    ) -> Iterator[np.ndarray]:
+        """Generate the samples that follow the prompt.
+
+        Args:
+            length: samples per channel. A shorter tail is the beginning of a longer one.
+            seed: of the Model's draws and the Vocoder's phases.
+            temperature: variance of the levels, in units of the prompt's own; see `_matches`.
+            controls: level, brightness and density of events.
+
+        Yields:
+            ``[channels, time]`` float32 at the prompt's rate, joined to its end.
+        """
+        prompt = self.parts.join_partner
+        if not prompt.samples.any():
+            yield from silence(prompt.channels, length)
+            return
+        residual = self.residual(seed, temperature, controls)
+        yield from self.joined(residual, seed, temperature, controls, length)
+
     def _matches(self) -> bool:
         """Whether texture matching applies the temperature; otherwise sampling and patch selection do."""
         return self.match_texture and self.selects
@@ -193,21 +196,20 @@ class Continuer:
         runs = [self.run] if isinstance(self.run, Run) else self.run.runs
         return all(isinstance(run.model, FrameModel) and run.model.uses_selection for run in runs)
 
-    def frames_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Chunk]:
-        """Predict the mel frames that follow the prompt, or what was ``played`` after it: the first three stages.
+    def for_one_tail(self, pause: Callable[[], None] | None = None) -> Continuer:
+        """The same with its own account of the latest tail, for tails that are generated side by side.
 
-        Yields:
-            Frames and their positions in the material; endless.
+        Args:
+            pause: see `pause`; None for this one's.
         """
-        patches = self.predictor.patches_after(seed, temperature, played)
-        guard = SpectrumGuard(self.frames, self.spec)
-        guards = not (played is not None and played.held)
-        while True:
-            self.pause()
-            chunk = [next(patches) for _ in range(PATCHES_PER_CHUNK)]
-            frames = torch.cat([patch.frames for patch in chunk])[:, : self.frames.shape[1]]
-            yield Chunk(guard(frames) if guards else frames, positions_of(chunk))
-            self._spectrum_corrections["largest_band_db"] = round(guard.largest, 2)
+        twin = copy(self)
+        twin.pause = pause or self.pause
+        twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(lambda: twin.pause()), {}
+        return twin
+
+    def keep_tails_apart(self) -> None:
+        """From now on, let no tail repeat those before it; it can where it `selects`."""
+        self.predictor.keep_tails_apart()
 
     @property
     def drift_guard(self) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Rendering: mel frames that follow a prompt -> samples of its channels at its rate, with its texture, level and peak.
 
-The second half of the signal flow (`continuation.py` has the first, and the join). `TailRenderer.residual` is what one
-segment of a tail needs, `TailRenderer.with_partials` runs on over all segments.
+The second half of the signal flow (`continuation.py` has the first, and the join), in the order of the signal:
+`TailRenderer.residual` is what one segment of a tail needs, `TailRenderer.with_partials` runs on over all segments.
 """
 
 from __future__ import annotations
@@ -167,21 +167,6 @@ class TailRenderer:
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
         self._lock = threading.Lock()  # of the matchers
 
-    def for_one_tail(self, pause: Callable[[], None] | None) -> TailRenderer:
-        """The same with its own account of the latest tail; what has been computed of the prompt is shared."""
-        twin = copy(self)
-        twin.corrections, twin.density, twin.matched, twin.pause = {}, None, False, pause
-        return twin
-
-    @property
-    def level(self) -> float:
-        """Level that tails are held at, dB."""
-        reference = self.analysis.level_reference.samples.numpy()
-        guard = LevelGuard(reference, self.spec.sample_rate, self.parts.recording.sample_rate)
-        partials = self.analysis.partials
-        tones = 0.0 if partials is None else self.analysis.channels * sum(power for _, power in partials.tones)
-        return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
-
     def residual(
         self,
         chunks: Iterable[Chunk],
@@ -220,29 +205,6 @@ class TailRenderer:
             blocks = self._guarded(blocks, guard)
         density = self.density = self._density(controls, seed, past)
         return blocks if density is None else density(blocks)
-
-    def with_partials(
-        self, residual: Iterable[np.ndarray], seed: int, controls: Controls, temperature: float = 1.0
-    ) -> Iterator[np.ndarray]:
-        """Add the prompt's partials to a residual, and limit its peaks.
-
-        Args:
-            residual: blocks ``[channels, time]`` from the join on, of one segment after the other.
-            seed: of the partials' movement.
-            controls: of which the brightness is applied here.
-            temperature: variance of the levels of partials.
-
-        Yields:
-            ``[channels, time]`` float32.
-        """
-        partials = self.analysis.partials
-        # Overlapping segments can add up to peaks beyond any of the recording.
-        limiter = LookaheadLimiter(self._peak(controls.brightness), self.parts.recording.sample_rate)
-        if partials is None:
-            return limiter(residual)
-        gains = self._partial_gains(controls.brightness)
-        added = PartialContinuation(partials, seed, temperature, gains, self.parts.gap)
-        return limiter(added.added_to(residual))
 
     def _matched(
         self,
@@ -305,6 +267,29 @@ class TailRenderer:
         end = self.analysis.join_partner.samples[:, -round(CONTEXT_SECONDS * self.spec.sample_rate) :].numpy()
         return resample(self.analysis.to_channels(end), self.spec.sample_rate, recording.sample_rate)
 
+    def with_partials(
+        self, residual: Iterable[np.ndarray], seed: int, controls: Controls, temperature: float = 1.0
+    ) -> Iterator[np.ndarray]:
+        """Add the prompt's partials to a residual, and limit its peaks.
+
+        Args:
+            residual: blocks ``[channels, time]`` from the join on, of one segment after the other.
+            seed: of the partials' movement.
+            controls: of which the brightness is applied here.
+            temperature: variance of the levels of partials.
+
+        Yields:
+            ``[channels, time]`` float32.
+        """
+        partials = self.analysis.partials
+        # Overlapping segments can add up to peaks beyond any of the recording.
+        limiter = LookaheadLimiter(self._peak(controls.brightness), self.parts.recording.sample_rate)
+        if partials is None:
+            return limiter(residual)
+        gains = self._partial_gains(controls.brightness)
+        added = PartialContinuation(partials, seed, temperature, gains, self.parts.gap)
+        return limiter(added.added_to(residual))
+
     def _partial_gains(self, brightness: float) -> np.ndarray | None:
         """Gains ``[partials]`` in dB by the brightness; None without one."""
         if not brightness or self.analysis.partials is None:
@@ -318,3 +303,18 @@ class TailRenderer:
         peak = peak_of(self.analysis.to_channels(self._tilt(brightness).reference))
         partials, gains = self.analysis.partials, self._partial_gains(brightness)
         return peak + (0.0 if partials is None else peak_of(partials.synthesise(gains)))
+
+    @property
+    def level(self) -> float:
+        """Level that tails are held at, dB."""
+        reference = self.analysis.level_reference.samples.numpy()
+        guard = LevelGuard(reference, self.spec.sample_rate, self.parts.recording.sample_rate)
+        partials = self.analysis.partials
+        tones = 0.0 if partials is None else self.analysis.channels * sum(power for _, power in partials.tones)
+        return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
+
+    def for_one_tail(self, pause: Callable[[], None] | None) -> TailRenderer:
+        """The same with its own account of the latest tail; what has been computed of the prompt is shared."""
+        twin = copy(self)
+        twin.corrections, twin.density, twin.matched, twin.pause = {}, None, False, pause
+        return twin
