@@ -32,7 +32,7 @@ from audiogen.text_files import dump_json, write_text
 
 def require_reversible(request: Request, morph: bool = False) -> None:
     """Raise an InputError for a request that makes no sense, or is not supported, backwards."""
-    for name, value in (("loop", request.loop), ("loudness", request.loudness is not None), ("morph", morph)):
+    for name, value in (("a loop", request.loop), ("a loudness", request.loudness is not None), ("a morph", morph)):
         if value:
             raise InputError("backward", f"{name} cannot be combined with it", "leave out one of the two")
 

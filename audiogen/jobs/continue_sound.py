@@ -7,7 +7,6 @@ tail streamed to disk and measured (`tail_file`), and writes OUT.json.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -180,5 +179,6 @@ def read_prompt(path: Path, start: float | None = None, stop: float | None = Non
     with collect_warnings() as texts, stage(f"reading {path.name}"):
         recording = open_recording(path, start, stop, MATERIAL_SECONDS)
     if not recording.length:
-        raise InputError(path, f"nothing lies between {start or 0:g} s and {stop or inf:g} s", "choose another part")
+        part = f"from {start or 0:g} s" + ("" if stop is None else f" to {stop:g} s")
+        raise InputError(path, f"it has nothing {part}", "choose another part (`audiogen info` shows its length)")
     return recording, texts

@@ -110,8 +110,9 @@ def gap_in(recording: Recording, start: float, stop: float) -> Gap:
     """
     first, last = round(start * recording.sample_rate), round(stop * recording.sample_rate)
     if not 0 < first < last < recording.length:
-        cause = f"{start:g} to {stop:g} s does not lie inside its {recording.seconds:g} s"
-        raise InputError(recording.path or "the recording", cause, "choose --from below --to, both inside")
+        cause = f"{start:g} to {stop:g} s does not lie inside its {recording.seconds:g} s, with sound on both sides"
+        cure = "choose --from below --to, both inside; for its end or start: `audiogen continue`, and --backward"
+        raise InputError(recording.path or "the recording", cause, cure)
     return Gap(recording.cut(0, first), recording.cut(last, recording.length), last - first)
 
 

@@ -147,7 +147,7 @@ def _remarks(level: Level, target: float, with_prompt: bool) -> Iterator[str]:
         cause = f"with more, its true peak would exceed {MAX_TRUE_PEAK_DB:g} dBTP"
         yield f"its loudness is {level.lufs:.1f} LUFS instead of {target:g}: {cause}"
     if with_prompt and level.gain_db:
-        yield f"the prompt was amplified with the tail, by {level.gain_db:+.1f} dB; --tail-only leaves it out"
+        yield f"the prompt's level was changed with the tail's, by {level.gain_db:+.1f} dB; --tail-only leaves it out"
 
 
 def _chunks(first: Recording | None, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -32,6 +32,7 @@ MAX_TREND = 0.75  # of the slopes, from the lowest band to the highest: fades up
 FLAT_DB = 3.0  # silence is as flat
 MIN_FLAT_SECONDS = 0.2
 DIGITAL_DB = -100.0  # dBFS: silence of any length is an edge
+MOSTLY_SILENT = 0.4  # of what is looked at: more silence at an end would pass for its usual level
 CLICK_SECONDS = 0.05  # from either end, in which a click is one of an edit
 CLICK_RATIO = 2.0  # of the largest curvature of the waveform elsewhere
 GUARD_SECONDS = 0.005  # kept off a click
@@ -77,6 +78,16 @@ def find_edges(recording: Recording) -> tuple[Edge, Edge]:
     """
     rate, length = recording.sample_rate, recording.length
     context = round(CONTEXT_SECONDS * rate)
+    silences = _long_silences(recording, context)
+    if any(silences):
+        inner = recording.cut(silences[0], length - silences[1])
+        if inner.seconds < MIN_BODY_SECONDS:
+            return NONE, NONE
+        first, last = (
+            replace(edge, seconds=edge.seconds + silent / rate, silence=edge.silence + silent / rate)
+            for edge, silent in zip(find_edges(inner), silences, strict=True)
+        )
+        return first, last
     end = _find_end(recording.cut(max(length - context, 0), length).samples, rate)
     rest = recording.cut(0, min(context, length - round(end.seconds * rate)))
     start = _find_end(rest.samples[:, ::-1], rate)
@@ -86,6 +97,17 @@ def find_edges(recording: Recording) -> tuple[Edge, Edge]:
     if recording.seconds - start.seconds - end.seconds < least:
         return NONE, NONE
     return start, end
+
+
+def _long_silences(recording: Recording, context: int) -> tuple[int, int]:
+    """Samples of digital silence at the start and at the end, where it is most of what lies there; otherwise 0."""
+    length, found = recording.length, []
+    parts = recording.cut(0, min(context, length)).samples, recording.cut(max(length - context, 0), length).samples
+    for samples in (parts[0], parts[1][:, ::-1]):
+        sounding = np.flatnonzero(np.abs(samples).max(axis=0) > 10 ** (DIGITAL_DB / 20))
+        silent = int(sounding[0]) if len(sounding) else 0
+        found.append(silent if silent > MOSTLY_SILENT * samples.shape[1] else 0)
+    return found[0], found[1]
 
 
 def between(recording: Recording, edges: tuple[Edge, Edge]) -> tuple[int, int]:

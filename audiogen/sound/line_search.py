@@ -28,6 +28,7 @@ SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 MIN_HARMONICS, OFF_HARMONIC = 4, 0.06  # of a fundamental: least number, and their largest distance relative to it
 MIN_FUNDAMENTAL, MAX_DIVISOR, MORE_HARMONICS = 25.0, 6, 8  # Hz; of a line's frequency; above the highest line
 KERNELS = (0.12, 0.186, 0.372)  # seconds, that a line's is chosen from
+MAX_BELOW_DB = 80.0  # the whole recording: below are the harmonics of quantisation errors, hundreds of them
 NOISE_WIDTH = 1.5  # of a Hann window's band, in units of one over its length
 LOSS = (0.001, 0.02)  # of its power: the price of a longer kernel, at a moving frequency and at a constant one
 
@@ -104,11 +105,16 @@ class LineSearch:
         """The recording up to `MAX_HERTZ` and the lowest rate for that, ``[channels, time]``."""
         return self.bands.samples(self.spectrum)
 
+    @cached_property
+    def least_power(self) -> float:
+        """Of a line, summed over channels: of what is left of a recording, by the whole of it."""
+        return float(np.square(self.samples).mean(1).sum()) * 10 ** (-MAX_BELOW_DB / 10)
+
     def after(self, lines: Sequence[Line]) -> LineSearch:
         """A search in what lines leave of the recording."""
         rest = self.samples - synthesise([line.partial for line in lines], self.bands, len(self.samples))
         search = LineSearch(self.bands.spectrum(rest), self.bands)
-        search.samples = rest
+        search.samples, search.least_power = rest, self.least_power
         return search
 
     def lines(self) -> list[Line]:
@@ -148,6 +154,8 @@ class LineSearch:
         band = self.bands.envelope(self.spectrum, carrier)
         turned = band * np.exp(-1j * integral(hertz - carrier, rate))
         envelope = own.smooth(turned, kernel)
+        if own.power(envelope) < self.least_power:
+            return None
         if not self._quality(turned, envelope, hertz, kernel)[0].reaches(HOPEFUL):
             return None
         for _ in range(CORRECTIONS):

@@ -70,7 +70,7 @@ def test_a_part_is_continued_as_if_it_were_a_file(shell: Shell, prompt: Path, tm
     assert shell("continue", prompt, "-o", tmp_path / "b.wav", "--from", 0.5, "--to", "0:02", *options)[0] == 0
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     assert json.loads((tmp_path / "b.json").read_text())["prompt_start"] == 11025
-    for given, reason in ((("--from", 9), "nothing lies between 9 s"), (("--from", 2, "--to", 1), "nothing lies")):
+    for given, reason in ((("--from", 9), "nothing from 9 s"), (("--from", 2, "--to", 1), "nothing from 2 s to 1 s")):
         code, _, errors = shell("continue", prompt, "-o", tmp_path / "c.wav", *given)
         assert (code, errors.count("\n")) == (2, 1)
         assert reason in errors

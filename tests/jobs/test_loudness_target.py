@@ -35,7 +35,10 @@ def test_true_peak_lies_between_samples() -> None:
 
 def test_the_target_is_reached(tmp_path: Path, texture: Callable[..., Recording]) -> None:
     prompt, tail = texture(2.0, rate=RATE), texture(4.0, 1, rate=RATE).samples
-    with Writer(tmp_path / "out.wav", RATE, 1) as writer, pytest.warns(AudioWarning, match="prompt was amplified"):
+    with (
+        Writer(tmp_path / "out.wav", RATE, 1) as writer,
+        pytest.warns(AudioWarning, match="prompt.s level was changed"),
+    ):
         level = write_at_loudness(writer, prompt, [tail[:, :50_000], tail[:, 50_000:]], -40.0)
     made = info(tmp_path / "out.wav")
     assert made.loudness_lufs == pytest.approx(-40.0, abs=0.05)

@@ -157,3 +157,14 @@ def test_crackling_has_no_clicks_of_an_edit() -> None:
 def test_silence_and_short_recordings_have_no_edges() -> None:
     assert find_edges(Recording(np.zeros((1, 5 * RATE)), RATE)) == (NONE, NONE)
     assert find_edges(Recording(fade_out(noise(0.8), 0.3, "linear"), RATE)) == (NONE, NONE)
+
+
+@pytest.mark.parametrize("silent", [3.0, 4.0, 4.9])
+def test_silence_that_is_most_of_the_recording(silent: float):
+    """Digital silence is no usual level, however much there is of it."""
+    samples = 0.1 * np.random.default_rng(0).standard_normal((1, 6 * RATE)).astype(np.float32)
+    samples[:, : round(silent * RATE)] = 0
+    for recording, index in ((Recording(samples, RATE), 0), (Recording(samples[:, ::-1].copy(), RATE), 1)):
+        edge = find_edges(recording)[index]
+        assert edge.silence == pytest.approx(silent, abs=0.1)
+        assert find_edges(recording)[1 - index] == NONE
