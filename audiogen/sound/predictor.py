@@ -52,7 +52,7 @@ class RunPredictor:
             those of the material.
 
     Attributes:
-        past_frames: ``[time, channels * n_mels]`` of the join partner, in whole patches up to its end.
+        past_frames: ``[time, channels * n_mels]`` of the material, in whole patches up to its end.
         past: ``[patches, latent]`` of them.
     """
 
