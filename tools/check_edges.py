@@ -250,7 +250,7 @@ By `tools/check_edges.py`, of {len(recordings)} recordings.
 ## Untouched recordings in which an edge is found
 
 {len(alarms)} of {len(recordings)}. Most of them do fade, or end in silence. A single sound that decays alike in all
-bands, such as a boom, can't be told from a fade.
+bands, such as a boom, cannot be distinguished from a fade.
 
 {table(["recording", "s", "start", "end"], alarms)}
 ## Known edges

@@ -32,7 +32,7 @@ RATE, PROMPT_SECONDS = 44100, 20.0
 LINE_SIZE = 32768  # samples: lines of 50 Hz and its multiples are far apart
 LINE_BINS = 6  # either side of a steady line, 8 Hz
 STRONGEST = 5  # lines whose phase is compared at the join
-MIN_JITTER = 1e-3  # Hz: less is not told from none
+MIN_JITTER = 1e-3  # Hz: below the resolution of the measure
 HARMONICITY_SECONDS, HARMONICITY_HERTZ = 0.2, (35.0, 600.0)  # windows, and range of pitch
 JOIN_SECONDS = 0.12  # either side of the join
 

@@ -233,13 +233,13 @@ def lines_of(cells: list[Cell]) -> Iterator[list[str]]:
 
 def verdict(cells: list[Cell]) -> str:
     """Which Models are better or worse than the default, by the interval of the paired ratios."""
-    default, lists = by_recording(cells, DEFAULT), {"worse than": [], "not told from": [], "better than": []}
+    default, lists = by_recording(cells, DEFAULT), {"worse than": [], "not distinguished from": [], "better than": []}
     for name in dict.fromkeys(cell["model"] for cell in cells):
         own = by_recording(cells, name)
         found = interval([cell["order"] / default[key]["order"] for key, cell in own.items() if key in default])
         if name in (DEFAULT, REAL) or found is None:
             continue
-        kind = "worse than" if found[1] > 1 else "better than" if found[2] < 1 else "not told from"
+        kind = "worse than" if found[1] > 1 else "better than" if found[2] < 1 else "not distinguished from"
         lists[kind].append(name)
     parts = [f"- {kind} the default by order: {', '.join(names) or 'none'}" for kind, names in lists.items()]
     return "\n".join(parts)

@@ -42,7 +42,8 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
                 "worst class": worst_class(max(tails, key=lambda row: row["overall"])),
                 "copied": max(row["copied"] for row in tails),
                 "looped": max(row["looped"] for row in tails),
-                "original": all(is_original(row, real) for row in tails),
+                "original": not any(candidate_of(row).repeats(real) for row in tails),
+                "within bars": all(row["run"] <= row["bars"] + RUN_MARGIN for row in tails if row.get("bars")),
                 "run": max(row.get("run", 0.0) for row in tails),
                 "bars": next((row["bars"] for row in tails if row.get("bars")), None),
                 "real": (real.copied, real.looped),
@@ -60,13 +61,6 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
         )
     lines.sort(key=lambda line: -line["median"])
     return table(lines), lines
-
-
-def is_original(row: Row, real: Candidate) -> bool:
-    """Whether a tail repeats no more than real audio; of beats, whether it reads on for two bars at most."""
-    if row.get("bars"):
-        return bool(row["run"] <= row["bars"] + RUN_MARGIN)
-    return not candidate_of(row).repeats(real)
 
 
 def worst_class(row: Row) -> str:
@@ -125,8 +119,8 @@ def legend(hasty: bool) -> list[str]:
         "and above): another real segment is a copy there, and a tail that copies nothing cannot be as close.",
     ]
     text += [
-        f"{BEATS}: continued by its own beats, of which it may read on two bars: a half second of a beat is a copy, so",
-        "that the longest run counts there. (The prompt's own likeness to itself can make a run seem longer.)",
+        f"{BEATS}: continued by its own beats, of which it may read on two bars: half a second of a beat is a copy, so",
+        "that such a tail is seldom original. (The prompt's own likeness to itself can make a run seem longer.)",
     ]
     return text + [f"“{AT_ONCE}”: the shipped base alone, median distance and longest time."] * hasty
 
@@ -147,10 +141,15 @@ def totals(lines: list[Row]) -> list[str]:
         f" {ahead} of {len(lines)} recordings with every seed",
         f"- by scattering moments: median {np.median(second):.2f}, geometric mean {np.exp(np.log(second).mean()):.2f},"
         f" closer than every such baseline: {also:.0%} of tails",
-        f"- original (copied and looped within the real audio's own and 5 %; of beats, no run beyond two bars):"
-        f" {sum(line['original'] for line in lines)} of {len(lines)} recordings",
+        f"- original (copied and looped within the real audio's own and 5 %): {sum(line['original'] for line in lines)}"
+        f" of {len(lines)} recordings",
         f"- longest {max(line['seconds'] for line in lines):.0f} s",
     ]
+    if by_beats := [line for line in lines if line["bars"]]:
+        kept = sum(line["within bars"] for line in by_beats)
+        text.append(
+            f"- recordings continued by their own beats: {len(by_beats)}; without a run beyond two bars: {kept}"
+        )
     if based := sum(line["base"] for line in lines):
         text.append(f"- {based} of the tails with the base, chosen on the prompt's end")
     hasty = [row for line in lines for row in line["at once"]]

@@ -123,7 +123,7 @@ def take_set(
     All other arguments are those of `continue_audio`.
 
     Warns:
-        AudioWarning: much of a take is repeated in another; takes are not kept apart: beats, baselines.
+        AudioWarning: much of a take is repeated in another; takes are not kept distinct: beats, baselines.
 
     Raises:
         InputError: as `continue_audio`.

@@ -1,4 +1,4 @@
-"""The job of `audiogen continue --set`: takes for a random container, equally loud and apart from each other.
+"""The job of `audiogen continue --set`: takes for a random container, equally loud and distinct.
 
 The takes are generated into a temporary file one after the other, each avoiding what those before it sound like
 (`PreparedTails.as_set`). When the loudness of all is known, they are written at the highest that the true peak of each
@@ -18,7 +18,7 @@ import numpy as np
 from audiogen.audio import Recording
 from audiogen.experiment import Experiment
 from audiogen.jobs.continue_sound import write_sidecar
-from audiogen.jobs.continuer_choice import AnyContinuer, MorphTarget, Runs, why_not_apart
+from audiogen.jobs.continuer_choice import AnyContinuer, MorphTarget, Runs, why_not_distinct
 from audiogen.jobs.loudness_target import HeldSound, Level
 from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
 from audiogen.jobs.provenance import Clock, collect_warnings
@@ -41,14 +41,14 @@ def continue_set(
     prompt_warnings: Sequence[str] = (),
     morph_target: MorphTarget | None = None,
     cache: bool = True,
-    apart: bool = True,
+    distinct: bool = True,
 ) -> Iterator[dict[str, Any]]:
     """Write a set of takes: tails alone, as loud as the prompt unless their requests say otherwise.
 
     Args:
         prompt: the recording. All arguments that are not listed here are those of `continue_variations`.
         outputs: path and request of each take; of several loudnesses that are requested, all have the lowest.
-        apart: let no take repeat those before it; False for takes that were chosen by ear.
+        distinct: let no take repeat those before it; False for takes that were chosen by ear.
 
     Yields:
         The content of each sidecar, after all takes are generated.
@@ -58,7 +58,7 @@ def continue_set(
         writer_of(PromptParts.whole(prompt), out, request).rehearse()
     with collect_warnings() as general:
         choice = (morph_target, run, experiment, budget, device, cache)
-        prepared = prepare_tails(prompt, [request for _, request in wanted], *choice, as_set=apart)
+        prepared = prepare_tails(prompt, [request for _, request in wanted], *choice, as_set=distinct)
     with tempfile.TemporaryFile() as file:
         takes = [_Take.generated(prepared, file, out, request) for out, request in wanted]
         target = min((request.loudness for _, request in wanted if request.loudness is not None), default=None)
@@ -69,7 +69,7 @@ def continue_set(
             parts, blocks = prepared.parts(request), take.sound.blocks(level.gain_db if level else 0.0)
             with collect_warnings() as texts:
                 sidecar = write_tail(parts, take.continuer, out, request, take.clock, blocks=blocks, level=level)
-            sidecar["settings"]["set"] = {"take": number, "takes": len(takes), "apart": apart and take.apart}
+            sidecar["settings"]["set"] = {"take": number, "takes": len(takes), "distinct": distinct and take.distinct}
             given = [*prompt_warnings, *prepared.warnings_of(request, general)]
             yield write_sidecar(prepared, out, request, sidecar, [*given, *take.warnings, *texts])
 
@@ -91,9 +91,9 @@ class _Take:
     warnings: Sequence[str]
 
     @property
-    def apart(self) -> bool:
+    def distinct(self) -> bool:
         """Whether it was kept from repeating those before it."""
-        return self.continuer is not None and why_not_apart(self.continuer) is None
+        return self.continuer is not None and why_not_distinct(self.continuer) is None
 
     @classmethod
     def generated(cls, prepared: PreparedTails, file: BinaryIO, out: Path, request: Request) -> _Take:

@@ -152,13 +152,13 @@ def continuer_of(
     return Morph(continuer, Continuer(morph_target.run or run, target, vocoder))
 
 
-def why_not_apart(continuer: AnyContinuer) -> str | None:
-    """Why the tails of a set may repeat each other; None where patch selection keeps them apart."""
+def why_not_distinct(continuer: AnyContinuer) -> str | None:
+    """Why the tails of a set may repeat each other; None where patch selection keeps them distinct."""
     if isinstance(continuer, Continuer | Morph):
         return None if continuer.selects else "a baseline does not look at other takes; choose another Run"
     if isinstance(continuer, BeatContinuer):
-        return "all are the recording's own beats in another order; --no-pulse keeps them apart"
-    return "what a Model itself draws is not compared; leave out --raw to keep them apart"
+        return "all are the recording's own beats in another order; --no-pulse keeps them distinct"
+    return "what a Model itself draws is not compared; leave out --raw to keep them distinct"
 
 
 def kind_of(continuer: AnyContinuer | None) -> str:

@@ -49,8 +49,8 @@ class PreparedTails:
         run: what predicts; None for silence, and where all tails keep the pulse.
         morph_target: with its Run; None for the prompt's own texture throughout.
         clock: measures ``warming``, and what `run_choice.choose_run` does.
-        as_set: whether no tail repeats those before it, where patches are selected (`continuer_choice.why_not_apart`);
-            a warning says where not.
+        as_set: whether no tail repeats those before it, where patches are selected; a warning says where not
+            (`continuer_choice.why_not_distinct`).
         warned: warnings of each division.
     """
 
@@ -87,7 +87,7 @@ class PreparedTails:
         if (rhythm := self.rhythm_of(request)) is not None:
             key = ("beats", request.longest_copy)
             if key not in self._continuers:
-                self._continuers[key] = self._apart(BeatContinuer(rhythm, request.longest_copy))
+                self._continuers[key] = self._distinct(BeatContinuer(rhythm, request.longest_copy))
             return self._continuers[key]
         if self.run is None:
             return None
@@ -96,16 +96,16 @@ class PreparedTails:
         if key not in self._continuers:
             with self.clock("warming"), analysing(self.prompt):
                 made = steps.continuer_of(self.parts(request), self.run, *kind, self.morph_target)
-            self._continuers[key] = self._apart(made)
+            self._continuers[key] = self._distinct(made)
         return self._continuers[key]
 
-    def _apart(self, made: steps.AnyContinuer) -> steps.AnyContinuer:
-        """What generates tails, told to keep those of a set apart; a warning says why it does not."""
+    def _distinct(self, made: steps.AnyContinuer) -> steps.AnyContinuer:
+        """What generates tails, which keeps those of a set distinct; a warning says why it does not."""
         if self.as_set:
-            if (reason := steps.why_not_apart(made)) is not None:
+            if (reason := steps.why_not_distinct(made)) is not None:
                 warnings.warn(f"the takes of the set may repeat each other: {reason}", AudioWarning, stacklevel=2)
             elif isinstance(made, Continuer | Morph):
-                made.keep_tails_apart()
+                made.keep_tails_distinct()
         return made
 
 
@@ -148,8 +148,8 @@ def prepare_tails(
     if steady and not (run or experiment or budget or target):
         with clock("warming"):
             rhythm = find_rhythm(divided[steady[0].division].material)
-    apart = as_set and len(requests) > 1
-    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, apart, warned)
+    distinct = as_set and len(requests) > 1
+    prepared = PreparedTails(prompt, divided, rhythm, run, target, clock, distinct, warned)
     if run is None and sounds:
         before_training(prepared)
         if rhythm is None or len(steady) < len(requests):

@@ -1,7 +1,7 @@
 """Harmony: which pitch classes follow which on a grid of beats, and how much they move.
 
-How much they move is told of music with a pulse, but is no measure of order: a real segment of one piece moves twice as
-much as the segment before it, and random patches move within a quarter of what the music does.
+How much they move is reported for music with a pulse, but is no measure of order: a real segment of one piece moves
+twice as much as the segment before it, and random patches move within a quarter of what the music does.
 """
 
 from __future__ import annotations

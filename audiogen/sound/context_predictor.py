@@ -46,7 +46,7 @@ class ContextPredictor(RunPredictor):
         arguments = (self.representation, self.material, self.centre)
         selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
         selector.copies.start_after(self.past_frames)
-        self.set_apart(selector)
+        self.avoid_earlier_tails(selector)
         return selector
 
     def memory(self, selection: PatchSelector, played: Played | None = None) -> ContextMemory:

@@ -207,9 +207,9 @@ class Continuer:
         twin.renderer, twin._spectrum_corrections = self.renderer.for_one_tail(lambda: twin.pause()), {}
         return twin
 
-    def keep_tails_apart(self) -> None:
+    def keep_tails_distinct(self) -> None:
         """From now on, let no tail repeat those before it; it can where it `selects`."""
-        self.predictor.keep_tails_apart()
+        self.predictor.keep_tails_distinct()
 
     @property
     def drift_guard(self) -> dict[str, float]:

@@ -142,7 +142,7 @@ class EventDensity:
         if reached < asked:
             cause = "so many events hide one another" if denser else "few events are as loud as those counted"
         else:
-            cause = "the tail has many of its own" if denser else "quiet events are heard in place of loud ones"
+            cause = "the tail has many of its own" if denser else "quiet events then count in place of loud ones"
         mean = "" if abs(asked - self.density) < 0.05 else f" (on average {asked:.2g})"
         return f"--density {self.density:g}{mean}: {reached:.2g} is reached by count, since {cause}"
 

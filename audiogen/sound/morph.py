@@ -72,10 +72,10 @@ class Morph:
         twin.sides = (first.for_one_tail(pause), second.for_one_tail(pause))
         return twin
 
-    def keep_tails_apart(self) -> None:
-        """See `Continuer.keep_tails_apart`."""
+    def keep_tails_distinct(self) -> None:
+        """See `Continuer.keep_tails_distinct`."""
         for side in self.sides:
-            side.keep_tails_apart()
+            side.keep_tails_distinct()
 
     @property
     def selects(self) -> bool:

@@ -37,7 +37,7 @@ class Predictor(Protocol):
         """
         ...
 
-    def keep_tails_apart(self) -> None:
+    def keep_tails_distinct(self) -> None:
         """From now on, let no tail repeat those before it, as far as patches are selected; one tail at a time."""
         ...
 
@@ -61,7 +61,7 @@ class RunPredictor:
         assert isinstance(representation, MelLatents)
         assert isinstance(run.model, FrameModel)
         self.model, self.representation = run.model, representation
-        self._apart = False
+        self._distinct = False
         self._latest: CopyDetector | None = None  # of the tails of a set
         channels = prompt.channels if channels is None else channels
         self.material = prompt.material.side_by_side(max(channels, representation.channels))
@@ -84,16 +84,16 @@ class RunPredictor:
         if not self.model.uses_selection:
             return NearestPatches(*arguments)
         selector = PatchSelector(*arguments, temperature)
-        self.set_apart(selector)
+        self.avoid_earlier_tails(selector)
         return selector
 
-    def keep_tails_apart(self) -> None:
-        """Implements `Predictor.keep_tails_apart`."""
-        self._apart = True
+    def keep_tails_distinct(self) -> None:
+        """Implements `Predictor.keep_tails_distinct`."""
+        self._distinct = True
 
-    def set_apart(self, selector: PatchSelector) -> None:
+    def avoid_earlier_tails(self, selector: PatchSelector) -> None:
         """Of a set, let a tail repeat neither those before it nor itself."""
-        if not self._apart:
+        if not self._distinct:
             return
         if self._latest is not None:  # the first one is as it would be alone
             threshold = SET_REPETITION * selector.rules.repetition_threshold

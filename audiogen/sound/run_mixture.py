@@ -51,10 +51,10 @@ class MixturePredictor:
         channels = max(prompt.channels, *(mel_representation(run).channels for run in mixture.runs))
         self.members = [RunPredictor(run, prompt, channels) for run in mixture.runs]
 
-    def keep_tails_apart(self) -> None:
-        """Implements `Predictor.keep_tails_apart`: the patch selection of each member knows the whole tail."""
+    def keep_tails_distinct(self) -> None:
+        """Implements `Predictor.keep_tails_distinct`: the patch selection of each member knows the whole tail."""
         for member in self.members:
-            member.keep_tails_apart()
+            member.keep_tails_distinct()
 
     @torch.no_grad()
     def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:

@@ -172,7 +172,7 @@ def _make_set(job: Job, send: Send) -> dict[str, Any]:
 
     recording, remarks = read_prompt(job.prompt, *(job.region or (None, None)))
     outputs = [(out, Request(**request)) for out, request in job.takes]
-    for _ in continue_set(recording, outputs, prompt_warnings=remarks, apart=False):
+    for _ in continue_set(recording, outputs, prompt_warnings=remarks, distinct=False):
         pass
     report = compare_takes(recording, [out for out, _ in outputs])
     return {"written": [out.name for out, _ in outputs], "report": str(report) if report else ""}

@@ -111,7 +111,7 @@ def test_a_set_is_equally_loud_and_compared(texture: Texture, run: Run) -> None:
 
 
 def test_a_set_is_that_of_the_command(texture: Texture, tmp_path: Path) -> None:
-    """By the base, whose takes would be others if they were not kept apart."""
+    """By the base, whose takes would be others if they were not kept distinct."""
     prompt = texture(4.0)
     outs = numbered(tmp_path / "take.wav", 3)
     requests = [Request(seconds=1.5, seed=5 + take, subtype="FLOAT") for take in range(3)]

@@ -47,7 +47,7 @@ def test_takes_are_equally_loud_even_where_peaks_keep_them_low(
     assert [sidecar["loudness_lufs"] for sidecar in sidecars] == pytest.approx(loudness, abs=0.02)
     for number, (out, sidecar) in enumerate(zip(outs, sidecars, strict=True), 1):
         assert json.loads(out.with_suffix(".json").read_text()) == sidecar
-        assert sidecar["settings"]["set"] == {"take": number, "takes": 3, "apart": True}
+        assert sidecar["settings"]["set"] == {"take": number, "takes": 3, "distinct": True}
         assert (sidecar["output"], sidecar["join_sample"], sidecar["subtype"]) == (out.name, 0, "PCM_24")
         assert np.abs(read(out).samples).max() <= 10 ** (-1 / 20)
     assert not np.array_equal(read(outs[0]).samples, read(outs[1]).samples)
@@ -90,7 +90,7 @@ def test_the_files_are_measured_as_they_are_written(peaky: Recording, tmp_path: 
         assert sidecar["measures"]["clipping"]["fraction"] == 0
 
 
-def test_takes_that_are_not_kept_apart_are_said_to_be(tmp_path: Path) -> None:
+def test_takes_that_are_not_distinct_are_said_to_be(tmp_path: Path) -> None:
     times = np.arange(0.3, 11.9, 0.4)
     prompt = strokes(times, np.resize([1.0, 0.3, 0.6, 0.3], len(times)), 12.0)
     outs = numbered(tmp_path / "take.wav", 2)
@@ -98,9 +98,9 @@ def test_takes_that_are_not_kept_apart_are_said_to_be(tmp_path: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", AudioWarning)
         sidecars = list(continue_set(prompt, wanted))
-    said = [text for text in sidecars[0]["warnings"] if "--no-pulse keeps them apart" in text]
+    said = [text for text in sidecars[0]["warnings"] if "--no-pulse keeps them distinct" in text]
     assert len(said) == [str(each.message) for each in caught].count(said[0]) == 1
-    assert [sidecar["settings"]["set"]["apart"] for sidecar in sidecars] == [False, False]
+    assert [sidecar["settings"]["set"]["distinct"] for sidecar in sidecars] == [False, False]
 
 
 @pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")
@@ -108,10 +108,10 @@ def test_takes_that_were_chosen_are_equally_loud_and_as_they_were(peaky: Recordi
     outs = numbered(tmp_path / "take.wav", 2)
     request = Request(seconds=1.5, seed=3, subtype="FLOAT")
     wanted = [(outs[0], request), (outs[1], Request(seconds=2.0, seed=3, subtype="FLOAT", level=-9.0))]
-    sidecars = list(continue_set(peaky, wanted, apart=False))
+    sidecars = list(continue_set(peaky, wanted, distinct=False))
     loudness = [loudness_of(read(out)) for out in outs]
     assert loudness == pytest.approx([loudness[0]] * 2, abs=0.02)
-    assert not any(sidecar["settings"]["set"]["apart"] for sidecar in sidecars)
+    assert not any(sidecar["settings"]["set"]["distinct"] for sidecar in sidecars)
     again = tmp_path / "again.wav"
     continue_recording(peaky, again, replace(request, tail_only=True))
     gain = 10 ** (sidecars[0]["loudness"]["gain_db"] / 20)

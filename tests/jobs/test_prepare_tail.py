@@ -42,7 +42,7 @@ def test_a_morph_that_cannot_be_is_refused(texture: Texture, impossible: Request
 
 
 @pytest.mark.parametrize("target", [None, 1])
-def test_tails_of_a_set_are_kept_apart(texture: Texture, untrained: Untrained, target: int | None) -> None:
+def test_tails_of_a_set_are_distinct(texture: Texture, untrained: Untrained, target: int | None) -> None:
     """By the same seed, a second tail would be the first one."""
     prompt, other = texture(3.0), None if target is None else MorphTarget(texture(3.0, target))
     request = Request(seconds=2.0)
@@ -60,7 +60,7 @@ def test_tails_of_a_set_are_kept_apart(texture: Texture, untrained: Untrained, t
     ("model", "request_", "cure"),
     [("noise", REQUEST, "choose another Run"), (None, Request(seconds=0.5, raw=True), "leave out --raw")],
 )
-def test_a_set_that_cannot_be_kept_apart_is_warned_of(
+def test_a_set_that_cannot_be_distinct_is_warned_of(
     texture: Texture, untrained: Untrained, model: str | None, request_: Request, cure: str
 ) -> None:
     prompt = texture(2.0)

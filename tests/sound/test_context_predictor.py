@@ -123,6 +123,6 @@ def test_the_tails_of_a_set_do_not_repeat_each_other() -> None:
 
     alone = path()
     assert shared(alone, path()) == 55
-    predictor.keep_tails_apart()
+    predictor.keep_tails_distinct()
     takes = [path() for _ in range(3)]
     assert [shared(takes[a], takes[b]) for a, b in ((0, 1), (0, 2), (1, 2))] == [0, 0, 0]

@@ -128,6 +128,6 @@ def test_the_tails_of_a_set_do_not_repeat_each_other(prompt: Recording, two: tup
         return len({tuple(one[k : k + 6]) for k in range(25)} & {tuple(other[k : k + 6]) for k in range(25)})
 
     assert shared(path(), path()) == 25
-    mixture.keep_tails_apart()
+    mixture.keep_tails_distinct()
     takes = [path() for _ in range(3)]
     assert max(shared(*pair) for pair in combinations(takes, 2)) <= 6  # the beginning has no half second before it

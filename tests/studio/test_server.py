@@ -250,7 +250,7 @@ def test_a_project_from_region_to_export(client: Client, texture: Callable[..., 
     sidecars = [json.loads((folder / "set" / f"rain-{number:02}.json").read_text()) for number in (1, 2)]
     first, second = (sidecar["loudness_lufs"] for sidecar in sidecars)
     assert first == pytest.approx(second, abs=1e-6)  # although the peaks of one may keep it lower
-    assert sidecars[1]["settings"]["set"] == {"take": 2, "takes": 2, "apart": False}
+    assert sidecars[1]["settings"]["set"] == {"take": 2, "takes": 2, "distinct": False}
 
 
 def test_cancelling_leaves_nothing_and_the_studio_goes_on(client: Client) -> None:

@@ -44,7 +44,7 @@ def test_best_order_first_and_paired_with_the_default() -> None:
 def test_the_verdict_follows_from_the_intervals() -> None:
     assert compare_families.verdict(CELLS).splitlines() == [
         "- worse than the default by order: gan",
-        "- not told from the default by order: hmm",
+        "- not distinguished from the default by order: hmm",
         "- better than the default by order: oracle",
     ]
     page = compare_families.page(CELLS, 20.0)

@@ -28,7 +28,7 @@ TAGS = (*INFO_NAMES, "license")
 """The names that libsndfile knows."""
 
 UNWRITTEN = {"MP3": ("copyright", "license")}
-"""Container -> tags that libsndfile does not write there; of ``software`` nobody needs to be told."""
+"""Container -> tags that libsndfile does not write there; ``software`` is replaced without a warning."""
 
 Items = Sequence[tuple[bytes, bytes]]
 """Identifier and content of each item of a list."""

@@ -15,7 +15,7 @@ function play(audio, seconds) {
 }
 
 // The end of a loop and its beginning, in one buffer: a media element would pause between them.
-let context = null, seam = null, asked = 0; // how often something else was to be heard
+let context = null, seam = null, asked = 0; // how often playback was asked for
 
 // Whether one was sounding; one that is being decoded will not begin.
 function stopSeam() {
