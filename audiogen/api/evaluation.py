@@ -68,8 +68,8 @@ def evaluate(
             source = output.cut(0, min(join_sample, output.length))
         real = to_recording(reference)
         drawn = None if raw is None else to_recording(raw)
-        inputs = prepare_inputs(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
         opened = Run.open(run, with_vocoder=False) if isinstance(run, (str, Path)) else run
+        inputs = prepare_inputs(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
         likelihood = None if opened is None else ModelLikelihood(opened, inputs.source)
         return evaluate_inputs(inputs, likelihood)
 

@@ -96,10 +96,9 @@ def evaluate(
         drawn = read(raw) if raw is not None else None
     if source is None and join:  # the prompt precedes the join
         source = continued.cut(0, min(join, continued.length))
+    run = None if run_folder is None else Run.open(run_folder, with_vocoder=False)  # refused before minutes are spent
     inputs = prepare_inputs(continued, real, source, join, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
-    likelihood = (
-        None if run_folder is None else ModelLikelihood(Run.open(run_folder, with_vocoder=False), inputs.source)
-    )
+    likelihood = None if run is None else ModelLikelihood(run, inputs.source)
     evaluation = evaluate_inputs(inputs, likelihood)
     if likelihood is not None and LIKELIHOOD not in evaluation.output.others:
         print_output(f"{run_folder}: its model ({likelihood.kind}) has no likelihood")

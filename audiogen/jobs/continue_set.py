@@ -8,6 +8,7 @@ permits, and measured.
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +16,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from audiogen.audio import Recording
+from audiogen.audio import AudioWarning, Recording
 from audiogen.experiment import Experiment
 from audiogen.jobs.continue_sound import write_sidecar
 from audiogen.jobs.continuer_choice import AnyContinuer, MorphTarget, Runs, why_not_distinct
-from audiogen.jobs.loudness_target import HeldSound, Level
+from audiogen.jobs.loudness_target import HeldSound, Level, loudness_remarks
 from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
 from audiogen.jobs.provenance import Clock, collect_warnings
 from audiogen.jobs.request import Request
@@ -59,7 +60,7 @@ def continue_set(
     with collect_warnings() as general:
         choice = (morph_target, run, experiment, budget, device, cache)
         prepared = prepare_tails(prompt, [request for _, request in wanted], *choice, as_set=distinct)
-    with tempfile.TemporaryFile() as file:
+    with tempfile.TemporaryFile(dir=wanted[0][0].parent) as file:
         takes = [_Take.generated(prepared, file, out, request) for out, request in wanted]
         target = min((request.loudness for _, request in wanted if request.loudness is not None), default=None)
         levels: Sequence[Level | None] = [None] * len(takes)
@@ -69,6 +70,9 @@ def continue_set(
             parts, blocks = prepared.parts(request), take.sound.blocks(level.gain_db if level else 0.0)
             with collect_warnings() as texts:
                 sidecar = write_tail(parts, take.continuer, out, request, take.clock, blocks=blocks, level=level)
+                if level is not None and target is not None and outputs[number - 1][1].loudness is not None:
+                    for text in loudness_remarks(level, target, with_prompt=False):
+                        warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
             sidecar["settings"]["set"] = {"take": number, "takes": len(takes), "distinct": distinct and take.distinct}
             given = [*prompt_warnings, *prepared.warnings_of(request, general)]
             yield write_sidecar(prepared, out, request, sidecar, [*given, *take.warnings, *texts])

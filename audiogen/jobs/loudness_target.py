@@ -50,7 +50,7 @@ def write_at_loudness(writer: Writer, prompt: Recording | None, tail: Iterable[n
     with tempfile.TemporaryFile(dir=writer.path.parent) as file:
         held = HeldSound(file, _chunks(prompt, tail), writer.sample_rate, writer.channels)
         level = held.level_at(target)
-        for text in _remarks(level, target, prompt is not None):
+        for text in loudness_remarks(level, target, prompt is not None):
             warnings.warn(f"{writer.path}: {text}", AudioWarning, stacklevel=2)
         for block in held.blocks(level.gain_db):
             writer.write(block)
@@ -139,7 +139,8 @@ def _level(lufs: float | None, peak: float, target: float) -> Level:
     return Level(lufs + gain_db, peak_db + gain_db, gain_db)
 
 
-def _remarks(level: Level, target: float, with_prompt: bool) -> Iterator[str]:
+def loudness_remarks(level: Level, target: float, with_prompt: bool) -> Iterator[str]:
+    """What is to be said of a level that was asked for, a line each."""
     if level.lufs is None:
         yield "too short or too quiet to have a loudness: its level was left alone"
         return

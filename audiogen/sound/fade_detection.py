@@ -73,16 +73,16 @@ NONE = Edge()
 def find_edges(recording: Recording) -> tuple[Edge, Edge]:
     """The edges at the start and at the end of a recording.
 
-    What is left between them is at least `MIN_BODY_SECONDS` and `MIN_BODY_FRACTION` of the recording long; otherwise
-    no edges are found.
+    What is left between them is at least `MIN_BODY_SECONDS` long, and `MIN_BODY_FRACTION` of what lies between digital
+    silence at the ends; otherwise no edges are found.
     """
     rate, length = recording.sample_rate, recording.length
     context = round(CONTEXT_SECONDS * rate)
-    silences = _long_silences(recording, context)
+    silences = _long_silence(recording, context, end=False), _long_silence(recording, context, end=True)
     if any(silences):
-        inner = recording.cut(silences[0], length - silences[1])
-        if inner.seconds < MIN_BODY_SECONDS:
+        if length - sum(silences) < MIN_BODY_SECONDS * rate:
             return NONE, NONE
+        inner = recording.cut(silences[0], length - silences[1])
         first, last = (
             replace(edge, seconds=edge.seconds + silent / rate, silence=edge.silence + silent / rate)
             for edge, silent in zip(find_edges(inner), silences, strict=True)
@@ -99,15 +99,19 @@ def find_edges(recording: Recording) -> tuple[Edge, Edge]:
     return start, end
 
 
-def _long_silences(recording: Recording, context: int) -> tuple[int, int]:
-    """Samples of digital silence at the start and at the end, where it is most of what lies there; otherwise 0."""
-    length, found = recording.length, []
-    parts = recording.cut(0, min(context, length)).samples, recording.cut(max(length - context, 0), length).samples
-    for samples in (parts[0], parts[1][:, ::-1]):
+def _long_silence(recording: Recording, context: int, end: bool) -> int:
+    """Samples of digital silence at the start or the end, where it is most of what lies there; otherwise 0."""
+    length, silent = recording.length, 0
+    while silent < length:
+        size = min(context, length - silent)
+        start = length - silent - size if end else silent
+        samples = recording.cut(start, start + size).samples
         sounding = np.flatnonzero(np.abs(samples).max(axis=0) > 10 ** (DIGITAL_DB / 20))
-        silent = int(sounding[0]) if len(sounding) else 0
-        found.append(silent if silent > MOSTLY_SILENT * samples.shape[1] else 0)
-    return found[0], found[1]
+        if len(sounding):
+            silent += size - 1 - int(sounding[-1]) if end else int(sounding[0])
+            break
+        silent += size
+    return silent if silent > MOSTLY_SILENT * min(context, length) else 0
 
 
 def between(recording: Recording, edges: tuple[Edge, Edge]) -> tuple[int, int]:

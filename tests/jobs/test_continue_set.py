@@ -90,6 +90,13 @@ def test_the_files_are_measured_as_they_are_written(peaky: Recording, tmp_path: 
         assert sidecar["measures"]["clipping"]["fraction"] == 0
 
 
+def test_a_loudness_that_is_out_of_reach_is_said(peaky: Recording, tmp_path: Path) -> None:
+    outs = numbered(tmp_path / "take.wav", 2)
+    with pytest.warns(AudioWarning, match="instead of -3: with more, its true peak would exceed"):
+        sidecars = list(continue_set(peaky, [(out, Request(seconds=1.5, loudness=-3.0)) for out in outs]))
+    assert all(any("instead of -3" in text for text in sidecar["warnings"]) for sidecar in sidecars)
+
+
 def test_takes_that_are_not_distinct_are_said_to_be(tmp_path: Path) -> None:
     times = np.arange(0.3, 11.9, 0.4)
     prompt = strokes(times, np.resize([1.0, 0.3, 0.6, 0.3], len(times)), 12.0)
