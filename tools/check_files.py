@@ -189,16 +189,17 @@ def sets_section(rows: Sequence[Row]) -> str:
     ]
     better = sum(row["nearest"] <= row["real nearest"] for row in rows)
     close = sum(row["nearest"] <= row["real nearest"] + WINDOW for row in rows)
+    unlike = sum(row["waveform"] <= row["real waveform"] for row in rows)
     pairs = TAKES * (TAKES - 1) // 2
     heads = ["recording", "nearest pair", "real", "mean of pairs", "real", "waveform", "real", "loudness, LU"]
     text = f"""
         {TAKES} takes of {TAKE_SECONDS:g} s (`--set`), by the half seconds of one take that repeat a passage of
         another: of the nearest pair and in the mean of all {pairs}, against {pairs} pairs of segments of the
         recording that do not overlap. The nearest pair is no nearer than the nearest real one on {better} of
-        {len(rows)} recordings, and by at most one half second on {close}. Takes are made to avoid this; waveform,
-        which nothing avoids, is the largest correlation of any half second with one in another take. It finds the
-        pieces of up to half a second that takes share, since all are made of one recording. Loudness: range within
-        the set."""
+        {len(rows)} recordings, and by at most one half second on {close}. Takes are made to avoid this, so it does
+        not judge alone: waveform, which nothing avoids, is the largest correlation of any half second with one in
+        another take, and no larger than that of real segments on {unlike} of {len(rows)}. It finds the pieces of up
+        to half a second that takes share, since all are made of one recording. Loudness: range within the set."""
     return section("Sets", text, table(heads, lines))
 
 
