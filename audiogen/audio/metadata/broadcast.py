@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 FIELDS = struct.Struct("<256s32s32s10s8sQH64s5h180s")
 """Description, originator, its reference, date, time, time reference, version, UMID, loudness, reserved."""
 
+MAX_TIME_REFERENCE = 2**64 - 1
 UNMEASURED = (0x7FFF,) * 5  # loudness fields without a value
 NO_UMID = bytes(64)
 

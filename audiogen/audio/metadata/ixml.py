@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ STAMPS = (
     ("BEXT/BWF_TIME_REFERENCE_HIGH", "BEXT/BWF_TIME_REFERENCE_LOW"),
 )
 """Two elements with the high and the low 32 bits of a time stamp."""
+
+UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
+"""First bytes of a document -> its encoding."""
 
 NOT_HOLDING = ("FILE_UID", "BEXT/BWF_UMID", "BEXT/BWF_CODING_HISTORY", "SYNC_POINT_LIST", "LOUDNESS")
 """Elements about the file as it was: identifiers, a copy of the coding history, positions, loudness."""
@@ -29,7 +33,7 @@ class IXml:
     @classmethod
     def parse(cls, content: bytes) -> IXml | None:
         """Read a chunk; None if it is not well-formed, very long, or declares entities."""
-        document = content.rstrip(b"\0")
+        document = _as_utf8(content)
         if len(document) > MAX_BYTES or b"<!DOCTYPE" in document or b"<!ENTITY" in document:
             return None
         try:
@@ -57,11 +61,21 @@ class IXml:
             if upper is not None and lower is not None and moved:
                 stamp = _time_stamp(upper, lower)
                 if stamp is not None:
-                    upper.text, lower.text = map(str, divmod(max(stamp + moved, 0), 2**32))
+                    within = min(max(stamp + moved, 0), 2**64 - 1)
+                    upper.text, lower.text = map(str, divmod(within, 2**32))
         depth = root.find("SPEED/AUDIO_BIT_DEPTH")
         if depth is not None and bits is not None:
             depth.text = str(bits)
         return IXml(b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, "utf-8"))
+
+
+def _as_utf8(content: bytes) -> bytes:
+    """A document without what lies around it; from UTF-16 in UTF-8, where a declaration of entities is seen."""
+    encoding = next((name for start, name in UTF_16.items() if content.startswith(start)), None)
+    if encoding is None:
+        return content.strip(b"\0 \t\r\n")
+    text = content[: len(content) // 2 * 2].decode(encoding, "replace").strip("\0 \t\r\n\ufeff")
+    return re.sub(r"^<\?xml.*?\?>", "", text, flags=re.DOTALL).encode()
 
 
 def _time_stamp(high: ET.Element, low: ET.Element) -> int | None:

@@ -44,11 +44,13 @@ class Marker:
 
 def parse_markers(cue: bytes, lists: Iterable[Sequence[tuple[bytes, bytes]]]) -> list[Marker]:
     """Read a ``cue `` chunk's content and the items (name, content) of each ``LIST adtl``, in order of position."""
-    markers: dict[int, Marker] = {}
-    for start in range(4, len(cue) - CUE.size + 1, CUE.size):
+    markers, further = dict[int, Marker](), list[Marker]()  # of one identifier, the first has the texts
+    count = struct.unpack_from("<I", cue)[0] if len(cue) >= 4 else 0
+    for start in range(4, min(len(cue), 4 + count * CUE.size) - CUE.size + 1, CUE.size):
         identifier, position, _, _, _, sample = CUE.unpack_from(cue, start)
-        # Some writers fill in the position in the playlist only.
-        markers.setdefault(identifier, Marker(sample or position))
+        marker = Marker(sample or position)  # some writers fill in the position in the playlist only
+        if markers.setdefault(identifier, marker) is not marker:
+            further.append(marker)
     for items in lists:
         for name, content in items:
             if len(content) < 4 or (identifier := struct.unpack_from("<I", content)[0]) not in markers:
@@ -63,7 +65,7 @@ def parse_markers(cue: bytes, lists: Iterable[Sequence[tuple[bytes, bytes]]]) ->
                 text = content[REGION.size :].rstrip(b"\0")
                 marker = replace(marker, length=length, purpose=purpose, text=text)
             markers[identifier] = marker
-    return sorted(markers.values(), key=lambda marker: marker.position)
+    return sorted([*markers.values(), *further], key=lambda marker: marker.position)
 
 
 def parse_aiff_markers(content: bytes) -> list[Marker]:

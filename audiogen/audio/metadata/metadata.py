@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from audiogen.audio.metadata.broadcast import Broadcast
+from audiogen.audio.metadata.broadcast import MAX_TIME_REFERENCE, Broadcast
 from audiogen.audio.metadata.edit import Edit
 from audiogen.audio.metadata.ixml import IXml
 from audiogen.audio.metadata.markers import MAX_POSITION, Marker, pack_cue, pack_labels
@@ -65,9 +65,11 @@ class Metadata:
         broadcast, sampler = self.broadcast, self.sampler
         if broadcast is not None:
             stamp = broadcast.time_reference - edit.origin
-            if stamp < 0:
-                remarks.append("the time stamp lies before midnight, which a broadcast WAV cannot state: set to 0")
-            broadcast = broadcast.edited(max(stamp, 0), edit.coding)
+            if not 0 <= stamp <= MAX_TIME_REFERENCE:
+                when = "before midnight" if stamp < 0 else "beyond 2^64 samples"
+                remarks.append(f"the time stamp lies {when}, which a broadcast WAV cannot state: set to 0")
+                stamp = 0
+            broadcast = broadcast.edited(stamp, edit.coding)
         if sampler is not None and sampler.loops:
             if edit.loop is None:
                 remarks.append("the sampler loop of the prompt would keep a player from the new part: dropped")

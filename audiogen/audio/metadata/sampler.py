@@ -11,7 +11,7 @@ FIELDS = struct.Struct("<9I")
 LOOP = struct.Struct("<6I")
 """Identifier, type (0 forward), first and last sample (both are played), fraction, repetitions (0 for ever)."""
 
-MIDDLE_C = 60
+MIDDLE_C, MAX_NOTE = 60, 127
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Sampler:
         _, _, _, root, fraction, _, _, count, _ = FIELDS.unpack_from(content)
         ends = range(FIELDS.size, len(content) - LOOP.size + 1, LOOP.size)
         loops = [LOOP.unpack_from(content, start)[2:4] for start in ends]
-        return cls(root, fraction, tuple(loops[:count]))
+        return cls(root if root <= MAX_NOTE else MIDDLE_C, fraction, tuple(loops[:count]))
 
     def pack(self, sample_rate: int) -> bytes:
         """The chunk's content."""

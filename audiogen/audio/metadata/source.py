@@ -47,14 +47,19 @@ def read_metadata(path: Path) -> Metadata:
             head = scanner.at(0, 4)
             if head in (b"RIFF", b"RF64", b"BW64"):
                 return _parsed(_riff_chunks(scanner))
+            if head == b"RIFX":  # whose chunks would have to be read the other way round
+                return _parsed((name, None) for name, _ in _riff_chunks(scanner))
             if head == W64:
                 return _parsed(_w64_chunks(scanner))
             found = _parsed(_riff_chunks(scanner), aiff=True) if head == b"FORM" else Metadata()
             others = other_tags(scanner)
-        remarks = list(found.remarks)
+            tagged = head in (b"fLaC", b"OggS") or head[:3] == b"ID3" or _is_tagged_mp4(scanner)
+        remarks, tags = list(found.remarks), tags_of(path)
+        if tags is None and tagged:
+            remarks.append("its tags cannot be read: dropped")
         if others:
             remarks.append(f"tags that have no counterpart here: dropped ({', '.join(others)})")
-        return Metadata(tags=tags_of(path), markers=found.markers, unread=found.unread, remarks=remarks)
+        return Metadata(tags=tags or {}, markers=found.markers, unread=found.unread, remarks=remarks)
     except OSError:
         return Metadata()
 
@@ -81,6 +86,10 @@ def _w64_chunks(scanner: Scanner) -> Named:
         skipped = name in (*ABOUT_SAMPLES, *PADDING) or size > MAX_BYTES
         yield name, None if skipped else scanner.at(position + 24, size - 24)
         position += size + -size % 8
+
+
+def _is_tagged_mp4(scanner: Scanner) -> bool:
+    return scanner.at(4, 4) == b"ftyp" and scanner.find(b"ilst", 0) >= 0
 
 
 def _parsed(named: Named, aiff: bool = False) -> Metadata:

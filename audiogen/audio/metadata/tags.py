@@ -34,8 +34,8 @@ Items = Sequence[tuple[bytes, bytes]]
 """Identifier and content of each item of a list."""
 
 
-def tags_of(path: Path) -> dict[str, str]:
-    """Tags of a file that libsndfile can read; empty if it cannot."""
+def tags_of(path: Path) -> dict[str, str] | None:
+    """Tags of a file that libsndfile can read; None if it cannot."""
     import soundfile
 
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # by content: a name's suffix is not trusted
@@ -43,7 +43,7 @@ def tags_of(path: Path) -> dict[str, str]:
         with soundfile.SoundFile(descriptor, closefd=False) as file:
             return {name: value for name in TAGS if (value := getattr(file, name))}
     except RuntimeError:
-        return {}
+        return None
     finally:
         os.close(descriptor)
 

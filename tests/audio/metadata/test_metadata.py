@@ -12,7 +12,19 @@ from audiogen.audio import AudioWarning, Edit, Marker, Metadata, Recording, Span
 from audiogen.audio.metadata.broadcast import UNMEASURED, Broadcast, coding_line
 from audiogen.audio.metadata.ixml import IXml
 from audiogen.audio.metadata.markers import parse_aiff_markers
-from tests.audio.metadata.wave_files import IXML, RATE, bext, chunk, cue, everything, info, labels, wave64, write_wav
+from tests.audio.metadata.wave_files import (
+    IXML,
+    RATE,
+    bext,
+    chunk,
+    cue,
+    everything,
+    info,
+    labels,
+    smpl,
+    wave64,
+    write_wav,
+)
 
 LENGTH = 24_001
 NOISE = np.clip(0.2 * np.random.default_rng(0).standard_normal(LENGTH), -1, 1)
@@ -130,6 +142,50 @@ def test_damaged_chunks_are_no_error(tmp_path: Path, chunks: list[bytes], words:
     metadata = read_metadata(write_wav(tmp_path / "a.wav", NOISE, *chunks))
     assert (metadata.broadcast, metadata.ixml, metadata.sampler, list(metadata.markers)) == (None, None, None, [])
     assert words in " ".join(metadata.remarks)
+
+
+def test_ixml_in_any_encoding_and_with_space_around_it() -> None:
+    text = IXML.decode()
+    for document in (
+        b"\xef\xbb\xbf" + IXML,
+        b"\n" + IXML + b"\n\0",
+        text.replace("UTF-8", "UTF-16").encode("utf-16") + b"\0\0",
+        text.replace("UTF-8", "UTF-16").encode("utf-16-be"),
+        text.replace("UTF-8", "windows-1252").encode("cp1252"),
+    ):
+        parsed = IXml.parse(document)
+        assert parsed is not None
+        assert b"<PROJECT>Harbour</PROJECT>" in parsed.edited(0, None).document
+    entities = '<!DOCTYPE a [<!ENTITY b "c">]><BWFXML>&b;</BWFXML>'
+    assert IXml.parse(entities.encode("utf-16")) is None
+
+
+def test_only_as_many_cue_points_as_are_counted_and_each_of_equal_identifiers(tmp_path: Path) -> None:
+    points = [cue(300, 200, 100)[start : start + 24] for start in (12, 36, 60)]
+    same = points[0] + points[0][:20] + points[1][20:]
+    for number, content, positions in ((1, b"".join(points), [300]), (2, same, [200, 300])):
+        data = chunk(b"cue ", number.to_bytes(4, "little") + content)
+        write_wav(tmp_path / "a.wav", NOISE, data, labels(b"one"))
+        markers = read_metadata(tmp_path / "a.wav").markers
+        assert [marker.position for marker in markers] == positions
+        assert [marker.label for marker in markers if marker.label] == [b"one"]
+
+
+def test_time_stamps_at_their_limit_and_notes_beyond_theirs(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", NOISE, bext(2**64 - 1), smpl(300, (0, 5)))
+    metadata = continued(read_metadata(tmp_path / "a.wav"), spans=[], origin=-LENGTH)
+    assert metadata.broadcast is not None
+    assert metadata.broadcast.time_reference == 0
+    assert "beyond 2^64 samples" in " ".join(metadata.remarks)
+    assert metadata.chunks_before_data().startswith(b"bext")
+    assert metadata.sampler is not None
+    assert metadata.sampler.root == 60
+
+
+def test_chunks_of_big_endian_files_are_said_to_be_dropped(tmp_path: Path) -> None:
+    content = b"RIFX\0\0\0\x2cWAVE" + b"cue \0\0\0\x04" + bytes(4) + b"data\0\0\0\x02" + bytes(2)
+    (tmp_path / "a.wav").write_bytes(content)
+    assert list(read_metadata(tmp_path / "a.wav").unread) == ["cue"]
 
 
 def test_aiff_markers_have_pascal_strings() -> None:

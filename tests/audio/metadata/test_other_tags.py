@@ -61,6 +61,12 @@ CASES = {
     "MP3, ID3v2.2": (id3(2, (b"TT2", b"\0a"), (b"PIC", b"x")), ["picture"]),
     "MP3, ID3v2.3": (id3(3, (b"TIT2", b"\0a"), (b"TBPM", b"\x0090"), (b"PRIV", bytes(200))), ["bpm", "PRIV"]),
     "MP3, ID3v2.4": (id3(4, (b"COMM", bytes(300)), (b"TXXX", b"\0a")), ["TXXX"]),
+    "several values, FLAC": (flac((4, comments("ARTIST=a", "Artist=b", "DATE=1"))), ["another artist"]),
+    "several values, ID3v2.4": (id3(4, (b"TPE1", b"\3a\0b\0"), (b"TCON", b"\1\xff\xfex\0")), ["another artist"]),
+    "several values, ID3v2.3": (id3(3, (b"COMM", b"\0enga"), (b"COMM", b"\0engb")), ["another comment"]),
+    "FLAC after ID3": (id3(3, (b"TBPM", b"\x0090")) + flac((2, b"riff")), ["bpm", "application data"]),
+    "APE": (b"\xff\xfb\x94" + bytes(99) + b"APETAGEX" + bytes(24), ["APE tag"]),
+    "APE before ID3v1": (b"\xff\xfb\x94" + bytes(99) + b"APETAGEX" + bytes(24) + b"TAG" + bytes(125), ["APE tag"]),
     "none": (b"RIFF", []),
 }  # fmt: skip
 
@@ -81,4 +87,10 @@ def test_a_file_that_is_cut_off_anywhere_is_no_error(tmp_path: Path, content: by
     for length in [*range(4, min(len(content), 200)), *range(200, len(content), 5000)]:
         path.write_bytes(content[:length])
         with Scanner(path) as scanner:
-            assert len(other_tags(scanner)) <= 2
+            assert len(other_tags(scanner)) <= 3
+
+
+def test_tags_that_cannot_be_read_are_said_to_be_dropped(tmp_path: Path) -> None:
+    for name, content in {"a.flac": flac((4, comments("TITLE=a"))), "a.m4a": b"\0\0\0\x18ftypM4A ilst"}.items():
+        (tmp_path / name).write_bytes(content)
+        assert list(read_metadata(tmp_path / name).remarks) == ["its tags cannot be read: dropped"]
