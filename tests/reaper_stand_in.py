@@ -104,7 +104,9 @@ SIGNATURES = {
     "GetSet_LoopTimeRange": ("boolean", "boolean", "number", "number", "boolean"),
     "GetTakeName": ("MediaItem_Take",),
     "GetUserInputs": ("string", "integer", "string", "string"),
+    "Main_OnCommand": ("integer", "integer"),
     "PCM_Source_CreateFromFile": ("string",),
+    "SetActiveTake": ("MediaItem_Take",),
     "SetExtState": ("string", "string", "string", "boolean"),
     "SetMediaItemInfo_Value": ("MediaItem", "string", "number"),
     "SetMediaItemTake_Source": ("MediaItem_Take", "PCM_source"),
@@ -144,6 +146,8 @@ class Reaper:
         self.messages: list[str] = []
         self.dialogs: list[tuple[str, list[str], list[str]]] = []
         self.undo: list[str] = []
+        self.actions: list[int] = []
+        self.unreadable = ""  # what cannot be read: "files" or "items"
         self._depth, self._accessors = 0, list[Accessor]()
         self._arrays: list[np.ndarray] = []  # which a script knows by number
 
@@ -183,6 +187,7 @@ class Reaper:
 
     def AddTakeToMediaItem(self, item: Item) -> Take:
         item.takes.append(Take())
+        item.values["I_CURTAKE"] = len(item.takes) - 1  # the documentation leaves open which one becomes active
         return item.takes[-1]
 
     def CreateTakeAudioAccessor(self, take: Take) -> Accessor:
@@ -206,12 +211,14 @@ class Reaper:
         return f"{done.returncode}\n{done.stdout}"
 
     def GetActiveTake(self, item: Item) -> Take | None:
-        return item.takes[0] if item.takes else None
+        return item.takes[int(item.values.get("I_CURTAKE", 0))] if item.takes else None
 
     def GetAudioAccessorSamples(
         self, accessor: Accessor, rate: float, channels: float, start: float, count: float, array: Any
     ) -> int:
         assert accessor.open
+        if self.unreadable == "items":
+            return -1
         source = accessor.take.source
         assert source is not None
         assert (rate, channels) == (source.rate, source.samples.shape[1])
@@ -273,8 +280,16 @@ class Reaper:
         self.dialogs.append((title, names, defaults))
         return not self.cancelled, values if self.inputs is None else self.inputs
 
-    def PCM_Source_CreateFromFile(self, path: str) -> Source:
-        return Source.open(path)
+    def Main_OnCommand(self, command: int, flag: int) -> None:
+        self.actions.append(command)
+
+    def PCM_Source_CreateFromFile(self, path: str) -> Source | None:
+        return None if self.unreadable == "files" else Source.open(path)
+
+    def SetActiveTake(self, take: Take) -> None:
+        for item in self.track.items:
+            if take in item.takes:
+                item.values["I_CURTAKE"] = item.takes.index(take)
 
     def SetExtState(self, section: str, key: str, value: str, persist: bool) -> None:
         self.states[f"{section}/{key}"] = value

@@ -87,7 +87,8 @@ def test_continue_lays_takes_behind_the_item(opened: Open, project: Path) -> Non
     first, second = (soundfile.read(project / name)[0] for name in names)
     assert first.shape == second.shape == (RATE // 2, 2)
     assert not np.array_equal(first, second)
-    assert reaper.undo == ["audiogen: continue"]
+    assert reaper.GetActiveTake(item) is item.takes[0]
+    assert (reaper.undo, reaper.actions) == (["audiogen: continue"], [40047])  # Peaks: Build any missing peaks
 
 
 def test_loop_repeats_when_it_is_lengthened(opened: Open) -> None:
@@ -124,7 +125,19 @@ def test_what_the_command_says_of_an_error_is_shown(opened: Open, with_errors: b
     reaper.add(0.0, noise(1.0), RATE)
     run("continue", reaper)
     assert reaper.messages == ["--budget: a duration is written as 30, 30.5, 4:00 or 1:02:03.5, not 'soon'"]
-    assert len(reaper.track.items) == 1
+    assert (len(reaper.track.items), reaper.undo) == (1, [])
+
+
+@pytest.mark.parametrize(("unreadable", "message"), [("files", "cannot open"), ("items", "cannot read the sound")])
+def test_what_cannot_be_opened_is_said_and_changes_nothing(
+    opened: Open, project: Path, unreadable: str, message: str
+) -> None:
+    reaper = opened(inputs="0.5\n1\n0", unreadable=unreadable, results=["0\n"])
+    reaper.add(0.0, noise(0.1), RATE)
+    run("continue", reaper)
+    assert message in reaper.messages[0]
+    assert (len(reaper.track.items), reaper.undo) == (1, [])
+    assert bool(list(project.iterdir())) == (unreadable == "files")  # the prompt was exported
 
 
 @pytest.mark.parametrize("taken", ["continued-001-2.wav", "continued-001-1.json"])

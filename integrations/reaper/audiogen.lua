@@ -9,6 +9,7 @@ local audiogen = {}
 audiogen.SECTION = "audiogen" -- of REAPER's extended state, where settings are kept
 audiogen.BLOCK = 65536        -- samples exported at a time
 audiogen.MAX_BYTES = 4294967000 -- of the samples of a WAV
+audiogen.BUILD_PEAKS = 40047  -- the action "Peaks: Build any missing peaks"
 
 function audiogen.setting(name, default)
   local value = reaper.GetExtState(audiogen.SECTION, name)
@@ -113,37 +114,50 @@ function audiogen.export(item, path)
   if not file then return nil, reason end
   file:write("RIFF", string.pack("<I4", 36 + bytes), "WAVEfmt ", string.pack("<I4I2I2I4I4I2I2", 16, 3, channels, rate,
     rate * channels * 4, channels * 4, 32), "data", string.pack("<I4", bytes))
-  local accessor = reaper.CreateTakeAudioAccessor(take)
+  local accessor, failed = reaper.CreateTakeAudioAccessor(take), false
   local buffer = reaper.new_array(audiogen.BLOCK * channels)
   for start = 0, frames - 1, audiogen.BLOCK do
     local count = math.min(audiogen.BLOCK, frames - start)
     buffer.clear()
-    reaper.GetAudioAccessorSamples(accessor, rate, channels, start / rate, count, buffer)
+    failed = reaper.GetAudioAccessorSamples(accessor, rate, channels, start / rate, count, buffer) < 0 -- 0: silence
+    if failed then break end
     local values, packed = buffer.table(1, count * channels), {}
     for index = 1, #values do packed[index] = string.pack("<f", values[index]) end
     file:write(table.concat(packed))
   end
   reaper.DestroyAudioAccessor(accessor)
   file:close()
+  if failed then
+    os.remove(path)
+    return nil, "REAPER cannot read the sound of the item"
+  end
   return rate
 end
 
--- Lay files as the takes of one new item, the first of them active.
-function audiogen.lay(track, position, paths, name)
-  local item, length = reaper.AddMediaItemToTrack(track), 0
+-- Lay files as the takes of one new item, the first of them active, as one step of undo. Return nothing, or why not.
+function audiogen.lay(title, track, position, paths, name, repeats)
+  local sources, length = {}, 0
   for index, path in ipairs(paths) do
-    local take = reaper.AddTakeToMediaItem(item)
-    local source = reaper.PCM_Source_CreateFromFile(path)
-    reaper.SetMediaItemTake_Source(take, source)
-    reaper.GetSetMediaItemTakeInfo_String(take, "P_NAME", name .. (#paths > 1 and " " .. index or ""), true)
+    sources[index] = reaper.PCM_Source_CreateFromFile(path)
+    if not sources[index] then return "REAPER cannot open " .. path end
+  end
+  reaper.Undo_BeginBlock()
+  local item, takes = reaper.AddMediaItemToTrack(track), {}
+  for index, source in ipairs(sources) do
+    takes[index] = reaper.AddTakeToMediaItem(item)
+    reaper.SetMediaItemTake_Source(takes[index], source)
+    reaper.GetSetMediaItemTakeInfo_String(takes[index], "P_NAME", name .. (#sources > 1 and " " .. index or ""), true)
     length = math.max(length, (reaper.GetMediaSourceLength(source)))
   end
+  reaper.SetActiveTake(takes[1])
   reaper.SetMediaItemInfo_Value(item, "D_POSITION", position)
   reaper.SetMediaItemInfo_Value(item, "D_LENGTH", length)
   reaper.SetMediaItemInfo_Value(item, "D_FADEINLEN", 0) -- the join is seamless as it is
   reaper.SetMediaItemInfo_Value(item, "D_FADEOUTLEN", 0)
-  reaper.SetMediaItemInfo_Value(item, "B_LOOPSRC", 0)
-  return item
+  reaper.SetMediaItemInfo_Value(item, "B_LOOPSRC", repeats and 1 or 0)
+  reaper.Undo_EndBlock("audiogen: " .. title, -1)
+  reaper.Main_OnCommand(audiogen.BUILD_PEAKS, 0) -- which REAPER does for files that are dropped, not for a script's
+  reaper.UpdateArrange()
 end
 
 local function name_of(item)
@@ -157,15 +171,6 @@ local function span_of(item)
   return start, start + reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
 end
 
--- Do something as one step of undo; complain about what it returns.
-local function as_one_step(title, act)
-  reaper.Undo_BeginBlock()
-  local problem = act()
-  reaper.Undo_EndBlock("audiogen: " .. title, -1)
-  reaper.UpdateArrange()
-  if problem then audiogen.complain(problem) end
-end
-
 -- Export an item; return the name of the file, or nil and the reason.
 local function exported(item, suffix)
   local path = audiogen.new_files(name_of(item), suffix, 1)
@@ -173,33 +178,29 @@ local function exported(item, suffix)
   return rate and path, reason
 end
 
--- Run audiogen on exported files and lay what it writes as the takes of a new item. Return the item, or nil and why not.
-local function make(item, suffix, takes, position, arguments)
+-- Run audiogen on exported files and lay what it writes as the takes of a new item; complain where that fails.
+local function make(title, item, suffix, takes, position, arguments, repeats)
   local out, paths = audiogen.new_files(name_of(item), suffix, takes)
   for _, word in ipairs({"-o", out, "--json"}) do arguments[#arguments + 1] = word end
-  local problem = audiogen.run(arguments)
-  if problem then return nil, problem end
-  return audiogen.lay(reaper.GetMediaItemTrack(item), position, paths, name_of(item) .. " " .. suffix)
+  local track, name = reaper.GetMediaItemTrack(item), name_of(item) .. " " .. suffix
+  local problem = audiogen.run(arguments) or audiogen.lay(title, track, position, paths, name, repeats)
+  if problem then audiogen.complain(problem) end
 end
 
 -- Make takes of the selected item's sound, and lay them after it.
-local function tails(title, wish, suffix, defaults, options, finished)
+local function tails(title, wish, suffix, defaults, options, repeats)
   local item = reaper.GetSelectedMediaItem(0, 0)
   if not item then return audiogen.complain("select the item to " .. wish) end
   local given = audiogen.ask(title, {"seconds", "takes", "training time limit (0: none)"}, defaults)
   if not given then return end
-  as_one_step(title, function()
-    local prompt, reason = exported(item, "prompt")
-    if not prompt then return reason end
-    local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
-    local arguments = {"continue", prompt, "--tail-only", "--seconds", given[1], "--variations", takes, "--budget",
-      given[3]}
-    for _, word in ipairs(options) do arguments[#arguments + 1] = word end
-    local _, finish = span_of(item)
-    local new, problem = make(item, suffix, takes, finish, arguments)
-    if not new then return problem end
-    if finished then finished(new) end
-  end)
+  local prompt, reason = exported(item, "prompt")
+  if not prompt then return audiogen.complain(reason) end
+  local takes = math.max(1, math.floor(tonumber(given[2]) or 1))
+  local arguments = {"continue", prompt, "--tail-only", "--seconds", given[1], "--variations", takes, "--budget",
+    given[3]}
+  for _, word in ipairs(options) do arguments[#arguments + 1] = word end
+  local _, finish = span_of(item)
+  make(title, item, suffix, takes, finish, arguments, repeats)
 end
 
 -- Continue the selected item: the new part, with its takes, follows its end, even if that is a fade.
@@ -207,8 +208,7 @@ function audiogen.continue() tails("continue", "continue", "continued", {"30", "
 
 -- Make a seamless loop of the selected item's texture, on the same track after it, set to repeat.
 function audiogen.loop()
-  tails("loop", "make a loop of", "loop", {"20", "1", "0"}, {"--loop"},
-    function(new) reaper.SetMediaItemInfo_Value(new, "B_LOOPSRC", 1) end)
+  tails("loop", "make a loop of", "loop", {"20", "1", "0"}, {"--loop"}, true)
 end
 
 -- The position of the gap to fill, and audiogen's arguments for it; nil and the reason if there is none.
@@ -231,20 +231,17 @@ function audiogen.fill()
   local first, second = reaper.GetSelectedMediaItem(0, 0), reaper.GetSelectedMediaItem(0, 1)
   if second and span_of(second) < span_of(first) then first, second = second, first end
   if not first then return audiogen.complain("select two items, or one and a time selection in it") end
-  as_one_step("fill", function()
-    local position, arguments = gap_of(first, second)
-    if not position then return arguments end
-    local words = {"fill"}
-    for index, item in ipairs({first, second}) do
-      local path, reason = exported(item, index == 1 and "before" or "after")
-      if not path then return reason end
-      words[#words + 1] = path
-    end
-    for _, word in ipairs(arguments) do words[#words + 1] = word end
-    for _, word in ipairs({"--gap-only", "--budget", "0"}) do words[#words + 1] = word end
-    local new, problem = make(first, "filled", 1, position, words)
-    if not new then return problem end
-  end)
+  local position, arguments = gap_of(first, second)
+  if not position then return audiogen.complain(arguments) end
+  local words = {"fill"}
+  for index, item in ipairs({first, second}) do
+    local path, reason = exported(item, index == 1 and "before" or "after")
+    if not path then return audiogen.complain(reason) end
+    words[#words + 1] = path
+  end
+  for _, word in ipairs(arguments) do words[#words + 1] = word end
+  for _, word in ipairs({"--gap-only", "--budget", "0"}) do words[#words + 1] = word end
+  make("fill", first, "filled", 1, position, words)
 end
 
 return audiogen
