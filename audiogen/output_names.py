@@ -27,6 +27,20 @@ def require_names(*outs: Path) -> None:
         require_name(out, ".json")
 
 
+def require_own_sidecar(*outs: Path) -> None:
+    """Raise an InputError for the first output whose sidecar describes another file, which is still beside it.
+
+    OUT.wav and OUT.flac would share OUT.json, and the second would take the account of the first away.
+    """
+    for out in outs:
+        try:
+            other = json.loads(sidecar_of(out).read_text("utf-8"))["output"]
+        except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is none of ours
+            continue
+        if isinstance(other, str) and Path(other).name == other != out.name and out.with_name(other).is_file():
+            raise InputError(sidecar_of(out), f"it describes {other}", f"choose another name than {out.name}")
+
+
 def variations_of(out: Path, count: int) -> list[Path]:
     """Names of variations: OUT.wav -> OUT.wav, or OUT-1.wav, OUT-2.wav, ... if there are several."""
     if count == 1:

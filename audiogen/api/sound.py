@@ -19,6 +19,7 @@ from audiogen.jobs import run_choice
 from audiogen.jobs.backward import continue_backward, require_reversible
 from audiogen.jobs.continuer_choice import MorphTarget
 from audiogen.jobs.request import Request
+from audiogen.output_names import require_own_sidecar
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
 
@@ -277,6 +278,7 @@ def continue_recording(
     experiment = None if config is None else to_experiment(config)
     if backward:
         require_reversible(request, morph is not None)
+    require_own_sidecar(Path(output))
     with session(progress):
         target = None if morph is None else MorphTarget(to_prompt(morph))
         choice = (to_run(run, config, budget), experiment, budget, device)

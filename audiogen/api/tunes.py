@@ -14,7 +14,7 @@ from audiogen.experiment import Experiment
 from audiogen.jobs import continue_tune as job
 from audiogen.jobs.plan_request import PlanRequest
 from audiogen.jobs.tune_request import TuneRequest
-from audiogen.output_names import sidecar_of
+from audiogen.output_names import require_own_sidecar, sidecar_of
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
 from audiogen.sound.run_mixture import RunMixture
@@ -120,6 +120,8 @@ def continue_tune(
         job.require_midi(experiment, config if isinstance(config, (str, Path)) else "config")
     elif budget:
         experiment = job.prompt_experiment(None, ())
+    if output is not None:
+        require_own_sidecar(Path(output))
     with session(progress), tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "prompt.mid" if isinstance(prompt, Tune) else Path(prompt)
         if isinstance(prompt, Tune):

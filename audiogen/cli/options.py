@@ -15,7 +15,7 @@ from audiogen.durations import seconds_of
 from audiogen.errors import InputError
 from audiogen.file_names import require_name
 from audiogen.jobs.request import Request
-from audiogen.output_names import MAX_ON_PAGE, page_of, require_names
+from audiogen.output_names import MAX_ON_PAGE, page_of, require_names, require_own_sidecar
 from audiogen.sound.limits import MAX_SEED
 
 if TYPE_CHECKING:
@@ -235,12 +235,13 @@ def output_paths(out: Path, *inputs: Path | None, names: Callable[[], list[Path]
     """The files to write: ``out``, or those that ``names`` makes of it.
 
     Raises:
-        InputError: one of them is one of ``inputs``, or cannot be created.
+        InputError: one of them is one of ``inputs``, cannot be created, or would take the sidecar of another.
     """
     outs = names() if names is not None and out.name else [out]
     require_names(*(path for path in outs if path.name))
     for path in outs:
         require_output(path, *inputs)
+    require_own_sidecar(*(path for path in outs if path.name))
     return outs
 
 

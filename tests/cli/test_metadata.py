@@ -88,6 +88,17 @@ def test_takes_are_named_by_a_template(shell: Shell, prompt: Path, tmp_path: Pat
     assert (tmp_path / "RAINConc_Roof_AB_LIB_wet.wav").exists()
 
 
+def test_two_outputs_of_one_stem_do_not_share_a_sidecar(shell: Shell, prompt: Path, tmp_path: Path) -> None:
+    seconds = ("--seconds", 0.1)
+    assert shell("continue", prompt, "-o", tmp_path / "out.wav", *seconds)[0] == 0
+    assert shell("continue", prompt, "-o", tmp_path / "out.wav", *seconds, "--force")[0] == 0
+    code, _, errors = shell("continue", prompt, "-o", tmp_path / "out.flac", *seconds, "--force")
+    assert code == 2
+    assert "out.json: it describes out.wav; choose another name than out.flac" in errors
+    (tmp_path / "out.wav").unlink()
+    assert shell("continue", prompt, "-o", tmp_path / "out.flac", *seconds, "--force")[0] == 0
+
+
 def test_a_set_is_numbered_with_leading_zeros(shell: Shell, prompt: Path, tmp_path: Path) -> None:
     options = ("--seconds", 1, "--variations", 3, "--set")
     assert shell("continue", prompt, "-o", tmp_path / "set.wav", *options)[0] == 0
