@@ -1,5 +1,7 @@
 """The error that users see: subject, cause and cure in one line."""
 
+from numbers import Integral, Real
+
 
 class InputError(ValueError):
     """Input that cannot be used: an unreadable file, an unknown key, an impossible request.
@@ -16,3 +18,10 @@ class InputError(ValueError):
         self.subject, self.cause, self.cure = str(subject), cause, cure
         text = f"{self.subject}: {cause}" + (f"; {cure}" if cure else "")
         super().__init__(" ".join(text.split()))
+
+
+def require_number(subject: object, value: object, whole: bool = False) -> None:
+    """Raise an InputError for what is no number, such as text; with ``whole``, for what is no whole number."""
+    if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+        kind = "whole number" if whole else "number"
+        raise InputError(subject, f"{value!r} is no {kind}", f"give a {kind}")

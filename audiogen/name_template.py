@@ -37,7 +37,13 @@ def ucs_fields(stem: str) -> dict[str, str]:
 
 
 def named_by(
-    template: str, out: Path, prompt: Path, seeds: Sequence[int], seconds: Sequence[float], fields: Mapping[str, str]
+    template: str,
+    out: Path,
+    prompt: Path,
+    seeds: Sequence[int],
+    seconds: Sequence[float],
+    fields: Mapping[str, str],
+    option: str = "--template",
 ) -> list[Path]:
     """Names of the takes of a prompt, in the folder of ``out`` and with its suffix.
 
@@ -47,6 +53,7 @@ def named_by(
         prompt: the recording; its name is the field ``prompt``, and supplies the fields of UCS if it has them.
         seeds, seconds: of each take.
         fields: values of further fields, instead of those of the prompt's name.
+        option: that asks for these names, for messages.
 
     Raises:
         InputError: an unknown or missing field, an invalid value or name, or two takes of one name.
@@ -59,7 +66,7 @@ def named_by(
             raise InputError("--field", f"no part of the names uses {name}", f"add {{{name}}} to --template")
     for name in used:
         if name in SETTABLE:
-            require_ucs(name, known.get(name))
+            require_ucs(name, known.get(name), option)
     paths = []
     for take, (seed, length) in enumerate(zip(seeds, seconds, strict=True), 1):
         whole = int(length) if length == int(length) else length
@@ -67,12 +74,12 @@ def named_by(
         try:
             stem = template.format_map(values)
         except (ValueError, TypeError) as error:
-            raise InputError("--template", f"{template!r}: {error}", "write {take:02} for two digits") from error
+            raise InputError(option, f"{template!r}: {error}", "write {take:02} for two digits") from error
         if not is_inside(stem) or re.search(r"[/\\\x00-\x1f]", stem) or stem.startswith(".") or not stem.strip():
-            raise InputError("--template", f"{stem!r} is not a file name", "name files in the folder of --output")
+            raise InputError(option, f"{stem!r} is not a file name", "name files in the folder of --output")
         paths.append(out.with_name(stem + out.suffix))
     if len({path.name.casefold() for path in paths}) < len(paths):
-        raise InputError("--template", f"{template!r} gives several takes one name", "add {take:02}")
+        raise InputError(option, f"{template!r} gives several takes one name", "add {take:02}")
     return paths
 
 
@@ -105,10 +112,10 @@ def require_settable(name: str) -> None:
         raise InputError("--field", f"there is no field {name!r} to set", f"choose from {', '.join(UCS_FIELDS)}")
 
 
-def require_ucs(name: str, value: str | None) -> None:
-    """Raise an InputError unless a field of UCS can have a value."""
+def require_ucs(name: str, value: str | None, option: str = "--template") -> None:
+    """Raise an InputError, of the option that uses the field, unless a field of UCS can have a value."""
     if not value or not value.strip():
-        raise InputError("--template", f"the field {name} has no value", f"add --field {name}=...")
+        raise InputError(option, f"the field {name} has no value", f"add --field {name}=...")
     if name == "CatID" and not _CAT_ID.fullmatch(value):
         cause = f"CatID {value!r} is not a category in capitals and a subcategory"
         raise InputError("--field", cause, "write it as in the list of UCS: RAINConc, AMBForst")

@@ -30,6 +30,11 @@ def test_fields_of_the_universal_category_system_come_from_the_prompts_name() ->
     assert ucs_fields("rain_on_the_roof") == {}
 
 
+def test_errors_name_the_option_that_asks_for_the_names() -> None:
+    with pytest.raises(InputError, match="--ucs: the field CatID has no value; add --field CatID="):
+        named_by(UCS, Path("out.wav"), Path("rain.wav"), [0], [4.0], {}, "--ucs")
+
+
 @pytest.mark.parametrize(
     ("template", "fields", "words"),
     [

@@ -9,10 +9,11 @@ from audiogen.api.results import Filling
 from audiogen.api.session import session
 from audiogen.api.tail_blocks import Samples, joined, like, prompt_of
 from audiogen.audio import Recording
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_number
 from audiogen.experiment import Experiment
 from audiogen.jobs import fill_gap as job
 from audiogen.jobs.request import Request
+from audiogen.output_names import require_own_sidecar
 from audiogen.progress import ProgressCallback
 
 
@@ -118,6 +119,7 @@ def fill_recording(
         >>> made.seams["start"]["flux_percentile"]
     """
     experiment = None if config is None else to_experiment(config)
+    require_own_sidecar(Path(output))
     with session(progress):
         second = None if after is None else to_prompt(after)
         gap = _gap(to_prompt(before), second, seconds, start, stop)
@@ -137,6 +139,9 @@ def fill_recording(
 def _gap(
     before: Recording, after: Recording | None, seconds: float | None, start: float | None, stop: float | None
 ) -> job.Gap:
+    for name, value in (("seconds", seconds), ("start", start), ("stop", stop)):
+        if value is not None:
+            require_number(name, value)
     if after is None and start is not None and stop is not None and seconds is None:
         return job.gap_in(before, start, stop)
     if after is not None and seconds is not None and start is None and stop is None:

@@ -10,6 +10,7 @@ from audiogen.api.inputs import AnyRun, FilePath
 from audiogen.api.session import session
 from audiogen.api.tail_blocks import Samples, like, prompt_of, tails_of
 from audiogen.audio import Recording
+from audiogen.errors import InputError, require_number
 from audiogen.experiment import Experiment
 from audiogen.jobs.request import Request
 from audiogen.jobs.take_set import SetReport, compare_sounds, equally_loud, request_for_set
@@ -148,6 +149,9 @@ def take_set(
     )
     prompt = prompt_of(samples, sample_rate)
     request = request_for_set(prompt, request)
+    require_number("variations", variations, whole=True)
+    if variations < 1:
+        raise InputError("variations", f"{variations} is out of range", "give at least 1")
     requests = [replace(request, seed=seed + take) for take in range(variations)]
     with session(progress):
         made = tails_of(prompt, requests, run, config, budget, cache, device, as_set=True)

@@ -115,7 +115,9 @@ class Takes:
             if template is not None:
                 count = len(self.loop_lengths) or self.variations
                 seeds = [seed] * count if self.loop_lengths else [seed + take for take in range(count)]
-                return named_by(template, out, prompt, seeds, self.loop_lengths or [seconds] * count, self._fields())
+                lengths = self.loop_lengths or [seconds] * count
+                option = "--ucs" if self.ucs else "--template"
+                return named_by(template, out, prompt, seeds, lengths, self._fields(), option)
             if self.name_fields:
                 raise InputError("--field", "no template uses it", "add --template or --ucs")
             if self.loop_lengths:

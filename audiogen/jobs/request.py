@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiogen.durations import Seconds, bars_or_seconds
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_number
 from audiogen.sound.limits import MAX_SEED, MAX_TEMPERATURE
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Request:
     raw: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("seconds", "temperature", "level", "brightness", "density"):
+            require_number(name, getattr(self, name))
+        require_number("seed", self.seed, whole=True)
+        if self.loudness is not None:
+            require_number("loudness", self.loudness)
         if not 0 < self.seconds <= MAX_SECONDS:
             raise InputError(
                 "seconds", f"{self.seconds:g} is out of range", f"choose above 0 s and up to {MAX_SECONDS:g} s"
@@ -84,7 +89,7 @@ class Request:
             raise InputError("loudness", f"{self.loudness:g} is out of range", cure)
         try:
             bars_or_seconds(self.longest_copy)
-        except ValueError as error:
+        except (ValueError, AttributeError) as error:
             cure = "choose a number of seconds, or of bars as in 2 bars"
             raise InputError("longest_copy", f"{self.longest_copy!r} is no length", cure) from error
         if self.raw and (self.level or self.brightness or self.density != 1):

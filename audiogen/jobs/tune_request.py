@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_number
 from audiogen.jobs.plan_request import PlanRequest
 from audiogen.jobs.request import MAX_SECONDS, MAX_SEED
 
@@ -66,8 +66,10 @@ class TuneRequest:
             ("min_p", self.min_p, 0, 1),
             ("takes", self.takes, 1, MAX_TAKES),
         ):
+            require_number(name, value)
             if not low <= value <= high:
                 raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
+        require_number("seed", self.seed, whole=True)
         if not 0 <= self.seed <= MAX_SEED:
             raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
 

@@ -62,11 +62,21 @@ def test_the_file_of_a_gap_holds_the_same_samples(texture: Texture, run: Run, tm
         ({"after": np.zeros(RATE), "start": 0.2, "stop": 0.4}, "one gap"),
         ({"start": 0.2, "stop": 4.0}, "does not lie inside"),
         ({"after": np.zeros((1, RATE)), "seconds": 1.0}, "has 2 axes, and before 1"),
+        ({"after": np.zeros(RATE), "seconds": "4"}, "seconds: '4' is no number; give a number"),
+        ({"start": "0.2", "stop": 0.4}, "start: '0.2' is no number"),
     ],
 )
 def test_one_gap_is_needed(asked: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         audiogen.fill(np.zeros(RATE), RATE, **asked)
+
+
+def test_numbers_of_loops_and_sets_are_numbers() -> None:
+    for asked in ({"variations": "x"}, {"variations": 0}, {"seconds": None}, {"loudness": "loud"}):
+        with pytest.raises(InputError, match=f"^{next(iter(asked))}: "):
+            audiogen.take_set(np.ones(RATE), RATE, **asked)
+    with pytest.raises(InputError, match="seconds: 'x' is no number"):
+        audiogen.loops(np.ones(RATE), RATE, ["x"])  # type: ignore[list-item]
 
 
 def test_what_came_before_ends_with_the_prompt(texture: Texture, run: Run, tmp_path: Path) -> None:

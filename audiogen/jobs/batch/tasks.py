@@ -63,12 +63,16 @@ def group_into_tasks(
         groups.setdefault(key, []).append(clip)
     tasks = []
     for group in groups.values():
-        trains = not group[0].runs and (bool(budget) or group[0].experiment is not None)
-        size = len(group) if trains else -(-len(group) // workers)
+        size = len(group) if _trains(group[0], budget) else -(-len(group) // workers)
         for first in range(0, len(group), size):
             part = tuple(group[first : first + size])
             tasks.append(Task(part, folder, budget, device, allow_external_weights))
     return tasks
+
+
+def _trains(clip: Clip, budget: float | None) -> bool:
+    """Whether a Run is trained for a clip."""
+    return not clip.runs and (bool(budget) or clip.experiment is not None)
 
 
 def run_task(task: Task) -> Iterator[Outcome]:
@@ -113,7 +117,7 @@ def describe_error(error: Exception) -> str:
 
 
 def run_for(task: Task, material: Recording, path: Path, source: str) -> Run:
-    """The Run that is trained for the task's clips, saved and reused.
+    """The Run that predicts the task's clips: one that is trained is saved and reused.
 
     If two workers train the same Run at the same time, the first to finish saves it, and both use that.
 
@@ -124,6 +128,8 @@ def run_for(task: Task, material: Recording, path: Path, source: str) -> Run:
         source: digest of its content and of what predicts, as of `Clip`.
     """
     clip = task.clips[0]
+    if not _trains(clip, task.budget):
+        return choose_run(material, clip.experiment, task.budget, task.device, cache=False)
     kind = " ambience" if clip.request.ambience else ""
     key = hashlib.sha256(f"{source} {task.budget}{kind}".encode()).hexdigest()
     folder = task.folder / RUNS / f"{shortened(path.stem, MAX_STEM_BYTES)}-{key[:12]}"

@@ -221,7 +221,7 @@ class TestRendering:
         self, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (row,) = read_rows(jobs_of(inputs, [{"prompt": "a.wav"}], "one.yaml"))
-        task, recording = tasks.Task((RowValidator().clip(row),), tmp_path, None, "cpu"), read(inputs / "a.wav")
+        task, recording = tasks.Task((RowValidator().clip(row),), tmp_path, 9.0, "cpu"), read(inputs / "a.wav")
         opened: list[Any] = []
 
         def predictor(*ignored: object, **ignored_too: object) -> Run:
