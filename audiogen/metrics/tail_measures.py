@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from audiogen.audio import Recording, open_blocks
 from audiogen.errors import InputError
 from audiogen.metrics.copying import Matches
-from audiogen.metrics.drift import DriftMeter, drift, segment_stats, sum_covariances
+from audiogen.metrics.drift import DriftMeter, SegmentStats, drift, segment_stats, sum_covariances
 from audiogen.metrics.join_quality import CONTEXT_SECONDS, measure_join
 from audiogen.metrics.segments import dips, segment_ranges
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
@@ -126,10 +127,9 @@ class RunningMeasures:
             raise InputError("the tail", "has no samples", "request a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
         compared = compared or self.evaluator.compare(self.excerpt)
-        past = DriftMeter.of(end_of(prompt, TEXTURE_SECONDS))
+        past, close = _of_prompt(prompt)
         own, reference = self._meter.seconds(), past.seconds()
         whole, before = segment_stats(own, prompt.channels), segment_stats(reference, prompt.channels)
-        close = segment_stats(DriftMeter.of(end_of(prompt, LEVEL_SECONDS)).seconds(), prompt.channels)
         own_stereo, past_stereo = sum_covariances(own), sum_covariances(reference)
         measures = {
             "seconds": self._ends.length / rate,
@@ -172,6 +172,13 @@ class RunningMeasures:
             "classes": texture.classes,
             "segment_seconds": texture.segment_seconds,
         }
+
+
+@lru_cache(maxsize=1)
+def _of_prompt(prompt: Recording) -> tuple[DriftMeter, SegmentStats]:
+    """What a recording's tails are compared with, kept for the next one: of its last minute, and of its end."""
+    past, end = (DriftMeter.of(end_of(prompt, seconds)) for seconds in (TEXTURE_SECONDS, LEVEL_SECONDS))
+    return past, segment_stats(end.seconds(), prompt.channels)
 
 
 class _Ends:

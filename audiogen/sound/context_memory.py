@@ -54,10 +54,11 @@ class ContextMemory:
 def nearest_places(distances: Tensor, count: int, spacing: int) -> tuple[Tensor, Tensor]:
     """The places of smallest distance, nearest first and at least ``spacing`` from each other, and their distances."""
     order = distances.topk(min(2 * spacing * count, len(distances)), largest=False)
-    places, chosen = order.indices.tolist(), list[int]()
-    for rank, place in enumerate(places):
-        if all(abs(place - places[other]) >= spacing for other in chosen):
+    chosen, places = list[int](), list[int]()
+    for rank, place in enumerate(order.indices.tolist()):
+        if all(abs(place - other) >= spacing for other in places):
             chosen.append(rank)
+            places.append(place)
             if len(chosen) == count:
                 break
     return order.indices[chosen], order.values[chosen]

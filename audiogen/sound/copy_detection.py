@@ -41,47 +41,73 @@ class CopyDetector:
         )
         self.norms = _window_norms(self.source.double(), self.length)
         self.norms = self.norms.masked_fill(self.norms < CONSTANT, torch.inf).float()
-        self.coarse = torch.nn.functional.avg_pool1d(frames, BANDS_PER_GROUP, ceil_mode=True)
+        self.level = frames.mean(0)  # without it, sums of products lose fewer digits; correlations do not depend on it
+        self.coarse = self._grouped(frames)
         self.history, self.history_norms = self.coarse[:0], self.coarse.new_zeros(0)
         self.max_history, self.separation = round(HISTORY_SECONDS * frame_rate), round(SEPARATION_SECONDS * frame_rate)
 
-    def copy_score(self, start: int, ends: Iterable[int]) -> float:
-        """Largest correlation of the last half second with the material, if a patch came next.
+    def _grouped(self, frames: Tensor) -> Tensor:
+        """Mean of each group of bands, relative to the material's: ``[time, n_mels]`` -> ``[time, groups]``."""
+        return torch.nn.functional.avg_pool1d(frames - self.level, BANDS_PER_GROUP, ceil_mode=True)
+
+    def copy_scores(self, starts: Sequence[int], ends: Iterable[int] = ()) -> list[float]:
+        """Largest correlation of the last half second with the material, for each patch that might come next.
 
         Args:
-            start: frame of the material at which the patch begins.
-            ends: frames of the material at which the half seconds end that are compared.
+            starts: frames of the material at which the candidate patches begin.
+            ends: frames of the material at which half seconds end that are compared, besides those which end with the
+                patches themselves.
 
         Returns:
-            -1..1, with each band centred within the half second; 0 while the tail is shorter than that.
+            For each patch 0..1, with each band centred within the half second; 0 while the tail is shorter than that.
         """
-        window = torch.cat([self.tail, self.source[start : start + self.patch]])[-self.length :]
-        begins = [end - self.length for end in ends if self.length <= end <= len(self.source)]
-        if len(window) < self.length or not begins:
-            return 0.0
-        window = window - window.mean(0)
+        places, recent = len(self.windows), self.tail[-(self.length - self.patch) :]
+        if len(recent) < self.length - self.patch or not places:
+            return [0.0] * len(starts)
+        own = [start + self.patch - self.length for start in starts]
+        common = [begin for end in ends if 0 <= (begin := end - self.length) < places]
+        windows = self._followed_by(recent, self.source, starts)
+        windows = (windows - windows.mean(1, keepdim=True)).flatten(1)
         # The material's windows need no centring: what is constant has no product with a centred window.
-        products, norms = self.windows[begins] @ window.flatten(), window.norm() * self.norms[begins]
-        return max(0.0, float((products / norms.clamp(min=1e-6)).max()))
+        begins = [max(begin, 0) for begin in own] + common
+        norms = windows.norm(dim=1, keepdim=True) * self.norms[begins]
+        scores = windows @ self.windows[begins].T / norms.clamp(min=1e-6)
+        elsewhere = scores[:, len(own) :].amax(1).tolist() if common else [0.0] * len(own)
+        return [
+            max(score if begin >= 0 else 0.0, other, 0.0)
+            for score, other, begin in zip(scores.diagonal().tolist(), elsewhere, own, strict=True)
+        ]
 
-    def repetition_score(self, starts: Sequence[int]) -> list[float]:
+    def repetition_scores(self, starts: Sequence[int]) -> list[float]:
         """Largest correlation of the last half second with the tail a second or more before, for each patch.
 
         Args:
             starts: frames of the material at which the candidate patches begin.
 
         Returns:
-            One value per patch, as `copy_score`.
+            One value per patch, as `copy_scores`.
         """
-        past = self.history[: len(self.history) + self.patch - self.separation]
-        if len(past) < self.length:
+        past = self.history[: max(len(self.history) + self.patch - self.separation, 0)]
+        if (places := len(past) - self.length + 1) < 1:
             return [0.0] * len(starts)
-        recent = self.history[self.patch - self.length :]
-        windows = torch.stack([torch.cat([recent, self.coarse[start : start + self.patch]]) for start in starts])
-        windows = windows - windows.mean(1, keepdim=True)
-        products = torch.nn.functional.conv1d(past.T[None], windows.mT)[0]
-        norms = windows.flatten(1).norm(dim=1, keepdim=True) * self.history_norms[: len(past) - self.length + 1]
-        return [float(value) for value in (products / norms.clamp(min=1e-6)).amax(1)]
+        recent, time = self.history[self.patch - self.length :], len(past)
+        windows = self._followed_by(recent, self.coarse, starts)
+        means = windows.mean(1)
+        # What the candidates have in common is compared once. Each row is a frame, compared with all of the past: frame
+        # j of a window meets frame t + j of the past, so the products of windows are sums along diagonals.
+        frames = torch.cat([recent, windows[:, len(recent) :].flatten(0, 1), means])
+        rows = frames @ past.T
+        common = rows.as_strided((len(recent), places), (time + 1, 1)).sum(0)
+        shape, begin = (len(starts), self.patch, places), len(recent) * (time + 1)
+        own = rows.as_strided(shape, (self.patch * time, time + 1, 1), begin).sum(1)
+        sums = torch.nn.functional.pad(rows[-len(starts) :].cumsum(1), (1, 0))
+        products = common + own - (sums[:, self.length :] - sums[:, : -self.length])  # of centred windows
+        norms = (windows - means[:, None]).flatten(1).norm(dim=1, keepdim=True) * self.history_norms[:places]
+        return (products / norms.clamp(min=1e-6)).amax(1).tolist()
+
+    def _followed_by(self, recent: Tensor, frames: Tensor, starts: Sequence[int]) -> Tensor:
+        """The last half second, if each patch came next: ``[patches, time, bands]``."""
+        return torch.stack([torch.cat([recent, frames[start : start + self.patch]]) for start in starts])
 
     def push(self, start: int) -> None:
         """Append the patch at frame ``start`` of the material to the tail."""
@@ -96,7 +122,7 @@ class CopyDetector:
     def start_after(self, frames: Tensor) -> None:
         """Take the end of ``[time, n_mels]`` frames for what the tail follows, so that its first half second counts."""
         frames = frames[-self.length :]
-        self.append(frames[:, ::BAND_STEP], torch.nn.functional.avg_pool1d(frames, BANDS_PER_GROUP, ceil_mode=True))
+        self.append(frames[:, ::BAND_STEP], self._grouped(frames))
 
     def append(self, fine: Tensor, coarse: Tensor) -> None:
         """Append frames to the tail: every other band of them, and their means over groups of bands."""

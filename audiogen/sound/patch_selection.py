@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -244,22 +245,26 @@ class PatchSelector(PatchSource):
     def _least_copied(self, distance: Tensor) -> int:
         """The nearest patch that makes the last half second neither copy nor repetition, else the least copied one."""
         spacing = max(self.patch // (2 * self.stride), 1) if self.rules.spaced else 1
-        nearest = nearest_places(distance, self.rules.candidates, spacing)[0].tolist()
-        candidates = [index for index in nearest if distance[index] < torch.inf] or nearest[:1]
-        starts = [int(self.starts[index]) for index in candidates]
-        now, scores = (self.step + 1) * self.patch, list[float]()
-        for start, repetition in zip(starts, self._repetitions(starts), strict=True):
-            ends = {start + self.patch, *(shift + now for shift in self.shifts)}
-            copied = self.copies.copy_score(start, ends) / self.rules.copy_threshold
-            scores.append(max(copied, repetition / self.rules.repetition_threshold))
-            if scores[-1] < 1:
+        places, distances = nearest_places(distance, self.rules.candidates, spacing)
+        allowed = int((distances < torch.inf).sum())  # the first ones, as the nearest come first
+        candidates = places[: max(allowed, 1)]
+        scores = list[float]()
+        for score in self._similarities(self.starts[candidates].tolist()):
+            scores.append(score)
+            if score < 1:
                 break
-        return candidates[scores.index(min(scores))]
+        return int(candidates[scores.index(min(scores))])
 
-    def _repetitions(self, starts: list[int]) -> Iterator[float]:
-        """The repetition score of each candidate; of most only the first one is asked for."""
+    def _similarities(self, starts: list[int]) -> Iterator[float]:
+        """How like a copy or a repetition each candidate makes the tail, 1 for a threshold; few are asked for."""
+        now = (self.step + 1) * self.patch
+        aligned = {shift + now for shift in self.shifts}
         for some in (starts[:FIRST_CANDIDATES], starts[FIRST_CANDIDATES:]):
-            yield from self.copies.repetition_score(some) if some else []
+            if some:
+                copied = self.copies.copy_scores(some, aligned)
+                repeated = self.copies.repetition_scores(some)
+                for copy, repetition in zip(copied, repeated, strict=True):
+                    yield max(copy / self.rules.copy_threshold, repetition / self.rules.repetition_threshold)
 
     def _contiguous(self) -> Tensor:
         """Patches ``[patches]`` to exclude, since they read on in the material.
@@ -267,7 +272,7 @@ class PatchSelector(PatchSource):
         Those are patches that continue a recent alignment nearly but not exactly, and patches that continue one exactly
         which has lasted for as long as the rules allow.
         """
-        excluded = torch.zeros_like(self.starts, dtype=torch.bool)
+        excluded = np.zeros(len(self.starts), bool)  # whose slices cost a tenth of a tensor's
         near, ordered = self.patch // 2, sorted(self.shifts)
         for shift in set(ordered):
             following = self.step * self.patch + shift
@@ -277,7 +282,7 @@ class PatchSelector(PatchSource):
             excluded[self._within(following, near)] = True
             if kept is False and lasted < self.max_run:
                 excluded[exact] = False
-        return excluded
+        return torch.from_numpy(excluded)
 
     def _within(self, start: int, distance: int) -> slice:
         """Indices of the patches that begin at most ``distance`` frames from frame ``start``."""
