@@ -52,6 +52,10 @@ class Device:
         channels: of the samples.
         device: its name, a part of it, or its number; None for the default one.
 
+    Attributes:
+        latency: seconds from `write` to the ear.
+        gaps: how often the device had nothing to play, since samples came late.
+
     Raises:
         InputError: sounddevice or PortAudio is missing, or there is no such device.
     """
@@ -64,13 +68,15 @@ class Device:
                 samplerate=sample_rate, channels=channels, dtype="float32", device=chosen, latency=DEVICE_LATENCY
             )
             self._stream.start()
+            self.latency, self.gaps = float(self._stream.latency), 0
         except (library.PortAudioError, ValueError) as error:
             subject = f"--sound-device {device}" if device is not None else "--play"
             cure = "`python -m sounddevice` lists the devices; or pipe stdout into a player"
             raise InputError(subject, f"it cannot be opened ({' '.join(str(error).split())})", cure) from error
 
     def write(self, block: np.ndarray) -> None:
-        self._stream.write(np.ascontiguousarray(block.T.clip(-1, 1), np.float32))
+        has_run_out = self._stream.write(np.ascontiguousarray(block.T.clip(-1, 1), np.float32))
+        self.gaps += bool(has_run_out)
 
     def close(self) -> None:
         self._stream.stop()

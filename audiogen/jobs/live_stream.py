@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from audiogen.errors import InputError
+from audiogen.jobs.live_delay import Delay
 from audiogen.sound.live_engines import Engine
 from audiogen.sound.live_settings import SEGMENT_SETTINGS, Change, LiveSettings
 from audiogen.sound.live_tail import LiveTail
@@ -28,9 +29,6 @@ from audiogen.sound.live_tail import LiveTail
 AHEAD_SECONDS = 8.0  # of the tail, generated ahead of the reader: longer than a section of texture matching takes
 LEAD_SECONDS = 0.4  # of it, ready to be heard
 MIN_LEAD_SECONDS = 0.25  # of that, below which nothing else is computed
-MIN_DELAY, FIRST_DELAY = 0.4, 0.8  # seconds from the reader to the beginning of another segment
-MAX_DELAY = 5.0  # of it, on a machine so busy that the change comes late rather than with a gap
-DELAY_MARGIN, SPARE_SECONDS = 1.15, 0.1  # by which that is longer than segments take to begin: a factor, and more
 DEFAULT = LiveSettings()
 KEPT_SECONDS = 120.0  # of the latest output, that can be kept
 
@@ -97,7 +95,8 @@ class LiveStream:
         self._limit: int | None = None  # sample of the tail at which a segment is about to begin
         self._kept: deque[np.ndarray] = deque()
         self._kept_samples, self._max_kept = 0, round(kept_seconds * self.sample_rate)
-        self._delay = FIRST_DELAY
+        self._delays = {True: Delay(), False: Delay()}  # of segments that are reshaped, and that are taken up
+        self._limit_reshapes = False  # for which of the two kinds the limit was decided
         self._filling = self._ended = False
         self._error: BaseException | None = None
         self._threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in self._works]
@@ -280,8 +279,7 @@ class LiveStream:
             change = self.tail.splice(prepared)
             self._limit, self._barred_from = None, at + self.tail.needed
             self._condition.notify_all()
-        needed = DELAY_MARGIN * (time.monotonic() - started) + SPARE_SECONDS
-        self._delay = min(max(0.5 * (self._delay + needed), needed, MIN_DELAY), MAX_DELAY)
+        self._delays[self.tail.reshapes(handles)].learn(time.monotonic() - started)
         if self._on_change is not None:
             self._on_change(change)
 
@@ -320,13 +318,14 @@ class LiveStream:
 
     def _can_begin(self) -> bool:
         """Decide where a segment is to begin, and whether it can without generating more of the present one."""
-        if self._limit is None:
-            self._limit = self._next_beginning()
+        reshapes = self.tail.reshapes(self._for_segment)
+        if self._limit is None or (self._limit_reshapes and not reshapes):  # handles may have joined the first one
+            self._limit, self._limit_reshapes = self._next_beginning(self._delays[reshapes].seconds), reshapes
         return self.tail.position + self.tail.ahead >= self._limit + self.tail.needed
 
-    def _next_beginning(self) -> int:
+    def _next_beginning(self, delay: float) -> int:
         """Sample at which the next segment can begin: at the beginning of a hop, after the fade of the one before."""
-        soonest = max(self.tail.position, self._delivered + round(self._delay * self.sample_rate), self._barred_from)
+        soonest = max(self.tail.position, self._delivered + round(delay * self.sample_rate), self._barred_from)
         return -(-soonest // self.tail.hop) * self.tail.hop
 
     def _pause(self) -> None:

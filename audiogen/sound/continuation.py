@@ -55,7 +55,8 @@ PATCHES_PER_CHUNK = 8
 class Continuer:
     """A prompt, analysed, and what predicts after it: generates any number of tails.
 
-    The methods stand in the order of the signal: `frames_after`, `residual`, `joined`; `tail` chains them.
+    The methods stand in the order of the signal: `frames_after`, `rendered`, `residual`, `joined`; `tail` chains
+    them.
 
     Args:
         run: what predicts: one Run, as its configuration key ``predictor`` says, or the Models of several together.
@@ -127,38 +128,54 @@ class Continuer:
             yield Chunk(guard(frames) if guards else frames, positions_of(chunk))
             self._spectrum_corrections["largest_band_db"] = round(guard.largest, 2)
 
+    def rendered(
+        self,
+        seed: int,
+        temperature: float,
+        past: Past | None = None,
+        note: Callable[[Chunk], None] | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Predict and render what follows the prompt, before anything holds it to the prompt's texture and level.
+
+        Args:
+            seed, temperature: see `tail`.
+            past: what it follows; None for the prompt.
+            note: called with each chunk of frames before it is rendered.
+
+        Yields:
+            ``[channels, time]`` float32 at the rate of the mel frames; endless.
+        """
+        # At all temperatures the same patches are selected, and texture matching expands or compresses their levels:
+        # selecting for more variance would favour odd patches rather than loud ones.
+        played = None if past is None else past.played
+        chunks = self.frames_after(seed, 1.0 if self.matches else temperature, played)
+        return self.renderer.rendered(chunks if note is None else noted(chunks, note), seed, past)
+
     def residual(
         self,
+        rendered: Iterable[np.ndarray],
         seed: int,
         temperature: float,
         controls: Controls,
         past: Past | None = None,
-        note: Callable[[Chunk], None] | None = None,
     ) -> Iterator[np.ndarray]:
-        """Generate the tail without partials, before limiter, level and join; see `tail` for the arguments.
+        """The tail without partials, before limiter, level and join, of what was `rendered`; see `tail`.
 
         Args:
             past: what it follows, for a tail that is taken up under other settings and has to begin soon: controls have
                 their full effect at once. None for the prompt.
-            note: called with each chunk of frames before it is rendered.
 
         Yields:
             ``[channels, time]`` float32 at the prompt's rate; endless.
         """
-        # At all temperatures the same patches are selected, and texture matching expands or compresses their levels:
-        # selecting for more variance would favour odd patches rather than loud ones.
-        matched = self._matches()
-        played = None if past is None else past.played
-        chunks = self.frames_after(seed, 1.0 if matched else temperature, played)
-        chunks = chunks if note is None else noted(chunks, note)
-        yield from self.renderer.residual(chunks, seed, controls, temperature if matched else None, past)
+        return self.renderer.residual(rendered, seed, controls, temperature if self.matches else None, past)
 
     def joined(
         self, residual: Iterable[np.ndarray], seed: int, temperature: float, controls: Controls, length: int
     ) -> Iterator[np.ndarray]:
         """The first ``length`` samples of a tail, of its residual: with partials, limited, at its level, joined."""
         prompt = self.parts.join_partner
-        variance = temperature if self._matches() else 1.0
+        variance = temperature if self.matches else 1.0
         blocks = self.renderer.with_partials(residual, seed, controls, variance)
         gain = Gain(controls.level, prompt.sample_rate)
         yield from join_to_prompt(prompt, map(gain, blocks), length)
@@ -171,7 +188,7 @@ class Continuer:
         Args:
             length: samples per channel. A shorter tail is the beginning of a longer one.
             seed: of the Model's draws and the Vocoder's phases.
-            temperature: variance of the levels, in units of the prompt's own; see `_matches`.
+            temperature: variance of the levels, in units of the prompt's own; see `matches`.
             controls: level, brightness and density of events.
 
         Yields:
@@ -181,10 +198,11 @@ class Continuer:
         if not prompt.samples.any():
             yield from silence(prompt.channels, length)
             return
-        residual = self.residual(seed, temperature, controls)
+        residual = self.residual(self.rendered(seed, temperature), seed, temperature, controls)
         yield from self.joined(residual, seed, temperature, controls, length)
 
-    def _matches(self) -> bool:
+    @property
+    def matches(self) -> bool:
         """Whether texture matching applies the temperature; otherwise sampling and patch selection do."""
         return self.match_texture and self.selects
 

@@ -26,7 +26,7 @@ from audiogen.sound.rendering import Chunk, Past
 
 PAST_SECONDS = 1.25  # of the tail that a segment takes up: for its filters and the phases of the vocoder
 AFTER_SECONDS = 0.05  # beyond it, for the resampling filter
-MAX_AHEAD_SECONDS = 60.0  # by which patches may have been selected before they are played
+MAX_AHEAD_SECONDS = 30.0  # by which patches may have been selected, and rendered, before they are played
 MAX_PLACES = 512  # beats that are remembered
 ENDLESS = sys.maxsize
 
@@ -38,6 +38,7 @@ class Engine(ABC):
         sample_rate: Hz, of the tail.
         channels: of the tail.
         handles: settings that a new segment can have; see `LiveSettings`.
+        reshapes: those of them for which `reshape` is enough.
         material: ``[channels, time]`` samples whose spectrum and peak the tail keeps.
         pause: called every few hundredths of a second of work; what it raises abandons a segment.
     """
@@ -45,6 +46,7 @@ class Engine(ABC):
     sample_rate: int
     channels: int
     handles: tuple[str, ...] = ("temperature", "freeze", "reseed")
+    reshapes: tuple[str, ...] = ()
     material: np.ndarray
     pause: Callable[[], None] | None = None
 
@@ -65,6 +67,10 @@ class Engine(ABC):
                 `PAST_SECONDS` before that, or all there are.
             position: sample of the tail at which it begins.
         """
+
+    def reshape(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
+        """Another segment of the same course, whose settings differ in `reshapes` alone; see `take_up`."""
+        raise NotImplementedError
 
     @abstractmethod
     def finished(self, segments: Iterable[np.ndarray], settings: LiveSettings) -> Iterator[np.ndarray]:
@@ -101,12 +107,20 @@ class _Path:
 
     def cut(self, position: int, past: np.ndarray, held: bool) -> Past:
         """Begin another segment at sample ``position``; see `Engine.take_up`."""
-        spec, rate = self.continuer.spec, self.continuer.parts.recording.sample_rate
-        played = round((position - self.position) / rate * spec.frame_rate / self.patch) - self.first
+        played = round(self.seconds(position) * self.continuer.spec.frame_rate / self.patch) - self.first
         self.begin(self.starts[: max(played, 0)][-self.most :], position)
-        samples = resample(past, rate, spec.sample_rate)
-        samples = samples[:, : resampled_length(before_of(past, rate).shape[1], rate, spec.sample_rate)]
-        return Past(np.ascontiguousarray(samples), Played(tuple(self.starts), held))
+        return self.past(past, Played(tuple(self.starts), held))
+
+    def seconds(self, position: int) -> float:
+        """From the beginning of the segment until sample ``position`` of the tail."""
+        return (position - self.position) / self.continuer.parts.recording.sample_rate
+
+    def past(self, past: np.ndarray, played: Played) -> Past:
+        """What `Engine.take_up` is given, at the rate of the frames."""
+        rate, new_rate = self.continuer.parts.recording.sample_rate, self.continuer.spec.sample_rate
+        samples = resample(past, rate, new_rate)
+        samples = samples[:, : resampled_length(before_of(past, rate).shape[1], rate, new_rate)]
+        return Past(np.ascontiguousarray(samples), played)
 
 
 def before_of(past: np.ndarray, sample_rate: int) -> np.ndarray:
@@ -114,8 +128,51 @@ def before_of(past: np.ndarray, sample_rate: int) -> np.ndarray:
     return past[:, : past.shape[1] - min(round(AFTER_SECONDS * sample_rate), past.shape[1] - 1)]
 
 
+class Rereadable:
+    """Samples that are made once and read, from any of the latest on, more than once.
+
+    Args:
+        blocks: ``[channels, time]``, endless; they may be empty.
+        memory: samples that can be read again.
+        pause: called before each block is asked for; what it raises does not reach the ``blocks``, which go on.
+    """
+
+    def __init__(self, blocks: Iterator[np.ndarray], memory: int, pause: Callable[[], None]) -> None:
+        self._blocks, self._memory, self._pause = blocks, memory, pause
+        self._kept: deque[np.ndarray] = deque()
+        self._first = self._end = 0  # numbers of the first sample that is kept, and of the next one that is made
+
+    def after(self, start: int) -> Iterator[np.ndarray]:
+        """Yield the samples ``[channels, time]`` from number ``start`` on; endless."""
+        while True:
+            while self._end <= start:
+                self._pause()
+                self._make()
+            if start < self._first:
+                raise ValueError(f"sample {start} is not remembered any more, only {self._first} and later ones")
+            begin = self._first
+            for block in self._kept:
+                if start < begin + block.shape[1]:
+                    break
+                begin += block.shape[1]
+            yield block[:, start - begin :]
+            start = begin + block.shape[1]
+
+    def _make(self) -> None:
+        block = next(self._blocks)
+        if block.shape[1]:
+            self._kept.append(block)
+            self._end += block.shape[1]
+        while self._kept and self._end - self._first - self._kept[0].shape[1] >= self._memory:
+            self._first += self._kept.popleft().shape[1]
+
+
 class TextureEngine(Engine):
     """Engine of a texture.
+
+    Its segments are made in two steps: patches are selected and rendered, and what was rendered is held to the texture
+    and level of the prompt, at a temperature and a density. A change of these two repeats the second step alone: the
+    tail takes the same course, and much of what was made ahead is used.
 
     Args:
         continuer: of the prompt.
@@ -126,19 +183,38 @@ class TextureEngine(Engine):
         recording = continuer.parts.recording
         self.sample_rate, self.channels = recording.sample_rate, recording.channels
         self.handles = ("temperature", "density", "freeze", "reseed") if continuer.selects else Engine.handles
+        self.reshapes = ("temperature", "density") if continuer.matches else ("density",)
         self.material = continuer.parts.material.samples
-        continuer.pause = lambda: self.pause() if self.pause is not None else None
+        # A rendering that is abandoned halfway cannot be reshaped: it is interrupted between its blocks alone.
+        continuer.pause, continuer.renderer.pause = lambda: None, self._pause
+
+    def _pause(self) -> None:
+        if self.pause is not None:
+            self.pause()
 
     def warm_up(self, settings: LiveSettings) -> None:
         self.continuer.renderer.events(settings.brightness)
 
     def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
         self.path.begin()
-        return self.continuer.residual(settings.seed, settings.temperature, settings.controls, None, self.path.note)
+        return self._begin(settings, None)
 
     def take_up(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
-        before = self.path.cut(position, past, settings.freeze)
-        return self.continuer.residual(settings.seed, settings.temperature, settings.controls, before, self.path.note)
+        return self._begin(settings, self.path.cut(position, past, settings.freeze))
+
+    def reshape(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
+        start = round(self.path.seconds(position) * self.continuer.spec.sample_rate)
+        return self._shaped(settings, self.path.past(past, Played((), settings.freeze)), start)
+
+    def _begin(self, settings: LiveSettings, past: Past | None) -> Iterator[np.ndarray]:
+        blocks = self.continuer.rendered(settings.seed, settings.temperature, past, self.path.note)
+        memory = round(MAX_AHEAD_SECONDS * self.continuer.spec.sample_rate)
+        self._rendered = Rereadable(blocks, memory, self._pause)
+        return self._shaped(settings, past, 0)
+
+    def _shaped(self, settings: LiveSettings, past: Past | None, start: int) -> Iterator[np.ndarray]:
+        blocks, controls = self._rendered.after(start), settings.controls
+        return self.continuer.residual(blocks, settings.seed, settings.temperature, controls, past)
 
     def finished(self, segments: Iterable[np.ndarray], settings: LiveSettings) -> Iterator[np.ndarray]:
         temperature, controls = settings.temperature, settings.controls

@@ -69,6 +69,10 @@ class LiveTail:
         """Samples beyond a change that the segment before it has to have."""
         return self._fade + self._after
 
+    def reshapes(self, handles: Mapping[str, Any]) -> bool:
+        """Whether the tail takes the same course after these handles have moved, which is sooner made."""
+        return all(name in self.engine.reshapes for name in handles)
+
     def fill(self) -> None:
         """Generate a block."""
         block = next(self._segment)
@@ -132,7 +136,7 @@ class LiveTail:
         with self._lock:
             offset = at - self.position
             past, old = self._queue.before(offset, self._after), self._queue.peek(self._fade, offset)
-        segment = self.engine.take_up(own, past, at)
+        segment = (self.engine.reshape if self.reshapes(handles) else self.engine.take_up)(own, past, at)
         blocks, length = [], 0
         while length < self._fade:
             blocks.append(next(segment))

@@ -136,7 +136,7 @@ class Morph:
         rendered = []
         for index, (side, pairs, past) in enumerate(zip(self.sides, chunks, pasts, strict=True)):
             own = map(Chunk, map(itemgetter(index), pairs))
-            residual = side.renderer.residual(own, seed, controls, None, past)
+            residual = side.renderer.residual(side.renderer.rendered(own, seed, past), seed, controls, None, past)
             rendered.append(side.renderer.with_partials(residual, seed, controls))
         return self._cross_faded(rendered, weight)
 

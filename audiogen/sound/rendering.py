@@ -1,7 +1,8 @@
 """Rendering: mel frames that follow a prompt -> samples of its channels at its rate, with its texture, level and peak.
 
 The second half of the signal flow (`continuation.py` has the first, and the join), in the order of the signal:
-`TailRenderer.residual` is what one segment of a tail needs, `TailRenderer.with_partials` runs on over all segments.
+`TailRenderer.rendered` and `TailRenderer.residual` are what one segment of a tail needs, `TailRenderer.with_partials`
+runs on over all segments.
 """
 
 from __future__ import annotations
@@ -167,35 +168,51 @@ class TailRenderer:
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
         self._lock = threading.Lock()  # of the matchers
 
+    def rendered(self, chunks: Iterable[Chunk], seed: int, past: Past | None = None) -> Iterator[np.ndarray]:
+        """Render mel frames, with the texture and the level that they happen to have.
+
+        Args:
+            chunks: frames of the principal channels.
+            seed: of the Vocoder.
+            past: what the frames follow; None for the prompt.
+
+        Yields:
+            ``[channels, time]`` float32 at the rate of the frames' spec; may be empty.
+        """
+        prompt = self.analysis
+        before = prompt.join_partner.samples if past is None else torch.from_numpy(prompt.to_principal(past.samples))
+        return render(self.vocoder, prompt, chunks, seed, before)
+
     def residual(
         self,
-        chunks: Iterable[Chunk],
+        blocks: Iterable[np.ndarray],
         seed: int,
         controls: Controls,
         temperature: float | None,
         past: Past | None = None,
     ) -> Iterator[np.ndarray]:
-        """Render mel frames, without the prompt's partials.
+        """Hold what was `rendered` to the prompt's texture and level, without its partials.
 
         Args:
-            chunks: frames of the principal channels.
-            seed: of the Vocoder.
+            blocks: ``[channels, time]`` at the rate of the frames' spec.
+            seed: of the events that are added or left out.
             controls: of which brightness and density are applied here.
             temperature: variance of the levels of bands, for texture matching; None leaves that out.
-            past: what the frames follow; None for the prompt.
+            past: what the blocks follow; None for the prompt.
 
         Yields:
             ``[channels, time]`` float32 at the prompt's rate.
         """
         prompt, rate, new_rate = self.analysis, self.spec.sample_rate, self.parts.recording.sample_rate
-        before = prompt.join_partner.samples if past is None else torch.from_numpy(prompt.to_principal(past.samples))
-        samples = prompt.to_channels(before[:, -round(PAST_SECONDS * rate) :].numpy()) if past is None else past.samples
+        if past is None:
+            samples = prompt.to_channels(prompt.join_partner.samples[:, -round(PAST_SECONDS * rate) :].numpy())
+        else:
+            samples = past.samples
         held = past is not None and past.played.held  # what is held keeps its statistics and its level by itself
         tilt = self._tilt(controls.brightness)
         peak = self._peak(controls.brightness)
         guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
 
-        blocks = render(self.vocoder, prompt, chunks, seed, before)
         blocks = map(tilt.after(samples, ramped=past is None), blocks)
         self.matched = False  # so far
         if temperature is not None:
@@ -204,7 +221,7 @@ class TailRenderer:
         if not held:
             blocks = self._guarded(blocks, guard)
         density = self.density = self._density(controls, seed, past)
-        return blocks if density is None else density(blocks)
+        return iter(blocks) if density is None else density(blocks)
 
     def _matched(
         self,

@@ -15,7 +15,7 @@ from audiogen.sound.beat_continuation import BeatContinuer
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
 from audiogen.sound.live_controls import Glide, LiveControls
-from audiogen.sound.live_engines import BeatEngine, Engine, MorphEngine, SilentEngine, TextureEngine
+from audiogen.sound.live_engines import BeatEngine, Engine, MorphEngine, Rereadable, SilentEngine, TextureEngine
 from audiogen.sound.live_settings import Change, LiveSettings
 from audiogen.sound.live_tail import LiveTail, SampleQueue, replayed
 from audiogen.sound.morph import Morph
@@ -75,6 +75,7 @@ def test_a_tail_of_beats_is_that_of_tail(beats: BeatContinuer) -> None:
 
 MOVES: list[dict[str, Any]] = [
     {"temperature": 2.0},
+    {"temperature": 0.5},
     {"freeze": True},
     {"level": -9.0, "brightness": 2.0},
     {"freeze": False},
@@ -106,7 +107,7 @@ def test_the_same_changes_at_the_same_samples_give_the_same_tail(
         tail.change(move)
         live.append(taken(tail, engine.sample_rate // 4))
     whole = np.concatenate(live, axis=1)
-    assert [change.handles for change in tail.changes][:2] == MOVES[:2]
+    assert [change.handles for change in tail.changes][:3] == MOVES[:3]
     again = replayed(LiveTail(engine, LiveSettings()), [Change.from_json(each.as_json()) for each in tail.changes])
     replay = np.concatenate([next(again) for _ in range(-(-whole.shape[1] // tail.hop) + 1)], axis=1)
     replay = replay[:, : whole.shape[1]]
@@ -115,6 +116,44 @@ def test_the_same_changes_at_the_same_samples_give_the_same_tail(
     first = tail.changes[0].position
     np.testing.assert_array_equal(whole[:, :first], unmoved[:, :first])
     assert np.abs(whole - unmoved)[:, first:].max() > 1e-3
+
+
+def test_another_temperature_lets_the_tail_take_the_same_course(untrained: Untrained) -> None:
+    engine = engine_of(noise(2.0), untrained)
+    likeness = {}
+    for move in ({"temperature": 1.5}, {"reseed": 9}):
+        tail = LiveTail(engine, LiveSettings())
+        before = taken(tail, RATE // 2).shape[1]
+        tail.change(move)
+        moved = taken(tail, 2 * RATE)[0, RATE : 2 * RATE]
+        usual = taken(LiveTail(engine, LiveSettings()), 4 * RATE)[0, before + RATE : before + 2 * RATE]
+        likeness[next(iter(move))] = np.corrcoef(moved, usual)[0, 1]
+    assert likeness["temperature"] > 0.9
+    assert abs(likeness["reseed"]) < 0.3
+
+
+def test_what_was_rendered_can_be_read_again_as_far_as_it_is_remembered() -> None:
+    samples = np.arange(600, dtype=np.float32)[None]
+    pauses = []
+
+    def pause() -> None:
+        pauses.append(len(pauses))
+        if len(pauses) == 3:
+            raise KeyError  # abandons whoever reads
+
+    blocks = (samples[:, start : start + 50] for start in range(0, 600, 50))
+    rendered = Rereadable((block for each in blocks for block in (each[:, :0], each)), 120, pause)
+    first = rendered.after(20)
+    np.testing.assert_array_equal(next(first), samples[:, 20:50])
+    with pytest.raises(KeyError):
+        next(first)
+    reader, parts = rendered.after(30), list[np.ndarray]()
+    while sum(part.shape[1] for part in parts) < 270:
+        parts.append(next(reader))
+    np.testing.assert_array_equal(np.concatenate(parts, axis=1), samples[:, 30:300])
+    np.testing.assert_array_equal(next(rendered.after(180)), samples[:, 180:200])
+    with pytest.raises(ValueError, match="not remembered"):
+        next(rendered.after(100))
 
 
 def test_level_and_brightness_glide_to_what_they_are_set_to(untrained: Untrained) -> None:
