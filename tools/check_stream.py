@@ -8,15 +8,14 @@
     python tools/check_stream.py fire.wav --only moved      # in real time with moved handles alone
     python tools/check_stream.py --device system     # on a sound device, by PortAudio, in place of a simulated one
 
-The simulated device takes a block when a real one would, and counts those that are not ready. A real one counts for
-itself. Where there is none, JACK without hardware (`jackd --no-realtime -d dummy -r 44100`, then `--device system`)
-keeps time like one. Beside the stream, as many processes compute as `--busy` says.
+The simulated device takes a block when a real one would, and counts those that are not ready. Where there is none, JACK
+without hardware keeps time like one (`jackd --no-realtime -d dummy -r 44100`, then `--device system`). Beside the
+stream, as many processes compute as `--busy` says.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import multiprocessing
 import os
 import platform
@@ -45,6 +44,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "stream.md"
 BEGIN, END = "<!-- by tools/check_stream.py -->", "<!-- end -->"
 DEVICE_SECONDS = 0.2  # buffer of the simulated device
 PREROLL_SECONDS = 2.0
+SETTLED_SECONDS = 2.0  # of output after which a real device takes samples at its own pace
+MIN_GAP_SECONDS = 0.05  # of a real device, twice the JACK server's usual period
 MOVE_EVERY = 6.0  # seconds
 MOVES = (
     ("temperature", 2.0),
@@ -142,21 +143,39 @@ class SimulatedDevice:
 
 
 class RealDevice:
-    """The sound device of `audiogen stream --play`; attributes as of `SimulatedDevice`, the longest gap unknown."""
+    """The sound device of `audiogen stream --play`; attributes as of `SimulatedDevice`.
 
-    longest = float("nan")
+    Not every device says that it had nothing to play. All of them are late afterwards: gaps are found by the moments at
+    which their buffer has room again.
+    """
 
     def __init__(self, sample_rate: int, channels: int, name: str) -> None:
         self.rate, self.done = sample_rate, 0
         self.device = Device(sample_rate, channels, name)
+        self._ends = list[float]()  # of each block: the moment at which it was taken, less its place
+        self._written = list[float]()
 
     def write(self, block: np.ndarray) -> None:
         self.device.write(block)
         self.done += block.shape[1]
+        self._ends.append(time.monotonic() - self.done / self.rate)
+        self._written.append(self.done / self.rate)
+
+    @property
+    def _lateness(self) -> np.ndarray:
+        """Seconds ``[blocks]`` by which each block is played later than without gaps, as far as can be known."""
+        ends, written = np.array(self._ends), np.array(self._written)
+        settled = ends[written > SETTLED_SECONDS]
+        # A sample is played no later than any after it lets know.
+        return np.minimum.accumulate(settled[::-1])[::-1] - settled.min(initial=np.inf)
 
     @property
     def gaps(self) -> int:
-        return self.device.gaps
+        return int((np.diff(self._lateness) > MIN_GAP_SECONDS).sum())
+
+    @property
+    def longest(self) -> float:
+        return float(np.diff(self._lateness).max(initial=0.0))
 
     def time_of(self, sample: int) -> float:
         """The moment at which a sample of the latest block is played."""
@@ -267,8 +286,7 @@ def measured(prepared: PreparedTail, options: argparse.Namespace) -> Iterator[st
 
 def gaps_of(played: Played) -> str:
     """Their number, and the longest."""
-    known = played.gaps and not math.isnan(played.longest)
-    return f"{played.gaps}, the longest {played.longest:.2f} s" if known else str(played.gaps)
+    return f"{played.gaps}, the longest {played.longest:.2f} s" if played.gaps else "0"
 
 
 def main() -> None:

@@ -146,6 +146,7 @@ def stream(
     from audiogen.jobs.live_take import TakeWriter, engine_of, settings_of
 
     output: Output
+    device: Device | None = None
     with LiveStream(engine_of(prepared), settings_of(request), on_change=_report(recording.sample_rate)) as live:
         commands = Commands(live, TakeWriter(recording, request, run_folder, morph, part), _warn, _report_kept)
         if _may_read_stdin():
@@ -155,11 +156,16 @@ def stream(
                 live.wait(preroll)
         try:
             if play:
-                output = Device(live.sample_rate, live.channels, sound_device)
+                output = device = Device(live.sample_rate, live.channels, sound_device)
             else:
                 encoder = PcmEncoder(kind, live.sample_rate, live.channels, recording.layout, request.seed)
                 output = FileOutput(sys.stdout.buffer, encoder)
             _run(live, output, seconds, realtime and not play)
+            if device is not None and device.gaps:
+                times = "once" if device.gaps == 1 else f"{device.gaps} times"
+                _warn(
+                    f"the sound device ran out of samples {times}, since the machine was too busy to make them in time"
+                )
         except BrokenPipeError:  # the reader has had enough
             with suppress(OSError):  # or Python complains as it closes stdout
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -53,8 +53,8 @@ class Device:
         device: its name, a part of it, or its number; None for the default one.
 
     Attributes:
-        latency: seconds from `write` to the ear.
-        gaps: how often the device had nothing to play, since samples came late.
+        latency: seconds from `write` to the ear, as the device reports it; JACK leaves out what waits in a buffer.
+        gaps: how often the device has said that it had nothing to play; that of JACK never says so.
 
     Raises:
         InputError: sounddevice or PortAudio is missing, or there is no such device.

@@ -238,3 +238,33 @@ def test_a_missing_sound_library_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("audiogen.jobs.live_output.is_installed", lambda extra: False)
     with pytest.raises(InputError, match="sounddevice is not installed; pip install"):
         Device(RATE, 2)
+
+
+def test_a_sound_device_is_given_frames_and_counts_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[np.ndarray] = []
+
+    class Stream:
+        latency = 0.25
+
+        def start(self) -> None: ...
+
+        def write(self, frames: np.ndarray) -> bool:
+            written.append(frames)
+            return len(written) == 2  # PortAudio: samples were lacking before these
+
+    class Library:
+        PortAudioError = OSError
+
+        @staticmethod
+        def OutputStream(**options: object) -> Stream:
+            assert options["samplerate"] == RATE
+            assert options["device"] == 3
+            return Stream()
+
+    monkeypatch.setattr("audiogen.jobs.live_output.load_sounddevice", lambda: Library)
+    device = Device(RATE, 2, "3")
+    for _ in range(3):
+        device.write(np.array([[0.5, 2.0, 0.0], [-2.0, 0.0, 1.0]], np.float64))
+    assert (device.gaps, device.latency) == (1, 0.25)
+    np.testing.assert_array_equal(written[0], np.array([[0.5, -1], [1, 0], [0, 1]], np.float32))
+    assert written[0].flags.c_contiguous
