@@ -47,6 +47,8 @@ class FileOutput:
 class Device:
     """Plays samples on a sound device, by PortAudio.
 
+    One channel is played on two: by JACK, it would sound from the left alone, where PortAudio 19.6 does not crash.
+
     Args:
         sample_rate: Hz.
         channels: of the samples.
@@ -64,8 +66,14 @@ class Device:
         library = load_sounddevice()
         chosen = int(device) if device is not None and device.isdigit() else device
         try:
+            available = library.query_devices(chosen, "output")["max_output_channels"]
+            self._copies = 2 if channels == 1 and available > 1 else 1
             self._stream = library.OutputStream(
-                samplerate=sample_rate, channels=channels, dtype="float32", device=chosen, latency=DEVICE_LATENCY
+                samplerate=sample_rate,
+                channels=channels * self._copies,
+                dtype="float32",
+                device=chosen,
+                latency=DEVICE_LATENCY,
             )
             self._stream.start()
             self.latency, self.gaps = float(self._stream.latency), 0
@@ -75,7 +83,8 @@ class Device:
             raise InputError(subject, f"it cannot be opened ({' '.join(str(error).split())})", cure) from error
 
     def write(self, block: np.ndarray) -> None:
-        has_run_out = self._stream.write(np.ascontiguousarray(block.T.clip(-1, 1), np.float32))
+        frames = block.clip(-1, 1).repeat(self._copies, axis=0).T
+        has_run_out = self._stream.write(np.ascontiguousarray(frames, np.float32))
         self.gaps += bool(has_run_out)
 
     def close(self) -> None:

@@ -240,7 +240,10 @@ def test_a_missing_sound_library_is_one_line(monkeypatch: pytest.MonkeyPatch) ->
         Device(RATE, 2)
 
 
-def test_a_sound_device_is_given_frames_and_counts_its_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("channels", "available", "played"), [(2, 2, 2), (1, 2, 2), (1, 1, 1)])
+def test_a_sound_device_is_given_frames_and_counts_its_gaps(
+    channels: int, available: int, played: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written: list[np.ndarray] = []
 
     class Stream:
@@ -256,15 +259,22 @@ def test_a_sound_device_is_given_frames_and_counts_its_gaps(monkeypatch: pytest.
         PortAudioError = OSError
 
         @staticmethod
+        def query_devices(device: int, kind: str) -> dict[str, int]:
+            assert (device, kind) == (3, "output")
+            return {"max_output_channels": available}
+
+        @staticmethod
         def OutputStream(**options: object) -> Stream:
-            assert options["samplerate"] == RATE
-            assert options["device"] == 3
+            assert (options["samplerate"], options["channels"], options["device"]) == (RATE, played, 3)
             return Stream()
 
     monkeypatch.setattr("audiogen.jobs.live_output.load_sounddevice", lambda: Library)
-    device = Device(RATE, 2, "3")
+    device = Device(RATE, channels, "3")
+    block = np.array([[0.5, 2.0, 0.0], [-2.0, 0.0, 1.0]])[:channels]
     for _ in range(3):
-        device.write(np.array([[0.5, 2.0, 0.0], [-2.0, 0.0, 1.0]], np.float64))
+        device.write(block)
     assert (device.gaps, device.latency) == (1, 0.25)
-    np.testing.assert_array_equal(written[0], np.array([[0.5, -1], [1, 0], [0, 1]], np.float32))
+    expected = np.array([[0.5, -1], [1, 0], [0, 1]], np.float32) if channels == 2 else [[0.5] * 2, [1] * 2, [0] * 2]
+    np.testing.assert_array_equal(written[0], np.array(expected)[:, :played])
     assert written[0].flags.c_contiguous
+    assert written[0].dtype == np.float32
