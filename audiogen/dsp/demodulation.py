@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from audiogen.dsp.sinusoids import Bands, integral
+from audiogen.dsp.sinusoids import Bands
 
+EMPTY = 1e-3  # sum of weights: no point of the signal lies within the window
 EDGE_POINTS = 3  # 7 ms: envelopes of a signal that ends abruptly are blurred there
 
 
@@ -27,37 +28,45 @@ class Demodulator:
         self.bands = bands
         inside = bands.inside
         self.inside = slice(inside.start + EDGE_POINTS, inside.stop - EDGE_POINTS)
-        self.weight = np.zeros(bands.points)
+        self.weight = np.zeros(bands.points, np.float32)
         self.weight[self.inside] = 1
-        self._windows: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # response and sum of the weights by half width
+        self._windows: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # by half width
         self._index = np.clip(np.arange(bands.points), self.inside.start, self.inside.stop - 1)
 
-    def demodulated(self, band: np.ndarray, deviation: np.ndarray, kernel: float) -> np.ndarray:
-        """The envelope ``[channels, points]`` along a frequency.
+    def smooth(self, values: np.ndarray, seconds: float | np.ndarray) -> np.ndarray:
+        """Weighted moving average ``[..., points]`` over a Hann window, one-sided at the signal's ends; 0 far outside.
 
         Args:
-            band: ``[channels, points]`` around a carrier.
-            deviation: ``[points]`` of the frequency from that carrier, Hz.
-            kernel: length of the window, seconds.
+            values: ``[..., points]``.
+            seconds: length of the window, or lengths that broadcast against the leading axes of the values.
         """
-        return self.smooth(band * np.exp(-1j * integral(deviation, self.bands.rate)), kernel)
+        from scipy.fft import fft, ifft
 
-    def smooth(self, values: np.ndarray, seconds: float) -> np.ndarray:
-        """Weighted moving average ``[..., points]`` over a Hann window, one-sided at the signal's ends."""
+        lengths = np.asarray(seconds)
+        windows = [self._window(each) for each in lengths.flat]
+        response, factor = (np.stack(each).reshape(*lengths.shape, -1) for each in zip(*windows, strict=True))
+        smoothed = ifft(fft(values * self.weight, overwrite_x=True) * response, overwrite_x=True)
+        return np.asarray(smoothed * factor)
+
+    def _window(self, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+        """Response ``[points]`` of a window, which is symmetric, and one over the sum of weights within it."""
         from scipy.fft import fft, ifft
 
         half = max(round(seconds * self.bands.rate / 2), 1)
         if half not in self._windows:  # a circular convolution: the padding is longer than half of any window
             window = np.roll(np.pad(np.hanning(2 * half + 1), (0, self.bands.points - 2 * half - 1)), -half)
-            response = fft(window)
-            self._windows[half] = response, np.maximum(ifft(fft(self.weight) * response).real, 1e-9)
-        response, total = self._windows[half]
-        return np.asarray(ifft(fft(values * self.weight, axis=-1) * response, axis=-1) / total)
+            response = fft(window).real
+            total = ifft(fft(self.weight.astype(float)) * response).real
+            factor = np.where(total > EMPTY, 1 / np.maximum(total, EMPTY), 0)
+            self._windows[half] = response.astype(np.float32), factor.astype(np.float32)
+        return self._windows[half]
 
     def held(self, values: np.ndarray) -> np.ndarray:
         """``[..., points]`` that keep their first and last value outside the signal."""
         return values[..., self._index]
 
-    def power(self, envelope: np.ndarray) -> float:
-        """Mean square of a partial's samples, summed over channels."""
-        return float(np.square(np.abs(envelope[:, self.inside])).sum(0).mean() / 2)
+    def power(self, envelope: np.ndarray) -> np.ndarray:
+        """Mean square ``[...]`` of the samples of partials ``[..., channels, points]``, summed over channels."""
+        within = envelope[..., self.inside]
+        squares = np.square(within.real) + np.square(within.imag)
+        return np.asarray(squares.sum((-2, -1), dtype=np.float64) / (2 * within.shape[-1]))

@@ -62,12 +62,12 @@ def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[
         peak = (inner > power[:, : inner.shape[1]]) & (inner >= power[:, 2 : inner.shape[1] + 2])
         peak &= inner > PROMINENCE * floor[:, 1 : inner.shape[1] + 1]
         peak[:, : lowest - 1] = False
-        for row in range(len(power)):
-            bins = np.flatnonzero(peak[row]) + 1
-            below, at, above = (np.log(power[row, bins + k]) for k in (-1, 0, 1))
-            offset = 0.5 * (below - above) / np.minimum(below - 2 * at + above, -1e-9)
-            hertz = (bins + offset) * sample_rate / size
-            found.append(np.stack([hertz, at - np.log(floor[row, bins])], axis=1))
+        rows, columns = np.nonzero(peak)
+        columns += 1
+        below, at, above = (np.log(power[rows, columns + k]) for k in (-1, 0, 1))
+        offset = 0.5 * (below - above) / np.minimum(below - 2 * at + above, -1e-9)
+        peaks = np.stack([(columns + offset) * sample_rate / size, at - np.log(floor[rows, columns])], axis=1)
+        found += np.split(peaks, np.searchsorted(rows, np.arange(1, len(power))))
     return found, hop / sample_rate
 
 
@@ -79,31 +79,27 @@ def track_peaks(samples: np.ndarray, sample_rate: float, size: int) -> list[Trac
     """
     frames, step = spectral_peaks(samples, sample_rate, size)
     reach = LINK_BINS * sample_rate / size
-    live, last, seen = np.zeros(0, int), np.zeros(0), np.zeros(0, int)  # track, frequency and frame of its latest peak
+    live = np.zeros((3, 0))  # number, latest frequency and frame of each track
     numbers, count = [], 0  # of the tracks of each frame's peaks
     for index, peaks in enumerate(frames):
-        kept = index - seen <= MAX_GAP
-        live, last, seen = live[kept], last[kept], seen[kept]
+        live, hertz = live[:, index - live[2] <= MAX_GAP], peaks[:, 0]
         number = np.full(len(peaks), -1)
-        if len(live) and len(peaks):
-            order = np.argsort(last)
-            right = np.searchsorted(last[order], peaks[:, 0]).clip(0, len(live) - 1)
-            left = (right - 1).clip(0)
-            hertz = peaks[:, 0]
-            nearer = np.abs(last[order[left]] - hertz) <= np.abs(last[order[right]] - hertz)
-            nearest = order[np.where(nearer, left, right)]
-            strongest_first = np.argsort(-peaks[:, 1], kind="stable")
-            possible = strongest_first[np.abs(last[nearest] - hertz)[strongest_first] <= reach]
-            chosen, first = np.unique(nearest[possible], return_index=True)
-            winners = possible[first]
-            number[winners] = live[chosen]
-            last[chosen], seen[chosen] = hertz[winners], index
+        if live.shape[1] and len(peaks):
+            order = live[1].argsort()
+            last = live[1, order]
+            nearest = order[(0.5 * (last[1:] + last[:-1])).searchsorted(hertz)]
+            strongest_last = peaks[:, 1].argsort()
+            possible = strongest_last[(np.abs(live[1, nearest] - hertz) <= reach)[strongest_last]]
+            winner = np.full(live.shape[1], -1)
+            winner[nearest[possible]] = possible  # of several, the strongest
+            continued = winner >= 0
+            chosen = winner[continued]
+            number[chosen] = live[0, continued]
+            live[1, continued], live[2, continued] = hertz[chosen], index
         fresh = np.flatnonzero(number < 0)
-        number[fresh] = count + np.arange(len(fresh))
+        number[fresh] = np.arange(count, count + len(fresh))
         count += len(fresh)
-        live = np.concatenate([live, number[fresh]])
-        last = np.concatenate([last, peaks[fresh, 0]])
-        seen = np.concatenate([seen, np.full(len(fresh), index)])
+        live = np.concatenate([live, [number[fresh], hertz[fresh], np.full(len(fresh), index)]], axis=1)
         numbers.append(number)
     return _tracks(frames, numbers, step, size / (2 * sample_rate))
 

@@ -63,7 +63,7 @@ class Bands:
         return round(hertz * self.size / self.sample_rate) * self.sample_rate / self.size
 
     def spectrum(self, samples: np.ndarray) -> np.ndarray:
-        """Spectrum ``[channels, bins]`` of ``[channels, length]`` samples, for `envelope`."""
+        """Spectrum ``[channels, bins]`` of ``[channels, length]`` samples, for `envelopes`."""
         from scipy.fft import rfft
 
         before = self.lead * self.step
@@ -82,27 +82,29 @@ class Bands:
         before = self.lead * self.step
         return np.asarray(irfft(spectrum, self.size, axis=-1)[:, before : before + self.length])
 
-    def envelope(self, spectrum: np.ndarray, carrier: float) -> np.ndarray:
-        """The complex envelope ``[channels, points]`` of the band around a `carrier`.
+    def envelopes(self, spectrum: np.ndarray, carriers: Sequence[float] | np.ndarray) -> np.ndarray:
+        """The complex envelopes ``[carriers, channels, points]`` of the bands around each `carrier`.
 
-        The band is the real part of the envelope times ``exp(2 pi i carrier t)``, t from the first point on.
+        A band is the real part of the envelope times ``exp(2 pi i carrier t)``, t from the first point on.
         """
         from scipy.fft import ifft, ifftshift
 
-        of_spectrum, of_band = self._bins(carrier)
-        band = np.zeros((len(spectrum), self.points), complex)
-        band[:, of_band] = spectrum[:, of_spectrum]
-        return np.asarray(2 / self.step * ifft(ifftshift(band * self._band, axes=-1), axis=-1))
+        bands = np.zeros((len(carriers), len(spectrum), self.points), np.complex64)
+        for band, carrier in zip(bands, carriers, strict=True):
+            of_spectrum, of_band = self._bins(carrier)
+            band[:, of_band] = spectrum[:, of_spectrum] * self._band[of_band]
+        return np.asarray(ifft(ifftshift(bands, axes=-1), axis=-1, overwrite_x=True))
 
-    def signal(self, partials: list[tuple[np.ndarray, float]], channels: int) -> np.ndarray:
-        """The sum ``[channels, length]`` of partials: envelopes ``[channels, points]`` and their carriers."""
+    def signal(self, envelopes: np.ndarray, carriers: Sequence[float] | np.ndarray) -> np.ndarray:
+        """The sum ``[channels, length]`` of partials: envelopes ``[partials, channels, points]`` and their carriers."""
         from scipy.fft import fft, fftshift
 
-        spectrum = np.zeros((channels, self.size // 2 + 1), np.complex64)
-        for envelope, carrier in partials:
+        spectrum = np.zeros((envelopes.shape[1], self.size // 2 + 1), np.complex64)
+        bands = fftshift(fft(envelopes * self._fade, axis=-1, overwrite_x=True), axes=-1)
+        for band, carrier in zip(bands, carriers, strict=True):
             of_spectrum, of_band = self._bins(carrier)
-            spectrum[:, of_spectrum] += fftshift(fft(envelope * self._fade, axis=-1), axes=-1)[:, of_band]
-        return self.samples(spectrum) * (self.step / 2)
+            spectrum[:, of_spectrum] += band[:, of_band]
+        return self.samples(spectrum) * np.float32(self.step / 2)
 
     def _bins(self, carrier: float) -> tuple[slice, slice]:
         """Bins of the spectrum around a carrier, and where they lie in its band."""
@@ -113,13 +115,14 @@ class Bands:
     @cached_property
     def _band(self) -> np.ndarray:
         edge = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0, 1, max(round(EDGE * self.points), 1)))
-        return np.concatenate([edge, np.ones(self.points - 2 * len(edge)), edge[::-1]])
+        band = np.concatenate([edge, np.ones(self.points - 2 * len(edge)), edge[::-1]])
+        return (2 / self.step * band).astype(np.float32)
 
     @cached_property
     def _fade(self) -> np.ndarray:
         position = np.arange(self.points) / self.lead
         after = 2 + (self.length / self.step) / self.lead - position
-        return np.asarray(np.sin(0.5 * np.pi * np.clip(np.minimum(position, after), 0, 1)) ** 2)
+        return (np.sin(0.5 * np.pi * np.clip(np.minimum(position, after), 0, 1)) ** 2).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -136,18 +139,34 @@ class Partial:
     phase: np.ndarray
     envelope: np.ndarray
 
+    @cached_property
+    def median(self) -> float:
+        """Median frequency, Hz."""
+        return float(np.median(self.hertz))
+
 
 def synthesise(partials: Sequence[Partial], bands: Bands, channels: int) -> np.ndarray:
     """The sum of partials, ``[channels, time]``."""
-    placed = []
-    for partial in partials:
-        carrier = bands.carrier(float(np.median(partial.hertz)))
-        turn = partial.phase - 2 * np.pi * carrier / bands.rate * np.arange(bands.points)
-        placed.append((partial.envelope * np.exp(1j * turn), carrier))
-    return bands.signal(placed, channels)
+    if not partials:
+        return np.zeros((channels, bands.length), np.float32)
+    carriers = [bands.carrier(partial.median) for partial in partials]
+    points, per_point = np.arange(bands.points), 2 * np.pi / bands.rate
+    turns = np.stack([each.phase - per_point * hertz * points for each, hertz in zip(partials, carriers, strict=True)])
+    envelopes = np.stack([each.envelope for each in partials]).astype(np.complex64, copy=False)
+    return bands.signal(envelopes * rotation(turns)[:, None], carriers)
+
+
+def rotation(phase: np.ndarray) -> np.ndarray:
+    """``exp(i phase)`` of phases in radians, of any size: complex64, exact to -130 dB, and several times as fast."""
+    turns = phase * (0.5 / np.pi)
+    angle = ((turns - np.rint(turns)) * (2 * np.pi)).astype(np.float32)
+    result = np.empty(angle.shape, np.complex64)
+    result.real, result.imag = np.cos(angle), np.sin(angle)
+    return result
 
 
 def integral(hertz: np.ndarray, rate: float) -> np.ndarray:
-    """Phase ``[points]`` of a frequency, 0 at the first point, by the trapezoidal rule."""
-    steps = (hertz[1:] + hertz[:-1]) * (np.pi / rate)
-    return np.concatenate([[0.0], np.cumsum(steps)])
+    """Phase ``[..., points]`` of a frequency, 0 at the first point, by the trapezoidal rule."""
+    phase = np.zeros(hertz.shape)
+    np.cumsum((hertz[..., 1:] + hertz[..., :-1]) * (np.pi / rate), axis=-1, out=phase[..., 1:])
+    return phase

@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from audiogen.dsp.demodulation import Demodulator
-from audiogen.dsp.sinusoids import Bands, Partial, synthesise
-from audiogen.sound.line_search import NOISE_WIDTH, Line
+from audiogen.dsp.sinusoids import Bands, Partial, integral, rotation
+from audiogen.sound.line_search import DISTANCE_STEP, NOISE_WIDTH, Line
 
 MAX_STEP = 1.5  # of a correction
 HANN_ZERO = 2.0  # of a kernel's response, in units of one over its length
@@ -34,36 +34,33 @@ def backfitted(lines: Sequence[Line], spectrum: np.ndarray, whole: Bands, passes
     # At a low rate, which is all that the partials need.
     bands = whole.decimated(max(float(line.partial.hertz.max()) for line in lines))
     samples, demodulator = bands.samples(bands.below(spectrum, whole)), Demodulator(bands)
-    rest = samples - synthesise([line.partial for line in lines], bands, len(samples))
-    shares = 1 / np.maximum(_overlaps(lines), 1)
+    carriers = np.array([bands.carrier(line.partial.median) for line in lines])
+    deviations = np.stack([line.partial.hertz for line in lines]) - carriers[:, None]
+    turns = rotation(integral(deviations, bands.rate))[:, None]
+    kernels = np.array([[line.kernel] for line in lines])
+    envelopes = np.stack([line.partial.envelope for line in lines])
+    rest = samples - bands.signal(envelopes * turns, carriers)
+    shares = (1 / np.maximum(_overlaps(lines), 1)).astype(np.float32)[:, None, None]
     for _ in range(passes):
-        spectrum = bands.spectrum(rest)
-        missing = [_missing(*each, spectrum, demodulator) for each in zip(lines, shares, strict=True)]
-        change = synthesise(missing, bands, len(samples))
+        of_rest = bands.envelopes(bands.spectrum(rest), carriers)
+        # A share of what the residual still has of each line.
+        missing = shares * demodulator.held(demodulator.smooth(of_rest * turns.conj(), kernels))
+        change = bands.signal(missing * turns, carriers)
         # Lines that overlap for a while would correct too much: the step that reduces the rest most (steepest descent).
-        step = float(np.clip(np.vdot(rest, change) / max(np.vdot(change, change), 1e-30), 0, MAX_STEP))
-        rest = rest - step * change
-        lines = [
-            line._replace(partial=replace(line.partial, envelope=line.partial.envelope + step * each.envelope))
-            for line, each in zip(lines, missing, strict=True)
-        ]
-    return list(lines)
+        step = np.clip(np.vdot(rest, change) / max(np.vdot(change, change), 1e-30), 0, MAX_STEP)
+        rest, envelopes = rest - np.float32(step) * change, envelopes + np.float32(step) * missing
+    return [
+        line._replace(partial=replace(line.partial, envelope=envelope))
+        for line, envelope in zip(lines, envelopes, strict=True)
+    ]
 
 
 def _overlaps(lines: Sequence[Line]) -> np.ndarray:
     """How many lines take out what is at the frequency of each, itself included, as a rule."""
-    hertz = np.stack([line.partial.hertz for line in lines])
+    hertz = np.stack([line.partial.hertz[::DISTANCE_STEP] for line in lines])
     kernels = np.array([line.kernel for line in lines])
     distance = np.stack([np.median(np.abs(hertz - each), axis=1) for each in hertz])
     return np.asarray(np.clip(1 - distance * kernels / HANN_ZERO, 0, 1).sum(1))
-
-
-def _missing(line: Line, share: float, spectrum: np.ndarray, demodulator: Demodulator) -> Partial:
-    """A share of what the residual's spectrum still has of a line."""
-    partial, bands = line.partial, demodulator.bands
-    carrier = bands.carrier(float(np.median(partial.hertz)))
-    envelope = demodulator.demodulated(bands.envelope(spectrum, carrier), partial.hertz - carrier, line.kernel)
-    return replace(partial, envelope=share * demodulator.held(envelope))
 
 
 def fitted_at_ends(lines: Sequence[Line], samples: np.ndarray, bands: Bands) -> list[Partial]:

@@ -7,7 +7,7 @@ over several windows, well above what surrounds it, audible beside that, and pre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from audiogen.dsp.demodulation import Demodulator
 from audiogen.dsp.peak_tracking import Track, track_peaks
-from audiogen.dsp.sinusoids import Bands, Partial, integral, synthesise
+from audiogen.dsp.sinusoids import Bands, Partial, integral, rotation, synthesise
 
 WINDOW_SECONDS = (0.186, 0.372, 0.743)  # for a wandering engine, the harmonics of a hum, a pad
 MAX_HERTZ = 10800.0  # above, lines are artefacts of codecs
@@ -24,6 +24,8 @@ JOINED = 0.02  # relative distance of two tracks that continue each other after 
 MIN_KERNEL = 0.12  # seconds, of the low-pass that a demodulated partial goes through
 KERNEL_PER_GAP = 2.5  # cycles of the distance to the next partial in a kernel: its first zero lies closer
 CORRECTIONS, FOLLOW_SECONDS = 2, 0.25  # of a partial's frequency, averaged over that time
+BATCH = 16  # tracks that are followed at once
+DISTANCE_STEP = 8  # points, 32 ms, at which two are compared
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 MIN_HARMONICS, OFF_HARMONIC = 4, 0.06  # of a fundamental: least number, and their largest distance relative to it
 MIN_FUNDAMENTAL, MAX_DIVISOR, MORE_HARMONICS = 25.0, 6, 8  # Hz; of a line's frequency; above the highest line
@@ -98,7 +100,8 @@ class LineSearch:
         self.spectrum = self.bands.below(spectrum, whole)
         self.demodulator = Demodulator(self.bands)
         self.inside = self.demodulator.inside
-        self._hann = np.hanning(self.inside.stop - self.inside.start)
+        self._sampled = slice(self.inside.start, self.inside.stop, DISTANCE_STEP)
+        self._hann = np.hanning(self.inside.stop - self.inside.start).astype(np.float32)
 
     @cached_property
     def samples(self) -> np.ndarray:
@@ -121,71 +124,89 @@ class LineSearch:
         """The lines, the strongest first; empty if none of them is beyond doubt."""
         candidates: list[Line] = []
         for window in WINDOW_SECONDS:
-            candidates += self._lines_along(self._tracks(window), candidates)
+            candidates += self._lines_along(*self._tracks(window), candidates)
         return self._distinct(candidates) if any(line.quality.reaches(ANCHOR) for line in candidates) else []
 
     def more_lines(self, known: Sequence[Line]) -> list[Line]:
         """Lines in what known ones have left: hidden beside stronger ones, or the missing harmonics of an engine."""
-        found = self._lines_along(self._tracks(WINDOW_SECONDS[-1]), ())
-        return self._distinct(found + self._lines_along(_harmonics(known, self.bands), found))
+        found = self._lines_along(*self._tracks(WINDOW_SECONDS[-1]), ())
+        return self._distinct(found + self._lines_along(_harmonics(known, self.bands), MIN_KERNEL, found))
 
-    def _tracks(self, window: float) -> list[tuple[Track, float]]:
-        """Tracks that are present for long enough, and kernels in seconds; windows of ``window`` seconds."""
+    def _tracks(self, window: float) -> tuple[list[Track], float]:
+        """Tracks that are present for long enough, in windows of ``window`` seconds, and the kernel for them."""
         samples, rate = self.samples, self.bands.sample_rate
         size = 2 ** round(np.log2(window * rate))
         if size * 4 > samples.shape[1]:
-            return []
+            return [], MIN_KERNEL
         tracks = join_tracks(track_peaks(samples, rate, size), MIN_PRESENCE * samples.shape[1] / rate)
-        return [(track, max(0.5 * size / rate, MIN_KERNEL)) for track in tracks]
+        return tracks, max(0.5 * size / rate, MIN_KERNEL)
 
-    def _lines_along(self, tracks: Sequence[tuple[Track, float]], known: Sequence[Line]) -> list[Line]:
-        """Lines along those tracks, with their kernels, on which no clear line is known."""
+    def _lines_along(self, tracks: Sequence[Track], kernel: float, known: Sequence[Line]) -> list[Line]:
+        """Lines along those tracks on which no clear line is known, demodulated by a window of ``kernel`` seconds."""
         clear = [line for line in known if line.quality.reaches(CLEAR)]
-        new = (each for each in tracks if not any(self._lies_on(each[0], line) for line in clear))
-        lines = [self._follow(*each) for each in new if np.median(each[0].hertz) < MAX_HERTZ]
-        return [line for line in lines if line is not None and line.quality.reaches(COMPANION)]
+        new = [each for each in tracks if not any(self._lies_on(each, line) for line in clear)]
+        new = [each for each in new if np.median(each.hertz) < MAX_HERTZ]
+        batches = (new[first : first + BATCH] for first in range(0, len(new), BATCH))
+        return [line for batch in batches for line in self._follow(batch, kernel) if line.quality.reaches(COMPANION)]
 
-    def _follow(self, track: Track, kernel: float) -> Line | None:
-        """Demodulate along a track, whose frequency is corrected by what is found there; None if it is no line."""
-        own = self.demodulator
-        points, rate = np.arange(self.bands.points) - self.bands.lead, self.bands.rate
-        hertz = np.interp(points / rate, track.seconds, track.hertz)
-        carrier = self.bands.carrier(float(np.median(track.hertz)))
-        band = self.bands.envelope(self.spectrum, carrier)
-        turned = band * np.exp(-1j * integral(hertz - carrier, rate))
-        envelope = own.smooth(turned, kernel)
-        if own.power(envelope) < self.least_power:
-            return None
-        if not self._quality(turned, envelope, hertz, kernel)[0].reaches(HOPEFUL):
-            return None
+    def _follow(self, tracks: Sequence[Track], kernel: float) -> list[Line]:
+        """Demodulate along tracks, whose frequencies are corrected by what is found there; those that may be lines."""
+        own, rate = self.demodulator, self.bands.rate
+        seconds = (np.arange(self.bands.points) - self.bands.lead) / rate
+        hertz = np.stack([np.interp(seconds, track.seconds, track.hertz) for track in tracks])
+        carriers = np.array([self.bands.carrier(float(np.median(track.hertz))) for track in tracks])
+        band = self.bands.envelopes(self.spectrum, carriers)
+
+        def demodulated() -> tuple[np.ndarray, np.ndarray]:
+            turned = band * rotation(-integral(hertz - carriers[:, None], rate))[:, None]
+            return turned, own.smooth(turned, kernel)
+
+        turned, envelope = demodulated()
+        kept = own.power(envelope) >= self.least_power
+        qualities = self._qualities(turned[kept], envelope[kept], hertz[kept], kernel)
+        kept[kept] = [quality.reaches(HOPEFUL) for quality, _ in qualities]
+        hertz, carriers, band, envelope = (each[kept] for each in (hertz, carriers, band, envelope))
+        if not len(hertz):
+            return []
         for _ in range(CORRECTIONS):
-            turn = np.append((envelope[:, 1:] * envelope[:, :-1].conj()).sum(0), 0)
+            turn = np.zeros(hertz.shape, complex)
+            turn[:, :-1] = (envelope[..., 1:] * envelope[..., :-1].conj()).sum(1)
             hertz = hertz + np.angle(own.smooth(turn, FOLLOW_SECONDS)) * rate / (2 * np.pi)
             # Relative to its own phase instead of the carrier's.
-            turned = band * np.exp(-1j * integral(hertz - carrier, rate))
-            envelope = own.smooth(turned, kernel)
+            turned, envelope = demodulated()
         hertz, envelope = own.held(hertz), own.held(envelope)
-        coherence = own.power(own.smooth(turned, 4 * kernel)) / max(own.power(envelope), 1e-30)
-        quality, noise = self._quality(turned, envelope, hertz, kernel, coherence)
-        partial = Partial(hertz, integral(hertz, rate), envelope)
-        return Line(partial, quality, own.power(envelope), noise, kernel)
+        powers = own.power(envelope)
+        coherences = own.power(own.smooth(turned, 4 * kernel)) / np.maximum(powers, 1e-30)
+        qualities = self._qualities(turned, envelope, hertz, kernel, coherences)
+        return [
+            Line(Partial(hertz[k], integral(hertz[k], rate), envelope[k]), quality, float(powers[k]), noise, kernel)
+            for k, (quality, noise) in enumerate(qualities)
+        ]
 
-    def _quality(
-        self, band: np.ndarray, envelope: np.ndarray, hertz: np.ndarray, kernel: float, coherence: float = 1.0
-    ) -> tuple[Quality, float]:
-        """Quality of a partial from the demodulated band around it, and the power of the noise in its kernel's band."""
+    def _qualities(
+        self,
+        band: np.ndarray,
+        envelope: np.ndarray,
+        hertz: np.ndarray,
+        kernel: float,
+        coherences: np.ndarray | None = None,
+    ) -> Iterator[tuple[Quality, float]]:
+        """Quality of the partial of each demodulated band, and the power of the noise in the kernel's band."""
         from scipy.fft import fft
 
-        power = self.demodulator.power(envelope)
-        density = np.square(np.abs(fft(band[:, self.inside] * self._hann, self.bands.points))).sum(0)
-        density /= 2 * np.square(self._hann).sum() * self.bands.rate
+        powers = self.demodulator.power(envelope)
+        coherences = np.ones(len(powers)) if coherences is None else coherences
+        spectra = fft(band[..., self.inside] * self._hann, self.bands.points, overwrite_x=True)
+        densities = (np.square(spectra.real) + np.square(spectra.imag)).sum(1)
+        scale = 2 * float(np.square(self._hann, dtype=np.float64).sum()) * self.bands.rate * np.log(2)
         near, far = (round(edge * self.bands.points / self.bands.rate) for edge in _sides(kernel))
-        far = min(far, self.bands.points // 2)
-        sides = density[near + 1 : far], density[len(density) - far + 1 : len(density) - near]
-        noise = max(float(np.median(side)) for side in sides) / np.log(2) + 1e-30
-        auditory = 24.7 * (4.37e-3 * float(np.median(hertz)) + 1)
-        own = noise * NOISE_WIDTH / kernel
-        return Quality(coherence, 10 * np.log10(power / own), 10 * np.log10(power / (noise * auditory))), own
+        far, end = min(far, self.bands.points // 2), self.bands.points
+        sides = densities[:, near + 1 : far], densities[:, end - far + 1 : end - near]
+        noises = np.maximum(*(np.median(side, axis=1) for side in sides)) / scale + 1e-30
+        for noise, power, middle, coherence in zip(noises, powers, np.median(hertz, axis=1), coherences, strict=True):
+            own, auditory = noise * NOISE_WIDTH / kernel, noise * 24.7 * (4.37e-3 * middle + 1)
+            prominence, audibility = 10 * np.log10(power / own), 10 * np.log10(power / auditory)
+            yield Quality(float(coherence), float(prominence), float(audibility)), float(own)
 
     def _distinct(self, candidates: Sequence[Line]) -> list[Line]:
         """One line of those that several resolutions found, with a kernel that keeps its neighbours out."""
@@ -207,23 +228,21 @@ class LineSearch:
     def _fitted(self, line: Line, least: float) -> Line:
         """A line at its own frequency or a constant one, by the kernel of at least ``least`` seconds that suits it."""
         own, hertz = self.demodulator, line.partial.hertz
-        carrier = self.bands.carrier(float(np.median(hertz)))
-        band = self.bands.envelope(self.spectrum, carrier)
+        carrier = self.bands.carrier(line.partial.median)
+        band = self.bands.envelopes(self.spectrum, [carrier])
         power = np.square(np.abs(line.partial.envelope)).sum(0) * own.weight
         steady = np.full_like(hertz, power @ hertz / max(power.sum(), 1e-30))
-        fits = []
-        for kernel in (max(each, least) for each in KERNELS):
-            noise = line.noise * line.kernel / kernel
-            for each in (hertz, steady):
-                envelope = own.demodulated(band, each - carrier, kernel)
-                partial = Partial(each, integral(each, self.bands.rate), own.held(envelope))
-                fits.append(Line(partial, line.quality, own.power(envelope), noise, kernel))
-        most = max(fit.gain for fit in fits)
+        courses = np.stack([hertz, steady])
+        kernels = np.unique(np.maximum(KERNELS, least))
+        turned = band * rotation(-integral(courses - carrier, self.bands.rate))[:, None]
+        envelopes = own.smooth(turned, kernels[:, None, None])  # [kernels, courses, channels, points]
+        powers, noises = own.power(envelopes), (line.noise * line.kernel / kernels)[:, None]
+        gains = powers - 2 * noises
         # The longest kernel and the simplest frequency of those that lose next to nothing.
-        kept = [
-            most - fit.gain <= loss * max(most, fit.noise) for fit, loss in zip(fits, len(KERNELS) * LOSS, strict=True)
-        ]
-        return [fit for fit, keep in zip(fits, kept, strict=True) if keep][-1]
+        loss = np.array(LOSS) * np.maximum(gains.max(), noises)
+        k, course = np.argwhere(gains.max() - gains <= loss)[-1]
+        partial = Partial(courses[course], integral(courses[course], self.bands.rate), own.held(envelopes[k, course]))
+        return Line(partial, line.quality, float(powers[k, course]), float(noises[k, 0]), float(kernels[k]))
 
     def _lies_on(self, track: Track, line: Line) -> bool:
         """Whether a track is that of a line found before."""
@@ -232,12 +251,12 @@ class LineSearch:
 
     def _distance(self, first: Line, second: Line) -> float:
         """Median distance of two lines in Hz."""
-        return float(np.median(np.abs(first.partial.hertz - second.partial.hertz)[self.inside]))
+        return float(np.median(np.abs(first.partial.hertz[self._sampled] - second.partial.hertz[self._sampled])))
 
 
-def _harmonics(lines: Sequence[Line], bands: Bands) -> list[tuple[Track, float]]:
-    """Tracks of the harmonics of a common fundamental that are not among lines, and their kernels; none without one."""
-    hertz = np.array([float(np.median(line.partial.hertz)) for line in lines])
+def _harmonics(lines: Sequence[Line], bands: Bands) -> list[Track]:
+    """Tracks of the harmonics of a common fundamental that are not among lines; none without one."""
+    hertz = np.array([line.partial.median for line in lines])
     power = np.array([line.power for line in lines])
     best, fundamental = 0.0, 0.0
     for candidate in sorted({each / k for each in hertz for k in range(1, MAX_DIVISOR + 1)}, reverse=True):
@@ -257,7 +276,7 @@ def _harmonics(lines: Sequence[Line], bands: Bands) -> list[tuple[Track, float]]
     pitch = lines[reference].partial.hertz / orders[reference]
     seconds = (np.arange(bands.points) - bands.lead) / bands.rate
     missing = sorted(set(range(1, int(max(orders)) + MORE_HARMONICS + 1)) - set(orders[harmonic].astype(int)))
-    return [(Track(seconds, order * pitch, 0.0), MIN_KERNEL) for order in missing]
+    return [Track(seconds, order * pitch, 0.0) for order in missing]
 
 
 def _sides(kernel: float) -> tuple[float, float]:
@@ -268,21 +287,18 @@ def _sides(kernel: float) -> tuple[float, float]:
 def join_tracks(tracks: Sequence[Track], seconds: float) -> list[Track]:
     """Tracks of one resolution that continue each other, joined; those that are present for ``seconds`` in total."""
     chains: list[list[Track]] = []
-    middles: list[float] = []
+    middles, ends, until = np.zeros((3, len(tracks)))  # of the last track of each chain
     for track in sorted(tracks, key=lambda each: each.seconds[0]):
-        middle = float(np.median(track.hertz))
-        possible = [
-            (abs(chain[-1].hertz[-1] - track.hertz[0]), index)
-            for index, chain in enumerate(chains)
-            if abs(middles[index] - middle) < JOINED * middle and chain[-1].seconds[-1] < track.seconds[0]
-        ]
-        if possible:
-            index = min(possible)[1]
+        count, middle = len(chains), float(np.sort(track.hertz)[len(track.hertz) // 2])
+        near = np.abs(middles[:count] - middle) < JOINED * middle
+        possible = np.flatnonzero(near & (until[:count] < track.seconds[0]))
+        if len(possible):
+            index = int(possible[np.abs(ends[possible] - track.hertz[0]).argmin()])
             chains[index].append(track)
-            middles[index] = middle
         else:
+            index = count
             chains.append([track])
-            middles.append(middle)
+        middles[index], ends[index], until[index] = middle, track.hertz[-1], track.seconds[-1]
     joined = []
     for chain in chains:
         if sum(each.seconds[-1] - each.seconds[0] for each in chain) >= seconds:

@@ -43,7 +43,7 @@ class Partials:
         """Median frequency in Hz and mean square, over time and channels, of each partial."""
         inside = self.bands.inside
         powers = [float(np.square(np.abs(each.envelope[:, inside])).mean() / 2) for each in self.partials]
-        return tuple((float(np.median(each.hertz)), power) for each, power in zip(self.partials, powers, strict=True))
+        return tuple((each.median, power) for each, power in zip(self.partials, powers, strict=True))
 
     def synthesise(self, gains: np.ndarray | None = None) -> np.ndarray:
         """The sum of the partials ``[channels, time]``, amplified by ``gains`` ``[partials]`` in dB."""

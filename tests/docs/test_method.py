@@ -48,6 +48,8 @@ TECHNICAL = {
     "sound.events.HOP_FRACTION",
     "sound.events.FLOOR_STEP_SECONDS",
     "sound.events.SMALLEST",
+    "sound.line_search.BATCH",
+    "sound.line_search.DISTANCE_STEP",
     "sound.patch_selection.ENCODED_AT_ONCE",
     "sound.patch_selection.FIRST_CANDIDATES",
     "sound.seamless_loop.EPSILON",

@@ -19,7 +19,7 @@ def test_a_tone_has_its_amplitude_and_phase_in_its_band() -> None:
     samples = np.stack([0.5 * tone(440.3), 0.2 * tone(440.3, phase=2.0)])
     bands = Bands(samples.shape[1], RATE)
     carrier = bands.carrier(441.0)
-    envelope = bands.envelope(bands.spectrum(samples), carrier)
+    (envelope,) = bands.envelopes(bands.spectrum(samples), [carrier])
     middle = envelope[:, bands.inside][:, 200:-200]
     np.testing.assert_allclose(np.abs(middle).mean(1), [0.5, 0.2], rtol=1e-3)
     np.testing.assert_allclose(np.angle(middle[1] / middle[0]), 1.5, atol=0.01)
@@ -32,7 +32,7 @@ def test_signal_inverts_envelope(length: int) -> None:
     time = (np.arange(bands.points) - bands.lead) / bands.rate
     origin = bands.lead / bands.rate  # of the carrier's phase: the first point
     envelope = np.exp(1j * (2 * np.pi * 300.7 * time + 0.5 - 2 * np.pi * carrier * (time + origin)))[None]
-    samples = bands.signal([(envelope, carrier)], 1)[0]
+    samples = bands.signal(envelope[None], [carrier])[0]
     np.testing.assert_allclose(samples, tone(300.7, length / RATE)[:length], atol=1e-4)
 
 
