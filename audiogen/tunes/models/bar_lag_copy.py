@@ -18,9 +18,10 @@ from audiogen.tunes.tokens.grammar import Vocabulary
 LAGS = (1, 2, 4, 8, 12, 16, 24, 32)  # bars
 IGNORED, MOVE, PITCH, TIE, DURATION, PART = range(6)
 KINDS = {"bar": MOVE, "later": MOVE, "position": MOVE, "pitch": PITCH, "tie": TIE, "duration": DURATION, "part": PART}
-MAX_PARTS, MAX_POSITIONS, MAX_INDEX = 64, 256, 1 << 13
-"""Limits of what is packed into one lookup key: bar, position, kind, part, index."""
+MAX_PARTS, MAX_POSITIONS, MAX_INDEX, MAX_BARS = 64, 256, 1 << 13, 1 << 20
+"""Limits of what is packed into one lookup key: row of the batch, bar, position, kind, part, index."""
 BAR_STRIDE = MAX_POSITIONS * 8 * MAX_PARTS
+ROW_STRIDE = MAX_BARS * BAR_STRIDE * MAX_INDEX
 LEVELS = 2 * BUCKETS + 1
 INIT_STD = 0.1  # of embeddings, of which one per lag is added to others
 QUERY, AFTER = range(2)
@@ -74,7 +75,8 @@ class BarLagCopy(nn.Module):
         read, kinds = tokens.numpy(), self.kinds[tokens.numpy()]
         past, current, agreement = (each.numpy() for each in state)
         bars, steps, parts = np.moveaxis(positions.numpy(), -1, 0).clip(0)
-        steps, parts = steps.clip(max=MAX_POSITIONS - 1), parts.clip(max=MAX_PARTS - 1)
+        bars, steps = bars.clip(max=MAX_BARS - 1), steps.clip(max=MAX_POSITIONS - 1)
+        parts = parts.clip(max=MAX_PARTS - 1)
         keys = bars * BAR_STRIDE + (steps * 8 + kinds) * MAX_PARTS + (kinds >= PITCH) * parts
         content = (kinds >= MOVE) & (kinds <= DURATION)
         after = _latest(keys, content, current[:, AFTER])
@@ -96,24 +98,25 @@ class BarLagCopy(nn.Module):
         If a key occurs for the n-th time in its bar, its n-th occurrence in the earlier bar is taken.
         """
         batch, time = queries.shape
-        first = past.shape[1] - time
-        suggested = np.full((batch, time, len(LAGS)), -1)
-        lags = np.array(LAGS) * BAR_STRIDE
-        for row in range(batch):
-            index, column = np.nonzero(past[row, :, :2] >= 0)
-            table = np.sort(past[row, index, column] * MAX_INDEX + index)
-            key, now = queries[row] * MAX_INDEX, first + np.arange(time)
-            oldest = now - self.length  # the first remembered token at each step
-            count = np.searchsorted(table, key + now + 1) - np.searchsorted(table, key + oldest)
-            wanted = queries[row][:, None] - lags
-            position = np.searchsorted(table, wanted * MAX_INDEX + oldest[:, None]) + count[:, None]
-            entry = np.append(table, -1)[np.minimum(position, len(table))]
-            found = (entry // MAX_INDEX == wanted) & (wanted >= 0)
-            _, _, token, part = np.moveaxis(past[row, np.where(found, entry % MAX_INDEX, 0)], -1, 0)
-            other_part = (self.kinds[token.clip(0)] == PITCH) & (part != parts[row][:, None])
-            token = np.where(other_part, self.parts[part.clip(0, len(self.parts) - 1)], token)
-            suggested[row] = np.where(found, token, -1)
-        return suggested
+        rows = np.arange(batch)[:, None] * ROW_STRIDE
+        row, index, column = np.nonzero(past[..., :2] >= 0)
+        table = np.sort(row * ROW_STRIDE + past[row, index, column] * MAX_INDEX + index)
+        now = past.shape[1] - time + np.arange(time)
+        oldest = now - self.length  # the first remembered token at each step
+        key = rows + queries * MAX_INDEX
+        count = np.searchsorted(table, key + now + 1) - np.searchsorted(table, key + oldest)
+        wanted = queries[..., None] - np.array(LAGS) * BAR_STRIDE
+        first = rows[..., None] + wanted.clip(0) * MAX_INDEX
+        entry = np.append(table, -1)[
+            np.minimum(np.searchsorted(table, first + oldest[:, None]) + count[..., None], len(table))
+        ]
+        found = (entry // MAX_INDEX == first // MAX_INDEX) & (wanted >= 0)
+        _, _, token, part = np.moveaxis(
+            past[np.arange(batch)[:, None, None], np.where(found, entry % MAX_INDEX, 0)], -1, 0
+        )
+        other_part = (self.kinds[token.clip(0)] == PITCH) & (part != parts[..., None])
+        token = np.where(other_part, self.parts[part.clip(0, len(self.parts) - 1)], token)
+        return np.where(found, token, -1)
 
     def embed(self, features: BarLagFeatures) -> Tensor:
         """Embeddings ``[batch, time, embedding]`` of how well each lag has agreed."""

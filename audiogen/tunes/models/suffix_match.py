@@ -54,13 +54,15 @@ class SuffixMatcher:
         strengths[:, : self.length] = state[..., 1].numpy()
         suggested = np.zeros((2, batch, time), np.int64)
         rows = np.arange(batch)
+        known = int((past != NO_TOKEN).any(axis=0).argmax())  # no sequence has tokens before this position
         for step in range(time):
             now = self.length + step
-            equal = past[:, step:now] == past[:, now : now + 1]
+            first = min(max(known, step), now - 1)
+            equal = past[:, first:now] == past[:, now : now + 1]
             # Strengths of the previous step, one position earlier; for the oldest position it is no longer known.
-            before = np.concatenate([np.zeros((batch, 1), np.float32), strengths[:, step : now - 1]], axis=1)
-            strengths[:, step:now] = np.where(equal, before + 1, before * MISMATCH_DECAY)
-            best = now - 1 - strengths[:, step:now][:, ::-1].argmax(axis=1)
+            before = np.concatenate([np.zeros((batch, 1), np.float32), strengths[:, first : now - 1]], axis=1)
+            strengths[:, first:now] = np.where(equal, before + 1, before * MISMATCH_DECAY)
+            best = now - 1 - strengths[:, first:now][:, ::-1].argmax(axis=1)
             strength = strengths[rows, best]
             exact = past[rows, best] == past[:, now]
             levels = match_bucket(strength) + BUCKETS * exact
