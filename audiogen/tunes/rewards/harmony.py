@@ -90,8 +90,8 @@ class VoiceLeading(Rule):
 class FitsChords(Rule):
     """Notes belong to given chords, one for each bar of the tail and again from the first: ``chords:G,C,D7,G``.
 
-    The fraction of the sounding time on chord tones, relative to `ENOUGH_CHORD_TONES`. A chord is a root and one of
-    `QUALITIES`.
+    The mean over bars of the fraction of the sounding time on chord tones, relative to `ENOUGH_CHORD_TONES` and limited
+    to 1 in each bar: notes of one chord do not make up for those of another. A chord is a root and one of `QUALITIES`.
     """
 
     kind = "chords"
@@ -111,11 +111,10 @@ class FitsChords(Rule):
         return (np.array(QUALITIES[match[2]]) + root) % 12
 
     def judge(self, passage: Passage) -> float:
-        notes, lines = passage.notes, passage.bar_lines
-        bars = (np.searchsorted(lines, notes["start"], side="right") - 1 - passage.first_bar).clip(min=0)
-        lengths = (notes["end"] - notes["start"]).astype(float)
-        fits = [
-            bool(np.isin(pitch % 12, self.chords[bar % len(self.chords)]))
-            for bar, pitch in zip(bars.tolist(), notes["pitch"].tolist(), strict=True)
-        ]
-        return float(np.average(fits, weights=lengths)) / ENOUGH_CHORD_TONES
+        notes, edges = passage.notes, passage.bar_lines[passage.first_bar :]
+        starts, ends = edges[:-1, None], edges[1:, None]
+        sounding = (np.minimum(notes["end"], ends) - np.maximum(notes["start"], starts)).clip(min=0)
+        chords = np.array([np.isin(np.arange(12), chord) for chord in self.chords])
+        fits = chords[np.arange(len(starts)) % len(chords)][:, notes["pitch"] % 12]
+        fractions = (sounding * fits).sum(axis=1) / np.maximum(sounding.sum(axis=1), 1)
+        return float(np.minimum(fractions / ENOUGH_CHORD_TONES, 1).mean()) if len(starts) else 0.0

@@ -11,6 +11,7 @@ from audiogen.tunes.rewards.passage import Bar, Passage
 
 ENOUGH_REPEATED, TOO_MUCH_REPEATED = 0.2, 0.75
 """Fractions of repeated bars between which the reward is full. Of bars 9 to 16 of real fiddle tunes, half repeat."""
+LOOPS = (1, 2, 3, 4)  # bars that repeat at once are stuck
 STUCK_RUN = 4  # notes of one pitch in a row, from the fourth on
 UNLIKE_OPENING, ALIKE_OPENING, DIFFERENT_CLOSING = 0.35, 0.6, 0.25
 """Similarity of openings that is worth nothing (rhythm alone makes 1/3) and that which is enough; enough difference of
@@ -40,10 +41,11 @@ class Repetition(Rule):
     """Bars return, but neither all of them nor at once.
 
     The fraction of bars that equal an earlier one of tail or prompt is best between `ENOUGH_REPEATED` and
-    `TOO_MUCH_REPEATED`, and worth nothing at 0 and at 1. The fraction of bars that are stuck is subtracted: those that
-    equal the one just before, those that repeat two bars at once, and those with `STUCK_RUN` onsets of a pitch (Jaques
-    et al. 2017 reward motifs and penalise repeated notes and high autocorrelation at short lags; repetition in music:
-    Huron 2006, "Sweet Anticipation", chapter 13).
+    `TOO_MUCH_REPEATED`, and worth nothing at 0 and at 1. The fraction of bars that are stuck is subtracted: those with
+    which the last one to four bars equal as many just before them (`LOOPS`), so that a loop is stuck from the end of
+    its second turn on, and those with `STUCK_RUN` onsets of a pitch (Jaques et al. 2017 reward motifs and penalise
+    repeated notes and high autocorrelation at short lags; repetition in music: Huron 2006, "Sweet Anticipation",
+    chapter 13).
     """
 
     kind = "repetition"
@@ -56,7 +58,7 @@ class Repetition(Rule):
         for bar in bars:
             returning += bool(bar.notes) and bar in earlier
             earlier.append(bar)
-            again = earlier[-2:-1] == [bar] or (len(earlier) > 3 and earlier[-4:-2] == earlier[-2:])
+            again = any(earlier[-size:] == earlier[-2 * size : -size] for size in LOOPS)
             stuck += bool(bar.notes) and (again or _is_stuck(bar))
         fraction = returning / len(bars)
         rise = fraction / ENOUGH_REPEATED

@@ -59,6 +59,24 @@ def test_a_scale_up_and_down_is_not_enough(name: str, most: float) -> None:
     assert value(name, CHEATS["scale up and down"]) < min(most, value(name, GOOD))
 
 
+def test_a_loop_of_four_bars_is_stuck() -> None:
+    """Four new bars, three times: two of three bars return, but nothing else happens."""
+    assert value("repetition", melody([[pitch + 2 for pitch in bar] for bar in QUESTION] * 3, start=4 * BAR)) <= 0.6
+
+
+def test_one_chord_is_not_four() -> None:
+    """Half of the bars are on G: the tonic chord all the time, or a drone on G, make up for none of the others."""
+    chords = "chords:G,C,D7,G"
+    arpeggio = melody([[67, 71, 74, 79, 67, 71, 74, 79]] * BARS, start=4 * BAR)
+    right = melody(
+        [[67, 71, 74, 79] * 2, [72, 76, 79, 72] * 2, [74, 78, 81, 72] * 2, [67, 71, 74, 67] * 2] * 3, 4 * BAR
+    )
+    drone = notes([(4 * BAR, 16 * BAR, 55)] + [(bar * BAR, (bar + 1) * BAR, 61 + bar % 3) for bar in range(4, 16)])
+    assert value(chords, arpeggio) <= 0.8
+    assert value(chords, drone) <= 0.7
+    assert value(chords, right) > 0.95
+
+
 @pytest.mark.parametrize("name", [*RULES, CHORDS])
 def test_longer_is_not_better(name: str) -> None:
     """The same music twice as long is worth at most a little more: values are means."""
