@@ -104,4 +104,5 @@ def plan_summary(entry: dict[str, Any]) -> str:
     """One line about a search, from its entry in the sidecar."""
     values = ", ".join(f"{each['name']} {each['value']:.2f}" for each in entry["rewards"])
     found = f"{entry['planner']}: reward {entry['reward']:.2f}, {entry['without_plan']:.2f} without a plan"
-    return f"{found} ({entry['simulations']} tails tried): {values}"
+    tried, work = entry["simulations"], round(entry["work"])
+    return f"{found} ({tried} tails tried{f' for the work of {work}' if work != tried else ''}): {values}"

@@ -72,6 +72,7 @@ def planned_tail(continuer: TuneContinuer, request: TuneRequest, prepared: Prepa
             for each in reward.values(plan.tail)
         ],
         "simulations": plan.simulations,
+        "work": round(plan.work, 2),
         "tokens": plan.tokens,
         "progress": [[count, round(value, 4)] for count, value in plan.progress],
     }

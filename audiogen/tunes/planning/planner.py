@@ -54,6 +54,7 @@ class Plan:
         unplanned: mean reward of the tails that were sampled before the search had learned anything: what sampling
             without a plan gives on average.
         simulations: number of tails that were completed and judged.
+        work: of sampling them, in whole tails, as of `Budget`: less than their number where they share beginnings.
         tokens: number of tokens that were sampled.
         seconds: time spent, by the budget's clock.
         progress: pairs of simulations and best reward so far, wherever it improved.
@@ -63,6 +64,7 @@ class Plan:
     reward: float
     unplanned: float
     simulations: int
+    work: float
     tokens: int
     seconds: float
     progress: tuple[tuple[int, float], ...]
@@ -159,7 +161,7 @@ class Search:
         assert self.unplanned is not None
         progress = tuple(self.progress)
         reward, tokens = self.best_reward, self.sampler.tokens
-        return Plan(self.best, reward, self.unplanned, self.simulations, tokens, self.seconds, progress)
+        return Plan(self.best, reward, self.unplanned, self.simulations, self.work, tokens, self.seconds, progress)
 
 
 class Planner(ABC):

@@ -129,8 +129,10 @@ def test_the_first_tails_are_not_forgotten(kind: str, budget: int) -> None:
 
 def test_the_tree_is_kept() -> None:
     """Beginnings that are continued again are not sampled again: more tails are judged for the same work."""
-    assert planned("mcts", 128).simulations > 140
-    assert planned("best-of", 64).simulations == 64
+    tree, independent = planned("mcts", 128), planned("best-of", 64)
+    assert tree.simulations > 140
+    assert tree.work == pytest.approx(128, abs=1)
+    assert independent.simulations == independent.work == 64
 
 
 def test_a_node_gets_more_children_with_its_visits() -> None:
