@@ -39,7 +39,7 @@ from audiogen.tunes.tune import Tune
 RewardFunction = Callable[[Tune, Tune], Mapping[str, float]]
 """``reward(tail, prompt)``: each term of a reward by its name, and their weighted mean as `TOTAL`, all in 0..1."""
 TOTAL = "total"
-VALIDATION_TAILS = 2  # per prompt
+VALIDATION_TAILS = 6  # per prompt: of fewer, the diversity is that of chance
 DIVERSITY_SMOOTHING = 0.8  # of the running mean over sets of rollouts
 KL_SLACK = 2.0  # validations beyond this multiple of the target count as worse than all others
 
@@ -110,6 +110,7 @@ class PolicyObjective(nn.Module):
         self.register_buffer("diversity", torch.tensor(torch.nan))
         self.register_buffer("first_diversity", torch.tensor(torch.nan))
         self._experience: _Experience | None = None
+        self._usual: _Experience | None = None  # the reference's tails after the prompts of validations
         self._measured: dict[str, float] = {}
 
     @property
@@ -136,17 +137,23 @@ class PolicyObjective(nn.Module):
         if not self.training:
             return self._validation(tunes)
         if self._experience is None or int(prompts[0, 0]) % self.options.rollout_steps == 0:
-            self._collect(tunes)
-        assert self._experience is not None
+            self._experience, log_probs = self._collect(tunes)
+        else:
+            rollouts = self._experience.rollouts
+            log_probs = rollouts.taken(rollouts.log_distribution(self.policy))
         losses = _preferences if self.options.algorithm == "dpo" else _policy_gradient
-        loss, found = losses(self.policy, self._experience, self.options, float(self.kl_weight))
+        loss, found = losses(log_probs, self._experience, self.options, float(self.kl_weight))
         measures = {name: torch.tensor(value) for name, value in {**self._measured, **found}.items()}
         return {"loss": loss, **measures}
 
-    def _collect(self, prompts: Sequence[Tune]) -> None:
-        """Sample tails, reward them, and adapt the weight of the KL divergence."""
+    def _collect(self, prompts: Sequence[Tune]) -> tuple[_Experience, Tensor]:
+        """Sample tails, reward them, and adapt the weight of the KL divergence.
+
+        Returns:
+            What was collected, and the log-probabilities of the actions ``[actions]``, with gradients.
+        """
         options = self.options
-        experience = self._rollouts(prompts, options.group)
+        experience, log_probs = self._rollouts(prompts, options.group)
         rollouts = experience.rollouts
         diversity = distinct_ngrams(rollouts.tails)
         if self.first_diversity.isnan():  # the policy is still the reference
@@ -155,7 +162,6 @@ class PolicyObjective(nn.Module):
         self.diversity.mul_(DIVERSITY_SMOOTHING).add_((1 - DIVERSITY_SMOOTHING) * diversity)
         diversity_share = float(self.diversity / self.first_diversity.clamp(min=1e-9))
         below = experience.entropy_share < options.entropy_floor or diversity_share < options.diversity_floor
-        self._experience = experience
         self._measured = {
             **{f"reward_{name}": value for name, value in experience.terms.items()},
             "kl": experience.divergence,
@@ -167,9 +173,11 @@ class PolicyObjective(nn.Module):
             "tokens": len(rollouts.allowed) / len(rollouts.tokens),
         }
         self.kl_weight.mul_(self.controller.factor(experience.divergence, below))
+        return experience, log_probs
 
-    @torch.no_grad()
-    def _rollouts(self, prompts: Sequence[Tune], group: int, model: TokenModel | None = None) -> _Experience:
+    def _rollouts(
+        self, prompts: Sequence[Tune], group: int, model: TokenModel | None = None
+    ) -> tuple[_Experience, Tensor]:
         options, device = self.options, self.kl_weight.device
         model = model or self.policy
         rollouts = sample_rollouts(
@@ -178,11 +186,13 @@ class PolicyObjective(nn.Module):
         found = [self.reward(tail, prompt) for tail, prompt in zip(rollouts.tails, rollouts.prompts, strict=True)]
         terms = {name: sum(values[name] for values in found) / len(found) for name in found[0]}
         rewards = torch.tensor([values[TOTAL] for values in found], device=device)
-        mine, theirs = (rollouts.log_distribution(one) for one in (model, self.reference))
-        entropies = [float(entropy(distribution).mean()) for distribution in (mine, theirs)]
-        behaviour, reference = rollouts.taken(mine), rollouts.taken(theirs)
+        mine = rollouts.log_distribution(model)
+        with torch.no_grad():
+            theirs = rollouts.log_distribution(self.reference)
+            entropies = [float(entropy(distribution).mean()) for distribution in (mine, theirs)]
+        log_probs, reference = rollouts.taken(mine), rollouts.taken(theirs)
         share = entropies[0] / max(entropies[1], 1e-9)
-        return _Experience(rollouts, rewards, terms, behaviour, reference, entropies[0], share)
+        return _Experience(rollouts, rewards, terms, log_probs.detach(), reference, entropies[0], share), log_probs
 
     @torch.no_grad()
     def _validation(self, prompts: Sequence[Tune]) -> dict[str, Tensor]:
@@ -192,9 +202,11 @@ class PolicyObjective(nn.Module):
         """
         options = self.options
         seed = torch.random.get_rng_state()
-        policy = self._rollouts(prompts, VALIDATION_TAILS)
-        torch.random.set_rng_state(seed)  # the same random numbers
-        reference = self._rollouts(prompts, VALIDATION_TAILS, self.reference)
+        policy, _ = self._rollouts(prompts, VALIDATION_TAILS)
+        if self._usual is None:  # prompts and random numbers are the same in all validations
+            torch.random.set_rng_state(seed)
+            self._usual, _ = self._rollouts(prompts, VALIDATION_TAILS, self.reference)
+        reference = self._usual
         diversity, usual = (distinct_ngrams(made.rollouts.tails) for made in (policy, reference))
         broken = diversity < options.diversity_floor * usual or policy.entropy_share < options.entropy_floor
         if options.kl_target > 0 and options.kl_weight > 0:
@@ -212,12 +224,10 @@ class PolicyObjective(nn.Module):
 
 
 def _policy_gradient(
-    policy: TokenModel, experience: _Experience, options: FineTuning, kl_weight: float
+    log_probs: Tensor, experience: _Experience, options: FineTuning, kl_weight: float
 ) -> tuple[Tensor, dict[str, float]]:
     """Mean over the actions of the surrogate of RLOO or GRPO."""
-    rollouts = experience.rollouts
-    log_probs = rollouts.taken(rollouts.log_distribution(policy))
-    rewards = experience.rewards
+    rollouts, rewards = experience.rollouts, experience.rewards
     if options.algorithm == "rloo":
         rewards = rewards - kl_weight * rollouts.totals(experience.behaviour - experience.reference)
     advantages = leave_one_out if options.algorithm == "rloo" else standardised
@@ -230,7 +240,7 @@ def _policy_gradient(
 
 
 def _preferences(
-    policy: TokenModel, experience: _Experience, options: FineTuning, kl_weight: float
+    log_probs: Tensor, experience: _Experience, options: FineTuning, kl_weight: float
 ) -> tuple[Tensor, dict[str, float]]:
     """Mean loss of pairs within each group: the best quarter with the worst quarter, the best with the worst first."""
     rollouts, size = experience.rollouts, experience.rollouts.group
@@ -240,8 +250,7 @@ def _preferences(
     chosen, rejected = order[:, :pairs].flatten(), order.flip(1)[:, :pairs].flatten()
     differ = experience.rewards[chosen] > experience.rewards[rejected]
     if not differ.any():
-        return sum((weight.sum() * 0 for weight in policy.parameters()), torch.zeros(())), {"margin": 0.0, "pairs": 0.0}
-    log_probs = rollouts.taken(rollouts.log_distribution(policy))
+        return log_probs.sum() * 0, {"margin": 0.0, "pairs": 0.0}
     log_ratios = rollouts.totals(log_probs - experience.reference)
     better, worse = log_ratios[chosen[differ]], log_ratios[rejected[differ]]
     losses = preference_loss(better, worse, kl_weight, options.positive_weight)

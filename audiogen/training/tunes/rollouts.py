@@ -52,8 +52,8 @@ class Rollouts:
 
     def log_distribution(self, model: TokenModel) -> Tensor:
         """Log-probabilities from which each action was sampled, ``[actions, size]``; -inf where not allowed."""
-        logits, _ = model.read(self.tokens[:, :-1])
-        return logits[self.sampled].masked_fill(~self.allowed, -torch.inf).log_softmax(-1)
+        logits, _ = model.read(self.tokens[:, :-1], at=self.sampled)
+        return logits.masked_fill(~self.allowed, -torch.inf).log_softmax(-1)
 
     def taken(self, log_distribution: Tensor) -> Tensor:
         """Log-probability of each action, ``[actions]``."""

@@ -16,6 +16,7 @@ from audiogen.models.backbones import BACKBONES
 from audiogen.models.base import Model, Sampling, State
 from audiogen.models.heads import TOKEN_HEADS
 from audiogen.models.heads.categorical import PADDING, sample_tokens, token_nll
+from audiogen.tunes.model_state import map_state
 from audiogen.tunes.models.auxiliary_features import AuxiliaryFeatures
 
 CHUNK = 1024  # tokens read at a time: prompts of any length in bounded memory
@@ -85,20 +86,29 @@ class TokenModel(Model):
                 nn.Linear(options.embedding, inner), nn.SiLU(), nn.Linear(inner, self.backbone.width)
             )
 
-    def read(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Logits of the token after each of ``[batch, time]``, ``[batch, time, size]``, and the state."""
+    def read(self, tokens: Tensor, state: State = None, at: Tensor | None = None) -> tuple[Tensor, State]:
+        """Logits of the token after each of ``[batch, time]``, ``[batch, time, size]``, and the state.
+
+        Args:
+            tokens: to read.
+            state: before them; None for the beginning.
+            at: where to compute logits, ``[batch, time]`` bool; they are then ``[positions, size]``.
+        """
         tokens = tokens.clamp(min=0)  # padding comes after everything that is scored
         memory, auxiliary_state = (None, None) if state is None else state
         if self.hints is None:
             vectors = self._vectors(tokens)
             context, memory = self.backbone(vectors if self.embedding is None else self.dropout(vectors), memory)
-            return self.head.logits(self.dropout(context)), (memory, auxiliary_state)
+            context = self.dropout(context)
+            return self.head.logits(context if at is None else context[at]), (memory, auxiliary_state)
         auxiliary, features, auxiliary_state = self.hints.read(tokens, auxiliary_state)
         vectors = self.dropout(self._vectors(tokens) + auxiliary)
         context, memory = self.backbone(vectors, memory)
         context = self.dropout(context + self.shortcut(vectors))
+        if at is not None:
+            context, features = map_state(lambda values: values[at][None], (context, features))
         logits = self.head.logits(context) + self.hints.logits(context, features, self.size)
-        return logits, (memory, auxiliary_state)
+        return logits if at is None else logits[0], (memory, auxiliary_state)
 
     def _vectors(self, tokens: Tensor) -> Tensor:
         if self.embedding is None:
