@@ -81,7 +81,8 @@ def preference_loss(chosen: Tensor, rejected: Tensor, weight: float, positive: f
 class KLController:
     """Adapts the weight of the KL divergence to a target (Ziegler et al. 2019, arXiv 1909.08593, 2.2).
 
-    The weight grows faster than it falls: the divergence of a policy begins at 0, whatever the weight.
+    The weight grows faster than it falls: the divergence of a policy begins at 0, whatever the weight. The divergence
+    follows the weight within some ten updates, so that a faster growth overshoots, and takes back what was learned.
 
     Args:
         target: wanted divergence; 0 keeps the weight.
@@ -90,7 +91,7 @@ class KLController:
     """
 
     target: float
-    rise: float = 0.3
+    rise: float = 0.1
     fall: float = 0.05
 
     def factor(self, divergence: float, below_floor: bool) -> float:
