@@ -25,7 +25,7 @@ from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.metrics import waveform_baselines
-from audiogen.metrics.order import MEASURES, STRUCTURE, OrderReference, ratio
+from audiogen.metrics.order import FORECASTS, MEASURES, STRUCTURE, OrderReference, geometric_mean, ratio
 from audiogen.metrics.order_harmony import beat_of, chroma_movement
 from audiogen.metrics.order_pulse import find_pulse, phase_shift, pulse_height, refine_period
 from audiogen.metrics.waveform_repeat import waveform_repeat
@@ -39,6 +39,7 @@ HALF = 0.5  # seconds, the pieces that are reordered
 SEGMENTS, REAL, DEFAULT = "another real segment", "real", "default"
 REORDERED = {"half seconds, random": "random", "half seconds, reversed": "reversed"}
 NAMES = (SEGMENTS, REAL, DEFAULT, *CONTROL_BASELINES, "loop", *REORDERED)
+Rows = Callable[[str, str], list[dict[str, Any]]]  # of a recording and a candidate, one per seed
 
 
 def split(path: Path, seconds: float) -> tuple[Recording, Recording]:
@@ -114,8 +115,18 @@ def skill(loss: float) -> float:
 
 def overall(row: dict[str, Any]) -> float:
     """Geometric mean of the ratios over the measures that apply."""
-    logs = [np.log(value) for name, value in row["ratios"].items() if row["applies"][name] and np.isfinite(value)]
-    return float(np.exp(np.mean(logs))) if logs else float("nan")
+    return _mean_ratio(row, tuple(MEASURES))
+
+
+def without_forecasts(row: dict[str, Any]) -> float:
+    """The same over the measures that do not forecast from contexts."""
+    return _mean_ratio(row, tuple(name for name in MEASURES if name not in FORECASTS))
+
+
+def _mean_ratio(row: dict[str, Any], measures: tuple[str, ...]) -> float:
+    known = {name: value for name, value in row["ratios"].items() if np.isfinite(value)}
+    found = geometric_mean([value for name, value in known.items() if name in measures and row["applies"][name]])
+    return float("nan") if found is None else found
 
 
 def ratio_by(measure: str) -> Callable[[dict[str, Any]], float]:
@@ -151,11 +162,13 @@ def report(rows: list[dict[str, Any]]) -> str:
     def mine(recording: str, candidate: str) -> list[dict[str, Any]]:
         return [row for row in by_name[recording] if row["candidate"] == candidate]
 
+    ordered = [name for name, _ in sorted(by_name.items(), key=lambda item: -item[1][0]["contrast"]["forecast"])]
     lines = []
-    for name, own in sorted(by_name.items(), key=lambda item: -item[1][0]["contrast"]["forecast"]):
+    for name in ordered:
+        own = by_name[name][0]
         marks = ["yes" if name in structured else "no", "yes" if name in pulsed else "no"]
         values = [text(of(mine(name, candidate), overall)) for candidate in NAMES]
-        lines.append([name, f"{own[0]['seconds']:g}", *marks, text(own[0]["contrast"]["forecast"]), *values])
+        lines.append([name, f"{own['seconds']:g}", *marks, text(own["contrast"]["forecast"]), *values])
     heads = ["recording", "segment, s", "structured", "pulse", "contrast", *NAMES]
     parts = [
         "# Order\n",
@@ -167,9 +180,10 @@ def report(rows: list[dict[str, Any]]) -> str:
         f"Structured: {len(structured)} of {len(by_name)} ({', '.join(structured)}). With a pulse: {len(pulsed)}"
         f" ({', '.join(pulsed)}).\n",
         "## Overall, by recording\n",
-        table(heads, lines),
+        table(heads, [*lines, nearer(structured, mine, overall, 5)]),
+        *independent_section([name for name in ordered if name in structured], mine),
         "## By measure\n\nMedian over the recordings to which the measure applies (structured ones, for the overall"
-        " ratio), and in brackets the smallest and largest.\n",
+        " ratios), and in brackets the smallest and largest.\n",
     ]
     lines = []
     for candidate in NAMES:
@@ -177,9 +191,10 @@ def report(rows: list[dict[str, Any]]) -> str:
         for measure in MEASURES:
             names = [name for name, own in by_name.items() if own[0]["applies"][measure]]
             cells.append(spread([of(mine(name, candidate), ratio_by(measure)) for name in names]))
-        cells.append(spread([of(mine(name, candidate), overall) for name in structured]))
+        for value in (overall, without_forecasts):
+            cells.append(spread([of(mine(name, candidate), value) for name in structured]))
         lines.append([candidate, *cells])
-    parts.append(table(["candidate", *MEASURES, "overall"], lines))
+    parts.append(table(["candidate", *MEASURES, "overall", "overall without forecasts"], lines))
     parts += skill_section(structured, mine)
     parts.append(
         "## Pulse\n\nRecordings with a pulse: the part of its height that is kept, change of tempo in %, how late the"
@@ -204,7 +219,29 @@ def report(rows: list[dict[str, Any]]) -> str:
     return "\n".join(part if part.startswith("|") else wrapped(part) for part in parts)
 
 
-def skill_section(structured: list[str], mine: Callable[[str, str], list[dict[str, Any]]]) -> list[str]:
+def nearer(structured: list[str], mine: Rows, value: Callable[[dict[str, Any]], float], marks: int) -> list[str]:
+    """A row that counts on how many structured recordings the default is nearer to real audio than each candidate."""
+    counts = []
+    for candidate in NAMES:
+        pairs = [[of(mine(name, each), value) for each in (DEFAULT, candidate)] for name in structured]
+        known = [(own, other) for own, other in pairs if np.isfinite(own) and np.isfinite(other)]
+        won = sum(own < other for own, other in known)
+        counts.append("–" if candidate == DEFAULT or not known else f"{won} of {len(known)}")
+    return ["structured ones on which the default is nearer", *["–"] * (marks - 1), *counts]
+
+
+def independent_section(structured: list[str], mine: Rows) -> list[str]:
+    """The table of the overall ratio without what forecasts from contexts."""
+    lines = [[name, *(text(of(mine(name, each), without_forecasts)) for each in NAMES)] for name in structured]
+    return [
+        "## Without forecasts, by recording\n\nThe default selects what followed contexts like the tail's own, and"
+        f" three of the measures ({', '.join(FORECASTS)}) forecast from such contexts. Structured recordings, by those"
+        " others that apply (states, memory, events, pulse, metre).\n",
+        table(["recording", *NAMES], [*lines, nearer(structured, mine, without_forecasts, 1)]),
+    ]
+
+
+def skill_section(structured: list[str], mine: Rows) -> list[str]:
     """The table of the skill of forecasts, of structured recordings and their medians."""
 
     def skill_of(name: str, candidate: str) -> float:

@@ -1,12 +1,14 @@
 """Which Model? Each on the same recordings, by order and texture, raw and finished, as a Markdown table, best first.
 
-    python tools/compare_families.py RECORDING ... -o docs/families.md --runs FOLDER [--models lstm-flow ...]
+    python tools/compare_families.py RECORDING ... -o docs/families.md --runs FOLDER [--seeds 3] [--models gan ...]
 
 The first three quarters of each recording (of its first 80 s) are a prompt; a tail of at most 8 s is compared with what
-followed. Each Model is trained once, on all prompts together, for the same CPU time. Finished tails are those of
-`continue`; raw ones are the frames that the Model itself draws. The controls and the default have no training and no
-raw tail. One seed. Times are CPU seconds of one thread, which do not depend on the load of the machine. Runs are kept
-in FOLDER, and finished cells in a .jsonl beside the table; neither is computed again.
+followed. With each seed, each Model is trained once, on all prompts together, in as many steps as take the same CPU
+time, and continues every prompt. Models: all backbones with the head of the base, all heads on its backbone, and all
+without a backbone. Finished tails are those of `continue`; raw ones are the frames that the Model itself draws. The
+controls and the default have no training and no raw tail. Times are CPU seconds of one thread, which hardly depend on
+the load of the machine. Runs are kept in FOLDER, and finished cells (recording, Model and seed) in a .jsonl beside the
+table; neither is computed again.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from shutil import rmtree
 from typing import Any, TypeVar
@@ -34,6 +37,8 @@ from audiogen.jobs.model_likelihood import ModelLikelihood
 from audiogen.jobs.run_choice import single_recording
 from audiogen.metrics.order import OrderReference
 from audiogen.metrics.tail_evaluator import TailEvaluator
+from audiogen.models.backbones import BACKBONES
+from audiogen.models.heads import HEADS
 from audiogen.pretrained import base
 from audiogen.run import Run
 from audiogen.sound.context_predictor import ContextPredictor
@@ -46,10 +51,11 @@ from tools.check_order import split, wrapped
 
 CONFIGS = Path(__file__).parents[1] / "configs" / "mel"
 DEFAULT, CONTEXTS, BASE, REAL = "default", "contexts", "base", "real"
+BACKBONE, HEAD = "lstm", "flow"  # of the base, with which the other heads and backbones are combined
 MODELS = (
-    *("lstm-flow", "conv-flow", "transformer-flow"),
-    *("lstm-point", "lstm-mixture"),
-    *("hmm", "gmm", "vae", "gan"),
+    *(f"{backbone}-{HEAD}" for backbone in BACKBONES),
+    *(f"{BACKBONE}-{head}" for head in HEADS if head != HEAD),
+    *("hmm", "gmm", "var", "vae", "gan"),
 )
 OTHERS = (REAL, DEFAULT, CONTEXTS, BASE, *CONTROL_BASELINES)
 CPU_SECONDS = "cpu_seconds.txt"  # of the training, in the folder of a Run
@@ -93,15 +99,15 @@ class Piece:
         order, texture, copied = self.order.distance(tail), self.evaluator.texture(tail), self.evaluator.copying(tail)
         return {
             "order": order.overall,
-            "ratios": order.ratios,
+            "order without forecasts": order.without_forecasts,
             "texture": texture.overall if texture else None,
             "copied": copied.fraction if copied else None,
         }
 
 
-def rendered(continuer: Continuer | RawContinuer, prompt: Recording, seconds: float) -> Recording:
+def rendered(continuer: Continuer | RawContinuer, prompt: Recording, seconds: float, seed: int) -> Recording:
     """A tail of a continuer."""
-    blocks = list(continuer.tail(round(seconds * prompt.sample_rate)))
+    blocks = list(continuer.tail(round(seconds * prompt.sample_rate), seed))
     return Recording(np.concatenate(blocks, axis=1), prompt.sample_rate)
 
 
@@ -114,57 +120,75 @@ def prompts_in(pieces: Sequence[Piece], folder: Path) -> Path:
     return folder
 
 
-def trained(name: str, prompts: Path, budget: float, folder: Path) -> Run:
-    """The Run of a configuration: opened if it is there, or trained in as many steps as take ``budget`` CPU seconds."""
-    out = folder / name
+def trained(name: str, seed: int, prompts: Path, budget: float, folder: Path) -> Run:
+    """The Run of a configuration: opened if it is there, or trained.
+
+    With the seed 0 in as many steps as take ``budget`` CPU seconds, with others in as many as with that.
+    """
+    out = folder / f"{name}-{seed}"
     if (out / CPU_SECONDS).is_file():
         return Run.open(out)
 
     def train_for(steps: int) -> float:
         rmtree(out, ignore_errors=True)
         # Without validation, which would take a whole recording out of the training.
-        overrides = (f"training.steps={steps}", "training.split_fractions.validation=0")
-        experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", overrides))
+        given = (f"training.steps={steps}", f"training.seed={seed}", "training.split_fractions.validation=0")
+        experiment = single_recording(read_experiment(CONFIGS / f"{name}.yaml", given))
         return timed(lambda: train(experiment, prompts, out, device="cpu"))[1]
 
-    seconds = train_for(1)
-    run = Run.open(out)
-    if run.metrics["steps"]:  # else it is complete, in closed form
-        first, second = train_for(1), train_for(1 + PROBE_STEPS)  # the first time of all, libraries are loaded
-        seconds = train_for(max(round(budget * PROBE_STEPS / max(second - first, 1e-3)), 1))
-        run = Run.open(out)
+    if seed:
+        seconds = train_for(max(trained(name, 0, prompts, budget, folder).metrics["steps"], 1))
+    else:
+        seconds = train_for(1)
+        if Run.open(out).metrics["steps"]:  # else it is complete, in closed form
+            first, second = train_for(1), train_for(1 + PROBE_STEPS)  # the first time of all, libraries are loaded
+            seconds = train_for(max(round(budget * PROBE_STEPS / max(second - first, 1e-3)), 1))
     write_text(out / CPU_SECONDS, f"{seconds:.2f}")
-    return run
+    return Run.open(out)
 
 
-def of_run(run: Run, piece: Piece, predictor: Callable[..., RunPredictor]) -> Cell:
+def of_run(run: Run, piece: Piece, seed: int, predictor: Callable[..., RunPredictor]) -> Cell:
     """Measures of the finished and of the raw tail of a Run."""
     prompt, real = piece.parts
-    tail, seconds = timed(lambda: rendered(Continuer(run, prompt, make_predictor=predictor), prompt, real.seconds))
+    tail, seconds = timed(
+        lambda: rendered(Continuer(run, prompt, make_predictor=predictor), prompt, real.seconds, seed)
+    )
     found = {**piece.measured(tail), "rendering": seconds / real.seconds}
     if predictor is RunPredictor:
-        raw, likelihood = rendered(RawContinuer(run, prompt), prompt, real.seconds), ModelLikelihood(run, prompt)
+        raw = rendered(RawContinuer(run, prompt), prompt, real.seconds, seed)
         found |= {f"raw {name}": value for name, value in piece.measured(raw).items()}
-        found |= {"likelihood": likelihood(real), "raw likelihood": likelihood(raw)}
+        if seed == 0:  # three quarters of the time of a flow
+            likelihood = ModelLikelihood(run, prompt)
+            found |= {"likelihood": likelihood(real), "raw likelihood": likelihood(raw)}
     return found
 
 
-def of_other(name: str, piece: Piece) -> Cell:
+def of_other(name: str, piece: Piece, seed: int) -> Cell:
     """The default, a control, or the real continuation."""
     prompt, real = piece.parts
-    if name == REAL:
-        return piece.measured(real)
+    if name == REAL:  # its texture is what that of tails is measured from
+        return {**piece.measured(real), "texture": None}
     if name in (CONTEXTS, BASE):
-        return of_run(base(), piece, ContextPredictor if name == CONTEXTS else RunPredictor)
+        return of_run(base(), piece, seed, ContextPredictor if name == CONTEXTS else RunPredictor)
     if name == DEFAULT:
+        given = (prompt.samples, prompt.sample_rate, real.seconds, seed)
         call = lambda: Recording(  # noqa: E731
-            np.atleast_2d(audiogen.continue_audio(prompt.samples, prompt.sample_rate, real.seconds, 0, tail_only=True)),
-            prompt.sample_rate,
+            np.atleast_2d(audiogen.continue_audio(*given, tail_only=True)), prompt.sample_rate
         )
     else:
-        call = lambda: CONTROL_BASELINES[name](prompt, real.seconds, 0)  # noqa: E731
+        call = lambda: CONTROL_BASELINES[name](prompt, real.seconds, seed)  # noqa: E731
     tail, seconds = timed(call)
     return {**piece.measured(tail), "rendering": seconds / real.seconds}
+
+
+def cell_of(name: str, piece: Piece, seed: int, prompts: Path, arguments: argparse.Namespace) -> Cell:
+    """What is kept of a Model, a recording and a seed."""
+    cell: Cell = {"model": name, "recording": piece.path.stem, "seed": seed}
+    if name in OTHERS:
+        return cell | of_other(name, piece, seed)
+    run = trained(name, seed, prompts, arguments.budget, arguments.runs)
+    cell |= {**of_run(run, piece, seed, RunPredictor), "steps": run.metrics["steps"]}
+    return cell | {"training": float((run.path / CPU_SECONDS).read_text("utf-8"))}
 
 
 def interval(values: Sequence[float | None]) -> tuple[float, float, float] | None:
@@ -177,9 +201,19 @@ def interval(values: Sequence[float | None]) -> tuple[float, float, float] | Non
     return float(np.exp(known.mean())), float(np.exp(low)), float(np.exp(high))
 
 
-def by_recording(cells: list[Cell], model: str) -> dict[str, Cell]:
-    """The cells of a Model."""
-    return {cell["recording"]: cell for cell in cells if cell["model"] == model}
+def by_recording(cells: list[Cell], model: str, column: str) -> dict[str, float]:
+    """Recording -> geometric mean over the seeds of a column of a Model, where it is known."""
+    values: dict[str, list[float]] = {}
+    for cell in cells:
+        if cell["model"] == model and cell.get(column) is not None:
+            values.setdefault(cell["recording"], []).append(cell[column])
+    return {name: float(np.exp(np.log(own).mean())) for name, own in values.items()}
+
+
+def paired(cells: list[Cell], model: str, column: str = "order") -> tuple[float, float, float] | None:
+    """Mean and interval of the ratios to the default's, recording by recording."""
+    own, default = by_recording(cells, model, column), by_recording(cells, DEFAULT, column)
+    return interval([value / default[name] for name, value in own.items() if name in default])
 
 
 def text(values: tuple[float, float, float] | None) -> str:
@@ -193,36 +227,26 @@ def mean_text(values: Sequence[float | None], form: str) -> str:
     return format(float(np.mean(known)), form) if known else "–"
 
 
-COLUMNS = ("order", "raw order", "texture", "raw texture")
-HEADS = (
-    *("Model", "recordings", "order", "over the default's", "raw order", "texture", "raw texture"),
+COLUMNS = ("raw order", "texture", "raw texture")
+TITLES = (
+    *("Model", "tails", "order", "over the default's", "without forecasts, over the default's"),
+    *("raw order", "texture", "raw texture"),
     *("copied", "likelihood, real", "likelihood, raw", "training, s", "steps", "tail, s per s"),
 )
 
 
 def lines_of(cells: list[Cell]) -> Iterator[list[str]]:
     """The rows of the table, best order first."""
-    default = by_recording(cells, DEFAULT)
-    own = {name: by_recording(cells, name) for name in dict.fromkeys(cell["model"] for cell in cells)}
-
-    def order(name: str) -> float:
-        found = interval([cell["order"] for cell in own[name].values()])
-        return found[0] if found else np.inf
-
-    for name in sorted(own, key=order):
-        mine = list(own[name].values())
-        over = [cell["order"] / default[key]["order"] for key, cell in own[name].items() if key in default]
-        order_text, raw_order, texture, raw_texture = (
-            text(interval([cell.get(column) for cell in mine])) for column in COLUMNS
-        )
+    order = {name: interval([*by_recording(cells, name, "order").values()]) for name in names_of(cells)}
+    for name in sorted(order, key=lambda name: (order[name] or (np.inf,))[0]):
+        mine = [cell for cell in cells if cell["model"] == name]
+        ratios = [text(paired(cells, name, each)) for each in ("order", "order without forecasts")]
         yield [
             name,
             str(len(mine)),
-            order_text,
-            "–" if name == DEFAULT else text(interval(over)),
-            raw_order,
-            texture,
-            raw_texture,
+            text(order[name]),
+            *(["–", "–"] if name == DEFAULT else ratios),
+            *(text(interval([*by_recording(cells, name, column).values()])) for column in COLUMNS),
             mean_text([cell.get("copied") for cell in mine], ".0%"),
             *(mean_text([cell.get(key) for cell in mine], ".2f") for key in ("likelihood", "raw likelihood")),
             mean_text([cell.get("training") for cell in mine], ".1f"),
@@ -231,28 +255,33 @@ def lines_of(cells: list[Cell]) -> Iterator[list[str]]:
         ]
 
 
-def verdict(cells: list[Cell]) -> str:
+def names_of(cells: list[Cell]) -> list[str]:
+    """The Models of the cells."""
+    return list(dict.fromkeys(cell["model"] for cell in cells))
+
+
+def verdict(cells: list[Cell], column: str) -> str:
     """Which Models are better or worse than the default, by the interval of the paired ratios."""
-    default, lists = by_recording(cells, DEFAULT), {"worse than": [], "not distinguished from": [], "better than": []}
-    for name in dict.fromkeys(cell["model"] for cell in cells):
-        own = by_recording(cells, name)
-        found = interval([cell["order"] / default[key]["order"] for key, cell in own.items() if key in default])
+    lists: dict[str, list[str]] = {"worse than": [], "not distinguished from": [], "better than": []}
+    for name in names_of(cells):
+        found = paired(cells, name, column)
         if name in (DEFAULT, REAL) or found is None:
             continue
         kind = "worse than" if found[1] > 1 else "better than" if found[2] < 1 else "not distinguished from"
         lists[kind].append(name)
-    parts = [f"- {kind} the default by order: {', '.join(names) or 'none'}" for kind, names in lists.items()]
-    return "\n".join(parts)
+    return "\n".join(f"- {kind} the default by {column}: {', '.join(names) or 'none'}" for kind, names in lists.items())
 
 
 EXPLANATIONS = (
     "*Order* and *texture* are relative to another real segment (1.0; larger is worse): geometric means over the"
-    " recordings, and their 95 % intervals by bootstrap over recordings. *Over the default's*: of the ratios,"
-    " recording by recording. *Raw*: the frames that the Model itself draws, by Griffin-Lim, without patch"
-    " selection, guards and texture matching. *Likelihood*: nats per latent coordinate of the real continuation,"
-    " and of the Model's own raw tail, under the Model; of a VAE a lower bound; a GAN and a head of points have"
-    " none, and that of the base, which has other latents, cannot be compared. *Copied*: of the finished tail,"
-    " half seconds that the prompt holds. Times are CPU seconds of one thread; of a tail, per second of sound.",
+    " recordings, after those over the seeds, and their 95 % intervals by bootstrap over recordings. *Over the"
+    " default's*: of the ratios, recording by recording; *without forecasts*, of order by the five measures that do"
+    " not forecast from contexts, as the default does (docs/order.md). *Raw*: the frames that the Model itself draws,"
+    " by Griffin-Lim, without patch selection, guards and texture matching. *Likelihood*: nats per latent coordinate"
+    " of the real continuation, and of the Model's own raw tail, under the Model of the first seed; of a VAE a lower"
+    " bound; a GAN and a head of points have none, and that of the base, which has other latents, cannot be compared."
+    " *Copied*: of the finished tail, half seconds that the prompt holds. Times are CPU seconds of one thread; of a"
+    " tail, per second of sound.",
     "`default` is what `continue` does: the recording's own contexts, or its beats where it has a pulse, which"
     " are played whole and therefore count as copied. `contexts` leaves out the beats. `base` is the shipped"
     " network. `random-patches`, `context-walk` and `factor-oracle` are controls without a network. `gmm` has no"
@@ -262,26 +291,30 @@ EXPLANATIONS = (
 
 def page(cells: list[Cell], budget: float) -> str:
     """The Markdown file."""
-    recordings = dict.fromkeys(cell["recording"] for cell in cells)
+    recordings, seeds = dict.fromkeys(cell["recording"] for cell in cells), {cell["seed"] for cell in cells}
     head = (
-        f"Made by `tools/compare_families.py` on {len(recordings)} recordings ({', '.join(recordings)}), one seed. Each"
-        f" Model is trained once, on all prompts together, in as many steps as take {budget:g} CPU seconds."
+        f"Made by `tools/compare_families.py` on {len(recordings)} recordings ({', '.join(recordings)}), {len(seeds)}"
+        f" {'seeds' if len(seeds) > 1 else 'seed'}. Each Model is trained once per seed, on all prompts together, in as"
+        f" many steps as take {budget:g} CPU seconds. All backbones have a head of {HEAD}s, all heads a backbone of"
+        f" {BACKBONE.upper()}s, those of the base."
     )
-    rows = [list(HEADS), ["---"] * len(HEADS), *lines_of(cells)]
+    rows = [list(TITLES), ["---"] * len(TITLES), *lines_of(cells)]
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     prose = [wrapped(text) for text in EXPLANATIONS]
-    return "\n\n".join(["# Which Model?", wrapped(head), table, *prose, wrapped(verdict(cells))]) + "\n"
+    verdicts = [wrapped(verdict(cells, column)) for column in ("order", "order without forecasts")]
+    return "\n\n".join(["# Which Model?", wrapped(head), table, *prose, *verdicts]) + "\n"
 
 
 def main() -> None:
-    """Compute the missing cells, and write the page after each recording."""
+    """Compute the missing cells, seed by seed, and write the page after each recording."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recordings", type=Path, nargs="+", help="files of at least 12 s")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--models", nargs="+", default=[*OTHERS, *MODELS], help="names of configs/mel, or of controls")
     parser.add_argument("--runs", type=Path, required=True, help="folder of the prompts and of the trained Runs")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings and tails of each Model [3]")
     parser.add_argument("--first", type=int, help="continue this many of the recordings only [all]")
-    parser.add_argument("--budget", type=float, default=20.0, help="CPU seconds of a training [20]")
+    parser.add_argument("--budget", type=float, default=10.0, help="CPU seconds of a training [10]")
     parser.add_argument("--seconds", type=float, default=8.0, help="maximum length of a tail [8]")
     parser.add_argument("--rows", type=Path, help="file of finished cells [the output's name with .jsonl]")
     arguments = parser.parse_args()
@@ -291,21 +324,15 @@ def main() -> None:
     cells = [json.loads(line) for line in store.read_text("utf-8").splitlines()] if store.exists() else []
     pieces = [Piece(path, arguments.seconds) for path in arguments.recordings]
     prompts = prompts_in(pieces, arguments.runs / "prompts")
-    for piece in pieces[: arguments.first]:
-        path, done = piece.path, {cell["model"] for cell in cells if cell["recording"] == piece.path.stem}
+    for seed, piece in product(range(arguments.seeds), pieces[: arguments.first]):
+        found = {cell["model"] for cell in cells if (cell["recording"], cell["seed"]) == (piece.path.stem, seed)}
         for name in arguments.models:
-            if name in done:
+            if name in found or (name == REAL and seed):
                 continue
-            cell: Cell = {"model": name, "recording": path.stem}
-            if name in OTHERS:
-                cell |= of_other(name, piece)
-            else:
-                run = trained(name, prompts, arguments.budget, arguments.runs)
-                cell |= {**of_run(run, piece, RunPredictor), "steps": run.metrics["steps"]}
-                cell["training"] = float((arguments.runs / name / CPU_SECONDS).read_text("utf-8"))
-            cells.append(cell)
-            print(cell, file=sys.stderr, flush=True)
-            write_text(store, "".join(json.dumps(each) + "\n" for each in cells))
+            cells.append(cell_of(name, piece, seed, prompts, arguments))
+            print(cells[-1], file=sys.stderr, flush=True)
+            with store.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(cells[-1]) + "\n")
         write_text(arguments.output, page(cells, arguments.budget))
 
 

@@ -32,7 +32,9 @@ def row(name: str, candidate: str, value: float, applies: tuple[str, ...] = ("fo
 def test_only_measures_that_apply_count() -> None:
     mixed = row("a", "real", 2.0)
     mixed["ratios"]["swells"] = 100.0
-    assert check_order.overall(mixed) == pytest.approx(2.0)
+    mixed["ratios"]["forecast"] = 8.0
+    assert check_order.overall(mixed) == pytest.approx(4.0)
+    assert check_order.without_forecasts(mixed) == pytest.approx(2.0)
     assert np.isnan(check_order.overall(row("a", "real", 2.0, ())))
 
 
@@ -43,7 +45,11 @@ def test_the_page_says_what_is_structured_and_how_far_random_patches_are() -> No
     page = check_order.report(rows)
     assert "Structured: 2 of 3 (drums, birds). With a pulse: 2 (drums, birds)." in page
     overall = next(line for line in page.splitlines() if line.startswith("| random-patches"))
-    assert overall.split(" | ")[-1] == "2.50 (2.50–2.50) |"
+    assert overall.split(" | ")[-2:] == ["2.50 (2.50–2.50)", "2.50 (2.50–2.50) |"]
+    assert "| drums | – | 1.00 | 1.20 | 2.50 | – |" in page, "without forecasts, by the pulse alone"
+    counts = [line for line in page.splitlines() if line.startswith("| structured ones on which")]
+    assert counts[0].split(" | ")[5:9] == ["–", "0 of 2", "–", "2 of 2"]
+    assert counts[1].split(" | ")[1:5] == ["–", "0 of 2", "–", "2 of 2"]
     assert "| drums | – | 0.75 | 0.70 | 0.38 | – |" in page, "skill of segments, real, default, random patches, walk"
     kept = next(line for line in page.splitlines() if line.startswith("| kept of the real tail's"))
     assert kept.split(" | ")[3:5] == ["0.93 (0.93–0.93)", "0.50 (0.50–0.50)"]
