@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 from continuation_tables import AT_ONCE, OUTPUT, Row, summary
+from verbatim_runs import longest_verbatim_run
 
 from audiogen.audio import Recording, read, write
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
 from audiogen.jobs.continue_sound import Request, continue_variations
 from audiogen.metrics.candidate import evaluate_candidate, evaluate_real
-from audiogen.metrics.copying import Matches, verbatim_passages
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.waveform_baselines import BASELINES
 from audiogen.metrics.waveform_repeat import waveform_repeat
@@ -122,7 +122,7 @@ def tails(
             tail = read(out)
             if arguments.keep:
                 keep_audio(prompt, tail, f"{name.replace(' ', '')}-{seed}", arguments.keep)
-            rhythm, copying = sidecar["settings"].get("rhythm"), evaluator.copying(tail)
+            rhythm = sidecar["settings"].get("rhythm")
             timings, training = sidecar["timings"], sidecar["settings"]["training"] or {}
             yield {
                 "candidate": name,
@@ -133,21 +133,14 @@ def tails(
                 "training": timings.get("training", 0.0),
                 "steps": training.get("best_step"),
                 "chosen": (training.get("choice") or {}).get("chosen"),
-                "run": longest_run(copying) if copying else 0.0,
-                "bars": two_bars(rhythm) if rhythm else None,
+                "run": longest_verbatim_run(tail, prompt),
+                "bar": bar_seconds(rhythm) if rhythm else None,
             }
 
 
-def longest_run(copying: Matches) -> float:
-    """Seconds of the longest passage that repeats the prompt."""
-    columns = (copying.times, copying.positions, copying.similarity)
-    marks = np.stack(columns, axis=1)[copying.repeated].tolist()
-    return max((passage.stop - passage.start for passage in verbatim_passages(marks)), default=0.0)
-
-
-def two_bars(rhythm: dict[str, Any]) -> float:
-    """Seconds of the longest run that a tail of beats may read on verbatim, by default."""
-    return 2 * (rhythm["beats_per_bar"] or BEATS_PER_BAR) * 60 / rhythm["bpm"]
+def bar_seconds(rhythm: dict[str, Any]) -> float:
+    """Seconds of a bar of a recording that is continued by its beats."""
+    return (rhythm["beats_per_bar"] or BEATS_PER_BAR) * 60 / rhythm["bpm"]
 
 
 def keep_audio(prompt: Recording, tail: Recording, name: str, folder: Path) -> None:

@@ -13,7 +13,7 @@ from audiogen.metrics.waveform_repeat import REPEAT_THRESHOLD
 OUTPUT, AT_ONCE = "output", "budget 0"
 AGAIN = "†"  # marks a recording that repeats its own samples
 BEATS = "‡"  # marks a recording that is continued by its own beats
-RUN_MARGIN = 0.25  # seconds by which a run seems longer than it is: the step of the windows
+MAX_BARS = 2  # of a verbatim run, by default
 Row = dict[str, Any]
 
 
@@ -31,9 +31,7 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
         reference = next(row for row in own if row["candidate"] == "real")
         real = candidate_of(reference)
         others = [candidate_of(row) for row in own if row["candidate"] in BASELINES]
-        fair = [other for other in others if other.overall is not None and not other.repeats(real)]
-        nearest = min((other.overall for other in fair), default=np.inf)
-        second = min((other.scattering for other in fair), default=np.inf)
+
         lines.append(
             {
                 "recording": name,
@@ -43,14 +41,13 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
                 "copied": max(row["copied"] for row in tails),
                 "looped": max(row["looped"] for row in tails),
                 "original": not any(candidate_of(row).repeats(real) for row in tails),
-                "within bars": all(row["run"] <= row["bars"] + RUN_MARGIN for row in tails if row.get("bars")),
                 "run": max(row.get("run", 0.0) for row in tails),
-                "bars": next((row["bars"] for row in tails if row.get("bars")), None),
+                "bar": next((row["bar"] for row in tails if row.get("bar")), None),
                 "real": (real.copied, real.looped),
                 "again": reference["repeat"] >= REPEAT_THRESHOLD,
-                "beats": [row["overall"] < nearest for row in tails],
+                "beats": [ahead(row, "overall", others, real) for row in tails],
                 "scattering": [row["scattering"] for row in tails],
-                "also beats": [row["scattering"] < second for row in tails],
+                "also beats": [ahead(row, "scattering", others, real) for row in tails],
                 "baselines": {
                     other.name: f"{other.overall:.2f}{'*' if other.repeats(real) else ''}" for other in others
                 },
@@ -61,6 +58,13 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
         )
     lines.sort(key=lambda line: -line["median"])
     return table(lines), lines
+
+
+def ahead(tail: Row, measure: str, baselines: list[Candidate], real: Candidate) -> bool:
+    """Whether a tail is closer than all baselines; those that repeat count only if the tail repeats as well."""
+    repeating = candidate_of(tail).repeats(real)
+    values = [getattr(other, measure) for other in baselines if repeating or not other.repeats(real)]
+    return bool(tail[measure] < min((value for value in values if value is not None), default=np.inf))
 
 
 def worst_class(row: Row) -> str:
@@ -75,18 +79,18 @@ def table(lines: list[Row]) -> str:
     """The rows of `summary` as Markdown."""
     hasty = any(line["at once"] for line in lines)
     heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped"]
-    heads += ["longest run, two bars, s", "beats all"]
+    heads += ["verbatim, s (bars)", "beats all"]
     heads += ["scattering", "beats all"]
     heads += [*BASELINES, "s", *([AT_ONCE] if hasty else [])]
     text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for line in lines:
         seeds = " ".join(f"{value:.2f}" for value in line["distances"])
         real = " / ".join("–" if share is None else f"{share:.0%}" for share in line["real"])
-        run = f"{line['run']:.1f}" + (f", {line['bars']:.1f}" if line["bars"] else "")
+        run = f"{line['run']:.1f}" + (f" ({line['run'] / line['bar']:.1f})" if line["bar"] else "")
         shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real, run]
         beats = f"{sum(line['beats'])} of {len(line['beats'])}"
         others = [line["baselines"].get(name, "–") for name in BASELINES]
-        name = line["recording"] + AGAIN * line["again"] + BEATS * bool(line["bars"])
+        name = line["recording"] + AGAIN * line["again"] + BEATS * bool(line["bar"])
         second = [f"{np.median(line['scattering']):.2f}", f"{sum(line['also beats'])} of {len(line['also beats'])}"]
         cells = [name, f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *second, *others]
         cells += [f"{line['seconds']:.0f}", *([at_once(line["at once"])] if hasty else [])]
@@ -108,9 +112,10 @@ def at_once(tails: list[Row]) -> str:
 def legend(hasty: bool) -> list[str]:
     """Explanation of the columns."""
     text = [
-        "Distance: texture distance, the median over the seeds; copied, looped and s (wall-clock seconds): the",
-        "largest. An asterisk marks a baseline that copies or repeats itself more than the real audio plus 5 %: it is",
-        "not counted in “beats all”, the number of seeds with which the tail is closer than every other baseline.",
+        "Distance: texture distance, the median over the seeds; copied, looped, verbatim and s (wall-clock seconds):",
+        "the largest. An asterisk marks a baseline that copies or repeats itself more than the real audio plus 5 %.",
+        "Beats all: the number of seeds with which the tail is closer than every baseline without an asterisk or,",
+        "where the tail itself copies or repeats itself as much, than every baseline, a loop above all.",
     ]
     text += [
         "Scattering: the same with scattering moments, which texture matching does not optimise.",
@@ -120,7 +125,8 @@ def legend(hasty: bool) -> list[str]:
     ]
     text += [
         f"{BEATS}: continued by its own beats, of which it may read on two bars: half a second of a beat is a copy, so",
-        "that such a tail is seldom original. (The prompt's own likeness to itself can make a run seem longer.)",
+        "that such a tail is seldom original. Verbatim: the longest passage that is the prompt's, sample by sample, at",
+        "one shift, found in the waveforms (tools/verbatim_runs.py), in seconds and, of tails by beats, in bars.",
     ]
     return text + [f"“{AT_ONCE}”: the shipped base alone, median distance and longest time."] * hasty
 
@@ -137,7 +143,7 @@ def totals(lines: list[Row]) -> list[str]:
         f"- median over recordings {middle:.2f}, over all {len(every)} tails {np.median(every):.2f}",
         f"- geometric mean {np.exp(np.log(every).mean()):.2f}, largest {every.max():.2f}",
         f"- {np.mean(every <= 1.15):.0%} within 1.15, {np.mean(every > 1.8):.0%} above 1.8",
-        f"- closer than every baseline that does not repeat: {won:.0%} of tails,"
+        f"- closer than every baseline that counts: {won:.0%} of tails,"
         f" {ahead} of {len(lines)} recordings with every seed",
         f"- by scattering moments: median {np.median(second):.2f}, geometric mean {np.exp(np.log(second).mean()):.2f},"
         f" closer than every such baseline: {also:.0%} of tails",
@@ -145,8 +151,8 @@ def totals(lines: list[Row]) -> list[str]:
         f" of {len(lines)} recordings",
         f"- longest {max(line['seconds'] for line in lines):.0f} s",
     ]
-    if by_beats := [line for line in lines if line["bars"]]:
-        kept = sum(line["within bars"] for line in by_beats)
+    if by_beats := [line for line in lines if line["bar"]]:
+        kept = sum(line["run"] <= MAX_BARS * line["bar"] for line in by_beats)
         text.append(
             f"- recordings continued by their own beats: {len(by_beats)}; without a run beyond two bars: {kept}"
         )

@@ -32,7 +32,7 @@ def test_worst_first_and_compared_with_baselines_that_do_not_repeat() -> None:
     assert lines[0]["worst class"] == "moments 2.6"
     assert "| wild | 2.00 | 1.90 2.00 2.10 |" in text
     assert "0.90*" in text
-    assert "closer than every baseline that does not repeat: 50% of tails" in text
+    assert "closer than every baseline that counts: 50% of tails" in text
     assert "median over recordings 1.60" in text
     assert "by scattering moments: median 0.80" in text
     assert "closer than every such baseline: 50% of tails" in text
@@ -60,12 +60,20 @@ def test_beats_are_counted_beside_what_is_original() -> None:
     rows = []
     for name, run in (("drums", 3.9), ("bells", 5.5)):
         rows += [row(name, "real", 1.0, repeat=0.1), row(name, "grains", 1.5)]
-        rows.append(row(name, "output", 1.1, copied=0.9, seconds=7.0, run=run, bars=4.0))
+        rows.append(row(name, "output", 1.1, copied=0.9, seconds=7.0, run=run, bar=2.0))
     text, lines = summary(rows)
     assert not any(line["original"] for line in lines)
     assert "and 5 %): 0 of 2 recordings" in text
     assert "recordings continued by their own beats: 2; without a run beyond two bars: 1" in text
-    assert "| drums‡ | 1.10 | 1.10 | moments 1.6 | 90% | 0% | 0% / 0% | 3.9, 4.0 |" in text
+    assert "| drums‡ | 1.10 | 1.10 | moments 1.6 | 90% | 0% | 0% / 0% | 3.9 (1.9) |" in text
+
+
+def test_a_tail_that_copies_has_to_outdo_a_loop() -> None:
+    rows = [row("drums", "real", 1.0, repeat=0.1), row("drums", "loop", 0.9, copied=0.9), row("drums", "grains", 1.5)]
+    honest, copied = (row("drums", "output", 1.0, copied=share, seconds=7.0) for share in (0.0, 0.9))
+    assert summary([*rows, honest])[1][0]["beats"] == [True]
+    assert summary([*rows, copied])[1][0]["beats"] == [False]
+    assert summary([*rows, {**copied, "overall": 0.8}])[1][0]["beats"] == [True]
 
 
 def test_tails_without_training_have_a_column() -> None:
