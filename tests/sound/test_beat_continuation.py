@@ -7,10 +7,11 @@ import pytest
 from audiogen.audio import Recording
 from audiogen.rhythm.analysis import Rhythm, analyse_rhythm
 from audiogen.rhythm.onsets import track_onsets
-from audiogen.sound.beat_continuation import BeatContinuer
+from audiogen.sound.beat_continuation import BEATS_PER_BAR, BeatContinuer
 from audiogen.sound.beat_path import BeatPath
 from audiogen.sound.controls import Controls
 from tests.rhythm.signals import RATE, strokes
+from tools.verbatim_runs import longest_verbatim_run
 
 PERIOD, BAR = 0.4, 4
 
@@ -80,6 +81,19 @@ def test_the_longest_run_is_given_in_bars_or_seconds() -> None:
     assert BeatContinuer(rhythm).longest == 2 * BAR - 1
     assert BeatContinuer(rhythm, "1 bar").longest == BAR - 1
     assert BeatContinuer(rhythm, "4.0").longest == 9
+
+
+@pytest.mark.parametrize(("beats", "period"), [(3, 0.35), (3, 0.6), (4, 0.3), (4, 0.5), (5, 0.4), (7, 0.3)])
+def test_by_default_no_passage_of_the_waveform_is_longer_than_two_bars(beats: int, period: float) -> None:
+    times = np.arange(0.3, 28.9, period)
+    loudness = np.where(np.arange(len(times)) % beats == 0, 1.0, 0.4)
+    random = np.random.default_rng(beats)
+    prompt = strokes(times, loudness * random.uniform(0.8, 1.2, len(times)), 29.0)
+    # Beats that sound alike, but are not made of the same samples.
+    prompt = Recording(prompt.samples + 3e-3 * random.standard_normal(prompt.samples.shape).astype(np.float32), RATE)
+    rhythm = rhythm_of(prompt)
+    tail = Recording(tail_of(BeatContinuer(rhythm), 24.0), RATE)
+    assert rhythm.period < longest_verbatim_run(tail, prompt) <= 2 * (rhythm.bar or BEATS_PER_BAR) * rhythm.period
 
 
 def test_a_tail_is_the_beginning_of_a_longer_one_and_seeds_differ() -> None:
