@@ -31,6 +31,9 @@ def _print_overview() -> None:
         print(overview(), end="", flush=True)
     except BrokenPipeError:  # such as `audiogen | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:  # a full disk
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(f"audiogen: failed: the output: {error.strerror}")
 
 
 def _exit_at_once(number: int, frame: object) -> None:

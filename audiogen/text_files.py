@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 from audiogen.file_names import representable
+from audiogen.part_file import PartFile
 
 
 def dump_json(values: Any, indent: int | None = 2) -> str:
@@ -19,10 +18,5 @@ def dump_json(values: Any, indent: int | None = 2) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically: it appears complete, or not at all."""
-    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, since the name may have the maximum length
-    try:
+    with PartFile(path) as part:
         part.write_text(representable(text), encoding="utf-8")
-        os.replace(part, path)
-    except BaseException:  # a full disk, Ctrl-C
-        part.unlink(missing_ok=True)
-        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +58,7 @@ class SoundfileWriter:
         try:
             self._file.write(np.left_shift(values, self._shift) if integral else values)
         except (RuntimeError, AssertionError) as error:  # soundfile asserts that everything was written
-            raise OSError(f"writing failed ({error or 'the disk may be full'})") from error
+            raise OSError(errno.ENOSPC, f"writing failed ({error or 'the disk may be full'})") from error
         self._length += len(values)
 
     def close(self, complete: bool = True) -> None:
@@ -78,4 +79,4 @@ class SoundfileWriter:
         except RuntimeError:
             length = 0
         if length < self._length:
-            raise OSError("writing failed (the end of the file is missing: the disk may be full)")
+            raise OSError(errno.ENOSPC, "writing failed (the end of the file is missing: the disk may be full)")

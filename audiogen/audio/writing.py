@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import secrets
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
@@ -30,6 +29,7 @@ from audiogen.audio.soundfile_decoder import CHUNK
 from audiogen.audio.soundfile_writer import SoundfileWriter
 from audiogen.audio.wav_writer import WavWriter
 from audiogen.errors import InputError
+from audiogen.part_file import PartFile
 
 
 class Sink(Protocol):
@@ -49,8 +49,8 @@ class _Rehearsed(Exception):
 class Writer:
     """Writes an audio file in blocks, in bounded memory and atomically.
 
-    A context manager: blocks go to a hidden file in the same folder, which is renamed to the target on success, and
-    removed on any exception, Ctrl-C included. An existing target is replaced.
+    A context manager: blocks go to a hidden file in the same folder, which takes the name of the target on success, and
+    is removed on any exception, Ctrl-C included. A target that existed before is replaced.
 
     Samples are rounded to the nearest code; those beyond full scale are clipped, counted, and warned of at the end.
     For 8, 16 and 24 bits, triangular dither (the difference of two uniform random values of one step each) makes the
@@ -76,7 +76,7 @@ class Writer:
 
     Raises:
         InputError: unknown suffix or subtype, no such folder, a sample rate or number of channels that the container
-            does not support.
+            does not support; another process has written the file meanwhile.
         OSError: the disk is full.
     """
 
@@ -104,23 +104,14 @@ class Writer:
         self._lossless_subtype, self._counts_rounded = "", False
         self._peak = 0.0
         self._noise = np.random.Generator(np.random.PCG64(dither_seed))
-        self._part = self.path.with_name(f".audiogen-{secrets.token_hex(6)}.part")
         self._sink: Sink | None = None
+        self._files = ExitStack()
 
     def __enter__(self) -> Writer:
-        try:
-            self._sink = self._open()
-        except OSError as error:
-            cause = f"it cannot be written ({error.strerror})"
-            raise InputError(self.path, cause, "check its folder") from error
-        except RuntimeError as error:  # libsndfile's
-            self._part.unlink(missing_ok=True)
-            combination = f"{self.channels} channels at {self.sample_rate} Hz as {self._container} {self.subtype}"
-            reason = getattr(error, "error_string", error)
-            raise InputError(self.path, f"it cannot have {combination} ({reason})", "write a .wav") from error
-        except BaseException:  # an interruption
-            self._part.unlink(missing_ok=True)
-            raise
+        with ExitStack() as files:  # removes the part file if it cannot be opened
+            self._sink = self._open(files.enter_context(PartFile(self.path, exclusive=True)))
+            files.push(self._close)
+            self._files = files.pop_all()
         return self
 
     def rehearse(self) -> None:
@@ -128,12 +119,30 @@ class Writer:
         with suppress(_Rehearsed), self:
             raise _Rehearsed
 
-    def _open(self) -> Sink:
+    def _open(self, part: Path) -> Sink:
+        try:
+            return self._sink_at(part)
+        except OSError as error:
+            cause = f"it cannot be written ({error.strerror})"
+            raise InputError(self.path, cause, "check its folder") from error
+        except RuntimeError as error:  # libsndfile's
+            combination = f"{self.channels} channels at {self.sample_rate} Hz as {self._container} {self.subtype}"
+            reason = getattr(error, "error_string", error)
+            raise InputError(self.path, f"it cannot have {combination} ({reason})", "write a .wav") from error
+
+    def _sink_at(self, part: Path) -> Sink:
         if self._container == "WAV":
             before, after = self._metadata.chunks_before_data(), self._metadata.chunks_after_data(self.sample_rate)
-            return WavWriter(self._part, self.sample_rate, self.channels, self.subtype, self._layout, before, after)
+            return WavWriter(part, self.sample_rate, self.channels, self.subtype, self._layout, before, after)
         kind, tags = (self._container, self.subtype), self._metadata.named_tags
-        return SoundfileWriter(self._part, self.sample_rate, self.channels, *kind, self._layout, tags)
+        return SoundfileWriter(part, self.sample_rate, self.channels, *kind, self._layout, tags)
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.close(complete=kind is None)
 
     def append(self, recording: Recording) -> None:
         """Append a Recording without dither, with all bits of its file that the subtype can represent.
@@ -200,15 +209,9 @@ class Writer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        sink, self._sink = self._sink, None
-        if sink is None:
+        if self._sink is None:
             return
-        try:
-            sink.close(complete=kind is None)
-            if kind is None:
-                os.replace(self._part, self.path)
-        finally:
-            self._part.unlink(missing_ok=True)
+        self._files.__exit__(kind, error, trace)
         if kind is None:
             for text in self._remarks():
                 warnings.warn(f"{self.path}: {text}", AudioWarning, stacklevel=2)

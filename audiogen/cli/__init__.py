@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import suppress
 
 import click
 
@@ -88,7 +89,8 @@ def main() -> None:
                 click.echo(err=True)  # ends the line of ^C
             failure.print()
             if wants_json(sys.argv[1:]):
-                print_json(failure.as_json())
+                with suppress(OSError):  # stdout itself may be what failed
+                    print_json(failure.as_json())
             sys.exit(failure.code)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from audiogen.errors import InputError
+from audiogen.part_file import DISK_FULL
 from audiogen.progress import write_line
 
 
@@ -76,6 +77,10 @@ def failure_of(error: BaseException) -> Failure:
         return _bad_input(path, str(error.strerror), "choose another location, or change its permissions")
     if isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
         return _bad_input(str(error.filename), str(error.strerror), "choose another name")
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        subject, cause = str(error.filename or "the output"), str(error.strerror)
+        cure = "make room, or choose another location"
+        return Failure(1, "failed", subject, cause, cure, f"{subject}: {cause}; {cure}")
     subject, cause = type(error).__name__, " ".join(str(error).split()) or "no message"
     cure = "--verbose prints the traceback"
     return Failure(1, "failed", subject, cause, cure, f"{subject}: {cause}; {cure}")

@@ -6,15 +6,13 @@ were set on recordings of rain, wind, water, fire, traffic, birds and insects, s
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from audiogen.audio import AudioWarning, Recording
-from audiogen.dsp.limiter import peak_of
+from audiogen.audio import Recording
 from audiogen.jobs.request import Request
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import measure_continuation
@@ -55,12 +53,9 @@ def check_tail(
     Returns:
         Its measures (`metrics.tail_measures.measure_continuation`), and `tail_warnings` about them.
     """
-    with warnings.catch_warnings():
-        if peak_of(prompt.material.samples) > 1:
-            warnings.simplefilter("ignore", AudioWarning)  # of samples beyond full scale: known since it was read
-        evaluator = evaluator_of(prompt.material)
-        checkpoint()
-        measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop, evaluator=evaluator)
+    evaluator = evaluator_of(prompt.material)
+    checkpoint()
+    measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop, evaluator=evaluator)
     rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
     if rotated or not prompt.joins_material or prompt.bed is not None:
         measures["join"] = None

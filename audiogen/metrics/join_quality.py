@@ -78,10 +78,12 @@ def percentile(value: float, others: np.ndarray) -> float:
 
 def _level_step(past: np.ndarray, future: np.ndarray, side: int) -> tuple[float, float]:
     energy = np.mean(past.astype(np.float64) ** 2, axis=0)
-    ends = np.arange(len(energy), side - 1, -max(1, side // 4))
     total = np.concatenate([[0.0], np.cumsum(energy)])
-    levels = decibels((total[ends] - total[ends - side]) / side)
-    steps = np.abs(levels[:-4] - levels[4:])
+    levels = decibels((total[side:] - total[:-side]) / side)
+    # At every sample: an onset after silence is a step of its full height at that sample alone.
+    steps = np.abs(levels[side:] - levels[:-side])
+    hop = max(1, side // 4)
+    steps = steps[len(steps) % hop :].reshape(-1, hop).max(axis=1)
     after, before = float(np.mean(future[:, :side].astype(np.float64) ** 2)), float(energy[-side:].mean())
     here = float(decibels(after) - decibels(before))
     return here, percentile(abs(here), steps)

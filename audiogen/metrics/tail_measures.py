@@ -74,7 +74,7 @@ def _blocks(tail: Recording | str | os.PathLike[str], prompt: Recording) -> Iter
         _require_format("the tail", tail.sample_rate, tail.channels, prompt)
         yield tail.samples
         return
-    with open_blocks(tail) as blocks:
+    with open_blocks(tail, for_part=True) as blocks:  # what to know of its samples was said when they were written
         _require_format(tail, blocks.sample_rate, blocks.channels, prompt)
         yield from blocks
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audiogen.audio import AudioWarning, info, open_blocks, read
+from audiogen.audio import AudioWarning, info, open_blocks, read, read_metadata
 from audiogen.audio.mpeg_frames import frame_of
 from audiogen.audio.scanner import Scanner
 from audiogen.errors import InputError
@@ -266,6 +266,14 @@ def test_frames_after_a_damaged_one_are_read(tmp_path: Path, mp3: bytes) -> None
         found = read(saved(tmp_path, damaged))
     assert any("bytes that are not MPEG frames were ignored" in str(each.message) for each in caught)
     assert 1.5 < found.seconds < 2.0
+
+
+def test_tags_of_a_truncated_mp3_are_read_in_silence(
+    tmp_path: Path, mp3: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cut.mp3").write_bytes(mp3[: len(mp3) // 2])
+    read_metadata(tmp_path / "cut.mp3")
+    assert capfd.readouterr().err == ""
 
 
 def test_only_messages_of_libmpg123_are_suppressed(tmp_path: Path, mp3: bytes) -> None:

@@ -214,9 +214,33 @@ def disk_full_at(size: int) -> Iterator[None]:
 @pytest.mark.parametrize(("length", "limit"), [(300_000, 100_000), (3000, 300)])  # in the midst; at the end
 def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path: Path, suffix: str, length: int, limit: int) -> None:
     recording = Recording(noise(length), RATE)
-    with disk_full_at(limit), pytest.raises(OSError, match=r"."):
+    with disk_full_at(limit), pytest.raises(OSError, match=r".") as raised:
         write(tmp_path / f"out{suffix}", recording)
+    assert raised.value.filename == str(tmp_path / f"out{suffix}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_writers_of_one_new_file_the_first_wins(tmp_path: Path) -> None:
+    path, first = tmp_path / "out.wav", noise()
+
+    def write_two() -> None:
+        with Writer(path, RATE, 2) as late:
+            write(path, Recording(first, RATE), "FLOAT")
+            late.write(2 * first)
+
+    with pytest.raises(InputError, match=r"out\.wav: another process has written it meanwhile"):
+        write_two()
+    np.testing.assert_array_equal(read(path).samples, first)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write(tmp_path / "out.wav", Recording(noise(), RATE))
+    assert list(tmp_path.iterdir()) == [tmp_path / "out.wav"]
 
 
 def test_wav_beyond_four_gigabytes_becomes_rf64(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

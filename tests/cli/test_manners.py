@@ -181,6 +181,33 @@ def test_no_partial_files_are_left_behind(tmp_path: Path, number: signal.Signals
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("arguments", [("--help",), ("configs",), ("configs", "--json")])
+def test_a_full_disk_behind_stdout_is_one_line(arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "audiogen", *arguments]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, line.partition(";")[0]) == (1, "audiogen: failed: the output: No space left on device")
+
+
+@pytest.mark.posix
+def test_a_full_disk_is_one_line_that_names_the_file(shell: Shell, tmp_path: Path) -> None:
+    import resource
+
+    tune, out = tmp_path / "tune.mid", tmp_path / "out.mid"
+    write_midi(tune, wandering(1, 20, parts=2))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        code, _, errors = shell("continue", str(tune), "-o", str(out), "--bars", "2", "-q")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    expected = f"audiogen: failed: {out}: File too large; make room, or choose another location"
+    assert (code, errors.strip()) == (1, expected)
+    assert not list(tmp_path.glob("out*"))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_an_interruption_while_modules_are_imported_is_one_line(number: signal.Signals) -> None:
     script = """

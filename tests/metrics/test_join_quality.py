@@ -37,6 +37,17 @@ def test_a_gain_step_is_measured_in_decibels(gain):
     assert found.level_step_percentile == 100
 
 
+def test_onsets_of_the_recording_permit_an_onset():
+    """A telephone rings for 1 s of 2.9, and is cut where the next ring begins."""
+    samples, period = noise(13, 1), round(2.9 * RATE)
+    samples *= np.where(np.arange(samples.shape[1]) % period < RATE, 1.0, 0.01)
+    found = measure_join(*split(samples, 4 * period))
+    assert found.level_step_db == pytest.approx(40, abs=1)
+    assert found.level_step_percentile < 99
+    samples[:, 4 * period :] *= 4
+    assert measure_join(*split(samples, 4 * period)).level_step_percentile == 100
+
+
 @pytest.mark.parametrize("gain", [-20.0, 20.0])
 def test_a_strong_step_shows_in_the_flux(gain):
     samples = noise(12, 1)

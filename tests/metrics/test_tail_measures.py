@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
 
-from audiogen.audio import write
+from audiogen.audio import AudioWarning, write
 from audiogen.errors import InputError
 from audiogen.metrics.tail_measures import RunningMeasures, measure_continuation
 from tests.metrics.signals import RATE, modulated, noise, recording
@@ -79,6 +80,15 @@ def test_a_file_is_measured_from_its_join(tmp_path):
     write(tmp_path / "both.wav", both, subtype="FLOAT")
     found = measure_continuation(prompt, tmp_path / "both.wav", prompt.length)
     assert list(numbers(found)) == pytest.approx(list(numbers(measure_continuation(prompt, tail))))
+
+
+def test_clipping_of_the_prompt_is_not_reported_of_its_continuation(tmp_path):
+    prompt = recording(noise(6, 1))
+    both = recording(np.clip(30 * noise(12, 2), -1, 1))
+    write(tmp_path / "both.wav", both, subtype="PCM_16", exact=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", AudioWarning)
+        measure_continuation(prompt, tmp_path / "both.wav", prompt.length)
 
 
 def test_the_seam_of_a_loop_joins_its_end_and_beginning():

@@ -11,6 +11,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from audiogen.audio.suppress_stderr import suppress_c_stderr
+
 INFO_NAMES = {
     "title": b"INAM",
     "artist": b"IART",
@@ -40,7 +42,7 @@ def tags_of(path: Path) -> dict[str, str] | None:
 
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # by content: a name's suffix is not trusted
     try:
-        with soundfile.SoundFile(descriptor, closefd=False) as file:
+        with suppress_c_stderr(), soundfile.SoundFile(descriptor, closefd=False) as file:
             return {name: value for name in TAGS if (value := getattr(file, name))}
     except RuntimeError:
         return None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from audiogen.part_file import PartFile
 from audiogen.tunes.midi.controllers import ALL_CHANNELS, SUSTAIN, to_channel
 from audiogen.tunes.midi.parser import import_mido
 from audiogen.tunes.midi.track_events import (
@@ -55,11 +54,7 @@ def to_mido(tune: Tune) -> Any:
 
 def save(midi: Any, path: Path, chunks: bytes = b"") -> None:
     """Write a `mido.MidiFile` atomically, with further chunks after its tracks."""
-    part = path.with_name(f".audiogen-{secrets.token_hex(6)}.part")  # short, however long the name is
     stream = io.BytesIO()
     midi.save(file=stream)
-    try:
+    with PartFile(path, exclusive=True) as part:
         part.write_bytes(stream.getvalue() + chunks)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
