@@ -66,7 +66,7 @@ def fill(
     second = None if after is None else prompt_of(after, sample_rate)
     gap = _gap(first, second, seconds, start, stop)
     request = Request(seconds=gap.seconds, seed=seed, temperature=temperature, vocoder=vocoder)
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     with session(progress):
         made, _ = job.render_filling(gap, request, to_run(run, config, budget), experiment, budget, device)
     filling = like(made, before)
@@ -118,7 +118,7 @@ def fill_recording(
         >>> made = audiogen.fill_recording("interview.wav", "clean.wav", start=12.0, stop=15.5)
         >>> made.seams["start"]["flux_percentile"]
     """
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     require_own_sidecar(Path(output))
     with session(progress):
         second = None if after is None else to_prompt(after)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 from audiogen.audio import Recording, open_recording, read
 from audiogen.config.shipped import find_config
@@ -37,9 +37,17 @@ def read_experiment(config: FilePath | None = None, overrides: Sequence[str] = (
     return read_file(None if config is None else find_config(config), tuple(overrides))
 
 
-def to_experiment(config: Experiment | FilePath) -> Experiment:
-    """An Experiment as it is, or the one of a shipped configuration's name or a YAML file."""
-    return config if isinstance(config, Experiment) else read_experiment(config)
+@overload
+def to_experiment(config: Experiment | FilePath) -> Experiment: ...
+
+
+@overload
+def to_experiment(config: Experiment | FilePath | None) -> Experiment | None: ...
+
+
+def to_experiment(config: Experiment | FilePath | None) -> Experiment | None:
+    """An Experiment as it is, or the one of a shipped configuration's name or a YAML file; None for none."""
+    return config if config is None or isinstance(config, Experiment) else read_experiment(config)
 
 
 def to_recording(recording: Recording | FilePath) -> Recording:

@@ -275,7 +275,7 @@ def continue_recording(
         metadata=metadata,
         loudness=loudness,
     )
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     if backward:
         require_reversible(request, morph is not None)
     require_own_sidecar(Path(output))
@@ -316,6 +316,6 @@ def choose_run(
         >>> run = audiogen.choose_run("rain.wav")
         >>> takes = [audiogen.continue_audio(samples, 44100, seed=seed, run=run) for seed in range(5)]
     """
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     with session(progress):
         return run_choice.choose_run(to_recording(recording), experiment, budget, device, cache=cache)

@@ -61,7 +61,7 @@ def tail_blocks_of(
     """The prompt's parts, and the tail in ``[channels, time]`` blocks; training and analysis are done already."""
     length = sys.maxsize if seconds is None else length_of(prompt, request)
     target = None if morph is None else MorphTarget(to_prompt(morph))
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     chosen = to_run(run, config, budget)
     prepared = prepare_tails(prompt, [request], target, chosen, experiment, budget, device, cache)
     parts, continuer = prepared.tail(request)
@@ -88,7 +88,7 @@ def earlier_of(
     """The prompt's parts, and what came before it, ``[channels, time]``."""
     require_reversible(request, morph is not None)
     length_of(prompt, request)
-    chosen, experiment = to_run(run, config, budget), None if config is None else to_experiment(config)
+    chosen, experiment = to_run(run, config, budget), to_experiment(config)
     parts = divide_prompt(prompt, request.keep_edges, request.ambience, backward=True)
     ((tail, _),) = rendered_tails(parts.reversed, [request], chosen, experiment, budget, device, cache)
     return parts, tail[:, ::-1]
@@ -105,7 +105,7 @@ def tails_of(
     as_set: bool = False,
 ) -> Iterator[np.ndarray]:
     """Tails alone, ``[channels, time]`` each, with one training and one analysis of the prompt."""
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     lengths = [length_of(prompt, request) for request in requests]
     choice = (to_run(run, config, budget), experiment, budget, device, cache)
     prepared = prepare_tails(prompt, requests, None, *choice, as_set=as_set)

@@ -115,7 +115,7 @@ def continue_tune(
     chosen = to_run(run, config, budget)
     if isinstance(chosen, RunMixture):
         raise InputError("run", "it predicts sound, not notes", "give a Run of the midi representation")
-    experiment = None if config is None else to_experiment(config)
+    experiment = to_experiment(config)
     if experiment is not None:
         job.require_midi(experiment, config if isinstance(config, (str, Path)) else "config")
     elif budget:

@@ -135,6 +135,10 @@ class Recording:
         first = None if self.start is None else self.start + start
         return replace(self, samples=self.samples[:, start:stop], start=first)
 
+    def last(self, seconds: float) -> Recording:
+        """The last seconds of it as a view, or all of it if it is shorter."""
+        return self.cut(max(0, self.length - round(seconds * self.sample_rate)), self.length)
+
     def require_range(self, start: int, stop: int) -> None:
         """Raise a ValueError unless 0 <= start <= stop <= length."""
         if not 0 <= start <= stop <= self.length:

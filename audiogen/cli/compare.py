@@ -83,7 +83,7 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         require_known_keys(config, ())
     with stage("loading libraries"):
         from audiogen.jobs.compare.comparison import SETTINGS, compare
-        from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY, RAW, raw_beside_finished
+        from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY, RAW_PREFIX, raw_beside_finished
 
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / SETTINGS).is_file()):
         raise InputError(out, "it exists and is not a comparison", "name another folder")
@@ -95,7 +95,9 @@ def compare(configs: tuple[Path, ...], data: Path, out: Path, device: str, force
         parts += [] if texture is None else [f"texture distance {texture:.2f}"]
         parts += [] if nats is None else [f"{nats:.2f} nats per note"]
         others = {name: row[name]["mean"] for name in row if name not in (*DESCRIPTIONS, *IDENTITY)}
-        parts += [f"{name} {value:.3g}" for name, value in others.items() if value is not None and RAW not in name]
+        parts += [
+            f"{name} {value:.3g}" for name, value in others.items() if value is not None and RAW_PREFIX not in name
+        ]
         print_summary(", ".join(parts))
         if row["candidate"] in beside:
             print_summary(f"  raw to finished: {beside_text(beside[row['candidate']])}")

@@ -62,10 +62,10 @@ def evaluate(
 
     The join is read from OUT.json, or found by comparing OUT with the prompt. A texture distance of 1.00 means as
     close to the real audio as another segment of it, and an order of 1.00 that things follow each other as in another.
-    The controls are the engine without its model: patches of the prompt in random order (random-patches), and what
-    followed similar moments in the prompt (context-walk). With --raw and --run, what the model itself draws and how
-    likely it finds each tail stand beside. With -o, DIR receives report.html, blind.html (a blind
-    listening test), evaluation.json and evaluation.csv.
+    The controls are the engine without its model: patches of the prompt in random order (random-patches), what
+    followed similar moments in the prompt (context-walk), and jumps between moments with the same past (factor-oracle).
+    With --raw and --run, what the model itself draws and how likely it finds each tail stand beside. With -o, DIR
+    receives report.html, blind.html (a blind listening test), evaluation.json and evaluation.csv.
     """
     require_input(output, reference, prompt, raw)
     if folder is not None:

@@ -29,8 +29,6 @@ from audiogen.jobs.tail_check import evaluator_of
 from audiogen.jobs.tail_file import length_of, tail_blocks
 from audiogen.metrics.order import OrderReference
 from audiogen.progress import checkpoint, progress
-from audiogen.sound.continuation import Continuer
-from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
 
 JUDGED_SECONDS = 60.0  # of the beginning of each take
@@ -112,8 +110,7 @@ def choose_take(
         checkpoint()
 
     def blocks(one: Request) -> Iterator[np.ndarray]:
-        own = continuer.for_one_tail(pause) if isinstance(continuer, Continuer | Morph) else continuer
-        return tail_blocks(prompt, own, length_of(prompt.recording, one), one)
+        return tail_blocks(prompt, continuer.for_one_tail(pause), length_of(prompt.recording, one), one)
 
     return best_take(prompt.material, request, takes, blocks, stopped)
 

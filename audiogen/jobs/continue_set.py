@@ -27,8 +27,6 @@ from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, tail_blocks, write_tail, writer_of
 from audiogen.jobs.take_set import at_one_loudness, request_for_set
 from audiogen.progress import progress
-from audiogen.sound.continuation import Continuer
-from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
 
 
@@ -103,7 +101,7 @@ class _Take:
     def generated(cls, prepared: PreparedTails, file: BinaryIO, out: Path, request: Request) -> _Take:
         with collect_warnings() as texts:
             parts, continuer = prepared.tail(request)
-        if isinstance(continuer, Continuer | Morph):
+        if continuer is not None:
             continuer = continuer.for_one_tail()
         recording, clock = parts.recording, Clock(prepared.clock.seconds)
         with clock("generation"), progress(request.seconds, f"generating {out.name}", "s") as bar:

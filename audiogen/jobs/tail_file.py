@@ -20,9 +20,7 @@ from audiogen.jobs.request import Request
 from audiogen.jobs.tail_check import check_tail
 from audiogen.jobs.tail_listener import offer
 from audiogen.progress import progress, stage
-from audiogen.sound.continuation import Continuer
 from audiogen.sound.join import silence
-from audiogen.sound.morph import Morph
 from audiogen.sound.prompt_analysis import PromptParts
 from audiogen.sound.seamless_loop import close_loop, loop_on_itself
 
@@ -119,15 +117,12 @@ def write_tail(
 
 def describe_density(continuer: AnyContinuer | None) -> tuple[dict[str, Any] | None, list[str]]:
     """The sidecar's account of the density of events, of a morph for either recording; and lines where it is missed."""
-    if isinstance(continuer, Morph):
-        sides = continuer.densities
-        missed = {name: side.remark() for name, side in sides.items()}
-        lines = [f"of the events of its {name}, {text}" for name, text in missed.items() if text]
-        return {name: side.describe() for name, side in sides.items()} or None, lines
-    if not isinstance(continuer, Continuer) or (density := continuer.density) is None:
+    if continuer is None:
         return None, []
-    text = density.remark()
-    return density.describe(), [text] if text else []
+    accounts = {name: side.describe() for name, side in continuer.densities.items()}
+    missed = {name: side.remark() for name, side in continuer.densities.items()}
+    lines = [f"of the events of its {name}, {text}" if name else text for name, text in missed.items() if text]
+    return accounts.get("", accounts) or None, lines
 
 
 def tail_blocks(

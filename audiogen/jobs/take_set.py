@@ -23,7 +23,6 @@ from audiogen.jobs.loudness_target import Level, amplified, level_at, loudness_o
 from audiogen.jobs.request import MIN_LOUDNESS, Request
 from audiogen.jobs.tail_check import MAX_REPEATED
 from audiogen.metrics.copying import HOP_SECONDS, WINDOW_SECONDS, RepetitionDetector
-from audiogen.metrics.tail_evaluator import end_of
 from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 
 COMPARED_SECONDS = 30.0  # of the beginning of each take
@@ -108,7 +107,7 @@ def compare_sounds(prompt: Recording, takes: Mapping[str, Recording]) -> SetRepo
     Warns:
         AudioWarning: of the nearest pair, much more is repeated than of any two segments of the prompt.
     """
-    prompt = end_of(prompt, MATERIAL_SECONDS)
+    prompt = prompt.last(MATERIAL_SECONDS)
     try:
         detector = RepetitionDetector(prompt)
     except InputError:  # shorter than a window

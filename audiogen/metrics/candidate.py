@@ -9,7 +9,7 @@ from typing import Any
 from audiogen.audio import Recording
 from audiogen.metrics.copying import Matches
 from audiogen.metrics.registry import Metric, measure
-from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator, end_of
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator
 
 REPETITION_MARGIN = 0.05  # fraction of repeated windows above that of real audio which is still acceptable
 
@@ -96,7 +96,7 @@ def evaluate_real(
     real: Recording, evaluator: TailEvaluator, classes: list[str], metrics: Mapping[str, Metric] | None = None
 ) -> Candidate:
     """The same for the real audio, whose distance to itself is 1; copying is None where it is the source itself."""
-    segment, copied = end_of(real, TEXTURE_SECONDS), _fraction(evaluator.real_copying)
+    segment, copied = real.last(TEXTURE_SECONDS), _fraction(evaluator.real_copying)
     others = measure(metrics or {}, segment)
     return Candidate(
         name="real",

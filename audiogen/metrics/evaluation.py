@@ -25,7 +25,7 @@ from audiogen.metrics.evaluation_inputs import EvaluationInputs, prepare_inputs
 from audiogen.metrics.population_distance import DISTANCES, population_distance
 from audiogen.metrics.registry import open_metrics
 from audiogen.metrics.spectral_tilt import spectral_tilt
-from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, end_of
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS
 from audiogen.metrics.waveform_baselines import BASELINES, Baseline
 from audiogen.metrics.waveform_repeat import WaveformRepeat, waveform_repeat
 from audiogen.progress import progress
@@ -232,7 +232,7 @@ def evaluate_inputs(inputs: EvaluationInputs, likelihood: Likelihood | None = No
             bar.update()
     real = evaluate_real(inputs.real, evaluator, list(candidates[0].classes), metrics)
     if likelihood is not None:
-        sounds = {**tails, "real": end_of(inputs.real, TEXTURE_SECONDS)}
+        sounds = {**tails, "real": inputs.real.last(TEXTURE_SECONDS)}
         candidates = [_with_likelihood(each, likelihood(sounds[each.name])) for each in candidates]
         real = _with_likelihood(real, likelihood(sounds["real"]))
     models = 1 if inputs.raw is None else 2  # candidates that are no baselines

@@ -73,7 +73,7 @@ class TailEvaluator:
 
     @property
     def _real(self) -> tuple[Recording, Recording | None]:
-        recent = end_of(self.prompt, TEXTURE_SECONDS)
+        recent = self.prompt.last(TEXTURE_SECONDS)
         if self.held_out is None:
             return recent, None
         return self.held_out, None if self.unrelated else recent
@@ -81,12 +81,12 @@ class TailEvaluator:
     @cached_property
     def detector(self) -> RepetitionDetector:
         """The end of the prompt, searched for copies."""
-        return RepetitionDetector(end_of(self.prompt, COPY_SEARCH_SECONDS))
+        return RepetitionDetector(self.prompt.last(COPY_SEARCH_SECONDS))
 
     @cached_property
     def real_copying(self) -> Matches | None:
         """`copying` of the end of the real continuation; None without one."""
-        return None if self.held_out is None else self.copying(end_of(self.held_out, TEXTURE_SECONDS))
+        return None if self.held_out is None else self.copying(self.held_out.last(TEXTURE_SECONDS))
 
     def compare(self, tail: Recording) -> TailComparison:
         """Texture distance and repetitions of a tail."""
@@ -123,7 +123,7 @@ class TailEvaluator:
         if self.held_out is None:
             return None
         try:
-            return separability(end_of(self.prompt, TEXTURE_SECONDS), tail)
+            return separability(self.prompt.last(TEXTURE_SECONDS), tail)
         except InputError:
             return None
 
@@ -137,8 +137,3 @@ class TailEvaluator:
 
     def _long_enough(self, tail: Recording) -> bool:
         return min(self.prompt.seconds, tail.seconds) >= 1.2 * WINDOW_SECONDS
-
-
-def end_of(recording: Recording, seconds: float) -> Recording:
-    """The last seconds of a recording, or all of it."""
-    return recording.cut(max(0, recording.length - round(seconds * recording.sample_rate)), recording.length)

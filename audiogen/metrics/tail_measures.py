@@ -22,7 +22,7 @@ from audiogen.metrics.drift import DriftMeter, SegmentStats, drift, segment_stat
 from audiogen.metrics.join_quality import CONTEXT_SECONDS, measure_join
 from audiogen.metrics.segments import dips, segment_ranges
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
-from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator, end_of
+from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator
 
 EXCERPT_SECONDS = 30.0  # of each end of the tail: texture and repetitions are measured there
 LEVEL_SECONDS = 5.0  # end of the prompt whose level is compared
@@ -133,7 +133,7 @@ class RunningMeasures:
         own_stereo, past_stereo = sum_covariances(own), sum_covariances(reference)
         measures = {
             "seconds": self._ends.length / rate,
-            "join": asdict(measure_join(end_of(prompt, CONTEXT_SECONDS), Recording(self._ends.first, rate))),
+            "join": asdict(measure_join(prompt.last(CONTEXT_SECONDS), Recording(self._ends.first, rate))),
             "loop_seam": asdict(measure_join(Recording(self._ends.last, rate), beginning)) if beginning else None,
             "level": {
                 "tail_db": whole.level,
@@ -177,7 +177,7 @@ class RunningMeasures:
 @lru_cache(maxsize=1)
 def _of_prompt(prompt: Recording) -> tuple[DriftMeter, SegmentStats]:
     """What a recording's tails are compared with, kept for the next one: of its last minute, and of its end."""
-    past, end = (DriftMeter.of(end_of(prompt, seconds)) for seconds in (TEXTURE_SECONDS, LEVEL_SECONDS))
+    past, end = (DriftMeter.of(prompt.last(seconds)) for seconds in (TEXTURE_SECONDS, LEVEL_SECONDS))
     return past, segment_stats(end.seconds(), prompt.channels)
 
 

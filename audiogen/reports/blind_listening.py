@@ -20,7 +20,6 @@ import numpy as np
 
 from audiogen.audio import LoudnessMeter, Recording
 from audiogen.metrics.evaluation_inputs import EvaluationInputs
-from audiogen.metrics.tail_evaluator import end_of
 from audiogen.reports.panels import audio_uri, write_template
 from audiogen.reports.webmushra import CONFIGURATION, FOLDER, write_webmushra
 
@@ -51,7 +50,7 @@ def make_stimuli(inputs: EvaluationInputs) -> list[Stimulus]:
     """The first `STIMULUS_SECONDS` of each sound, with gains to equal loudness."""
     real = _beginning(inputs.real)
     sounds = {
-        "reference": end_of(inputs.source, STIMULUS_SECONDS),
+        "reference": inputs.source.last(STIMULUS_SECONDS),
         "real": real,
         "anchor": low_pass_anchor(real),
         "output": _beginning(inputs.excerpt),

@@ -22,6 +22,7 @@ from audiogen.durations import bars_or_seconds
 from audiogen.rhythm.analysis import Rhythm
 from audiogen.sound.beat_path import BeatPath
 from audiogen.sound.controls import NEUTRAL, TAPS, Controls, Gain, SpectralTilt, tilts_of
+from audiogen.sound.event_density import EventDensity
 from audiogen.sound.join import join_to_prompt
 
 LEAD_SECONDS = 0.03  # before a beat, at which a cross-fade begins: attacks are left whole
@@ -59,6 +60,7 @@ class BeatContinuer:
         matched: False, since texture statistics are those of the beats as recorded.
         drift_guard: empty, for the same reason.
         partials: None: beats keep their tones.
+        densities: empty: events are those of the beats.
     """
 
     rhythm: Rhythm
@@ -66,6 +68,11 @@ class BeatContinuer:
     matched: bool = field(init=False, default=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
     partials: dict[str, object] | None = field(init=False, default=None)
+    densities: dict[str, EventDensity] = field(init=False, default_factory=dict)
+
+    def for_one_tail(self, pause: Callable[[], None] | None = None) -> BeatContinuer:
+        """Itself, as nothing of a tail is kept here, and a tail is made at once; see `Continuer.for_one_tail`."""
+        return self
 
     @property
     def prompt(self) -> Recording:

@@ -70,10 +70,6 @@ class ContextPredictor(RunPredictor):
             yield patch
 
 
-PREDICTORS: dict[str, type[RunPredictor]] = {"model": RunPredictor, "contexts": ContextPredictor}
-"""What predicts, by the configuration key ``predictor`` of a Run."""
-
-
 def rules_of(prompt: PromptAnalysis) -> Rules:
     """Rules that bar what the recording does not do itself: the more it repeats itself, the more a tail may."""
     recording = prompt.recording

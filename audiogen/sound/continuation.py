@@ -34,12 +34,12 @@ from audiogen.audio import Recording
 from audiogen.models.base import FrameModel
 from audiogen.progress import checkpoint
 from audiogen.run import Run, mel_representation
-from audiogen.sound.context_predictor import PREDICTORS, ContextPredictor
+from audiogen.sound.context_predictor import ContextPredictor
 from audiogen.sound.controls import NEUTRAL, Controls, Gain
 from audiogen.sound.event_density import EventDensity
 from audiogen.sound.join import join_to_prompt, silence
 from audiogen.sound.patch_selection import Played
-from audiogen.sound.predictor import Predictor
+from audiogen.sound.predictor import PREDICTORS, Predictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import Chunk, Past, TailRenderer, noted, positions_of
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
@@ -240,9 +240,9 @@ class Continuer:
         return self.renderer.matched
 
     @property
-    def density(self) -> EventDensity | None:
-        """What changes the density of events in the latest tail; None at the recording's own."""
-        return self.renderer.density
+    def densities(self) -> dict[str, EventDensity]:
+        """What changes the density of events in the latest tail, under the name ``""``; none at the recording's own."""
+        return {} if self.renderer.density is None else {"": self.renderer.density}
 
     @property
     def partials(self) -> dict[str, object] | None:

@@ -95,7 +95,7 @@ class Morph:
     def densities(self) -> dict[str, EventDensity]:
         """What changes the density of events in the latest tail: of the ``prompt``, and of the ``target``."""
         sides = zip(("prompt", "target"), self.sides, strict=True)
-        return {name: side.density for name, side in sides if side.density is not None}
+        return {name: density for name, side in sides for density in side.densities.values()}
 
     @property
     def partials(self) -> dict[str, object] | None:

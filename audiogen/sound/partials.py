@@ -68,10 +68,10 @@ def find_partials(recording: Recording) -> Partials | None:
     """
     if recording.seconds < MIN_SECONDS or not recording.samples.any():
         return None
-    whole = _end_of(recording, GATE_SECONDS)
+    whole = recording.last(GATE_SECONDS)
     found = _decomposed(whole)
     if found and recording.seconds > GATE_SECONDS:
-        whole = _end_of(recording, MAX_SECONDS)
+        whole = recording.last(MAX_SECONDS)
         found = _decomposed(whole)
     if not found:
         return None
@@ -101,7 +101,3 @@ def without_partials(recording: Recording) -> Recording:
     """What is continued as a texture: the residual, or the recording itself if it has no partials."""
     partials = find_partials(recording)
     return recording if partials is None else partials.residual
-
-
-def _end_of(recording: Recording, seconds: float) -> Recording:
-    return recording.cut(max(0, recording.length - round(seconds * recording.sample_rate)), recording.length)

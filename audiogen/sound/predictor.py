@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from audiogen.config.registry import Registry
 from audiogen.models import Sampling, State
 from audiogen.models.base import FrameModel
 from audiogen.representation.mel_latents import MelLatents
@@ -121,3 +122,13 @@ class RunPredictor:
             latent, patch = selection.lookup(self.model.draw(state, sampling)[0])
             state = self.model.read(state, latent[None])
             yield patch
+
+
+PREDICTORS: Registry[RunPredictor] = Registry(
+    "audiogen.predictors",
+    {
+        "model": "audiogen.sound.predictor:RunPredictor",
+        "contexts": "audiogen.sound.context_predictor:ContextPredictor",
+    },
+)
+"""What predicts, by the configuration key ``predictor`` of a Run."""

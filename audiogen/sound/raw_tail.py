@@ -6,7 +6,7 @@ overshoots as the Model does. The vocoder must not select from the recording eit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from audiogen.models import Sampling
 from audiogen.run import Run
 from audiogen.sound.continuation import PATCHES_PER_CHUNK
 from audiogen.sound.controls import NEUTRAL, Controls
+from audiogen.sound.event_density import EventDensity
 from audiogen.sound.join import join_to_prompt
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
@@ -50,6 +51,7 @@ class RawContinuer:
     matched: bool = field(init=False, default=False)
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
     partials: dict[str, object] | None = field(init=False, default=None)
+    densities: dict[str, EventDensity] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.run, Run):
@@ -58,6 +60,10 @@ class RawContinuer:
         self.parts = PromptParts.of(self.prompt)
         self.analysis = analyse_prompt(self.parts, self.spec)
         self.predictor = RunPredictor(self.run, self.analysis)
+
+    def for_one_tail(self, pause: Callable[[], None] | None = None) -> RawContinuer:
+        """Itself, as nothing of a tail is kept here; see `Continuer.for_one_tail`."""
+        return self
 
     def tail(
         self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL

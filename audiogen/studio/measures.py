@@ -10,7 +10,6 @@ from typing import Any
 from audiogen.audio import Recording, read_segment
 from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
-from audiogen.metrics.tail_evaluator import end_of
 from audiogen.reports.scorecard import CLOSE_TEXTURE, GOOD_TEXTURE, OTHER_TEXTURE, flatten, scorecard
 from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 
@@ -119,7 +118,7 @@ def repeated_times(prompt: Recording, out: Path, join_sample: int) -> list[float
         join = join_sample / prompt.sample_rate
         tail = read_segment(out, join, join + MAX_COMPARED_SECONDS)
     try:
-        matches = RepetitionDetector(end_of(prompt, MATERIAL_SECONDS)).looping(tail)
+        matches = RepetitionDetector(prompt.last(MATERIAL_SECONDS)).looping(tail)
     except InputError:  # too short
         return []
     times: list[float] = []

@@ -131,9 +131,8 @@ def test_each_take_has_an_account_of_its_own(untrained: Callable[..., Run], monk
     chosen, _ = choose_take(parts, shared, request, 3)
     assert chosen.seed in seeds_of_takes(request.seed, 3)
     continuers = [each for each in made if isinstance(each, Continuer)]
-    assert len({id(each.density) for each in continuers}) == len(continuers) == 3
-    assert all(each.density is not None for each in continuers)
+    assert len({id(each.densities[""]) for each in continuers}) == len(continuers) == 3
     assert isinstance(shared, Continuer)
-    assert shared.density is None
+    assert not shared.densities
     with pytest.raises(CancelledError):  # all is over
         continuers[0].pause()

@@ -8,7 +8,7 @@ from typing import Any
 
 from audiogen.jobs.compare.candidates import CandidateTail
 from audiogen.jobs.compare.pieces import Prompt
-from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY, RAW, raw_beside_finished
+from audiogen.jobs.compare.summary import DESCRIPTIONS, IDENTITY, RAW_PREFIX, raw_beside_finished
 from audiogen.reports.figures import spectrograms
 from audiogen.reports.panels import Panel, panels, write_template
 from audiogen.reports.piano_rolls import piano_rolls
@@ -39,7 +39,7 @@ def write_comparison_page(
     described = {
         name: text
         for name, text in (DESCRIPTIONS | others).items()
-        if not name.startswith(RAW) and not name.endswith("likelihood")  # these stand in the table beside
+        if not name.startswith(RAW_PREFIX) and not name.endswith("likelihood")  # these stand in the table beside
     }
     shown = [name for name in described if any(row[name]["mean"] is not None for row in summary)]
     write_template(

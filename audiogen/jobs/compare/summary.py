@@ -37,7 +37,7 @@ DESCRIPTIONS = {
     "real.likelihood": "The same of the real continuation.",
 }
 """Explanation of each measure."""
-RAW = "raw."  # before the name of a measure: of what the Model itself drew
+RAW_PREFIX = "raw."  # before the name of a measure: of what the Model itself drew
 SIDE_BY_SIDE = ("texture", "order", "likelihood")  # measures that are shown of raw and of finished tails
 
 
@@ -75,9 +75,9 @@ def measure_others(tail: CandidateTail, evaluator: TailEvaluator, metrics: Mappi
     others = measure(metrics, tail.sound)
     if tail.raw is not None:
         raw, texture = measure(metrics, tail.raw), evaluator.texture(tail.raw)
-        others |= {} if texture is None else {f"{RAW}texture": texture.overall}
-        others |= {f"{RAW}{name}": value for name, value in raw.items()}
-    columns = {"real": "real.likelihood", "raw": f"{RAW}likelihood", "finished": "likelihood"}
+        others |= {} if texture is None else {f"{RAW_PREFIX}texture": texture.overall}
+        others |= {f"{RAW_PREFIX}{name}": value for name, value in raw.items()}
+    columns = {"real": "real.likelihood", "raw": f"{RAW_PREFIX}likelihood", "finished": "likelihood"}
     others |= {columns[name]: value for name, value in tail.likelihood.items()}
     return {name: _plain(value) for name, value in others.items()}
 
@@ -135,9 +135,10 @@ def raw_beside_finished(summary: Sequence[Mapping[str, Any]]) -> dict[str, dict[
     found = {}
     for row in summary:
         means = {key: value["mean"] for key, value in row.items() if isinstance(value, Mapping)}
-        if means.get(f"{RAW}texture") is not None:
+        if means.get(f"{RAW_PREFIX}texture") is not None:
             found[row["candidate"]] = {
-                name: tuple(means.get(key) for key in (f"{RAW}{name}", name, f"real.{name}")) for name in SIDE_BY_SIDE
+                name: tuple(means.get(key) for key in (f"{RAW_PREFIX}{name}", name, f"real.{name}"))
+                for name in SIDE_BY_SIDE
             }
     return found
 
