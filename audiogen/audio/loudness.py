@@ -80,15 +80,13 @@ class LoudnessMeter:
 
     def _filtered(self, block: np.ndarray) -> Iterator[np.ndarray]:
         """The K-weighted block ``[channels, time]`` in parts."""
-        from scipy import fft
-
         memory = self._past.shape[1]
         samples = np.concatenate([self._past, block], axis=1)
         self._past = samples[:, samples.shape[1] - memory :].copy()
         for first in range(0, block.shape[1], self._size - memory):
             part = samples[:, first : first + self._size]
-            spectrum = fft.rfft(part, self._size) * self._response
-            yield fft.irfft(spectrum, self._size)[:, memory : part.shape[1]]
+            spectrum = np.fft.rfft(part, self._size) * self._response
+            yield np.fft.irfft(spectrum, self._size)[:, memory : part.shape[1]]
 
     def integrated(self) -> float | None:
         """Loudness in LUFS; None if shorter than one block, or if no block passes the gate at -70 LUFS."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from audiogen.dsp.fourier import fft, ifft
 from audiogen.dsp.sinusoids import Bands
 
 EMPTY = 1e-3  # sum of weights: no point of the signal lies within the window
@@ -40,18 +41,14 @@ class Demodulator:
             values: ``[..., points]``.
             seconds: length of the window, or lengths that broadcast against the leading axes of the values.
         """
-        from scipy.fft import fft, ifft
-
         lengths = np.asarray(seconds)
         windows = [self._window(each) for each in lengths.flat]
         response, factor = (np.stack(each).reshape(*lengths.shape, -1) for each in zip(*windows, strict=True))
-        smoothed = ifft(fft(values * self.weight, overwrite_x=True) * response, overwrite_x=True)
+        smoothed = ifft(fft(values * self.weight) * response)
         return np.asarray(smoothed * factor)
 
     def _window(self, seconds: float) -> tuple[np.ndarray, np.ndarray]:
         """Response ``[points]`` of a window, which is symmetric, and one over the sum of weights within it."""
-        from scipy.fft import fft, ifft
-
         half = max(round(seconds * self.bands.rate / 2), 1)
         if half not in self._windows:  # a circular convolution: the padding is longer than half of any window
             window = np.roll(np.pad(np.hanning(2 * half + 1), (0, self.bands.points - 2 * half - 1)), -half)

@@ -60,13 +60,21 @@ class LookaheadLimiter:
         needed, self._needed = self._needed[: count + 4 * self.reach], self._needed[count:]
         if not count or needed.min() == UNITY:
             return ready
-        from scipy import ndimage
-
         width = 2 * self.reach + 1
-        smallest = ndimage.minimum_filter1d(needed, width)[self.reach : -self.reach]
+        smallest = _moving_minimum(needed, width)
         total = np.cumsum(np.concatenate([[0], smallest]))
         gain = (total[width:] - total[:-width]) / (width * UNITY)
         return (ready * gain).clip(-self.ceiling, self.ceiling).astype(ready.dtype)
+
+
+def _moving_minimum(values: np.ndarray, width: int) -> np.ndarray:
+    """The least of each ``width`` consecutive values of ``[time]``: ``[time - width + 1]``, by doubling the width."""
+    done = 1
+    while done < width:
+        step = min(done, width - done)
+        values = np.minimum(values[:-step], values[step:])
+        done += step
+    return values
 
 
 def limit_peaks(samples: np.ndarray, ceiling: float, sample_rate: int) -> np.ndarray:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audiogen.dsp.fourier import rfft
+
 PROMINENCE = 10.0  # times the median around a peak: one bin in a thousand of noise reaches it
 NEIGHBOUR_HERTZ, NEIGHBOUR_BINS = 150.0, 32  # width of that neighbourhood, at least
 OVERLAP = 4  # windows that cover a sample
@@ -43,8 +45,6 @@ def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[
         ``[peaks, 2]`` frequency in Hz and log excess over the surroundings, for each frame; and the frames' distance in
         seconds.
     """
-    from scipy.fft import rfft
-
     angle = 2 * np.pi * np.arange(size) / size
     window = sum((-1) ** k * a * np.cos(k * angle) for k, a in enumerate(BLACKMAN_HARRIS)).astype(np.float32)
     hop = size // OVERLAP
@@ -53,7 +53,7 @@ def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[
     lowest = max(2, int(np.ceil(MIN_HERTZ * size / sample_rate)))
     found = []
     for first in range(0, frames.shape[1], 64):
-        spectrum = rfft(frames[:, first : first + 64] * window, axis=-1)[..., :-1]
+        spectrum = rfft(frames[:, first : first + 64] * window)[..., :-1]
         power = np.sum(spectrum.real**2 + spectrum.imag**2, axis=0) + 1e-20
         groups = power.shape[1] // width
         grouped = power[:, : groups * width].reshape(len(power), groups, width)

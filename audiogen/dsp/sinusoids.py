@@ -12,6 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
+from audiogen.dsp.fourier import fast_length, fft, ifft, irfft, rfft
+
 ENVELOPE_RATE = 250.0  # Hz, about: a partial may move 100 Hz either side of its carrier
 PAD_SECONDS = 0.5  # either side of a signal, over which envelopes fade, so that the transform's circle closes
 EDGE = 0.1  # of a band's width, over which it ends
@@ -32,12 +34,10 @@ class Bands:
     """
 
     def __init__(self, length: int, sample_rate: float, step: int = 0) -> None:
-        from scipy.fft import next_fast_len
-
         self.length, self.sample_rate = length, sample_rate
         self.step = step or max(round(sample_rate / ENVELOPE_RATE), 1)
         self.lead = round(PAD_SECONDS * sample_rate / self.step)
-        self.points = next_fast_len(-(-length // self.step) + 2 * self.lead)
+        self.points = fast_length(-(-length // self.step) + 2 * self.lead)
         self.rate = sample_rate / self.step
 
     def decimated(self, highest: float) -> Bands:
@@ -64,12 +64,10 @@ class Bands:
 
     def spectrum(self, samples: np.ndarray) -> np.ndarray:
         """Spectrum ``[channels, bins]`` of ``[channels, length]`` samples, for `envelopes`."""
-        from scipy.fft import rfft
-
         before = self.lead * self.step
         padded = np.zeros((len(samples), self.size), np.float32)  # exact to -130 dB
         padded[:, before : before + self.length] = samples
-        return np.asarray(rfft(padded, axis=-1))
+        return rfft(padded)
 
     def below(self, spectrum: np.ndarray, whole: Bands) -> np.ndarray:
         """The `spectrum` that is left of that of ``whole``, which these bands are `decimated` from."""
@@ -77,30 +75,24 @@ class Bands:
 
     def samples(self, spectrum: np.ndarray) -> np.ndarray:
         """Samples ``[channels, length]`` of a `spectrum`."""
-        from scipy.fft import irfft
-
         before = self.lead * self.step
-        return np.asarray(irfft(spectrum, self.size, axis=-1)[:, before : before + self.length])
+        return irfft(spectrum, self.size)[:, before : before + self.length]
 
     def envelopes(self, spectrum: np.ndarray, carriers: Sequence[float] | np.ndarray) -> np.ndarray:
         """The complex envelopes ``[carriers, channels, points]`` of the bands around each `carrier`.
 
         A band is the real part of the envelope times ``exp(2 pi i carrier t)``, t from the first point on.
         """
-        from scipy.fft import ifft, ifftshift
-
         bands = np.zeros((len(carriers), len(spectrum), self.points), np.complex64)
         for band, carrier in zip(bands, carriers, strict=True):
             of_spectrum, of_band = self._bins(carrier)
             band[:, of_band] = spectrum[:, of_spectrum] * self._band[of_band]
-        return np.asarray(ifft(ifftshift(bands, axes=-1), axis=-1, overwrite_x=True))
+        return ifft(np.fft.ifftshift(bands, axes=-1))
 
     def signal(self, envelopes: np.ndarray, carriers: Sequence[float] | np.ndarray) -> np.ndarray:
         """The sum ``[channels, length]`` of partials: envelopes ``[partials, channels, points]`` and their carriers."""
-        from scipy.fft import fft, fftshift
-
         spectrum = np.zeros((envelopes.shape[1], self.size // 2 + 1), np.complex64)
-        bands = fftshift(fft(envelopes * self._fade, axis=-1, overwrite_x=True), axes=-1)
+        bands = np.fft.fftshift(fft(envelopes * self._fade), axes=-1)
         for band, carrier in zip(bands, carriers, strict=True):
             of_spectrum, of_band = self._bins(carrier)
             spectrum[:, of_spectrum] += band[:, of_band]

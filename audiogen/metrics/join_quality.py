@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from audiogen.audio import Recording
+from audiogen.dsp.fourier import fast_length
 from audiogen.metrics.spectra import POWER_FLOOR, decibels, frame_size, spectra
 
 CONTEXT_SECONDS = 15.0  # of the recording before the join, for comparison
@@ -142,13 +143,12 @@ def _click(past: np.ndarray, future: np.ndarray, reach: int) -> tuple[float, flo
 
 def _residual(signal: np.ndarray, fitted_on: np.ndarray) -> np.ndarray:
     """Linear-prediction residual of a signal; the predictor is fitted (autocorrelation method) to a part of it."""
-    from scipy import fft, linalg
-
-    size = fft.next_fast_len(2 * len(fitted_on))
-    power = np.abs(fft.rfft(fitted_on.astype(np.float64), size)) ** 2
-    correlation = fft.irfft(power, size)[: ORDER + 1]
+    size = fast_length(2 * len(fitted_on))
+    power = np.abs(np.fft.rfft(fitted_on.astype(np.float64), size)) ** 2
+    correlation = np.fft.irfft(power, size)[: ORDER + 1]
     if len(correlation) <= ORDER or correlation[0] <= POWER_FLOOR:
         return np.diff(signal, prepend=signal[:1])
     correlation[0] *= 1 + 1e-6  # regularisation: pure tones make the equations singular
-    coefficients = linalg.solve_toeplitz(correlation[:-1], correlation[1:])
+    lags = np.abs(np.subtract.outer(np.arange(ORDER), np.arange(ORDER)))
+    coefficients = np.linalg.solve(correlation[lags], correlation[1:])
     return np.convolve(signal, np.concatenate([[1.0], -coefficients]))[: len(signal)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from audiogen.audio import Recording
+from audiogen.dsp.fourier import rfft
 
 if TYPE_CHECKING:
     from audiogen.representation.mel import MelSpec
@@ -35,11 +36,9 @@ def spectra(samples: np.ndarray, size: int, hop: int) -> np.ndarray:
     Returns:
         ``[channels, frames, size / 2 + 1]`` complex64.
     """
-    from scipy import fft
-
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(samples, size, axis=-1)[:, ::hop]
-    spectrum = fft.rfft(frames * window, axis=-1) * np.float32(np.sqrt(2 / (size * np.sum(window**2))))
+    spectrum = rfft(frames * window) * np.float32(np.sqrt(2 / (size * np.sum(window**2))))
     spectrum[..., 0] *= np.sqrt(0.5)
     spectrum[..., -1] *= np.sqrt(0.5)
     return spectrum

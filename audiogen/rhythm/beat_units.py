@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from audiogen.audio import resample
 from audiogen.rhythm.onsets import OnsetTrack
@@ -91,6 +90,8 @@ def clarity(track: OnsetTrack, grid: np.ndarray, bar: int) -> np.ndarray:
         grid: ``[beats + 1]`` edges, seconds.
         bar: beats in a bar, or any number of them after which the pulse recurs.
     """
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d  # only where there is a pulse
+
     strength = track.strength - track.strength.mean()
     lag = round(bar * float(np.median(np.diff(grid))) * track.rate)
     # Onsets a little off their place still count.

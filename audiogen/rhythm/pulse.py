@@ -57,14 +57,19 @@ def autocorrelation(strength: np.ndarray, rate: float, seconds: float) -> np.nda
     Returns:
         ``[lags]``; all zero without any onset.
     """
-    from scipy.ndimage import uniform_filter1d
-
-    centred = strength - uniform_filter1d(strength, max(round(TREND_SECONDS * rate), 1))
+    centred = strength - _moving_average(strength, max(round(TREND_SECONDS * rate), 1))
     length = len(centred)
     lags = min(round(seconds * rate), length // 2) + 1
     power = np.square(np.abs(np.fft.rfft(centred, 2 * length)))
     products = np.fft.irfft(power)[:lags] / (length - np.arange(lags))
     return products / products[0] if products[0] > 1e-12 else np.zeros(lags)
+
+
+def _moving_average(values: np.ndarray, size: int) -> np.ndarray:
+    """Means over ``size`` values around each of ``[time]``, which are mirrored at both ends."""
+    before = size // 2
+    sums = np.cumsum(np.pad(np.pad(values, (before, size - 1 - before), mode="symmetric"), (1, 0)), dtype=np.float64)
+    return (sums[size:] - sums[:-size]) / size
 
 
 def recurrence(correlation: np.ndarray, lag: float, count: int = RECURRENCES) -> float:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audiogen.dsp.demodulation import Demodulator
+from audiogen.dsp.fourier import fft
 from audiogen.dsp.peak_tracking import Track, track_peaks
 from audiogen.dsp.sinusoids import Bands, Partial, integral, rotation, synthesise
 
@@ -192,11 +193,9 @@ class LineSearch:
         coherences: np.ndarray | None = None,
     ) -> Iterator[tuple[Quality, float]]:
         """Quality of the partial of each demodulated band, and the power of the noise in the kernel's band."""
-        from scipy.fft import fft
-
         powers = self.demodulator.power(envelope)
         coherences = np.ones(len(powers)) if coherences is None else coherences
-        spectra = fft(band[..., self.inside] * self._hann, self.bands.points, overwrite_x=True)
+        spectra = fft(band[..., self.inside] * self._hann, self.bands.points)
         densities = (np.square(spectra.real) + np.square(spectra.imag)).sum(1)
         scale = 2 * float(np.square(self._hann, dtype=np.float64).sum()) * self.bands.rate * np.log(2)
         near, far = (round(edge * self.bands.points / self.bands.rate) for edge in _sides(kernel))
