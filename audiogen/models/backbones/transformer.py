@@ -60,14 +60,13 @@ class Rotation(NamedTuple):
     sines: Tensor
 
     @classmethod
-    def at(cls, positions: Tensor, time: int, half: int) -> Rotation:
-        """Rotation of ``time`` frames from ``positions`` ``[batch or 1]`` on.
+    def at(cls, positions: Tensor, time: int, rates: Tensor) -> Rotation:
+        """Rotation of ``time`` frames from ``positions`` ``[batch or 1]`` on, by ``rates`` ``[half]`` a frame.
 
         Angles are computed in double precision: a rollout may be long.
         """
         if time > 1:
             positions = positions[:, None] + torch.arange(time, device=positions.device)
-        rates = 10000.0 ** (-torch.arange(half, dtype=torch.float64, device=positions.device) / half)
         angles = positions.view(-1, time, 1, 1, 1, 1) * rates
         cosines, sines = angles.cos().float(), angles.sin().float()
         return cls(cosines, torch.cat([-sines, sines], dim=-2))
@@ -160,23 +159,27 @@ class Transformer(Backbone):
     """
 
     Options = TransformerOptions
+    rates: Tensor
 
     def __init__(self, features: int, options: TransformerOptions) -> None:
         super().__init__(features, options)
         self.enter = nn.Linear(features, options.width)
         self.blocks = nn.ModuleList(Block(options) for _ in range(options.layers))
         self.norm = nn.RMSNorm(options.width)
-        self.width, self._half = options.width, options.width // options.heads // 2
+        self.width, half = options.width, options.width // options.heads // 2
+        # On the CPU also where a Run is only laid out, as the heads' (`heads.flow.Velocity`).
+        rates = 10000.0 ** (-torch.arange(half, dtype=torch.float64, device="cpu") / half)
+        self.register_buffer("rates", rates, persistent=False)
         self._packed = PackedWeights[list[Packed]]()
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         batch, time, _ = frames.shape
         if state is None:
             positions: Tensor = torch.zeros(batch, dtype=torch.int64, device=frames.device)
-            rotation, caches = Rotation.at(positions[:1], time, self._half), [None] * len(self.blocks)
+            rotation, caches = Rotation.at(positions[:1], time, self.rates), [None] * len(self.blocks)
         else:
             positions, caches = state
-            rotation = Rotation.at(positions, time, self._half)
+            rotation = Rotation.at(positions, time, self.rates)
         stream, after = self.enter(frames), []
         single = time == 1 and frames.device.type == "cpu"
         if single and not self.training and not torch.is_grad_enabled():
