@@ -1,6 +1,6 @@
 """Edges of recordings: false alarms, found fades, and tails of faded and paused prompts; ambience under known speech.
 
-    python tools/check_edges.py FOLDER... -o docs/edges.md [--seconds 15] [--fades NAME,...] [--tails NAME,...]
+    python tools/check_edges.py FOLDER... -o docs/edges.md [--seconds 15] [--fades NAMES] [--tails NAMES] [--beds NAMES]
 
 Each folder holds untouched recordings. Those without edges of their own, of 12 s and more, are then given fades of each
 kind and length, silence and a click, and the edges that are found are compared with the truth. Tails are those of the
@@ -34,7 +34,7 @@ KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exponential": lambda u: 10 ** (-3 * u),
     "S-curve": lambda u: 0.5 + 0.5 * np.cos(np.pi * u),
 }
-FADED = (("linear", 0.5), ("linear", 5), ("S-curve", 0.5), ("S-curve", 5), ("exponential", 0.5), ("exponential", 5))
+FADED = (("linear", 0.5), ("linear", 5), ("S-curve", 2), ("exponential", 5))
 AUDIBLE_DB = 3.0  # a fade whose remainder is attenuated by less is cut off well enough
 SPEECH_DB = (26.0, 14.0)  # above the bed
 
@@ -104,8 +104,21 @@ def tenths(samples: np.ndarray, rate: int) -> np.ndarray:
     return 10 * np.log10(np.square(blocks, dtype=np.float64).mean((0, 2)) + 1e-20)
 
 
-def tail_figures(steady: Recording, prompt: np.ndarray, seconds: float, **options: bool) -> list[str]:
-    """Dips of a tail, its beginning and its level, against the steady recording that the prompt was made from."""
+def level_db(samples: np.ndarray) -> float:
+    """Mean level in dB."""
+    return float(10 * np.log10(np.square(samples, dtype=np.float64).mean() + 1e-20))
+
+
+def level_spread(samples: np.ndarray, rate: int, seconds: float) -> float:
+    """What the level of a segment differs by from that of the segment before it, dB: once in ten by more."""
+    size = round(min(seconds, samples.shape[1] / rate / 3) * rate)
+    starts = range(0, samples.shape[1] - 2 * size + 1, rate)
+    steps = [level_db(samples[:, s + size : s + 2 * size]) - level_db(samples[:, s : s + size]) for s in starts]
+    return float(np.quantile(np.abs(steps), 0.9))
+
+
+def tail_figures(steady: Recording, whole: Recording, prompt: np.ndarray, seconds: float, **options: bool) -> list[str]:
+    """Dips of a tail, its beginning and its level, against the steady part of what the prompt was made from."""
     rate = steady.sample_rate
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "tail.wav"
@@ -115,18 +128,20 @@ def tail_figures(steady: Recording, prompt: np.ndarray, seconds: float, **option
     own, usual = tenths(tail, rate), tenths(steady.samples, rate)
     deepest = float(np.median(usual) - usual.min())
     dips = int((own < np.median(own) - max(6.0, deepest)).sum())
-    level = 10 * np.log10(np.square(tail).mean() / np.square(steady.samples).mean())
+    level, usually = level_db(tail) - level_db(steady.samples), level_spread(whole.samples, rate, seconds)
     before = sidecar["prompt_range"][1] / rate
     place = np.median(usual) if options else tenths(prompt[:, : sidecar["prompt_range"][1]], rate)[-5:].mean()
     steps = np.abs(usual[5:] - np.convolve(usual, np.ones(5) / 5, "valid")[:-1])  # as from the prompt to the tail
-    return [f"{before:.2f}", str(dips), f"{own[0] - place:+.1f} ({np.quantile(steps, 0.95):.1f})", f"{level:+.1f}"]
+    first = f"{own[0] - place:+.1f} ({np.quantile(steps, 0.95):.1f})"
+    return [f"{before:.2f}", str(dips), first, f"{level:+.1f} ({usually:.1f})"]
 
 
-def tails(recordings: dict[str, Recording], seconds: float) -> list[list[str]]:
-    """Rows of the tails of faded and paused prompts."""
+def tails(recordings: dict[str, tuple[Recording, Recording]], seconds: float) -> list[list[str]]:
+    """Rows of the tails of faded and paused prompts, made from excerpts; beside each the whole recording."""
     rows = []
-    for name, recording in recordings.items():
+    for name, (recording, whole) in recordings.items():
         samples, rate = recording.samples, recording.sample_rate
+        parts = {"fade-in 1 s, fade-out 2 s": (1, 2), **{f"{kind} {length:g} s": (0, length) for kind, length in FADED}}
         both = edited(edited(samples, rate, "linear", 2)[:, ::-1], rate, "linear", 1)[:, ::-1]
         prompts = {
             "untouched": samples,
@@ -137,11 +152,14 @@ def tails(recordings: dict[str, Recording], seconds: float) -> list[list[str]]:
             "click": with_click(samples, rate),
         }
         for kind, prompt in prompts.items():
+            first, last = parts.get(kind, (0, 0))
+            steady = Recording(samples[:, first * rate : samples.shape[1] - round(last * rate)], rate)
             # A pause inside is material: the tail may have it, too.
-            usual = Recording(prompt[:, :-rate], rate) if "inside" in kind else recording
-            rows.append([name, kind, *tail_figures(usual, np.ascontiguousarray(prompt), seconds)])
+            steady = Recording(prompt[:, :-rate], rate) if "inside" in kind else steady
+            rows.append([name, kind, *tail_figures(steady, whole, np.ascontiguousarray(prompt), seconds)])
             print(rows[-1], file=sys.stderr, flush=True)
-        rows.append([name, "fades, --keep-edges", *tail_figures(recording, both, seconds, keep_edges=True)])
+        steady = Recording(samples[:, rate : -2 * rate], rate)
+        rows.append([name, "fades, --keep-edges", *tail_figures(steady, whole, both, seconds, keep_edges=True)])
     return rows
 
 
@@ -234,18 +252,24 @@ def named(name: str, parts: str) -> bool:
     return any(part in name for part in parts.split(",") if part)
 
 
-def page(recordings: dict[str, Recording], excerpts: dict[str, Recording], few: list[str], seconds: float) -> str:
+def page(
+    recordings: dict[str, Recording],
+    excerpts: dict[str, Recording],
+    few: list[str],
+    beds: list[str],
+    seconds: float,
+    command: str,
+) -> str:
     """The page: what was done, and the four tables."""
     alarms = false_alarms(recordings)
-    chosen = {name: excerpts[name] for name in few}
-    prompts = {"steady noise": steady(), **chosen}
+    prompts = {"steady noise": (steady(), steady()), **{name: (excerpts[name], recordings[name]) for name in few}}
     lengths = [f"{kind} {length:g}" for kind in KINDS for length in LENGTHS]
     found = found_edges(excerpts)
     cells = [cell for row in found for cell in row[1:-2] if cell]
     missed = sum(cell.endswith("*") for cell in cells)
     return f"""# Edges and ambience
 
-By `tools/check_edges.py`, of {len(recordings)} recordings.
+By `{command}`, of {len(recordings)} recordings.
 
 ## Untouched recordings in which an edge is found
 
@@ -262,19 +286,22 @@ of the fade remain at the join ({missed} of {len(cells)}).
 {table(["recording", *lengths, "silence 1", "click"], found)}
 ## Tails
 
-Tails of {seconds:g} s by the base. Join: seconds of the prompt that are kept. Dips: tenths of a second that lie 6 dB
-below the tail's median, and lower than any of the steady recording does. First tenth: its level over that of the half
-second before the join, dB (with --keep-edges: over the recording's); in brackets what the steady recording's own tenths
-exceed once in twenty. Level: over the steady recording's, dB.
+Tails of {seconds:g} s by the base, of prompts with edges of all kinds; a pause inside a prompt is material. Join:
+seconds of the prompt that are kept. Dips: tenths of a second that lie 6 dB below the tail's median, and lower than any
+of the steady part between the edges does. First tenth: its level over that of the half second before the join, dB (with
+`--keep-edges`: over the steady part's median); in brackets what the steady part's own tenths exceed once in twenty.
+Level: over the steady part's, dB; in brackets how much the level of as long a segment of the recording (or a third of
+it) differs from that of the segment before it: once in ten by more.
 
 {table(["recording", "prompt", "join", "dips", "first tenth", "level"], tails(prompts, seconds))}
 ## Ambience
 
 Synthetic speech over recordings: its level above the bed (dB), the part of the time without speech, the part that is
 found as bed, speech that remains in that (dB relative to the bed), and the level and the worst band of 24 against the
-known bed, dB.
+known bed, dB. Calls of birds and waves that are not steady for half a second count as events; then the bed lacks them,
+and the command says how far it lies below the rest.
 
-{table(["bed", "speech", "free", "found", "leak", "level", "worst band"], ambiences(chosen))}"""
+{table(["bed", "speech", "free", "found", "leak", "level", "worst band"], ambiences({n: excerpts[n] for n in beds}))}"""
 
 
 def main() -> None:
@@ -283,7 +310,8 @@ def main() -> None:
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("-o", "--output", type=Path, required=True, help="Markdown file to write")
     parser.add_argument("--fades", default="/", help="parts of the names of recordings that get fades, by commas")
-    parser.add_argument("--tails", default="", help="parts of the names of those that get tails and speech")
+    parser.add_argument("--tails", default="", help="parts of the names of those that get tails")
+    parser.add_argument("--beds", default="", help="parts of the names of those that get speech")
     parser.add_argument("--seconds", type=float, default=15.0, help="length of each tail")
     arguments = parser.parse_args()
     with warnings.catch_warnings(action="ignore"):
@@ -291,8 +319,9 @@ def main() -> None:
         excerpts = {name: excerpt(each) for name, each in recordings.items() if each.seconds >= MIN_SECONDS + 1}
         excerpts = {name: each for name, each in excerpts.items() if find_edges(each) == (NONE, NONE)}
         excerpts = {name: each for name, each in excerpts.items() if named(name, arguments.fades)}
-        few = [name for name in excerpts if named(name, arguments.tails)]
-        write_text(arguments.output, page(recordings, excerpts, few, arguments.seconds))
+        few, beds = ([name for name in excerpts if named(name, part)] for part in (arguments.tails, arguments.beds))
+        command = " ".join(["python tools/check_edges.py", *sys.argv[1:]])
+        write_text(arguments.output, page(recordings, excerpts, few, beds, arguments.seconds, command))
 
 
 if __name__ == "__main__":

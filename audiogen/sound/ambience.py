@@ -30,7 +30,7 @@ ITERATIONS = 20
 MIN_DEVIATION_DB = 0.8  # of a band: a hum would count any change as an event
 MAX_MEAN, MAX_TOP, TOP = 1.2, 3.5, 3  # standard deviations: of all bands' mean, and of the mean of the three highest
 STEADY_SECONDS, STEADY_DB = 0.5, 3.0  # in which the bed's bands deviate by less, and syllables by more
-MAX_SWELL_DB = 12.0  # from the bed's median, for what is steady
+MAX_SWELL_DB = 20.0  # from the bed's median, for what is steady
 LOCAL_SECONDS, MIN_LOCAL = 1.0, 0.2  # around a moment, and fraction of it that is bed: what it may be judged by
 BEFORE_SECONDS, AFTER_SECONDS = 0.08, 0.25  # around an event: its onset, and its reverberation
 MIN_SEGMENT_SECONDS = 0.3
@@ -38,6 +38,7 @@ FADE_SECONDS, SEARCH_SECONDS = 0.04, 0.01  # of the joins, and of the search for
 MIN_BED_SECONDS = 0.5
 LITTLE_SECONDS = 3.0  # less bed repeats itself
 UNEVEN_DB = 3.0  # standard deviation of the level over segments
+LEFT_OUT_DB = 3.0  # that the tail will be below what is left out: said
 RARELY = 0.97  # a larger fraction: nothing stands out
 
 
@@ -50,12 +51,14 @@ class Bed:
         seconds: of bed, in all.
         fraction: of the recording that it is.
         uneven_db: standard deviation of the level over segments of a second, dB.
+        below_db: level of what is left out over that of the bed, dB; None if nothing is.
     """
 
     segments: tuple[tuple[int, int], ...]
     seconds: float
     fraction: float
     uneven_db: float
+    below_db: float | None
 
 
 def extract_ambience(recording: Recording) -> tuple[Recording, Bed]:
@@ -75,7 +78,8 @@ def extract_ambience(recording: Recording) -> tuple[Recording, Bed]:
         cause = f"{length / rate:.2f} s of it is free of events: no ambience can be learned from that"
         raise InputError(name, cause, "give a recording with longer pauses, or leave out --ambience")
     samples = _joined(recording.samples, segments, rate)
-    bed = Bed(segments, length / rate, length / recording.length, _unevenness(samples, rate))
+    below = _level_of_rest(recording.samples, segments)
+    bed = Bed(segments, length / rate, length / recording.length, _unevenness(samples, rate), below)
     for text in _remarks(bed):
         warnings.warn(f"{name}: {text}", AudioWarning, stacklevel=2)
     return Recording(samples, rate, recording.subtype, recording.path, recording.layout), bed
@@ -84,6 +88,8 @@ def extract_ambience(recording: Recording) -> tuple[Recording, Bed]:
 def _remarks(bed: Bed) -> list[str]:
     """What a user should know about a bed, in lines."""
     found = f"{bed.seconds:.1f} s of it ({bed.fraction:.0%}) is ambience without events"
+    if bed.below_db is not None and bed.below_db > LEFT_OUT_DB:
+        found += f", {bed.below_db:.0f} dB below the rest (calls and swells count as events)"
     if bed.seconds < LITTLE_SECONDS:
         return [f"only {found}: the tail may repeat itself, and lack swells; give a recording with longer pauses"]
     if bed.fraction > RARELY:
@@ -210,6 +216,17 @@ def _joined(samples: np.ndarray, segments: tuple[tuple[int, int], ...], rate: in
             part = part[:, fade:]
         parts.append(part)
     return np.ascontiguousarray(np.concatenate(parts, axis=1), np.float32)
+
+
+def _level_of_rest(samples: np.ndarray, segments: tuple[tuple[int, int], ...]) -> float | None:
+    """Level of what lies outside the segments over that inside, dB; None if nothing does."""
+    inside = np.zeros(samples.shape[1], bool)
+    for start, length in segments:
+        inside[start : start + length] = True
+    if inside.all():
+        return None
+    power = np.square(samples, dtype=np.float64).mean(axis=0)
+    return float(10 * np.log10((power[~inside].mean() + 1e-20) / (power[inside].mean() + 1e-20)))
 
 
 def _unevenness(samples: np.ndarray, rate: int) -> float:

@@ -42,13 +42,15 @@ def speech(seconds: float = 16.0, pause: float = 1.5) -> tuple[np.ndarray, np.nd
 
 def test_the_bed_is_found_and_nothing_that_is_spoken() -> None:
     bed, (spoken, sounds) = room(), speech()
-    with pytest.warns(AudioWarning, match=r"of it \(\d+%\) is ambience without events"):
+    with pytest.warns(AudioWarning, match=r"of it \(\d+%\) is ambience without events, \d+ dB below the rest .*alone"):
         found, report = extract_ambience(Recording(bed + spoken, RATE))
     mask = np.zeros(len(sounds), bool)
     for start, length in report.segments:
         mask[start : start + length] = True
     assert not (mask & sounds).any()
     assert mask[~sounds].mean() > 0.4
+    rest = np.square((bed + spoken)[:, ~mask]).mean() / np.square(bed[:, mask]).mean()
+    assert report.below_db == pytest.approx(10 * np.log10(rest), abs=0.01)
     assert report.seconds == pytest.approx(mask.sum() / RATE)
     assert found.length <= mask.sum()
     level, own = (10 * np.log10(np.square(samples).mean()) for samples in (found.samples, bed))
