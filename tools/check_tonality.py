@@ -33,6 +33,7 @@ LINE_SIZE = 32768  # samples: lines of 50 Hz and its multiples are far apart
 LINE_BINS = 6  # either side of a steady line, 8 Hz
 STRONGEST = 5  # lines whose phase is compared at the join
 MIN_JITTER = 1e-3  # Hz: below the resolution of the measure
+MAX_HARMONICITY = 50.0  # dB
 HARMONICITY_SECONDS, HARMONICITY_HERTZ = 0.2, (35.0, 600.0)  # windows, and range of pitch
 JOIN_SECONDS = 0.12  # either side of the join
 
@@ -166,7 +167,8 @@ def harmonicity(samples: np.ndarray) -> float:
         frame = channel[start : start + size]
         power = np.square(np.abs(np.fft.rfft((frame - frame.mean()) * window, 2 * size)))
         correlation = np.fft.irfft(power)
-        periodic = np.clip((correlation[lags] / of_window[lags]).max() * of_window[0] / correlation[0], 1e-3, 0.99999)
+        periodic = (correlation[lags] / of_window[lags]).max() * of_window[0] / correlation[0]
+        periodic = np.clip(periodic, 1e-3, 1 - 10 ** (-MAX_HARMONICITY / 10))
         ratios.append(10 * np.log10(periodic / (1 - periodic)))
     return float(np.median(ratios))
 
@@ -278,6 +280,7 @@ def main() -> None:
             whole = read(path).resampled(RATE).samples
         cut = min(split, 2 * whole.shape[1] // 3)
         rows += measured(path.stem, whole[:, :cut], whole[:, cut : 2 * cut], arguments)
+    low, high = HARMONICITY_HERTZ
     head = f"""# Tonality: sounds that have a pitch
 
 Tails of {arguments.seconds:g} s with the base, mean over {arguments.seeds} seeds, by `tools/check_tonality.py`: each
@@ -285,8 +288,10 @@ sound with its partials continued by themselves, and (–) as part of the textur
 
 - partials: number found.
 - lines: energy of spectral lines over the rest, dB, of the prompt and of the tails.
-- harmonics: harmonics-to-noise ratio by autocorrelation, dB, of the prompt and of the tails (Boersma 1993).
-- jitter: movement of the strongest line from tenth to tenth of a second, relative to the prompt's.
+- harmonics: harmonics-to-noise ratio by autocorrelation, dB, of the prompt and of the tails (Boersma 1993): median of
+  windows of {HARMONICITY_SECONDS:g} s, for a pitch of {low:g} to {high:g} Hz, at most {MAX_HARMONICITY:g} dB.
+- jitter: movement of the strongest line from tenth to tenth of a second, relative to the prompt's; either counts as
+  {MIN_JITTER:g} Hz, which the measure resolves, if it is less.
 - phase: largest step of the five strongest lines at the join, rad, of any seed; only of sounds whose lines are steady.
 - tonality, texture: distances from what really followed; 1.0 is another real segment.
 - separability: how well a classifier tells the tail from the prompt (in brackets: what really followed).

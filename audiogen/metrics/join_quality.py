@@ -30,7 +30,7 @@ class JoinQuality:
         level_step_percentile: of its absolute value.
         flux: spectral flux at the join, relative to the recording's median.
         flux_percentile: of the flux.
-        click: largest linear-prediction residual within 1 ms of the join, relative to its RMS.
+        click: largest linear-prediction residual within 1 ms of the join, relative to its RMS on the noisier side.
         click_percentile: of the residual.
         phase: complex-domain deviation at the join, from 0 (every partial continues) to about 1 (unrelated).
         phase_percentile: of the deviation.
@@ -133,11 +133,12 @@ def _click(past: np.ndarray, future: np.ndarray, reach: int) -> tuple[float, flo
         # A jump causes residuals for as long as the order of the predictor.
         span, start = reach + ORDER, max(0, len(before) - reach)
         here = float(error[start : start + reach + span].max(initial=0.0))
-        usable = error[ORDER : max(ORDER, start)]
-        blocks = usable[: len(usable) // (reach + span) * (reach + span)].reshape(-1, reach + span)
-        rms = float(np.sqrt(np.mean(usable**2))) if len(usable) else 1.0
-        values.append(here / max(rms, 1e-9))
-        percentiles.append(percentile(here, blocks.max(axis=1)))
+        # Noise that goes on after the join, as that of a codec, is no click: it stands out from both sides.
+        sides = error[ORDER : max(ORDER, start)], error[start + reach + span :]
+        blocks = [side[: len(side) // (reach + span) * (reach + span)].reshape(-1, reach + span) for side in sides]
+        usual = max((float(np.sqrt(np.mean(side**2))) for side in sides if len(side)), default=1.0)
+        values.append(here / max(usual, 1e-9))
+        percentiles.append(percentile(here, np.concatenate([block.max(axis=1) for block in blocks])))
     return max(values), max(percentiles)
 
 

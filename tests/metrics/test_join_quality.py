@@ -113,3 +113,15 @@ def test_percentiles_count_ties_half():
     assert percentile(1.0, np.array([0.0, 1.0, 1.0, 2.0])) == 50
     assert percentile(3.0, np.array([0.0, 1.0])) == 100
     assert percentile(3.0, np.zeros(0)) == 50
+
+
+@pytest.mark.parametrize("level", [1e-5, 1e-3])
+def test_a_codecs_noise_after_a_pure_tone_is_no_click_and_a_click_in_it_is_one(level):
+    samples = tone() + 1e-6 * noise(12, 1)
+    samples[:, CUT:] += level * noise(2, 2)
+    found = measure_join(*split(samples))
+    assert found.click < 6  # the least that is reported
+    samples[:, CUT] += 20 * level
+    found = measure_join(*split(samples))
+    assert found.click > 6
+    assert found.click_percentile == 100
