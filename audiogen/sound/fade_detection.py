@@ -31,6 +31,7 @@ SLOPES = (0.6, 1.5)  # of the median band, dB per dB of the whole: fades 0.86 to
 MAX_TREND = 0.75  # of the slopes, from the lowest band to the highest: fades up to 0.67, decaying waves from 0.80
 FLAT_DB = 3.0  # silence is as flat
 MIN_FLAT_SECONDS = 0.2
+CHANNEL_FRACTION = 0.1  # of the strongest channel's power: weaker ones are not looked at alone
 DIGITAL_DB = -100.0  # dBFS: silence of any length is an edge
 MOSTLY_SILENT = 0.4  # of what is looked at: more silence at an end would pass for its usual level
 CLICK_SECONDS = 0.05  # from either end, in which a click is one of an edit
@@ -139,7 +140,18 @@ def _find_end(samples: np.ndarray, rate: int) -> Edge:
 
 
 def _level_edge(samples: np.ndarray, rate: int) -> Edge:
-    """The fade and the silence at the end of ``[channels, time]`` samples."""
+    """The fade and the silence at the end of ``[channels, time]`` samples: in all channels, or the first with one."""
+    edge = _common_edge(samples, rate)
+    if edge != NONE or len(samples) == 1:
+        return edge
+    powers = np.square(samples, dtype=np.float64).mean(axis=1)
+    strong = np.flatnonzero(powers > CHANNEL_FRACTION * powers.max())
+    edges = (_common_edge(samples[channel : channel + 1], rate) for channel in strong)
+    return next((edge for edge in edges if edge != NONE), NONE)
+
+
+def _common_edge(samples: np.ndarray, rate: int) -> Edge:
+    """The fade and the silence at the end of all of ``[channels, time]`` samples."""
     profile = Profile.of(samples, rate)
     if profile is None or profile.run == 0:
         return NONE

@@ -27,6 +27,7 @@ RANGE_FLOOR_DB = 40.0  # below the usual level: not part of its range
 CLIP_DB = 30.0  # below the usual level, all levels are alike to the fit
 BAND_EDGES = (60.0, 180.0, 400.0, 900.0, 2000.0, 4500.0, 10000.0)  # Hz
 WINDOW_BLOCKS = 4  # of a spectrum
+OFFSET_SECONDS = 1.0  # that an offset of the waveform is averaged over
 CHUNKS = 24  # of a fade, in which bands are averaged
 DECAY_DB = (-25.0, -3.0)  # of the gain, where bands are compared
 ABOVE_FLOOR_DB = 6.0  # of a band that can be compared
@@ -116,14 +117,22 @@ class Fade(NamedTuple):
 
 
 def block_powers(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Mean power ``[blocks]`` of blocks of `BLOCK_SECONDS`, aligned to the end, over channels ``[channels, time]``."""
+    """Mean power ``[blocks]`` of blocks of `BLOCK_SECONDS`, aligned to the end, over channels ``[channels, time]``.
+
+    Without what stays the same over `OFFSET_SECONDS`: an offset (DC) would hide a fade. Silence stays silence.
+    """
     size = max(round(BLOCK_SECONDS * rate), 1)
     count = samples.shape[1] // size
     powers = np.zeros(count)
+    window = np.ones(min(round(OFFSET_SECONDS / BLOCK_SECONDS), count))
+    weight = np.convolve(np.ones(count), window, "same") if count else window
     for channel in samples[:, samples.shape[1] - count * size :]:
         blocks = channel.reshape(count, size)
-        powers += np.einsum("ns,ns->n", blocks, blocks, dtype=np.float64)
-    return powers / (size * len(samples))
+        power = np.einsum("ns,ns->n", blocks, blocks, dtype=np.float64) / size
+        mean = blocks.mean(axis=1, dtype=np.float64)
+        offset = np.convolve(mean, window, "same") / weight if count else mean
+        powers += np.minimum(power, np.maximum(power - 2 * offset * mean + offset**2, 0))
+    return powers / len(samples)
 
 
 def fit_fade(profile: Profile) -> Fade | None:

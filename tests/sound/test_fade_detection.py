@@ -169,3 +169,22 @@ def test_silence_that_is_most_of_the_recording(silent: float, sounding: float):
         edge = find_edges(recording)[index]
         assert edge.silence == pytest.approx(silent, abs=0.1)
         assert find_edges(recording)[1 - index] == NONE
+
+
+@pytest.mark.parametrize("offset", [0.02, -0.3])
+def test_a_fade_under_an_offset_is_found_and_an_offset_alone_is_none(offset: float) -> None:
+    faded = fade_out(noise(), 2.0, "linear")
+    assert find_edges(Recording(noise() + offset, RATE)) == (NONE, NONE)
+    start, end = find_edges(Recording(faded + offset, RATE))
+    assert start == NONE
+    assert end.seconds == pytest.approx(find_edges(Recording(faded, RATE))[1].seconds, abs=0.1)
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_a_fade_of_one_channel_is_found_unless_that_is_faint(channel: int) -> None:
+    faded = noise().copy()
+    faded[channel] = fade_out(noise(), 2.0, "S-curve")[channel]
+    _, end = find_edges(Recording(faded, RATE))
+    assert 0.8 < end.seconds < 2.5
+    faded[channel] *= 0.1
+    assert find_edges(Recording(faded, RATE)) == (NONE, NONE)
