@@ -11,7 +11,8 @@ import click
 from click.core import ParameterSource
 
 from audiogen.cli.command import MODEL, OUTPUT, SOUND, TUNES, Command, option
-from audiogen.cli.continue_many import PIPE, continue_each, continue_through_pipes, prompts_among
+from audiogen.cli.continue_many import continue_each, continue_through_pipes, prompts_among
+from audiogen.cli.file_arguments import PIPE
 from audiogen.cli.naming import Takes, naming_options, require_forward_options
 from audiogen.cli.options import (
     ADAPT,

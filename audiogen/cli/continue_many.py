@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import shutil
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from audiogen.cli.command import JSON, QUIET, RESULT, set_json_result
+from audiogen.cli.file_arguments import PIPE, called, expanded, spooled
 from audiogen.cli.interruption import was_interrupted
 from audiogen.cli.messages import failure_of
 from audiogen.errors import InputError
 from audiogen.file_names import is_midi
 from audiogen.output_names import sidecar_of
-
-PIPE = Path("-")
 
 
 class Arguments(NamedTuple):
@@ -47,16 +42,7 @@ def prompts_among(prompt: Path, others: tuple[str, ...]) -> Arguments:
     """
     named = [prompt, *(Path(other) for other in others if "=" not in other or Path(other).is_file())]
     overrides = tuple(other for other in others if Path(other) not in named[1:])
-    prompts: list[Path] = []
-    for path in named:
-        if path.exists() or path == PIPE or not glob.has_magic(str(path)):
-            prompts.append(path)
-            continue
-        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
-        if not found:
-            raise InputError(path, "no file matches it", "check the pattern")
-        prompts.extend(found)
-    prompts = list(dict.fromkeys(prompts))
+    prompts = expanded(named)
     return Arguments(prompts, overrides, several=prompts != named or len(prompts) > 1)
 
 
@@ -64,8 +50,10 @@ def outputs_in(folder: Path, prompts: list[Path]) -> dict[Path, Path]:
     """The output of each prompt: FOLDER/rain.wav for rain.flac, FOLDER/rain-flac.wav if rain.wav is continued, too.
 
     Raises:
-        InputError: two of them would be the same, or the folder is a file.
+        InputError: two of them would be the same, or the folder is a file or stdout.
     """
+    if folder == PIPE:
+        raise InputError("-o -", f"stdout holds one recording, not {len(prompts)}", "name a folder")
     if folder.suffix and not folder.is_dir():
         raise InputError(folder, f"{len(prompts)} prompts need a folder", f"name one, such as -o {folder.stem}")
     if folder.exists() and not folder.is_dir():
@@ -120,9 +108,9 @@ def continue_through_pipes(context: click.Context, prompt: Path, out: Path, over
         _require_one_output(context)
         context.meta[QUIET] = True  # stdout holds the recording
     with tempfile.TemporaryDirectory(prefix="audiogen-") as folder:
-        given = _spooled(Path(folder)) if prompt == PIPE else prompt
+        given = spooled(Path(folder)) if prompt == PIPE else prompt
         written = Path(folder) / f"stdout{'.mid' if is_midi(given) else '.wav'}" if out == PIPE else out
-        with _called(given, "stdin") if prompt == PIPE else _called(written, "stdout"):
+        with called(given, "stdin") if prompt == PIPE else called(written, "stdout"):
             _again(context, prompt=given, overrides=overrides, out=written)
         if out == PIPE:
             with written.open("rb") as file:
@@ -151,35 +139,3 @@ def _require_one_output(context: click.Context) -> None:
         raise InputError("--json", "stdout holds the recording", "name a file with -o")
     if sys.stdout.isatty():
         raise InputError("-o -", "stdout is a terminal", "pipe it into a program or a file")
-
-
-def _spooled(folder: Path) -> Path:
-    """A file of what is on stdin."""
-    if sys.stdin is None or sys.stdin.isatty():
-        raise InputError("stdin", "it is a terminal", "pipe a recording into it, or name a file")
-    first = sys.stdin.buffer.read(4)
-    if not first:
-        raise InputError("stdin", "it is empty", "pipe a recording into it")
-    path = folder / f"stdin{'.mid' if first == b'MThd' else '.wav'}"
-    with path.open("wb") as file:
-        file.write(first)
-        shutil.copyfileobj(sys.stdin.buffer, file)
-    return path
-
-
-@contextmanager
-def _called(path: Path, name: str) -> Iterator[None]:
-    """Call a temporary file by another name in warnings and errors."""
-    show = warnings.showwarning
-
-    def shown(message: Any, *others: Any, **more: Any) -> None:
-        show(str(message).replace(str(path), name), *others, **more)
-
-    warnings.showwarning = shown
-    try:
-        yield
-    except InputError as error:
-        texts = (text.replace(str(path), name) for text in (error.subject, error.cause, error.cure))
-        raise InputError(*texts) from error
-    finally:
-        warnings.showwarning = show

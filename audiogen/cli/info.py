@@ -8,29 +8,41 @@ from typing import Any
 import click
 
 from audiogen.cli.command import Command, print_output, set_json_result
+from audiogen.cli.file_arguments import expanded, from_stdin
 from audiogen.file_names import is_midi
 from audiogen.progress import stage, verbosity
 
 
-@click.command(cls=Command, examples=("audiogen info rain.wav", "audiogen info runs/rain --json"))
-@click.argument("path", metavar="FILE|RUN", type=click.Path(path_type=Path))
-def info(path: Path) -> None:
+@click.command(cls=Command, examples=("audiogen info *.wav", "audiogen info runs/rain --json"))
+@click.argument("paths", metavar="FILE|RUN...", type=click.Path(path_type=Path), nargs=-1, required=True)
+def info(paths: tuple[Path, ...]) -> None:
     """Describe an audio FILE (format, levels, defects, metadata), a MIDI FILE (notes, bars, measures), or a RUN.
 
-    With --verbose or --json, the whole configuration and all metrics of a Run are printed.
+    With --verbose or --json, the whole configuration and all metrics of a Run are printed. Of several, --json
+    prints a list under "described". FILE may be -: stdin.
     """
-    with stage(f"reading {path.name}"):
-        facts = _run_facts(path) if path.is_dir() else _tune_facts(path) if is_midi(path) else _file_facts(path)
-    set_json_result(facts)
-    if path.is_dir() and not verbosity.verbose:
-        _show_aligned(_summary(path, facts["config"], facts["metrics"]))
-    elif path.is_dir():
-        print_output((path / "config.yaml").read_text(encoding="utf-8").rstrip())
-        _show_aligned(_flat(facts["metrics"]))
-    elif is_midi(path):
-        _show_aligned(_flat(facts))
-    else:
-        _show_aligned(_readable(facts))
+    found = []
+    for number, path in enumerate(expanded(paths)):
+        if number:
+            print_output("")
+        found.append(_describe(path))
+    set_json_result(found[0] if len(found) == 1 else {"described": found})
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    """Print what is known of one, and return it."""
+    with from_stdin(path) as file:
+        with stage(f"reading {path.name}"):
+            facts = _run_facts(file) if file.is_dir() else _tune_facts(file) if is_midi(file) else _file_facts(file)
+        facts["path"] = str(path)
+        if not file.is_dir():
+            _show_aligned(_flat(facts) if is_midi(file) else _readable(facts))
+        elif verbosity.verbose:
+            print_output((file / "config.yaml").read_text(encoding="utf-8").rstrip())
+            _show_aligned(_flat(facts["metrics"]))
+        else:
+            _show_aligned(_summary(file, facts["config"], facts["metrics"]))
+    return facts
 
 
 def _file_facts(path: Path) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from audiogen.cli.command import MODEL, OUTPUT, SOUND, Command, option, print_summary
+from audiogen.cli.file_arguments import PIPE, from_stdin
 from audiogen.cli.options import (
     EXTERNAL,
     FILE,
@@ -41,11 +42,32 @@ if TYPE_CHECKING:
 FORMATS = ("wav", "wav-f32", "s16", "f32")
 
 
+class Source(NamedTuple):
+    """What is streamed.
+
+    Args:
+        prompt: file of a recording.
+        part: of it that is continued.
+        morph: recording that the stream can morph into.
+        run: folder of the Run that predicts.
+        allow_external_weights: of it.
+        is_piped: whether the recording came through stdin, into a temporary file.
+    """
+
+    prompt: Path
+    part: Part
+    morph: Path | None
+    run: Path | None
+    allow_external_weights: bool
+    is_piped: bool
+
+
 @click.command(
     cls=Command,
     examples=(
         "audiogen stream rain.wav --play",
         "audiogen stream rain.wav | aplay",
+        "curl -s https://example.org/rain.ogg | audiogen stream - --play",
         "audiogen stream rain.wav --format f32 | ffmpeg -f f32le -ar 48000 -ac 2 -i - rain.opus",
         "audiogen stream rain.wav --replay take.json -o again.wav",
     ),
@@ -117,12 +139,13 @@ def stream(
     {"keep": 20, "to": "take.wav"}      {"stop": true}
 
     Each change is reported on stderr with the sample at which it takes effect. "keep" writes the last seconds as a
-    WAV of floats, with a sidecar from which --replay makes the same bytes again.
+    WAV of floats, with a sidecar from which --replay makes the same bytes again. PROMPT may be -: stdin holds the
+    recording then, and no handles.
 
     Exit code: 0 when the reader closes its end, after "stop" and --seconds; 130 after Ctrl-C.
     """
     play, part = play or sound_device is not None, (start, stop)
-    require_input(prompt, replay, morph)
+    require_input(None if prompt == PIPE else prompt, replay, morph)
     if (replay is None) != (out is None):
         raise InputError(
             "--replay", "it needs a file to write, and -o a take", "give both --replay TAKE.json and -o OUT.wav"
@@ -131,13 +154,28 @@ def stream(
         require_extra("play", "--play")
     elif replay is None and sys.stdout.isatty():
         raise InputError("stdout", "it is a terminal", "add --play, or pipe it into a player: | aplay")
-    if out is not None and replay is not None:
-        require_output(out, prompt, replay)
-        refuse_to_overwrite(out, force=force)
-        _replay(prompt, part, replay, out, morph, run_folder, allow_external_weights)
-        return
-    request = Request(**options)
-    recording, prepared = _prepare(prompt, part, request, morph, run_folder, allow_external_weights)
+    with from_stdin(prompt) as file:
+        source = Source(file, part, morph, run_folder, allow_external_weights, is_piped=prompt == PIPE)
+        if out is not None and replay is not None:
+            require_output(out, file, replay)
+            refuse_to_overwrite(out, force=force)
+            _replay(source, replay, out)
+        else:
+            to = None if not play else sound_device or ""
+            _stream(source, Request(**options), kind, to, preroll, realtime and not play, seconds)
+
+
+def _stream(
+    source: Source,
+    request: Request,
+    kind: str,
+    sound_device: str | None,
+    preroll: float,
+    realtime: bool,
+    seconds: float | None,
+) -> None:
+    """Stream a prompt to a sound device ("" for the default one), or to stdout if that is None."""
+    recording, prepared = _prepare(source, request)
 
     from audiogen.audio.pcm_stream import PcmEncoder
     from audiogen.jobs.live_commands import Commands
@@ -147,25 +185,24 @@ def stream(
 
     output: Output
     device: Device | None = None
+    writer = TakeWriter(recording, request, source.run, source.morph, source.part, source.is_piped)
     with LiveStream(engine_of(prepared), settings_of(request), on_change=_report(recording.sample_rate)) as live:
-        commands = Commands(live, TakeWriter(recording, request, run_folder, morph, part), _warn, _report_kept)
-        if _may_read_stdin():
+        commands = Commands(live, writer, _warn, _report_kept)
+        if not source.is_piped and _may_read_stdin():
             threading.Thread(target=commands.read, args=(sys.stdin,), daemon=True).start()
-        if play or realtime:
+        if sound_device is not None or realtime:
             with stage("preroll"):
                 live.wait(preroll)
         try:
-            if play:
-                output = device = Device(live.sample_rate, live.channels, sound_device)
+            if sound_device is not None:
+                output = device = Device(live.sample_rate, live.channels, sound_device or None)
             else:
                 encoder = PcmEncoder(kind, live.sample_rate, live.channels, recording.layout, request.seed)
                 output = FileOutput(sys.stdout.buffer, encoder)
-            _run(live, output, seconds, realtime and not play)
+            _run(live, output, seconds, realtime)
             if device is not None and device.gaps:
                 times = "once" if device.gaps == 1 else f"{device.gaps} times"
-                _warn(
-                    f"the sound device ran out of samples {times}, since the machine was too busy to make them in time"
-                )
+                _warn(f"the sound device ran out of samples {times}: the machine was too busy to make them in time")
         except BrokenPipeError:  # the reader has had enough
             with suppress(OSError):  # or Python complains as it closes stdout
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -189,41 +226,33 @@ def _run(live: LiveStream, output: Any, seconds: float | None, realtime: bool) -
 
 
 def _prepare(
-    prompt: Path,
-    part: Part,
+    source: Source,
     request: Request,
-    morph: Path | None,
-    run_folder: Path | None,
-    allow_external_weights: bool,
 ) -> tuple[Recording, PreparedTail]:
     with stage("loading libraries"):
         from audiogen.jobs.continue_sound import MorphTarget, read_prompt
         from audiogen.jobs.prepare_tail import prepare_tails
         from audiogen.sound.run_mixture import open_runs
 
-    recording, _ = read_prompt(prompt, *part)
-    target = MorphTarget(read_prompt(morph)[0]) if morph is not None else None
-    run = open_runs((run_folder,), (), allow_external_weights) if run_folder is not None else None
+    recording, _ = read_prompt(source.prompt, *source.part)
+    target = MorphTarget(read_prompt(source.morph)[0]) if source.morph is not None else None
+    run = open_runs((source.run,), (), source.allow_external_weights) if source.run is not None else None
     return recording, prepare_tails(recording, [request], target, run).tail(request)
 
 
 def _replay(
-    prompt: Path,
-    part: Part,
+    source: Source,
     replay: Path,
     out: Path,
-    morph: Path | None,
-    run_folder: Path | None,
-    allow_external_weights: bool,
 ) -> None:
     """Make a kept part again."""
     with stage("loading libraries"):
         from audiogen.jobs.live_take import WHOLE, Take, engine_of
 
     take = Take.read(replay)
-    run_folder, morph = run_folder or take.run, morph or take.morph
-    part = take.part if part == WHOLE else part
-    recording, prepared = _prepare(prompt, part, take.request, morph, run_folder, allow_external_weights)
+    part = take.part if source.part == WHOLE else source.part
+    source = source._replace(run=source.run or take.run, morph=source.morph or take.morph, part=part)
+    recording, prepared = _prepare(source, take.request)
     with stage(f"making {out.name} again"):
         take.render(out, recording, engine_of(prepared))
     print_summary(f"{out}: {(take.stop - take.start) / recording.sample_rate:.2f} s, made again from {replay.name}")

@@ -66,6 +66,7 @@ class TakeWriter:
         run: folder of the Run that predicts; None for the base.
         morph: file of the recording that it can morph into.
         part: of the file that is continued.
+        is_piped: whether it came through a pipe, so that its file cannot be named.
     """
 
     prompt: Recording
@@ -73,6 +74,7 @@ class TakeWriter:
     run: Path | None = None
     morph: Path | None = None
     part: Part = WHOLE
+    is_piped: bool = False
 
     def write(self, path: Path, kept: Kept) -> Path:
         """Write a WAV and its sidecar, whole or not at all; an existing file is not overwritten.
@@ -95,7 +97,7 @@ class TakeWriter:
     def describe(self, path: Path, kept: Kept) -> dict[str, Any]:
         """The sidecar's content."""
         return {
-            "prompt": str(self.prompt.path) if self.prompt.path else None,
+            "prompt": str(self.prompt.path) if self.prompt.path and not self.is_piped else None,
             "output": path.name,
             "sample_rate": self.prompt.sample_rate,
             "channels": self.prompt.channels,

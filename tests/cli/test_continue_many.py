@@ -53,6 +53,7 @@ def test_one_prompt_that_fails_does_not_lose_the_others(shell: Shell, folder: Pa
     ("arguments", "message"),
     [
         (("one.wav", "two.wav", "-o", "out.wav"), "2 prompts need a folder"),
+        (("one.wav", "two.wav", "-o", "-"), "-o -: stdout holds one recording, not 2"),
         (("n*.wav", "-o", "made"), "no file matches it"),
         (("one.wav", "-", "-o", "made"), "leave out the others"),
         (("one.wav", "-o", "-", "--variations", "2"), "stdout holds one recording"),
@@ -67,6 +68,7 @@ def test_what_cannot_be_is_refused_in_one_line(shell: Shell, folder: Path, argum
     assert message in errors
     assert len(errors.splitlines()) == 1
     assert not (folder / "made").exists()
+    assert not (folder / "-").exists()
 
 
 def piped(monkeypatch: pytest.MonkeyPatch, content: bytes, *arguments: object) -> tuple[int, bytes]:

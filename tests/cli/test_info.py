@@ -57,6 +57,23 @@ def test_a_file_as_json(recording: Path) -> None:
     assert facts["dc"] == [0.5, 0.5]
 
 
+def test_several_files_and_a_pattern(recording: Path, run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(recording.read_bytes())
+    described = json.loads(invoke(str(run), str(tmp_path / "*.wav"), "--json").output)["described"]
+    assert [facts["path"] for facts in described] == [str(run), str(recording), str(other)]
+    parts = invoke(str(recording), str(other)).output.split("\n\n")
+    assert [part.split()[0] for part in parts] == ["path:", "path:"]
+    with pytest.raises(InputError, match="no file matches"):
+        invoke(str(tmp_path / "*.flac"))
+
+
+def test_a_file_through_a_pipe(recording: Path) -> None:
+    answer = CliRunner().invoke(info, ["-", "--json"], input=recording.read_bytes(), catch_exceptions=False)
+    facts = json.loads(answer.output)
+    assert (facts["path"], facts["length"], facts["channels"]) == ("-", 4800, 2)
+
+
 def test_a_tune(tmp_path: Path) -> None:
     write_midi(tmp_path / "tune.mid", wandering(0, 40, parts=2))
     facts = json.loads(invoke(str(tmp_path / "tune.mid"), "--json").output)

@@ -57,14 +57,25 @@ class Pipe(io.BytesIO):
 
 
 def streamed(
-    monkeypatch: pytest.MonkeyPatch, *arguments: object, lines: str = "", after: int = 0, closes_after: int = 1 << 40
+    monkeypatch: pytest.MonkeyPatch,
+    *arguments: object,
+    lines: str = "",
+    after: int = 0,
+    closes_after: int = 1 << 40,
+    recording: Path | None = None,
 ) -> tuple[int, bytes]:
-    """Exit code and stdout of `audiogen stream`, which is sent ``lines`` once it has written ``after`` bytes."""
+    """Exit code and stdout of `audiogen stream`, which is sent ``lines`` once it has written ``after`` bytes.
+
+    With a ``recording``, the bytes of that are on stdin.
+    """
     pipe = Pipe()
     pipe.closes_after = closes_after
     stdout = io.TextIOWrapper(pipe, write_through=True)
     with monkeypatch.context() as patch:
-        patch.setattr(sys, "stdin", Lines(lines, pipe, after))
+        given = Lines(lines, pipe, after)
+        if recording is not None:
+            given.buffer = io.BytesIO(recording.read_bytes())  # type: ignore[attr-defined]
+        patch.setattr(sys, "stdin", given)
         patch.setattr(sys, "stdout", stdout)
         patch.setattr(sys, "argv", ["audiogen", "stream", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
@@ -81,6 +92,13 @@ def test_stdout_is_the_tail_of_continue(shell: Shell, folder: Path, monkeypatch:
     assert code == 0
     samples = np.frombuffer(content, "<f4").reshape(-1, 2).T
     np.testing.assert_array_equal(samples, read(folder / "tail.wav").samples)
+
+
+def test_a_recording_comes_through_stdin(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = ("--format", "f32", "--run", "run", "--seconds", "0.2")
+    named = streamed(monkeypatch, "rain.wav", *options)
+    assert streamed(monkeypatch, "-", *options, recording=folder / "rain.wav") == named
+    assert named[0] == 0
 
 
 def test_handles_move_by_lines_and_a_kept_part_is_replayed(
