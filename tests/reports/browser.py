@@ -90,11 +90,11 @@ class Page:
         self._call("Page.navigate", url=file if isinstance(file, str) else file.as_uri())
         self.until("document.readyState === 'complete'")
 
-    def choose(self, selector: str, file: Path) -> None:
-        """Choose a file in a file field."""
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files in a file field."""
         document = self._call("DOM.getDocument")["root"]["nodeId"]
         node = self._call("DOM.querySelector", nodeId=document, selector=selector)["nodeId"]
-        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(file)])
+        self._call("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
 
     def drag(self, *points: tuple[float, float]) -> None:
         """Press the mouse at the first point, move it through the others, and release it."""

@@ -61,8 +61,13 @@ def test_from_a_file_to_an_export(opened: tuple[Page, Client, Path]) -> None:
     assert "words.wav" in page.ask("document.getElementById('error').textContent")
     assert not list((folder / "shelf").iterdir())
 
-    page.choose("#pick", folder / "rain.wav")
+    # Of several files the first is opened; another that is refused is named.
+    write(folder / "hail.wav", synthetic(2, rate=22050), "PCM_16")
+    page.choose("#pick", folder / "rain.wav", folder / "words.wav", folder / "hail.wav")
     page.until("document.getElementById('title').textContent === 'rain.wav'")
+    page.until("document.getElementById('error').textContent.includes('words.wav')")
+    assert sorted(each.name for each in (folder / "shelf").glob("*.wav")) == ["hail.wav", "rain.wav"]
+    page.ask("document.querySelector('#error button').click()")
     assert page.ask("document.getElementById('error').hidden")
 
     # The region is dragged, and its edge moved by keys.

@@ -1,6 +1,6 @@
 // The folder, and files that are dropped or picked.
 import * as api from "./api.js";
-import { act, element, announce } from "./page.js";
+import { act, complain, element, announce } from "./page.js";
 
 const welcome = document.getElementById("welcome");
 const list = document.getElementById("shelf");
@@ -19,17 +19,28 @@ export async function show() {
   return found.files;
 }
 
-export async function receive(file) {
-  announce(`Reading ${file.name}`);
-  const done = await act(api.upload(file));
+/** Copy files into the folder, and open the first; what is refused is said in the end. */
+export async function receive(files) {
+  const refused = [];
+  let first = null;
+  for (const file of files) {
+    announce(`Reading ${file.name}`);
+    try {
+      const { name } = await api.upload(file);
+      first ??= name;
+    } catch (reason) {
+      refused.push(reason.message);
+    }
+  }
   announce("");
-  if (done) open(done.name);
+  if (first) await open(first);
+  if (refused.length) complain(refused.join(" · "));
 }
 
 document.getElementById("pick").onchange = (event) => {
-  const [file] = event.target.files;
+  const files = [...event.target.files];
   event.target.value = "";
-  if (file) receive(file);
+  receive(files);
 };
 
 addEventListener("dragover", (event) => {
@@ -42,8 +53,7 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  const [file] = event.dataTransfer.files;
-  if (file) receive(file);
+  receive([...event.dataTransfer.files]);
 });
 
 export const visible = (on) => { welcome.hidden = !on; };
