@@ -1,6 +1,7 @@
 """Level guard: slow correction that holds level and stereo image of rendered samples to the source's.
 
-The counterpart of `spectrum_guard` for what only samples show.
+The counterpart of `spectrum_guard` for what only samples show. Events that fail to come are no drift: what lies between
+them would be amplified. So the mean power is held only as far as the median level agrees.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ MAX_LEVEL_DB = 6.0  # largest correction of the level
 END_SECONDS = 5.0  # of the prompt's end, whose level the tail starts from
 END_MARGIN_DB = 1.0  # largest distance of the target from the level of the prompt's end
 PRIOR_SECONDS = 4.0  # weight of the target covariance as a prior of the running one
+FRAME_SECONDS = 0.1  # of the levels whose median is held
 RELATIVE_FLOOR = 1e-6  # of the power: weaker principal channels are not corrected
 
 
@@ -25,7 +27,9 @@ class LevelGuard:
 
     The target is the covariance of the whole source, scaled to within `END_MARGIN_DB` of the level of its end. The
     correction is the least change that brings the running covariance there: the optimal transport (Monge) map between
-    two zero-mean Gaussians (Olkin & Pukelsheim 1982, Linear Algebra Appl. 48); for one channel, a gain.
+    two zero-mean Gaussians (Olkin & Pukelsheim 1982, Linear Algebra Appl. 48); for one channel, a gain. Of the gain it
+    has on the whole, as of the distance of the end, only what the mean power and the median of short levels agree on is
+    kept: the smaller of the two, and none where one would be raised and the other lowered.
 
     Args:
         source: ``[channels, time]`` samples.
@@ -47,13 +51,19 @@ class LevelGuard:
         rotation: np.ndarray | None = None,
     ) -> None:
         self.output_rate = output_rate
-        covariance = mean_covariance(source)
-        power, end = np.trace(covariance), np.trace(mean_covariance(source[:, -round(END_SECONDS * sample_rate) :]))
+        covariance, end = mean_covariance(source), source[:, -round(END_SECONDS * sample_rate) :]
+        power = float(np.trace(covariance))
         if rotation is not None:
             covariance = rotation.T @ covariance @ rotation
-        self.floor = np.eye(len(source)) * (RELATIVE_FLOOR * power + 1e-20)
-        margin = 10 ** (END_MARGIN_DB / 10)
-        self.target = covariance * np.clip(power, end / margin, end * margin) / max(power, 1e-20)
+        self._least = RELATIVE_FLOOR * power + 1e-20
+        self.floor = np.eye(len(source)) * self._least
+        median = float(np.median(self._levels(source, sample_rate)))
+        end_median = float(np.median(self._levels(end, sample_rate)))
+        fades = agreed(self._level(float(np.trace(mean_covariance(end)))) - self._level(power), end_median - median)
+        change = math.copysign(max(abs(fades) - END_MARGIN_DB, 0.0), fades)
+        self.target = covariance * 10 ** (change / 10)
+        self.median = median + change
+        self._past = self._weights = np.zeros(0)  # levels of frames so far, dB, and their weights, seconds
         self.peak = peak_of(source) if peak is None else peak
         self.covariance, self.weight = self.target * PRIOR_SECONDS, PRIOR_SECONDS
         self.mixing = np.eye(len(source))
@@ -65,7 +75,11 @@ class LevelGuard:
         keep = math.exp(-seconds / TIME_CONSTANT)
         self.covariance = keep * self.covariance + seconds * mean_covariance(block)
         self.weight = keep * self.weight + seconds
-        mixing = self._transport(self.covariance / self.weight)
+        levels = self._levels(block, self.output_rate)
+        weights = np.concatenate([keep * self._weights, np.full(len(levels), seconds / len(levels))])
+        recent = weights > 0.01 * weights[-1]
+        self._past, self._weights = np.concatenate([self._past, levels])[recent], weights[recent]
+        mixing = self._transport(self.covariance / self.weight) * self._restraint()
         # Amplification must not create a peak that the source does not have.
         mixed, allowed = peak_of(mixing @ block), max(self.peak, peak_of(block))
         if mixed > allowed:
@@ -75,6 +89,25 @@ class LevelGuard:
         self.mixing = mixing
         self.largest = max(self.largest, float(np.abs(20 * np.log10(np.linalg.eigvalsh(mixing))).max()))
         return output.astype(np.float32)
+
+    def _restraint(self) -> float:
+        """Factor that leaves of the gain what the median level agrees on."""
+        target, running = (float(np.trace(each)) for each in (self.target, self.covariance / self.weight))
+        wanted = float(np.clip(self._level(target) - self._level(running), -MAX_LEVEL_DB, MAX_LEVEL_DB))
+        confidence = self._weights.sum() / self.weight  # the same prior as the covariance's
+        off = confidence * (self.median - weighted_median(self._past, self._weights))
+        return 10 ** ((agreed(wanted, off) - wanted) / 20)
+
+    def _levels(self, samples: np.ndarray, rate: int) -> np.ndarray:
+        """Levels of short frames, dB."""
+        energy = np.einsum("ct,ct->t", samples, samples)
+        count = max(1, round(len(energy) / (FRAME_SECONDS * rate)))
+        starts = np.arange(count) * len(energy) // count
+        means = np.add.reduceat(energy, starts) / np.diff(starts, append=len(energy)) if len(energy) else np.zeros(1)
+        return 10 * np.log10(np.maximum(means, self._least))
+
+    def _level(self, power: float) -> float:
+        return 10 * math.log10(max(power, self._least))
 
     def _transport(self, covariance: np.ndarray) -> np.ndarray:
         """Monge map from Gaussians of this covariance to the target, its gains limited to `MAX_LEVEL_DB`."""
@@ -89,3 +122,15 @@ def _matrix_power(matrix: np.ndarray, exponent: float) -> np.ndarray:
     """Power of a symmetric positive semi-definite matrix."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * values.clip(1e-30) ** exponent) @ vectors.T
+
+
+def agreed(first: float, second: float) -> float:
+    """The smaller of two changes of one sign; 0 for changes of opposite signs."""
+    return math.copysign(min(abs(first), abs(second)), first) if first * second > 0 else 0.0
+
+
+def weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    """The value that half of the weight lies below."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(total, total[-1] / 2)])

@@ -78,6 +78,36 @@ def test_equal_covariance_is_not_changed() -> None:
     assert guard.largest < 0.2
 
 
+def drips(seconds: float, seed: int, every: float) -> np.ndarray:
+    """Faint noise, and each so many seconds a drip 60 dB above it."""
+    samples = 0.01 * channels(seconds, seed)
+    for start in range(0, samples.shape[1] - RATE // 5, round(every * RATE)):
+        samples[:, start : start + RATE // 5] *= 1000 * np.exp(-np.arange(RATE // 5) / (RATE / 25))
+    return samples.astype(np.float32)
+
+
+def bed(samples: np.ndarray) -> float:
+    """Median level of tenths of a second, dB."""
+    return float(
+        np.median([levels(samples[:, start : start + RATE // 10]) for start in range(0, 30 * RATE, RATE // 10)])
+    )
+
+
+@pytest.mark.parametrize("every", [0.5, 4.0])
+def test_what_lies_between_events_keeps_its_level_whether_they_come(every: float) -> None:
+    guard = LevelGuard(drips(20, 0, 1.0), RATE, RATE)
+    tail = drips(40, 1, every)
+    held = held_by(guard, tail)
+    assert bed(held[:, -30 * RATE :]) == pytest.approx(bed(tail[:, -30 * RATE :]), abs=0.5)
+
+
+def test_an_end_without_an_event_is_no_fade() -> None:
+    silent_end = np.concatenate([drips(20, 0, 1.0), 0.01 * channels(5, 1)], axis=1)
+    guard = LevelGuard(silent_end, RATE, RATE)
+    tail = drips(40, 2, 1.0)
+    assert levels(end(held_by(guard, tail))) == pytest.approx(levels(end(tail)), abs=0.6)
+
+
 def test_the_target_level_is_near_that_of_the_end() -> None:
     """A recording that fades out cannot continue at its mean level."""
     fading = np.concatenate([channels(15, 0), channels(5, 1, (-8.0,))], axis=1)
