@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -19,7 +20,8 @@ MIN_HERTZ = 16.0
 BLACKMAN_HARRIS = (0.35875, 0.48829, 0.14128, 0.01168)  # side lobes below -92 dB: a loud line hides no quiet one
 
 
-class Track(NamedTuple):
+@dataclass(frozen=True)
+class Track:
     """A peak followed over time.
 
     Args:
@@ -31,6 +33,11 @@ class Track(NamedTuple):
     seconds: np.ndarray
     hertz: np.ndarray
     excess: float
+
+    @cached_property
+    def median(self) -> float:
+        """Median frequency, Hz."""
+        return float(np.median(self.hertz))
 
 
 def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[list[np.ndarray], float]:

@@ -19,6 +19,7 @@ MAX_STEP = 1.5  # of a correction
 HANN_ZERO = 2.0  # of a kernel's response, in units of one over its length
 END_RAMPS = (0.4, 0.2, 0.1, 0.05, 0.025)  # seconds, over which corrections of the envelopes rise towards an end
 END_STRIDE = 4  # samples, to the next one that is fitted: what lies between is no news but of noise
+FITTED_AT_ONCE = 32  # neighbours in pitch: hundreds of partials would take seconds
 END_DEVIATION = 0.3  # of a partial's amplitude, that such a correction may have
 
 
@@ -64,7 +65,7 @@ def _overlaps(lines: Sequence[Line]) -> np.ndarray:
 
 
 def fitted_at_ends(lines: Sequence[Line], samples: np.ndarray, bands: Bands) -> list[Partial]:
-    """Partials whose envelopes fit the samples ``[channels, time]`` at either end of the recording, all at once.
+    """Partials whose envelopes fit the samples ``[channels, time]`` at either end of the recording.
 
     Corrections that rise towards the end are a linear model with a Gaussian prior: their deviation is in proportion to
     each partial's amplitude, and the noise is white at the density around it. At the full rate: a filter would blur the
@@ -93,11 +94,17 @@ def _fitted_at(
     share = points - first - index
     known = (1 - share) * envelopes[..., index] + share * envelopes[..., index + 1]
     rest = samples[:, position] - (known * waves[:, None]).real.sum(0)
-    columns = (np.stack([waves.real, -waves.imag], axis=1)[:, :, None] * ramps).reshape(-1, len(position))
     deviation = END_DEVIATION * np.sqrt(np.square(np.abs(envelopes)).mean((1, 2)))
-    penalty = np.repeat((noise + 1e-20) / np.maximum(deviation, 1e-10) ** 2, 2 * len(ramps))
-    fitted = np.linalg.solve(columns @ columns.T + np.diag(penalty), columns @ rest.T)
-    added = fitted.reshape(len(partials), 2, len(ramps), -1)  # real and imaginary parts
+    penalties = (noise + 1e-20) / np.maximum(deviation, 1e-10) ** 2
+    added = np.zeros((len(partials), 2, len(ramps), len(samples)))  # real and imaginary parts
+    by_pitch = np.argsort([each.median for each in partials])
+    for group in (by_pitch[start : start + FITTED_AT_ONCE] for start in range(0, len(partials), FITTED_AT_ONCE)):
+        parts = np.stack([waves[group].real, -waves[group].imag], axis=1)
+        columns = (parts[:, :, None] * ramps).reshape(-1, len(position))
+        penalty = np.repeat(penalties[group], 2 * len(ramps))
+        fitted = np.linalg.solve(columns @ columns.T + np.diag(penalty), columns @ rest.T)
+        rest -= fitted.T @ columns
+        added[group] = fitted.reshape(len(group), *added.shape[1:])
     rises = np.stack([np.interp(every, points, ramp) for ramp in ramps])
     return [
         Partial(each.hertz, each.phase, each.envelope + (real + 1j * imaginary).T @ rises)

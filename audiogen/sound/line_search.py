@@ -27,6 +27,7 @@ KERNEL_PER_GAP = 2.5  # cycles of the distance to the next partial in a kernel: 
 CORRECTIONS, FOLLOW_SECONDS = 2, 0.25  # of a partial's frequency, averaged over that time
 BATCH = 16  # tracks that are followed at once
 DISTANCE_STEP = 8  # points, 32 ms, at which two are compared
+FAR_HERTZ = 100.0  # between the medians of lines or tracks that are not compared point by point
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 MIN_HARMONICS, OFF_HARMONIC = 4, 0.06  # of a fundamental: least number, and their largest distance relative to it
 MIN_FUNDAMENTAL, MAX_DIVISOR, MORE_HARMONICS = 25.0, 6, 8  # Hz; of a line's frequency; above the highest line
@@ -145,8 +146,8 @@ class LineSearch:
     def _lines_along(self, tracks: Sequence[Track], kernel: float, known: Sequence[Line]) -> list[Line]:
         """Lines along those tracks on which no clear line is known, demodulated by a window of ``kernel`` seconds."""
         clear = [line for line in known if line.quality.reaches(CLEAR)]
-        new = [each for each in tracks if not any(self._lies_on(each, line) for line in clear)]
-        new = [each for each in new if np.median(each.hertz) < MAX_HERTZ]
+        new = [each for each in tracks if each.median < MAX_HERTZ]
+        new = [each for each in new if not any(self._lies_on(each, line) for line in clear)]
         batches = (new[first : first + BATCH] for first in range(0, len(new), BATCH))
         return [line for batch in batches for line in self._follow(batch, kernel) if line.quality.reaches(COMPANION)]
 
@@ -155,7 +156,7 @@ class LineSearch:
         own, rate = self.demodulator, self.bands.rate
         seconds = (np.arange(self.bands.points) - self.bands.lead) / rate
         hertz = np.stack([np.interp(seconds, track.seconds, track.hertz) for track in tracks])
-        carriers = np.array([self.bands.carrier(float(np.median(track.hertz))) for track in tracks])
+        carriers = np.array([self.bands.carrier(track.median) for track in tracks])
         band = self.bands.envelopes(self.spectrum, carriers)
 
         def demodulated() -> tuple[np.ndarray, np.ndarray]:
@@ -245,11 +246,16 @@ class LineSearch:
 
     def _lies_on(self, track: Track, line: Line) -> bool:
         """Whether a track is that of a line found before."""
+        if abs(track.median - line.partial.median) > FAR_HERTZ:
+            return False
         index = np.clip(self.bands.lead + np.rint(track.seconds * self.bands.rate), 0, self.bands.points - 1)
         return float(np.median(np.abs(line.partial.hertz[index.astype(int)] - track.hertz))) < SAME_HERTZ
 
     def _distance(self, first: Line, second: Line) -> float:
-        """Median distance of two lines in Hz."""
+        """Median distance of two lines in Hz; of those that are far apart, the distance of their medians."""
+        apart = abs(first.partial.median - second.partial.median)
+        if apart > FAR_HERTZ:
+            return apart
         return float(np.median(np.abs(first.partial.hertz[self._sampled] - second.partial.hertz[self._sampled])))
 
 
@@ -288,7 +294,7 @@ def join_tracks(tracks: Sequence[Track], seconds: float) -> list[Track]:
     chains: list[list[Track]] = []
     middles, ends, until = np.zeros((3, len(tracks)))  # of the last track of each chain
     for track in sorted(tracks, key=lambda each: each.seconds[0]):
-        count, middle = len(chains), float(np.sort(track.hertz)[len(track.hertz) // 2])
+        count, middle = len(chains), track.median
         near = np.abs(middles[:count] - middle) < JOINED * middle
         possible = np.flatnonzero(near & (until[:count] < track.seconds[0]))
         if len(possible):

@@ -243,3 +243,32 @@ def test_errors_of_quantisation_are_no_lines():
     partials = find_partials(Recording(samples[None].astype(np.float32), 44100))
     assert partials is not None
     assert len(partials.partials) == 1
+
+
+def bells(seconds: float, interval: float) -> np.ndarray:
+    """Three inharmonic partials that are struck at an interval and decay, over noise."""
+    time, samples = np.arange(int(seconds * RATE)) / RATE, noise(seconds, 3e-3)
+    for strike in np.arange(0.4, seconds, interval):
+        since = np.maximum(time - strike, 0)
+        for hertz, decay in ((523, 1.2), (1051, 0.8), (1434, 0.6)):
+            samples[0] += 0.1 * (time >= strike) * np.exp(-since / decay) * np.sin(2 * np.pi * hertz * since)
+    return samples
+
+
+def strikes(samples: np.ndarray) -> np.ndarray:
+    """Seconds at which the level rises by 6 dB or more within 60 ms."""
+    powers = np.square(samples[0, : samples.shape[1] // 320 * 320]).reshape(-1, 320).mean(1)  # of 20 ms
+    levels = 10 * np.log10(powers + 1e-9)
+    rises = np.flatnonzero(levels[3:] - levels[:-3] > 6)
+    return rises[np.diff(rises, prepend=-100) > 10] * 0.02
+
+
+def test_bells_are_struck_as_often_and_as_regularly_as_before() -> None:
+    samples = bells(16, 2.0)
+    own = strikes(samples)
+    assert np.diff(own) == pytest.approx(2.0, abs=0.05)
+    assert len(own) == 8
+    tail = tail_of(found(samples), 40, seed=1) + noise(40, 3e-3, 1)
+    intervals = np.diff(strikes(tail))
+    assert np.median(intervals) == pytest.approx(2.0, abs=0.1)
+    assert 16 <= len(intervals) <= 24
