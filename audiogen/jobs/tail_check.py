@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from audiogen.audio import Recording
+from audiogen.jobs.loudness_target import amplified
 from audiogen.jobs.request import Request
 from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import measure_continuation
@@ -39,7 +40,7 @@ Flat = Mapping[str, Any]
 
 
 def check_tail(
-    prompt: PromptParts, out: Path, join_sample: int, request: Request, kind: str = ""
+    prompt: PromptParts, out: Path, join_sample: int, request: Request, kind: str = "", gain_db: float = 0.0
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure a written tail.
 
@@ -49,13 +50,15 @@ def check_tail(
         join_sample: first sample of the tail in it.
         request: properties that were requested of it.
         kind: see `tail_warnings`.
+        gain_db: by which prompt and tail were amplified for the file.
 
     Returns:
         Its measures (`metrics.tail_measures.measure_continuation`), and `tail_warnings` about them.
     """
     evaluator = evaluator_of(prompt.material)
     checkpoint()
-    measures = measure_continuation(prompt.material, out, join_sample, loop=request.loop, evaluator=evaluator)
+    material = amplified(prompt.material, gain_db) if gain_db else prompt.material
+    measures = measure_continuation(material, out, join_sample, None, request.loop, evaluator, gain_db)
     rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
     if rotated or not prompt.joins_material or prompt.bed is not None:
         measures["join"] = None

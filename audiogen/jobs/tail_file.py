@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from audiogen.audio import AudioWarning, Recording, Span, Writer, subtype_for
 from audiogen.errors import InputError
 from audiogen.jobs.continuer_choice import AnyContinuer, kind_of
-from audiogen.jobs.loudness_target import Level, amplified, loudness_in, write_at_loudness
+from audiogen.jobs.loudness_target import Level, loudness_in, write_at_loudness
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import Clock, remove_output_on_failure, versions
 from audiogen.jobs.request import Request
@@ -79,8 +79,8 @@ def write_tail(
             for block in tail():
                 writer.write(block, exact=continuer is None)  # silence needs no dither
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
-        reference = replace(prompt, material=amplified(prompt.material, level.gain_db)) if level else prompt
-        measures, remarks = check_tail(reference, out, join_sample, request, kind_of(continuer))
+        gain = level.gain_db if level else 0.0
+        measures, remarks = check_tail(prompt, out, join_sample, request, kind_of(continuer), gain)
         loudness = level.lufs if level else None if draft else loudness_in(out)
     density, missed = describe_density(continuer)
     remarks[:0] = missed

@@ -36,6 +36,7 @@ def measure_continuation(
     held_out: Recording | None = None,
     loop: bool = False,
     evaluator: TailEvaluator | None = None,
+    gain_db: float = 0.0,
 ) -> dict[str, Any]:
     """Measure a tail and compare it with the prompt.
 
@@ -45,7 +46,7 @@ def measure_continuation(
         join_sample: first sample of the continuation in ``tail``; the samples before it are the prompt's.
         held_out: the real continuation, if known.
         loop: also measure the seam between the end and the beginning of ``tail``.
-        evaluator: of the prompt, if it has been analysed for another tail; see `RunningMeasures`.
+        evaluator, gain_db: of the prompt, if it has been analysed for another tail; see `RunningMeasures`.
 
     Returns:
         ``seconds``; ``join`` and ``loop_seam``: see `join_quality.JoinQuality`; ``level``; ``dips`` and ``segments``:
@@ -57,7 +58,7 @@ def measure_continuation(
     Raises:
         InputError: sample rate or channels differ from the prompt's, or no sample follows ``join_sample``.
     """
-    running = RunningMeasures(prompt, held_out, evaluator)
+    running = RunningMeasures(prompt, held_out, evaluator, gain_db)
     beginning = np.zeros((prompt.channels, 0), np.float32)
     length = prompt.sample_rate  # a second
     for block in _blocks(tail, prompt):
@@ -95,12 +96,17 @@ class RunningMeasures:
         prompt: the continued recording.
         held_out: the real continuation, if known.
         evaluator: of texture and repetitions; None makes a `TailEvaluator` of the two.
+        gain_db: of prompt and tail relative to the recording that the evaluator has analysed.
     """
 
     def __init__(
-        self, prompt: Recording, held_out: Recording | None = None, evaluator: TailEvaluator | None = None
+        self,
+        prompt: Recording,
+        held_out: Recording | None = None,
+        evaluator: TailEvaluator | None = None,
+        gain_db: float = 0.0,
     ) -> None:
-        self.prompt, self.held_out = prompt, held_out
+        self.prompt, self.held_out, self.gain_db = prompt, held_out, gain_db
         self.evaluator = evaluator or TailEvaluator(prompt, held_out)
         self._meter = DriftMeter(prompt.sample_rate, prompt.channels)
         self._ends = _Ends(prompt.channels, round(EXCERPT_SECONDS * prompt.sample_rate))
@@ -126,7 +132,7 @@ class RunningMeasures:
         if not self._ends.length:
             raise InputError("the tail", "has no samples", "request a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
-        compared = compared or self.evaluator.compare(self.excerpt)
+        compared = compared or self._compared()
         past, close = _of_prompt(prompt)
         own, reference = self._meter.seconds(), past.seconds()
         whole, before = segment_stats(own, prompt.channels), segment_stats(reference, prompt.channels)
@@ -154,6 +160,12 @@ class RunningMeasures:
             "texture": self._texture(compared),
         }
         return _to_json(measures)
+
+    def _compared(self) -> TailComparison:
+        excerpt = self.excerpt
+        if self.gain_db:
+            excerpt = Recording(excerpt.samples * np.float32(10 ** (-self.gain_db / 20)), excerpt.sample_rate)
+        return self.evaluator.compare(excerpt)
 
     def _repetitions(self, compared: TailComparison) -> dict[str, Any]:
         repetitions = {"copying": _repetition(compared.copying), "looping": _repetition(compared.looping)}

@@ -13,10 +13,12 @@ import pytest
 
 from audiogen.audio import AudioWarning, Recording, read, read_metadata
 from audiogen.dsp.limiter import peak_of
+from audiogen.jobs import tail_check
 from audiogen.jobs.continue_set import continue_set
 from audiogen.jobs.continue_sound import continue_recording
 from audiogen.jobs.loudness_target import loudness_of
 from audiogen.jobs.request import Request
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.output_names import numbered
 from audiogen.run import Run
 from tests.audio.metadata.wave_files import RATE, everything, write_wav
@@ -88,6 +90,23 @@ def test_the_files_are_measured_as_they_are_written(peaky: Recording, tmp_path: 
         rms = 10 * np.log10(np.square(samples).mean())
         assert sidecar["measures"]["level"]["tail_db"] == pytest.approx(rms, abs=0.1)
         assert sidecar["measures"]["clipping"]["fraction"] == 0
+
+
+@pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")
+def test_the_recording_is_analysed_once_for_all_takes(
+    peaky: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Recording] = []
+
+    class Counted(TailEvaluator):
+        def __init__(self, prompt: Recording) -> None:
+            made.append(prompt)
+            super().__init__(prompt)
+
+    monkeypatch.setattr(tail_check, "TailEvaluator", Counted)
+    outs = numbered(tmp_path / "take.wav", 2)
+    list(continue_set(peaky, [(out, Request(seconds=1.5, seed=seed)) for seed, out in enumerate(outs)]))
+    assert len(made) == 1
 
 
 def test_a_loudness_that_is_out_of_reach_is_said(peaky: Recording, tmp_path: Path) -> None:

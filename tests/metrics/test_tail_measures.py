@@ -11,6 +11,7 @@ import pytest
 
 from audiogen.audio import AudioWarning, write
 from audiogen.errors import InputError
+from audiogen.metrics.tail_evaluator import TailEvaluator
 from audiogen.metrics.tail_measures import RunningMeasures, measure_continuation
 from tests.metrics.signals import RATE, modulated, noise, recording
 
@@ -36,6 +37,17 @@ def test_measures_of_a_good_continuation():
     assert found["clipping"]["fraction"] == found["silence"]["fraction"] == 0
     assert found["stereo"] is None
     assert found["loop_seam"] is None
+
+
+def test_an_analysis_of_the_prompt_serves_at_any_gain():
+    prompt, tail = noise(8, 1), 0.7 * noise(4, 2)
+    evaluator = TailEvaluator(recording(prompt))
+    plain = measure_continuation(recording(prompt), recording(tail), evaluator=evaluator)
+    louder = [recording(samples * 10 ** (6 / 20)) for samples in (prompt, tail)]
+    found = measure_continuation(*louder, evaluator=evaluator, gain_db=6.0)
+    assert found["level"]["tail_db"] == pytest.approx(plain["level"]["tail_db"] + 6, abs=1e-3)
+    assert found["texture"]["overall"] == pytest.approx(plain["texture"]["overall"], abs=1e-3)
+    assert found["copying"]["median_similarity"] == pytest.approx(plain["copying"]["median_similarity"], abs=1e-3)
 
 
 def test_faults_change_their_measures():
