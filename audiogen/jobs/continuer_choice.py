@@ -157,7 +157,7 @@ def why_not_distinct(continuer: AnyContinuer) -> str | None:
     if isinstance(continuer, Continuer | Morph):
         return None if continuer.selects else "a baseline does not look at other takes; choose another Run"
     if isinstance(continuer, BeatContinuer):
-        return "all are the recording's own beats in another order; --no-pulse keeps them distinct"
+        return "all are made of the recording's own beats, if of those used least; --no-pulse keeps them distinct"
     return "what a Model itself draws is not compared; leave out --raw to keep them distinct"
 
 

@@ -69,9 +69,10 @@ class BeatContinuer:
     drift_guard: dict[str, float] = field(init=False, default_factory=dict)
     partials: dict[str, object] | None = field(init=False, default=None)
     densities: dict[str, EventDensity] = field(init=False, default_factory=dict)
+    _plays: np.ndarray | None = field(init=False, default=None)  # of each beat, in the tails of a set so far
 
     def for_one_tail(self, pause: Callable[[], None] | None = None) -> BeatContinuer:
-        """Itself, as nothing of a tail is kept here, and a tail is made at once; see `Continuer.for_one_tail`."""
+        """Itself, as nothing but a set's plays is kept here, and a tail is made at once; see `Continuer.for_one_tail`."""
         return self
 
     @property
@@ -89,6 +90,10 @@ class BeatContinuer:
         seconds = number * (self.rhythm.bar or BEATS_PER_BAR) * self.rhythm.period if in_bars else number
         # One beat less, since the fades at either end, and chance likeness beyond them, add to a run.
         return max(round(seconds / self.rhythm.period) - 1, 1)
+
+    def keep_tails_distinct(self) -> None:
+        """From now on, let each tail prefer the beats that those before it have played least."""
+        self._plays = np.zeros(self.rhythm.units)
 
     def tail(
         self, length: int, seed: int = 0, temperature: float = 1.0, controls: Controls = NEUTRAL
@@ -138,7 +143,7 @@ class BeatContinuer:
         if held and units:
             path: Iterator[int] = cycle(units[-(self.rhythm.bar or BEATS_PER_BAR) :])
         else:
-            path = iter(BeatPath(self.rhythm, self.longest, seed, temperature, units))
+            path = self._counted(iter(BeatPath(self.rhythm, self.longest, seed, temperature, units, self._plays)))
         place = played[-1] if played else self._first_place(next(path))
         yield from map(tilt, self._blocks(path, place, position, note or (lambda place: None)))
 
@@ -148,6 +153,13 @@ class BeatContinuer:
         limiter = LookaheadLimiter(peak_of(self._tilt(controls.brightness).reference), rate)
         gain = Gain(controls.level, rate)
         yield from join_to_prompt(self.prompt, map(gain, limiter(residual)), length)
+
+    def _counted(self, path: Iterator[int]) -> Iterator[int]:
+        """The units of a path, each noted for the further tails of a set."""
+        for unit in path:
+            if self._plays is not None:
+                self._plays[unit] += 1
+            yield unit
 
     def _first_place(self, unit: int) -> Place:
         """The remainder of the beat in which the prompt ends, taken from the same phase of another one."""

@@ -20,6 +20,7 @@ JUMP_COST = 0.1  # in units of the distance of two random beats
 OFF_BAR_COST = 3.0  # of a jump to another place in the bar
 TEMPO_COST = 20.0  # per unit of the logarithm of a ratio of durations
 REUSE_COST = 0.5  # of a beat that has just been played
+SET_REUSE_COST = 0.5  # of a beat, each time that an earlier tail of a set has played it
 REUSE_BEATS = 24.0  # time constant over which that is forgotten
 UNCLEAR_COST = 0.5  # of a beat that takes no part in the pulse
 SHORT_COST = 0.4  # of a run of a single beat, falling to none at a bar: a beat from elsewhere and back is no new order
@@ -37,10 +38,17 @@ class BeatPath:
         seed: of the random costs.
         temperature: scale of the random costs; 0 for none.
         played: units of the tail so far, which the path takes up; none for one that follows the end of the recording.
+        plays: how often earlier tails of a set have played each unit; None outside a set.
     """
 
     def __init__(
-        self, rhythm: Rhythm, longest: int, seed: int, temperature: float = 1.0, played: Sequence[int] = ()
+        self,
+        rhythm: Rhythm,
+        longest: int,
+        seed: int,
+        temperature: float = 1.0,
+        played: Sequence[int] = (),
+        plays: np.ndarray | None = None,
     ) -> None:
         self.rhythm, self.longest, self.played = rhythm, max(longest, 1), played
         self.shortest = (rhythm.bar or 1) - 1 or 1  # beats more than one, from which on a run is not short
@@ -49,6 +57,9 @@ class BeatPath:
         self.jumps = jump_costs(rhythm)
         units = rhythm.units
         self.used = np.arange(units, dtype=float) - units  # beat of the tail at which each was last played
+        self.unit_costs = UNCLEAR_COST * (1 - rhythm.clarity)
+        if plays is not None:
+            self.unit_costs = self.unit_costs + SET_REUSE_COST * (plays - plays.min())
         # A jump to the very samples that would have come next, here or after the same beat elsewhere, is no end of a
         # verbatim run.
         self.verbatim = (rhythm.identical[:, :-1].astype(np.float32) @ rhythm.identical[1:]) > 0
@@ -98,7 +109,7 @@ class BeatPath:
 
     def _unit_costs(self, time: int) -> np.ndarray:
         """Cost ``[units]`` of playing each at a time of the tail, in beats."""
-        return REUSE_COST * np.exp((self.used - time) / REUSE_BEATS) + UNCLEAR_COST * (1 - self.rhythm.clarity)
+        return REUSE_COST * np.exp((self.used - time) / REUSE_BEATS) + self.unit_costs
 
     def _noisy(self) -> np.ndarray:
         return self.jumps + self.noise * self.random.exponential(size=self.jumps.shape)

@@ -103,6 +103,30 @@ def test_a_tail_is_the_beginning_of_a_longer_one_and_seeds_differ() -> None:
     assert not np.array_equal(tail, tail_of(continuer, 6.0, seed=1))
 
 
+def test_the_tails_of_a_set_prefer_beats_that_were_played_least() -> None:
+    continuer = BeatContinuer(rhythm_of(song()))
+    units = continuer.rhythm.units
+
+    def shared(takes: list[list[int]]) -> float:
+        """Of all pairs, how many beats both have, in the mean."""
+        pairs = [(one, other) for k, one in enumerate(takes) for other in takes[:k]]
+        return float(np.mean([len(set(one) & set(other)) for one, other in pairs]))
+
+    def path(seed: int) -> list[int]:
+        played: list[int] = []
+        blocks = continuer.residual(seed, 1.0, Controls(), note=lambda place: played.append(place.unit))
+        for _ in islice(blocks, 3 * BAR):
+            pass
+        return played
+
+    alone = [path(seed) for seed in range(4)]
+    continuer.keep_tails_distinct()
+    takes = [path(seed) for seed in range(4)]
+    assert takes[0] == alone[0]
+    assert units > 3 * BAR
+    assert shared(takes) < shared(alone) - 1
+
+
 def test_level_is_applied() -> None:
     continuer = BeatContinuer(rhythm_of(song(20.2)))
     plain, louder = tail_of(continuer, 8.0), tail_of(continuer, 8.0, controls=Controls(level=-6.0))
