@@ -228,6 +228,7 @@ class Continuer:
     def keep_tails_distinct(self) -> None:
         """From now on, let no tail repeat those before it; it can where it `selects`."""
         self.predictor.keep_tails_distinct()
+        self.renderer.keep_tails_distinct()
 
     @property
     def drift_guard(self) -> dict[str, float]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from functools import lru_cache
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -167,6 +168,7 @@ class TailRenderer:
         self._peak, self.events = lru_cache(KEPT_TILTS)(self._find_peak), lru_cache(2)(self._find_events)
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
         self._lock = threading.Lock()  # of the matchers
+        self._set: Iterator[int] | None = None  # numbers of the tails of a set
 
     def rendered(self, chunks: Iterable[Chunk], seed: int, past: Past | None = None) -> Iterator[np.ndarray]:
         """Render mel frames, with the texture and the level that they happen to have.
@@ -181,7 +183,9 @@ class TailRenderer:
         """
         prompt = self.analysis
         before = prompt.join_partner.samples if past is None else torch.from_numpy(prompt.to_principal(past.samples))
-        return render(self.vocoder, prompt, chunks, seed, before)
+        number = 0 if self._set is None else next(self._set)
+        vocoder = self.vocoder.with_other_phases(number) if number else self.vocoder  # of a set, the first is as usual
+        return render(vocoder, prompt, chunks, seed, before)
 
     def residual(
         self,
@@ -329,6 +333,10 @@ class TailRenderer:
         partials = self.analysis.partials
         tones = 0.0 if partials is None else self.analysis.channels * sum(power for _, power in partials.tones)
         return float(10 * np.log10(np.trace(guard.target) + tones + 1e-20))
+
+    def keep_tails_distinct(self) -> None:
+        """From now on, give each tail the material's waveform with other phases, so that what it shares differs."""
+        self._set = count()
 
     def for_one_tail(self, pause: Callable[[], None] | None) -> TailRenderer:
         """The same with its own account of the latest tail; what has been computed of the prompt is shared."""

@@ -117,6 +117,13 @@ class Vocoder(ABC):
             seed: seed of random phases, where the vocoder uses any.
         """
 
+    def with_other_phases(self, number: int) -> Self:
+        """A vocoder that renders equal frames as another waveform, the same one for each number; by default itself.
+
+        Only vocoders need it that render from a source, whose waveform would come back with its frames.
+        """
+        return self
+
     def vocode(self, frames: Tensor, past: Tensor | None = None, seed: int = 0) -> Tensor:
         """Render frames ``[channels, time, n_mels]`` at once as samples ``[channels, time * hop]``; see `open`."""
         stream = self.open(frames.shape[0], past, seed)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from audiogen.config.option_types import Iterations, NonNegativeFloat
+from audiogen.dsp.decorrelation import decorrelated
 from audiogen.representation.mel import MelSpec, hann, log_mel
 from audiogen.vocoders.base import Stream, Vocoder
 from audiogen.vocoders.block_stream import BlockStream
@@ -65,6 +66,10 @@ class Source(Vocoder):
         self.source = (
             source.float().repeat(1, -(-MIN_WINDOWS * spec.win // source.shape[-1])) if missing else source.float()
         )
+
+    def with_other_phases(self, number: int) -> Source:
+        source = decorrelated(self.source.numpy(), self.spec.sample_rate, number)
+        return Source(self.spec, self.options, torch.from_numpy(source))
 
     @cached_property
     def index(self) -> UnitIndex:

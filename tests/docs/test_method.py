@@ -19,6 +19,7 @@ NAMED = dict(ROW.findall(PAGE))
 DESCRIBED = (
     *(f"sound.{path.stem}" for path in (ROOT / "audiogen" / "sound").glob("[a-z]*.py")),
     *(f"rhythm.{path.stem}" for path in (ROOT / "audiogen" / "rhythm").glob("[a-z]*.py")),
+    "dsp.decorrelation",
     "dsp.extrapolation",
     "dsp.limiter",
     "jobs.run_choice",

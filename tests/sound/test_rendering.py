@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from audiogen.audio import Recording, resample
-from audiogen.representation.mel import MelSpec
+from audiogen.pretrained import base
+from audiogen.representation.mel import MelSpec, log_mel
+from audiogen.sound.continuation import Continuer
 from audiogen.sound.patch_selection import Patch
 from audiogen.sound.prompt_analysis import PromptAnalysis, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, positions_of, render, resample_after
@@ -17,6 +19,7 @@ from audiogen.vocoders.source import Source, SourceOptions
 from audiogen.vocoders.unit_selection import UnitPath
 
 Texture = Callable[..., Recording]
+RATE = 44100
 SPEC = MelSpec()
 
 
@@ -44,6 +47,29 @@ def test_known_positions_are_not_searched_for(texture: Texture, channels: int, m
     window = slice(30 * SPEC.hop, 50 * SPEC.hop)
     original = prompt.recording.samples[:, start:][:, window]
     assert np.corrcoef(known[0, window], original[0])[0, 1] > 0.9
+
+
+def test_equal_frames_with_other_phases_are_another_waveform_of_the_same_levels(texture: Texture) -> None:
+    prompt = analyse_prompt(texture(3.0), SPEC)
+    frames = prompt.material.side_by_side(1)[20:180]
+    chunk, vocoder = Chunk(frames, 20 + torch.arange(160)), source_vocoder(prompt)
+    plain, same, other = (
+        next(iter(render(each, prompt, [chunk], 0)))[0, 20 * SPEC.hop : 120 * SPEC.hop]
+        for each in (vocoder, vocoder.with_other_phases(1), vocoder.with_other_phases(2))
+    )
+    assert abs(np.corrcoef(same, other)[0, 1]) < 0.3 > abs(np.corrcoef(plain, same)[0, 1])
+    assert np.std(same) == pytest.approx(np.std(plain), rel=0.05)
+    levels = [log_mel(torch.from_numpy(sound)[None], SPEC).mean(1) for sound in (plain, same)]
+    assert float((levels[0] - levels[1]).abs().mean()) < 0.1  # nepers, in the mean of bands
+
+
+def test_of_tails_that_are_kept_distinct_the_first_is_as_usual(texture: Texture) -> None:
+    continuer = Continuer(base(), texture(3.0))
+    alone = np.concatenate(list(continuer.tail(RATE, seed=1)), axis=1)
+    continuer.keep_tails_distinct()
+    first, second = (np.concatenate(list(continuer.for_one_tail().tail(RATE, seed=1)), axis=1) for _ in range(2))
+    np.testing.assert_array_equal(first, alone)
+    assert not np.array_equal(second, alone)
 
 
 def test_positions_count_on_from_the_start_of_each_patch() -> None:
