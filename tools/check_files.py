@@ -16,6 +16,7 @@ import tempfile
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from file_figures import (
@@ -25,6 +26,7 @@ from file_figures import (
     TAKE_SECONDS,
     TAKES,
     Row,
+    cuts,
     earlier,
     filled,
     looped,
@@ -40,11 +42,20 @@ SUFFIXES = {".ogg", ".flac", ".wav"}
 MIN_SECONDS = 8.0
 MAX_PERCENTILE = 99.0
 MAX_DIFFERENCE_DB = 1.0
-DISTANCES = ("texture", "scattering")
+KINDS, DISTANCES = ("flux", "bend", "step"), ("texture", "scattering")
+TOLERANCE, CLOSE = 0.01, 0.1  # of correlations
+UNUSUAL = 90.0  # percentile that a tenth of the recording's own neighbours exceed
 WINDOW = 1 / (4 * TAKE_SECONDS - 2) + 1e-9  # one half second of a take, of those that are compared
 
 Measure = Callable[[str, Recording, Path], list[Row]]
-SECTIONS: dict[str, Measure] = {"gaps": filled, "earlier": earlier, "loops": looped, "sets": sets, "channels": spatial}
+SECTIONS: dict[str, Measure] = {
+    "gaps": filled,
+    "earlier": earlier,
+    "loops": looped,
+    "cuts": cuts,
+    "sets": sets,
+    "channels": spatial,
+}
 
 
 def measured(paths: Sequence[Path], sections: Sequence[str], file: Path) -> dict[str, list[Row]]:
@@ -98,8 +109,14 @@ def page(rows: dict[str, list[Row]], names: Sequence[str]) -> str:
         Texture (which tails are matched by) and scattering (which they are not) are distances to the recording; 1.0 is
         that of another real segment. Files are read by libsndfile, points by wavinfo."""
     parts = ["# Gaps, loops, sets and channels\n", paragraph(text) + "\n"]
-    sections = {"gaps": gaps_section, "earlier": earlier_section, "loops": loops_section, "sets": sets_section}
-    for name, write in {**sections, "channels": channels_section}.items():
+    sections = {
+        "gaps": gaps_section,
+        "earlier": earlier_section,
+        "loops": partial(loops_section, cut=rows["cuts"]),
+        "sets": sets_section,
+        "channels": channels_section,
+    }
+    for name, write in sections.items():
         if rows[name]:
             parts.append(write(rows[name]))
     return "\n".join(parts)
@@ -111,32 +128,38 @@ def count(rows: Sequence[Row], *columns: str) -> str:
     return f"{sum(value < MAX_PERCENTILE for value in values)} of {len(values)}"
 
 
+def above(rows: Sequence[Row], *columns: str) -> str:
+    """How many values of columns exceed the 90th percentile, in words."""
+    values = [row[column] for row in rows for column in columns]
+    return f"{sum(value > UNUSUAL for value in values)} of {len(values)}"
+
+
 def gaps_section(rows: Sequence[Row]) -> str:
     """Of each gap: its seams, level and texture."""
-    below = (
-        count(rows, "start flux", "end flux"),
-        count(rows, "start bend", "end bend"),
-        count(rows, "cut flux", "cut bend"),
-    )
+    seams = [f"{side} {kind}" for side in ("start", "end") for kind in KINDS]
+    below = [count(rows, *(f"{side} {kind}" for side in ("start", "end"))) for kind in KINDS]
+    unusual = [f"{above(rows, *seams)}, and {above(rows, *(f'cut {kind}' for kind in KINDS))} of the cuts"]
     exact = sum(row["exact"] for row in rows)
     lines = [
         [
             row["name"],
             f"{row['gap']:g}",
-            *(f"{row[key]:.0f}" for key in ("start flux", "end flux", "start bend", "end bend")),
+            *(", ".join(f"{row[f'{seam} {kind}']:.0f}" for kind in KINDS) for seam in ("start", "end", "cut")),
         ]
-        + [f"{row['cut flux']:.0f}, {row['cut bend']:.0f}", f"{row['level']:+.1f}, {row['real level']:+.1f}"]
+        + [f"{row['level']:+.1f}, {row['real level']:+.1f}"]
         + [", ".join(distance(row[kind + measure]) for kind in ("", "tail ", "real ")) for measure in DISTANCES]
         for row in rows
     ]
-    heads = ["recording", "s", "flux: start", "end", "2nd difference: start", "end", "cut", "level", *DISTANCES]
+    heads = ["recording", "s", "start", "end", "cut", "level", *DISTANCES]
     text = f"""
         A segment in the middle is replaced (`fill --from --to`). Everything outside is bit-exact in {exact} of
-        {len(rows)} files. Below the {MAX_PERCENTILE:g}th percentile: {below[0]} seams by flux, {below[1]} by
-        second difference. Cut: both percentiles where the sides of the gap would meet directly, below in
-        {below[2]}: in steady noise a cut hardly shows, in wind and tones it does. Level of what fills the gap,
-        and of what was there, relative to the 5 s on either side, dB. Distances of what fills it, of a tail of
-        the same length after BEFORE, and of what was there."""
+        {len(rows)} files. Of each seam: flux, second difference, and step, the difference between the third octaves in
+        the 50 ms before and after. Below the {MAX_PERCENTILE:g}th percentile: {below[0]} seams by flux, {below[1]} by
+        second difference, {below[2]} by step. Cut: where the sides of the gap would meet directly. That hardly shows in
+        steady noise, so more telling than the {MAX_PERCENTILE:g}th is the {UNUSUAL:g}th percentile, which one in ten
+        of the recording's own moments exceeds: {unusual[0]}. Level of what fills the gap, and of what was there,
+        relative to the 5 s on either side, dB. Distances of what fills it, of a tail of the same length after BEFORE,
+        and of what was there."""
     return section("Gaps", text, table(heads, lines))
 
 
@@ -156,8 +179,8 @@ def earlier_section(rows: Sequence[Row]) -> str:
     return section("What came before", text, table(["recording", "flux", "2nd difference", "level", *DISTANCES], lines))
 
 
-def loops_section(rows: Sequence[Row]) -> str:
-    """Of each recording's loops: flux, second difference and cross-fade, and whether the points are exact."""
+def loops_section(rows: Sequence[Row], cut: Sequence[Row]) -> str:
+    """Of each recording's loops: flux, second difference and cross-fade, whether the points are exact, and cuts."""
     kinds = list(dict.fromkeys(row["loop"] for row in rows))
     by_name: dict[str, dict[str, Row]] = {}
     for row in rows:
@@ -168,6 +191,7 @@ def loops_section(rows: Sequence[Row]) -> str:
         for name, found in by_name.items()
     ]
     exact = sum(row["points"] for row in rows)
+    at_random, at_zero = ([row for row in cut if row["kind"] == kind] for kind in ("cut", "zero"))
     text = f"""
         Loops alone, and one of {LOOP_SECONDS[1]:g} s after the recording (`--loop`). Each cell: flux and second
         difference from the last sample to the first, and the largest flux within the cross-fade at the end,
@@ -175,31 +199,48 @@ def loops_section(rows: Sequence[Row]) -> str:
         {count(rows, "bend")} and {count(rows, "fade")}. A loop alone is a circle, cut where the waveform is
         flattest, so its seam is two neighbouring samples of the tail, whatever its length; the cross-fade is
         where its ends meet. The loop points of `smpl` are the first and last sample, and the cue point is the
-        join, in {exact} of {len(rows)} files."""
+        join, in {exact} of {len(rows)} files. What a test of seams has to find: of segments of {LOOP_SECONDS[0]:g} s
+        that are cut out at random and repeated, {count(at_random, "flux")} are below that percentile by flux,
+        {count(at_random, "bend")} by second difference and {count(at_random, "step")} by step; of those cut where the
+        waveform rises through 0, {count(at_zero, "flux")}, {count(at_zero, "bend")} and {count(at_zero, "step")}. Above
+        the {UNUSUAL:g}th percentile, which one in ten of the recording's own moments exceeds, by all three:
+        {above(rows, *KINDS)} of the loops, {above(at_random, *KINDS)} of the cuts at random, and
+        {above(at_zero, *KINDS)} of those at 0."""
     return section("Loops", text, table(["recording", *kinds], lines))
 
 
 def sets_section(rows: Sequence[Row]) -> str:
     """Of each set: the nearest pair, and that of real segments."""
     lines = [
-        [row["name"], *(f"{row[key]:.0%}" for key in ("nearest", "real nearest"))]
-        + [f"{row[key]:.1%}" for key in ("mean", "real mean")]
-        + [*(f"{row[key]:.2f}" for key in ("waveform", "real waveform")), f"{row['loudness']:.2f}"]
+        [row["name"] + ("" if row["distinct"] else " (beats)")]
+        + [f"{row['nearest']:.0%}, {row['real nearest']:.0%}"]
+        + [f"{row[key]:.2f}, {row['real ' + key]:.2f}" for key in ("envelopes", "waveform")]
+        + [f"{row[key]:.2f}, {row['first ' + key]:.2f}" for key in DISTANCES]
+        + [f"{row['loudness']:.2f}"]
         for row in rows
     ]
     better = sum(row["nearest"] <= row["real nearest"] for row in rows)
     close = sum(row["nearest"] <= row["real nearest"] + WINDOW for row in rows)
-    unlike = sum(row["waveform"] <= row["real waveform"] for row in rows)
+    envelopes = sum(row["envelopes"] <= row["real envelopes"] + TOLERANCE for row in rows)
+    unlike = sum(row["waveform"] <= row["real waveform"] + TOLERANCE for row in rows)
+    near = sum(row["waveform"] <= row["real waveform"] + CLOSE for row in rows)
+    control = min(row[key] for row in rows for key in ("control envelopes", "control waveform"))
+    repeated = [row["control"] for row in rows]
+    beats = sum(not row["distinct"] for row in rows)
     pairs = TAKES * (TAKES - 1) // 2
-    heads = ["recording", "nearest pair", "real", "mean of pairs", "real", "waveform", "real", "loudness, LU"]
+    heads = ["recording", "repeated", "envelopes", "waveform", *DISTANCES, "loudness, LU"]
     text = f"""
-        {TAKES} takes of {TAKE_SECONDS:g} s (`--set`), by the half seconds of one take that repeat a passage of
-        another: of the nearest pair and in the mean of all {pairs}, against {pairs} pairs of segments of the
-        recording that do not overlap. The nearest pair is no nearer than the nearest real one on {better} of
-        {len(rows)} recordings, and by at most one half second on {close}. Takes are made to avoid this, so it does
-        not judge alone: waveform, which nothing avoids, is the largest correlation of any half second with one in
-        another take, and no larger than that of real segments on {unlike} of {len(rows)}. It finds the pieces of up
-        to half a second that takes share, since all are made of one recording. Loudness: range within the set."""
+        {TAKES} takes of {TAKE_SECONDS:g} s (`--set`): of the nearest of {pairs} pairs, and of the nearest of {pairs}
+        pairs of segments of the recording that do not overlap. Repeated: half seconds of one take that repeat a
+        passage of another, by the measure that takes are made to avoid: no more than in the nearest real pair on
+        {better} of {len(rows)} recordings, and at most one half second more on {close}. Envelopes, which nothing
+        avoids: largest correlation of any half second of one take with one in another, by the powers of octaves every
+        5 ms; no larger than that of real segments by more than {TOLERANCE:g} on {envelopes}. Waveform: the same by
+        samples, which the other phases of each take lower; on {unlike}, and within {CLOSE:g} on {near}. A take whose
+        seconds are put in the opposite order reads at least {control:.2f} against itself by both, and repeats
+        {min(repeated):.0%} to {max(repeated):.0%}. Takes by beats ({beats} recordings) are not kept distinct.
+        Distances: of the second take and all later ones, whose phases are other ones, and of the first, as a tail
+        alone; both at the recording's level. Loudness: range within the set."""
     return section("Sets", text, table(heads, lines))
 
 

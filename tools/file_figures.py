@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -36,9 +36,14 @@ GAP_SECONDS, SHORT_GAP_SECONDS, SHORT_SECONDS = 4.0, 2.0, 12.0  # gaps; of recor
 EARLIER_SECONDS = 8.0
 LOOP_SECONDS = (3.0, 10.0, 30.0)
 TAKES, TAKE_SECONDS = 8, 5.0
+COMPARED = 4  # takes whose texture is compared
+ENVELOPE_SECONDS = 0.005
 SCENE_SECONDS = 15.0
 SIDE_SECONDS = 5.0  # on either side of a gap, whose level is that of the surroundings
 SEAM_SECONDS = 0.05  # on either side of a seam, given to the analysis of its flux
+STEP_SECONDS = 0.05  # on either side of a seam, whose spectra are compared
+THIRDS = [100 * 2 ** (k / 3) for k in range(24)]  # lower edges of bands, Hz
+CUTS = 10  # at random, that a recording's loops are compared with
 BEND_SAMPLES = 4  # around a seam, whose second differences count
 FRAME_SECONDS, HOPS = 0.046, 4  # of the analysis, and hops per frame
 FRAMES_AT_SEAM = 5  # changes between frames that a seam can contribute to
@@ -54,12 +59,21 @@ def written(recording: Recording, path: Path) -> Recording:
 # --- seams
 
 
+class Seam(NamedTuple):
+    """Percentiles, 0 to 100, of a seam among neighbours everywhere in a recording; see `Seams`."""
+
+    flux: float
+    bend: float
+    step: float
+
+
 class Seams:
-    """Spectral flux and second difference at seams, as percentiles of a recording's own.
+    """Spectral flux, second difference and step at seams, as percentiles of a recording's own.
 
     Flux: the mean change of root magnitudes from one frame to the next, the largest of the five changes that the seam
     is part of. Second difference: the largest of those that cross the seam. Both are compared with the largest of as
-    many neighbours everywhere in the recording; of several channels the highest counts.
+    many neighbours everywhere in the recording; of several channels the highest counts. Step: the RMS difference in dB
+    between the levels of third octaves in the 50 ms before and after, compared with that at any other time.
 
     Args:
         own: the recording.
@@ -70,21 +84,36 @@ class Seams:
         self._own = self._changes(own.samples)
         self._flux = _highest(self._own, FRAMES_AT_SEAM)
         self._bend = _highest(np.abs(np.diff(own.samples.astype(np.float64), 2)).max(0), BEND_SAMPLES)
+        self._side = round(STEP_SECONDS * own.sample_rate)
+        hertz = np.fft.rfftfreq(self._side, 1 / own.sample_rate)
+        edges = np.searchsorted(hertz, [edge for edge in THIRDS if edge < own.sample_rate / 2])
+        self._bands = edges[np.diff(edges, append=len(hertz) + 1) > 0]
+        starts = range(0, own.length - 2 * self._side + 1, self._side // 2)
+        self._step = np.array([self._stepped(own.samples[:, at : at + 2 * self._side]) for at in starts])
 
-    def at(self, before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-        """Percentiles, 0 to 100, of flux and second difference between two sounds ``[channels, time]``."""
+    def at(self, before: np.ndarray, after: np.ndarray) -> Seam:
+        """Percentiles of the seam between two sounds ``[channels, time]``."""
         hop, half = self._size // HOPS, BEND_SAMPLES // 2 + 1
         reach = self._size - hop // 2  # frames that hold samples of both sides
         joined = np.concatenate([before[:, -reach:], after[:, :reach]], axis=1)
         flux = float(self._changes(joined).max())
         joined = np.concatenate([before[:, -half:], after[:, :half]], axis=1).astype(np.float64)
         bend = float(np.abs(np.diff(joined, 2)).max())
-        return percentile(flux, self._flux), percentile(bend, self._bend)
+        step = self._stepped(np.concatenate([before[:, -self._side :], after[:, : self._side]], axis=1))
+        return Seam(percentile(flux, self._flux), percentile(bend, self._bend), percentile(step, self._step))
 
     def within(self, samples: np.ndarray) -> float:
         """Percentile of the largest flux anywhere in a sound, among those of segments as long as it."""
         changes = self._changes(samples)
         return percentile(float(changes.max()), _highest(self._own, len(changes)))
+
+    def _stepped(self, samples: np.ndarray) -> float:
+        """RMS difference in dB between the bands of the two halves of ``[channels, time]``, in the mean of channels."""
+        levels = []
+        for half in (samples[:, : self._side], samples[:, self._side :]):
+            power = np.square(np.abs(np.fft.rfft(half * np.hanning(half.shape[1])))).mean(0)
+            levels.append(10 * np.log10(np.add.reduceat(power, self._bands) + 1e-12))
+        return float(np.sqrt(np.square(levels[1] - levels[0]).mean()))
 
     def _changes(self, samples: np.ndarray) -> np.ndarray:
         frames = np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, :: self._size // HOPS]
@@ -118,16 +147,14 @@ def filled(name: str, recording: Recording, folder: Path) -> list[Row]:
     samples = read(out).samples
     inside, real = (each[:, first:last] for each in (samples, clip.samples))
     joins = seams.at(samples[:, :first], inside), seams.at(samples[:, last:][:, ::-1], inside[:, ::-1])
-    own = seams.at(clip.samples[:, :first], real), seams.at(clip.samples[:, last:][:, ::-1], real[:, ::-1])
     cut = seams.at(gap.before.samples, gap.after.samples)
     side = round(SIDE_SECONDS * clip.sample_rate)
     around = (level(gap.before.samples[:, -side:]) + level(gap.after.samples[:, :side])) / 2
     (tail,) = _tails(gap.before, folder / "tail.wav", Request(seconds=seconds, tail_only=True))
     rest = Recording(np.concatenate([gap.before.samples, gap.after.samples], axis=1), clip.sample_rate)
     levels = {"level": level(inside) - around, "real level": level(real) - around}
-    fluxes = {"real flux": max(each[0] for each in own), "cut flux": cut[0], "cut bend": cut[1]}
     row = {"name": name, "gap": seconds, "exact": exact, **_joins("start", joins[0]), **_joins("end", joins[1])}
-    return [row | fluxes | levels | _textures(rest, {"": inside, "tail ": tail, "real ": real})]
+    return [row | _joins("cut", cut) | levels | _textures(rest, {"": inside, "tail ": tail, "real ": real})]
 
 
 def earlier(name: str, recording: Recording, folder: Path) -> list[Row]:
@@ -155,9 +182,9 @@ def _tails(prompt: Recording, out: Path, *requests: Request) -> list[np.ndarray]
     return [read(each).samples for each in names]
 
 
-def _joins(which: str, percentiles: tuple[float, float]) -> Row:
+def _joins(which: str, seam: Seam) -> Row:
     prefix = which + " " if which else ""
-    return {f"{prefix}flux": percentiles[0], f"{prefix}bend": percentiles[1]}
+    return {prefix + name: value for name, value in seam._asdict().items()}
 
 
 def _textures(reference: Recording, sounds: dict[str, np.ndarray]) -> Row:
@@ -200,6 +227,22 @@ def looped(name: str, recording: Recording, folder: Path) -> list[Row]:
     return rows
 
 
+def cuts(name: str, recording: Recording, folder: Path) -> list[Row]:
+    """What a loop has to be better than: cuts of the recording at random, and where it rises through 0."""
+    clip = written(recording, folder / "clip.wav")
+    generator, seams, rows = np.random.default_rng(0), Seams(clip), list[Row]()
+    signal = clip.samples.mean(0)
+    rising = np.flatnonzero((signal[:-1] < 0) & (signal[1:] >= 0)) + 1
+    length = min(round(LOOP_SECONDS[0] * clip.sample_rate), clip.length // 2)
+    for _ in range(CUTS):
+        first = int(generator.integers(0, clip.length - length + 1))
+        nearest = [int(rising[np.abs(rising - at).argmin()]) for at in (first, first + length)]
+        for kind, (start, stop) in {"cut": (first, first + length), "zero": tuple(nearest)}.items():
+            loop = clip.samples[:, start:stop]
+            rows.append({"name": name, "kind": kind, **_joins("", seams.at(loop, loop))})
+    return rows
+
+
 # --- sets
 
 
@@ -208,16 +251,37 @@ def sets(name: str, recording: Recording, folder: Path) -> list[Row]:
     clip = written(recording, folder / "clip.wav")
     names = numbered(folder / "take.wav", TAKES)
     wanted = [(out, Request(seconds=TAKE_SECONDS, seed=seed)) for seed, out in enumerate(names)]
-    for _ in continue_set(clip, wanted, budget=0):
-        pass
+    sidecars = list(continue_set(clip, wanted, budget=0))
     loudness = [loudness_in(out) for out in names]
     takes, detector = [read(out) for out in names], RepetitionDetector(clip)
     made = [repeated(detector, *pair) for pair in combinations(takes, 2)]
     real = [repeated(detector, *pair) for pair in segment_pairs(clip, len(made))]
     row = {"name": name, "nearest": max(made), "mean": float(np.mean(made)), "loudness": max(loudness) - min(loudness)}
     row |= {"real nearest": max(real), "real mean": float(np.mean(real))}
-    row |= {"waveform": max(alike(*pair) for pair in combinations(takes, 2))}
-    return [row | {"real waveform": max(alike(*pair) for pair in segment_pairs(clip, len(made)))}]
+    row["distinct"] = sidecars[-1]["settings"]["set"]["distinct"]
+    for measure, found in {"waveform": alike, "envelopes": envelopes_alike}.items():
+        row[measure] = max(found(*pair) for pair in combinations(takes, 2))
+        row["real " + measure] = max(found(*pair) for pair in segment_pairs(clip, len(made)))
+        row["control " + measure] = found(takes[0], reordered(takes[0]))
+    row["control"] = repeated(detector, takes[0], reordered(takes[0]))
+    evaluator = TailEvaluator(clip)
+    gains = [10 ** (-sidecar["loudness"]["gain_db"] / 20) for sidecar in sidecars]
+    plain = [
+        Recording(take.samples * np.float32(gain), take.sample_rate) for take, gain in zip(takes, gains, strict=True)
+    ]
+    for measure in ("texture", "scattering"):
+        distances = [
+            found.overall for take in plain[:COMPARED] if (found := getattr(evaluator, measure)(take)) is not None
+        ]
+        row |= {f"first {measure}": distances[0], measure: float(np.mean(distances[1:]))}
+    return [row]
+
+
+def reordered(take: Recording) -> Recording:
+    """A take with its seconds in the opposite order: what no measure of a set may pass."""
+    rate = take.sample_rate
+    parts = [take.samples[:, start : start + rate] for start in range(0, take.length - rate + 1, rate)]
+    return Recording(np.concatenate(parts[::-1], axis=1), rate)
 
 
 def repeated(detector: RepetitionDetector, first: Recording, second: Recording) -> float:
@@ -236,8 +300,35 @@ def segment_pairs(clip: Recording, count: int) -> list[tuple[Recording, Recordin
     return pairs
 
 
+def envelopes_alike(first: Recording, second: Recording) -> float:
+    """Largest correlation of a half second's envelopes with those in another sound: powers of octaves every 5 ms.
+
+    Phases do not count, and neither do the mel frames that takes are compared by while they are made.
+    """
+    size = round(0.5 / ENVELOPE_SECONDS)
+    one, other = (_envelopes(each) for each in (first, second))
+    places = np.lib.stride_tricks.sliding_window_view(other, size, axis=1)
+    places = places - places.mean(-1, keepdims=True)
+    norms, highest = np.sqrt(np.square(places).sum((0, 2))), 0.0
+    for start in range(0, one.shape[1] - size + 1, size):
+        window = one[:, start : start + size] - one[:, start : start + size].mean(-1, keepdims=True)
+        products = np.einsum("bps,bs->p", places, window)
+        highest = max(highest, float((products / np.maximum(norms * np.linalg.norm(window), 1e-12)).max()))
+    return highest
+
+
+def _envelopes(sound: Recording) -> np.ndarray:
+    """Root powers ``[octaves, time]``, each with unit variance."""
+    hop = round(ENVELOPE_SECONDS * sound.sample_rate)
+    frames = np.lib.stride_tricks.sliding_window_view(sound.samples.mean(0), 4 * hop)[::hop]
+    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(4 * hop), axis=1)))
+    edges = np.searchsorted(np.fft.rfftfreq(4 * hop, 1 / sound.sample_rate), OCTAVES)
+    bands = np.sqrt(np.add.reduceat(power, edges, axis=1)).T
+    return bands / np.maximum(bands.std(-1, keepdims=True), 1e-12)
+
+
 def alike(first: Recording, second: Recording) -> float:
-    """Largest correlation of a half second's waveform with one in another sound, which nothing in a set optimises."""
+    """Largest correlation of a half second's waveform with one in another sound."""
     size, (one, other) = first.sample_rate // 2, (each.samples.mean(0).astype(np.float64) for each in (first, second))
     power, highest = _window_power(other, size), 0.0
     for start in range(0, len(one) - size + 1, size):
