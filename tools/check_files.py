@@ -42,7 +42,7 @@ SUFFIXES = {".ogg", ".flac", ".wav"}
 MIN_SECONDS = 8.0
 MAX_PERCENTILE = 99.0
 MAX_DIFFERENCE_DB = 1.0
-KINDS, DISTANCES = ("flux", "bend", "step"), ("texture", "scattering")
+KINDS, DISTANCES = ("flux", "bend"), ("texture", "scattering")
 TOLERANCE, CLOSE = 0.01, 0.1  # of correlations
 UNUSUAL = 90.0  # percentile that a tenth of the recording's own neighbours exceed
 WINDOW = 1 / (4 * TAKE_SECONDS - 2) + 1e-9  # one half second of a take, of those that are compared
@@ -138,7 +138,7 @@ def gaps_section(rows: Sequence[Row]) -> str:
     """Of each gap: its seams, level and texture."""
     seams = [f"{side} {kind}" for side in ("start", "end") for kind in KINDS]
     below = [count(rows, *(f"{side} {kind}" for side in ("start", "end"))) for kind in KINDS]
-    unusual = [f"{above(rows, *seams)}, and {above(rows, *(f'cut {kind}' for kind in KINDS))} of the cuts"]
+    unusual = f"{above(rows, *seams)} do, and {above(rows, *(f'cut {kind}' for kind in KINDS))} of the cuts"
     exact = sum(row["exact"] for row in rows)
     lines = [
         [
@@ -153,13 +153,12 @@ def gaps_section(rows: Sequence[Row]) -> str:
     heads = ["recording", "s", "start", "end", "cut", "level", *DISTANCES]
     text = f"""
         A segment in the middle is replaced (`fill --from --to`). Everything outside is bit-exact in {exact} of
-        {len(rows)} files. Of each seam: flux, second difference, and step, the difference between the third octaves in
-        the 50 ms before and after. Below the {MAX_PERCENTILE:g}th percentile: {below[0]} seams by flux, {below[1]} by
-        second difference, {below[2]} by step. Cut: where the sides of the gap would meet directly. That hardly shows in
-        steady noise, so more telling than the {MAX_PERCENTILE:g}th is the {UNUSUAL:g}th percentile, which one in ten
-        of the recording's own moments exceeds: {unusual[0]}. Level of what fills the gap, and of what was there,
-        relative to the 5 s on either side, dB. Distances of what fills it, of a tail of the same length after BEFORE,
-        and of what was there."""
+        {len(rows)} files. Of each seam: flux, and second difference. Below the {MAX_PERCENTILE:g}th percentile:
+        {below[0]} seams by flux, {below[1]} by second difference. Cut: where the sides of the gap would meet directly.
+        That hardly shows in steady noise, so more telling than the {MAX_PERCENTILE:g}th is the {UNUSUAL:g}th
+        percentile, which one in ten of the recording's own moments exceeds: {unusual}. Level of what fills the gap,
+        and of what was there, relative to the 5 s on either side, dB. Distances of what fills it, of a tail of the same
+        length after BEFORE, and of what was there."""
     return section("Gaps", text, table(heads, lines))
 
 
@@ -200,10 +199,10 @@ def loops_section(rows: Sequence[Row], cut: Sequence[Row]) -> str:
         flattest, so its seam is two neighbouring samples of the tail, whatever its length; the cross-fade is
         where its ends meet. The loop points of `smpl` are the first and last sample, and the cue point is the
         join, in {exact} of {len(rows)} files. What a test of seams has to find: of segments of {LOOP_SECONDS[0]:g} s
-        that are cut out at random and repeated, {count(at_random, "flux")} are below that percentile by flux,
-        {count(at_random, "bend")} by second difference and {count(at_random, "step")} by step; of those cut where the
-        waveform rises through 0, {count(at_zero, "flux")}, {count(at_zero, "bend")} and {count(at_zero, "step")}. Above
-        the {UNUSUAL:g}th percentile, which one in ten of the recording's own moments exceeds, by all three:
+        that are cut out at random and repeated, {count(at_random, "flux")} are below that percentile by flux and
+        {count(at_random, "bend")} by second difference; of those cut where the waveform rises through 0,
+        {count(at_zero, "flux")} and {count(at_zero, "bend")}. Above the {UNUSUAL:g}th percentile, which one in ten of
+        the recording's own moments exceeds, by both:
         {above(rows, *KINDS)} of the loops, {above(at_random, *KINDS)} of the cuts at random, and
         {above(at_zero, *KINDS)} of those at 0."""
     return section("Loops", text, table(["recording", *kinds], lines))

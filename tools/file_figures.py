@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -41,8 +41,6 @@ ENVELOPE_SECONDS = 0.005
 SCENE_SECONDS = 15.0
 SIDE_SECONDS = 5.0  # on either side of a gap, whose level is that of the surroundings
 SEAM_SECONDS = 0.05  # on either side of a seam, given to the analysis of its flux
-STEP_SECONDS = 0.05  # on either side of a seam, whose spectra are compared
-THIRDS = [100 * 2 ** (k / 3) for k in range(24)]  # lower edges of bands, Hz
 CUTS = 10  # at random, that a recording's loops are compared with
 BEND_SAMPLES = 4  # around a seam, whose second differences count
 FRAME_SECONDS, HOPS = 0.046, 4  # of the analysis, and hops per frame
@@ -59,21 +57,12 @@ def written(recording: Recording, path: Path) -> Recording:
 # --- seams
 
 
-class Seam(NamedTuple):
-    """Percentiles, 0 to 100, of a seam among neighbours everywhere in a recording; see `Seams`."""
-
-    flux: float
-    bend: float
-    step: float
-
-
 class Seams:
-    """Spectral flux, second difference and step at seams, as percentiles of a recording's own.
+    """Spectral flux and second difference at seams, as percentiles of a recording's own.
 
     Flux: the mean change of root magnitudes from one frame to the next, the largest of the five changes that the seam
     is part of. Second difference: the largest of those that cross the seam. Both are compared with the largest of as
-    many neighbours everywhere in the recording; of several channels the highest counts. Step: the RMS difference in dB
-    between the levels of third octaves in the 50 ms before and after, compared with that at any other time.
+    many neighbours everywhere in the recording; of several channels the highest counts.
 
     Args:
         own: the recording.
@@ -84,36 +73,21 @@ class Seams:
         self._own = self._changes(own.samples)
         self._flux = _highest(self._own, FRAMES_AT_SEAM)
         self._bend = _highest(np.abs(np.diff(own.samples.astype(np.float64), 2)).max(0), BEND_SAMPLES)
-        self._side = round(STEP_SECONDS * own.sample_rate)
-        hertz = np.fft.rfftfreq(self._side, 1 / own.sample_rate)
-        edges = np.searchsorted(hertz, [edge for edge in THIRDS if edge < own.sample_rate / 2])
-        self._bands = edges[np.diff(edges, append=len(hertz) + 1) > 0]
-        starts = range(0, own.length - 2 * self._side + 1, self._side // 2)
-        self._step = np.array([self._stepped(own.samples[:, at : at + 2 * self._side]) for at in starts])
 
-    def at(self, before: np.ndarray, after: np.ndarray) -> Seam:
-        """Percentiles of the seam between two sounds ``[channels, time]``."""
+    def at(self, before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
+        """Percentiles, 0 to 100, of flux and second difference between two sounds ``[channels, time]``."""
         hop, half = self._size // HOPS, BEND_SAMPLES // 2 + 1
         reach = self._size - hop // 2  # frames that hold samples of both sides
         joined = np.concatenate([before[:, -reach:], after[:, :reach]], axis=1)
         flux = float(self._changes(joined).max())
         joined = np.concatenate([before[:, -half:], after[:, :half]], axis=1).astype(np.float64)
         bend = float(np.abs(np.diff(joined, 2)).max())
-        step = self._stepped(np.concatenate([before[:, -self._side :], after[:, : self._side]], axis=1))
-        return Seam(percentile(flux, self._flux), percentile(bend, self._bend), percentile(step, self._step))
+        return percentile(flux, self._flux), percentile(bend, self._bend)
 
     def within(self, samples: np.ndarray) -> float:
         """Percentile of the largest flux anywhere in a sound, among those of segments as long as it."""
         changes = self._changes(samples)
         return percentile(float(changes.max()), _highest(self._own, len(changes)))
-
-    def _stepped(self, samples: np.ndarray) -> float:
-        """RMS difference in dB between the bands of the two halves of ``[channels, time]``, in the mean of channels."""
-        levels = []
-        for half in (samples[:, : self._side], samples[:, self._side :]):
-            power = np.square(np.abs(np.fft.rfft(half * np.hanning(half.shape[1])))).mean(0)
-            levels.append(10 * np.log10(np.add.reduceat(power, self._bands) + 1e-12))
-        return float(np.sqrt(np.square(levels[1] - levels[0]).mean()))
 
     def _changes(self, samples: np.ndarray) -> np.ndarray:
         frames = np.lib.stride_tricks.sliding_window_view(samples, self._size, axis=1)[:, :: self._size // HOPS]
@@ -182,9 +156,9 @@ def _tails(prompt: Recording, out: Path, *requests: Request) -> list[np.ndarray]
     return [read(each).samples for each in names]
 
 
-def _joins(which: str, seam: Seam) -> Row:
+def _joins(which: str, percentiles: tuple[float, float]) -> Row:
     prefix = which + " " if which else ""
-    return {prefix + name: value for name, value in seam._asdict().items()}
+    return {f"{prefix}flux": percentiles[0], f"{prefix}bend": percentiles[1]}
 
 
 def _textures(reference: Recording, sounds: dict[str, np.ndarray]) -> Row:
