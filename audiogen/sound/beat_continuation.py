@@ -72,7 +72,7 @@ class BeatContinuer:
     _plays: np.ndarray | None = field(init=False, default=None)  # of each beat, in the tails of a set so far
 
     def for_one_tail(self, pause: Callable[[], None] | None = None) -> BeatContinuer:
-        """Itself, as nothing but a set's plays is kept here, and a tail is made at once; see `Continuer.for_one_tail`."""
+        """Itself: only the plays of a set are kept here, and a tail is made at once; see `Continuer.for_one_tail`."""
         return self
 
     @property
