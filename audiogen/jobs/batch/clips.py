@@ -89,7 +89,7 @@ class RowValidator:
         container_for(Path(row.name), request.subtype)
         runs, weights = self._runs(row)
         experiment, model = self._model(row, runs, weights)
-        prompt, morph = (row.folder / str(values[key]) if key in values else None for key in RECORDING_COLUMNS)
+        prompt, morph = (row.path(key) if key in values else None for key in RECORDING_COLUMNS)
         assert prompt is not None
         if morph is not None:
             require_morph(request)

@@ -39,7 +39,10 @@ BYTE_ORDER_MARKS = (  # longer ones first: that of UTF-32 starts like that of UT
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+WORKBOOK = b"PK\x03\x04"  # start of .xlsx and .ods
+TITLE_LINES = 10  # of a sheet's title above the header, at most
 DELIMITER_LINE = re.compile(r'"?sep=(.|\\t)"?[,;\t ]*', re.IGNORECASE)  # as Excel writes it
+_CELL = re.compile(r"[^,;\t|]+")
 DECIMAL_COMMA = re.compile(r"([+-]?|[\d:]+:)\d+,\d+(e[+-]?\d+)?", re.IGNORECASE)
 THOUSANDS_COMMA, THOUSANDS_POINT = (re.compile(rf"[+-]?[1-9]\d{{0,2}}{mark}\d{{3}}") for mark in (",", r"\."))
 
@@ -57,6 +60,8 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     if suffix not in FORMATS:
         raise InputError(path, f"unknown suffix {path.suffix!r}", f"choose from {', '.join(FORMATS)}")
     content = read_bounded(path, MAX_BYTES, "name an existing job file")
+    if content.startswith(WORKBOOK):
+        raise InputError(path, "it is a workbook of a spreadsheet, whatever its name says", "export the sheet as CSV")
     try:
         return [_normalised(path, row, n) for n, row in enumerate(FORMATS[suffix](path, _decoded(path, content)), 1)]
     except InputError:
@@ -147,7 +152,16 @@ def _without_preamble(text: str) -> tuple[str, str]:
         elif bare and not bare.startswith("#"):
             break
         text = text[len(line) :].removeprefix("\r").removeprefix("\n")
-    return text, stated
+    return _without_title(text), stated
+
+
+def _without_title(text: str) -> str:
+    """Remove lines that name no column, if the header, which names the prompt's, follows soon."""
+    lines = text.splitlines(keepends=True)[: TITLE_LINES + 1]
+    named = [{_column(cell.strip(' "\r\n\u00a0')) for cell in _CELL.findall(line)} for line in lines]
+    header = next((index for index, names in enumerate(named) if "prompt" in names), 0)
+    titled = not any(names & set(COLUMNS) for names in named[:header])
+    return text[sum(map(len, lines[:header])) :] if titled else text
 
 
 def _delimiter(text: str, stated: str) -> str:

@@ -125,9 +125,7 @@ def _rows_of(rows: list[Row], shard: Shard, trains: bool) -> list[Row]:
 
 def _require_no_recording_replaced(rows: list[Row], folder: Path) -> None:
     """Raise an InputError for a clip with the path of a recording: that would be removed before it is read."""
-    recordings = {
-        _resolved(row.folder / str(row.values[key])) for row in rows for key in RECORDING_COLUMNS if key in row.values
-    }
+    recordings = {_resolved(row.path(key)) for row in rows for key in RECORDING_COLUMNS if key in row.values}
     for row in rows:
         if _resolved(folder / row.name) in recordings:
             cause = f"{row.label} would replace a recording that is read"

@@ -13,7 +13,7 @@ from typing import Any
 
 from audiogen.audio import CONTAINERS
 from audiogen.errors import InputError
-from audiogen.file_names import is_inside
+from audiogen.file_names import is_inside, printable
 from audiogen.jobs.batch.job_table import COLUMNS, TEXT_COLUMNS, read_table
 
 MAX_ROWS = 100_000
@@ -38,7 +38,15 @@ class Row:
     @property
     def label(self) -> str:
         """Number and name, for messages."""
-        return f"row {self.number} ({Path(self.name).stem})"
+        return f"row {self.number} ({printable(Path(self.name).stem)})"
+
+    def path(self, column: str) -> Path:
+        """The path in a column; of a name with accents in either Unicode form, that of the existing file."""
+        path = self.folder / str(self.values[column])
+        if path.exists():
+            return path
+        spellings = [path.with_name(unicodedata.normalize(form, path.name)) for form in ("NFC", "NFD")]
+        return next((spelling for spelling in spellings if spelling.exists()), path)
 
 
 def read_rows(path: Path) -> list[Row]:

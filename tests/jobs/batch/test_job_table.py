@@ -44,6 +44,9 @@ PLAIN = "prompt,seconds,temperature\nrain.wav,2.5,0.8\n"
         b"prompt,seconds,temperature\nrain.wav,2.5,0.8,,,\n",
         b" Prompt , SECONDS,Temperature\n rain.wav , 2.5,0.8 \n",
         '\u00a0prompt,seconds\u00a0,temperature\nrain.wav\u00a0,2.5,"0.8 "\n'.encode(),
+        b"Jobs for Monday\n" + PLAIN.encode(),
+        b'"Jobs; all, of Monday",,\r\nMade by me,,\r\n' + PLAIN.replace("\n", "\r\n").encode(),
+        b"Jobs;;\n\n" + PLAIN.replace(",", ";").encode(),
         b'"prompt\n",seconds,temperature\n"rain.wav",2.5,0.8\n',
     ],
 )
@@ -97,6 +100,8 @@ def test_columns_may_be_spelled_with_blanks_hyphens_and_capitals(tmp_path: Path)
         ("a.jsonl", '{"prompt": "a.wav", "Prompt": "b.wav"}\n', "row 1: column prompt occurs twice"),
         ("a.yaml", "- {prompt: a.wav, prompt: b.wav}\n", "prompt occurs twice"),
         ("a.jsonl", '{"prompt": "a.wav", "name": false}\n', "row 1: name: False is not a valid value"),
+        ("a.csv", "promt,seconds\nprompt,1\n", "column 'promt': there is no such column; did you mean prompt"),
+        ("a.csv", "PK\x03\x04abc", "it is a workbook of a spreadsheet.*; export the sheet as CSV"),
         ("a.jsonl", '{"prompt": {"a": 1}}\n', "row 1: prompt: .* is not a valid value"),
         ("a.jsonl", "[" * 100_000, "it is not valid JSONL"),
         ("a.yaml", "[" * 1000, "it is not valid YAML .*nested more than"),

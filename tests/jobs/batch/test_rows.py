@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,18 @@ def test_the_digest_covers_prompt_run_and_request(inputs: Path, tmp_path: Path) 
     digests = [RowValidator().clip(row).digest for row in read_rows(jobs_of(inputs, rows))]
     assert len(set(digests)) == 5
     assert digests[1] == digests[5]
+
+
+@pytest.mark.parametrize(("listed", "stored"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_accents_of_another_unicode_form_name_the_file_that_there_is(inputs: Path, listed: str, stored: str) -> None:
+    (inputs / unicodedata.normalize(stored, "Über.wav")).write_bytes((inputs / "a.wav").read_bytes())
+    (row,) = read_rows(jobs_of(inputs, [{"prompt": unicodedata.normalize(listed, "Über.wav")}]))
+    assert RowValidator().clip(row).prompt.exists()
+
+
+def test_the_label_of_a_row_is_one_line(inputs: Path) -> None:
+    (row,) = read_rows(jobs_of(inputs, [{"prompt": "a.wav", "name": "two\nlines"}]))
+    assert row.label == "row 1 (two\\nlines)"
 
 
 def test_a_shipped_configuration_is_found_by_its_name(inputs: Path) -> None:
