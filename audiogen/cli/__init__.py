@@ -66,8 +66,10 @@ def main() -> None:
     # One thread: models this small lose more by waiting for a second core than it gives, most of all on a busy machine,
     # and the same seed gives the same bytes whatever the number of cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # The libraries make half a million objects that stay: searching them for cycles takes a sixth of their import.
+    # The libraries make half a million objects that stay. Searching them for cycles takes a sixth of their import, and
+    # half a second while the interpreter exits.
     gc.set_threshold(50_000, 20, 20)
+    atexit.register(gc.freeze)
     _escape_unencodable_names()
     # While the interpreter exits it resets handlers written in Python, but not SIG_IGN.
     atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)

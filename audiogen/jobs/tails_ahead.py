@@ -55,13 +55,13 @@ class TailsAhead:
     def tail(self, index: int) -> tuple[PreparedTail, Iterator[np.ndarray] | None]:
         """What generates a tail, and its blocks ``[channels, time]``; None for those that are better made when needed.
 
-        These are single ones, those of a set, which know of each other, those of requests that differ in more than the
-        seed, and all that no `Continuer` generates or that may warn while they are generated.
+        These are single ones, those of requests that differ in more than the seed, and all that no `Continuer`
+        generates or that may warn while they are generated. Takes of a set, which know of each other, do not come here.
         """
         request = self.requests[index]
         prepared = self.prepared.tail(request)
         parts, continuer = prepared
-        if self.threads < 2 or self.prepared.as_set or not isinstance(continuer, Continuer) or request.density != 1:
+        if self.threads < 2 or not isinstance(continuer, Continuer) or request.density != 1:
             return prepared, None
         if any(replace(each, seed=request.seed) != request for each in self.requests):
             return prepared, None

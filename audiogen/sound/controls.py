@@ -14,7 +14,7 @@ from audiogen.errors import InputError
 RAMP_SECONDS = 3.0  # from the join until a control has its full effect
 TAPS = 2048  # of the tilt filter
 MIN_TILT_HZ = 40.0  # below, the tilt filter is flat: rumble is not brightness
-KEPT_TILTS = 8
+KEPT_TILTS = 2  # of each reference: one, and that which it gives way to
 RANGES = {"level": (-40.0, 40.0), "brightness": (-6.0, 6.0), "density": (0.1, 10.0)}
 
 

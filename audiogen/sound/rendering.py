@@ -167,7 +167,7 @@ class TailRenderer:
         self._tilt = tilts_of(analysis.level_reference.samples.numpy(), spec.sample_rate, self._tones)
         self._peak, self.events = lru_cache(KEPT_TILTS)(self._find_peak), lru_cache(2)(self._find_events)
         self._matchers: dict[tuple[float, ...], StatisticsMatcher] = {}
-        self._lock = threading.Lock()  # of the matchers
+        self._lock = threading.Lock()  # of tilts and matchers: what the threads of several tails share is made once
         self._set: Iterator[int] | None = None  # numbers of the tails of a set
 
     def rendered(self, chunks: Iterable[Chunk], seed: int, past: Past | None = None) -> Iterator[np.ndarray]:
@@ -213,8 +213,8 @@ class TailRenderer:
         else:
             samples = past.samples
         held = past is not None and past.played.held  # what is held keeps its statistics and its level by itself
-        tilt = self._tilt(controls.brightness)
-        peak = self._peak(controls.brightness)
+        with self._lock:  # tails side by side share them
+            tilt, peak = self._tilt(controls.brightness), self._peak(controls.brightness)
         guard = LevelGuard(tilt.reference, rate, new_rate, peak, prompt.join_partner.rotation)
 
         blocks = map(tilt.after(samples, ramped=past is None), blocks)

@@ -79,11 +79,6 @@ def test_others_are_made_when_needed(prepared: PreparedTails, requests: list[Req
         assert ahead.tail(0)[1] is None
 
 
-def test_takes_of_a_set_wait_for_those_before_them(prompt: Recording, run: Run) -> None:
-    with TailsAhead(prepare_tails(prompt, variations(2), run=run, as_set=True), variations(2), 2) as ahead:
-        assert ahead.tail(0)[1] is None
-
-
 def test_what_fails_in_a_thread_is_raised_where_the_tail_is_asked_for(
     prepared: PreparedTails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
