@@ -207,6 +207,14 @@ def test_stepping_equals_the_full_pass(backbone: str, monkeypatch: pytest.Monkey
 
 
 @torch.no_grad()
+def test_logits_at_some_positions_are_those_of_all():
+    model, sequence = model_with_features().eval(), windows()
+    at = torch.rand(sequence.shape, generator=torch.Generator().manual_seed(0)) < 0.3
+    everywhere, some = model.read(sequence)[0], model.read(sequence, at=at)[0]
+    torch.testing.assert_close(some, everywhere[at])
+
+
+@torch.no_grad()
 def test_the_future_never_changes_the_past():
     model, tokens = model_with_features(), windows()
     before = model.log_likelihood(tokens)

@@ -57,6 +57,15 @@ def test_stepping_equals_the_full_pass(backbone: str, embedding: int, monkeypatc
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("embedding", [8, 0])
+def test_logits_at_some_positions_are_those_of_all(embedding: int):
+    model, sequence = model_of("lstm", embedding=embedding), tokens()
+    at = torch.rand(sequence.shape, generator=torch.Generator().manual_seed(0)) < 0.3
+    everywhere, some = model.read(sequence)[0], model.read(sequence, at=at)[0]
+    torch.testing.assert_close(some, everywhere[at])
+
+
+@torch.no_grad()
 def test_the_loss_is_the_mean_without_padding():
     model, batch = model_of("gru"), tokens(2, 10)
     batch[1, 6:] = PADDING
