@@ -1,16 +1,17 @@
-"""Measures how long the studio keeps one waiting, and prints one line for each wait.
+"""Measures how long the studio keeps one waiting, and prints the table of docs/studio.md.
 
-    python tools/check_studio.py [RECORDING ...] [--repeat N]
+    python tools/check_studio.py [RECORDING ...] [--repeat N] [--write]
 
 From drop to first sound: a recording is sent to a running studio whose worker is ready, opened, three takes are asked
 for, and the first samples of the first are fetched, as the page does. An hour: a WAV of an hour is opened, and the
-pictures of the first screen are fetched, which shows its last minute. Medians, and the worst.
+pictures of the first screen are fetched, which shows its last minute. Medians, and the longest.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import statistics
 import tempfile
 import time
@@ -22,8 +23,11 @@ import numpy as np
 from audiogen.audio import Writer
 from audiogen.output_names import shipped_recording
 from audiogen.studio.server import StudioServer
+from audiogen.text_files import write_text
 from tests.studio.client import Client
 
+PAGE = Path(__file__).parents[1] / "docs" / "studio.md"
+BEGIN, END = "<!-- by tools/check_studio.py -->", "<!-- end -->"
 HOUR_RATE = 44100
 WIDTH = 900  # pixels of a lane
 
@@ -77,23 +81,24 @@ def open_hour(client: Client, name: str) -> dict[str, float]:
     }
 
 
-def report(title: str, rows: list[dict[str, float]]) -> None:
-    """One line: the median of each wait, and the worst."""
-    parts = [
-        f"{name} {statistics.median(values):.2f} s (worst {max(values):.2f})"
-        for name in rows[0]
-        if (values := [row[name] for row in rows])
+def rows_of(title: str, measured: list[dict[str, float]]) -> list[str]:
+    """Rows of the table: the median of each wait, and the longest."""
+    waits = {name: [each[name] for each in measured] for name in measured[0]}
+    return [
+        f"| {title}: {name} | {len(values)} | {statistics.median(values):.1f} | {max(values):.1f} |"
+        for name, values in waits.items()
     ]
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    print(f"{title}, {len(rows)} times: {', '.join(parts)}; {os.cpu_count()} cores, load {load:.1f}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recordings", nargs="*", type=Path, help="default: the recording that ships")
-    parser.add_argument("--repeat", type=int, default=3, help="times for each recording")
+    parser.add_argument("--repeat", type=int, default=5, help="times for each recording")
     parser.add_argument("--hour", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--write", action="store_true", help="put the table into docs/studio.md")
     options = parser.parse_args()
+    load = os.getloadavg()[0]
+    rows: list[str] = []
     with tempfile.TemporaryDirectory() as folder, StudioServer(Path(folder), workers=2) as server:
         client = Client(server)
         if options.hour:
@@ -101,10 +106,20 @@ def main() -> None:
         while not server.studio.queue.ready:
             time.sleep(0.1)
         for recording in options.recordings or [shipped_recording()]:
-            rows = [first_sound(client, recording, number) for number in range(options.repeat)]
-            report(recording.name, rows)
+            rows += rows_of(
+                recording.stem, [first_sound(client, recording, number) for number in range(options.repeat)]
+            )
         if options.hour:
-            report("an hour's WAV", [open_hour(client, "hour.wav")])
+            rows += rows_of("an hour's WAV", [open_hour(client, "hour.wav")])
+    loads = f"load averages {load:.1f} before and {os.getloadavg()[0]:.1f} after"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores; {loads}"
+    head = "| wait | times | s: median | longest |\n|---|---|---|---|"
+    table = "\n".join([f"{machine}; {time.strftime('%Y-%m-%d')}.\n", head, *rows])
+    print(table)
+    if options.write:
+        text = PAGE.read_text(encoding="utf-8")
+        start, stop = text.index(BEGIN) + len(BEGIN), text.index(END)
+        write_text(PAGE, f"{text[:start]}\n\n{table}\n\n{text[stop:]}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pytest
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
 from audiogen.jobs.live_commands import Commands
+from audiogen.jobs.live_delay import MAX_DELAY, MIN_DELAY, Delay
 from audiogen.jobs.live_output import Device, paced
 from audiogen.jobs.live_stream import AHEAD_SECONDS, MIN_LEAD_SECONDS, LiveStream
 from audiogen.jobs.live_take import Take, TakeWriter, engine_of, settings_of
@@ -198,6 +199,31 @@ def test_hops_come_before_anything_else_is_computed(monkeypatch: pytest.MonkeyPa
     with stream:
         stream.wait(6.0)
     assert ready[0] >= MIN_LEAD_SECONDS * RATE
+
+
+def test_a_segment_begins_as_far_ahead_as_the_last_ones_took() -> None:
+    delay = Delay()
+    for taken, expected in ((2.0, 2.4), (0.5, 0.5 * (2.4 + 0.675)), (0.0, 0.5 * (0.5 * (2.4 + 0.675) + 0.1))):
+        delay.learn(taken)
+        assert delay.seconds == pytest.approx(expected)
+    for _ in range(9):
+        delay.learn(0.0)
+    assert delay.seconds == MIN_DELAY
+    delay.learn(60.0)
+    assert delay.seconds == MAX_DELAY
+
+
+def test_a_handle_that_joins_another_is_given_the_time_that_it_needs(prepared: PreparedTail) -> None:
+    stream = LiveStream(engine_of(prepared))  # whose threads do not run
+    reshaped, taken_up = (stream._delays[kind] for kind in (True, False))
+    reshaped.seconds, taken_up.seconds = 0.5, 2.0
+    limits = []
+    for handles in ({"temperature": 2.0}, {"temperature": 3.0}, {"reseed": 1}, {"temperature": 1.0}):
+        stream.update(handles)
+        assert not stream._can_begin()  # nothing has been generated yet
+        limits.append(stream._limit)
+    hop = stream.tail.hop
+    assert limits == [-(-round(seconds * RATE) // hop) * hop for seconds in (0.5, 0.5, 2.0, 2.0)]
 
 
 def test_an_error_of_the_generation_reaches_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
