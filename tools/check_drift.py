@@ -16,6 +16,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import markdown_table
 import numpy as np
 
 from audiogen.audio import Recording, open_blocks, read
@@ -88,16 +89,16 @@ def table(rows: list[Row]) -> str:
     """Markdown, worst centroid first."""
     heads = ["recording", "level of the minutes, dB", "centroid of the minutes, %", "20 s: level, centroid"]
     heads += ["prompt's own 5 s", "quietest seconds, dB", "held", "s"]
-    text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines: list[list[str]] = []
     for row in sorted(rows, key=lambda row: -max(map(abs, row["centroid"]))):
         held = max(map(abs, row["level"])) <= MAX_LEVEL and max(map(abs, row["centroid"])) <= MAX_CENTROID
         cells = [row["recording"], *(" ".join(f"{value:+.1f}" for value in row[key]) for key in ("level", "centroid"))]
         cells += [f"{row['level_stretch']:.1f} dB, {row['centroid_stretch']:.0f} %"]
         cells += [f"{row['own_level']:.1f} dB, {row['own_centroid']:.0f} %", f"{row['quietest']:+.1f}"]
-        text.append("| " + " | ".join([*cells, "yes" if held else "no", str(row["seconds"])]) + " |")
+        lines.append([*cells, "yes" if held else "no", str(row["seconds"])])
     levels, centroids = (np.concatenate([np.abs(row[key]) for row in rows]) for key in ("level", "centroid"))
-    text += [
-        "",
+    text = [
+        markdown_table.table(heads, lines),
         f"Relative to the prompt. 20 s: the largest deviation of a segment of {SEGMENT} s; beside it, that of 5 s of",
         "the prompt from the whole of it. Quietest seconds: the 5th percentile, relative to the prompt's. Held: no",
         f"minute deviates by more than {MAX_LEVEL:g} dB or {MAX_CENTROID:g} %.",

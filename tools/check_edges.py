@@ -13,10 +13,11 @@ import argparse
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from markdown_table import table
 
 from audiogen.audio import Recording, read
 from audiogen.errors import InputError
@@ -218,12 +219,6 @@ def ambiences(recordings: dict[str, Recording]) -> list[list[str]]:
                 rows.append([*cells, f"{report.fraction:.0%}", f"{leak:.0f}", f"{difference:+.1f}", f"{worst:.1f}"])
                 print(rows[-1], file=sys.stderr, flush=True)
     return rows
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def read_folders(folders: Iterable[Path]) -> dict[str, Recording]:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import markdown_table
 import numpy as np
 
 from audiogen.audio import Recording, read
@@ -92,12 +93,11 @@ def measure(recording: Recording, seconds: float, seed: int) -> Row:
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """A Markdown table; numbers with two decimals."""
-    head = list(head)
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for row in rows:
-        cells = ["–" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value) for value in row]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+
+    def cell(value: object) -> str:
+        return "–" if value is None else f"{value:.2f}" if isinstance(value, float) else str(value)
+
+    return markdown_table.table(list(head), (map(cell, row) for row in rows)).rstrip()
 
 
 def real_section(found: dict[str, Row]) -> str:

@@ -34,6 +34,7 @@ from file_figures import (
     sets,
     spatial,
 )
+from markdown_table import table
 
 from audiogen.audio import Recording, read
 from audiogen.text_files import write_text
@@ -274,12 +275,6 @@ def paragraph(text: str) -> str:
 def distance(value: float | None) -> str:
     """A distance, or a dash where the audio is too short."""
     return "-" if value is None else f"{value:.2f}"
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from markdown_table import table
 
 import audiogen
 from audiogen.audio import Recording, read
@@ -111,13 +112,11 @@ def page(rows: list[list[str]], stroke: str | None) -> str:
     """The Markdown file."""
     strokes = f" The strokes are of `{stroke}`." if stroke else ""
     heads = ["recording", "prompt, s", "height", "period, s", "found, s", "real", "default", "without its pulse"]
-    table = "\n".join("| " + " | ".join(each) + " |" for each in [heads, ["---"] * len(heads), *rows])
     return f"""# Rhythmic machines
 
 Made by `tools/check_machines.py`.{strokes}
 
-{table}
-
+{table(heads, rows)}
 *Height* and *period*: of the autocorrelation of the onset strength, by the measures of order; of the machines put
 together from real strokes (in italics), the period that they were made with. *Found*: the period of the beats by which
 `continue` goes on, or none: it then goes on by contexts. Then, of what really came next, of the default and of the

@@ -23,6 +23,7 @@ import mutagen
 import numpy as np
 import soundfile
 import wavinfo
+from markdown_table import table
 from mutagen import id3
 from mutagen.id3 import ID3
 from wavinfo.riff_parser import parse_chunk
@@ -315,16 +316,6 @@ def _tags_cell(lost: Sequence[str], said: str) -> str:
     silent = [name for name in lost if name not in said]
     parts = [f"dropped, said: {', '.join(named)}"] * bool(named) + [f"lost: {', '.join(silent)}"] * bool(silent)
     return "; ".join(parts) or "all kept"
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [
-        "| " + " | ".join(heads) + " |",
-        "|" + " --- |" * len(heads),
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def tables(folder: Path) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_table import table
 
 import audiogen
 from audiogen.audio import Recording, read
@@ -139,11 +140,6 @@ def of(rows: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> 
     values = [value(row) for row in rows]
     finite = [each for each in values if np.isfinite(each)]
     return float(np.mean(finite)) if finite else float("nan")
-
-
-def table(heads: list[str], lines: list[list[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join("| " + " | ".join(row) + " |" for row in [heads, ["---"] * len(heads), *lines]) + "\n"
 
 
 def text(value: float, form: str = ".2f") -> str:

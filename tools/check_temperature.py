@@ -15,6 +15,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import markdown_table
 import numpy as np
 import torch
 
@@ -76,13 +77,13 @@ def table(rows: dict[str, tuple[tuple[float, float], Measured]]) -> str:
     """Markdown table of the variances of each recording and of its tails, smallest increase first."""
     heads = ["recording", "level: recording", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
     heads += ["bands: recording", *(f"{t:g}" for t in TEMPERATURES), "seeds"]
-    text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    lines: list[list[str]] = []
     for name, (own, found) in sorted(rows.items(), key=lambda row: least_step(row[1][1]["level"])):
         cells = [name]
         for value, each in zip(own, found.values(), strict=True):
             cells += [f"{value:.1f}", *(f"{mean:.1f}" for mean in each.mean(0)), f"{rising(each).sum()}/{len(each)}"]
-        text.append("| " + " | ".join(cells) + " |")
-    text.append("")
+        lines.append(cells)
+    text = [markdown_table.table(heads, lines)]
     for kind in ("level", "bands"):
         every = np.concatenate([rising(found[kind]) for _, found in rows.values()])
         means = [bool(rising(found[kind].mean(0))) for _, found in rows.values()]

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from markdown_table import table
 
 import audiogen
 from audiogen.audio import Recording, write
@@ -298,11 +299,12 @@ def page(cells: list[Cell], budget: float) -> str:
         f" many steps as take {budget:g} CPU seconds. All backbones have a head of {HEAD}s, all heads a backbone of"
         f" {BACKBONE.upper()}s, those of the base."
     )
-    rows = [list(TITLES), ["---"] * len(TITLES), *lines_of(cells)]
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     prose = [wrapped(text) for text in EXPLANATIONS]
     verdicts = [wrapped(verdict(cells, column)) for column in ("order", "order without forecasts")]
-    return "\n\n".join(["# Which Model?", wrapped(head), table, *prose, *verdicts]) + "\n"
+    return (
+        "\n\n".join(["# Which Model?", wrapped(head), table(TITLES, lines_of(cells)).rstrip(), *prose, *verdicts])
+        + "\n"
+    )
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import markdown_table
 import numpy as np
 
 from audiogen.metrics.candidate import Candidate
@@ -82,7 +83,7 @@ def table(lines: list[Row]) -> str:
     heads += ["verbatim, s (bars)", "beats all"]
     heads += ["scattering", "beats all"]
     heads += [*BASELINES, "s", *([AT_ONCE] if hasty else [])]
-    text = ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
+    cells_of: list[list[str]] = []
     for line in lines:
         seeds = " ".join(f"{value:.2f}" for value in line["distances"])
         real = " / ".join("–" if share is None else f"{share:.0%}" for share in line["real"])
@@ -94,8 +95,8 @@ def table(lines: list[Row]) -> str:
         second = [f"{np.median(line['scattering']):.2f}", f"{sum(line['also beats'])} of {len(line['also beats'])}"]
         cells = [name, f"{line['median']:.2f}", seeds, line["worst class"], *shares, beats, *second, *others]
         cells += [f"{line['seconds']:.0f}", *([at_once(line["at once"])] if hasty else [])]
-        text.append("| " + " | ".join(cells) + " |")
-    text += ["", *legend(hasty), "", *totals(lines)]
+        cells_of.append(cells)
+    text = [markdown_table.table(heads, cells_of), *legend(hasty), "", *totals(lines)]
     if (fresh := [line for line in lines if not line["again"]]) and len(fresh) < len(lines):
         text += ["", f"Without the {len(lines) - len(fresh)} recordings marked {AGAIN}:", "", *totals(fresh)]
     return "\n".join(text) + "\n"

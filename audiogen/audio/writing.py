@@ -31,6 +31,9 @@ from audiogen.audio.wav_writer import WavWriter
 from audiogen.errors import InputError
 from audiogen.part_file import PartFile
 
+FULL_SCALE = 1 + 1e-6
+"""Magnitude from which a sample counts as clipped: a limiter at full scale may be beyond it by a rounding error."""
+
 
 class Sink(Protocol):
     """A file under construction."""
@@ -184,7 +187,7 @@ class Writer:
             raise ValueError(f"samples for {self.path} are NaN or infinite")
         self._peak = max(self._peak, peak)
         if self.subtype not in UNLIMITED:
-            self.clipped += int(np.count_nonzero(magnitude > 1.0))
+            self.clipped += int(np.count_nonzero(magnitude > FULL_SCALE))
 
     def _stored(self, chunk: np.ndarray, exact: bool) -> np.ndarray:
         """``[time, channels]`` floats -> integer codes, or floats for subtypes that store them."""

@@ -138,7 +138,7 @@ def test_float_files_contain_no_time_of_day(tmp_path: Path) -> None:
 
 
 def test_pcm_beyond_full_scale_is_clipped_counted_and_warned_of_once(tmp_path: Path) -> None:
-    samples = np.array([[0.0, 1.5, -2.0, 1.0, -1.0]], "f4")
+    samples = np.array([[0.0, 1.5, -2.0, np.nextafter(np.float32(1), np.float32(2)), -1.0]], "f4")
     writer = Writer(tmp_path / "out.wav", RATE, 1)
     writer.__enter__()
     writer.write(samples, exact=True)
