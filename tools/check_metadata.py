@@ -300,7 +300,7 @@ def by_container(folder: Path) -> list[list[str]]:
         source, cells = tagged(folder / f"in.{kind}"), []
         given = tags_in(source)
         for target in ("wav", *CONTAINERS):
-            out = folder / f"out.{target}"
+            out = folder / f"into-{target}.{target}"
             said = run(["continue", source, "--seconds", str(SECONDS)], out)
             found = tags_in(out)
             lost = [name for name in given if given[name] not in found.get(name, "")]

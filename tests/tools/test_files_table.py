@@ -79,7 +79,10 @@ def test_pairs_of_segments_do_not_overlap_and_a_copy_is_found() -> None:
 
 def test_the_page_counts_what_lies_below_the_99th_percentile() -> None:
     row = {"name": "a", "loop": "3 s", "points": True, "flux": 98.0, "bend": 99.5, "fade": 1.0}
-    page = check_files.page({"gaps": [], "earlier": [], "loops": [row], "sets": [], "channels": []}, ["a"])
+    cuts = [{"kind": "cut", "flux": 98.0, "bend": 99.5}, {"kind": "zero", "flux": 99.2, "bend": 99.5}]
+    rows = {"gaps": [], "earlier": [], "loops": [row], "cuts": cuts, "sets": [], "channels": []}
+    page = check_files.page(rows, ["a"])
     assert "Below the 99th percentile: 1 of 1, 0 of 1 and 1 of 1" in " ".join(page.split())
+    assert "1 of 1 are below that percentile by flux and 0 of 1 by second difference" in " ".join(page.split())
     assert "| a | 98, 100, 1 |" in page
     assert "## Sets" not in page
