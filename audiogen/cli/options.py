@@ -275,6 +275,8 @@ def require_input(*paths: Path | None) -> None:
             raise InputError(path, "there is no such file", "check the name")
         if path is not None and path.is_dir():
             raise InputError(path, "it is a folder", "name one file in it")
+        if path is not None and path.suffix.lower() == ".abc":
+            raise InputError(path, "only `train` and `compare` read ABC notation", "convert it, as by `abc2midi`")
 
 
 def require_output(out: Path, *inputs: Path | None) -> None:

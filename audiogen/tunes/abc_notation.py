@@ -28,7 +28,10 @@ READS_FILES = re.compile(r"abc-include|ptstress", re.IGNORECASE)
 
 
 def decode_abc(data: bytes) -> str:
-    """Text of an ABC file: UTF-8, or as its byte order mark says; invalid bytes become U+FFFD."""
+    """Text of an ABC file: UTF-8, or as its byte order mark says.
+
+    Lines that are not UTF-8 are Latin-1, the encoding before ABC 2.1; invalid bytes of UTF-16 and UTF-32 become U+FFFD.
+    """
     coding = "utf-8"
     for mark, name in ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32")):
         coding = name if data.startswith(mark) else coding
@@ -38,8 +41,19 @@ def decode_abc(data: bytes) -> str:
         coding = "utf-16-le"
     elif data[:1] == b"\0" and data[1:2]:
         coding = "utf-16-be"
-    text = data.decode(coding, errors="replace").replace("\ufeff", "")
+    if coding == "utf-8":
+        text = "".join(map(_decode_line, data.splitlines(keepends=True)))
+    else:
+        text = data.decode(coding, errors="replace")
+    text = text.replace("\ufeff", "")
     return text if "\n" in text else text.replace("\r", "\n")
+
+
+def _decode_line(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
 
 
 def split_abc(text: str) -> list[str]:

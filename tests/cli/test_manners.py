@@ -22,7 +22,7 @@ from tests.tune_fixtures import wandering
 @pytest.fixture
 def refuse(shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., str]:
     """``refuse("continue", "a.wav", ...)`` -> the error message of a command, in a folder of a few files."""
-    for name in ("a.wav", "-dash.wav", "exists.wav", "exists.mid"):
+    for name in ("a.wav", "-dash.wav", "exists.wav", "exists.mid", "tune.abc"):
         (tmp_path / name).write_bytes(b"sound")
     write_midi(tmp_path / "tune.mid", wandering(1, 20, parts=2))
     (tmp_path / "folder").mkdir()
@@ -58,6 +58,8 @@ def test_inputs_are_never_overwritten(refuse: Callable[..., str], arguments: tup
 
 MISTAKES = [
     (("continue", "none.wav", "-o", "b.wav"), "none.wav: there is no such file; check the name"),
+    (("continue", "tune.abc", "-o", "b.mid"), "tune.abc: only `train` and `compare` read ABC notation; convert it"),
+    (("infill", "tune.abc", "-o", "b.mid", "--bars", "1"), "tune.abc: only `train` and `compare` read ABC"),
     (("continue", "folder", "-o", "b.wav"), "folder: it is a folder; name one file in it"),
     (("continue", "a.wav", "-o", "."), "a.wav: it is an input, and would be overwritten; name another file"),
     (("continue", "a.wav", "-o", "none/b.wav"), "none/b.wav: its folder does not exist; create none first"),

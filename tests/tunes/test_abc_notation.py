@@ -39,8 +39,12 @@ def test_all_tunes_are_found_in_any_encoding(coding: str, tmp_path: Path) -> Non
     assert [int(item.tune().notes["pitch"][0]) for item in items] == [60, 72]
 
 
-def test_invalid_bytes_lose_one_character_only() -> None:
-    assert decode_abc("X:1\nT:Stück\n".encode("latin1")) == "X:1\nT:St\ufffdck\n"
+def test_lines_that_are_not_utf_8_are_latin_1() -> None:
+    assert decode_abc("X:1\nT:Stück\n".encode("latin1") + "C:Größe\n".encode()) == "X:1\nT:Stück\nC:Größe\n"
+
+
+def test_invalid_utf_16_loses_one_character_only() -> None:
+    assert decode_abc("\ufeffX:1\n".encode("utf-16-le") + b"\0\xd8") == "X:1\n\ufffd"
 
 
 @pytest.mark.parametrize(
