@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from audiogen.audio.long_recording import LongRecording, Survey, stamp_of
-from audiogen.audio.reading import open_blocks, read
+from audiogen.audio.reading import open_blocks
 from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.sample_checks import SampleChecker, sample_remarks
 from audiogen.audio.sample_formats import fits_24_bits
@@ -39,7 +39,7 @@ def open_recording(path: Path, start: float | None, stop: float | None, most: fl
         last = inf if stop is None else round(stop * rate)
         if stated is not None and min(last, stated) - first > most * rate:
             stamp = stamp_of(path)
-            position, peak, fits, sounding = 0, 0.0, True, np.zeros(blocks.channels, bool)
+            position, fits, sounding = 0, True, np.zeros(blocks.channels, bool)
             ending, held = deque[np.ndarray](), 0
             checker = SampleChecker(blocks.channels, blocks.subtype)
             for block in blocks:
@@ -47,7 +47,6 @@ def open_recording(path: Path, start: float | None, stop: float | None, most: fl
                 position += block.shape[1]
                 if part.shape[1]:
                     checker.check(part)
-                peak = max(peak, float(part.max(initial=0.0)), -float(part.min(initial=0.0)))
                 sounding |= part.any(axis=1)
                 fits = fits and fits_24_bits(part, blocks.subtype)
                 ending.append(part)
@@ -62,8 +61,10 @@ def open_recording(path: Path, start: float | None, stop: float | None, most: fl
                     warnings.warn(f"{path}: {remark}", AudioWarning, stacklevel=2)
             length = max(int(min(last, position)) - first, 0)
             silent = tuple(int(channel) for channel in np.flatnonzero(~sounding))
-            survey = Survey(length, peak, silent, fits, stamp)
+            survey = Survey(length, checker.findings.peak, silent, fits, stamp)
             end = np.concatenate(ending, axis=1)[:, -round(most * rate) :]
             opened = LongRecording(path, first, rate, blocks.subtype, blocks.layout, survey, end)
             return opened.cut(0, length)  # held after all if the file is truncated
-    return read(path) if not for_part else read_segment(path, start or 0.0, stop)
+        if not for_part:
+            return blocks.recording()
+    return read_segment(path, start or 0.0, stop)

@@ -94,6 +94,10 @@ class BlockReader:
         self._check_file()
         return np.ascontiguousarray(samples[:, :done])
 
+    def recording(self) -> Recording:
+        """All samples as a `Recording`, in place of the iteration."""
+        return Recording.of_checked(self.read_all(), self.sample_rate, self.subtype, self.path, self.layout, 0)
+
     def _require_memory(self, length: int) -> None:
         size, limit = 4 * self.channels * length, _memory_limit()
         if size > limit:
@@ -112,7 +116,7 @@ class BlockReader:
             cause = f"{findings.nonfinite} of {total} samples are NaN or infinite"
             raise InputError(subject, cause, "export it again")
         for remark in self._remarks():
-            warnings.warn(f"{subject}: {remark}", AudioWarning, stacklevel=4)
+            warnings.warn(f"{subject}: {remark}", AudioWarning, stacklevel=5)
 
     def _remarks(self) -> Iterator[str]:
         findings, stated, error = self.findings, self.length, self._source.error
@@ -162,8 +166,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
         InputError: no such file, not audio, no samples, mostly NaN, or too long to be read at once.
     """
     with open_blocks(path) as blocks:
-        samples = blocks.read_all()
-    return Recording.of_checked(samples, blocks.sample_rate, blocks.subtype, blocks.path, blocks.layout, 0)
+        return blocks.recording()
 
 
 def _memory_limit() -> float:

@@ -103,12 +103,11 @@ def _is_24_bit(recording: Recording) -> bool:
 
 def fits_24_bits(samples: np.ndarray, subtype: str | None) -> bool:
     """Whether 24-bit integers hold samples ``[channels, time]`` exactly that come from a file of a subtype."""
-    wide = subtype in WIDE
+    if subtype not in WIDE:
+        return bool(max(samples.max(initial=0.0), -samples.min(initial=0.0)) <= 1.0)
     for start in range(0, samples.shape[1], CHUNK):
         codes = samples[:, start : start + CHUNK].astype(np.float64) * 2**23
-        if np.abs(codes).max(initial=0.0) > 2**23:
-            return False
-        if wide and (codes.max(initial=0.0) > 2**23 - 1 or np.any(codes != np.rint(codes))):
+        if codes.max(initial=0.0) > 2**23 - 1 or codes.min(initial=0.0) < -(2**23) or np.any(codes != np.rint(codes)):
             return False
     return True
 
