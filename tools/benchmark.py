@@ -4,8 +4,8 @@
 
 What is compared runs in one process, warm, by turns, or as processes by turns where a cold start is the subject.
 Medians of CPU time and of wall-clock time are given; ratios are of CPU time, since other processes on the machine
-change the wall-clock time first. Threads: one (OMP_NUM_THREADS=1), as audiogen computes by itself. Inputs are generated
-from a seed. Never part of the tests: a machine's load is not a defect.
+change the wall-clock time first, but for what uses several cores. Threads: one (OMP_NUM_THREADS=1), as audiogen
+computes by itself. Inputs are generated from a seed. Never part of the tests: a machine's load is not a defect.
 """
 
 from __future__ import annotations

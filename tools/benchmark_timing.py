@@ -70,13 +70,34 @@ def divided(times: dict[str, Time], by: int = 20) -> dict[str, Time]:
 
 def process(*command: str, folder: Path | None = None) -> Callable[[], object]:
     """A command as a process of its own, whose CPU time is added to this one's by `processes_by_turns`."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    whole = [sys.executable, *command]
 
     def run() -> None:
-        subprocess.run([sys.executable, *command], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(whole, cwd=folder, env=_environment(), check=True, stdout=subprocess.DEVNULL)
 
     return run
+
+
+def first_bytes(count: int, *command: str, folder: Path) -> Callable[[], object]:
+    """As `process`, of a command that is ended as soon as it has written so many bytes to stdout."""
+
+    def run() -> None:
+        with subprocess.Popen(
+            [sys.executable, *command], cwd=folder, env=_environment(), stdout=subprocess.PIPE
+        ) as one:
+            assert one.stdout is not None
+            read = len(one.stdout.read(count))
+            one.kill()
+        if read < count:
+            raise RuntimeError(f"{' '.join(command)} has written {read} of {count} bytes")
+
+    return run
+
+
+def _environment() -> dict[str, str]:
+    """With bytecode, which an installation has, and of one thread."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return environment | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def processes_by_turns(functions: dict[str, Callable[[], object]], rounds: int, warm: bool = True) -> dict[str, Time]:
