@@ -83,6 +83,10 @@ def test_from_a_file_to_an_export(opened: tuple[Page, Client, Path]) -> None:
     page.press("ArrowRight")
     page.until(f"Math.abs(audiogen.table.project.settings.region[1] - {before} - 0.1) < 0.003")
 
+    setting(page, "level", 3)
+    page.ask("document.querySelector('[name=level]').focus()")
+    page.press("Delete")
+    page.until("audiogen.table.project.settings.level === 0")
     setting(page, "seconds", 1.2)
     assert "--seconds 1.2" in page.ask("document.querySelector('#command code').textContent")
     pressed(page, "m")

@@ -33,6 +33,7 @@ function slider({ name, text, min, max, step, neutral, show, to = Number, from =
   input.oninput = () => { output.textContent = show(to(input.value)); };
   input.onchange = () => set(name, to(input.value));
   input.ondblclick = () => set(name, neutral);
+  input.onkeydown = (event) => event.key === "Delete" && set(name, neutral);
   return element("label", { class: "slider" }, element("span", {}, text), output, input);
 }
 

@@ -28,6 +28,7 @@ const SHORTCUTS = [
   [["o"], "shelf", "open another recording"],
   [["?"], "help", "this list"],
 ];
+const OF_HANDLES = ["Delete", "a focused handle as the recording is"];
 
 const NAMES = { " ": "Space", ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Home: "Home", End: "End" };
 
@@ -40,6 +41,7 @@ export function install(actions) {
     const shown = keys.map((key) => element("kbd", {}, NAMES[key] ?? key.toUpperCase()));
     list.append(element("dt", {}, ...(keys.length > 2 ? [shown[0], "…", shown.at(-1)] : shown)), element("dd", {}, text));
   }
+  list.append(element("dt", {}, element("kbd", {}, OF_HANDLES[0])), element("dd", {}, OF_HANDLES[1]));
   document.addEventListener("keydown", (event) => {
     const { target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey) {
