@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("wavinfo", reason="wavinfo, which reads loop points, is not installed")
 from audiogen.audio import Recording
+from audiogen.dsp.decorrelation import decorrelated
 from audiogen.metrics.copying import RepetitionDetector
 from tools import check_files, file_figures
 
@@ -75,6 +76,30 @@ def test_pairs_of_segments_do_not_overlap_and_a_copy_is_found() -> None:
     copied[:, RATE : 2 * RATE] = clip.samples[:, 4 * RATE : 5 * RATE]
     assert file_figures.alike(Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE)) > 0.99
     assert file_figures.repeated(RepetitionDetector(clip), Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE)) > 0
+
+
+def test_envelopes_do_not_depend_on_phases() -> None:
+    swell = 1 + 0.8 * np.sin(2 * np.pi * np.array([1.7, 2.9]) * np.arange(4 * RATE)[:, None] / RATE).prod(1)
+    sound = Recording(noise(4) * swell.astype(np.float32), RATE)
+    phases = Recording(decorrelated(sound.samples, RATE, 1), RATE)
+    assert file_figures.alike(sound, phases) < 0.4
+    assert file_figures.envelopes_alike(sound, phases) > 0.8
+    assert file_figures.envelopes_alike(sound, file_figures.reordered(sound)) > 0.9 < file_figures.alike(sound, sound)
+    assert file_figures.envelopes_alike(Recording(noise(4, 1), RATE), Recording(noise(4, 2), RATE)) < 0.6
+
+
+def test_the_page_says_how_sets_compare_with_real_segments() -> None:
+    usual = {"nearest": 0.0, "real nearest": 0.1, "loudness": 0.0, "distinct": True, "control": 0.5}
+    for measure in ("envelopes", "waveform"):
+        usual |= {measure: 0.4, f"real {measure}": 0.5, f"control {measure}": 1.0}
+    for measure in check_files.DISTANCES:
+        usual |= {measure: 0.9, f"first {measure}": 0.8}
+    near = usual | {"waveform": 0.7, "nearest": 0.2, "distinct": False}
+    page = " ".join(check_files.sets_section([usual | {"name": "a"}, near | {"name": "b"}]).split())
+    assert "no more than in the nearest real pair on 1 of 2 recordings" in page
+    assert "no larger than that of real segments by more than 0.01 on 2" in page
+    assert "on 1, and within 0.1 on 1" in page
+    assert "| b (beats) | 20%, 10% | 0.40, 0.50 | 0.70, 0.50 |" in page
 
 
 def test_the_page_counts_what_lies_below_the_99th_percentile() -> None:
