@@ -240,8 +240,8 @@ def sets_section(rows: Sequence[Row]) -> str:
         samples, which the other phases of each take lower; on {unlike}, and within {CLOSE:g} on {near}. A take whose
         seconds are put in the opposite order reads at least {control:.2f} against itself by both, and repeats
         {min(repeated):.0%} to {max(repeated):.0%}. Takes by beats ({beats} recordings) are not kept distinct.
-        Distances: of takes 2 to {COMPARED}, whose phases are other ones, in the mean, and of the first, as a tail alone;
-        both at the recording's level. Loudness: range within the set."""
+        Distances: of takes 2 to {COMPARED}, whose phases are other ones, in the mean, and of the first, as a tail
+        alone; both at the recording's level. Loudness: range within the set."""
     return section("Sets", text, table(heads, lines))
 
 
