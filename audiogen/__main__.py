@@ -4,10 +4,12 @@ import os
 import signal
 import sys
 
+from audiogen.signals import INTERRUPTIONS
+
 
 def main() -> None:
     """Run a command. An interruption while its modules are imported ends it with one line, not with a traceback."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in INTERRUPTIONS}
     # ignored signals, as under nohup, stay ignored; None is a handler that was not set from Python
     handlers = {number: handler for number, handler in handlers.items() if handler not in (None, signal.SIG_IGN)}
     for number in handlers:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a command runs."""
+"""Ctrl-C, SIGTERM and SIGHUP while a command runs."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any
 
 import click
 
+from audiogen.signals import INTERRUPTIONS
+
 
 class InterruptHandler:
-    """Context manager that turns SIGINT and SIGTERM (a scheduler's Ctrl-C) into a `KeyboardInterrupt`.
+    """Context manager that turns SIGINT, SIGTERM (a scheduler's Ctrl-C) and SIGHUP (a terminal that is closed) into a
+    `KeyboardInterrupt`.
 
     Attributes:
         interrupted: whether a signal has arrived. Libraries that are interrupted while they load, or in a callback,
@@ -29,8 +32,8 @@ class InterruptHandler:
     def __enter__(self) -> InterruptHandler:
         if threading.current_thread() is threading.main_thread():
             sys.unraisablehook = self._raise_again
-            for number, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
-                if signal.getsignal(number) is default:
+            for number in INTERRUPTIONS:  # others' handlers stay, and ignored signals, as under nohup
+                if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
                     self._previous[number] = signal.signal(number, self._interrupt)
         return self
 

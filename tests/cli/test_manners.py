@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording, write
+from audiogen.signals import INTERRUPTIONS
 from audiogen.tunes.midi.writer import write_midi
 from tests.cli.conftest import Shell
 from tests.tune_fixtures import wandering
@@ -160,7 +161,7 @@ def test_a_missing_device(refuse: Callable[..., str], monkeypatch: pytest.Monkey
     assert message == "device cuda: no CUDA device was found; use --device cpu or auto"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", INTERRUPTIONS, ids=lambda number: number.name)
 def test_no_partial_files_are_left_behind(tmp_path: Path, number: signal.Signals) -> None:
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, 44100)).astype(np.float32)
     write(tmp_path / "noise.wav", Recording(noise, 44100), "PCM_16")
@@ -210,7 +211,7 @@ def test_a_full_disk_is_one_line_that_names_the_file(shell: Shell, tmp_path: Pat
     assert not list(tmp_path.glob("out*"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("number", INTERRUPTIONS, ids=lambda number: number.name)
 def test_an_interruption_while_modules_are_imported_is_one_line(number: signal.Signals) -> None:
     script = """
 import signal, sys

@@ -20,6 +20,7 @@ from audiogen.errors import InputError
 from audiogen.extras import install_command
 from audiogen.jobs.batch.tasks import Outcome, Task, describe_error, run_task
 from audiogen.output_names import sidecar_of
+from audiogen.signals import INTERRUPTIONS
 
 LOST = "its worker process died three times (out of memory?); use fewer --workers and --resume"
 
@@ -128,7 +129,8 @@ def _new_pool() -> ProcessPoolExecutor:
 def _init_worker() -> None:
     """Set up a worker process: one thread, no output, and an end when its parent ends."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it too, and terminates its workers
+    for number in INTERRUPTIONS:
+        signal.signal(number, signal.SIG_IGN)  # the parent receives it too, and terminates its workers
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  (bars and warnings of many at once)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
