@@ -3,8 +3,8 @@
     python tools/check_order.py RECORDING_OR_FOLDER ... -o docs/order.md [--seeds 3] [--seconds 10]
 
 Of each recording, at most the first 80 s: three quarters are the prompt, and tails of 10 s are compared with what
-followed. See `audiogen.metrics.order` for the measures. Finished recordings are kept in a .jsonl beside the output and
-not computed again: remove that file when the code has changed.
+followed. See `audiogen.metrics.order` for the measures. Finished rows are kept in a .jsonl beside the output and not
+computed again: remove that file, or the lines of a candidate, when the code has changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +61,24 @@ def reordered(real: Recording, how: str, seed: int) -> Recording:
     return Recording(np.ascontiguousarray(np.concatenate(pieces, axis=1)), real.sample_rate)
 
 
-def tails(prompt: Recording, real: Recording, seeds: int) -> dict[str, list[Recording]]:
-    """The tails of each candidate, one per seed where it has any."""
-    found = {REAL: [real], "loop": [waveform_baselines.loop(prompt, real.seconds)], DEFAULT: []}
-    for seed in range(seeds):
-        samples = audiogen.continue_audio(
-            prompt.samples, prompt.sample_rate, real.seconds, seed, tail_only=True, budget=0
-        )
-        found[DEFAULT].append(Recording(np.atleast_2d(samples), prompt.sample_rate))
-    for name, control in CONTROL_BASELINES.items():
-        found[name] = [control(prompt, real.seconds, seed) for seed in range(seeds)]
-    for name, how in REORDERED.items():
-        found[name] = [reordered(real, how, seed) for seed in range(seeds if how == "random" else 1)]
-    return found
+def tails(name: str, prompt: Recording, real: Recording, seeds: int) -> list[Recording]:
+    """The tails of a candidate, one per seed where it has any."""
+    if name == REAL:
+        return [real]
+    if name == "loop":
+        return [waveform_baselines.loop(prompt, real.seconds)]
+    if name in REORDERED:
+        how = REORDERED[name]
+        return [reordered(real, how, seed) for seed in range(seeds if how == "random" else 1)]
+    if name in CONTROL_BASELINES:
+        return [CONTROL_BASELINES[name](prompt, real.seconds, seed) for seed in range(seeds)]
+    given = (prompt.samples, prompt.sample_rate, real.seconds)
+    made = [audiogen.continue_audio(*given, seed, tail_only=True, budget=0) for seed in range(seeds)]
+    return [Recording(np.atleast_2d(samples), prompt.sample_rate) for samples in made]
 
 
-def rows_of(path: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row per tail of a recording."""
+def rows_of(path: Path, missing: list[str], arguments: argparse.Namespace) -> Iterator[list[dict[str, Any]]]:
+    """The rows of each missing candidate of a recording, one per tail."""
     prompt, real = split(path, arguments.seconds)
     order = OrderReference(prompt, real, real.seconds)
     pulse, beat = find_pulse([order.prompt]), beat_of([order.prompt])
@@ -89,24 +90,30 @@ def rows_of(path: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
         "contrast": order.contrast,
         "applies": {name: order.applies(name) for name in MEASURES},
     }
-    rows = []
-    for index in range(len(order.starts)):
+
+    def segment(index: int) -> dict[str, Any]:
         ratios = {name: ratio(order.own_losses[name][index], order.floor[name]) for name in MEASURES}
         own = skill(order.own_losses["forecast"][index])
-        rows.append({**common, "candidate": SEGMENTS, "seed": index, "ratios": ratios, "skill": own})
-    for name, made in tails(prompt, real, arguments.seeds).items():
-        for seed, tail in enumerate(made):
-            features = order.features(tail)
-            distance = order.distance(features)
-            row = {**common, "candidate": name, "seed": seed, "ratios": distance.ratios}
-            row["skill"] = skill(distance.losses["forecast"])
-            row["movement"] = chroma_movement(features, beat) / movement
-            if pulse is not None:
-                row["kept"] = pulse_height(features, pulse.period) / max(pulse.height, 1e-6)
-                row["tempo"] = 100 * (refine_period([features], pulse.period) / pulse.period - 1)
-                row["shift"] = 1000 * phase_shift(order.prompt, features, pulse.period)
-            rows.append(row)
-    return rows
+        return {**common, "candidate": SEGMENTS, "seed": index, "ratios": ratios, "skill": own}
+
+    def row(name: str, seed: int, tail: Recording) -> dict[str, Any]:
+        features = order.features(tail)
+        distance = order.distance(features)
+        found = {**common, "candidate": name, "seed": seed, "ratios": distance.ratios}
+        found["skill"] = skill(distance.losses["forecast"])
+        found["movement"] = chroma_movement(features, beat) / movement
+        if pulse is not None:
+            found["kept"] = pulse_height(features, pulse.period) / max(pulse.height, 1e-6)
+            found["tempo"] = 100 * (refine_period([features], pulse.period) / pulse.period - 1)
+            found["shift"] = 1000 * phase_shift(order.prompt, features, pulse.period)
+        return found
+
+    for name in missing:
+        if name == SEGMENTS:
+            yield [segment(index) for index in range(len(order.starts))]
+        else:
+            made = tails(name, prompt, real, arguments.seeds)
+            yield [row(name, seed, tail) for seed, tail in enumerate(made)]
 
 
 def skill(loss: float) -> float:
@@ -282,23 +289,19 @@ def main() -> None:
     store = arguments.rows or arguments.output.with_suffix(".jsonl")
     lines = store.read_text("utf-8").splitlines() if store.exists() else []
     rows = [row for line in lines for row in json.loads(line)]
-    done = {row["recording"].removesuffix(" †") for row in rows}
+    done = {(row["recording"].removesuffix(" †"), row["candidate"]) for row in rows}
     for path in files:
-        if path.suffix.lower() not in SUFFIXES or path.stem in done:
+        missing = [name for name in NAMES if (path.stem, name) not in done]
+        if path.suffix.lower() not in SUFFIXES or not missing:
             continue
         try:
-            found = rows_of(path, arguments)
+            for found in rows_of(path, missing, arguments):
+                rows += found
+                with store.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(found) + "\n")
+                print(path.stem, found[0]["candidate"], text(of(found, overall)), flush=True)
         except InputError as error:
             print(error, file=sys.stderr)
-            continue
-        rows += found
-        with store.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(found) + "\n")
-        print(
-            path.stem,
-            {name: text(of([r for r in found if r["candidate"] == name], overall)) for name in NAMES},
-            flush=True,
-        )
     names = {path.stem for path in files}
     page = report([row for row in rows if row["recording"].removesuffix(" †") in names])
     write_text(arguments.output, page)

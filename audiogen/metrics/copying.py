@@ -132,6 +132,11 @@ class RepetitionDetector:
         quantile = QUANTILE ** min(1.0, max(searched, HOP_SECONDS) / seconds)
         return max(MIN_THRESHOLD, float(np.quantile(self._own, quantile)))
 
+    @property
+    def usual(self) -> float:
+        """Similarity of half of the source's own windows to another, or more; 0 where there are none to compare."""
+        return float(np.median(self._own)) if len(self._own) else 0.0
+
     def copying(self, tail: Recording) -> Matches:
         """The best match of each window of ``tail`` in the source."""
         return self._matches(self._prepare(tail), self._frames)

@@ -2,11 +2,12 @@
 
 A nearest-neighbour language model over patches (Khandelwal et al. 2020, arXiv 1911.00172; for pictures, the video
 textures of Schödl et al. 2000): each place of the material is compared with the tail by what led up to it, patch by
-patch, the last one counting most, and one of the nearest is drawn. The sum of the distances is carried on from patch to
-patch, so that a tail of any length takes constant memory and a step costs one comparison of each place.
+patch, the last ones counting most, and one of the nearest is drawn. The sums of the distances are carried on from patch
+to patch, so that a tail of any length takes constant memory and a step costs one comparison of each place.
 
-The memory that foretells a recording best, by leave-one-out forecasts from decays of 0.6 to 0.95 and running means over
-1 and 4 s, keeps no more order in tails than this one: 0.85 for 1.74 of the real tail's on drums, level elsewhere.
+Half a second tells what fits, but not where in a slow course the tail is; seconds do: both count. And a place that was
+drawn is followed for some seconds: what comes after it guides the tail, while patch selection, which bars copies,
+realises it by other moments. Otherwise a course would have to survive ten draws a second.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-DECAY = 0.8  # weight of a patch relative to the one after it: half a second counts
+DECAYS = (0.8, 0.98)  # weight of a patch relative to the one after it: half a second, and five, count
 PLACES = 8  # of which one is sampled, at least a patch from each other
 SPREAD = 0.3  # scale of the distances that are drawn, in units of that between the nearest and the median place
+MAX_FOLLOWED = 86  # patches, 8 s, by which a place is followed before another one is drawn
 
 
 class ContextMemory:
@@ -27,19 +29,37 @@ class ContextMemory:
         step: places from one patch to the one that follows it.
 
     Attributes:
-        distances: ``[places]`` weighted mean distance of the patches that led up to each place; about 1 at random.
+        sums: ``[decays, places]`` weighted mean distances of the patches that led up to each place; about 1 at random.
+        distances: ``[places]`` mean of them.
     """
 
     def __init__(self, latents: Tensor, step: int) -> None:
         self.latents, self.step = latents, step
         self.scale = max(2 * float(latents.var(0, correction=0).sum()), 1e-9)  # mean squared distance of two places
-        self.distances = torch.ones(len(latents))
+        self.decays = torch.tensor(DECAYS)[:, None]
+        self.sums = torch.ones(len(DECAYS), len(latents))
+        self.distances = self.sums.mean(0)
+        self.place, self.followed = 0, 0  # what guides the tail, and for how many patches it has
 
     def read(self, latent: Tensor) -> None:
         """The tail, or the prompt before it, goes on by a patch of ``latent``, weighted as those of the material."""
         distance = (self.latents - latent).square().sum(1) / self.scale
-        summed = DECAY * self.distances + (1 - DECAY) * distance
-        self.distances = torch.cat([torch.ones(self.step), summed])[: len(summed)]
+        summed = self.decays * self.sums + (1 - self.decays) * distance
+        self.sums = torch.cat([torch.ones(len(DECAYS), self.step), summed], dim=1)[:, : len(distance)]
+        self.distances = self.sums.mean(0)
+
+    def follow(self, generator: torch.Generator, temperature: float = 1.0) -> int:
+        """The place after the latest one while its context is nearer than most, up to `MAX_FOLLOWED`, or a new one."""
+        following = self.place + self.step
+        if (
+            0 < self.followed < MAX_FOLLOWED
+            and following < len(self.distances)
+            and self.distances[following] < self.distances.median()
+        ):
+            self.place, self.followed = following, self.followed + 1
+        else:
+            self.place, self.followed = self.draw(generator, temperature), 1
+        return self.place
 
     def draw(self, generator: torch.Generator, temperature: float = 1.0) -> int:
         """One of the places whose contexts are nearest, the nearer the likelier; at a temperature of 0 the nearest."""

@@ -20,15 +20,16 @@ from audiogen.sound.patch_selection import COPY_THRESHOLD, Patch, PatchSelector,
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
-JOIN_COST = 1.0  # of a patch whose context is unlike the tail's, relative to one that is unlike what was drawn
+JOIN_COST = 2.0  # of a patch whose context is unlike the tail's, relative to one that is unlike what was drawn
 TARGET_GAIN = 1.2  # of what was drawn: less than of a Model's latents, which are smoother than those of the material
 RUN_SECONDS = 1.0  # longest verbatim run, as far as the recording's own likeness allows
 COPY_FRACTION, MAX_COPY_THRESHOLD = 0.65, 0.75  # of its own likeness that a tail may reach to the recording; at most
+USUAL_FRACTION = 0.97  # the same of the likeness that half of its moments have to another: loops mixed into it
 CANDIDATES = 24  # patches that are tried for what is no copy: of 16, a fire of 7 s has none in one tail of five
 REPETITION_FRACTION, MAX_REPETITION_THRESHOLD = 0.9, 0.95  # the same, to itself
 MIN_REPETITION_THRESHOLD = 0.5  # where the recording never repeats itself: the same context would recall the same call
 LIKENESS_SECONDS = 60.0  # of the end of the recording that are compared with each other
-PAST_PATCHES = 40  # of the prompt that the memory reads: earlier ones weigh less than 1e-4
+PAST_PATCHES = 200  # of the prompt that the memory reads: earlier ones weigh less than 2 %
 
 
 class ContextPredictor(RunPredictor):
@@ -65,7 +66,7 @@ class ContextPredictor(RunPredictor):
         memory = self.memory(selection, played)
         selection.costs.append(lambda: JOIN_COST * memory.distances)
         while True:
-            latent, patch = selection.lookup(selection.latents[memory.draw(generator, temperature)])
+            latent, patch = selection.lookup(selection.latents[memory.follow(generator, temperature)])
             memory.read(latent * selection.weights)
             yield patch
 
@@ -75,9 +76,10 @@ def rules_of(prompt: PromptAnalysis) -> Rules:
     recording = prompt.recording
     end = recording.cut(max(recording.length - round(LIKENESS_SECONDS * recording.sample_rate), 0), recording.length)
     try:
-        own = RepetitionDetector(end).threshold(end.seconds)
+        detector = RepetitionDetector(end)
     except InputError:  # shorter than half a second
         return Rules(RUN_SECONDS, candidates=CANDIDATES, spaced=True)
-    copy = max(min(COPY_FRACTION * own, MAX_COPY_THRESHOLD), COPY_THRESHOLD)
+    own = detector.threshold(end.seconds)
+    copy = max(min(COPY_FRACTION * own, MAX_COPY_THRESHOLD), USUAL_FRACTION * detector.usual, COPY_THRESHOLD)
     repetition = max(min(REPETITION_FRACTION * own, MAX_REPETITION_THRESHOLD), MIN_REPETITION_THRESHOLD)
     return Rules(RUN_SECONDS, copy, repetition, CANDIDATES, spaced=True)

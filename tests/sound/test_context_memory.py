@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 
-from audiogen.sound.context_memory import DECAY, ContextMemory, nearest_places
+from audiogen.sound.context_memory import DECAYS, MAX_FOLLOWED, ContextMemory, nearest_places
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -25,11 +27,50 @@ def read_all(memory: ContextMemory, latents: torch.Tensor) -> ContextMemory:
 def test_the_distance_is_the_weighted_sum_over_the_patches_that_led_up_to_a_place() -> None:
     latents, tail, step = noise(50, 4), noise(9, 4, seed=1), 2
     memory = read_all(ContextMemory(latents, step), tail)
-    expected = DECAY ** len(tail)
-    for age in range(len(tail)):
-        distance = float((latents[40 - step * (age + 1)] - tail[-1 - age]).square().sum()) / memory.scale
-        expected += (1 - DECAY) * DECAY**age * distance
-    torch.testing.assert_close(float(memory.distances[40]), expected)
+    expected = []
+    for decay in DECAYS:
+        expected.append(decay ** len(tail))
+        for age in range(len(tail)):
+            distance = float((latents[40 - step * (age + 1)] - tail[-1 - age]).square().sum()) / memory.scale
+            expected[-1] += (1 - decay) * decay**age * distance
+    torch.testing.assert_close(memory.sums[:, 40], torch.tensor(expected), rtol=1e-5, atol=0)
+    torch.testing.assert_close(memory.distances, memory.sums.mean(0))
+
+
+def test_a_place_in_a_loop_is_found_beneath_what_is_mixed_with_it() -> None:
+    period, step = 70, 1
+    latents = noise(period, 6)[torch.arange(420) % period] + 1.2 * noise(420, 6, seed=5)
+    memory, drawn = ContextMemory(latents[:350], step), list[bool]()
+    for time in range(150, 420):  # of a tail that goes through the loop again
+        if time >= 350:
+            drawn.append((memory.draw(torch.Generator().manual_seed(time), 0.0) - time) % period == 0)
+        memory.read(noise(period, 6)[time % period] + 1.2 * noise(420, 6, seed=6)[time])
+    assert sum(drawn) >= 0.9 * len(drawn)
+
+
+def test_a_place_is_followed_while_its_context_is_near() -> None:
+    latents = cycle(200, 5)
+    memory = read_all(ContextMemory(latents, 1), cycle(13, 5, seed=7))
+    generator = torch.Generator().manual_seed(0)
+    places = []
+    for _ in range(10):
+        places.append(memory.follow(generator))
+        memory.read(latents[places[-1]])
+    assert [later - earlier for earlier, later in pairwise(places)] == [1] * 9
+    memory = read_all(ContextMemory(latents, 1), cycle(13, 5, seed=7))
+    first = memory.follow(generator)
+    memory.distances = memory.distances.clone()
+    memory.distances[first + 1] = memory.distances.max() + 1
+    assert memory.follow(generator) != first + 1
+
+
+def test_a_place_is_not_followed_for_longer_than_that() -> None:
+    latents = noise(400, 6)
+    memory, generator, places = ContextMemory(latents, 1), torch.Generator().manual_seed(0), list[int]()
+    memory.place, memory.followed = 10, MAX_FOLLOWED - 1
+    memory.distances = torch.linspace(0, 1, 400)
+    places = [memory.follow(generator, 0.0) for _ in range(2)]
+    assert places == [11, 0], "the next place, then the nearest"
 
 
 def test_what_followed_the_same_context_is_drawn() -> None:
