@@ -70,7 +70,9 @@ def candidates(path: Path, evaluator: TailEvaluator, seconds: float) -> Iterator
     """Rows of the real audio and of the baselines."""
     assert evaluator.held_out is not None
     repeat = waveform_repeat(evaluator.held_out, evaluator.prompt)
-    yield {**evaluate_real(evaluator.held_out, evaluator, []).row(), "repeat": repeat.correlation if repeat else 0.0}
+    real = evaluate_real(evaluator.held_out, evaluator, []).row()
+    run = longest_verbatim_run(evaluator.held_out, evaluator.prompt)
+    yield {**real, "repeat": repeat.correlation if repeat else 0.0, "run": run}
     for name, baseline in BASELINES.items():
         try:
             yield evaluate_candidate(name, baseline(evaluator.prompt, seconds, 0), evaluator).row()

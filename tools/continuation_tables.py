@@ -43,6 +43,7 @@ def summary(rows: list[Row]) -> tuple[str, list[Row]]:
                 "looped": max(row["looped"] for row in tails),
                 "original": not any(candidate_of(row).repeats(real) for row in tails),
                 "run": max(row.get("run", 0.0) for row in tails),
+                "real run": reference.get("run", 0.0),
                 "bar": next((row["bar"] for row in tails if row.get("bar")), None),
                 "real": (real.copied, real.looped),
                 "again": reference["repeat"] >= REPEAT_THRESHOLD,
@@ -80,7 +81,7 @@ def table(lines: list[Row]) -> str:
     """The rows of `summary` as Markdown."""
     hasty = any(line["at once"] for line in lines)
     heads = ["recording", "distance", "seeds", "worst class", "copied", "looped", "real copied / looped"]
-    heads += ["verbatim, s (bars)", "beats all"]
+    heads += ["verbatim, s (bars) / real", "beats all"]
     heads += ["scattering", "beats all"]
     heads += [*BASELINES, "s", *([AT_ONCE] if hasty else [])]
     cells_of: list[list[str]] = []
@@ -88,6 +89,7 @@ def table(lines: list[Row]) -> str:
         seeds = " ".join(f"{value:.2f}" for value in line["distances"])
         real = " / ".join("–" if share is None else f"{share:.0%}" for share in line["real"])
         run = f"{line['run']:.1f}" + (f" ({line['run'] / line['bar']:.1f})" if line["bar"] else "")
+        run += f" / {line['real run']:.1f}"
         shares = [f"{line['copied']:.0%}", f"{line['looped']:.0%}", real, run]
         beats = f"{sum(line['beats'])} of {len(line['beats'])}"
         others = [line["baselines"].get(name, "–") for name in BASELINES]
@@ -127,7 +129,8 @@ def legend(hasty: bool) -> list[str]:
     text += [
         f"{BEATS}: continued by its own beats, of which it may read on two bars: half a second of a beat is a copy, so",
         "that such a tail is seldom original. Verbatim: the longest passage that is the prompt's, sample by sample, at",
-        "one shift, found in the waveforms (tools/verbatim_runs.py), in seconds and, of tails by beats, in bars.",
+        "one shift, found in the waveforms (tools/verbatim_runs.py), in seconds and, of tails by beats, in bars; and",
+        "that of the real continuation.",
     ]
     return text + [f"“{AT_ONCE}”: the shipped base alone, median distance and longest time."] * hasty
 

@@ -59,13 +59,13 @@ def test_recordings_that_repeat_their_samples_are_marked() -> None:
 def test_beats_are_counted_beside_what_is_original() -> None:
     rows = []
     for name, run in (("drums", 3.9), ("bells", 5.5)):
-        rows += [row(name, "real", 1.0, repeat=0.1), row(name, "grains", 1.5)]
+        rows += [row(name, "real", 1.0, repeat=0.1, run=0.4), row(name, "grains", 1.5)]
         rows.append(row(name, "output", 1.1, copied=0.9, seconds=7.0, run=run, bar=2.0))
     text, lines = summary(rows)
     assert not any(line["original"] for line in lines)
     assert "and 5 %): 0 of 2 recordings" in text
     assert "recordings continued by their own beats: 2; without a run beyond two bars: 1" in text
-    assert "| drums‡ | 1.10 | 1.10 | moments 1.6 | 90% | 0% | 0% / 0% | 3.9 (1.9) |" in text
+    assert "| drums‡ | 1.10 | 1.10 | moments 1.6 | 90% | 0% | 0% / 0% | 3.9 (1.9) / 0.4 |" in text
 
 
 def test_a_tail_that_copies_has_to_outdo_a_loop() -> None:
