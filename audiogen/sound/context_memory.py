@@ -18,7 +18,7 @@ from torch import Tensor
 DECAYS = (0.8, 0.98)  # weight of a patch relative to the one after it: half a second, and five, count
 PLACES = 8  # of which one is sampled, at least a patch from each other
 SPREAD = 0.3  # scale of the distances that are drawn, in units of that between the nearest and the median place
-MAX_FOLLOWED = 86  # patches, 8 s, by which a place is followed before another one is drawn
+MEAN_FOLLOWED = 22  # patches, 2 s, by which a place is followed before another one is drawn
 
 
 class ContextMemory:
@@ -39,7 +39,7 @@ class ContextMemory:
         self.decays = torch.tensor(DECAYS)[:, None]
         self.sums = torch.ones(len(DECAYS), len(latents))
         self.distances = self.sums.mean(0)
-        self.place, self.followed = 0, 0  # what guides the tail, and for how many patches it has
+        self.place: int | None = None  # what guides the tail
 
     def read(self, latent: Tensor) -> None:
         """The tail, or the prompt before it, goes on by a patch of ``latent``, weighted as those of the material."""
@@ -49,16 +49,11 @@ class ContextMemory:
         self.distances = self.sums.mean(0)
 
     def follow(self, generator: torch.Generator, temperature: float = 1.0) -> int:
-        """The place after the latest one while its context is nearer than most, up to `MAX_FOLLOWED`, or a new one."""
-        following = self.place + self.step
-        if (
-            0 < self.followed < MAX_FOLLOWED
-            and following < len(self.distances)
-            and self.distances[following] < self.distances.median()
-        ):
-            self.place, self.followed = following, self.followed + 1
-        else:
-            self.place, self.followed = self.draw(generator, temperature), 1
+        """The place after the latest one, while its context is nearer than most, for `MEAN_FOLLOWED`, or a new one."""
+        leaves = float(torch.rand((), generator=generator)) < 1 / MEAN_FOLLOWED
+        following = len(self.distances) if self.place is None or leaves else self.place + self.step
+        near = following < len(self.distances) and bool(self.distances[following] < self.distances.median())
+        self.place = following if near else self.draw(generator, temperature)
         return self.place
 
     def draw(self, generator: torch.Generator, temperature: float = 1.0) -> int:

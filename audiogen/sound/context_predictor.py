@@ -21,6 +21,7 @@ from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
 JOIN_COST = 2.0  # of a patch whose context is unlike the tail's, relative to one that is unlike what was drawn
+NOISE = 0.05  # mean of a random cost of each patch, at temperature 1, so that tails of one course differ
 TARGET_GAIN = 1.2  # of what was drawn: less than of a Model's latents, which are smoother than those of the material
 RUN_SECONDS = 1.0  # longest verbatim run, as far as the recording's own likeness allows
 COPY_FRACTION, MAX_COPY_THRESHOLD = 0.65, 0.75  # of its own likeness that a tail may reach to the recording; at most
@@ -64,7 +65,9 @@ class ContextPredictor(RunPredictor):
         generator = torch.Generator().manual_seed(seed)
         selection = self.selection(temperature)
         memory = self.memory(selection, played)
+        noise, count = NOISE * temperature, len(selection.starts)
         selection.costs.append(lambda: JOIN_COST * memory.distances)
+        selection.costs.append(lambda: noise * torch.empty(count).exponential_(generator=generator))
         while True:
             latent, patch = selection.lookup(selection.latents[memory.follow(generator, temperature)])
             memory.read(latent * selection.weights)

@@ -92,6 +92,16 @@ def test_equal_seeds_predict_equal_patches(texture: Texture) -> None:
     assert first == again != second
 
 
+def test_tails_of_one_course_differ() -> None:
+    prompt = analyse_prompt(cycling(20), base().representation.options.spec)
+    first, second = (
+        [patch.start for patch in islice(ContextPredictor(base(), prompt).patches_after(seed, 1.0), 100)]
+        for seed in (3, 4)
+    )
+    same = sum(abs(one - other) < 4 for one, other in zip(first, second, strict=True))
+    assert same < 30, "as many patches at most are the same at the same time"
+
+
 @pytest.mark.parametrize("seconds", [0.5, 0.6, 1.5])
 def test_the_shortest_prompts_are_continued(texture: Texture, seconds: float) -> None:
     tail = np.concatenate(list(Continuer(base(), texture(seconds)).tail(RATE)), axis=1)
