@@ -1,4 +1,4 @@
-"""The colours of the page: text and fields can be told from what is behind them (WCAG 2.2, 1.4.3 and 1.4.11)."""
+"""The colours of the page: text and fields stand out from what is behind them (WCAG 2.2, 1.4.3 and 1.4.11)."""
 
 from __future__ import annotations
 
