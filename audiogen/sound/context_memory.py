@@ -2,11 +2,11 @@
 
 A nearest-neighbour language model over patches (Khandelwal et al. 2020, arXiv 1911.00172; for pictures, the video
 textures of Schödl et al. 2000): each place of the material is compared with the tail by what led up to it, patch by
-patch, the last ones counting most, and one of the nearest is drawn. The sums of the distances are carried on from patch
-to patch, so that a tail of any length takes constant memory and a step costs one comparison of each place.
+patch, the last ones counting most, and one of the nearest is sampled. The sums of the distances are carried on from
+patch to patch, so that a tail of any length takes constant memory and a step costs one comparison of each place.
 
 Half a second tells what fits, but not where in a slow course the tail is; seconds do: both count. And a place that was
-drawn is followed for some seconds: what comes after it guides the tail, while patch selection, which bars copies,
+sampled is followed for some seconds: what comes after it guides the tail, while patch selection, which bars copies,
 realises it by other moments. Otherwise a course would have to survive ten draws a second.
 """
 
@@ -17,8 +17,8 @@ from torch import Tensor
 
 DECAYS = (0.8, 0.98)  # weight of a patch relative to the one after it: half a second, and five, count
 PLACES = 8  # of which one is sampled, at least a patch from each other
-SPREAD = 0.3  # scale of the distances that are drawn, in units of that between the nearest and the median place
-MEAN_FOLLOWED = 22  # patches, 2 s, by which a place is followed before another one is drawn
+SPREAD = 0.3  # scale of the distances in sampling, in units of that between the nearest and the median place
+MEAN_FOLLOWED = 22  # patches, 2 s, by which a place is followed before another one is sampled
 
 
 class ContextMemory:
