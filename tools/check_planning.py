@@ -1,13 +1,14 @@
 """Check of planning: what a search gains over sampling in equal time, and what it costs.
 
-Usage: python tools/check_planning.py FOLDER --runs RUNS -o OUT.md [--corpus NAME] [--base CORPUS=RUN] [--run NAME=RUN]
-                                      [--seconds 2] [--prompts 50] [--seeds 0,1,2] [--story] [--quick]
+Usage: python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md [--corpus NAME] [--base CORPUS=RUN]
+                                      [--seconds N] [--prompts 50] [--seeds 0] [--story] [--quick]
 
 FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. Prompts are the
 first bars of tunes that the base, an LSTM, was not trained on; it is trained if RUNS has none and --base names none.
-Every search has the same processor time. --run adds rows for a Run that was fine-tuned, without and with tree search.
-Finished tails are kept in RUNS, one file per corpus, and not made again. --story continues a prompt in G with the four
-rules of the tutorial, with twenty seeds, and checks them by itself. --quick: three prompts, half a second, one seed.
+Every search has the same processor time. Runs that `check_reinforcement.py` fine-tuned in RUNS (seed 0) have rows
+without and with tree search. Finished tails are kept in RUNS, one file per corpus, and not made again; --prompts 0
+writes the tables of what there is. --story continues a prompt in G with the four rules of the tutorial, with twenty
+seeds, and checks them by itself. --quick: three prompts, half a second, one seed.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ REWARDS = {
     "chorales": ("key", "ending", "cadence", "range", "rhythm", "voices"),
 }
 PROMPT_BARS, BARS = 4, {"fiddle": 8, "chorales": 4}
+SECONDS = {"fiddle": 3.0, "chorales": 6.0}  # of processor time, of each search: some 80 tails of the base
+FINE_TUNED = ("rloo", "dpo")  # methods of `check_reinforcement.py`
 SEARCHES = ("best-of", "beam", "smc", "mcts")
 MIN_P = 0.01  # as of `audiogen continue`
 STORY_BARS, STORY_SIMULATIONS = 8, 200  # of its prompt; of each search
@@ -123,13 +126,28 @@ def tails_of(
     return tails
 
 
-def caption(name: str, tails: Sequence[Tail], seconds: float) -> str:
+def fine_tuned(name: str, runs: Path) -> dict[str, Run]:
+    """The fine-tuned Runs of a corpus that there are, by the name of their rows."""
+    paths = {method: runs / f"{method}-{name}-0" for method in FINE_TUNED}
+    return {method.upper(): Run.open(path) for method, path in paths.items() if (path / "metrics.json").exists()}
+
+
+def caption(name: str, tails: Sequence[Tail], held_out: int, seconds: float) -> str:
     """What was done, in a sentence or two."""
     prompts, seeds = ({getattr(tail, of) for tail in tails if tail.method == "mcts"} for of in ("prompt", "seed"))
     return (
-        f"{len(prompts)} held-out prompts of {PROMPT_BARS} bars, tails of {BARS[name]} bars, {len(seeds)} seed(s), "
-        f"{seconds:g} s of processor time a search. Rules: {', '.join(REWARDS[name])}."
+        f"{len(prompts)} prompts of {PROMPT_BARS} bars, of the {held_out} held-out tunes that are long enough; "
+        f"tails of {BARS[name]} bars, {len(seeds)} seed(s), {seconds:g} s of processor time a search. "
+        f"Rules: {', '.join(REWARDS[name])}."
     )
+
+
+HEADER = """# Planning: tables
+
+Written by `python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md`, with the bases and the
+fine-tuned Runs that `tools/check_reinforcement.py` keeps in the same RUNS.
+[Planning](planning.md#what-it-gains) explains the columns.
+"""
 
 
 def met(prompt: Tune, tail: Tune) -> dict[str, bool]:
@@ -209,26 +227,27 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--corpus", action="append", choices=CORPORA)
     parser.add_argument("--base", action="append", default=[], metavar="CORPUS=RUN")
-    parser.add_argument("--run", action="append", default=[], metavar="NAME=RUN", help="of the one --corpus named")
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=float, help="of processor time, of each search [by corpus]")
     parser.add_argument("--prompts", type=int, default=50)
-    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--seeds", default="0")
     parser.add_argument("--story", action="store_true")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
-    seconds, prompts = arguments.seconds, arguments.prompts
+    prompts = arguments.prompts
     if arguments.quick:
-        seconds, prompts, seeds = 0.5, 3, seeds[:1]
-    texts = []
-    runs = {name: Run.open(path) for name, path in named(arguments.run).items()}
+        prompts, seeds = 3, seeds[:1]
+    texts = [HEADER]
     for name in arguments.corpus or CORPORA:
+        seconds = 0.5 if arguments.quick else arguments.seconds or SECONDS[name]
         corpus = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
         kept = arguments.runs / f"tails-{name}-{seconds:g}s.json"
-        tails = tails_of(corpus, runs, seeds, seconds, prompts, kept)
-        texts.append(table(name.capitalize(), tails, pairs_of(corpus, 1), caption(name, tails, seconds)))
+        tails = tails_of(corpus, fine_tuned(name, arguments.runs), seeds, seconds, prompts, kept)
+        real = pairs_of(corpus, 1)
+        if tails:
+            texts.append(table(name.capitalize(), tails, real, caption(name, tails, len(real), seconds)))
     if arguments.story:
         texts.append(story(arguments.folder))
     write_text(arguments.output, "\n".join(texts))

@@ -110,7 +110,6 @@ class TreeSearch(Planner):
     """
 
     kind = "mcts"
-    default_width = 16
 
     def search(self, search: Search) -> None:
         root = Node(search.sampler.root())
