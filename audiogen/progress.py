@@ -107,6 +107,9 @@ def progress(total: float, label: str, unit: str = "it") -> tqdm | LoggedBar:
 def _bar(total: float | None, label: str, unit: str, form: str, delay: float = 0.0) -> tqdm:
     from tqdm import tqdm
 
+    if not hasattr(tqdm, "_lock"):  # its own is a semaphore of the system, which a process that is ended leaves behind
+        tqdm.set_lock(threading.RLock())
+
     # Set here, since tqdm shows nothing on terminals of unknown size, such as those of some containers.
     columns, rows = shutil.get_terminal_size()
     return tqdm(

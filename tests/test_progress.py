@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -142,3 +143,14 @@ def test_a_callback_stops_the_work_by_raising() -> None:
 
     with pytest.raises(KeyboardInterrupt), report_to(stop), stage("reading"):
         pytest.fail("the work began")
+
+
+def test_a_bar_leaves_no_semaphore_of_the_system_behind() -> None:
+    """A worker of the studio is ended while it holds one, and Python's resource tracker would report that on stderr."""
+    script = """
+from tqdm import std
+from audiogen.progress import progress
+with progress(1, "work"):
+    assert not isinstance(std.tqdm.get_lock(), std.TqdmDefaultWriteLock)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
