@@ -154,6 +154,8 @@ def continuer_of(
 
 def why_not_distinct(continuer: AnyContinuer) -> str | None:
     """Why the tails of a set may repeat each other; None where patch selection keeps them distinct."""
+    if separate_events(continuer):
+        return "its separate events are kept whole, and all takes are made of them"
     if isinstance(continuer, Continuer | Morph):
         return None if continuer.selects else "a baseline does not look at other takes; choose another Run"
     if isinstance(continuer, BeatContinuer):
@@ -164,6 +166,12 @@ def why_not_distinct(continuer: AnyContinuer) -> str | None:
 def kind_of(continuer: AnyContinuer | None) -> str:
     """What changes the measures of a tail on purpose: a "morph", the repetitions of a "rhythm", or "" for neither."""
     return {Morph: "morph", BeatContinuer: "rhythm"}.get(type(continuer), "")
+
+
+def separate_events(continuer: AnyContinuer | None) -> int:
+    """How many separate events the recording has that are played whole; 0 where it is not made of such."""
+    events = continuer.analysis.events if isinstance(continuer, Continuer) else None
+    return events.count if events is not None else 0
 
 
 def describe_runs(run: Runs | None) -> dict[str, Any]:

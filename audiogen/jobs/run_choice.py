@@ -164,7 +164,9 @@ def describe_choice(settings: Mapping[str, Any]) -> str:
     if path is not None and Path(path) == BASE:
         if settings.get("raw"):
             return "the network of the shipped base"
-        return f"{CONTEXTS}, at once (--adapt trains on it first)"
+        events = settings.get("separate_events")
+        whole = f"; its {events} separate events stay whole, a little higher or lower" if events else ""
+        return f"{CONTEXTS}, at once (--adapt trains on it first){whole}"
     if path is not None:
         by_contexts = settings.get("experiment", {}).get("predictor") == "contexts" and not settings.get("raw")
         return f"{CONTEXTS}, by the patches of the Run {path}" if by_contexts else f"the Run {path}"

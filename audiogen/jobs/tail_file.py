@@ -12,7 +12,7 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, Span, Writer, subtype_for
 from audiogen.errors import InputError
-from audiogen.jobs.continuer_choice import AnyContinuer, kind_of
+from audiogen.jobs.continuer_choice import AnyContinuer, kind_of, separate_events
 from audiogen.jobs.loudness_target import Level, loudness_in, write_at_loudness
 from audiogen.jobs.output_metadata import Placement, metadata_for
 from audiogen.jobs.provenance import Clock, remove_output_on_failure, versions
@@ -88,6 +88,9 @@ def write_tail(
         remarks.insert(0, LOOPED_TONES)
     for text in remarks:
         warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
+    settings = {key: value for key, value in asdict(request).items() if key != "seed"}
+    if events := separate_events(continuer):
+        settings["separate_events"] = events
     return {
         "prompt": str(recording.path) if recording.path else None,
         "output": out.name,
@@ -102,7 +105,7 @@ def write_tail(
         "ambience": asdict(prompt.bed) if prompt.bed is not None else None,
         "length": join_sample + length,
         "seed": request.seed,
-        "settings": {key: value for key, value in asdict(request).items() if key != "seed"},
+        "settings": settings,
         "match_texture": continuer is not None and continuer.matched,
         "versions": versions(),
         "timings": clock.seconds,

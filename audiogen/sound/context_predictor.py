@@ -8,7 +8,9 @@ Representation is used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 
@@ -43,10 +45,15 @@ class ContextPredictor(RunPredictor):
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
         super().__init__(run, prompt, channels)
         self.rules = rules_of(prompt)
+        self.events = prompt.events
+        if self.events is not None:  # which correlation cannot tell from copies
+            self.rules = replace(self.rules, copy_threshold=math.inf, repetition_threshold=math.inf)
 
     def selection(self, temperature: float = 1.0) -> PatchSelector:
         arguments = (self.representation, self.material, self.centre)
         selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
+        if self.events is not None:
+            selector.keep_whole(self.events)
         selector.copies.start_after(self.past_frames)
         self.avoid_earlier_tails(selector)
         return selector

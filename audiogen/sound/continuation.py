@@ -93,11 +93,12 @@ class Continuer:
         self.first = self.run if isinstance(self.run, Run) else self.run.runs[0]
         self.spec = mel_representation(self.first).options.spec
         self.parts = PromptParts.of(self.prompt)
-        self.analysis = analyse_prompt(self.parts, self.spec)
+        make = self.make_predictor or PREDICTORS[self.first.experiment.predictor]
+        by_contexts = isinstance(self.run, Run) and make is ContextPredictor
+        self.analysis = analyse_prompt(self.parts, self.spec, whole_events=by_contexts)
         checkpoint()
         self.frames = self.analysis.material.side_by_side(self.analysis.channels)
         if isinstance(self.run, Run):
-            make = self.make_predictor or PREDICTORS[self.run.experiment.predictor]
             self.predictor = make(self.run, self.analysis)
         else:
             self.predictor = MixturePredictor(self.run, self.analysis)

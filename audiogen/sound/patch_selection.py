@@ -24,6 +24,8 @@ from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.sound.context_memory import nearest_places
 from audiogen.sound.copy_detection import CopyDetector
+from audiogen.sound.separate_events import LOCKED_OUT, SeparateEvents
+from audiogen.sound.separate_events import LOCKOUT_SECONDS as EVENT_LOCKOUT_SECONDS
 
 MAX_PATCHES = 40_000  # searched; from twice as many on, only every second (fourth, ...) one is, at least one a patch
 ENCODED_AT_ONCE = 4096  # patches; all side by side would hold each frame `patch` times
@@ -221,6 +223,7 @@ class PatchSelector(PatchSource):
         # equal alignment read the material contiguously.
         window = max(CONTIGUITY_SECONDS, 2 * rules.run_seconds)
         self.shifts: deque[int] = deque(maxlen=max(round(window / representation.step_seconds), 1))
+        self.events: SeparateEvents | None = None  # that are kept whole
         self.mean = self.latents.mean(0)
         self.recent_mean = self.mean.clone()
         self.keep = math.exp(-representation.step_seconds / MEAN_SECONDS)
@@ -229,13 +232,32 @@ class PatchSelector(PatchSource):
         self.variance = temperature * float(deviations.mean())
         self.mean_deviation = float((deviations / deviations.mean().clamp(min=1e-9)).clamp(max=MAX_DEVIATION).mean())
 
+    def keep_whole(self, events: SeparateEvents) -> None:
+        """Begin events of the material at their beginning, play them to their end, and others before the same again."""
+        self.events, self.barred = events, events.barred(self.starts, self.patch)
+        seconds = min(
+            LOCKED_OUT * len(self.frames) / self.representation.options.spec.frame_rate, EVENT_LOCKOUT_SECONDS
+        )
+        self.lockout = int(seconds / self.representation.step_seconds)
+
     def choose(self, latent: Tensor) -> int:
+        following = self.last + self.patch
+        if (
+            self.last >= 0
+            and self.events is not None
+            and self.events.goes_on(following)
+            and following <= self.starts[-1]
+        ):
+            self.mark_used(following)
+            return following // self.stride
         deviation = self.target_gain * self.gain * (latent - self.mean)
         target = self.mean + deviation + MEAN_FEEDBACK * (self.mean - self.recent_mean)
         distance = self.squares - 2 * (self.searched @ (target * self.weights))
         for cost in self.costs:
             distance = distance + self.unit * cost()
         excluded = (self.free_from > self.step) | self._contiguous()
+        if self.events is not None:
+            excluded |= self.barred
         if not bool(excluded.all()):
             distance = distance.masked_fill(excluded, torch.inf)
         index = self._least_copied(distance)

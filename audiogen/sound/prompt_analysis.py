@@ -23,6 +23,7 @@ from audiogen.representation.recording_features import RecordingFeatures, extrac
 from audiogen.sound.ambience import Bed, extract_ambience
 from audiogen.sound.fade_detection import NONE, Edge, between, find_edges
 from audiogen.sound.partials import Partials, find_partials, without_partials
+from audiogen.sound.separate_events import SeparateEvents, find_separate_events, with_variations
 
 MATERIAL_SECONDS = 300.0  # of a recording, next to its tail, that are analysed
 
@@ -181,6 +182,7 @@ class PromptAnalysis:
         join_partner: what the tail is joined to: ends where the tail begins. Primes Vocoder and resampler.
         level_reference: whose level and stereo image the tail keeps; its peaks are held to those of ``recording``.
         partials: what was taken out of it; None if there is nothing to take out.
+        events: of the material, which then begins with variations of it; None if it is not made of separate events.
     """
 
     recording: Recording
@@ -188,6 +190,7 @@ class PromptAnalysis:
     join_partner: RecordingFeatures
     level_reference: RecordingFeatures
     partials: Partials | None = None
+    events: SeparateEvents | None = None
 
     @property
     def channels(self) -> int:
@@ -202,13 +205,30 @@ class PromptAnalysis:
         return (self.join_partner.rotation @ samples).astype(np.float32)
 
 
-def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec) -> PromptAnalysis:
-    """Analyse a prompt, all of it or divided by purpose, once for all tails; see `PromptAnalysis`."""
+def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec, whole_events: bool = False) -> PromptAnalysis:
+    """Analyse a prompt, all of it or divided by purpose, once for all tails; see `PromptAnalysis`.
+
+    Args:
+        prompt: or its parts.
+        spec: of the frames.
+        whole_events: whether its separate events, if it is made of such, are to be kept whole and varied.
+    """
     parts = PromptParts.of(prompt)
     partials = find_partials(parts.material)
     checkpoint()
-    partner = material = extract_features(parts.material if partials is None else partials.residual, spec)
+    residual = parts.material if partials is None else partials.residual
+    reference = partner = material = extract_features(residual, spec)
+    if whole_events and separate_events_of(reference) is not None:
+        material = extract_features(with_variations(residual), spec, reference.rotation)
+    events = None if material is reference else separate_events_of(material, reference)
     if not parts.joins_material:
         end = parts.join_partner if partials is None else without_partials(parts.join_partner)
-        partner = extract_features(end, spec, material.rotation)
-    return PromptAnalysis(parts.material, material, partner, level_reference=material, partials=partials)
+        partner = extract_features(end, spec, reference.rotation)
+    return PromptAnalysis(parts.material, material, partner, reference, partials, events)
+
+
+def separate_events_of(material: RecordingFeatures, end: RecordingFeatures | None = None) -> SeparateEvents | None:
+    """The separate events of material that is varied but for its end; None if it is not made of such."""
+    frames = material.side_by_side(len(material.frames))
+    varied = 0 if end is None else len(frames) - end.frames.shape[1]
+    return find_separate_events(frames, material.spec.frame_rate, varied)

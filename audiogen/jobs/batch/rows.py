@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
+import os
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -43,10 +44,10 @@ class Row:
     def path(self, column: str) -> Path:
         """The path in a column; of a name with accents in either Unicode form, that of the existing file."""
         path = self.folder / str(self.values[column])
-        if path.exists():
+        if os.path.exists(path):  # which is False, unlike that of a Path, for a name too long
             return path
         spellings = [path.with_name(unicodedata.normalize(form, path.name)) for form in ("NFC", "NFD")]
-        return next((spelling for spelling in spellings if spelling.exists()), path)
+        return next((spelling for spelling in spellings if os.path.exists(spelling)), path)
 
 
 def read_rows(path: Path) -> list[Row]:

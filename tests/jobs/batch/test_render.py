@@ -198,6 +198,7 @@ class TestRendering:
         settings = json.loads((tmp_path / "out/drum-1.json").read_text())["settings"]
         assert ("rhythm" in settings) == (budget is None)
 
+    @pytest.mark.filterwarnings("ignore:.*--density:audiogen.audio.AudioWarning")  # of half a second
     def test_a_row_that_keeps_no_time_changes_no_other(self, tmp_path: Path) -> None:
         write(tmp_path / "drum.wav", strokes(steady(0.5, 8.0)), "PCM_16")
         rows = [{"prompt": "drum.wav", "seconds": 0.5, **more} for more in ({}, {"density": 2}, {"loop": True})]

@@ -1,0 +1,106 @@
+"""A recording that is nothing but separate events is continued by whole events, varied so that none is a copy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from audiogen.audio import Recording
+from audiogen.metrics.copying import RepetitionDetector
+from audiogen.pretrained import base
+from audiogen.sound.continuation import Continuer
+from audiogen.sound.separate_events import FACTORS, SeparateEvents, find_separate_events, with_variations
+
+RATE = 44100
+FRAME_RATE = 100.0
+SPANS = [(100, 120), (300, 310), (400, 420), (600, 640), (700, 720), (900, 930), (1100, 1120), (1500, 1530)]
+
+
+def drips(seconds: float = 20.0, seed: int = 0) -> Recording:
+    """Rising tones that die away, one in 1.25 s on average, over noise 50 dB below them."""
+    random = np.random.default_rng(seed)
+    samples, at = 0.001 * random.standard_normal(round(seconds * RATE)), 0.3
+    time = np.arange(round(0.25 * RATE)) / RATE
+    while at < seconds - 0.5:
+        tone = np.exp(-time / 0.04) * np.sin(2 * np.pi * (random.uniform(700, 1400) * time + 1500 * time**2))
+        start = round(at * RATE)
+        samples[start : start + len(tone)] += 0.5 * random.uniform(0.5, 1) * tone
+        at += 0.35 + random.exponential(0.9)
+    return Recording(samples[None].astype(np.float32), RATE)
+
+
+def lengths_of_events(samples: np.ndarray) -> np.ndarray:
+    """Milliseconds for which each event is above -40 dBFS, in frames of 5 ms: by samples, not by mel frames."""
+    size = RATE // 200
+    power = np.square(samples[0, : samples.shape[1] // size * size].reshape(-1, size)).mean(axis=1)
+    loud = np.convolve(power > 1e-4, np.ones(5), "same") > 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], loud, [0]])))
+    return 5.0 * (edges[1::2] - edges[::2])
+
+
+def frames_with(spans: list[tuple[int, int]], count: int = 2000, floor: float = -6.0) -> torch.Tensor:
+    """``count`` frames of one band, 0 within spans and ``floor`` elsewhere."""
+    frames = torch.full((count, 1), floor)
+    for start, end in spans:
+        frames[start:end] = 0.0
+    return frames
+
+
+def test_separate_events_are_found_from_beginning_to_end() -> None:
+    events = find_separate_events(frames_with(SPANS), FRAME_RATE)
+    assert events is not None
+    assert events.count == 8
+    assert [frame for frame in (-1, 100, 101, 119, 120, 5000) if events.goes_on(frame)] == [101, 119]
+
+
+@pytest.mark.parametrize(
+    ("why", "frames"),
+    [
+        ("noise", torch.randn(2000, 8, generator=torch.Generator().manual_seed(0)) * 0.1),
+        ("few", frames_with(SPANS[:7])),
+        ("long", frames_with([*SPANS[:7], (1700, 1900)])),
+        ("loud bed", frames_with(SPANS, floor=-1.0)),
+        ("filled", frames_with([(start, start + 60) for start in range(0, 2000, 100)])),
+        ("silence", torch.full((2000, 8), -11.5)),
+        ("nothing", torch.zeros(0, 8)),
+    ],
+)
+def test_other_recordings_are_not_made_of_separate_events(why: str, frames: torch.Tensor) -> None:
+    assert find_separate_events(frames, FRAME_RATE) is None
+
+
+def test_patches_neither_begin_within_an_event_nor_play_one_that_is_not_varied() -> None:
+    numbers = torch.zeros(40, dtype=torch.long)
+    numbers[10:16], numbers[30:36] = 1, 2
+    events = SeparateEvents(numbers, varied=20)
+    starts = torch.arange(0, 33)
+    barred = events.barred(starts, 8)
+    assert [int(start) for start in starts[barred]] == [*range(11, 16), *range(23, 33)]
+    assert events.count == 1
+
+
+def test_variations_go_before_the_recording_at_other_speeds() -> None:
+    prompt = drips(10.0)
+    varied = with_variations(prompt)
+    np.testing.assert_array_equal(varied.samples[:, -prompt.length + RATE :], prompt.samples[:, RATE:])
+    assert varied.seconds == pytest.approx(10 * (1 + sum(1 / factor for factor in FACTORS)), abs=0.1)
+
+
+def test_drips_stay_whole_as_many_as_loud_and_no_copies() -> None:
+    prompt = drips()
+    tail = np.concatenate(list(Continuer(base(), prompt).tail(20 * RATE, seed=0)), axis=1)
+    own, made = lengths_of_events(prompt.samples), lengths_of_events(tail)
+    assert 0.7 < len(made) / len(own) < 1.4
+    assert np.median(made) == pytest.approx(np.median(own), rel=0.25)
+    assert abs(10 * np.log10(np.square(tail).mean() / np.square(prompt.samples).mean())) < 2
+    assert RepetitionDetector(prompt).copying(Recording(tail, RATE)).fraction < 0.2
+
+
+def test_a_model_of_a_run_is_given_the_recording_as_it_is() -> None:
+    from dataclasses import replace
+
+    run = base()
+    network = replace(run, experiment=replace(run.experiment, predictor="model"))
+    assert Continuer(network, drips(16.0)).analysis.events is None
+    assert Continuer(run, drips(16.0)).analysis.events is not None
