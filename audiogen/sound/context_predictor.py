@@ -84,7 +84,7 @@ class ContextPredictor(RunPredictor):
 def rules_of(prompt: PromptAnalysis) -> Rules:
     """Rules that bar what the recording does not do itself: the more it repeats itself, the more a tail may."""
     recording = prompt.recording
-    end = recording.cut(max(recording.length - round(LIKENESS_SECONDS * recording.sample_rate), 0), recording.length)
+    end = recording.last(LIKENESS_SECONDS)
     try:
         detector = RepetitionDetector(end)
     except InputError:  # shorter than half a second

@@ -23,7 +23,7 @@ from audiogen.representation.recording_features import RecordingFeatures, extrac
 from audiogen.sound.ambience import Bed, extract_ambience
 from audiogen.sound.fade_detection import NONE, Edge, between, find_edges
 from audiogen.sound.partials import Partials, find_partials, without_partials
-from audiogen.sound.separate_events import SeparateEvents, find_separate_events, with_variations
+from audiogen.sound.separate_events import SeparateEvents, find_separate_events, find_varied_events, with_variations
 
 MATERIAL_SECONDS = 300.0  # of a recording, next to its tail, that are analysed
 
@@ -218,17 +218,14 @@ def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec, whole_events:
     checkpoint()
     residual = parts.material if partials is None else partials.residual
     reference = partner = material = extract_features(residual, spec)
-    if whole_events and separate_events_of(reference) is not None:
+    events = None
+    if whole_events:
+        events = find_separate_events(reference.side_by_side(len(reference.frames)), spec.frame_rate)
+    if events is not None:
         material = extract_features(with_variations(residual), spec, reference.rotation)
-    events = None if material is reference else separate_events_of(material, reference)
+        frames = material.side_by_side(len(material.frames))
+        events = find_varied_events(frames, spec.frame_rate, len(frames) - reference.frames.shape[1])
     if not parts.joins_material:
         end = parts.join_partner if partials is None else without_partials(parts.join_partner)
         partner = extract_features(end, spec, reference.rotation)
     return PromptAnalysis(parts.material, material, partner, reference, partials, events)
-
-
-def separate_events_of(material: RecordingFeatures, end: RecordingFeatures | None = None) -> SeparateEvents | None:
-    """The separate events of material that is varied but for its end; None if it is not made of such."""
-    frames = material.side_by_side(len(material.frames))
-    varied = 0 if end is None else len(frames) - end.frames.shape[1]
-    return find_separate_events(frames, material.spec.frame_rate, varied)

@@ -18,7 +18,7 @@ from audiogen.audio import Recording, resample
 PROMINENCE_DB = 6.0  # of an event above the median level, which is the bed's where events fill less than half the time
 MAX_FILLED = 0.5  # of the time that separate events fill
 MIN_ENERGY = 0.97  # of the energy that is theirs
-MAX_SECONDS = 1.5  # of one; what is longer swells
+MAX_SECONDS = 1.5  # of one; longer ones are no events
 MIN_EVENTS = 8
 GAP_SECONDS = 0.05  # shorter gaps are of one event
 FACTORS = (1.08, 0.926)  # of pitch and speed of the varied material
@@ -66,25 +66,20 @@ def with_variations(recording: Recording) -> Recording:
     return Recording(joined, rate, layout=recording.layout)
 
 
-def find_separate_events(frames: Tensor, frame_rate: float, varied: int = 0) -> SeparateEvents | None:
+def find_separate_events(frames: Tensor, frame_rate: float) -> SeparateEvents | None:
     """Find the events of a recording that is made of separate events, and of hardly anything else.
 
     Args:
         frames: ``[time, bands]`` log-mel frames (natural logarithms of magnitudes).
         frame_rate: frames per second.
-        varied: frames at the beginning that are varied.
 
     Returns:
         The events; None if the recording is not made of separate events.
     """
     if not len(frames):
         return None
-    power = frames.double().mul(2).exp().sum(1)
-    loud = power > power.median() * 10 ** (PROMINENCE_DB / 10)
-    spans = _joined(loud, round(GAP_SECONDS * frame_rate))
-    events = torch.zeros(len(frames), dtype=torch.long)
-    for number, (start, end) in enumerate(spans, 1):
-        events[start:end] = number
+    power, spans = _find(frames, frame_rate)
+    events = _numbered(spans, len(frames))
     within = events > 0
     longest = max((end - start for start, end in spans), default=0)
     separate = (
@@ -93,7 +88,27 @@ def find_separate_events(frames: Tensor, frame_rate: float, varied: int = 0) -> 
         and float(within.double().mean()) <= MAX_FILLED
         and float(power[within].sum() / power.sum()) >= MIN_ENERGY
     )
-    return SeparateEvents(events, varied) if separate else None
+    return SeparateEvents(events) if separate else None
+
+
+def find_varied_events(frames: Tensor, frame_rate: float, varied: int) -> SeparateEvents:
+    """Find the events of material `with_variations`, of which the first ``varied`` frames are those."""
+    return SeparateEvents(_numbered(_find(frames, frame_rate)[1], len(frames)), varied)
+
+
+def _find(frames: Tensor, frame_rate: float) -> tuple[Tensor, list[tuple[int, int]]]:
+    """Power ``[time]``, and spans ``[start, end)`` in which it exceeds the median by `PROMINENCE_DB`."""
+    power = frames.double().mul(2).exp().sum(1)
+    loud = power > power.median() * 10 ** (PROMINENCE_DB / 10)
+    return power, _joined(loud, round(GAP_SECONDS * frame_rate))
+
+
+def _numbered(spans: list[tuple[int, int]], count: int) -> Tensor:
+    """The number, from 1 on, of the span that each of ``count`` frames is in; 0 outside them."""
+    events = torch.zeros(count, dtype=torch.long)
+    for number, (start, end) in enumerate(spans, 1):
+        events[start:end] = number
+    return events
 
 
 def _joined(loud: Tensor, gap: int) -> list[tuple[int, int]]:

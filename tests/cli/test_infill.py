@@ -93,8 +93,8 @@ def test_parts_join_a_melody(run: Path, tmp_path: Path):
     assert found.end <= given.end
     assert {part.program for part in found.parts[1:]} == {32}
     assert overlaps(found) == 0
-    invoke(accompany, prompt, "-o", tmp_path / "out.wav", "--run", run, "--parts", 1, *FEW, "--force")
-    assert read(tmp_path / "out.wav").seconds >= given.seconds
+    invoke(accompany, prompt, "-o", tmp_path / "mixed.wav", "--run", run, "--parts", 1, *FEW)
+    assert read(tmp_path / "mixed.wav").seconds >= given.seconds
 
 
 def test_bar_ranges_are_parsed():

@@ -90,7 +90,7 @@ def test_quiet_and_verbose_contradict(shell: Shell) -> None:
 ERRORS = [
     (("continue", "none.wav", "-o", "b.wav"), "none.wav", "there is no such file", "check the name"),
     (("configs", "mel/lstm-flw"), "mel/lstm-flw", "there is no such file, and no shipped configuration of that", "did"),
-    (("info",), "FILE|RUN", "it is missing", "see `audiogen info --help`"),
+    (("info",), "FILE|RUN...", "it is missing", "see `audiogen info --help`"),
     (("contine",), "contine", "there is no such command", "did you mean continue?"),
 ]
 

@@ -104,3 +104,14 @@ def test_a_model_of_a_run_is_given_the_recording_as_it_is() -> None:
     network = replace(run, experiment=replace(run.experiment, predictor="model"))
     assert Continuer(network, drips(16.0)).analysis.events is None
     assert Continuer(run, drips(16.0)).analysis.events is not None
+
+
+def test_events_that_are_too_long_when_slowed_down_are_events_all_the_same() -> None:
+    random = np.random.default_rng(0)
+    samples = 1e-4 * random.standard_normal(round(44 * RATE))
+    for start in np.arange(0.5, 42, 4.2):
+        span = slice(round(start * RATE), round((start + 1.45) * RATE))
+        samples[span] += 0.1 * random.standard_normal(span.stop - span.start)
+    analysis = Continuer(base(), Recording(samples[None].astype(np.float32), RATE)).analysis
+    assert analysis.events is not None
+    assert analysis.events.count == 10
