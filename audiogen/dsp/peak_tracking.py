@@ -39,6 +39,11 @@ class Track:
         """Median frequency, Hz."""
         return float(np.median(self.hertz))
 
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest frequency, Hz."""
+        return float(self.hertz.min()), float(self.hertz.max())
+
 
 def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[list[np.ndarray], float]:
     """Prominent local maxima of short-time spectra, powers summed over channels.

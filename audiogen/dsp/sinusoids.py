@@ -136,6 +136,11 @@ class Partial:
         """Median frequency, Hz."""
         return float(np.median(self.hertz))
 
+    @cached_property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest frequency, Hz."""
+        return float(self.hertz.min()), float(self.hertz.max())
+
 
 def synthesise(partials: Sequence[Partial], bands: Bands, channels: int) -> np.ndarray:
     """The sum of partials, ``[channels, time]``."""

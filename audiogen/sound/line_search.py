@@ -27,7 +27,7 @@ KERNEL_PER_GAP = 2.5  # cycles of the distance to the next partial in a kernel: 
 CORRECTIONS, FOLLOW_SECONDS = 2, 0.25  # of a partial's frequency, averaged over that time
 BATCH = 16  # tracks that are followed at once
 DISTANCE_STEP = 8  # points, 32 ms, at which two are compared
-FAR_HERTZ = 100.0  # between the medians of lines or tracks that are not compared point by point
+FAR_HERTZ = 100.0  # between the ranges of lines or tracks that are not compared point by point
 SAME_HERTZ = 6.0  # tracks nearer than that are one partial, which may beat
 MIN_HARMONICS, OFF_HARMONIC = 4, 0.06  # of a fundamental: least number, and their largest distance relative to it
 MIN_FUNDAMENTAL, MAX_DIVISOR, MORE_HARMONICS = 25.0, 6, 8  # Hz; of a line's frequency; above the highest line
@@ -246,17 +246,22 @@ class LineSearch:
 
     def _lies_on(self, track: Track, line: Line) -> bool:
         """Whether a track is that of a line found before."""
-        if abs(track.median - line.partial.median) > FAR_HERTZ:
+        if _far(track, line.partial):
             return False
         index = np.clip(self.bands.lead + np.rint(track.seconds * self.bands.rate), 0, self.bands.points - 1)
         return float(np.median(np.abs(line.partial.hertz[index.astype(int)] - track.hertz))) < SAME_HERTZ
 
     def _distance(self, first: Line, second: Line) -> float:
         """Median distance of two lines in Hz; of those that are far apart, the distance of their medians."""
-        apart = abs(first.partial.median - second.partial.median)
-        if apart > FAR_HERTZ:
-            return apart
+        if _far(first.partial, second.partial):
+            return abs(first.partial.median - second.partial.median)
         return float(np.median(np.abs(first.partial.hertz[self._sampled] - second.partial.hertz[self._sampled])))
+
+
+def _far(first: Track | Partial, second: Partial) -> bool:
+    """Whether all frequencies of one are far from all of the other's, whenever they are reached."""
+    (low, high), (other_low, other_high) = first.range, second.range
+    return max(low - other_high, other_low - high) > FAR_HERTZ
 
 
 def _harmonics(lines: Sequence[Line], bands: Bands) -> list[Track]:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from audiogen.audio import Recording
-from audiogen.dsp.sinusoids import Bands, synthesise
+from audiogen.dsp.peak_tracking import Track
+from audiogen.dsp.sinusoids import Bands, Partial, synthesise
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.controls import Controls
 from audiogen.sound.line_refinement import backfitted
-from audiogen.sound.line_search import KERNEL_PER_GAP, SAME_HERTZ, Line, LineSearch
+from audiogen.sound.line_search import CLEAR, KERNEL_PER_GAP, SAME_HERTZ, Line, LineSearch
 from audiogen.sound.morph import Morph
 from audiogen.sound.partial_continuation import PartialContinuation
 from audiogen.sound.partials import Partials, find_partials
@@ -50,6 +51,18 @@ def whistles(seconds: float) -> np.ndarray:
         glide = 2 * np.pi * (generator.uniform(2000, 5000) * time + generator.uniform(-2000, 2000) * time**2)
         samples[0, start : start + len(time)] += 0.2 * np.sin(glide) * np.hanning(len(time))
     return samples
+
+
+def test_a_track_along_a_part_of_a_gliding_line_lies_on_it() -> None:
+    bands = Bands(12 * RATE, RATE)
+    search = LineSearch(bands.spectrum(np.zeros((1, 12 * RATE), np.float32)), bands)
+    seconds = (np.arange(search.bands.points) - search.bands.lead) / search.bands.rate
+    course = 300 + 100 * seconds.clip(0, 12)
+    line = Line(Partial(course, course, np.ones((1, len(course)))), CLEAR, 1.0, 0.0, 0.12)
+    early = np.arange(0, 0.47 * 12, 0.1)
+    assert search._lies_on(Track(early, 300 + 100 * early, 1.0), line)
+    assert not search._lies_on(Track(early, 300 + 100 * early + 3 * SAME_HERTZ, 1.0), line)
+    assert not search._lies_on(Track(early, 3000 + 100 * early, 1.0), line)
 
 
 def found(samples: np.ndarray) -> Partials:
