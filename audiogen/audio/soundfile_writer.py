@@ -12,6 +12,9 @@ import numpy as np
 from audiogen.audio.channel_layout import ChannelLayout, vorbis_order
 from audiogen.audio.sample_formats import BITS
 
+SYSTEM_ERROR = 2  # libsndfile's code of an error that the system has raised
+PROBE = 1 << 16  # bytes: more than an encoder writes at once
+
 
 class SoundfileWriter:
     """A FLAC, OGG, Opus or MP3 file under construction.
@@ -52,14 +55,28 @@ class SoundfileWriter:
         self._order = None if order is None else np.argsort(order)
 
     def write(self, values: np.ndarray) -> None:
-        """Append ``[time, channels]``: integer codes of the subtype's width, or floats."""
+        """Append ``[time, channels]``: integer codes of the subtype's width, or floats.
+
+        Raises:
+            OSError: the system's, such as that the disk is full.
+            RuntimeError: any other of libsndfile's.
+        """
         integral = np.issubdtype(values.dtype, np.integer)
         values = values if self._order is None else np.ascontiguousarray(values[:, self._order])
         try:
             self._file.write(np.left_shift(values, self._shift) if integral else values)
-        except (RuntimeError, AssertionError) as error:  # soundfile asserts that everything was written
-            raise OSError(errno.ENOSPC, f"writing failed ({error or 'the disk may be full'})") from error
+        except AssertionError as error:  # soundfile's, unless everything was written
+            raise OSError(errno.ENOSPC, "writing failed (the disk may be full)") from error
+        except RuntimeError as error:
+            if getattr(error, "code", None) == SYSTEM_ERROR:
+                self._require_room()
+            raise
         self._length += len(values)
+
+    def _require_room(self) -> None:
+        """Raise the system's own error of a write to the file, which is lost: libsndfile does not say which it was."""
+        with self._path.open("ab") as file:
+            file.write(bytes(PROBE))
 
     def close(self, complete: bool = True) -> None:
         """Close the file and, if it is ``complete``, check that all of it was written."""

@@ -169,6 +169,8 @@ class Writer:
 
         Raises:
             ValueError: another shape, NaN or infinite samples, or a Writer that is not open.
+            InputError: libsndfile fails for another reason than the system.
+            OSError: the disk is full.
         """
         if self._sink is None:
             raise ValueError("a Writer accepts blocks only inside its `with`")
@@ -177,7 +179,11 @@ class Writer:
         for start in range(0, block.shape[1], CHUNK):
             chunk = block[:, start : start + CHUNK].T
             self._measure(chunk)
-            self._sink.write(self._stored(chunk, exact))
+            try:
+                self._sink.write(self._stored(chunk, exact))
+            except RuntimeError as error:  # libsndfile's
+                reason = getattr(error, "error_string", error)
+                raise InputError(self.path, f"it cannot be written ({reason})", "write a .wav") from error
             self.length += len(chunk)
 
     def _measure(self, chunk: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from audiogen.audio import AudioWarning, Recording, Writer, read, subtype_for, wav_writer, write
+from audiogen.cli.messages import failure_of
 from audiogen.errors import InputError
 
 RATE = 48000
@@ -217,6 +218,35 @@ def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path: Path, suffix: s
     with disk_full_at(limit), pytest.raises(OSError, match=r".") as raised:
         write(tmp_path / f"out{suffix}", recording)
     assert raised.value.filename == str(tmp_path / f"out{suffix}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.posix
+@pytest.mark.parametrize(
+    ("error", "room"), [("short write", False), ("system", False), ("system", True), ("own", True)]
+)
+def test_only_a_write_without_room_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str, room: bool
+) -> None:
+    errors = {
+        "short write": AssertionError(),
+        "system": soundfile.LibsndfileError(2),
+        "own": soundfile.LibsndfileError(29),
+    }
+
+    def fail(*arguments: object) -> None:
+        raise errors[error]
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", fail)
+    path = tmp_path / "out.flac"
+    with disk_full_at(10**9 if room else 100), pytest.raises((OSError, InputError)) as raised:
+        write(path, Recording(noise(), RATE))
+    failure = failure_of(raised.value)
+    assert failure.subject == str(path)
+    assert ("make room" in failure.cure) is not room
+    if room:
+        reason = errors[error].error_string
+        assert failure.text == f"{path}: it cannot be written ({reason}); write a .wav"
     assert list(tmp_path.iterdir()) == []
 
 
