@@ -38,7 +38,8 @@ def require_own_sidecar(*outs: Path) -> None:
         except (OSError, ValueError, KeyError, TypeError):  # there is none, or it is none of ours
             continue
         if isinstance(other, str) and Path(other).name == other != out.name and out.with_name(other).is_file():
-            raise InputError(sidecar_of(out), f"it describes {other}", f"choose another name than {out.name}")
+            cure = f"choose another name than {out.name}, or remove {other}"
+            raise InputError(sidecar_of(out), f"it describes {other}", cure)
 
 
 def variations_of(out: Path, count: int) -> list[Path]:

@@ -94,7 +94,7 @@ def test_two_outputs_of_one_stem_do_not_share_a_sidecar(shell: Shell, prompt: Pa
     assert shell("continue", prompt, "-o", tmp_path / "out.wav", *seconds, "--force")[0] == 0
     code, _, errors = shell("continue", prompt, "-o", tmp_path / "out.flac", *seconds, "--force")
     assert code == 2
-    assert "out.json: it describes out.wav; choose another name than out.flac" in errors
+    assert "out.json: it describes out.wav; choose another name than out.flac, or remove out.wav" in errors
     (tmp_path / "out.wav").unlink()
     assert shell("continue", prompt, "-o", tmp_path / "out.flac", *seconds, "--force")[0] == 0
 
