@@ -7,6 +7,7 @@ import. Of no signals at all, which MKL refuses, they are NumPy's.
 from __future__ import annotations
 
 from itertools import count
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,26 +17,31 @@ FACTORS = (2, 3, 5, 7, 11)  # of lengths for which there is code of its own
 
 def rfft(samples: np.ndarray) -> np.ndarray:
     """Spectra ``[..., length // 2 + 1]`` of ``[..., length]`` real samples, in their precision."""
-    return np.asarray(torch.fft.rfft(torch.from_numpy(samples)))
+    return _transform("rfft", samples)
 
 
 def irfft(spectra: np.ndarray, length: int) -> np.ndarray:
     """Real samples ``[..., length]`` of ``[..., length // 2 + 1]`` spectra."""
-    return np.asarray(torch.fft.irfft(torch.from_numpy(spectra), length))
+    return _transform("irfft", spectra, length)
 
 
 def fft(samples: np.ndarray, length: int | None = None) -> np.ndarray:
     """Spectra of ``[..., time]`` samples, which are padded to ``length`` if that is given."""
-    if not samples.size:
-        return np.fft.fft(samples, length)
-    return np.asarray(torch.fft.fft(torch.from_numpy(samples), length))
+    return _transform("fft", samples, length)
 
 
 def ifft(spectra: np.ndarray) -> np.ndarray:
     """Complex samples of spectra ``[..., length]``."""
-    if not spectra.size:
-        return np.fft.ifft(spectra)
-    return np.asarray(torch.fft.ifft(torch.from_numpy(spectra)))
+    return _transform("ifft", spectra)
+
+
+def _transform(
+    name: Literal["rfft", "irfft", "fft", "ifft"], values: np.ndarray, length: int | None = None
+) -> np.ndarray:
+    """A transform of ``[..., length]`` values, by PyTorch unless there are none."""
+    if not values.size:
+        return np.asarray(getattr(np.fft, name)(values, length))
+    return np.asarray(getattr(torch.fft, name)(torch.from_numpy(values), length))
 
 
 def fast_length(length: int) -> int:

@@ -24,6 +24,8 @@ def test_transforms_are_those_of_numpy_in_the_precision_of_the_samples(
     assert fourier.ifft(whole) == pytest.approx(samples, abs=error)
     assert fourier.fft(samples[:0], 2 * length).shape == (0, 3, 2 * length)
     assert fourier.ifft(whole[:0]).shape == (0, 3, length)
+    assert fourier.rfft(samples[:0]).shape == (0, 3, length // 2 + 1)
+    assert fourier.irfft(spectra[:0], length).shape == (0, 3, length)
 
 
 def test_fast_lengths_are_those_that_scipy_has_code_for() -> None:
