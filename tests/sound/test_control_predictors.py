@@ -13,12 +13,12 @@ from audiogen.metrics.order import OrderReference
 from audiogen.pretrained import base
 from audiogen.sound.continuation import Continuer
 from audiogen.sound.control_predictors import CONTROLS, PLACES, ContextWalk
-from audiogen.sound.patch_selection import PatchSelector
 from audiogen.sound.predictor import RunPredictor
 from tests.conftest import synthetic
 from tests.metrics.processes import tone_chain
 
 PROMPT = synthetic(6.0)
+LONGEST_RUNS = {"random-patches": 2, "context-walk": 2, "factor-oracle": 10}  # patches of 93 ms: 0.25 s, and 1 s
 
 
 def predictor(name: str, prompt: Recording = PROMPT) -> RunPredictor:
@@ -38,9 +38,7 @@ def test_a_control_selects_patches_of_the_material_by_the_rules(name):
     assert starts != [patch.start for patch in islice(made.patches_after(1, 1.0), 40)]
     steps = [after - before for before, after in pairwise(starts)]
     in_order = [step == made.representation.patch for step in steps]
-    selector = made.selection()
-    assert isinstance(selector, PatchSelector)
-    length = selector.max_run + 1  # a prompt of lasting tones is alike everywhere: no copy is barred but by this
+    length = LONGEST_RUNS[name] + 1  # a prompt of lasting tones is alike everywhere: no copy is barred but by this
     assert not any(all(in_order[k : k + length]) for k in range(len(in_order) - length + 1)), "too long a verbatim run"
 
 
