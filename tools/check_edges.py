@@ -35,7 +35,7 @@ KINDS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exponential": lambda u: 10 ** (-3 * u),
     "S-curve": lambda u: 0.5 + 0.5 * np.cos(np.pi * u),
 }
-FADED = (("linear", 0.5), ("linear", 5), ("S-curve", 2), ("exponential", 5))
+FADED = (("linear", 0.5), ("linear", 5), ("S-curve", 0.5), ("S-curve", 2), ("exponential", 0.5), ("exponential", 5))
 AUDIBLE_DB = 3.0  # a fade whose remainder is attenuated by less is cut off well enough
 SPEECH_DB = (26.0, 14.0)  # above the bed
 
