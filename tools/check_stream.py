@@ -1,7 +1,7 @@
 """Measures `audiogen stream`: speed, gaps, time from a handle to the ear, memory. Prints the tables of docs/stream.md.
 
     python tools/check_stream.py                     # ten minutes of output, twice ten minutes in real time
-    taskset -c 1 python tools/check_stream.py --busy 1  # on half of one core; so are the figures of the docs
+    taskset -c 1 python tools/check_stream.py --busy 1  # on half of one core
     python tools/check_stream.py --seconds 60        # a minute each
     python tools/check_stream.py crowd.flac sea.wav  # other recordings than the one that ships, all made stereo
     python tools/check_stream.py fire.wav --morph rain.wav  # with the handle of a morph

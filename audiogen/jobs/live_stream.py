@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -89,6 +90,7 @@ class LiveStream:
         self._wanted = settings
         self._condition = threading.Condition()
         self._for_segment: dict[str, Any] = {}
+        self._beginning: dict[str, Any] = {}  # those of them with which the next segment begins
         self._for_samples: dict[str, Any] = {}
         self._ready: deque[np.ndarray] = deque()
         self._ready_samples = self._delivered = self._barred_from = 0
@@ -99,7 +101,8 @@ class LiveStream:
         self._limit_reshapes = False  # for which of the two kinds the limit was decided
         self._filling = self._ended = False
         self._error: BaseException | None = None
-        self._threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in self._works]
+        works = self._generate, self._finish
+        self._threads = [threading.Thread(target=self._guard, args=(work,), daemon=True) for work in works]
 
     # What the reader calls
 
@@ -232,10 +235,6 @@ class LiveStream:
 
     # What the threads do
 
-    @property
-    def _works(self) -> tuple[Callable[[], None], Callable[[], None]]:
-        return self._generate, self._finish
-
     def _guard(self, work: Callable[[], None]) -> None:
         try:
             work()
@@ -256,28 +255,24 @@ class LiveStream:
                 self._condition.wait_for(lambda: self._ended or self._for_segment or not self._is_far_ahead())
                 if self._ended:
                     return
-                handles: dict[str, Any] = {}
-                if self._for_segment and self._can_begin():
-                    handles, self._for_segment = self._for_segment, {}
-            if handles and self._limit is not None:
-                self._begin_segment(handles, self._limit)
-                continue
-            self._filling = True
-            try:
-                self.tail.fill()
-            except _Abandoned:
-                pass
-            finally:
-                self._filling = False
+                self._filling = not self._begins()
+            with suppress(_Abandoned):
+                if self._filling:
+                    self.tail.fill()
+            self._filling = False
+            if self._beginning:
+                self._begin_segment()
             with self._condition:
                 self._condition.notify_all()
 
-    def _begin_segment(self, handles: Mapping[str, Any], at: int) -> None:
+    def _begin_segment(self) -> None:
         started = time.monotonic()
+        handles, at = self._beginning, self._limit
+        assert at is not None  # decided when the handles were taken
         prepared = self.tail.prepare(handles, at)
         with self._condition:
             change = self.tail.splice(prepared)
-            self._limit, self._barred_from = None, at + self.tail.needed
+            self._beginning, self._limit, self._barred_from = {}, None, at + self.tail.needed
             self._condition.notify_all()
         self._delays[self.tail.reshapes(handles)].learn(time.monotonic() - started)
         if self._on_change is not None:
@@ -316,6 +311,12 @@ class LiveStream:
     def _is_far_ahead(self) -> bool:
         return self.tail.position + self.tail.ahead - self._delivered >= AHEAD_SECONDS * self.sample_rate
 
+    def _begins(self) -> bool:
+        """Whether a segment begins now; if so, its handles and its limit stay, and later moves are for the next."""
+        if self._for_segment and self._can_begin():
+            self._beginning, self._for_segment = self._for_segment, {}
+        return bool(self._beginning)
+
     def _can_begin(self) -> bool:
         """Decide where a segment is to begin, and whether it can without generating more of the present one."""
         reshapes = self.tail.reshapes(self._for_segment)
@@ -337,7 +338,7 @@ class LiveStream:
             self._condition.wait_for(lambda: self._is_over() or not (self._is_short_of_hops() and self._may_take()))
             if not self._filling:
                 return
-            if self._ended or (self._for_segment and self._can_begin()):
+            if self._ended or self._begins():
                 raise _Abandoned
 
     def _remember(self, block: np.ndarray) -> None:

@@ -226,6 +226,50 @@ def test_a_handle_that_joins_another_is_given_the_time_that_it_needs(prepared: P
     assert limits == [-(-round(seconds * RATE) // hop) * hop for seconds in (0.5, 0.5, 2.0, 2.0)]
 
 
+class ReshapableSilence(SilentEngine):
+    """Calls ``on_fill`` during the second block of the first segment; its temperature is reshaped."""
+
+    reshapes = ("temperature",)
+
+    def __init__(self, on_fill: Callable[[], None]) -> None:
+        super().__init__(1, RATE)
+        self.on_fill = on_fill
+
+    def start(self, settings: LiveSettings) -> Iterator[np.ndarray]:
+        yield np.zeros((1, round(1.3 * RATE)), np.float32)
+        self.on_fill()
+        while True:
+            yield np.zeros((1, RATE), np.float32)
+
+    def reshape(self, settings: LiveSettings, past: np.ndarray, position: int) -> Iterator[np.ndarray]:
+        return self.take_up(settings, past, position)
+
+
+def test_a_handle_that_moves_as_a_segment_is_abandoned_is_for_the_one_after_the_next() -> None:
+    moved = threading.Event()
+
+    def on_fill() -> None:
+        stream.set("temperature", 2.0)
+        try:
+            stream._pause()
+        finally:
+            stream.set("freeze", True)  # before the thread that was abandoned goes on
+            moved.set()
+
+    stream = LiveStream(ReshapableSilence(on_fill))
+    for kind, seconds in ((True, 0.4), (False, 1.5)):  # reshaped, and taken up
+        stream._delays[kind].seconds = seconds
+    with stream:
+        assert moved.wait(60)  # nothing is read until then
+        for _, _ in zip(range(20), stream.blocks(RATE // 2), strict=False):
+            if len(stream.changes) == 2:
+                break
+    reshaped, taken_up = stream.changes
+    assert [reshaped.handles, taken_up.handles] == [{"temperature": 2.0}, {"freeze": True}]
+    assert reshaped.position < 1.3 * RATE
+    assert taken_up.position >= 1.5 * RATE
+
+
 def test_an_error_of_the_generation_reaches_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = SilentEngine(1, RATE)
 
