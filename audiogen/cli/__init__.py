@@ -79,7 +79,7 @@ def main() -> None:
             interrupts.ignore()
             sys.exit(code if isinstance(code, int) else 0)
         except BrokenPipeError:  # such as `audiogen configs | head -1`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
             sys.exit(1)
         except (Exception, KeyboardInterrupt) as error:
             interrupted = isinstance(error, (KeyboardInterrupt, click.Abort)) or interrupts.interrupted
@@ -93,7 +93,16 @@ def main() -> None:
             if wants_json(sys.argv[1:]):
                 with suppress(OSError):  # stdout itself may be what failed
                     print_json(failure.as_json())
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _discard_output()
             sys.exit(failure.code)
+
+
+def _discard_output() -> None:
+    """Let what is left in the buffer of stdout go nowhere, so that the interpreter's exit does not fail by it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _escape_unencodable_names() -> None:
