@@ -164,7 +164,9 @@ def why_not_distinct(continuer: AnyContinuer) -> str | None:
 
 
 def kind_of(continuer: AnyContinuer | None) -> str:
-    """What changes the measures of a tail on purpose: a "morph", the repetitions of a "rhythm", or "" for neither."""
+    """What changes the measures of a tail on purpose: a "morph", a "rhythm", rare "events", or "" for none of these."""
+    if separate_events(continuer):
+        return "events"
     return {Morph: "morph", BeatContinuer: "rhythm"}.get(type(continuer), "")
 
 

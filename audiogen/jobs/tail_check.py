@@ -77,7 +77,8 @@ def tail_warnings(measures: Mapping[str, Any], request: Request, kind: str = "")
     Args:
         measures: see `metrics.tail_measures.measure_continuation`.
         request: a measure that the request changes on purpose is not warned of.
-        kind: "morph" for a tail that morphs into another texture, "rhythm" for one of whole beats, else "".
+        kind: "morph" for a tail that morphs into another texture, "rhythm" for one of whole beats, "events" for
+            one of separate events, whose level is that of the few that a segment happens to hold, else "".
 
     Returns:
         At most `MAX_WARNINGS` lines, the most important first, each with the figure, what is usual, and a cure.
@@ -92,6 +93,7 @@ def tail_warnings(measures: Mapping[str, Any], request: Request, kind: str = "")
         "temperature": request.temperature != 1,
         "morph": kind == "morph",
         "rhythm": kind == "rhythm",
+        "events": kind == "events",
     }
     applicable = [check for check, excuses in CHECKS if not any(requested[name] for name in excuses)]
     return [text for check in applicable for text in check(flat)][:MAX_WARNINGS]
@@ -232,12 +234,12 @@ def _repeated(fraction: float, verb: str) -> Iterator[str]:
 
 CHECKS: tuple[tuple[Callable[[Flat], Iterator[str]], tuple[str, ...]], ...] = (
     (_tonality, ("brightness", "density", "morph")),
-    (_dips, ("temperature", "density", "morph")),
+    (_dips, ("temperature", "density", "morph", "events")),
     (_texture, ("level", "brightness", "density", "temperature", "morph")),
     (_join, ()),
     (_copying, ("rhythm",)),
     (_looping, ("rhythm",)),
-    (_level, ("level", "temperature", "density", "morph")),
+    (_level, ("level", "temperature", "density", "morph", "events")),
     (_brightness, ("brightness", "temperature", "density", "morph")),
     (_variability, ("brightness", "temperature", "density", "morph")),
     (_stereo_image, ("morph",)),

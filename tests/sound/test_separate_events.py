@@ -58,7 +58,7 @@ def test_separate_events_are_found_from_beginning_to_end() -> None:
     ("why", "frames"),
     [
         ("noise", torch.randn(2000, 8, generator=torch.Generator().manual_seed(0)) * 0.1),
-        ("few", frames_with(SPANS[:7])),
+        ("few", frames_with(SPANS[:2])),
         ("long", frames_with([*SPANS[:7], (1700, 1900)])),
         ("loud bed", frames_with(SPANS, floor=-1.0)),
         ("filled", frames_with([(start, start + 60) for start in range(0, 2000, 100)])),
@@ -115,3 +115,14 @@ def test_events_that_are_too_long_when_slowed_down_are_events_all_the_same() -> 
     analysis = Continuer(base(), Recording(samples[None].astype(np.float32), RATE)).analysis
     assert analysis.events is not None
     assert analysis.events.count == 10
+
+
+def test_six_clicks_come_back_as_often() -> None:
+    random = np.random.default_rng(0)
+    samples = 3e-4 * random.standard_normal(8 * RATE)
+    click = np.exp(-np.arange(RATE // 20) / (RATE / 200)) * random.standard_normal(RATE // 20)
+    for start in (0.7, 2.1, 3.0, 4.6, 5.8, 7.1):
+        samples[round(start * RATE) :][: len(click)] += 0.15 * click
+    prompt = Recording(samples[None].astype(np.float32), RATE)
+    tail = np.concatenate(list(Continuer(base(), prompt).tail(16 * RATE, seed=0)), axis=1)
+    assert 6 <= len(lengths_of_events(tail)) <= 18
