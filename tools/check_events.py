@@ -143,8 +143,10 @@ Written by `{command}`.
 A recording that is nothing but separate events over a quiet bed is continued by whole events, a little higher or lower
 (`audiogen/sound/separate_events.py`); here without a pulse (`--no-pulse`), which steps may have. *Level*: of the tail
 over the prompt's. *Onsets*: per second, relative to the prompt's. *Bands*: mean difference of the levels of thirds of
-octaves, where they are audible. *Copied*: half seconds that are like one of the prompt. *Real* is what followed; the
-control is made of the prompt itself, so that it has its level and bands, but it cuts events at half seconds.
+octaves, where they are audible. *Copied*: half seconds that are like one of the prompt, by their mel bands. It does not
+judge alone: the change of pitch was chosen by it, and a listener may know an event again that is a semitone off. *Real*
+is what followed; the control is made of the prompt itself, so that it has its level and bands, but it cuts events at
+half seconds.
 """
 
 

@@ -23,7 +23,7 @@ def all_pass(sample_rate: float, number: int) -> np.ndarray:
     size = 1 << int(np.ceil(np.log2(4 * MAX_SPREAD * sample_rate)))
     frequencies = np.fft.rfftfreq(size, 1 / sample_rate)
     spread = np.clip(PERIODS / np.maximum(frequencies, 1.0), MIN_SPREAD, MAX_SPREAD)
-    # Phases are independent at frequencies that lie one over the spread apart, and interpolated between them.
+    # Phases are independent at frequencies that differ by one over the spread, and interpolated between them.
     cells = np.concatenate([[0.0], np.cumsum((spread[1:] + spread[:-1]) / 2 * np.diff(frequencies))])
     steps = np.random.default_rng(number).uniform(-np.pi, np.pi, int(cells[-1]) + 2)
     phases = np.interp(cells, np.arange(len(steps)), np.cumsum(steps))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from audiogen.dsp.fourier import rfft
+from audiogen.dsp.frequency_course import FrequencyCourse
 
 PROMINENCE = 10.0  # times the median around a peak: one bin in a thousand of noise reaches it
 NEIGHBOUR_HERTZ, NEIGHBOUR_BINS = 150.0, 32  # width of that neighbourhood, at least
@@ -21,7 +21,7 @@ BLACKMAN_HARRIS = (0.35875, 0.48829, 0.14128, 0.01168)  # side lobes below -92 d
 
 
 @dataclass(frozen=True)
-class Track:
+class Track(FrequencyCourse):
     """A peak followed over time.
 
     Args:
@@ -33,16 +33,6 @@ class Track:
     seconds: np.ndarray
     hertz: np.ndarray
     excess: float
-
-    @cached_property
-    def median(self) -> float:
-        """Median frequency, Hz."""
-        return float(np.median(self.hertz))
-
-    @cached_property
-    def range(self) -> tuple[float, float]:
-        """Lowest and highest frequency, Hz."""
-        return float(self.hertz.min()), float(self.hertz.max())
 
 
 def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[list[np.ndarray], float]:

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from audiogen.dsp.fourier import fast_length, fft, ifft, irfft, rfft
+from audiogen.dsp.frequency_course import FrequencyCourse
 
 ENVELOPE_RATE = 250.0  # Hz, about: a partial may move 100 Hz either side of its carrier
 PAD_SECONDS = 0.5  # either side of a signal, over which envelopes fade, so that the transform's circle closes
@@ -118,7 +119,7 @@ class Bands:
 
 
 @dataclass(frozen=True)
-class Partial:
+class Partial(FrequencyCourse):
     """A line of a signal, on the points of `Bands`.
 
     Args:
@@ -130,16 +131,6 @@ class Partial:
     hertz: np.ndarray
     phase: np.ndarray
     envelope: np.ndarray
-
-    @cached_property
-    def median(self) -> float:
-        """Median frequency, Hz."""
-        return float(np.median(self.hertz))
-
-    @cached_property
-    def range(self) -> tuple[float, float]:
-        """Lowest and highest frequency, Hz."""
-        return float(self.hertz.min()), float(self.hertz.max())
 
 
 def synthesise(partials: Sequence[Partial], bands: Bands, channels: int) -> np.ndarray:

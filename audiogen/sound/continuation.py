@@ -97,7 +97,7 @@ class Continuer:
         by_contexts = isinstance(self.run, Run) and make is ContextPredictor
         self.analysis = analyse_prompt(self.parts, self.spec, whole_events=by_contexts)
         checkpoint()
-        self.frames = self.analysis.material.side_by_side(self.analysis.channels)
+        self.frames = self.analysis.level_reference.side_by_side(self.analysis.channels)
         if isinstance(self.run, Run):
             self.predictor = make(self.run, self.analysis)
         else:

@@ -252,7 +252,7 @@ class LineSearch:
         return float(np.median(np.abs(line.partial.hertz[index.astype(int)] - track.hertz))) < SAME_HERTZ
 
     def _distance(self, first: Line, second: Line) -> float:
-        """Median distance of two lines in Hz; of those that are far apart, the distance of their medians."""
+        """Median distance of two lines in Hz; of those that are far from each other, the distance of their medians."""
         if _far(first.partial, second.partial):
             return abs(first.partial.median - second.partial.median)
         return float(np.median(np.abs(first.partial.hertz[self._sampled] - second.partial.hertz[self._sampled])))

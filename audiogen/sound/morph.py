@@ -127,7 +127,7 @@ class Morph:
         Args:
             seed, temperature, controls: as of `Continuer.tail`.
             weight: how far the morph has come.
-            pasts, notes: of the two sides; see `Continuer.residual`. The partials of a side begin anew at each past.
+            pasts, notes: of the two sides; see `Continuer.residual`. The partials of a side begin again at each past.
 
         Yields:
             ``[channels, time]`` at the first prompt's rate; endless.

@@ -24,8 +24,7 @@ from audiogen.errors import InputError
 from audiogen.representation.mel_latents import MelLatents
 from audiogen.sound.context_memory import nearest_places
 from audiogen.sound.copy_detection import CopyDetector
-from audiogen.sound.separate_events import LOCKED_OUT, SeparateEvents
-from audiogen.sound.separate_events import LOCKOUT_SECONDS as EVENT_LOCKOUT_SECONDS
+from audiogen.sound.separate_events import SeparateEvents
 
 MAX_PATCHES = 40_000  # searched; from twice as many on, only every second (fourth, ...) one is, at least one a patch
 ENCODED_AT_ONCE = 4096  # patches; all side by side would hold each frame `patch` times
@@ -235,19 +234,11 @@ class PatchSelector(PatchSource):
     def keep_whole(self, events: SeparateEvents) -> None:
         """Begin events of the material at their beginning, play them to their end, and others before the same again."""
         self.events, self.barred = events, events.barred(self.starts, self.patch)
-        seconds = min(
-            LOCKED_OUT * len(self.frames) / self.representation.options.spec.frame_rate, EVENT_LOCKOUT_SECONDS
-        )
-        self.lockout = int(seconds / self.representation.step_seconds)
+        self.lockout = int(events.lockout_seconds / self.representation.step_seconds)
 
     def choose(self, latent: Tensor) -> int:
         following = self.last + self.patch
-        if (
-            self.last >= 0
-            and self.events is not None
-            and self.events.goes_on(following)
-            and following <= self.starts[-1]
-        ):
+        if self.step and self.events is not None and self.events.goes_on(following, self.patch):
             self.mark_used(following)
             return following // self.stride
         deviation = self.target_gain * self.gain * (latent - self.mean)

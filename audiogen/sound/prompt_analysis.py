@@ -23,7 +23,7 @@ from audiogen.representation.recording_features import RecordingFeatures, extrac
 from audiogen.sound.ambience import Bed, extract_ambience
 from audiogen.sound.fade_detection import NONE, Edge, between, find_edges
 from audiogen.sound.partials import Partials, find_partials, without_partials
-from audiogen.sound.separate_events import SeparateEvents, find_separate_events, find_varied_events, with_variations
+from audiogen.sound.separate_events import SeparateEvents, has_separate_events, with_variations
 
 MATERIAL_SECONDS = 300.0  # of a recording, next to its tail, that are analysed
 
@@ -177,10 +177,10 @@ class PromptAnalysis:
 
     Args:
         recording: the material, with its partials.
-        material: what the tail is made of: patches, the Vocoder's source, spectrum and texture statistics. Primes the
-            Model.
+        material: what the tail is made of: patches and the Vocoder's source. Primes the Model.
         join_partner: what the tail is joined to: ends where the tail begins. Primes Vocoder and resampler.
-        level_reference: whose level and stereo image the tail keeps; its peaks are held to those of ``recording``.
+        level_reference: whose level, stereo image, spectrum and texture statistics the tail keeps; its peaks are held
+            to those of ``recording``. The material as it is, without variations.
         partials: what was taken out of it; None if there is nothing to take out.
         events: of the material, which then begins with variations of it; None if it is not made of separate events.
     """
@@ -219,12 +219,10 @@ def analyse_prompt(prompt: Recording | PromptParts, spec: MelSpec, whole_events:
     residual = parts.material if partials is None else partials.residual
     reference = partner = material = extract_features(residual, spec)
     events = None
-    if whole_events:
-        events = find_separate_events(reference.side_by_side(len(reference.frames)), spec.frame_rate)
-    if events is not None:
+    if whole_events and has_separate_events(reference.side_by_side(len(reference.frames)), spec.frame_rate):
         material = extract_features(with_variations(residual), spec, reference.rotation)
         frames = material.side_by_side(len(material.frames))
-        events = find_varied_events(frames, spec.frame_rate, len(frames) - reference.frames.shape[1])
+        events = SeparateEvents(frames, spec.frame_rate, len(frames) - reference.frames.shape[1])
     if not parts.joins_material:
         end = parts.join_partner if partials is None else without_partials(parts.join_partner)
         partner = extract_features(end, spec, reference.rotation)

@@ -238,7 +238,7 @@ class TailRenderer:
     ) -> Iterator[np.ndarray]:
         """Blocks ``[channels, time]`` that follow ``samples``, with the texture statistics of the (tilted) material."""
         seconds, rate = MATCHED_SECONDS if past is None else SOON_MATCHED_SECONDS, self.spec.sample_rate
-        material = self.analysis.material.samples[:, -round(seconds * rate) :].numpy()
+        material = self.analysis.level_reference.samples[:, -round(seconds * rate) :].numpy()
         key = (tilt.slope, temperature, statistics, material.shape[1])
         with self._lock:
             known = self._matchers.pop(key, None)

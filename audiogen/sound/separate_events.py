@@ -28,29 +28,35 @@ LOCKED_OUT, LOCKOUT_SECONDS = 0.6, 60.0  # of the material, within which nothing
 
 
 class SeparateEvents:
-    """Events in frames of material: the varied ones, of which a tail is made, then those of the recording as it is.
+    """Events in frames of material `with_variations`, of which a tail plays the varied ones.
 
     Args:
-        events: ``[time]``, the number of the event that each frame is part of, from 1 on, and 0 between events.
-        varied: frames at the beginning that are varied; 0 if none are, and all may be played.
+        frames: ``[time, bands]`` log-mel frames (natural logarithms of magnitudes).
+        frame_rate: frames per second.
+        varied: frames at the beginning that are varied.
 
     Attributes:
         count: of the events of the recording as it is.
+        lockout_seconds: for which a place that was played is not played again.
     """
 
-    def __init__(self, events: Tensor, varied: int = 0) -> None:
-        self.count = len(events[varied:][events[varied:] > 0].unique())
-        self.within = torch.nn.functional.pad((events[1:] == events[:-1]) & (events[1:] > 0), (1, 0))
-        self.unvaried = torch.nn.functional.pad(events[varied:] > 0, (varied, 0)) if varied else self.within
+    def __init__(self, frames: Tensor, frame_rate: float, varied: int) -> None:
+        _, spans = _find(frames, frame_rate)
+        inside = _inside(spans, len(frames))
+        self.count = sum(end > varied for _, end in spans)
+        self.within = inside.clone()  # an event that has begun goes on
+        self.within[[start for start, _ in spans]] = False
+        unvaried = torch.cat([torch.zeros(varied, dtype=torch.bool), inside[varied:]])
+        self.unvaried_before = torch.nn.functional.pad(unvaried.long().cumsum(0), (1, 0))  # how many frames of events
+        self.lockout_seconds = min(LOCKED_OUT * len(frames) / frame_rate, LOCKOUT_SECONDS)
 
-    def goes_on(self, frame: int) -> bool:
-        """Whether an event that has begun goes on at a frame; not outside the material."""
-        return 0 <= frame < len(self.within) and bool(self.within[frame])
+    def goes_on(self, frame: int, patch: int) -> bool:
+        """Whether an event that has begun goes on at a frame, and the material for a patch of frames from there."""
+        return frame + patch <= len(self.within) and bool(self.within[frame])
 
     def barred(self, starts: Tensor, patch: int) -> Tensor:
         """Which patches of ``patch`` frames begin within an event, or play some of one that is not varied."""
-        played = torch.nn.functional.pad(self.unvaried.long().cumsum(0), (1, 0))
-        return self.within[starts] | (played[starts + patch] > played[starts])
+        return self.within[starts] | (self.unvaried_before[starts + patch] > self.unvaried_before[starts])
 
 
 def with_variations(recording: Recording) -> Recording:
@@ -66,34 +72,24 @@ def with_variations(recording: Recording) -> Recording:
     return Recording(joined, rate, layout=recording.layout)
 
 
-def find_separate_events(frames: Tensor, frame_rate: float) -> SeparateEvents | None:
-    """Find the events of a recording that is made of separate events, and of hardly anything else.
+def has_separate_events(frames: Tensor, frame_rate: float) -> bool:
+    """Whether a recording is made of separate events, and of hardly anything else.
 
     Args:
         frames: ``[time, bands]`` log-mel frames (natural logarithms of magnitudes).
         frame_rate: frames per second.
-
-    Returns:
-        The events; None if the recording is not made of separate events.
     """
     if not len(frames):
-        return None
+        return False
     power, spans = _find(frames, frame_rate)
-    events = _numbered(spans, len(frames))
-    within = events > 0
+    inside = _inside(spans, len(frames))
     longest = max((end - start for start, end in spans), default=0)
-    separate = (
+    return (
         len(spans) >= MIN_EVENTS
         and longest <= MAX_SECONDS * frame_rate
-        and float(within.double().mean()) <= MAX_FILLED
-        and float(power[within].sum() / power.sum()) >= MIN_ENERGY
+        and float(inside.double().mean()) <= MAX_FILLED
+        and float(power[inside].sum() / power.sum()) >= MIN_ENERGY
     )
-    return SeparateEvents(events) if separate else None
-
-
-def find_varied_events(frames: Tensor, frame_rate: float, varied: int) -> SeparateEvents:
-    """Find the events of material `with_variations`, of which the first ``varied`` frames are those."""
-    return SeparateEvents(_numbered(_find(frames, frame_rate)[1], len(frames)), varied)
 
 
 def _find(frames: Tensor, frame_rate: float) -> tuple[Tensor, list[tuple[int, int]]]:
@@ -103,12 +99,12 @@ def _find(frames: Tensor, frame_rate: float) -> tuple[Tensor, list[tuple[int, in
     return power, _joined(loud, round(GAP_SECONDS * frame_rate))
 
 
-def _numbered(spans: list[tuple[int, int]], count: int) -> Tensor:
-    """The number, from 1 on, of the span that each of ``count`` frames is in; 0 outside them."""
-    events = torch.zeros(count, dtype=torch.long)
-    for number, (start, end) in enumerate(spans, 1):
-        events[start:end] = number
-    return events
+def _inside(spans: list[tuple[int, int]], count: int) -> Tensor:
+    """Which of ``count`` frames are in one of the spans."""
+    inside = torch.zeros(count, dtype=torch.bool)
+    for start, end in spans:
+        inside[start:end] = True
+    return inside
 
 
 def _joined(loud: Tensor, gap: int) -> list[tuple[int, int]]:

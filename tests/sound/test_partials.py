@@ -127,7 +127,7 @@ def test_lines_that_overlap_do_not_correct_too_much() -> None:
 
 
 def test_lines_that_nearly_meet_have_kernels_within_the_signal() -> None:
-    """The best of two groups of lines may lie a tenth of a hertz apart, though the strongest of each do not."""
+    """The best of two groups of lines may differ by a tenth of a hertz, though the strongest of each do not."""
     bands = Bands(4 * RATE, RATE)
     search = LineSearch(bands.spectrum(hum(4) + noise(4, 1e-3)), bands)
     line = search.lines()[0]

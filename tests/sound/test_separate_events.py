@@ -10,7 +10,7 @@ from audiogen.audio import Recording
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.pretrained import base
 from audiogen.sound.continuation import Continuer
-from audiogen.sound.separate_events import FACTORS, SeparateEvents, find_separate_events, with_variations
+from audiogen.sound.separate_events import FACTORS, SeparateEvents, has_separate_events, with_variations
 
 RATE = 44100
 FRAME_RATE = 100.0
@@ -48,10 +48,11 @@ def frames_with(spans: list[tuple[int, int]], count: int = 2000, floor: float = 
 
 
 def test_separate_events_are_found_from_beginning_to_end() -> None:
-    events = find_separate_events(frames_with(SPANS), FRAME_RATE)
-    assert events is not None
-    assert events.count == 8
-    assert [frame for frame in (-1, 100, 101, 119, 120, 5000) if events.goes_on(frame)] == [101, 119]
+    assert has_separate_events(frames_with(SPANS), FRAME_RATE)
+    events = SeparateEvents(frames_with(SPANS), FRAME_RATE, varied=1000)
+    assert events.count == 2
+    assert [frame for frame in (99, 100, 101, 119, 120, 1999) if events.goes_on(frame, 8)] == [101, 119]
+    assert not SeparateEvents(frames_with([*SPANS, (1990, 2000)]), FRAME_RATE, 1000).goes_on(1995, 8)  # ends there
 
 
 @pytest.mark.parametrize(
@@ -67,13 +68,11 @@ def test_separate_events_are_found_from_beginning_to_end() -> None:
     ],
 )
 def test_other_recordings_are_not_made_of_separate_events(why: str, frames: torch.Tensor) -> None:
-    assert find_separate_events(frames, FRAME_RATE) is None
+    assert not has_separate_events(frames, FRAME_RATE)
 
 
 def test_patches_neither_begin_within_an_event_nor_play_one_that_is_not_varied() -> None:
-    numbers = torch.zeros(40, dtype=torch.long)
-    numbers[10:16], numbers[30:36] = 1, 2
-    events = SeparateEvents(numbers, varied=20)
+    events = SeparateEvents(frames_with([(10, 16), (30, 36)], count=41), FRAME_RATE, varied=20)
     starts = torch.arange(0, 33)
     barred = events.barred(starts, 8)
     assert [int(start) for start in starts[barred]] == [*range(11, 16), *range(23, 33)]
