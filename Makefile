@@ -14,6 +14,7 @@ DEPRECATIONS := -W default::DeprecationWarning -W default::PendingDeprecationWar
 
 demo: $(VENV)/.ready  ## continue the recording in data/: a WAV, and a page to look at
 	$(BIN)/audiogen demo -o $(OUT) --force
+	@echo "your own recordings: . $(BIN)/activate, then audiogen continue RECORDING -o OUT.wav"
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
