@@ -17,7 +17,8 @@ import torch
 from audiogen.errors import InputError
 from audiogen.metrics.copying import RepetitionDetector
 from audiogen.run import Run
-from audiogen.sound.context_memory import ContextMemory
+from audiogen.sound.context_memory import ContextMemory, ContextSkill
+from audiogen.sound.context_skill import context_skill
 from audiogen.sound.patch_selection import COPY_THRESHOLD, Patch, PatchSelector, Played, Rules
 from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis
@@ -45,6 +46,7 @@ class ContextPredictor(RunPredictor):
     def __init__(self, run: Run, prompt: PromptAnalysis, channels: int | None = None) -> None:
         super().__init__(run, prompt, channels)
         self.rules = rules_of(prompt)
+        self.skill: ContextSkill | None = None  # of contexts, once it has been measured
         self.events = prompt.events
         if self.events is not None:  # which correlation cannot tell from copies
             self.rules = replace(self.rules, copy_threshold=math.inf, repetition_threshold=math.inf)
@@ -60,11 +62,20 @@ class ContextPredictor(RunPredictor):
 
     def memory(self, selection: PatchSelector, played: Played | None = None) -> ContextMemory:
         """A memory of the material that has read the prompt, or what was played since; the selection takes that up."""
-        memory = ContextMemory(selection.searched, self.representation.patch // selection.stride)
+        step = self.representation.patch // selection.stride
+        if self.skill is None:
+            self.skill = context_skill(selection.searched[self.compared_from(selection) :], step)
+        memory = ContextMemory(selection.searched, step, self.skill)
         latents = self.past if played is None else torch.cat([self.past, selection.take_up(played)])
         for latent in latents[-PAST_PATCHES:]:
             memory.read(latent * selection.weights)
         return memory
+
+    def compared_from(self, selection: PatchSelector) -> int:
+        """The first place of the end of the recording, itself and no variation of it, whose contexts are compared."""
+        last = round(LIKENESS_SECONDS / self.representation.step_seconds) * self.representation.patch
+        varied = self.events.varied if self.events is not None else 0
+        return max(len(self.material) - last, varied) // selection.stride
 
     @torch.no_grad()
     def patches_after(self, seed: int, temperature: float, played: Played | None = None) -> Iterator[Patch]:

@@ -36,6 +36,7 @@ class SeparateEvents:
         varied: frames at the beginning that are varied.
 
     Attributes:
+        varied: frames at the beginning that are varied.
         count: of the events of the recording as it is.
         lockout_seconds: for which a place that was played is not played again.
     """
@@ -43,6 +44,7 @@ class SeparateEvents:
     def __init__(self, frames: Tensor, frame_rate: float, varied: int) -> None:
         _, spans = _find(frames, frame_rate)
         inside = _inside(spans, len(frames))
+        self.varied = varied
         self.count = sum(end > varied for _, end in spans)
         self.within = inside.clone()  # an event that has begun goes on
         self.within[[start for start, _ in spans]] = False
