@@ -20,6 +20,12 @@ class InputError(ValueError):
         super().__init__(" ".join(text.split()))
 
 
+def require_flag(subject: object, value: object) -> None:
+    """Raise an InputError for what is neither True nor False, such as the text ``"no"``, which counts as true."""
+    if not isinstance(value, bool) and value not in (0, 1):
+        raise InputError(subject, f"{value!r} is neither True nor False", "give one of them")
+
+
 def require_number(subject: object, value: object, whole: bool = False) -> None:
     """Raise an InputError for what is no number, such as text; with ``whole``, for what is no whole number."""
     if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):

@@ -20,6 +20,22 @@ _RESERVED_STEM = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u0
 _RESERVED_CHARACTERS = re.compile('[<>:"|?*/\\\\\x00-\x1f]')
 
 
+def to_path(subject: str, name: object, what: str = "the name of a file") -> Path:
+    """A file's name as a Path.
+
+    Args:
+        subject: what the caller calls it.
+        name: a text or a path.
+        what: may be given for it.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if isinstance(name, str | os.PathLike) and not isinstance(text := os.fspath(name), bytes):
+        return Path(text)
+    raise InputError(subject, f"it is of type {type(name).__name__}", f"give {what}")
+
+
 def is_midi(path: Path) -> bool:
     """Whether a file name ends as those of MIDI files do."""
     return path.suffix.lower() in MIDI_SUFFIXES

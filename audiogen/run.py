@@ -11,6 +11,7 @@ from audiogen.config.choice import Choice
 from audiogen.config.yaml_files import read_bounded, size_of
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
+from audiogen.file_names import to_path
 from audiogen.models import MODELS, Model
 from audiogen.representation import REPRESENTATIONS, Representation
 from audiogen.representation.mel_latents import MelLatents, MelOptions
@@ -81,7 +82,7 @@ class Run:
         """
         from safetensors import SafetensorError
 
-        folder = Path(folder)
+        folder = to_path("run", folder, "the name of a Run's folder")
         if not folder.is_dir():
             cause = "it is a file, not the folder of a Run" if folder.exists() else "there is no such folder"
             raise InputError(folder, cause, "name a folder that `audiogen train` wrote")

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from audiogen.api.inputs import FilePath, to_recording
+from audiogen.api.inputs import FilePath, to_recording, to_single_run
 from audiogen.api.session import session
 from audiogen.audio import Recording
 from audiogen.devices import pick_device
+from audiogen.errors import InputError, require_number
 from audiogen.jobs import vocode as job
 from audiogen.jobs.control_baselines import CONTROL_BASELINES
 from audiogen.jobs.model_likelihood import ModelLikelihood
@@ -19,6 +20,7 @@ from audiogen.output_names import join_beside
 from audiogen.progress import ProgressCallback
 from audiogen.representation.mel import MelSpec
 from audiogen.run import Run
+from audiogen.sound.limits import checked_seed
 from audiogen.vocoders.registry import build, find
 
 
@@ -59,16 +61,21 @@ def evaluate(
         >>> found.output.overall
         >>> print(found.table())
     """
+    seed = checked_seed(seed)
+    if join_sample is not None:
+        require_number("join_sample", join_sample, whole=True)
+        if join_sample < 0:
+            raise InputError("join_sample", f"{join_sample} is out of range", "give a sample of the tail, from 0 on")
     with session(progress):
-        output = to_recording(tail)
+        output = to_recording(tail, "tail")
         if join_sample is None and isinstance(tail, (str, Path)):
             join_sample = join_beside(Path(tail))
-        source = None if prompt is None else to_recording(prompt)
+        source = None if prompt is None else to_recording(prompt, "prompt")
         if source is None and join_sample:
             source = output.cut(0, min(join_sample, output.length))
-        real = to_recording(reference)
-        drawn = None if raw is None else to_recording(raw)
-        opened = Run.open(run, with_vocoder=False) if isinstance(run, (str, Path)) else run
+        real = to_recording(reference, "reference")
+        drawn = None if raw is None else to_recording(raw, "raw")
+        opened = None if run is None else to_single_run(run, with_vocoder=False)
         inputs = prepare_inputs(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
         likelihood = None if opened is None else ModelLikelihood(opened, inputs.source)
         return evaluate_inputs(inputs, likelihood)
@@ -103,13 +110,14 @@ def vocode(
         >>> audiogen.write("copy.wav", audiogen.vocode("rain.wav", vocoder="neural"))
     """
     given = to_recording(recording)
+    seed = checked_seed(seed)
     kind = vocoder or ("griffin_lim" if source is None else "source")
     options = find(kind).Options()
     with session(progress):
         analysis = job.analyse(given, find(kind).native_spec(options) or MelSpec())
         material = None
         if source is not None:
-            material = job.source_samples(to_recording(source), analysis).to(pick_device(device))
+            material = job.source_samples(to_recording(source, "source"), analysis).to(pick_device(device))
         engine = build(kind, analysis.spec, material, options)
         samples = np.concatenate(list(job.render(engine, analysis, seed, device)), axis=1)
     samples[list(given.silent)] = 0

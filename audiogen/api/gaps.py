@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
 
 from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_prompt, to_run
 from audiogen.api.results import Filling
 from audiogen.api.session import session
-from audiogen.api.tail_blocks import Samples, joined, like, prompt_of
+from audiogen.api.tail_blocks import Samples, joined, like, of_type, prompt_of
 from audiogen.audio import Recording
 from audiogen.errors import InputError, require_number
 from audiogen.experiment import Experiment
+from audiogen.file_names import to_path
 from audiogen.jobs import fill_gap as job
 from audiogen.jobs.request import Request
 from audiogen.output_names import require_own_sidecar
@@ -60,10 +61,10 @@ def fill(
         >>> clean = audiogen.fill(samples, 44100, start=12.0, stop=15.5)
         >>> whole = audiogen.fill(first, 44100, second, seconds=4.0)
     """
-    if after is not None and after.ndim != before.ndim:
-        raise InputError("after", f"has {after.ndim} axes, and before {before.ndim}", "give both as [channels, time]")
     first = prompt_of(before, sample_rate)
     second = None if after is None else prompt_of(after, sample_rate)
+    if after is not None and after.ndim != before.ndim:
+        raise InputError("after", f"has {after.ndim} axes, and before {before.ndim}", "give both as [channels, time]")
     gap = _gap(first, second, seconds, start, stop)
     request = Request(seconds=gap.seconds, seed=seed, temperature=temperature, vocoder=vocoder)
     experiment = to_experiment(config)
@@ -73,7 +74,7 @@ def fill(
     if gap_only:
         return filling
     end = gap.before.length + gap.length
-    rest = before[..., end:] if after is None else after
+    rest = before[..., end:] if after is None else of_type(after, before)
     return joined(joined(before[..., : gap.before.length], filling), rest)
 
 
@@ -119,10 +120,11 @@ def fill_recording(
         >>> made.seams["start"]["flux_percentile"]
     """
     experiment = to_experiment(config)
-    require_own_sidecar(Path(output))
+    path = to_path("output", output)
+    require_own_sidecar(path)
     with session(progress):
-        second = None if after is None else to_prompt(after)
-        gap = _gap(to_prompt(before), second, seconds, start, stop)
+        second = None if after is None else to_prompt(after, "after")
+        gap = _gap(to_prompt(before, "before"), second, seconds, start, stop)
         request = Request(
             seconds=gap.seconds,
             seed=seed,
@@ -132,8 +134,8 @@ def fill_recording(
             metadata=metadata,
         )
         choice = (to_run(run, config, budget), experiment, budget, device)
-        sidecar = job.fill_gap(gap, Path(output), request, *choice, gap_only)
-    return Filling.from_sidecar(output, sidecar)
+        sidecar = job.fill_gap(gap, path, request, *choice, gap_only)
+    return Filling.from_sidecar(path, sidecar)
 
 
 def _gap(
@@ -142,6 +144,8 @@ def _gap(
     for name, value in (("seconds", seconds), ("start", start), ("stop", stop)):
         if value is not None:
             require_number(name, value)
+            if not math.isfinite(value):
+                raise InputError(name, f"{value:g} is out of range", "give seconds")
     if after is None and start is not None and stop is not None and seconds is None:
         return job.gap_in(before, start, stop)
     if after is not None and seconds is not None and start is None and stop is None:

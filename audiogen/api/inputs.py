@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias, overload
 
 from audiogen.audio import Recording, open_recording, read
 from audiogen.config.shipped import find_config
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_number
 from audiogen.experiment import Experiment
 from audiogen.experiment import read_experiment as read_file
+from audiogen.file_names import to_path
 from audiogen.run import Run
 from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 from audiogen.sound.run_mixture import RunMixture
 
 FilePath: TypeAlias = str | Path
 AnyRun: TypeAlias = Run | RunMixture
+SOUND = "a Recording, such as Recording(samples, sample_rate), or the name of a file"
+CONFIG = "an Experiment, the name of a shipped configuration, or a YAML file"
+RUN = "a Run, or the name of its folder"
 
 
 def read_experiment(config: FilePath | None = None, overrides: Sequence[str] = ()) -> Experiment:
@@ -34,7 +39,9 @@ def read_experiment(config: FilePath | None = None, overrides: Sequence[str] = (
     Example:
         >>> experiment = audiogen.read_experiment("mel/gru-mixture", ["training.steps=500"])
     """
-    return read_file(None if config is None else find_config(config), tuple(overrides))
+    if isinstance(overrides, str):
+        raise InputError("overrides", f"{overrides!r} is a single text", f"give a list: [{overrides!r}]")
+    return read_file(None if config is None else find_config(to_path("config", config, CONFIG)), tuple(overrides or ()))
 
 
 @overload
@@ -50,16 +57,24 @@ def to_experiment(config: Experiment | FilePath | None) -> Experiment | None:
     return config if config is None or isinstance(config, Experiment) else read_experiment(config)
 
 
-def to_recording(recording: Recording | FilePath) -> Recording:
-    """A Recording as it is, or the one in a file."""
-    return recording if isinstance(recording, Recording) else read(recording)
+def to_recording(recording: Recording | FilePath, name: str = "recording") -> Recording:
+    """A Recording as it is, or the one in a file; ``name`` is that of the argument."""
+    return recording if isinstance(recording, Recording) else read(to_path(name, recording, SOUND))
 
 
-def to_prompt(recording: Recording | FilePath) -> Recording:
+def to_prompt(recording: Recording | FilePath, name: str = "prompt") -> Recording:
     """The same for a recording that is continued: of a long file only the end is held."""
     if isinstance(recording, Recording):
         return recording
-    return open_recording(Path(recording), None, None, MATERIAL_SECONDS)
+    return open_recording(to_path(name, recording, SOUND), None, None, MATERIAL_SECONDS)
+
+
+def require_budget(budget: float | None) -> None:
+    """Raise an InputError for a training's time limit that is no number, negative or NaN."""
+    if budget is not None:
+        require_number("budget", budget)
+        if math.isnan(budget) or budget < 0:
+            raise InputError("budget", f"{budget:g} is out of range", "give seconds, from 0 on")
 
 
 def to_run(
@@ -68,8 +83,14 @@ def to_run(
     """A Run or a mixture of Runs as it is, or the Run in a folder; None if a Model is to be trained or chosen.
 
     Raises:
-        InputError: settings of a training are given beside a Run.
+        InputError: settings of a training are given beside a Run, or are of a wrong type or out of range.
     """
+    require_budget(budget)
     if run is not None and (config is not None or budget is not None):
         raise InputError("run", "a Run is trained already", "leave out config and budget")
-    return Run.open(run) if isinstance(run, (str, Path)) else run
+    return run if run is None or isinstance(run, RunMixture) else to_single_run(run)
+
+
+def to_single_run(run: Run | FilePath, name: str = "run", with_vocoder: bool = True) -> Run:
+    """A Run as it is, or the one in a folder; ``name`` is that of the argument."""
+    return run if isinstance(run, Run) else Run.open(to_path(name, run, RUN), with_vocoder=with_vocoder)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audiogen.api.inputs import FilePath, to_experiment
+from audiogen.api.inputs import CONFIG, FilePath, require_budget, to_experiment, to_single_run
 from audiogen.api.session import session
 from audiogen.audio import Recording, read
+from audiogen.errors import InputError
 from audiogen.experiment import Experiment
-from audiogen.file_names import is_midi
+from audiogen.file_names import is_midi, to_path
 from audiogen.progress import ProgressCallback
 from audiogen.run import Run
 from audiogen.training import trainer
@@ -51,9 +52,12 @@ def train(
         >>> run = audiogen.train("mel/gru-mixture", "recordings/", "runs/gru", budget=600)
         >>> run.metrics["validation_loss"]
     """
-    experiment = to_experiment(config)
-    start = Run.open(base, with_vocoder=False) if isinstance(base, (str, Path)) else base
-    folder = None if output is None else Path(output)
+    experiment = to_experiment(to_path("config", config, CONFIG) if config is None else config)
+    start = None if base is None else to_single_run(base, "base", with_vocoder=False)
+    folder = None if output is None else to_path("output", output, "the name of a folder")
+    require_budget(budget)
+    if folder is not None and folder.is_file():
+        raise InputError(folder, "it is a file", "name a folder for the Run")
     with session(progress):
         return trainer.train(experiment, _source(data), folder, budget, resume, device, start)
 
@@ -62,5 +66,5 @@ def _source(data: Recording | Tune | FilePath) -> Recording | Tune | Path:
     """Training data as the trainer takes them: an audio file is read."""
     if isinstance(data, (Recording, Tune)):
         return data
-    path = Path(data)
+    path = to_path("data", data, "a Recording, a Tune, or the name of a file or folder")
     return read(path) if path.is_file() and not is_midi(path) else path

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 
+from audiogen.errors import InputError
 from audiogen.progress import ProgressCallback, report_to
 
 Item = TypeVar("Item")
@@ -21,6 +22,8 @@ def session(progress: ProgressCallback | None = None) -> Iterator[None]:
     Models of this size lose more by waiting for a second thread than it gains, most of all on a busy machine, and sums
     on one thread are the same everywhere. torch's own number of threads is restored at the end.
     """
+    if progress is not None and not callable(progress):
+        raise InputError("progress", f"{progress!r} cannot be called", "give a function (done, total, label)")
     threads = torch.get_num_threads()
     if not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(1)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
-from audiogen.api.inputs import AnyRun, FilePath, to_experiment, to_prompt, to_recording, to_run
+from audiogen.api.inputs import AnyRun, FilePath, require_budget, to_experiment, to_prompt, to_recording, to_run
 from audiogen.api.results import Continuation
 from audiogen.api.session import each_in_session, session
 from audiogen.api.tail_blocks import Samples, earlier_of, joined, like, prompt_of, tail_blocks_of
 from audiogen.audio import Recording
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.file_names import to_path
 from audiogen.jobs import continue_sound as job
 from audiogen.jobs import run_choice
 from audiogen.jobs.backward import continue_backward, require_reversible
@@ -278,15 +278,16 @@ def continue_recording(
     experiment = to_experiment(config)
     if backward:
         require_reversible(request, morph is not None)
-    require_own_sidecar(Path(output))
+    path = to_path("output", output)
+    require_own_sidecar(path)
     with session(progress):
-        target = None if morph is None else MorphTarget(to_prompt(morph))
+        target = None if morph is None else MorphTarget(to_prompt(morph, "morph"))
         choice = (to_run(run, config, budget), experiment, budget, device)
         if backward:
-            (sidecar,) = continue_backward(to_prompt(prompt), [(Path(output), request)], *choice, cache=cache)
+            (sidecar,) = continue_backward(to_prompt(prompt), [(path, request)], *choice, cache=cache)
         else:
-            sidecar = job.continue_recording(to_prompt(prompt), output, request, *choice, target, cache)
-    return Continuation.from_sidecar(output, sidecar)
+            sidecar = job.continue_recording(to_prompt(prompt), path, request, *choice, target, cache)
+    return Continuation.from_sidecar(path, sidecar)
 
 
 def choose_run(
@@ -317,5 +318,6 @@ def choose_run(
         >>> takes = [audiogen.continue_audio(samples, 44100, seed=seed, run=run) for seed in range(5)]
     """
     experiment = to_experiment(config)
+    require_budget(budget)
     with session(progress):
         return run_choice.choose_run(to_recording(recording), experiment, budget, device, cache=cache)

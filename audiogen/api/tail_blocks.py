@@ -41,10 +41,16 @@ def prompt_of(samples: np.ndarray | torch.Tensor, sample_rate: int) -> Recording
 
 def like(block: np.ndarray, samples: Samples) -> Samples:
     """``[channels, time]`` float32 samples in the layout, type and library of ``samples``."""
-    laid_out = block[0] if samples.ndim == 1 else block
+    return of_type(block[0] if samples.ndim == 1 else block, samples)
+
+
+def of_type(sound: np.ndarray | torch.Tensor, samples: Samples) -> Samples:
+    """A sound in the floating-point type and library of ``samples``."""
     if isinstance(samples, torch.Tensor):
-        return torch.from_numpy(np.ascontiguousarray(laid_out)).to(samples.device, samples.dtype)
-    return laid_out.astype(samples.dtype, copy=False)
+        tensor = sound if isinstance(sound, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(sound))
+        return tensor.to(samples.device, samples.dtype)
+    array = sound.detach().cpu().double().numpy() if isinstance(sound, torch.Tensor) else sound
+    return array.astype(samples.dtype, copy=False)
 
 
 def tail_blocks_of(
@@ -60,7 +66,7 @@ def tail_blocks_of(
 ) -> tuple[PromptParts, Iterator[np.ndarray]]:
     """The prompt's parts, and the tail in ``[channels, time]`` blocks; training and analysis are done already."""
     length = sys.maxsize if seconds is None else length_of(prompt, request)
-    target = None if morph is None else MorphTarget(to_prompt(morph))
+    target = None if morph is None else MorphTarget(to_prompt(morph, "morph"))
     experiment = to_experiment(config)
     chosen = to_run(run, config, budget)
     prepared = prepare_tails(prompt, [request], target, chosen, experiment, budget, device, cache)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -83,7 +83,10 @@ def loops(
         loop=True,
     )
     prompt = prompt_of(samples, sample_rate)
-    requests = [replace(request, seconds=length) for length in loop_lengths]
+    lengths = list(loop_lengths) if isinstance(loop_lengths, Iterable) and not isinstance(loop_lengths, str) else []
+    if not lengths:
+        raise InputError("loop_lengths", f"{loop_lengths!r} are no lengths", "give seconds, as in (10, 30)")
+    requests = [replace(request, seconds=length) for length in lengths]
     with session(progress):
         return [like(loop, samples) for loop in tails_of(prompt, requests, run, config, budget, cache, device)]
 

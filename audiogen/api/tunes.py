@@ -11,6 +11,7 @@ from audiogen.api.results import TuneContinuation
 from audiogen.api.session import session
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
+from audiogen.file_names import to_path
 from audiogen.jobs import continue_tune as job
 from audiogen.jobs.plan_request import PlanRequest
 from audiogen.jobs.tune_request import TuneRequest
@@ -30,12 +31,14 @@ def read_midi(path: FilePath) -> Tune:
     Raises:
         InputError: no such file, no MIDI, or damaged beyond use.
     """
-    return reader.read_midi(Path(path))
+    return reader.read_midi(to_path("path", path))
 
 
 def write_midi(path: FilePath, tune: Tune) -> None:
     """Write a tune as a MIDI file of format 1, one track for each part."""
-    writer.write_midi(Path(path), tune)
+    if not isinstance(tune, Tune):
+        raise InputError("tune", f"it is of type {type(tune).__name__}", "give a Tune")
+    writer.write_midi(to_path("path", path), tune)
 
 
 def continue_tune(
@@ -112,6 +115,7 @@ def continue_tune(
         tail_only=tail_only,
         subtype=subtype,
     )
+    named = None if isinstance(prompt, Tune) else to_path("prompt", prompt, "a Tune, or the name of a MIDI file")
     chosen = to_run(run, config, budget)
     if isinstance(chosen, RunMixture):
         raise InputError("run", "it predicts sound, not notes", "give a Run of the midi representation")
@@ -120,13 +124,14 @@ def continue_tune(
         job.require_midi(experiment, config if isinstance(config, (str, Path)) else "config")
     elif budget:
         experiment = job.prompt_experiment(None, ())
-    if output is not None:
-        require_own_sidecar(Path(output))
+    written = None if output is None else to_path("output", output)
+    if written is not None:
+        require_own_sidecar(written)
     with session(progress), tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "prompt.mid" if isinstance(prompt, Tune) else Path(prompt)
+        source = named or Path(folder) / "prompt.mid"
         if isinstance(prompt, Tune):
             writer.write_midi(source, prompt)
-        path = Path(folder) / "output.mid" if output is None else Path(output)
+        path = written or Path(folder) / "output.mid"
         made = next(iter(job.continue_tune(source, [(path, request)], chosen, experiment, budget, device)))
     sidecar = made.sidecar
     if output is None:
@@ -158,6 +163,8 @@ def _plan_request(
         return None
     if isinstance(rewards, (str, Path)):
         rewards = read_rewards(Path(rewards))
+    if not isinstance(rewards, Mapping | Sequence):
+        raise InputError("rewards", f"they are of type {type(rewards).__name__}", "give a list, or weights by name")
     weights = dict(rewards) if isinstance(rewards, Mapping) else parse_rewards(rewards)
     given = {"rewards": weights} if weights else {}
     return PlanRequest(plan or "mcts", simulations=simulations, think=think, **given)

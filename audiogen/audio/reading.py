@@ -15,6 +15,7 @@ from audiogen.audio.recording import AudioWarning, Recording
 from audiogen.audio.sample_checks import Findings, SampleChecker, sample_remarks
 from audiogen.audio.soundfile_decoder import CHUNK
 from audiogen.errors import InputError
+from audiogen.file_names import to_path
 
 MIN_RATE, MAX_RATE = 1_000, 768_000
 """Hz. A header that states less or more is damaged, or is not audio."""
@@ -140,7 +141,7 @@ def open_blocks(path: str | os.PathLike[str], block_seconds: float = 10.0, for_p
     Raises:
         InputError: it cannot be read; also raised at the end of the iteration, for defects that show only there.
     """
-    path = Path(path)
+    path = to_path("path", path)
     source = open_source(path)
     if not MIN_RATE <= source.sample_rate <= MAX_RATE:
         source.close()

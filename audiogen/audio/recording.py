@@ -177,7 +177,7 @@ def to_channels(samples: Samples) -> np.ndarray:
         shape = list(array.shape)
         raise InputError("samples", f"their shape is {shape}", "give [channels, time], or [time] for one channel")
     with np.errstate(over="ignore", invalid="ignore"):  # float64 beyond float32's range becomes infinite
-        array = np.asarray(array, np.float32)
+        array = np.require(array, np.float32, ["W", "E"])  # torch warns of arrays that cannot be written to
         finite = bool(np.isfinite(array.sum()) or np.isfinite(array).all())  # the sum takes no memory
     if not finite:
         count = array.size - int(np.isfinite(array).sum())
@@ -189,8 +189,10 @@ def _to_numpy(samples: object) -> np.ndarray:
     if isinstance(samples, np.ndarray):
         return samples
     if hasattr(samples, "detach"):  # a tensor, without importing torch
-        tensor = samples.detach().cpu()
-        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+        tensor = samples.detach()
+        if tensor.is_sparse or tensor.is_meta:
+            raise InputError("samples", f"a {tensor.layout} tensor on {tensor.device} is not dense", "give a dense one")
+        return (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
     raise InputError("samples", f"a {type(samples).__name__} is not an array", "give a numpy array or a torch tensor")
 
 

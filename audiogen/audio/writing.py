@@ -29,6 +29,7 @@ from audiogen.audio.soundfile_decoder import CHUNK
 from audiogen.audio.soundfile_writer import SoundfileWriter
 from audiogen.audio.wav_writer import WavWriter
 from audiogen.errors import InputError
+from audiogen.file_names import to_path
 from audiogen.part_file import PartFile
 
 FULL_SCALE = 1 + 1e-6
@@ -264,6 +265,10 @@ def write(
     Raises:
         InputError, OSError: as of `Writer`.
     """
+    path = to_path("path", path)
+    if not isinstance(recording, Recording):
+        cause = f"it is of type {type(recording).__name__}"
+        raise InputError("recording", cause, "give Recording(samples, sample_rate)")
     subtype = subtype or subtype_for(recording, path)
     rate, channels = recording.sample_rate, recording.channels
     with Writer(path, rate, channels, subtype, dither_seed, recording.layout) as writer:

@@ -334,11 +334,11 @@ def check_vocoder(experiment: Experiment, kind: str | None) -> None:
         experiment: the experiment whose frames will be rendered.
         kind: of the vocoder; None for the experiment's own.
     """
-    from audiogen.vocoders.registry import VOCODERS, check
+    from audiogen.vocoders.registry import check, find
 
     if experiment.representation.kind != "mel":
         return  # refused later, with the right message
     own = experiment.vocoder
     chosen = own.kind if kind is None else kind
     spec = experiment.representation.options.spec
-    check(chosen, spec, own.options if chosen == own.kind else VOCODERS[chosen].Options())
+    check(chosen, spec, own.options if chosen == own.kind else find(chosen).Options())

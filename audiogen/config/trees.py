@@ -82,7 +82,7 @@ def override_tree(text: str) -> dict[str, Any]:
     Raises:
         InputError: it has another form.
     """
-    key, equals, value = text.partition("=")
+    key, equals, value = text.partition("=") if isinstance(text, str) else ("", "", "")
     if not equals or not all(key.split(".")):
         raise InputError(text, "an override has the form key=value", "for example training.steps=200")
     try:

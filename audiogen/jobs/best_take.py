@@ -24,11 +24,12 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.devices import count_threads
 from audiogen.errors import InputError
 from audiogen.jobs.continuer_choice import AnyContinuer
-from audiogen.jobs.request import MAX_SEED, Request
+from audiogen.jobs.request import Request
 from audiogen.jobs.tail_check import evaluator_of
 from audiogen.jobs.tail_file import length_of, tail_blocks
 from audiogen.metrics.order import OrderReference
 from audiogen.progress import checkpoint, progress
+from audiogen.sound.limits import MAX_SEED
 from audiogen.sound.prompt_analysis import PromptParts
 
 JUDGED_SECONDS = 60.0  # of the beginning of each take

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from audiogen.audio import AudioWarning, Recording
+from audiogen.audio.reading import MIN_RATE
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, to_tree
 from audiogen.jobs import pulse_choice
@@ -52,6 +53,9 @@ def require_continuable(prompt: Recording) -> None:
     if prompt.length == 0 or (prompt.seconds < MIN_SECONDS and prompt.sounds):
         cause = f"{prompt.seconds:.3f} s is too short to continue"
         raise InputError(prompt.path or "the prompt", cause, f"give at least {MIN_SECONDS:g} s")
+    if prompt.sample_rate < MIN_RATE:
+        cause = f"a sample rate of {prompt.sample_rate} Hz is too low to continue"
+        raise InputError(prompt.path or "the prompt", cause, f"give {MIN_RATE} Hz or more")
     peak = prompt.peak
     if not peak <= MAX_PEAK:  # or NaN, which reading a file removes
         cause = f"its samples reach {peak:g} times full scale"

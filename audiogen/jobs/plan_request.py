@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_number
 
 if TYPE_CHECKING:
     from audiogen.tunes.planning import Budget
@@ -41,6 +41,9 @@ class PlanRequest:
     def __post_init__(self) -> None:
         if self.simulations is not None and self.think is not None:
             raise InputError("--think", "--simulations limits the search too", "leave out one of the two")
+        for name, value, whole in (("--simulations", self.simulations, True), ("--think", self.think, False)):
+            if value is not None:
+                require_number(name, value, whole)
         if self.simulations is not None and not 1 <= self.simulations <= MAX_SIMULATIONS:
             cause = f"{self.simulations} is out of range"
             raise InputError("--simulations", cause, f"choose from 1 to {MAX_SIMULATIONS}")

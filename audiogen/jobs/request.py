@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from audiogen.durations import Seconds, bars_or_seconds
-from audiogen.errors import InputError, require_number
-from audiogen.sound.limits import MAX_SEED, MAX_TEMPERATURE
+from audiogen.errors import InputError, require_flag, require_number
+from audiogen.sound.limits import MAX_TEMPERATURE, checked_seed
 
 if TYPE_CHECKING:
     from audiogen.sound.controls import Controls
 
 MAX_SECONDS = 24 * 3600.0
+FLAGS = ("pulse", "tail_only", "loop", "keep_edges", "ambience", "match_texture", "metadata", "raw")
 MIN_LOUDNESS = -70.0  # LUFS: the gate below which BS.1770 measures nothing
 
 
@@ -72,15 +73,15 @@ class Request:
     def __post_init__(self) -> None:
         for name in ("seconds", "temperature", "level", "brightness", "density"):
             require_number(name, getattr(self, name))
-        require_number("seed", self.seed, whole=True)
+        object.__setattr__(self, "seed", checked_seed(self.seed))
+        for name in FLAGS:
+            require_flag(name, getattr(self, name))
         if self.loudness is not None:
             require_number("loudness", self.loudness)
         if not 0 < self.seconds <= MAX_SECONDS:
             raise InputError(
                 "seconds", f"{self.seconds:g} is out of range", f"choose above 0 s and up to {MAX_SECONDS:g} s"
             )
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
         if not 0 <= self.temperature <= MAX_TEMPERATURE:
             cure = f"choose from 0 to {MAX_TEMPERATURE}"
             raise InputError("temperature", f"{self.temperature:g} is out of range", cure)

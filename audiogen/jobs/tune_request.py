@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from audiogen.errors import InputError, require_number
 from audiogen.jobs.plan_request import PlanRequest
-from audiogen.jobs.request import MAX_SECONDS, MAX_SEED
+from audiogen.jobs.request import MAX_SECONDS
+from audiogen.sound.limits import checked_seed
 
 if TYPE_CHECKING:
     from audiogen.models import Sampling
@@ -66,12 +67,10 @@ class TuneRequest:
             ("min_p", self.min_p, 0, 1),
             ("takes", self.takes, 1, MAX_TAKES),
         ):
-            require_number(name, value)
+            require_number(name, value, whole=name in ("bars", "top_k", "takes"))
             if not low <= value <= high:
                 raise InputError(name, f"{value:g} is out of range", f"choose from {low:g} to {high:g}")
-        require_number("seed", self.seed, whole=True)
-        if not 0 <= self.seed <= MAX_SEED:
-            raise InputError("seed", f"{self.seed} is out of range", f"choose from 0 to {MAX_SEED}")
+        object.__setattr__(self, "seed", checked_seed(self.seed))
 
     @property
     def sampling(self) -> Sampling:

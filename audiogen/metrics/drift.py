@@ -18,6 +18,7 @@ from audiogen.metrics.tonality import line_energy, tonal_to_noise
 
 SILENCE_FLOOR = 1e-8  # mean square of a silent frame: -80 dBFS
 STILL_DB = 0.1  # RMS change over bands below which a frame counts as unchanged
+MAX_HERTZ = 22_050.0  # of the centroid: above, nobody hears, and no tail has anything
 FULL_SCALE = 32767 / 32768
 END_SECONDS = 60.0  # compared at the beginning and the end; half of a shorter sound
 WINDOW_SECONDS = 30.0  # of the averages whose largest deviation is reported
@@ -56,7 +57,8 @@ class DriftMeter:
         self.sample_rate, self.channels = sample_rate, channels
         self.size = frame_size(sample_rate)
         self.centres, self._bands = third_octaves(sample_rate, self.size)
-        self._hertz = np.fft.rfftfreq(self.size, 1 / sample_rate).astype(np.float32)
+        hertz = np.fft.rfftfreq(self.size, 1 / sample_rate).astype(np.float32)
+        self._hertz = hertz[hertz <= MAX_HERTZ]
         self._rest = np.zeros((channels, 0), np.float32)
         self._last: np.ndarray | None = None
         self._seconds: list[SecondStats] = []
@@ -94,7 +96,7 @@ class DriftMeter:
             samples = np.pad(samples, ((0, 0), (0, self.size - samples.shape[1])))
         spectrum = spectra(samples, self.size, self.size // 2)
         power = np.mean(spectrum.real**2 + spectrum.imag**2, axis=0)
-        magnitude = np.sqrt(power).sum(axis=0)
+        magnitude = np.sqrt(power[:, : len(self._hertz)]).sum(axis=0)
         bands = power @ self._bands
         logs = decibels(bands)
         before = logs[:1] + np.inf if self._last is None else self._last[None]
@@ -131,7 +133,7 @@ class SegmentStats:
 
     Args:
         level: dB relative to full scale.
-        centroid: Hz; 0 for silence.
+        centroid: Hz, of what lies below `MAX_HERTZ`; 0 for silence.
         bands: ``[bands]`` level of each third octave, dB.
         variance: of log band powers over frames, averaged over bands, dB squared.
         silent: fraction of frames below -80 dBFS.

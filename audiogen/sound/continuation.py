@@ -45,8 +45,8 @@ from audiogen.sound.rendering import Chunk, Past, TailRenderer, noted, positions
 from audiogen.sound.run_mixture import MixturePredictor, RunMixture
 from audiogen.sound.spectrum_guard import SpectrumGuard
 from audiogen.vocoders.base import Vocoder
-from audiogen.vocoders.registry import VOCODERS
 from audiogen.vocoders.registry import build as build_vocoder
+from audiogen.vocoders.registry import find as find_vocoder
 
 PATCHES_PER_CHUNK = 8
 
@@ -108,7 +108,7 @@ class Continuer:
     def _build_vocoder(self) -> Vocoder:
         configured = self.first.experiment.vocoder
         kind = self.vocoder or configured.kind
-        options = configured.options if kind == configured.kind else VOCODERS[kind].Options()
+        options = configured.options if kind == configured.kind else find_vocoder(kind).Options()
         # From the first whole frame on, so that the frames of the material are among those of the source vocoder.
         material = self.analysis.material
         return build_vocoder(kind, self.spec, material.samples[:, material.skipped :], options)

@@ -24,8 +24,8 @@ from audiogen.sound.predictor import RunPredictor
 from audiogen.sound.prompt_analysis import PromptAnalysis, PromptParts, analyse_prompt
 from audiogen.sound.rendering import RESAMPLER_WARM_UP, Chunk, render, resample_after
 from audiogen.sound.run_mixture import RunMixture, mel_representation
-from audiogen.vocoders.registry import VOCODERS
 from audiogen.vocoders.registry import build as build_vocoder
+from audiogen.vocoders.registry import find as find_vocoder
 
 VOCODER = "griffin_lim"
 
@@ -76,7 +76,7 @@ class RawContinuer:
         analysis, rate = self.analysis, self.spec.sample_rate
         kind = self.vocoder or VOCODER
         source = analysis.material.samples[:, analysis.material.skipped :]
-        vocoder = build_vocoder(kind, self.spec, source, VOCODERS[kind].Options())
+        vocoder = build_vocoder(kind, self.spec, source, find_vocoder(kind).Options())
         blocks = render(vocoder, analysis, self.frames_after(seed, temperature), seed)
         past = analysis.to_channels(analysis.join_partner.samples[:, -RESAMPLER_WARM_UP:].numpy())
         prompt = self.parts.join_partner

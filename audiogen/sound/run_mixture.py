@@ -100,6 +100,8 @@ def open_runs(
 
 def require_compatible(runs: Sequence[Run]) -> None:
     """Raise an InputError unless all Runs have equal MelSpecs and patch lengths."""
+    if len(runs) < 2:
+        raise InputError("runs", f"a mixture has two or more, not {len(runs)}", "name two Runs or more")
     first = mel_representation(runs[0])
     for number, run in enumerate(runs[1:], 2):
         other = mel_representation(run)

@@ -11,9 +11,9 @@ from typing import Any
 
 from audiogen.errors import InputError
 from audiogen.file_names import is_midi
-from audiogen.jobs.request import MAX_SEED
 from audiogen.name_template import ucs_fields
 from audiogen.output_names import sidecar_of
+from audiogen.sound.limits import MAX_SEED
 from audiogen.studio.command_lines import export_command, stream_command, take_command
 from audiogen.studio.export import Export, copy_takes, export_folder, kept_takes, refuse_existing
 from audiogen.studio.measures import describe

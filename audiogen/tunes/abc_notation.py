@@ -57,8 +57,14 @@ def _decode_line(line: bytes) -> str:
 
 
 def split_abc(text: str) -> list[str]:
-    """Split an ABC file into its tunes, which begin with an ``X:`` field; the file header is dropped."""
-    return [tune.strip() + "\n" for tune in re.split(r"^(?=X:)", text, flags=re.MULTILINE) if tune.startswith("X:")]
+    """Split an ABC file into its tunes, which begin with an ``X:`` field; the file header is dropped.
+
+    A header has no key: what lies before the first ``X:`` and has one is a tune whose ``X:`` is missing.
+    """
+    first, *rest = re.split(r"^[ \t]*(?=X:)", text, flags=re.MULTILINE)
+    if re.search(r"^K:", first, re.MULTILINE):
+        rest.insert(0, "X:0\n" + first.strip())
+    return [tune.strip() + "\n" for tune in rest]
 
 
 def abc_title(abc: str) -> str:

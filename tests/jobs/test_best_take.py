@@ -24,10 +24,11 @@ from audiogen.jobs.best_take import (
 )
 from audiogen.jobs.continuer_choice import AnyContinuer
 from audiogen.jobs.prepare_tail import prepare_tails
-from audiogen.jobs.request import MAX_SEED, Request
+from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import tail_blocks
 from audiogen.run import Run
 from audiogen.sound.continuation import Continuer
+from audiogen.sound.limits import MAX_SEED
 from audiogen.sound.prompt_analysis import PromptParts
 from tests.conftest import synthetic
 

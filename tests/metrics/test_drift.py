@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from audiogen.audio import Recording
 from audiogen.metrics.drift import DriftMeter, drift, segment_stats
 from audiogen.metrics.spectra import frame_size, spectra
 from tests.metrics.signals import RATE, noise, recording
@@ -51,6 +52,15 @@ def test_a_falling_cutoff_changes_centroid_and_bands():
     found = drift(of(samples), of(noise(10, 2)))
     assert found["centroid_change_percent"] < -25
     assert found["band_deviation_db"] == pytest.approx(20, abs=1.5)
+
+
+def test_what_nobody_hears_is_no_brightness():
+    samples = noise(10, 1)
+    spectrum = np.fft.rfft(samples)
+    spectrum[:, spectrum.shape[1] * 22_050 // 48_000 :] = 0
+    muffled = np.fft.irfft(spectrum)
+    whole, below = (segment_stats(DriftMeter.of(Recording(part, 96_000)).seconds(), 1) for part in (samples, muffled))
+    assert below.centroid == pytest.approx(whole.centroid, rel=0.01)
 
 
 def test_collapse_to_silence_or_a_constant_frame_is_measured():

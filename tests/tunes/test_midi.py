@@ -343,6 +343,21 @@ def test_rendering_refuses_long_tunes_and_bad_soundfonts(tmp_path: Path) -> None
 ABC = 'X:1\nT:A jig\nM:6/8\nL:1/8\nQ:3/8=120\nK:D\n|:"D"dfd ^g2_b:|\n\nX:2\nT:Another\nM:4/4\nL:1/4\nK:C\nCDEF|\n'
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        ABC.replace("X:1", " X:1").replace("X:2", "\tX:2"),
+        ABC.removeprefix("X:1\n"),
+        "%abc-2.1\nM:4/4\n\n" + ABC,
+    ],
+)
+def test_no_tune_of_an_abc_file_is_lost(text: str) -> None:
+    pieces = split_abc(text)
+    assert [abc_title(piece) for piece in pieces] == ["A jig", "Another"]
+    for piece, whole in zip(pieces, split_abc(ABC), strict=True):
+        np.testing.assert_array_equal(tune_from_abc(piece, "it").notes, tune_from_abc(whole, "it").notes)
+
+
 def test_abc() -> None:
     pieces = split_abc("% a collection\n" + ABC)
     assert [abc_title(piece) for piece in pieces] == ["A jig", "Another"]

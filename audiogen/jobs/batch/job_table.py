@@ -178,7 +178,7 @@ def _delimiter(text: str, stated: str) -> str:
 
 
 def _number(path: Path, row: int, column: str, text: str, delimiter: str, commas: bool) -> str:
-    """Convert a decimal comma to a point.
+    """Convert a decimal comma to a point, and a typographic minus to a hyphen.
 
     Args:
         path, row, column: position in the file, for messages.
@@ -189,7 +189,7 @@ def _number(path: Path, row: int, column: str, text: str, delimiter: str, commas
     Raises:
         InputError: the number has thousands separators, or may have.
     """
-    text = text.strip()
+    text = text.strip().replace("\N{MINUS SIGN}", "-")
     position = f"{path}: row {row}: {column}"
     if "," in text and (text.count(",") > 1 or "." in text):
         raise InputError(position, f"{text} has thousands separators", "remove them")

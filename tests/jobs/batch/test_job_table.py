@@ -55,6 +55,11 @@ def test_dialects_of_one_row(tmp_path: Path, content: bytes) -> None:
     assert read_table(tmp_path / "a.csv") == [{"prompt": "rain.wav", "seconds": "2.5", "temperature": "0.8"}]
 
 
+def test_a_minus_as_spreadsheets_set_it(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("prompt;level\nrain.wav;\N{MINUS SIGN}3,5\n", encoding="utf-8")
+    assert read_table(tmp_path / "a.csv") == [{"prompt": "rain.wav", "level": "-3.5"}]
+
+
 def test_a_tsv_is_a_table_too(tmp_path: Path) -> None:
     (tmp_path / "a.tsv").write_text(PLAIN.replace(",", "\t"))
     assert read_table(tmp_path / "a.tsv")[0]["seconds"] == "2.5"
