@@ -239,7 +239,8 @@ def read_experiment(
 ) -> Experiment:
     """Read an Experiment from a YAML file and ``key.key=value`` overrides.
 
-    A file may name another one with ``base:``, relative to itself, and then holds only the differences.
+    A file may name another one with ``base:``, relative to itself or by its name if it ships (``mel/lstm-flow``), and
+    then holds only the differences.
 
     Args:
         path: YAML file; None for the defaults.

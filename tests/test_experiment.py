@@ -13,6 +13,7 @@ import yaml
 
 from audiogen.config.choice import Choice
 from audiogen.config.schema import build, to_tree
+from audiogen.config.shipped import find_config
 from audiogen.config.trees import differences, merge
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, Training, checked, dump_yaml, read_experiment
@@ -89,6 +90,13 @@ def test_bases_are_chained_and_relative_to_their_files(tmp_path: Path):
     assert experiment.model.options.backbone.kind == "gru"
     head = experiment.model.options.head
     assert (head.kind, head.options.components, head.options.floor) == ("mixture", 5, 0.1)
+
+
+def test_a_base_is_a_file_beside_or_one_that_ships(tmp_path: Path) -> None:
+    own = written(tmp_path, "base: mel/gru-flow\ntraining: {steps: 9}")
+    assert read_experiment(own) == read_experiment(find_config("mel/gru-flow"), ("training.steps=9",))
+    written(tmp_path, "training: {steps: 7}", "mel/gru-flow")
+    assert read_experiment(own).model == read_experiment(None).model
 
 
 def test_another_kind_drops_the_options_of_the_former_one(tmp_path: Path):

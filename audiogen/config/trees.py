@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from audiogen.config.former_keys import current_key
+from audiogen.config.shipped import shipped_configs
 from audiogen.config.yaml_files import MAX_BYTES, load_yaml, read_bounded, size_of
 from audiogen.errors import InputError
 
 
 def read_tree(path: Path, derived: tuple[Path, ...] = (), inside: Path | None = None) -> dict[str, Any]:
-    """Read a YAML file and merge it over its ``base:`` (a path relative to the file).
+    """Read a YAML file and merge it over its ``base:`` (a path relative to the file, or the name of one that ships).
 
     Args:
         path: of the file.
@@ -43,7 +44,13 @@ def read_tree(path: Path, derived: tuple[Path, ...] = (), inside: Path | None = 
         return merge({}, tree)
     if not isinstance(base, str):
         raise InputError(f"{path}: base", f"it must be a file name, not {base!r}", "for example `base: base.yaml`")
-    return merge(read_tree(path.parent / base, (*derived, path.resolve()), inside), tree)
+    return merge(read_tree(_base_file(path.parent, base), (*derived, path.resolve()), inside), tree)
+
+
+def _base_file(folder: Path, base: str) -> Path:
+    """The file that ``base:`` of a configuration in a folder names: another one there, or one that ships."""
+    own = folder / base
+    return own if own.exists() else shipped_configs().get(base.removesuffix(".yaml"), own)
 
 
 def merge(base: dict[str, Any], delta: Mapping[str, Any], section: str = "", kind: str | None = None) -> dict[str, Any]:

@@ -123,8 +123,14 @@ class TrainingLoop:
                 self._show(bar)
 
     def finish(self) -> dict[str, Any]:
-        """Load the weights to keep into the Model, those of the best validation or the last ones; returns metrics."""
+        """Load the weights to keep into the Model, those of the best validation or the last ones; returns metrics.
+
+        Raises:
+            InputError: the loss of no validation was finite.
+        """
         validated = self.best_weights is not None
+        if self.validation_loss is not None and not validated:
+            raise InputError("training", "the validation loss is not finite", "lower training.learning_rate")
         self.model.load_state_dict(self.best_weights or self.evaluated.state_dict())
         if self.step >= self.last_step:
             stopped_by = BY_STEPS if self.step >= self.options.steps else BY_BUDGET

@@ -227,6 +227,13 @@ def test_a_loss_that_is_not_finite_is_an_error(tiny: Tiny, texture: Texture):
         train(tiny(*settings, shares, "training.ema_decay=0"), texture(4.0))
 
 
+def test_so_is_a_validation_loss_that_never_is(tiny: Tiny, texture: Texture, tmp_path: Path):
+    settings = ("training.learning_rate=1e9", "training.warmup=0", "training.validate_every=1", "training.ema_decay=0")
+    with pytest.raises(InputError, match=r"validation loss is not finite.*learning_rate"):
+        train(tiny(*settings), texture(4.0), tmp_path)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
 def test_too_short_recordings_are_named(tmp_path: Path, tiny: Tiny, texture: Texture):
     with pytest.raises(InputError, match=r"0\.300 s is too short"):
         train(tiny(), texture(0.3))
