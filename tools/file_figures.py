@@ -6,7 +6,7 @@ the package's own is shown as well, it is `metrics`', which nothing that makes a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import soundfile
 import wavinfo
-from scipy.signal import fftconvolve
 
 from audiogen.audio import Recording, read
+from audiogen.dsp.fourier import fast_length
 from audiogen.jobs.backward import continue_backward
 from audiogen.jobs.continue_set import continue_set
 from audiogen.jobs.continue_sound import continue_variations
@@ -234,9 +234,9 @@ def sets(name: str, recording: Recording, folder: Path) -> list[Row]:
     row |= {"real nearest": max(real), "real mean": float(np.mean(real))}
     row["distinct"] = sidecars[-1]["settings"]["set"]["distinct"]
     for measure, found in {"waveform": alike, "envelopes": envelopes_alike}.items():
-        row[measure] = max(found(*pair) for pair in combinations(takes, 2))
-        row["real " + measure] = max(found(*pair) for pair in segment_pairs(clip, len(made)))
-        row["control " + measure] = found(takes[0], reordered(takes[0]))
+        row[measure] = found(list(combinations(takes, 2)))
+        row["real " + measure] = found(segment_pairs(clip, len(made)))
+        row["control " + measure] = found([(takes[0], reordered(takes[0]))])
     row["control"] = repeated(detector, takes[0], reordered(takes[0]))
     evaluator = TailEvaluator(clip)
     gains = [10 ** (-sidecar["loudness"]["gain_db"] / 20) for sidecar in sidecars]
@@ -274,13 +274,53 @@ def segment_pairs(clip: Recording, count: int) -> list[tuple[Recording, Recordin
     return pairs
 
 
-def envelopes_alike(first: Recording, second: Recording) -> float:
-    """Largest correlation of a half second's envelopes with those in another sound: powers of octaves every 5 ms.
+class Waveforms:
+    """Half seconds of a sound, and where they are searched for: transforms are made once for all pairs.
+
+    Args:
+        sound: at least half a second.
+        size: samples of the transforms, at least those of the longest sound: half seconds lie within it.
+    """
+
+    def __init__(self, sound: Recording, size: int) -> None:
+        self._size, self._length = size, sound.sample_rate // 2
+        samples = sound.samples.mean(0).astype(np.float64)
+        total = np.concatenate([[0.0], np.cumsum(np.square(samples))])
+        self._places = np.sqrt(np.maximum(total[self._length :] - total[: -self._length], 0))
+        self._spectrum = np.fft.rfft(samples, size)
+        starts = range(0, len(samples) - self._length + 1, self._length)
+        windows = [samples[start : start + self._length] for start in starts]
+        self._norms = [float(np.linalg.norm(window)) for window in windows]
+        self._windows = [np.fft.rfft(window, size).conj() for window in windows]
+
+    def highest(self, other: Waveforms) -> float:
+        """Largest correlation of one of the half seconds with any of another sound."""
+        highest, count = 0.0, len(other._places)
+        for window, norm in zip(self._windows, self._norms, strict=True):
+            products = np.fft.irfft(other._spectrum * window, self._size)[:count]
+            highest = max(highest, float(np.abs(products / np.maximum(norm * other._places, 1e-12)).max()))
+        return highest
+
+
+def alike(pairs: Sequence[tuple[Recording, Recording]]) -> float:
+    """Largest correlation, of any pair, of a half second's waveform of the first sound with one in the second."""
+    sounds = {id(sound): sound for pair in pairs for sound in pair}
+    size = fast_length(max(sound.length for sound in sounds.values()))
+    known = {key: Waveforms(sound, size) for key, sound in sounds.items()}
+    return max(known[id(first)].highest(known[id(second)]) for first, second in pairs)
+
+
+def envelopes_alike(pairs: Sequence[tuple[Recording, Recording]]) -> float:
+    """The same of envelopes: powers of octaves every 5 ms.
 
     Phases do not count, and neither do the mel frames that takes are compared by while they are made.
     """
+    bands = {id(sound): _envelopes(sound) for pair in pairs for sound in pair}
+    return max(_envelopes_alike(bands[id(first)], bands[id(second)]) for first, second in pairs)
+
+
+def _envelopes_alike(one: np.ndarray, other: np.ndarray) -> float:
     size = round(0.5 / ENVELOPE_SECONDS)
-    one, other = (_envelopes(each) for each in (first, second))
     places = np.lib.stride_tricks.sliding_window_view(other, size, axis=1)
     places = places - places.mean(-1, keepdims=True)
     norms, highest = np.sqrt(np.square(places).sum((0, 2))), 0.0
@@ -299,23 +339,6 @@ def _envelopes(sound: Recording) -> np.ndarray:
     edges = np.searchsorted(np.fft.rfftfreq(4 * hop, 1 / sound.sample_rate), OCTAVES)
     bands = np.sqrt(np.add.reduceat(power, edges, axis=1)).T
     return bands / np.maximum(bands.std(-1, keepdims=True), 1e-12)
-
-
-def alike(first: Recording, second: Recording) -> float:
-    """Largest correlation of a half second's waveform with one in another sound."""
-    size, (one, other) = first.sample_rate // 2, (each.samples.mean(0).astype(np.float64) for each in (first, second))
-    power, highest = _window_power(other, size), 0.0
-    for start in range(0, len(one) - size + 1, size):
-        window = one[start : start + size]
-        norms = np.sqrt(np.square(window).sum() * power)
-        products = fftconvolve(other, window[::-1], "valid")
-        highest = max(highest, float(np.abs(products / np.maximum(norms, 1e-12)).max()))
-    return highest
-
-
-def _window_power(samples: np.ndarray, size: int) -> np.ndarray:
-    total = np.concatenate([[0.0], np.cumsum(np.square(samples))])
-    return total[size:] - total[:-size]
 
 
 # --- channels
