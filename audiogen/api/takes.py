@@ -160,6 +160,6 @@ def take_set(
         made = tails_of(prompt, requests, run, config, budget, cache, device, as_set=True)
         sounds = [Recording(take, sample_rate) for take in made]
         if request.loudness is not None:
-            sounds = equally_loud(sounds, request.loudness)
+            sounds = equally_loud(prompt, sounds, request.loudness, loudness is not None)
         report = compare_sounds(prompt, {f"take {number}": sound for number, sound in enumerate(sounds, 1)})
     return TakeSet(tuple(like(sound.samples, samples) for sound in sounds), report)

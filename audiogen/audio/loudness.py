@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-STEPS_PER_BLOCK = 4  # blocks of 400 ms, every 100 ms
+STEP_SECONDS, STEPS_PER_BLOCK = 0.1, 4  # blocks of 400 ms, every 100 ms
 MEMORY_SECONDS = 0.25  # after which the slower filter has decayed by 500 dB
 MIN_RATE = 4_000  # Hz; below, the shelf of the K-weighting lies above the Nyquist frequency
 CHANNEL_WEIGHTS = {4: (1, 1, 1.41, 1.41), 5: (1, 1, 1, 1.41, 1.41), 6: (1, 1, 1, 0, 1.41, 1.41)}
@@ -59,7 +59,7 @@ class LoudnessMeter:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        self._step = round(0.1 * sample_rate)
+        self._step = round(STEP_SECONDS * sample_rate)
         self._weights = np.array(CHANNEL_WEIGHTS.get(channels, (1.0,) * channels), dtype=np.float64)
         self._measures = sample_rate >= MIN_RATE
         memory = round(MEMORY_SECONDS * sample_rate)
@@ -88,12 +88,19 @@ class LoudnessMeter:
             spectrum = np.fft.rfft(part, self._size) * self._response
             yield np.fft.irfft(spectrum, self._size)[:, memory : part.shape[1]]
 
-    def integrated(self) -> float | None:
-        """Loudness in LUFS; None if shorter than one block, or if no block passes the gate at -70 LUFS."""
+    def momentary(self) -> np.ndarray:
+        """Loudness of each block of 400 ms in LUFS, every 100 ms; none if shorter than one block."""
+        return _lufs(self._powers())
+
+    def _powers(self) -> np.ndarray:
         steps = np.concatenate(self._steps) if self._steps else np.zeros(0)
         if len(steps) < STEPS_PER_BLOCK:
-            return None
-        power = np.convolve(steps, np.full(STEPS_PER_BLOCK, 1 / STEPS_PER_BLOCK), mode="valid")
+            return np.zeros(0)
+        return np.convolve(steps, np.full(STEPS_PER_BLOCK, 1 / STEPS_PER_BLOCK), mode="valid")
+
+    def integrated(self) -> float | None:
+        """Loudness in LUFS; None if shorter than one block, or if no block passes the gate at -70 LUFS."""
+        power = self._powers()
         power = power[_lufs(power) > -70.0]
         if not len(power):
             return None

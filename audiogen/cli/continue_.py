@@ -141,7 +141,13 @@ FLAGS = {"start": "from", "stop": "to", "rewards": "reward", "rewards_file": "re
     is_flag=True,
     help="Write only the ambience of PROMPT, without speech and other events.",
 )
-@option("--loop", group=SOUND, is_flag=True, help="Make the end join seamlessly to the start.")
+@option(
+    "--loop",
+    group=SOUND,
+    is_flag=True,
+    help="Make the end of OUT join seamlessly to its start: PROMPT and the new part repeat, or with --tail-only the "
+    "new part alone.",
+)
 @option("--backward", group=SOUND, is_flag=True, help="Write what came before PROMPT, and then PROMPT.")
 @VOCODER
 @option("--run", "run_folders", group=MODEL, type=RUN, multiple=True, help="Use this trained Run; repeat to mix Runs.")

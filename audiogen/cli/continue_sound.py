@@ -89,7 +89,10 @@ def continue_sound(
         path = outs[len(sidecars)]
         sidecars.append(sidecar)
         total, new = sidecar["length"] / sidecar["sample_rate"], sidecar["settings"]["seconds"]
-        print_summary(f"{path}: {total:.2f} s, {new:.2f} s of it new; details in {sidecar_of(path).name}")
+        what = f"{total:.2f} s, {new:.2f} s of it new"
+        if request.loop:
+            what += ", which loops" if new == total else "; it loops as a whole (--tail-only: the new part alone)"
+        print_summary(f"{path}: {what}; details in {sidecar_of(path).name}")
         if "plan" in sidecar:
             print_summary(summarise_choice(sidecar["plan"]))
     if page is not None:

@@ -107,7 +107,10 @@ def fill(
         gap, remarks = Gap(first, second, round(seconds * first.sample_rate)), [*remarks, *more]
     run = open_runs((run_folder,), (), allow_external_weights) if run_folder is not None else None
     sidecar = fill_gap(gap, out, request, run, None, budget, device, gap_only, remarks)
-    ends = [position / sidecar["sample_rate"] for position in (sidecar["gap"]["start"], sidecar["gap"]["stop"])]
-    print_summary(f"{out}: filled from {ends[0]:.3f} to {ends[1]:.3f} s; details in {sidecar_of(out).name}")
+    position = gap.before.length / gap.sample_rate
+    where = f"from {position:.3f} to {position + gap.seconds:.3f} s"
+    if gap_only:
+        where = f"{where} of {before.name}" if after is None else f"the {gap.seconds:.3f} s after {before.name}"
+    print_summary(f"{out}: {'fills' if gap_only else 'filled'} {where}; details in {sidecar_of(out).name}")
     settings = {name: value for name, value in sidecar["settings"].items() if name not in ("experiment", "training")}
     set_json_result({**sidecar, "output": out, "sidecar": sidecar_of(out), "settings": settings})

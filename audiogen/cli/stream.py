@@ -146,10 +146,11 @@ def stream(
     """
     play, part = play or sound_device is not None, (start, stop)
     require_input(None if prompt == PIPE else prompt, replay, morph)
-    if (replay is None) != (out is None):
-        raise InputError(
-            "--replay", "it needs a file to write, and -o a take", "give both --replay TAKE.json and -o OUT.wav"
-        )
+    if out is not None and replay is None:
+        cure = "leave it out, and redirect stdout (> OUT.wav) or pipe it; -o names what --replay TAKE.json makes again"
+        raise InputError(f"-o {out}", "a stream goes to stdout, or with --play to a sound device", cure)
+    if replay is not None and out is None:
+        raise InputError("--replay", "it needs a file to write", "add -o OUT.wav")
     if play:
         require_extra("play", "--play")
     elif replay is None and sys.stdout.isatty():

@@ -20,12 +20,12 @@ from audiogen.audio import AudioWarning, Recording
 from audiogen.experiment import Experiment
 from audiogen.jobs.continue_sound import write_sidecar
 from audiogen.jobs.continuer_choice import AnyContinuer, MorphTarget, Runs, why_not_distinct
-from audiogen.jobs.loudness_target import HeldSound, Level, loudness_remarks
+from audiogen.jobs.loudness_target import NO_LOUDNESS, HeldSound, Level
 from audiogen.jobs.prepare_tail import PreparedTails, prepare_tails
 from audiogen.jobs.provenance import Clock, collect_warnings
 from audiogen.jobs.request import Request
 from audiogen.jobs.tail_file import length_of, tail_blocks, write_tail, writer_of
-from audiogen.jobs.take_set import at_one_loudness, request_for_set
+from audiogen.jobs.take_set import levels_of_set, request_for_set
 from audiogen.progress import progress
 from audiogen.sound.prompt_analysis import PromptParts
 
@@ -62,18 +62,22 @@ def continue_set(
         takes = [_Take.generated(prepared, file, out, request) for out, request in wanted]
         target = min((request.loudness for _, request in wanted if request.loudness is not None), default=None)
         levels: Sequence[Level | None] = [None] * len(takes)
-        if target is not None:
-            levels = at_one_loudness([take.sound.level_at(target) for take in takes])
+        with collect_warnings() as of_levels:
+            if target is not None:
+                loudness = {out.name: take.sound.loudness for (out, _), take in zip(wanted, takes, strict=True)}
+                requested = any(request.loudness is not None for _, request in outputs)
+                levels = levels_of_set(prompt, loudness, target, requested)
         for number, ((out, request), take, level) in enumerate(zip(wanted, takes, levels, strict=True), 1):
             parts, blocks = prepared.parts(request), take.sound.blocks(level.gain_db if level else 0.0)
             with collect_warnings() as texts:
-                sidecar = write_tail(parts, take.continuer, out, request, take.clock, blocks=blocks, level=level)
-                if level is not None and target is not None and outputs[number - 1][1].loudness is not None:
-                    for text in loudness_remarks(level, target, with_prompt=False):
-                        warnings.warn(f"{out}: {text}", AudioWarning, stacklevel=2)
+                sidecar = write_tail(
+                    parts, take.continuer, out, request, take.clock, blocks=blocks, level=level, follows=False
+                )
+                if level is not None and level.lufs is None and outputs[number - 1][1].loudness is not None:
+                    warnings.warn(f"{out}: {NO_LOUDNESS}", AudioWarning, stacklevel=2)
             sidecar["settings"]["set"] = {"take": number, "takes": len(takes), "distinct": distinct and take.distinct}
             given = [*prompt_warnings, *prepared.warnings_of(request, general)]
-            yield write_sidecar(prepared, out, request, sidecar, [*given, *take.warnings, *texts])
+            yield write_sidecar(prepared, out, request, sidecar, [*given, *of_levels, *take.warnings, *texts])
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class PreparedTails:
         if self.as_set:
             if (reason := steps.why_not_distinct(made)) is not None:
                 warnings.warn(f"the takes of the set may repeat each other: {reason}", AudioWarning, stacklevel=2)
-            if isinstance(made, BeatContinuer) or (reason is None and isinstance(made, Continuer | Morph)):
+            if isinstance(made, BeatContinuer) or (isinstance(made, Continuer | Morph) and made.selects):
                 made.keep_tails_distinct()
         return made
 

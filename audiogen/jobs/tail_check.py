@@ -31,8 +31,10 @@ STEP_DB = 3.0  # at the join
 CENTROID, VARIANCE, CORRELATION = 0.12, 2.0, 0.15  # beyond the segments' range: fraction; ratio; difference
 FLUX, CLICK = 2.0, 6.0  # times the usual, if nothing in the recording reaches as much
 
-LISTEN = "listen to it; --variations 4 --page offers others to choose from"
+LISTEN = "listen to it, and to one with another --seed"
 EDGES = "cut a moment off the recording's end, or try another --seed"
+ENCODED = "the codec makes it, which encodes the tail alone: write WAV or FLAC to lay it after the recording"
+LEVEL = "try another --seed, or amplify it by {change} dB"
 LONGER = "give a longer recording, or try another --seed"
 STEADIER = "try --temperature 0.5 or another --seed"
 
@@ -40,7 +42,14 @@ Flat = Mapping[str, Any]
 
 
 def check_tail(
-    prompt: PromptParts, out: Path, join_sample: int, request: Request, kind: str = "", gain_db: float = 0.0
+    prompt: PromptParts,
+    out: Path,
+    join_sample: int,
+    request: Request,
+    kind: str = "",
+    gain_db: float = 0.0,
+    follows: bool = True,
+    lossy: bool = False,
 ) -> tuple[dict[str, Any], list[str]]:
     """Measure a written tail.
 
@@ -51,6 +60,8 @@ def check_tail(
         request: properties that were requested of it.
         kind: see `tail_warnings`.
         gain_db: by which prompt and tail were amplified for the file.
+        follows: whether it is meant to be heard after the prompt: a take of a set is not, and has no join.
+        lossy: whether the file was encoded with losses.
 
     Returns:
         Its measures (`metrics.tail_measures.measure_continuation`), and `tail_warnings` about them.
@@ -60,8 +71,10 @@ def check_tail(
     material = amplified(prompt.material, gain_db) if gain_db else prompt.material
     measures = measure_continuation(material, out, join_sample, None, request.loop, evaluator, gain_db)
     rotated = request.loop and not request.writes_prompt  # such a loop does not start at the end of the prompt
-    if rotated or not prompt.joins_material or prompt.bed is not None:
+    if rotated or not follows or not prompt.joins_material or prompt.bed is not None:
         measures["join"] = None
+    elif lossy and not request.writes_prompt and measures["join"] is not None:
+        measures["join"]["encoded_alone"] = True
     return measures, tail_warnings(measures, request, kind)
 
 
@@ -145,8 +158,8 @@ def segment_range(flat: Flat, measure: str) -> tuple[float, float, float, float]
 _level = RangeCheck(
     "level_db",
     lambda low, high: (low - LEVEL_DB, high + LEVEL_DB),
-    above="its level rises to {value} dBFS, the recording's is {usual}; set --level {change}, or try another --seed",
-    below="its level falls to {value} dBFS, the recording's is {usual}; set --level {change}, or try another --seed",
+    above=f"its level rises to {{value}} dBFS, the recording's is {{usual}}; {LEVEL}",
+    below=f"its level falls to {{value}} dBFS, the recording's is {{usual}}; {LEVEL}",
     both=f"its level varies from {{low}} to {{high}} dBFS, the recording's {{usual}}; {STEADIER}",
 )
 _brightness = RangeCheck(
@@ -211,12 +224,13 @@ def _join(flat: Flat) -> Iterator[str]:
     for prefix, position in (("join", "at the join"), ("loop_seam", "where the loop starts over")):
         flux, click, step = (flat.get(f"{prefix}.{name}", 0.0) for name in ("flux", "click", "level_step_db"))
         rare = {name: flat.get(f"{prefix}.{name}_percentile", 0.0) >= 99.5 for name in ("flux", "click", "level_step")}
+        cure = ENCODED if flat.get(f"{prefix}.encoded_alone") else EDGES
         if rare["click"] and click > CLICK:
-            yield f"there is a click {position}: {click:.0f} times the usual prediction error; {EDGES}"
+            yield f"there is a click {position}: {click:.0f} times the usual prediction error; {cure}"
         elif rare["flux"] and flux > FLUX:
-            yield f"there is a break {position}: the spectrum changes {flux:.1f} times as much as usual; {EDGES}"
+            yield f"there is a break {position}: the spectrum changes {flux:.1f} times as much as usual; {cure}"
         elif rare["level_step"] and abs(step) > STEP_DB:
-            yield f"the level steps by {step:+.1f} dB {position}, as it does nowhere in the recording; {EDGES}"
+            yield f"the level steps by {step:+.1f} dB {position}, as it does nowhere in the recording; {cure}"
 
 
 def _copying(flat: Flat) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, Span, Writer, subtype_for
+from audiogen.audio.sample_formats import EXACT_SUBTYPES
 from audiogen.errors import InputError
 from audiogen.jobs.continuer_choice import AnyContinuer, kind_of, separate_events
 from audiogen.jobs.loudness_target import Level, loudness_in, write_at_loudness
@@ -36,6 +37,7 @@ def write_tail(
     draft: bool = False,
     blocks: Iterator[np.ndarray] | None = None,
     level: Level | None = None,
+    follows: bool = True,
 ) -> dict[str, Any]:
     """Stream prompt and tail to disk, and measure the file.
 
@@ -48,6 +50,7 @@ def write_tail(
         draft: the file is temporary: its loudness is not measured.
         blocks: of the tail, if they are being generated already; None for `tail_blocks`.
         level: that such blocks have already; None for the one that the request asks for.
+        follows: whether the tail is meant to be heard after the prompt, as all but takes of a set are.
 
     Returns:
         The sidecar's content, without what predicted.
@@ -80,7 +83,8 @@ def write_tail(
                 writer.write(block, exact=continuer is None)  # silence needs no dither
     with remove_output_on_failure(out), clock("measuring"), stage(f"measuring {out.name}"):
         gain = level.gain_db if level else 0.0
-        measures, remarks = check_tail(prompt, out, join_sample, request, kind_of(continuer), gain)
+        lossy = subtype not in EXACT_SUBTYPES
+        measures, remarks = check_tail(prompt, out, join_sample, request, kind_of(continuer), gain, follows, lossy)
         loudness = level.lufs if level else None if draft else loudness_in(out)
     density, missed = describe_density(continuer)
     remarks[:0] = missed

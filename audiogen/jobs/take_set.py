@@ -8,8 +8,10 @@ how alike real ones are.
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -19,7 +21,16 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording, open_blocks
 from audiogen.errors import InputError
-from audiogen.jobs.loudness_target import Level, amplified, level_at, loudness_of, lowered
+from audiogen.jobs.loudness_target import (
+    TOLERANCE,
+    Level,
+    Loudness,
+    amplified,
+    highest_bed,
+    loudness_of,
+    measured_loudness,
+    missed_loudness,
+)
 from audiogen.jobs.request import MIN_LOUDNESS, Request
 from audiogen.jobs.tail_check import MAX_REPEATED
 from audiogen.metrics.copying import HOP_SECONDS, WINDOW_SECONDS, RepetitionDetector
@@ -28,6 +39,7 @@ from audiogen.sound.prompt_analysis import MATERIAL_SECONDS
 COMPARED_SECONDS = 30.0  # of the beginning of each take
 MIN_COMPARED_SECONDS = 1.0  # of each segment of the prompt, and of each take
 MAX_SEGMENTS = 8  # of the prompt
+BED_DB = 3.0  # above the highest bed of the prompt's segments; theirs, equally loud, exceed it by 2 dB in waves
 MAX_WINDOWS = 1.5  # half seconds that short takes may share, since one is found by chance
 
 
@@ -45,6 +57,9 @@ class Pair:
     repeated: float
     similarity: float
 
+    def __str__(self) -> str:
+        return f"similarity {self.similarity:.2f}, {self.repeated:.0%} repeated"
+
 
 @dataclass(frozen=True)
 class SetReport:
@@ -53,10 +68,12 @@ class SetReport:
     Args:
         nearest: the pair whose takes are most alike.
         real: the nearest pair of segments of the prompt, named by their position; None if it is too short.
+        leave_out: takes without which no two are alike; none where no two are.
     """
 
     nearest: Pair
     real: Pair | None
+    leave_out: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The report in JSON types."""
@@ -64,9 +81,8 @@ class SetReport:
 
     def __str__(self) -> str:
         first, second = self.nearest.takes
-        text = f"nearest pair: {first} and {second}, similarity {self.nearest.similarity:.2f}"
-        text += f", {self.nearest.repeated:.0%} repeated"
-        return text if self.real is None else f"{text} (in the prompt: {self.real.similarity:.2f})"
+        text = f"nearest pair: {first} and {second}, {self.nearest}"
+        return text if self.real is None else f"{text}; of two segments of the recording: {self.real}"
 
 
 def request_for_set(prompt: Recording, request: Request) -> Request:
@@ -77,15 +93,59 @@ def request_for_set(prompt: Recording, request: Request) -> Request:
     return replace(request, tail_only=True, loudness=loudness)
 
 
-def at_one_loudness(levels: Sequence[Level]) -> list[Level]:
-    """The levels of takes of a set: those of the least loud, which its true peak keeps lowest."""
-    common = min((level.lufs for level in levels if level.lufs is not None), default=0.0)
-    return [level if level.lufs is None else lowered(level, level.lufs - common) for level in levels]
+def levels_of_set(prompt: Recording, takes: Mapping[str, Loudness], target: float, requested: bool) -> list[Level]:
+    """The levels of takes at one loudness: the target, or the highest below it that the true peak of each permits.
+
+    Equal loudness is that of textures and events. A take that happens to hold no event would be lifted by tens of dB:
+    where its bed would exceed the highest of the prompt's segments of its length by `BED_DB`, it is amplified as the
+    others are in the median, and stays quieter.
+
+    Args:
+        prompt: of the takes.
+        takes: name -> loudness.
+        target: LUFS.
+        requested: whether a user has set the target, and is to know whether it is met.
+
+    Warns:
+        AudioWarning: takes stay quieter; the target is missed.
+    """
+    beds = _highest_beds(prompt, target, {take.seconds for take in takes.values()})
+    quiet = {
+        name: take
+        for name, take in takes.items()
+        if take.lufs is not None and target > take.lufs and take.bed + target - take.lufs > beds[take.seconds]
+    }
+    reached = {name: take.level_at(target) for name, take in takes.items() if name not in quiet}
+    common = min((level.lufs for level in reached.values() if level.lufs is not None), default=target)
+    levels = {name: take.level_at(common) for name, take in takes.items() if name not in quiet}
+    if requested and common < target - TOLERANCE:
+        warnings.warn(f"the set: {missed_loudness(common, target)}", AudioWarning, stacklevel=2)
+    if quiet:
+        gains = [level.gain_db for level in levels.values() if level.lufs is not None]
+        own = loudness_of(prompt)
+        usual = float(np.median(gains)) if gains else 0.0 if own is None else target - own
+        levels |= {name: take.level(usual) for name, take in quiet.items()}
+        below = max(common - level.lufs for name in quiet if (level := levels[name]).lufs is not None)
+        others = "other takes" if gains else "recording"
+        which = f"{', '.join(sorted(quiet))}: up to {below:.0f} LU quieter than the {others}"
+        cause = "for want of events: amplified further, the sound between events would be louder than it ever is"
+        warnings.warn(f"{which}, {cause}; try longer takes (--seconds)", AudioWarning, stacklevel=2)
+    return [levels[name] for name in takes]
 
 
-def equally_loud(takes: Sequence[Recording], target: float) -> list[Recording]:
-    """Takes at one loudness: the target in LUFS, or the highest below it that the true peak of each permits."""
-    levels = at_one_loudness([level_at(take, target) for take in takes])
+def _highest_beds(prompt: Recording, target: float, lengths: Iterable[float]) -> dict[float, float]:
+    """How loud the bed of takes of each length may be at a loudness, LUFS."""
+    prompt = prompt.last(MATERIAL_SECONDS)
+    own = loudness_of(prompt)
+    if own is None:
+        return dict.fromkeys(lengths, math.inf)
+    return {seconds: highest_bed(prompt, seconds) + target - own + BED_DB for seconds in lengths}
+
+
+def equally_loud(prompt: Recording, takes: Sequence[Recording], target: float, requested: bool) -> list[Recording]:
+    """Takes at one loudness in LUFS; see `levels_of_set`."""
+    measured = {f"take {number}": measured_loudness(take) for number, take in enumerate(takes, 1)}
+    levels = levels_of_set(prompt, measured, target, requested)
     return [amplified(take, level.gain_db) for take, level in zip(takes, levels, strict=True)]
 
 
@@ -115,18 +175,31 @@ def compare_sounds(prompt: Recording, takes: Mapping[str, Recording]) -> SetRepo
     sounds = list(takes.values())
     if len(sounds) < 2 or min(sound.seconds for sound in sounds) < MIN_COMPARED_SECONDS:
         return None
-    nearest = _nearest(detector, list(takes), sounds)
+    pairs = _pairs(detector, list(takes), sounds)
     segments = _segments(prompt, min(sound.length for sound in sounds))
     real = None
     if len(segments) > 1:
         names = [f"segment {number}" for number in range(1, len(segments) + 1)]
-        real = _nearest(detector, names, segments)
-    report = SetReport(nearest, real)
-    if nearest.repeated > (real.repeated if real else 0.0) + max(MAX_REPEATED, MAX_WINDOWS * _one_window(sounds)):
+        real = _nearest(_pairs(detector, names, segments))
+    limit = (real.repeated if real else 0.0) + max(MAX_REPEATED, MAX_WINDOWS * _one_window(sounds))
+    nearest, leave_out = _nearest(pairs), _in_all([pair.takes for pair in pairs if pair.repeated > limit])
+    if leave_out:
         first, second = nearest.takes
         text = f"{first} and {second} are alike: {nearest.repeated:.0%} of one is repeated in the other"
-        warnings.warn(f"{text}; try a longer prompt, or another --seed", AudioWarning, stacklevel=2)
-    return report
+        cure = f"leave out {', '.join(leave_out)}, and no two are; or try a longer prompt, or another --seed"
+        warnings.warn(f"{text}; {cure}", AudioWarning, stacklevel=2)
+    return SetReport(nearest, real, leave_out)
+
+
+def _in_all(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Few takes of which each pair holds one: at each step that of most pairs, of several the last."""
+    chosen: list[str] = []
+    while pairs:
+        counts = Counter(take for pair in pairs for take in pair)
+        worst = max(counts, key=lambda take: (counts[take], take))
+        chosen.append(worst)
+        pairs = [pair for pair in pairs if worst not in pair]
+    return tuple(sorted(chosen))
 
 
 def _one_window(sounds: Sequence[Recording]) -> float:
@@ -134,10 +207,11 @@ def _one_window(sounds: Sequence[Recording]) -> float:
     return HOP_SECONDS / (min(sound.seconds for sound in sounds) - WINDOW_SECONDS + HOP_SECONDS)
 
 
-def _nearest(detector: RepetitionDetector, names: Sequence[str], sounds: Sequence[Recording]) -> Pair:
-    pairs = [
-        _pair(detector, (names[a], names[b]), sounds[a], sounds[b]) for a, b in combinations(range(len(sounds)), 2)
-    ]
+def _pairs(detector: RepetitionDetector, names: Sequence[str], sounds: Sequence[Recording]) -> list[Pair]:
+    return [_pair(detector, (names[a], names[b]), sounds[a], sounds[b]) for a, b in combinations(range(len(sounds)), 2)]
+
+
+def _nearest(pairs: Sequence[Pair]) -> Pair:
     return max(pairs, key=lambda pair: (pair.repeated, pair.similarity))
 
 

@@ -56,8 +56,8 @@ class ContextPredictor(RunPredictor):
         selector = PatchSelector(*arguments, temperature, self.rules, TARGET_GAIN)
         if self.events is not None:
             selector.keep_whole(self.events)
-        selector.copies.start_after(self.past_frames)
         self.avoid_earlier_tails(selector)
+        selector.copies.start_after(self.past_frames[: self.led_up * self.representation.patch])
         return selector
 
     def memory(self, selection: PatchSelector, played: Played | None = None) -> ContextMemory:
@@ -66,7 +66,9 @@ class ContextPredictor(RunPredictor):
         if self.skill is None:
             self.skill = context_skill(selection.searched[self.compared_from(selection) :], step)
         memory = ContextMemory(selection.searched, step, self.skill)
-        latents = self.past if played is None else torch.cat([self.past, selection.take_up(played)])
+        latents = self.past[: self.led_up]
+        if played is not None:
+            latents = torch.cat([latents, selection.take_up(played)])
         for latent in latents[-PAST_PATCHES:]:
             memory.read(latent * selection.weights)
         return memory

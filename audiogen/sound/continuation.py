@@ -227,9 +227,13 @@ class Continuer:
         return twin
 
     def keep_tails_distinct(self) -> None:
-        """From now on, let no tail repeat those before it; it can where it `selects`."""
+        """From now on, let no tail repeat those before it; it can where it `selects`.
+
+        Separate events stay as they are: other phases would soften them. But each tail begins elsewhere.
+        """
         self.predictor.keep_tails_distinct()
-        self.renderer.keep_tails_distinct()
+        if self.analysis.events is None:
+            self.renderer.keep_tails_distinct()
 
     @property
     def drift_guard(self) -> dict[str, float]:

@@ -19,6 +19,7 @@ from audiogen.sound.copy_detection import CopyDetector
 from audiogen.sound.patch_selection import NearestPatches, Patch, PatchSelector, PatchSource, Played
 from audiogen.sound.prompt_analysis import PromptAnalysis
 
+TURN = 0.618  # of a circle (golden section), by which each of any number of points lies far from those before it
 SET_REPETITION = 0.6  # of the similarity to itself that a tail may reach: what the tails of a set may, to each other
 
 
@@ -62,7 +63,7 @@ class RunPredictor:
         assert isinstance(representation, MelLatents)
         assert isinstance(run.model, FrameModel)
         self.model, self.representation = run.model, representation
-        self._distinct = False
+        self._distinct, self._tails = False, 0  # in a set, those before this one
         self._latest: CopyDetector | None = None  # of the tails of a set
         channels = prompt.channels if channels is None else channels
         self.material = prompt.material.side_by_side(max(channels, representation.channels))
@@ -78,6 +79,15 @@ class RunPredictor:
     def start(self) -> State:
         """The Model's state after the prompt."""
         return self.model.start(self.past[None])
+
+    @property
+    def led_up(self) -> int:
+        """Patches of the past that lead up to the latest tail: all; of later tails of a set, up to a place of each.
+
+        Tails that all followed the prompt would begin alike; these begin all over the recording.
+        """
+        count = len(self.past)
+        return max(count - round(count * (self._tails * TURN % 1)), 1)
 
     def selection(self, temperature: float = 1.0) -> PatchSource:
         """Patch selection for one tail, with an empty history."""
@@ -100,6 +110,7 @@ class RunPredictor:
             threshold = SET_REPETITION * selector.rules.repetition_threshold
             selector.rules = replace(selector.rules, repetition_threshold=threshold)
             selector.copies.search_also(self._latest)
+            self._tails += 1
         self._latest = selector.copies
 
     def read(self, state: State, patch: Tensor) -> State:
@@ -109,7 +120,7 @@ class RunPredictor:
     def state_after(self, selection: PatchSource, played: Played | None) -> State:
         """The Model's state after what was played, or else after the prompt; the selection takes it up, too."""
         if played is None:
-            return self.start
+            return self.model.start(self.past[None, : self.led_up]) if self._tails else self.start
         return self.model.start(torch.cat([self.past, selection.take_up(played)])[None])
 
     @torch.no_grad()

@@ -128,12 +128,26 @@ def test_fill_and_backward_as_commands(shell: Shell, prompt: Path, tmp_path: Pat
     out = tmp_path / "out.wav"
     code, output, _ = shell("fill", prompt, "-o", out, "--from", 0.25, "--to", 0.5)
     assert (code, output) == (0, f"{out}: filled from 0.250 to 0.500 s; details in out.json\n")
+    code, output, _ = shell("fill", prompt, "-o", out, "--from", 0.25, "--to", 0.5, "--gap-only", "--force")
+    assert (code, output) == (0, f"{out}: fills from 0.250 to 0.500 s of {prompt.name}; details in out.json\n")
+    code, output, _ = shell("fill", prompt, prompt, "-o", out, "--seconds", 0.5, "--gap-only", "--force")
+    assert (code, output) == (0, f"{out}: fills the 0.500 s after {prompt.name}; details in out.json\n")
     assert shell("fill", prompt, prompt, "-o", out, "--seconds", 0.5, "--force")[0] == 0
     assert read_metadata(out).broadcast is not None
     code, output, _ = shell("continue", prompt, "-o", out, "--backward", "--seconds", 0.5, "--force")
     assert code == 0
     assert f"{out}: 1.50 s, 0.50 s of it new" in output
     assert json.loads((tmp_path / "out.json").read_text())["prompt_sample"] == RATE // 2
+
+
+def test_a_loop_says_what_loops(shell: Shell, prompt: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.wav"
+    code, output, _ = shell("continue", prompt, "-o", out, "--loop", "--seconds", 0.5)
+    assert code == 0
+    assert "0.50 s of it new; it loops as a whole (--tail-only: the new part alone); details" in output
+    code, output, _ = shell("continue", prompt, "-o", out, "--loop", "--tail-only", "--seconds", 0.5, "--force")
+    assert code == 0
+    assert f"{out}: 0.50 s, 0.50 s of it new, which loops; details" in output
 
 
 @pytest.mark.parametrize(

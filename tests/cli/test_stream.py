@@ -132,7 +132,7 @@ def test_a_reader_that_has_had_enough_ends_it_quietly(
     ("arguments", "message"),
     [
         (("none.wav",), "none.wav: there is no such file"),
-        (("rain.wav", "-o", "take.wav"), "give both --replay TAKE.json and -o OUT.wav"),
+        (("rain.wav", "-o", "take.wav"), "leave it out, and redirect stdout (> OUT.wav) or pipe it"),
         (("rain.wav", "--replay", "rain.wav", "-o", "out.wav"), "not the sidecar"),
         (("rain.wav", "--temperature", "40"), "choose from 0 to 10"),
         (("rain.wav", "--play"), "sounddevice is not installed"),

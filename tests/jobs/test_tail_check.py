@@ -49,7 +49,7 @@ def test_tones_that_became_noise() -> None:
     lines = lines_of(tone(12) + hiss[:, : 12 * RATE], rough(10) + hiss[:, 12 * RATE :])
     assert lines[0].startswith("its tones became noise: ")
     assert "dB over the rest, 5" in lines[0]
-    assert lines[0].endswith("; listen to it; --variations 4 --page offers others to choose from")
+    assert lines[0].endswith("; listen to it, and to one with another --seed")
     assert lines_of(tone(12) + hiss[:, : 12 * RATE], tone(22)[:, 12 * RATE :] + hiss[:, 12 * RATE :]) == []
 
 
@@ -84,6 +84,18 @@ def test_a_break_at_the_join() -> None:
     assert lines[0].endswith("; cut a moment off the recording's end, or try another --seed")
 
 
+@pytest.mark.filterwarnings("ignore::audiogen.audio.AudioWarning")
+def test_the_codec_is_named_for_a_click_of_its_own(tmp_path: Path) -> None:
+    """A tail that is encoded alone begins with the encoder's transient; encoded with the recording it does not."""
+    prompt = recording(noise(4, 1))
+    for name, alone in {"alone.mp3": True, "whole.mp3": False, "alone.wav": True}.items():
+        sidecar = continue_recording(prompt, tmp_path / name, Request(seconds=1.5, tail_only=alone))
+        assert ("encoded_alone" in sidecar["measures"]["join"]) == (name == "alone.mp3")
+    flat = {"join": {"click": 9.0, "click_percentile": 100.0, "encoded_alone": True}}
+    (line,) = tail_warnings(flat, PLAIN)
+    assert line.startswith("there is a click at the join: 9 times the usual prediction error; the codec makes it")
+
+
 def test_a_copy_and_a_loop() -> None:
     prompt = impacts(14, 1)
     tail = np.tile(prompt[:, 5 * RATE : 8 * RATE], (1, 4))
@@ -101,7 +113,7 @@ def test_a_level_beyond_the_recordings(gain: float, text: str) -> None:
     tail[:, 10 * RATE :] *= gain
     (line,) = (line for line in lines_of(noise(14, 1), tail) if "level" in line)
     assert text in line
-    assert f"set --level {-6 if gain > 1 else 6}" in line
+    assert f"amplify it by {-6 if gain > 1 else 6} dB" in line
     request = Request(level=20 * np.log10(gain))
     assert not any("level" in line for line in lines_of(noise(14, 1), tail, request))
 

@@ -134,5 +134,9 @@ def test_the_tails_of_a_set_do_not_repeat_each_other() -> None:
     alone = path()
     assert shared(alone, path()) == 55
     predictor.keep_tails_distinct()
-    takes = [path() for _ in range(3)]
+    whole, begun, takes = predictor.led_up, list[float](), list[list[int | None]]()
+    for _ in range(3):
+        takes.append(path())
+        begun.append(predictor.led_up / whole)
+    assert begun == pytest.approx([1.0, 0.382, 0.764], abs=0.01)  # each leads on from another place of the recording
     assert [shared(takes[a], takes[b]) for a, b in ((0, 1), (0, 2), (1, 2))] == [0, 0, 0]
