@@ -27,22 +27,19 @@ from pathlib import Path
 import soundfile
 import torch
 from file_figures import (
-    COMPARED,
     EARLIER_SECONDS,
     LAYOUTS,
     LOOP_SECONDS,
-    TAKE_SECONDS,
-    TAKES,
     Row,
     cuts,
     earlier,
     filled,
     looped,
     scene,
-    sets,
     spatial,
 )
 from markdown_table import table
+from set_figures import COMPARED, TAKE_SECONDS, TAKES, sets
 
 from audiogen.audio import Recording, read
 from audiogen.text_files import write_text
@@ -111,19 +108,28 @@ def measured(paths: Sequence[Path], sections: Sequence[str], file: Path, jobs: i
     wanted = [subject for section in sections for subject in subjects(section, paths)]
     missing = [subject for subject in wanted if subject.key not in done]
     total, begun = 0.0, time.perf_counter()
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        made = {pool.submit(subject.measure): subject for subject in missing}
-        for future in as_completed(made):
-            subject, (rows, seconds) = made[future], future.result()
-            done[subject.key], total = rows, total + seconds
-            with file.open("a", encoding="utf-8") as out:
-                out.write(json.dumps({"key": subject.key, "rows": rows}) + "\n")
-            print(f"{subject.section}, {seconds:.1f} s", *rows, sep="\n", file=sys.stderr, flush=True)
+    for subject, (rows, seconds) in results(missing, jobs):
+        done[subject.key], total = rows, total + seconds
+        with file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"key": subject.key, "rows": rows}) + "\n")
+        print(f"{subject.section}, {seconds:.1f} s", *rows, sep="\n", file=sys.stderr, flush=True)
     wall = time.perf_counter() - begun
     print(f"{total / 60:.1f} min of a core, {wall / 60:.1f} min by {jobs} processes", file=sys.stderr)
     return {
         section: [row for each in wanted if each.section == section for row in done[each.key]] for section in SECTIONS
     }
+
+
+def results(wanted: Sequence[Subject], jobs: int) -> Iterator[tuple[Subject, tuple[list[Row], float]]]:
+    """What each subject measures, as it is done: by this process, or by several."""
+    if jobs == 1:
+        for subject in wanted:
+            yield subject, subject.measure()
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        made = {pool.submit(subject.measure): subject for subject in wanted}
+        for future in as_completed(made):
+            yield made[future], future.result()
 
 
 def subjects(section: str, paths: Sequence[Path]) -> Iterator[Subject]:

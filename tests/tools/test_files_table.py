@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ pytest.importorskip("wavinfo", reason="wavinfo, which reads loop points, is not 
 from audiogen.audio import Recording
 from audiogen.dsp.decorrelation import decorrelated
 from audiogen.metrics.copying import RepetitionDetector
-from tools import check_files, file_figures
+from tools import check_files, file_figures, set_figures
 
 RATE = 22050
 
@@ -72,25 +73,25 @@ def test_spatial_covariances_of_the_same_are_equal_and_a_turn_is_seen() -> None:
 
 def test_pairs_of_segments_do_not_overlap_and_a_copy_is_found() -> None:
     clip = Recording(noise(12), RATE)
-    for first, second in file_figures.segment_pairs(clip, 20):
+    for first, second in set_figures.segment_pairs(clip, 20):
         assert first.length == second.length == 5 * RATE
-        assert file_figures.alike([(first, second)]) < 0.2
+        assert set_figures.alike([(first, second)]) < 0.2
     copied = noise(5, 3)
     copied[:, RATE : 2 * RATE] = clip.samples[:, 4 * RATE : 5 * RATE]
-    assert file_figures.alike([(Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE))]) > 0.99
-    assert file_figures.repeated(RepetitionDetector(clip), Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE)) > 0
+    assert set_figures.alike([(Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE))]) > 0.99
+    assert set_figures.repeated(RepetitionDetector(clip), Recording(copied, RATE), clip.cut(2 * RATE, 7 * RATE)) > 0
 
 
 def test_envelopes_do_not_depend_on_phases() -> None:
     swell = 1 + 0.8 * np.sin(2 * np.pi * np.array([1.7, 2.9]) * np.arange(4 * RATE)[:, None] / RATE).prod(1)
     sound = Recording(noise(4) * swell.astype(np.float32), RATE)
     phases = Recording(decorrelated(sound.samples, RATE, 1), RATE)
-    assert file_figures.alike([(sound, phases)]) < 0.4
-    assert file_figures.envelopes_alike([(sound, phases)]) > 0.8
-    assert file_figures.envelopes_alike([(sound, file_figures.reordered(sound))]) > 0.9
+    assert set_figures.alike([(sound, phases)]) < 0.4
+    assert set_figures.envelopes_alike([(sound, phases)]) > 0.8
+    assert set_figures.envelopes_alike([(sound, set_figures.reordered(sound))]) > 0.9
     others = [Recording(noise(4, seed), RATE) for seed in (1, 2, 3)]
-    assert file_figures.envelopes_alike([(others[0], others[1])]) < 0.6
-    assert file_figures.envelopes_alike([(others[0], others[1]), (sound, sound)]) > 0.99  # the nearest pair counts
+    assert set_figures.envelopes_alike([(others[0], others[1])]) < 0.6
+    assert set_figures.envelopes_alike([(others[0], others[1]), (sound, sound)]) > 0.99  # the nearest pair counts
 
 
 def test_correlations_of_waveforms_are_those_of_their_definition() -> None:
@@ -102,10 +103,10 @@ def test_correlations_of_waveforms_are_those_of_their_definition() -> None:
     for window in (one[:size], one[size : 2 * size]):
         products = places @ window / (np.linalg.norm(places, axis=1) * np.linalg.norm(window))
         highest = max(highest, np.abs(products).max())
-    assert file_figures.alike([(first, second)]) == pytest.approx(highest, abs=1e-9)
+    assert set_figures.alike([(first, second)]) == pytest.approx(highest, abs=1e-9)
 
 
-def test_rows_are_measured_in_processes_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_are_measured_once_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip, rows = tmp_path / "clip.wav", tmp_path / "rows.jsonl"
     soundfile.write(clip, noise(9).T, RATE)
     assert check_files.recordings([tmp_path]) == [clip]
@@ -114,6 +115,8 @@ def test_rows_are_measured_in_processes_and_kept(tmp_path: Path, capsys: pytest.
     assert "by 1 processes" in capsys.readouterr().err
     assert check_files.measured([clip], ["cuts"], rows, 1) == made
     assert len(rows.read_text().splitlines()) == 1
+    (subject,) = check_files.subjects("cuts", [clip])
+    assert pickle.loads(pickle.dumps(subject.measure)).__self__ == subject  # for other processes
     scenes = list(check_files.subjects("channels", [clip, clip]))
     assert [(scene.layout, scene.paths) for scene in scenes] == [
         ("AmbiX, order 1", (clip, clip)),
