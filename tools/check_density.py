@@ -118,7 +118,7 @@ Written by `python tools/check_density.py`. Events per second of tails, after th
 counts that the product does not use: mean over {arguments.seeds} seeds (smallest and largest). Peaks of mel spectra,
 in all bands or in any of six, that stand out from the recording's median by so many dB, and librosa's onsets. Counts
 that find fewer than {MIN_COUNT} events in the recording are left out. Counts marked *dense* find more than {DENSE:g} a
-second there: their events hide one another already, so that more cannot be told apart.
+second there: their events hide one another already, so that more cannot be distinguished.
 
 | recording | counted | a second | {titles} |
 | --- | --- | --- | {" | ".join("---" for _ in DENSITIES)} |
