@@ -80,7 +80,7 @@ class Training:
         validate_every: steps from one validation to the next.
         patience: validations without improvement before early stopping; 0 for no early stopping.
         checkpoint_every: steps from one checkpoint to the next, for trainings with a Run folder; each is written after
-            the next validation.
+            the next validation. Where these steps take longer than 20 s, a validation writes one after that time, too.
         log_media_every: steps from one set of TensorBoard audio and images to the next; 0 for none.
         precision: "32", or mixed precision on CUDA: "bf16" or "16".
         compile: compile the loss with `torch.compile` on CUDA.

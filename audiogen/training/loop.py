@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from audiogen.training.tensorboard import EventWriter
 
 LOG_EVERY = 5  # steps
+CHECKPOINT_SECONDS = 20.0  # from one checkpoint to the next at most, where steps are slow
 DTYPES = {"32": torch.float32, "bf16": torch.bfloat16, "16": torch.float16}
 BY_STEPS, BY_BUDGET, BY_PATIENCE = "steps", "budget", "early stopping"
 """Why a training ended: values of ``metrics["stopped_by"]``."""
@@ -76,6 +77,7 @@ class TrainingLoop:
         self.best_loss, self.best_step = math.inf, 0
         self.best_weights: dict[str, Tensor] | None = None
         self.plateau, self.waited, self.exhausted = Plateau(), 0, False
+        self.saved = 0.0  # when the last checkpoint was written, on the clock of `time.perf_counter`
 
         cuda = device.type == "cuda"
         self.precision = DTYPES[options.precision if cuda else "32"]
@@ -98,6 +100,7 @@ class TrainingLoop:
         """
         options = self.options
         validated = self.validation_batch is not None
+        self.saved = time.perf_counter()
         with progress(self.last_step, "training", "step") as bar:
             bar.update(self.step)
             while self.step < self.last_step and not self.exhausted:
@@ -210,15 +213,21 @@ class TrainingLoop:
     def _checkpoint_is_due(self) -> bool:
         """Whether to write one: at each ``checkpoint_every`` steps or, with validations, at the first one from there.
 
+        On a slow machine, and for a slow Model, so many steps take minutes: then at each multiple of ``validate_every``
+        that comes `CHECKPOINT_SECONDS` after the last checkpoint, so that an interruption costs no more.
+
         What a validation changes (best weights, patience, rate) then belongs to the checkpoint. The end of a training
         is left to whoever finishes the Run.
         """
         if self.step >= self.last_step or self.exhausted:
             return False
         since = self.step % self.options.checkpoint_every
+        validating = self.step % self.options.validate_every == 0
+        if validating and time.perf_counter() - self.saved > CHECKPOINT_SECONDS:
+            return True
         if self.validation_batch is None:
             return since == 0
-        return self.step % self.options.validate_every == 0 and since < self.options.validate_every
+        return validating and since < self.options.validate_every
 
     def _log_media(self, writer: EventWriter) -> None:
         batch = self.validation_batch
@@ -253,6 +262,7 @@ class TrainingLoop:
             "best": (self.best_loss, self.best_step, self.best_weights),
         }
         save_checkpoint(path, state)
+        self.saved = time.perf_counter()
 
     def load(self, path: Path) -> None:
         """Continue from a checkpoint; one whose training came to its end continues with this experiment's steps.

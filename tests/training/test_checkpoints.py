@@ -34,6 +34,12 @@ VARIANTS = {
     "no average, sgd": (*PLATEAU, "training.ema_decay=0", "training.optimizer=sgd"),
     "checkpoints off the validations": (*PLATEAU, "training.checkpoint_every=7", "training.schedule=cosine"),
     "no validation": (*PLATEAU, "training.split_fractions={validation: 0, test: 0}"),
+    "slow steps": (*PLATEAU, "training.checkpoint_every=1000"),
+    "slow steps, no validation": (
+        *PLATEAU,
+        "training.checkpoint_every=1000",
+        "training.split_fractions={validation: 0, test: 0}",
+    ),
     "flow, noise": (*PLATEAU, "model.head={kind: flow, width: 16, blocks: 1}", "model.context_noise=0.5"),
 }
 
@@ -48,6 +54,8 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(
     variant: str, tmp_path: Path, tiny: Tiny, texture: Texture, monkeypatch: pytest.MonkeyPatch
 ):
     experiment, recording = tiny(*VARIANTS[variant]), texture(6.0)
+    if variant.startswith("slow"):
+        monkeypatch.setattr("audiogen.training.loop.CHECKPOINT_SECONDS", -1.0)
     whole = train(experiment, recording, tmp_path / "whole")
     with monkeypatch.context() as patch:
         stop_at(patch, 11, Killed())
