@@ -23,7 +23,7 @@ class TakeSet(Generic[Samples]):
 
     Attributes:
         takes: equally loud.
-        report: the nearest pair of takes, and that of segments of the recording; None if they are too short.
+        report: the nearest pair of takes, that of segments of the recording, and takes to leave out; None if too short.
     """
 
     takes: tuple[Samples, ...]
