@@ -1,13 +1,10 @@
-"""Make small stand-ins for published data sets: their folders and table columns with a few seconds of generated music.
-
-Usage: python tools/make_dataset_fixtures.py FOLDER    (one folder per data set is made in it)
-"""
+"""Make small stand-ins for published data sets: their folders and columns, with a few seconds of generated music."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import random
-import sys
 import wave
 from pathlib import Path
 
@@ -175,7 +172,8 @@ def make_nottingham_split(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="one folder per data set is made in it")
+    folder = parser.parse_args().folder
     for make in (make_maestro, make_musicnet, make_nottingham, make_nottingham_split):
-        print(make(Path(sys.argv[1])))
+        print(make(folder))

@@ -1,11 +1,9 @@
 """Write data/tune.mid, a tune to try the MIDI commands with: the melody of "Greensleeves", twice, 32 bars of 6/8.
 
-python tools/make_example_tune.py [OUT.mid]
-
 The melody is traditional (England, 16th century) and in the public domain; the notes below were typed for this file.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -41,4 +39,6 @@ def melody() -> Tune:
 
 if __name__ == "__main__":
     default = Path(__file__).parents[1] / "data" / "tune.mid"
-    write_midi(Path(sys.argv[1]) if len(sys.argv) > 1 else default, melody())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path, nargs="?", default=default, help="data/tune.mid by default")
+    write_midi(parser.parse_args().output, melody())

@@ -69,7 +69,7 @@ def fill(
     request = Request(seconds=gap.seconds, seed=seed, temperature=temperature, vocoder=vocoder)
     experiment = to_experiment(config)
     with session(progress):
-        made, _ = job.render_filling(gap, request, to_run(run, config, budget), experiment, budget, device)
+        made, _ = job.render_filling(gap, request, to_run(run, config, budget, device), experiment, budget, device)
     filling = like(made, before)
     if gap_only:
         return filling
@@ -133,7 +133,7 @@ def fill_recording(
             subtype=subtype,
             metadata=metadata,
         )
-        choice = (to_run(run, config, budget), experiment, budget, device)
+        choice = (to_run(run, config, budget, device), experiment, budget, device)
         sidecar = job.fill_gap(gap, path, request, *choice, gap_only)
     return Filling.from_sidecar(path, sidecar)
 

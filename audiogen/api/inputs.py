@@ -9,6 +9,7 @@ from typing import TypeAlias, overload
 
 from audiogen.audio import Recording, open_recording, read
 from audiogen.config.shipped import find_config
+from audiogen.devices import pick_device
 from audiogen.errors import InputError, require_number
 from audiogen.experiment import Experiment
 from audiogen.experiment import read_experiment as read_file
@@ -78,7 +79,7 @@ def require_budget(budget: float | None) -> None:
 
 
 def to_run(
-    run: AnyRun | FilePath | None, config: Experiment | FilePath | None = None, budget: float | None = None
+    run: AnyRun | FilePath | None, config: Experiment | FilePath | None, budget: float | None, device: str
 ) -> AnyRun | None:
     """A Run or a mixture of Runs as it is, or the Run in a folder; None if a Model is to be trained or chosen.
 
@@ -86,6 +87,7 @@ def to_run(
         InputError: settings of a training are given beside a Run, or are of a wrong type or out of range.
     """
     require_budget(budget)
+    pick_device(device)
     if run is not None and (config is not None or budget is not None):
         raise InputError("run", "a Run is trained already", "leave out config and budget")
     return run if run is None or isinstance(run, RunMixture) else to_single_run(run)

@@ -282,7 +282,7 @@ def continue_recording(
     require_own_sidecar(path)
     with session(progress):
         target = None if morph is None else MorphTarget(to_prompt(morph, "morph"))
-        choice = (to_run(run, config, budget), experiment, budget, device)
+        choice = (to_run(run, config, budget, device), experiment, budget, device)
         if backward:
             (sidecar,) = continue_backward(to_prompt(prompt), [(path, request)], *choice, cache=cache)
         else:

@@ -68,7 +68,7 @@ def tail_blocks_of(
     length = sys.maxsize if seconds is None else length_of(prompt, request)
     target = None if morph is None else MorphTarget(to_prompt(morph, "morph"))
     experiment = to_experiment(config)
-    chosen = to_run(run, config, budget)
+    chosen = to_run(run, config, budget, device)
     prepared = prepare_tails(prompt, [request], target, chosen, experiment, budget, device, cache)
     parts, continuer = prepared.tail(request)
     return parts, tail_blocks(parts, continuer, length, request)
@@ -94,7 +94,7 @@ def earlier_of(
     """The prompt's parts, and what came before it, ``[channels, time]``."""
     require_reversible(request, morph is not None)
     length_of(prompt, request)
-    chosen, experiment = to_run(run, config, budget), to_experiment(config)
+    chosen, experiment = to_run(run, config, budget, device), to_experiment(config)
     parts = divide_prompt(prompt, request.keep_edges, request.ambience, backward=True)
     ((tail, _),) = rendered_tails(parts.reversed, [request], chosen, experiment, budget, device, cache)
     return parts, tail[:, ::-1]
@@ -113,7 +113,7 @@ def tails_of(
     """Tails alone, ``[channels, time]`` each, with one training and one analysis of the prompt."""
     experiment = to_experiment(config)
     lengths = [length_of(prompt, request) for request in requests]
-    choice = (to_run(run, config, budget), experiment, budget, device, cache)
+    choice = (to_run(run, config, budget, device), experiment, budget, device, cache)
     prepared = prepare_tails(prompt, requests, None, *choice, as_set=as_set)
     for request, length in zip(requests, lengths, strict=True):
         blocks = tail_blocks(*prepared.tail(request), length, request)

@@ -116,7 +116,7 @@ def continue_tune(
         subtype=subtype,
     )
     named = None if isinstance(prompt, Tune) else to_path("prompt", prompt, "a Tune, or the name of a MIDI file")
-    chosen = to_run(run, config, budget)
+    chosen = to_run(run, config, budget, device)
     if isinstance(chosen, RunMixture):
         raise InputError("run", "it predicts sound, not notes", "give a Run of the midi representation")
     experiment = to_experiment(config)

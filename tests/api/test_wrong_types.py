@@ -35,6 +35,8 @@ def continued(**changes: Any) -> Any:
         ("budget", "a minute"),
         ("budget", math.nan),
         ("budget", -1),
+        ("device", "tpu"),
+        ("device", 0),
         ("vocoder", "griffin"),
         ("pulse", "no"),
         ("pulse", None),
@@ -84,6 +86,8 @@ def test_a_wrong_value_is_one_error_that_names_the_argument(argument: str, value
         ("tune", lambda: audiogen.write_midi("out.mid", RECORDING)),  # type: ignore[arg-type]
         ("prompt", lambda: audiogen.continue_tune(None)),  # type: ignore[arg-type]
         ("bars", lambda: audiogen.continue_tune("tune.mid", bars=1.5)),  # type: ignore[arg-type]
+        ("device", lambda: audiogen.continue_tune("tune.mid", device="gpu")),
+        ("device", lambda: audiogen.fill(SOUND, RATE, start=0.5, stop=1.0, device="gpu")),
         ("rewards", lambda: audiogen.continue_tune("tune.mid", rewards=5)),  # type: ignore[arg-type]
         ("--simulations", lambda: audiogen.continue_tune("tune.mid", simulations="a")),  # type: ignore[arg-type]
     ],
