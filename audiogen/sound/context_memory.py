@@ -102,11 +102,12 @@ class ContextMemory(ContextSums):
 def nearest_places(distances: Tensor, count: int, spacing: int) -> tuple[Tensor, Tensor]:
     """The places of smallest distance, nearest first and at least ``spacing`` from each other, and their distances."""
     order = distances.topk(min(2 * spacing * count, len(distances)), largest=False)
-    chosen, places = list[int](), list[int]()
+    chosen, barred = list[int](), bytearray(len(distances))
     for rank, place in enumerate(order.indices.tolist()):
-        if all(abs(place - other) >= spacing for other in places):
+        if not barred[place]:
             chosen.append(rank)
-            places.append(place)
             if len(chosen) == count:
                 break
+            first, last = max(place - spacing + 1, 0), min(place + spacing, len(barred))
+            barred[first:last] = b"\1" * (last - first)
     return order.indices[chosen], order.values[chosen]

@@ -8,7 +8,7 @@ A single step is computed with packed weights and without autograd: its fixed co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, cast
 
@@ -22,7 +22,13 @@ from audiogen.models.backbones.packed_weights import PackedWeights
 from audiogen.models.base import State
 
 Packed: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Weights of a block as ``[inputs, outputs]``: into the attention, out of it, into the feed-forward, out of it."""
+"""Weights of a block as ``[inputs, outputs]``: into the attention, out of it, into the feed-forward, out of it.
+
+The first make queries, keys and values, and queries and keys turned by a quarter, for their rotation.
+"""
+
+
+EPSILON = torch.tensor(torch.finfo(torch.float32).eps, device="cpu")  # added to mean squares, as by `nn.RMSNorm`
 
 
 @dataclass(frozen=True)
@@ -114,23 +120,31 @@ class Block(nn.Module):
 
     def pack(self) -> Packed:
         """Weights for `step`; gains of the norms are part of them."""
-        into_attention = self.query_key_value.weight * self.before_attention.weight
+        query_key_value = self.query_key_value.weight * self.before_attention.weight
+        query_key = query_key_value[: -len(query_key_value) // 3].unflatten(0, (2 * self.heads, 2, -1))
+        turned = torch.stack([-query_key[:, 1], query_key[:, 0]], dim=1).flatten(0, 2)  # by a quarter
+        into_attention = torch.cat([query_key_value, turned])
         into_feedforward = torch.cat([self.gate.weight, self.rise.weight]) * self.before_feedforward.weight
         weights = into_attention, self.attended.weight, into_feedforward, self.fall.weight
         a, b, c, d = (weight.T.contiguous() for weight in weights)
         return a, b, c, d
 
-    def step(self, stream: Tensor, weights: Packed, rotation: Rotation, cache: Tensor | None) -> tuple[Tensor, Tensor]:
-        """`forward` of a single frame ``[batch, width]`` in as few operations as possible."""
+    def step(
+        self, stream: Tensor, weights: Packed, rotation: tuple[Tensor, Tensor], cache: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """`forward` of a single frame ``[batch, width]`` in as few operations as possible.
+
+        Args:
+            rotation: cosines and sines ``[batch, 1, 1, 1, size]`` of the angles of a head, once for either half.
+        """
         into_attention, out_of_attention, into_feedforward, out_of_feedforward = weights
-        batch, width = stream.shape
-        norm = functional.rms_norm
-        split = (norm(stream, (width,)) @ into_attention).view(batch, 1, 3, self.heads, width // self.heads)
-        split[:, :, :2].copy_(rotation.of(split[:, :, :2]))
-        pairs = self._extended(cache, split[:, :, 1:])
+        (cosines, sines), (batch, width) = rotation, stream.shape
+        split = (_normalised(stream) @ into_attention).view(batch, 1, 5, self.heads, width // self.heads)
+        split[:, :, :2].mul_(cosines).addcmul_(split[:, :, 3:], sines)
+        pairs = self._extended(cache, split[:, :, 1:3])
         attended = functional.scaled_dot_product_attention(split[:, :, 0].transpose(1, 2), *_by_head(pairs))
         stream = torch.addmm(stream, attended.view(batch, width), out_of_attention)
-        gate, rise = (norm(stream, (width,)) @ into_feedforward).chunk(2, dim=1)
+        gate, rise = (_normalised(stream) @ into_feedforward).chunk(2, dim=1)
         return torch.addmm(stream, functional.silu(gate).mul_(rise), out_of_feedforward), self._kept(pairs)
 
     @staticmethod
@@ -144,6 +158,12 @@ class Block(nn.Module):
         """Which of ``total`` keys each of the last ``time`` frames attends to."""
         ages = torch.arange(total - time, total, device=device)[:, None] - torch.arange(total, device=device)
         return (ages >= 0) & (ages < self.window)
+
+
+def _normalised(stream: Tensor) -> Tensor:
+    """Root-mean-square norm of ``[batch, width]`` without gains: `functional.rms_norm` in fewer operations."""
+    norm = torch.linalg.vector_norm(stream, dim=1, keepdim=True)
+    return stream * torch.addcmul(EPSILON, norm, norm, value=1 / stream.shape[1]).rsqrt_()
 
 
 def _by_head(pairs: Tensor) -> tuple[Tensor, Tensor]:
@@ -174,26 +194,29 @@ class Transformer(Backbone):
 
     def forward(self, frames: Tensor, state: State = None) -> tuple[Tensor, State]:
         batch, time, _ = frames.shape
+        caches: Sequence[Tensor | None]
         if state is None:
-            positions: Tensor = torch.zeros(batch, dtype=torch.int64, device=frames.device)
-            rotation, caches = Rotation.at(positions[:1], time, self.rates), [None] * len(self.blocks)
+            # Of one batch item, since all of them are at the same position.
+            positions, caches = torch.zeros(1, dtype=torch.int64, device=frames.device), [None] * len(self.blocks)
         else:
             positions, caches = state
-            rotation = Rotation.at(positions, time, self.rates)
         stream, after = self.enter(frames), []
         single = time == 1 and frames.device.type == "cpu"
         if single and not self.training and not torch.is_grad_enabled():
-            stream = stream[:, 0]
-            packed = self._packed.get(self.blocks, self._pack)
+            stream, packed = stream[:, 0], self._packed.get(self.blocks, self._pack)
+            angles = positions.view(-1, 1, 1, 1, 1) * self.rates.repeat(2)
+            turn = angles.cos().float(), angles.sin().float()
             for block, weights, cache in zip(self._stack(), packed, caches, strict=True):
-                stream, cache = block.step(stream, weights, rotation, cache)
+                stream, cache = block.step(stream, weights, turn, cache)
                 after.append(cache)
-            stream = stream[:, None]
+            stream = (_normalised(stream) * self.norm.weight)[:, None]
         else:
+            rotation = Rotation.at(positions, time, self.rates)
             for block, cache in zip(self._stack(), caches, strict=True):
                 stream, cache = block(stream, rotation, cache)
                 after.append(cache)
-        return self.norm(stream), (positions + time, after)
+            stream = self.norm(stream)
+        return stream, (positions.expand(batch) + time, after)
 
     def _stack(self) -> Iterable[Block]:
         return cast("Iterable[Block]", self.blocks)
