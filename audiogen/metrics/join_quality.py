@@ -47,7 +47,17 @@ class JoinQuality:
 
 
 def measure_join(before: Recording, after: Recording) -> JoinQuality:
-    """Measure the join of two sounds.
+    """Measure the join of two sounds; see `JoinReference`.
+
+    Args:
+        before: the first sound; its last 15 s are the comparison.
+        after: the following sound, of the same sample rate and channels.
+    """
+    return JoinReference(before).measure(after)
+
+
+class JoinReference:
+    """The end of a sound, analysed once for all of the sounds that follow it.
 
     Spectral flux and complex-domain deviation after Bello et al. (2005), "A tutorial on onset detection in music
     signals", IEEE TSAP 13:1035, equations 5 and 10, counting increases and decreases; clicks by the linear-prediction
@@ -55,19 +65,30 @@ def measure_join(before: Recording, after: Recording) -> JoinQuality:
     and the largest value counts (for levels: the mean energy).
 
     Args:
-        before: the first sound; its last 15 s are the comparison.
-        after: the following sound, of the same sample rate and channels.
+        before: the sound; its last 15 s are analysed.
     """
-    rate = before.sample_rate
-    side, context = max(1, round(SIDE_SECONDS * rate)), round(CONTEXT_SECONDS * rate)
-    size = frame_size(rate)
-    past = before.cut(max(before.length - context, 0), before.length).samples
-    # The flux needs one frame beyond the join, the level 0.25 s.
-    future = after.samples[:, : max(side, 2 * size)]
-    step, step_percentile = _level_step(past, future, side)
-    flux, flux_percentile, phase, phase_percentile = _spectral(past, future, size)
-    click, click_percentile = _click(past, future, max(2, round(CLICK_SECONDS * rate)))
-    return JoinQuality(step, step_percentile, flux, flux_percentile, click, click_percentile, phase, phase_percentile)
+
+    def __init__(self, before: Recording) -> None:
+        rate = before.sample_rate
+        self.side, context = max(1, round(SIDE_SECONDS * rate)), round(CONTEXT_SECONDS * rate)
+        self.size, self.reach = frame_size(rate), max(2, round(CLICK_SECONDS * rate))
+        past = before.cut(max(before.length - context, 0), before.length).samples
+        self.length = past.shape[1]
+        self._levels = _Levels(past, self.side)
+        self._spectra = _Spectra(past, self.size)
+        self._residuals = [_Residual(channel) for channel in past]
+
+    def measure(self, after: Recording) -> JoinQuality:
+        """Measure the join with a following sound, of the same sample rate and channels."""
+        # The flux needs one frame beyond the join, the level 0.25 s.
+        future = after.samples[:, : max(self.side, 2 * self.size)]
+        step, step_percentile = self._levels.step(future)
+        flux, flux_percentile, phase, phase_percentile = self._spectra.changes(future)
+        clicks = [one.click(channel, self.reach) for one, channel in zip(self._residuals, future, strict=True)]
+        click, click_percentile = (max(values) for values in zip(*clicks, strict=True))
+        return JoinQuality(
+            step, step_percentile, flux, flux_percentile, click, click_percentile, phase, phase_percentile
+        )
 
 
 def percentile(value: float, others: np.ndarray) -> float:
@@ -77,38 +98,53 @@ def percentile(value: float, others: np.ndarray) -> float:
     return float(100 * (np.mean(others < value) + 0.5 * np.mean(others == value)))
 
 
-def _level_step(past: np.ndarray, future: np.ndarray, side: int) -> tuple[float, float]:
-    energy = np.mean(past.astype(np.float64) ** 2, axis=0)
-    total = np.concatenate([[0.0], np.cumsum(energy)])
-    levels = decibels((total[side:] - total[:-side]) / side)
-    # At every sample: an onset after silence is a step of its full height at that sample alone.
-    steps = np.abs(levels[side:] - levels[:-side])
-    hop = max(1, side // 4)
-    steps = steps[len(steps) % hop :].reshape(-1, hop).max(axis=1)
-    after, before = float(np.mean(future[:, :side].astype(np.float64) ** 2)), float(energy[-side:].mean())
-    here = float(decibels(after) - decibels(before))
-    return here, percentile(abs(here), steps)
+class _Levels:
+    """Steps of the level of ``[channels, time]`` samples, and at their end."""
+
+    def __init__(self, past: np.ndarray, side: int) -> None:
+        self.side, energy = side, np.mean(past.astype(np.float64) ** 2, axis=0)
+        total = np.concatenate([[0.0], np.cumsum(energy)])
+        levels = decibels((total[side:] - total[:-side]) / side)
+        # At every sample: an onset after silence is a step of its full height at that sample alone.
+        steps = np.abs(levels[side:] - levels[:-side])
+        hop = max(1, side // 4)
+        self.steps = steps[len(steps) % hop :].reshape(-1, hop).max(axis=1)
+        self.before = float(energy[-side:].mean())
+
+    def step(self, future: np.ndarray) -> tuple[float, float]:
+        """The step to what follows, dB, and its percentile."""
+        after = float(np.mean(future[:, : self.side].astype(np.float64) ** 2))
+        here = float(decibels(after) - decibels(self.before))
+        return here, percentile(abs(here), self.steps)
 
 
-def _spectral(past: np.ndarray, future: np.ndarray, size: int) -> tuple[float, float, float, float]:
-    """Largest flux and phase deviation of the frames that span the join, each with its percentile."""
-    hop = size // 4
-    # Frames are aligned so that the join falls between two hops; the frames containing it span both sides.
-    lead = past.shape[1] // hop * hop
-    future = np.pad(future, ((0, 0), (0, max(hop - future.shape[1], 0))))  # at least one frame contains it
-    signal = np.concatenate([past[:, past.shape[1] - lead :], future], axis=1)
-    if signal.shape[1] < 4 * size:
-        signal = np.pad(signal, ((0, 0), (0, 4 * size - signal.shape[1])))
-    flux, deviation = (value.max(axis=0) for value in _changes(signal, size, hop))
-    # Change k is that from frame k + 1 to k + 2; frames lead/hop - 3 .. lead/hop - 1 straddle the join.
-    first, count = max(0, lead // hop - 5), 5
-    results = []
-    for values in (flux, deviation):
-        peaks = np.lib.stride_tricks.sliding_window_view(values, count).max(axis=1)
-        here, elsewhere = float(values[first : first + count].max()), peaks[: max(0, first - count)]
-        median = float(np.median(elsewhere)) if len(elsewhere) else 1.0
-        results += [here / max(median, POWER_FLOOR) if values is flux else here, percentile(here, elsewhere)]
-    return results[0], results[1], results[2], results[3]
+class _Spectra:
+    """Changes of the spectrum of ``[channels, time]`` samples, and at their end."""
+
+    def __init__(self, past: np.ndarray, size: int) -> None:
+        self.size, self.hop = size, size // 4
+        # Frames are aligned so that the join falls between two hops; the frames containing it span both sides.
+        lead = past.shape[1] // self.hop * self.hop
+        # Change k is that from frame k + 1 to k + 2; frames lead/hop - 3 .. lead/hop - 1 straddle the join.
+        self.first, self.lead = max(0, lead // self.hop - 5), lead
+        aligned = past[:, past.shape[1] - lead :]
+        self.end = aligned[:, self.first * self.hop :].copy()
+        none = np.zeros((len(past), 0), np.float32)
+        self.past = _changes(aligned, size, self.hop) if self.first else (none, none)
+
+    def changes(self, future: np.ndarray) -> tuple[float, float, float, float]:
+        """Largest flux and phase deviation of the frames that span the join, each with its percentile."""
+        future = np.pad(future, ((0, 0), (0, max(self.hop - future.shape[1], 0))))  # at least one frame contains it
+        missing = max(4 * self.size - self.lead - future.shape[1], 0)
+        signal = np.pad(np.concatenate([self.end, future], axis=1), ((0, 0), (0, missing)))
+        count, results = 5, list[float]()
+        for index, (before, after) in enumerate(zip(self.past, _changes(signal, self.size, self.hop), strict=True)):
+            usual, here = before.max(axis=0), float(after[:, :count].max())
+            peaks = np.lib.stride_tricks.sliding_window_view(usual, count).max(axis=1) if len(usual) > count else usual
+            elsewhere = peaks[: max(0, self.first - count)]
+            median = float(np.median(elsewhere)) if len(elsewhere) else 1.0
+            results += [here / max(median, POWER_FLOOR) if index == 0 else here, percentile(here, elsewhere)]
+        return results[0], results[1], results[2], results[3]
 
 
 def _changes(signal: np.ndarray, size: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,32 +160,40 @@ def _changes(signal: np.ndarray, size: int, hop: int) -> tuple[np.ndarray, np.nd
     return flux, deviation / np.maximum(total, 1e-12)
 
 
-def _click(past: np.ndarray, future: np.ndarray, reach: int) -> tuple[float, float]:
-    """Largest linear-prediction residual around the join, and its percentile among blocks of that length elsewhere."""
-    values, percentiles = [], []
-    for before, after in zip(past, future, strict=True):
-        signal = np.concatenate([before, after]).astype(np.float64)
-        error = np.abs(_residual(signal, before))
+class _Residual:
+    """Linear-prediction residual of ``[time]`` samples, whose predictor is fitted (autocorrelation method) to them."""
+
+    def __init__(self, past: np.ndarray) -> None:
+        past = past.astype(np.float64)
+        self.filter = _prediction_error_filter(past)
+        self.end = past[-ORDER:].copy()
+        self.error = self._of(past)
+
+    def _of(self, signal: np.ndarray) -> np.ndarray:
+        return np.abs(np.convolve(signal, self.filter)[: len(signal)]) if len(signal) else signal
+
+    def click(self, future: np.ndarray, reach: int) -> tuple[float, float]:
+        """Largest residual around the join, and its percentile among blocks of that length elsewhere."""
+        length = len(self.error)
+        later = self._of(np.concatenate([self.end, future.astype(np.float64)]))[len(self.end) :]
         # A jump causes residuals for as long as the order of the predictor.
-        span, start = reach + ORDER, max(0, len(before) - reach)
-        here = float(error[start : start + reach + span].max(initial=0.0))
+        span, start = reach + ORDER, max(0, length - reach)
+        here = float(max(self.error[start:].max(initial=0.0), later[: start + reach + span - length].max(initial=0.0)))
         # Noise that goes on after the join, as that of a codec, is no click: it stands out from both sides.
-        sides = error[ORDER : max(ORDER, start)], error[start + reach + span :]
+        sides = self.error[ORDER : max(ORDER, start)], later[start + reach + span - length :]
         blocks = [side[: len(side) // (reach + span) * (reach + span)].reshape(-1, reach + span) for side in sides]
         usual = max((float(np.sqrt(np.mean(side**2))) for side in sides if len(side)), default=1.0)
-        values.append(here / max(usual, 1e-9))
-        percentiles.append(percentile(here, np.concatenate([block.max(axis=1) for block in blocks])))
-    return max(values), max(percentiles)
+        return here / max(usual, 1e-9), percentile(here, np.concatenate([block.max(axis=1) for block in blocks]))
 
 
-def _residual(signal: np.ndarray, fitted_on: np.ndarray) -> np.ndarray:
-    """Linear-prediction residual of a signal; the predictor is fitted (autocorrelation method) to a part of it."""
+def _prediction_error_filter(fitted_on: np.ndarray) -> np.ndarray:
+    """Impulse response of the filter from a signal to its linear-prediction residual."""
     size = fast_length(2 * len(fitted_on))
-    power = np.abs(np.fft.rfft(fitted_on.astype(np.float64), size)) ** 2
+    power = np.abs(np.fft.rfft(fitted_on, size)) ** 2
     correlation = np.fft.irfft(power, size)[: ORDER + 1]
     if len(correlation) <= ORDER or correlation[0] <= POWER_FLOOR:
-        return np.diff(signal, prepend=signal[:1])
+        return np.array([1.0, -1.0])
     correlation[0] *= 1 + 1e-6  # regularisation: pure tones make the equations singular
     lags = np.abs(np.subtract.outer(np.arange(ORDER), np.arange(ORDER)))
     coefficients = np.linalg.solve(correlation[lags], correlation[1:])
-    return np.convolve(signal, np.concatenate([[1.0], -coefficients]))[: len(signal)]
+    return np.concatenate([[1.0], -coefficients])

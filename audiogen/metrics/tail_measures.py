@@ -10,8 +10,8 @@ import math
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from audiogen.audio import Recording, open_blocks
 from audiogen.errors import InputError
 from audiogen.metrics.copying import Matches
 from audiogen.metrics.drift import DriftMeter, SegmentStats, drift, segment_stats, sum_covariances
-from audiogen.metrics.join_quality import CONTEXT_SECONDS, measure_join
+from audiogen.metrics.join_quality import JoinReference, measure_join
 from audiogen.metrics.segments import dips, segment_ranges
 from audiogen.metrics.stereo import stereo_difference, stereo_measures
 from audiogen.metrics.tail_evaluator import TEXTURE_SECONDS, TailComparison, TailEvaluator
@@ -133,13 +133,13 @@ class RunningMeasures:
             raise InputError("the tail", "has no samples", "request a longer one")
         prompt, rate = self.prompt, self.prompt.sample_rate
         compared = compared or self._compared()
-        past, close = _of_prompt(prompt)
-        own, reference = self._meter.seconds(), past.seconds()
-        whole, before = segment_stats(own, prompt.channels), segment_stats(reference, prompt.channels)
-        own_stereo, past_stereo = sum_covariances(own), sum_covariances(reference)
+        past, close, reference = _PromptMeasures.of(prompt)
+        own, earlier = self._meter.seconds(), past.seconds()
+        whole, before = segment_stats(own, prompt.channels), segment_stats(earlier, prompt.channels)
+        own_stereo, past_stereo = sum_covariances(own), sum_covariances(earlier)
         measures = {
             "seconds": self._ends.length / rate,
-            "join": asdict(measure_join(prompt.last(CONTEXT_SECONDS), Recording(self._ends.first, rate))),
+            "join": asdict(reference.measure(Recording(self._ends.first, rate))),
             "loop_seam": asdict(measure_join(Recording(self._ends.last, rate), beginning)) if beginning else None,
             "level": {
                 "tail_db": whole.level,
@@ -186,11 +186,24 @@ class RunningMeasures:
         }
 
 
-@lru_cache(maxsize=1)
-def _of_prompt(prompt: Recording) -> tuple[DriftMeter, SegmentStats]:
-    """What a recording's tails are compared with, kept for the next one: of its last minute, and of its end."""
-    past, end = (DriftMeter.of(prompt.last(seconds)) for seconds in (TEXTURE_SECONDS, LEVEL_SECONDS))
-    return past, segment_stats(end.seconds(), prompt.channels)
+class _PromptMeasures(NamedTuple):
+    """What a recording's tails are compared with: its last minute, its end, and where it is joined."""
+
+    past: DriftMeter
+    end: SegmentStats
+    join: JoinReference
+
+    @classmethod
+    def of(cls, prompt: Recording) -> _PromptMeasures:
+        """Those of a recording, kept for the next tail for as long as the recording is."""
+        if (known := _measured.get(prompt)) is None:
+            past, end = (DriftMeter.of(prompt.last(seconds)) for seconds in (TEXTURE_SECONDS, LEVEL_SECONDS))
+            known = cls(past, segment_stats(end.seconds(), prompt.channels), JoinReference(prompt))
+            _measured[prompt] = known
+        return known
+
+
+_measured = WeakKeyDictionary[Recording, _PromptMeasures]()
 
 
 class _Ends:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tracemalloc
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -48,6 +50,19 @@ def test_an_analysis_of_the_prompt_serves_at_any_gain():
     assert found["level"]["tail_db"] == pytest.approx(plain["level"]["tail_db"] + 6, abs=1e-3)
     assert found["texture"]["overall"] == pytest.approx(plain["texture"]["overall"], abs=1e-3)
     assert found["copying"]["median_similarity"] == pytest.approx(plain["copying"]["median_similarity"], abs=1e-3)
+
+
+def test_what_is_known_of_a_prompt_goes_with_it():
+    """Its analysis serves the next tail, and keeps neither the prompt nor its samples in memory."""
+    prompt = recording(noise(8, 1))
+    first = measure_continuation(prompt, recording(noise(4, 2)))
+    assert measure_continuation(prompt, recording(noise(4, 2))) == first
+    assert measure_continuation(recording(noise(8, 3)), recording(noise(4, 2)))["join"] != first["join"]
+    freed, samples = weakref.ref(prompt), weakref.ref(prompt.samples)
+    del prompt
+    gc.collect()
+    assert freed() is None
+    assert samples() is None
 
 
 def test_faults_change_their_measures():
