@@ -28,6 +28,7 @@ from audiogen.sound.live_settings import SEGMENT_SETTINGS, Change, LiveSettings
 from audiogen.sound.live_tail import LiveTail
 
 AHEAD_SECONDS = 8.0  # of the tail, generated ahead of the reader: longer than a section of texture matching takes
+LOADING_SECONDS = 4.0  # of the tail, ahead of which libraries are loaded that changes need: a second, if it is busy
 LEAD_SECONDS = 0.4  # of it, ready to be heard
 MIN_LEAD_SECONDS = 0.25  # of that, below which nothing else is computed
 DEFAULT = LiveSettings()
@@ -246,8 +247,12 @@ class LiveStream:
     def _generate(self) -> None:
         if not os.environ.get("OMP_NUM_THREADS"):
             torch.set_num_threads(1)  # of this thread: OpenMP counts each thread's own
-        is_warm = False
+        is_loaded = is_warm = False
         while True:
+            if not is_loaded and self._is_ahead(LOADING_SECONDS):  # the first second does not wait for them
+                for module in ("scipy.signal", "scipy.ndimage"):
+                    importlib.import_module(module)
+                is_loaded = True
             if not is_warm and self._is_far_ahead():
                 self.tail.engine.warm_up(self.tail.first)
                 is_warm = True
@@ -279,9 +284,6 @@ class LiveStream:
             self._on_change(change)
 
     def _finish(self) -> None:
-        # Loaded while the first blocks are generated: a second in the middle of a tail would be heard.
-        for module in ("scipy.signal", "scipy.ndimage"):
-            importlib.import_module(module)
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._ended or self._may_take())
@@ -309,7 +311,10 @@ class LiveStream:
         return self._ready_samples < MIN_LEAD_SECONDS * self.sample_rate
 
     def _is_far_ahead(self) -> bool:
-        return self.tail.position + self.tail.ahead - self._delivered >= AHEAD_SECONDS * self.sample_rate
+        return self._is_ahead(AHEAD_SECONDS)
+
+    def _is_ahead(self, seconds: float) -> bool:
+        return self.tail.position + self.tail.ahead - self._delivered >= seconds * self.sample_rate
 
     def _begins(self) -> bool:
         """Whether a segment begins now; if so, its handles and its limit stay, and later moves are for the next."""
