@@ -4,7 +4,7 @@
 
 Everything is made by the base (`--budget 0`), with seed 0 (of a set: 0, 1, 2, ...). Finished rows are kept with a
 digest of the recording in a .jsonl beside the page and not measured again: remove that file when the code has changed.
-Of 18 recordings it takes 8 minutes of a core.
+Of 18 recordings it takes about 9 minutes of a core, by the time that some rows of each section took.
 """
 
 from __future__ import annotations
