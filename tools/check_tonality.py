@@ -134,7 +134,7 @@ def lines_to_rest(name: str, samples: np.ndarray) -> float:
     power = sum(np.square(np.abs(np.fft.rfft(samples[:, s : s + LINE_SIZE] * window))).sum(0) for s in starts)
     hertz = np.fft.rfftfreq(LINE_SIZE, 1 / RATE)
     near = np.any([np.abs(hertz - line) < LINE_BINS * RATE / LINE_SIZE for line in STEADY[name]], axis=0)
-    return float(10 * np.log10(power[near].sum() / power[~near].sum()))
+    return float(10 * np.log10((power[near].sum() + 1e-30) / (power[~near].sum() + 1e-30)))
 
 
 def jitter(samples: np.ndarray, hertz: float) -> float:
@@ -167,10 +167,12 @@ def harmonicity(samples: np.ndarray) -> float:
         frame = channel[start : start + size]
         power = np.square(np.abs(np.fft.rfft((frame - frame.mean()) * window, 2 * size)))
         correlation = np.fft.irfft(power)
+        if correlation[0] <= 0:  # silence
+            continue
         periodic = (correlation[lags] / of_window[lags]).max() * of_window[0] / correlation[0]
         periodic = np.clip(periodic, 1e-3, 1 - 10 ** (-MAX_HARMONICITY / 10))
         ratios.append(10 * np.log10(periodic / (1 - periodic)))
-    return float(np.median(ratios))
+    return float(np.median(ratios)) if ratios else np.nan
 
 
 def strongest_lines(samples: np.ndarray, count: int) -> list[float]:
@@ -180,7 +182,7 @@ def strongest_lines(samples: np.ndarray, count: int) -> list[float]:
     hertz, found = np.fft.rfftfreq(4 * size, 1 / RATE), []
     power[hertz < 30] = 0
     least = 0.01 * power.max()
-    while len(found) < count and power.max() >= least:
+    while len(found) < count and power.max() >= max(least, 1e-20):
         found.append(float(hertz[power.argmax()]))
         power[np.abs(hertz - found[-1]) < 15] = 0
     return found
@@ -219,7 +221,9 @@ def measured(name: str, prompt: np.ndarray, real: np.ndarray, arguments: argpars
     recording = Recording(prompt.astype(np.float32), RATE)
     evaluator = TailEvaluator(recording, Recording(real.astype(np.float32), RATE))
     periodic = harmonicity(prompt)
-    own, (strongest,) = lines_to_rest(name, prompt), strongest_lines(prompt, 1)
+    own, strongest = lines_to_rest(name, prompt), next(iter(strongest_lines(prompt, 1)), None)
+    if strongest is None:
+        sys.exit(f"{name}: silence has no tonality")
     rows = []
     for partials in (True, False):
         prompt_analysis.find_partials = find_partials if partials else lambda recording: None

@@ -27,12 +27,10 @@ class Track(FrequencyCourse):
     Args:
         seconds: ``[frames]`` of the windows' centres, rising.
         hertz: ``[frames]``.
-        excess: mean over the frames of the power over its surroundings, natural logarithm.
     """
 
     seconds: np.ndarray
     hertz: np.ndarray
-    excess: float
 
 
 def spectral_peaks(samples: np.ndarray, sample_rate: float, size: int) -> tuple[list[np.ndarray], float]:
@@ -113,13 +111,11 @@ def _tracks(frames: list[np.ndarray], numbers: list[np.ndarray], step: float, ce
     lasting = np.flatnonzero(np.bincount(number, minlength=1) >= MIN_FILLED * MIN_WINDOWS * OVERLAP)
     inside = np.isin(number, lasting)
     order = np.flatnonzero(inside)[np.argsort(number[inside], kind="stable")]
-    tracks = []
-    for group in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
-        if not len(group):
-            continue
-        frame = index[group]
-        span = frame[-1] - frame[0] + 1
-        if span >= MIN_WINDOWS * OVERLAP and len(group) >= MIN_FILLED * span:
-            hertz, excess = peaks[group].T
-            tracks.append(Track(centre + frame * step, hertz, float(excess.mean())))
-    return tracks
+    edges = np.append(np.flatnonzero(np.diff(number[order], prepend=-1)), len(order))
+    starts, stops = edges[:-1], edges[1:]
+    spans = index[order[stops - 1]] - index[order[starts]] + 1
+    kept = (spans >= MIN_WINDOWS * OVERLAP) & (stops - starts >= MIN_FILLED * spans)
+    seconds, hertz = centre + index[order] * step, peaks[order, 0]
+    return [
+        Track(seconds[start:stop], hertz[start:stop]) for start, stop in zip(starts[kept], stops[kept], strict=True)
+    ]

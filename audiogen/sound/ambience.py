@@ -75,6 +75,12 @@ def extract_ambience(recording: Recording) -> tuple[Recording, Bed]:
     segments = tuple((first * hop, (last - first) * hop) for first, last in _segments(bed_mask(levels)))
     length = sum(size for _, size in segments)
     if length < MIN_BED_SECONDS * rate:
+        silent = int((levels.max(axis=1) <= DIGITAL_DB).sum()) * hop
+        if silent >= MIN_BED_SECONDS * rate:
+            cause = (
+                f"{silent / rate:.1f} s of it is digital silence, and the rest is events: there is no ambience in it"
+            )
+            raise InputError(name, cause, "give a recording with its room tone, or leave out --ambience")
         cause = f"{length / rate:.2f} s of it is free of events: no ambience can be learned from that"
         raise InputError(name, cause, "give a recording with longer pauses, or leave out --ambience")
     samples = _joined(recording.samples, segments, rate)

@@ -23,9 +23,7 @@ MIN_BODY_SECONDS, MIN_BODY_FRACTION = 1.0, 0.2  # of what is left between the ed
 MAX_RANGE_DB = 16.0  # between the quartiles of the level; a recording that varies more, such as birdsong, has no fades
 DEEPER_DB = 6.0  # below the lowest levels of such a recording, there may be a pause at its end nevertheless
 MIN_PAUSES = 3  # half as long as the one at the end: they are how the recording sounds
-MIN_RUN, MIN_DROP_DB = 2, 6.0  # blocks below the threshold, or dB if there is only one
 STEADY_DB, STEADY_FRACTION, SHORT_SECONDS = 8.0, 0.6, 5.0  # range, length and fade: no decay of a single sound
-FADE_MARGIN = 0.05  # of its length, that is left out before a fade: where it begins is not known better
 MIN_BANDS_SECONDS = 0.3  # shorter fades have too few blocks to compare bands
 SLOPES = (0.6, 1.5)  # of the median band, dB per dB of the whole: fades 0.86 to 1.26
 MAX_TREND = 0.75  # of the slopes, from the lowest band to the highest: fades up to 0.67, decaying waves from 0.80
@@ -49,20 +47,24 @@ class Edge:
         fade: length of the fade in it, seconds.
         silence: length of the silence beyond the fade, seconds.
         click: whether there is a click of an edit.
+        channel: the only one with the fade or silence, the first is 1; None if all have it.
     """
 
     seconds: float = 0.0
     fade: float = 0.0
     silence: float = 0.0
     click: bool = False
+    channel: int | None = None
 
     def describe(self, end: bool) -> str:
         """In words, with the recording as the subject; empty if there is no edge."""
-        parts = []
+        parts, where = [], "" if self.channel is None else f" in channel {self.channel}"
         if self.fade:
             parts.append(f"fades {'out' if end else 'in'} over {self.fade:.2g} s")
         if self.silence:
             parts.append(f"{'ends' if end else 'starts'} with {self.silence:.2g} s of silence")
+        if parts:
+            parts[-1] += where
         if self.click:
             parts.append(f"has a click at its {'end' if end else 'start'}")
         return " and ".join(parts)
@@ -146,27 +148,25 @@ def _level_edge(samples: np.ndarray, rate: int) -> Edge:
         return edge
     powers = np.square(samples, dtype=np.float64).mean(axis=1)
     strong = np.flatnonzero(powers > CHANNEL_FRACTION * powers.max())
-    edges = (_common_edge(samples[channel : channel + 1], rate) for channel in strong)
-    return next((edge for edge in edges if edge != NONE), NONE)
+    edges = ((channel, _common_edge(samples[channel : channel + 1], rate)) for channel in strong.tolist())
+    return next((replace(edge, channel=channel + 1) for channel, edge in edges if edge != NONE), NONE)
 
 
 def _common_edge(samples: np.ndarray, rate: int) -> Edge:
     """The fade and the silence at the end of all of ``[channels, time]`` samples."""
     profile = Profile.of(samples, rate)
-    if profile is None or profile.run == 0:
-        return NONE
-    if profile.run < MIN_RUN and profile.floor > profile.threshold - MIN_DROP_DB:
-        return NONE
-    if profile.similar_pauses >= MIN_PAUSES and profile.floor > DIGITAL_DB:
+    if profile is None or (profile.run and profile.similar_pauses >= MIN_PAUSES and profile.floor > DIGITAL_DB):
         return NONE
     count = len(profile.levels)
     fade = fit_fade(profile)
     if fade is not None and _is_fade(fade, profile, samples, rate):
         seconds, length = (count - fade.start) * BLOCK_SECONDS, (fade.stop - fade.start) * BLOCK_SECONDS
-        if length > 2 * BLOCK_SECONDS:
-            seconds = min(seconds + BLOCK_SECONDS + FADE_MARGIN * length, (count - 1) * BLOCK_SECONDS)
-            return Edge(seconds, fade=length, silence=(count - fade.stop) * BLOCK_SECONDS)
-        return Edge(seconds, silence=seconds)
+        if length == 0:
+            return Edge(seconds, silence=seconds)
+        seconds = min(seconds + BLOCK_SECONDS, (count - 1) * BLOCK_SECONDS)
+        return Edge(seconds, fade=length, silence=(count - fade.stop) * BLOCK_SECONDS)
+    if profile.run == 0:
+        return NONE
     varies = profile.range_db(count // 4, 3 * count // 4) > MAX_RANGE_DB
     if varies and profile.floor > profile.deepest - DEEPER_DB:
         return NONE

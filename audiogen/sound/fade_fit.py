@@ -1,7 +1,8 @@
 """Fit of a fade to the level at the end of a recording.
 
-The level in dB of blocks of 10 ms is modelled as constant up to the fade, the gain of an editor's fade from there, and
-a floor beyond; start, length and curve are those with the least mean absolute error.
+The level in dB of blocks of 10 ms goes on as it did before, which an autoregression learns, but for the gain of an
+editor's fade: start, length and curve are those without which the course is most probable. So a wave that recedes or a
+note that decays as others did is no fade, and a fade within a wave is one.
 """
 
 from __future__ import annotations
@@ -14,17 +15,23 @@ from typing import NamedTuple
 import numpy as np
 
 BLOCK_SECONDS = 0.01
-COARSE = 5  # blocks in a level of the fit of long fades
-FINE_SECONDS = 0.5  # fades up to this length are fitted to single blocks
-MAX_FADE_SECONDS = 12.0
+MAX_FADE_SECONDS, MIN_FADE_BLOCKS = 12.0, 2
 LENGTHS = 60  # that are tried, in geometric progression
-LENGTH_PENALTY = 0.01  # of the error, per second: a slow change of level before a short fade is not part of it
-SETTLED_SECONDS = 0.3  # of usual level before a fade
+MIN_RUN = 2  # blocks below the threshold: silence, and where little is learned, any fade
+LEAST_FALL_DB = 6.0  # of the last block below what is usual
+LEARNED_FRACTION = 0.4  # of a recording that is longer than two of the longest fades: at least, from its beginning
+MIN_LEARNED_SECONDS = 5.0  # less is little: the end must be quieter than all that is usual
+MAX_ORDER, BLOCKS_PER_LAG, RIDGE = 40, 8, 0.01  # of the autoregression
+MIN_SCALE_DB = 0.3  # of its errors
+MIN_EVIDENCE = 10.0  # log likelihood; without a fade it reaches 5
+QUIETEST_EVIDENCE = 3.0  # if the last block is the quietest of all, which is by chance one in a thousand
+EQUIVALENT, MAX_LONGER = 3.0, 2.0  # log likelihood below the best fade's, and times its length: as probable
+DEEP_DB = 30.0  # that a fade attenuates by where the sound is no longer compared
 FLOOR_DB = -120.0
 PAUSE_DB = 25.0  # below the usual level: a pause, in any recording
 MARGIN_DB = 8.0  # below the lowest levels that are no pause
 RANGE_FLOOR_DB = 40.0  # below the usual level: not part of its range
-CLIP_DB = 30.0  # below the usual level, all levels are alike to the fit
+CLIP_DB = 60.0  # below the usual level, all levels are alike to the fit
 BAND_EDGES = (60.0, 180.0, 400.0, 900.0, 2000.0, 4500.0, 10000.0)  # Hz
 WINDOW_BLOCKS = 4  # of a spectrum
 OFFSET_SECONDS = 1.0  # that an offset of the waveform is averaged over
@@ -44,7 +51,7 @@ SHAPES: dict[str, Shape] = {
     "linear": lambda u: 20 * np.log10(1 - u),
     "quadratic": lambda u: 40 * np.log10(1 - u),
     "S-curve": lambda u: 20 * np.log10(0.5 + 0.5 * np.cos(np.pi * u)),
-    **{f"exponential, {depth} dB": _exponential(depth) for depth in (20, 40, 60, 80, 100)},
+    **{f"exponential, {depth} dB": _exponential(depth) for depth in (40, 60, 80, 100)},
 }
 """Gains in dB of fades, at times in 0..1 of their length."""
 
@@ -99,6 +106,17 @@ class Profile:
             similar_pauses=int((2 * inner >= run).sum()),
         )
 
+    @property
+    def begin(self) -> int:
+        """The first block at the usual level: after a fade-in."""
+        return int(np.argmax(self.levels >= self.usual))
+
+    def level_before(self, block: int) -> float:
+        """Median level before a block, without a fade-in and pauses, dB."""
+        levels = self.levels[self.begin : block]
+        sounding = levels[levels > self.usual - PAUSE_DB]
+        return float(np.median(sounding)) if len(sounding) else self.usual
+
     def range_db(self, start: int, stop: int) -> float:
         """Difference of the quartiles of the levels of tenths of a second between two blocks, without pauses."""
         tenths = _db(_grouped(10 ** (self.levels[start:stop] / 10), 10))
@@ -107,13 +125,15 @@ class Profile:
 
 
 class Fade(NamedTuple):
-    """A fitted fade: blocks ``start`` to ``stop``, from ``level`` dB; ``error`` is the mean absolute error, dB."""
+    """A fitted fade, from block ``start`` to ``stop``.
+
+    Args:
+        evidence: log likelihood of the course of the level with the fade over that without it.
+    """
 
     start: int
     stop: int
-    level: float
-    error: float
-    shape: str
+    evidence: float
 
 
 def block_powers(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -136,54 +156,108 @@ def block_powers(samples: np.ndarray, rate: int) -> np.ndarray:
 
 
 def fit_fade(profile: Profile) -> Fade | None:
-    """The fade that fits best; of no length if the level falls at once, None if there is too little before any."""
-    fine = _fit(profile, 1)
-    if fine is not None and (fine.stop - fine.start) * BLOCK_SECONDS <= FINE_SECONDS:
-        return fine
-    return _fit(profile, COARSE) or fine
+    """The fade that explains the end best; of no length if the level falls at once, None if nothing is evident.
 
-
-def _fit(profile: Profile, group: int) -> Fade | None:
-    levels = _db(_grouped(10 ** (profile.levels / 10), group))
-    count, seconds = len(levels), group * BLOCK_SECONDS
-    clip = max(profile.usual - CLIP_DB, profile.floor)
-    clipped = np.maximum(levels, clip)
-    begin = int(np.argmax(levels >= profile.usual))  # after a fade-in
-    first = max(begin, count - round(MAX_FADE_SECONDS / seconds) - profile.run // group)
-    best: Fade | None = None
-    for name, length, gain, stop in _candidates(profile, group, count, count - first):
-        start = stop - length
-        if start < first + max(round(SETTLED_SECONDS / seconds), 2):
-            continue
-        before = levels[begin:start]
-        before = before[before > profile.usual - PAUSE_DB]
-        level = float(np.median(before)) if len(before) else profile.usual
-        model = np.full(count - first, clip)
-        model[: start - first] = level
-        model[start - first : stop - first] = np.maximum(level + gain, clip)
-        error = float(np.abs(clipped[first:] - model).mean()) * (1 + LENGTH_PENALTY * length * seconds)
-        if best is None or error < best.error:
-            best = Fade(start, stop, level, error, name)
-    if best is None:
-        return None
-    offset = len(profile.levels) - count * group
-    return best._replace(start=offset + best.start * group, stop=offset + best.stop * group)
-
-
-def _candidates(profile: Profile, group: int, count: int, longest: int) -> Iterator[tuple[str, int, np.ndarray, int]]:
-    """Shape, length, gain ``[length]`` in dB and end of the fades to try, in groups of blocks.
-
-    A fade has fallen to the threshold where the run below it begins, which gives its end.
+    Of fades that explain it about as well, the longest: what is left of one is heard.
     """
-    longest = min(longest, round(MAX_FADE_SECONDS / (group * BLOCK_SECONDS)))
-    silent = count - profile.run // group
-    yield "none", 0, np.zeros(0), silent
+    count, longest = len(profile.levels), round(MAX_FADE_SECONDS / BLOCK_SECONDS)
+    before_end = max(profile.usual, float(np.median(profile.levels[-round(1 / BLOCK_SECONDS) :])))
+    if profile.levels[-1] > before_end - LEAST_FALL_DB:
+        return None
+    learned = max(profile.begin + round(LEARNED_FRACTION * (count - profile.begin)), count - 2 * longest)
+    levels = np.maximum(profile.levels, profile.usual - CLIP_DB)
+    prediction = Prediction.of(levels[profile.begin : learned])
+    little = learned - profile.begin < MIN_LEARNED_SECONDS / BLOCK_SECONDS
+    if prediction is None or (little and profile.run < MIN_RUN):
+        return None
+    first = max((profile.begin + learned) // 2, profile.begin + prediction.order, count - longest - profile.run)
+    fades = sorted(_fades(profile, levels, prediction, first), key=lambda fade: fade.evidence)
+    if not fades or (best := fades[-1]).evidence < QUIETEST_EVIDENCE:
+        return None
+    if best.evidence < MIN_EVIDENCE and profile.levels[profile.begin : best.start].min() <= profile.levels[-1]:
+        return None
+    likely = [fade for fade in fades if fade.evidence > best.evidence - EQUIVALENT]
+    sudden = next((fade for fade in likely if fade.start == fade.stop), None)
+    longest = MAX_LONGER * (best.stop - best.start)
+    return sudden or min((f for f in likely if f.stop - f.start <= longest), key=lambda fade: fade.start)
+
+
+def _fades(profile: Profile, levels: np.ndarray, prediction: Prediction, first: int) -> Iterator[Fade]:
+    """All fades that begin at block ``first`` or later, with their evidence."""
+    order, floor = prediction.order, -DEEP_DB
+    deviations = levels[first - order :] - prediction.mean
+    errors = prediction.errors(deviations)
+    before, whole = np.concatenate([[0], np.cumsum(errors)]), float(errors.sum())
+    if profile.run:
+        floor = max(floor, profile.floor - prediction.mean)
+    silenced = 1 + np.maximum(deviations[order:] - floor, 0) / prediction.scale  # as probable as the sound, or less
+    latest = len(levels) - profile.run - first  # where the level has fallen below all that is usual
+    for length, gain, stop in _candidates(profile, len(levels), len(levels) - first):
+        start = stop - length - first
+        if not 0 <= start <= latest:
+            continue
+        compared = int(np.count_nonzero(gain > -DEEP_DB))
+        undone = deviations[start : start + order + compared].copy()
+        undone[order:] -= gain[:compared]
+        after = float(prediction.errors(undone).sum() + silenced[start + compared :].sum())
+        yield Fade(first + start, stop, whole - float(before[start]) - after)
+
+
+def _candidates(profile: Profile, count: int, longest: int) -> Iterator[tuple[int, np.ndarray, int]]:
+    """Length, gain ``[length]`` in dB and end of the fades to try, in blocks.
+
+    A fade ends with the recording, where silence begins, or such that it falls to the threshold where the run below it
+    begins.
+    """
+    silent, sounding = count - profile.run, np.flatnonzero(profile.levels > profile.usual - CLIP_DB)
+    ends = {count, int(sounding[-1]) + 1}
+    if profile.run >= MIN_RUN:
+        yield 0, np.zeros(0), silent
     fine = _times(200)
-    for name, shape in SHAPES.items():
+    lengths = np.geomspace(MIN_FADE_BLOCKS, min(longest, round(MAX_FADE_SECONDS / BLOCK_SECONDS)), LENGTHS)
+    for shape in SHAPES.values():
         low = fine[shape(fine) < profile.threshold - profile.usual]
         crossing = low[0] if len(low) else 1.0
-        for length in np.unique(np.geomspace(1, max(longest, 2), LENGTHS).round().astype(int)):
-            yield name, int(length), shape(_times(int(length))), min(count, round(silent + (1 - crossing) * length))
+        for length in np.unique(lengths.round().astype(int)).tolist():
+            gain = shape(_times(length))
+            for stop in ends | {min(count, round(silent + (1 - crossing) * length))}:
+                yield length, gain, stop
+
+
+class Prediction(NamedTuple):
+    """How the level of a recording goes on: an autoregression with Laplacian errors.
+
+    Args:
+        mean: median level, dB.
+        weights: ``[order]`` of the deviations from it, the last block first.
+        scale: mean absolute error, dB.
+    """
+
+    mean: float
+    weights: np.ndarray
+    scale: float
+
+    @classmethod
+    def of(cls, levels: np.ndarray) -> Prediction | None:
+        """Fitted to ``[blocks]`` levels by ridge-regularised least squares; None if they are too few."""
+        order = min(MAX_ORDER, len(levels) // BLOCKS_PER_LAG)
+        if order < 1:
+            return None
+        mean = float(np.median(levels))
+        past = np.lib.stride_tricks.sliding_window_view(levels - mean, order + 1)[:, ::-1]
+        target, lags = past[:, 0], past[:, 1:]
+        gram = lags.T @ lags
+        weights = np.linalg.solve(gram + (RIDGE * np.trace(gram) / order + 1e-6) * np.eye(order), lags.T @ target)
+        return cls(mean, weights, max(float(np.abs(target - lags @ weights).mean()), MIN_SCALE_DB))
+
+    @property
+    def order(self) -> int:
+        return len(self.weights)
+
+    def errors(self, deviations: np.ndarray) -> np.ndarray:
+        """Absolute errors ``[blocks - order]`` of deviations from the mean ``[blocks]``, in units of their scale."""
+        filtered = np.convolve(deviations, np.concatenate([[1], -self.weights]))
+        return np.abs(filtered[self.order : len(deviations)]) / self.scale
 
 
 def band_slopes(fade: Fade, profile: Profile, samples: np.ndarray, rate: int) -> np.ndarray:
@@ -198,7 +272,9 @@ def band_slopes(fade: Fade, profile: Profile, samples: np.ndarray, rate: int) ->
     size = max(len(during) // CHUNKS, 1)
     after = _band_powers(samples, rate, count, count - 2 * WINDOW_BLOCKS, count - WINDOW_BLOCKS)
     floor = _db(after.mean(0)) if profile.run > 2 * WINDOW_BLOCKS else np.full(during.shape[1], FLOOR_DB)
-    gains = _db(_grouped(10 ** ((profile.levels[start : start + len(during)] - fade.level) / 10), size))
+    gains = _db(
+        _grouped(10 ** ((profile.levels[start : start + len(during)] - profile.level_before(fade.start)) / 10), size)
+    )
     bands = np.stack([_db(_grouped(band, size)) for band in during.T], axis=1)
     strong = bands[0] > bands[0].max() - WEAK_DB
     slopes = []

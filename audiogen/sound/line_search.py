@@ -286,7 +286,7 @@ def _harmonics(lines: Sequence[Line], bands: Bands) -> list[Track]:
     pitch = lines[reference].partial.hertz / orders[reference]
     seconds = (np.arange(bands.points) - bands.lead) / bands.rate
     missing = sorted(set(range(1, int(max(orders)) + MORE_HARMONICS + 1)) - set(orders[harmonic].astype(int)))
-    return [Track(seconds, order * pitch, 0.0) for order in missing]
+    return [Track(seconds, order * pitch) for order in missing]
 
 
 def _sides(kernel: float) -> tuple[float, float]:
@@ -312,6 +312,6 @@ def join_tracks(tracks: Sequence[Track], seconds: float) -> list[Track]:
     joined = []
     for chain in chains:
         if sum(each.seconds[-1] - each.seconds[0] for each in chain) >= seconds:
-            parts = [np.concatenate([getattr(each, name) for each in chain]) for name in ("seconds", "hertz")]
-            joined.append(Track(parts[0], parts[1], float(np.mean([each.excess for each in chain]))))
+            seconds_of, hertz_of = (np.concatenate([getattr(t, name) for t in chain]) for name in ("seconds", "hertz"))
+            joined.append(Track(seconds_of, hertz_of))
     return joined

@@ -110,3 +110,12 @@ def test_little_bed_is_reported_and_none_refused() -> None:
     restless = generator.standard_normal((1, len(levels))) * levels
     with pytest.raises(InputError, match="longer pauses"):
         extract_ambience(Recording(restless, RATE))
+
+
+def test_hits_in_digital_silence_have_no_ambience_and_it_says_why() -> None:
+    samples = np.zeros((1, 10 * RATE))
+    for start in range(0, 10 * RATE, RATE):
+        decay = np.exp(-np.arange(RATE // 5) / (0.02 * RATE))
+        samples[0, start : start + len(decay)] = decay * np.random.default_rng(start).standard_normal(len(decay))
+    with pytest.raises(InputError, match="digital silence"):
+        extract_ambience(Recording(samples, RATE))

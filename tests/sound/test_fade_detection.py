@@ -102,6 +102,26 @@ def test_a_pause_at_the_end_is_an_edge_and_one_in_the_middle_is_not(floor: float
     assert end.silence == pytest.approx(1.0, abs=0.02)
 
 
+def test_a_pause_at_the_end_of_a_swell_is_left_out_whole() -> None:
+    time = np.arange(round(20 * RATE)) / RATE
+    passing = noise(20.0) * 10 ** (12 * np.cos(2 * np.pi * time / 7) / 20)
+    silent = np.concatenate([passing, np.zeros((2, RATE))], axis=1)
+    assert 0.99 < find_edges(Recording(silent, RATE))[1].seconds < 1.5
+
+
+@pytest.mark.parametrize("kind", FADES)
+@pytest.mark.parametrize("seconds", [0.3, 1.0, 3.0])
+def test_a_fade_within_a_swell_is_found_from_its_beginning(kind: str, seconds: float) -> None:
+    """Waves of 18 dB, at their crest where the fade begins: at most 3 dB of it are left."""
+    time = np.arange(round(20 * RATE)) / RATE
+    waves = noise(20.0) * 10 ** (9 * np.cos(2 * np.pi * (time - 20 + seconds) / 5) / 20)
+    assert find_edges(Recording(waves, RATE))[1] == NONE
+    end = find_edges(Recording(fade_out(waves, seconds, kind), RATE))[1]
+    left = FADES[kind](np.clip(1 - end.seconds / seconds, 0, 1))
+    assert left > 10 ** (-3 / 20)
+    assert end.seconds < 3 * seconds
+
+
 def test_a_fade_before_silence_is_found_with_it() -> None:
     faded = np.concatenate([fade_out(noise(), 2.0, "linear"), np.zeros((2, 2 * RATE))], axis=1)
     end = find_edges(Recording(faded, RATE))[1]
@@ -186,5 +206,7 @@ def test_a_fade_of_one_channel_is_found_unless_that_is_faint(channel: int) -> No
     faded[channel] = fade_out(noise(), 2.0, "S-curve")[channel]
     _, end = find_edges(Recording(faded, RATE))
     assert 0.8 < end.seconds < 2.5
+    assert end.channel == channel + 1
+    assert end.describe(end=True).endswith(f" in channel {channel + 1}")
     faded[channel] *= 0.1
     assert find_edges(Recording(faded, RATE)) == (NONE, NONE)

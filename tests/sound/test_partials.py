@@ -60,9 +60,9 @@ def test_a_track_along_a_part_of_a_gliding_line_lies_on_it() -> None:
     course = 300 + 100 * seconds.clip(0, 12)
     line = Line(Partial(course, course, np.ones((1, len(course)))), CLEAR, 1.0, 0.0, 0.12)
     early = np.arange(0, 0.47 * 12, 0.1)
-    assert search._lies_on(Track(early, 300 + 100 * early, 1.0), line)
-    assert not search._lies_on(Track(early, 300 + 100 * early + 3 * SAME_HERTZ, 1.0), line)
-    assert not search._lies_on(Track(early, 3000 + 100 * early, 1.0), line)
+    assert search._lies_on(Track(early, 300 + 100 * early), line)
+    assert not search._lies_on(Track(early, 300 + 100 * early + 3 * SAME_HERTZ), line)
+    assert not search._lies_on(Track(early, 3000 + 100 * early), line)
 
 
 def found(samples: np.ndarray) -> Partials:
