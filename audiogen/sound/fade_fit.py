@@ -178,8 +178,8 @@ def fit_fade(profile: Profile) -> Fade | None:
         return None
     likely = [fade for fade in fades if fade.evidence > best.evidence - EQUIVALENT]
     sudden = next((fade for fade in likely if fade.start == fade.stop), None)
-    longest = MAX_LONGER * (best.stop - best.start)
-    return sudden or min((f for f in likely if f.stop - f.start <= longest), key=lambda fade: fade.start)
+    most = MAX_LONGER * (best.stop - best.start)
+    return sudden or min((f for f in likely if f.stop - f.start <= most), key=lambda fade: fade.start)
 
 
 def _fades(profile: Profile, levels: np.ndarray, prediction: Prediction, first: int) -> Iterator[Fade]:
