@@ -64,6 +64,14 @@ class EvaluationInputs:
         return self.running.excerpt
 
 
+def _same(one: Recording, other: Recording) -> bool:
+    """Whether two recordings have the same samples, but for what another sample format has rounded."""
+    if one.samples.shape != other.samples.shape:
+        return False
+    tolerance = min(SAMPLE_TOLERANCE, 0.01 * max(one.peak, other.peak))
+    return bool(np.abs(one.samples - other.samples).max(initial=0.0) <= tolerance)
+
+
 def prepare_inputs(
     output: Recording,
     reference: Recording,
@@ -86,13 +94,13 @@ def prepare_inputs(
     """
     rate = output.sample_rate
     reference_name, output_name = reference.path or "the reference", output.path or "the output"
-    if output.samples.shape == reference.samples.shape and np.array_equal(output.samples, reference.samples):
+    if _same(output, reference):
         raise InputError(reference_name, "it is the output itself", "give real audio, ideally what followed the prompt")
     held_out = None if prompt is None else reference.resampled(rate)
     source = (reference if prompt is None else prompt).resampled(rate)
     if held_out is not None:
         held_out = remove_part(held_out, source) or held_out
-        if held_out.samples.shape == source.samples.shape and np.array_equal(held_out.samples, source.samples):
+        if _same(held_out, source):
             cause = "it is the prompt itself, to which all tails are close, and a copy the closest"
             warnings.warn(f"{reference_name}: {cause}; give what followed the prompt", AudioWarning, stacklevel=2)
         _require_channels(reference_name, held_out, output)

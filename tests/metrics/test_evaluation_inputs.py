@@ -125,6 +125,15 @@ def test_channels_that_differ_are_refused() -> None:
         prepared(noise(6, 2), noise(6, 3), noise(12, 1, 2))
 
 
+def test_a_file_of_the_prompt_or_the_output_in_another_sample_format_is_that_nevertheless() -> None:
+    prompt, output = noise(6, 1), noise(6, 2)
+    rounded = [np.round(samples * 2**15).astype(np.float32) / 2**15 for samples in (prompt, output)]
+    with pytest.warns(AudioWarning, match="it is the prompt itself"):
+        prepared(output, rounded[0], prompt)
+    with pytest.raises(InputError, match="it is the output itself"):
+        prepared(output, rounded[1], prompt)
+
+
 def test_the_output_as_reference_is_refused_and_a_short_tail_gives_a_warning() -> None:
     with pytest.raises(InputError, match="the reference: it is the output itself; give real audio"):
         prepared(noise(6, 2), noise(6, 2), noise(12, 1))
