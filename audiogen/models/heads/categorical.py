@@ -56,17 +56,22 @@ def sample_tokens(logits: Tensor, sampling: Sampling) -> Tensor:
         logits = logits.masked_fill(~sampling.allowed.to(logits.device), -torch.inf)
     if sampling.temperature == 0:
         return logits.argmax(-1)
-    probability, tokens = (
-        (logits.double() / sampling.temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
-    )
-    before = probability.cumsum(-1) - probability
-    kept = (before < sampling.top_p) & (probability >= sampling.min_p * probability[:, :1])
-    if sampling.top_k > 0:
-        kept[:, sampling.top_k :] = False
-    kept[:, 0] = True  # the likeliest token stays, also under rounding or top_p = 0
-    cumulative = (probability * kept).cumsum(-1)
+    probability = (logits.double() / sampling.temperature).softmax(-1)
+    cumulative = (probability * _kept(probability, sampling)).cumsum(-1)
     level = sampling.uniform(len(logits), 1, device=logits.device).double() * cumulative[:, -1:]
     # Inverse transform sampling: the first token whose cumulative probability exceeds the level. right=True passes over
     # tokens of probability zero.
-    chosen = torch.searchsorted(cumulative, level, right=True).clamp(max=logits.shape[-1] - 1)
-    return tokens.gather(-1, chosen).squeeze(-1)
+    return torch.searchsorted(cumulative, level, right=True).clamp(max=logits.shape[-1] - 1).squeeze(-1)
+
+
+def _kept(probability: Tensor, sampling: Sampling) -> Tensor:
+    """Which tokens may be sampled by top-k, top-p and min-p, ``[n, size]`` bool. The likeliest one always may."""
+    kept = probability >= sampling.min_p * probability.max(-1, keepdim=True).values
+    if sampling.top_k > 0 or sampling.top_p < 1:  # sorting takes longer than all else
+        ranked, tokens = probability.sort(dim=-1, descending=True, stable=True)
+        leading = ranked.cumsum(-1) - ranked < sampling.top_p
+        if sampling.top_k > 0:
+            leading[:, sampling.top_k :] = False
+        leading[:, 0] = True  # also under rounding, or with top_p = 0
+        kept &= torch.zeros_like(kept).scatter(-1, tokens, leading)
+    return kept
