@@ -5,7 +5,7 @@ Usage: python tools/check_critic.py FOLDER --runs RUNS -o OUT.md [--corpus fiddl
 FOLDER contains MIDI files, as for `check_reinforcement.py`, whose bases and measures are used. In each round, a critic
 is trained to tell the tails of the last Run from what was written, and the Run is fine-tuned to be taken for the
 latter. The new critic of a round has never judged a policy while it was trained: how well it tells its tails from real
-ones, in tunes of the validation split, says whether they have come nearer. Finished Runs are kept in RUNS.
+ones, in tunes of the test split, says whether they have come nearer. Finished Runs are kept in RUNS.
 """
 
 from __future__ import annotations
@@ -24,14 +24,12 @@ from audiogen.text_files import write_text
 from audiogen.training.trainer import train
 from audiogen.tunes.rewards.critic import CriticRun
 
-CRITIC_STEPS = 300
-
 
 def critic_of(corpus: Corpus, run: Run, out: Path) -> CriticRun:
     """A critic of a Run, which is trained if it is missing."""
     if not (out / "metrics.json").exists():
         lengths = f"fine_tuning={{prompt_bars: {PROMPT_BARS}, bars: {BARS[corpus.name]}}}"
-        experiment = read_experiment(CONFIGS / "critic.yaml", (f"training.steps={CRITIC_STEPS}", lengths))
+        experiment = read_experiment(CONFIGS / "critic.yaml", (lengths,))
         train(experiment, corpus.folder, out, resume=out.exists(), device="cpu", base=run)
     return CriticRun.open(out)
 

@@ -11,16 +11,18 @@ import torch
 
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, read_experiment
+from audiogen.models import Sampling
 from audiogen.run import Run
 from audiogen.training.trainer import train
 from audiogen.training.tunes.critic_data_module import CriticDataModule, Passages
-from audiogen.training.tunes.rollouts import opening
+from audiogen.training.tunes.rollouts import opening, sample_rollouts
 from audiogen.tunes.metrics.detection import detection_auc
 from audiogen.tunes.midi.writer import write_midi
 from audiogen.tunes.models.critic_network import CriticNetwork
-from audiogen.tunes.models.token_model import TokenModelOptions
+from audiogen.tunes.models.token_model import TokenModel, TokenModelOptions
 from audiogen.tunes.rewards import build_reward
-from audiogen.tunes.rewards.critic import SIZES, CriticRun, note_batch, note_features
+from audiogen.tunes.rewards.critic import SIZES, CriticInput, CriticRun, critic_input, note_batch, note_features
+from audiogen.tunes.rewards.surprise import SURPRISE_SIZE, surprise
 from audiogen.tunes.tune import Tune
 from tests.tune_fixtures import TICKS, melody, tune, wandering
 
@@ -122,30 +124,43 @@ def test_silence_and_length_do_not_deceive_it(world: World):
 def test_a_split_needs_passages_of_each_kind(world: World):
     """Tails without notes are left out, and a Run may play few others."""
     prompt, tail = cut(steps_of_scale(400))
-    one = note_features(tail, prompt)
+    one = critic_input(world.base, tail, prompt)
     assert Passages([one] * 2, [one] * 2, [one] * 2).are_enough
     assert not Passages([one] * 3, [one], [one] * 3).are_enough
     assert not Passages([one] * 3, [one] * 3, []).are_enough
     held_out = Passages([one] * 5, [one] * 2, [one] * 5)
-    batch = CriticDataModule((held_out, held_out), {}, settings(), world.base).validation_batch()
+    batch = CriticDataModule((held_out, held_out, None), {}, settings(), world.base).validation_batch()
     assert batch is not None
-    written = batch[2]
+    written = batch[-1]
     assert len(written) == 6  # half of them written
     assert written.sum() == 3
 
 
 def test_the_probabilities_are_calibrated():
-    network = CriticNetwork(SIZES, TokenModelOptions())
+    network = CriticNetwork(SIZES, SURPRISE_SIZE, TokenModelOptions())
     random = np.random.default_rng(0)
     truth = random.random(4000)
     written = random.random(4000) < truth
     scores = torch.from_numpy((np.log(truth / (1 - truth)) + 1.5) / 3)  # three times too timid, and off by a half
     network.scores = lambda batch: scores  # type: ignore[method-assign]
-    batch = note_batch([(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool))] * 4000, written.tolist())
+    one = CriticInput(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool), np.zeros(SURPRISE_SIZE, np.float32))
+    batch = note_batch([one] * 4000, written.tolist())
     network.calibrate(batch)
     assert float(network.scale) == pytest.approx(3.0, abs=0.25)
     assert float(network.offset) == pytest.approx(-1.5, abs=0.2)
     assert float((network.probabilities(batch) - torch.from_numpy(truth)).abs().mean()) < 0.03
+
+
+def test_a_critic_that_is_wrong_more_often_than_right_says_nothing():
+    network = CriticNetwork(SIZES, SURPRISE_SIZE, TokenModelOptions())
+    scores = torch.linspace(0, 1, 100)
+    network.scores = lambda batch: scores  # type: ignore[method-assign]
+    one = CriticInput(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool), np.zeros(SURPRISE_SIZE, np.float32))
+    network.calibrate(note_batch([one] * 100, [True] * 50 + [False] * 50))
+    assert float(network.scale) == 0
+    assert float(network.offset) == pytest.approx(0, abs=1e-6)
+    network.calibrate(note_batch([one] * 100, [False] * 50 + [True] * 50))
+    assert 0.9 < float((network.scale + network.offset).sigmoid()) < 1  # separable, and yet it does not diverge
 
 
 def test_features_are_the_same_in_every_key_and_count_from_the_prompt():
@@ -160,6 +175,18 @@ def test_features_are_the_same_in_every_key_and_count_from_the_prompt():
     rows, _ = note_features(two, two.between(0, 0))
     assert rows[:, 6].tolist() == [0, 1, 0]
     assert rows[2, 0] == 24 + 2  # two semitones above the part's last note
+
+
+def test_what_a_run_samples_surprises_it_by_the_entropy_of_its_predictions(world: World):
+    prompt, tail = cut(steps_of_scale(500))
+    tokenizer = world.base.representation.tokenizer  # type: ignore[attr-defined]
+    assert isinstance(world.base.model, TokenModel)
+    sampling = Sampling(generator=torch.Generator().manual_seed(0))
+    played = sample_rollouts(world.base.model, tokenizer, [prompt] * 24, 2, 1, sampling, 60).tails
+    excess = [surprise(world.base, each, prompt)[1] for each in played]
+    assert abs(np.mean(excess)) < 0.15
+    assert not surprise(world.base, tail.between(0, 0), prompt).any()
+    assert np.isfinite(surprise(world.base, tail, tail.between(0, 0))).all()
 
 
 def test_area_under_the_curve():

@@ -25,16 +25,16 @@ from audiogen.training.tunes.rollouts import sample_rollouts
 from audiogen.tunes.metrics.detection import detection_auc
 from audiogen.tunes.models.critic_network import CriticNetwork, NoteBatch
 from audiogen.tunes.models.token_model import TokenModel
-from audiogen.tunes.rewards.critic import CriticRun, new_critic, note_batch, note_features
+from audiogen.tunes.rewards.critic import CriticInput, CriticRun, critic_input, new_critic, note_batch
 from audiogen.tunes.tune import Tune, tidy
 
 if TYPE_CHECKING:
     from audiogen.training.tensorboard import EventWriter
 
-Notes = tuple[np.ndarray, np.ndarray]
 MAX_WINDOWS = 3  # of a tune
 MAX_TUNES = 300  # of each split, whose continuations are sampled
 ROLLOUTS = 64  # tails sampled in one batch
+SPLITS = ("train", "validation", "test")
 DEGENERATE = 0.25  # fraction of the passages that are not from the corpus
 MIN_PASSAGES = 2  # of each kind in a split
 
@@ -43,9 +43,14 @@ MIN_PASSAGES = 2  # of each kind in a split
 class Passages:
     """Passages of one split: what was written after some prompts, what the Run plays, and degenerate tails."""
 
-    written: list[Notes]
-    played: list[Notes]
-    degenerate: list[Notes]
+    written: list[CriticInput]
+    played: list[CriticInput]
+    degenerate: list[CriticInput]
+
+    @property
+    def count(self) -> int:
+        """Number of those that were written or played."""
+        return len(self.written) + len(self.played)
 
     @property
     def are_enough(self) -> bool:
@@ -53,7 +58,7 @@ class Passages:
         return min(len(self.written), len(self.played), len(self.degenerate)) >= MIN_PASSAGES
 
     def choose(self, random: np.random.Generator, count: int) -> NoteBatch:
-        """``count`` random passages, half of them written."""
+        """``count`` random passages, half of them written; of the rest, `DEGENERATE` are."""
         real = [self.written[index] for index in random.integers(len(self.written), size=count // 2)]
         rest = count - len(real)
         kinds = np.where(random.random(rest) < DEGENERATE, 1, 0).tolist()
@@ -66,14 +71,18 @@ class CriticDataModule(DataModule):
     """Passages of the training and validation splits; nothing is augmented, since the features are relative.
 
     Args:
-        passages: of the training split, and of the validation split or None.
+        passages: of the training split, and of the validation and the test split or None.
         split: name of each tune -> its split.
         experiment: its ``model`` and ``training``.
         base: Run that plays.
     """
 
     def __init__(
-        self, passages: tuple[Passages, Passages | None], split: dict[str, str], experiment: Experiment, base: Run
+        self,
+        passages: tuple[Passages, Passages | None, Passages | None],
+        split: dict[str, str],
+        experiment: Experiment,
+        base: Run,
     ) -> None:
         self.passages, self.split, self.experiment, self.base = passages, split, experiment, base
         self.representation = base.representation
@@ -85,7 +94,7 @@ class CriticDataModule(DataModule):
         held_out = self.passages[1]
         if held_out is None:
             return None
-        count = (len(held_out.written) + len(held_out.played)) // 2 * 2
+        count = held_out.count // 2 * 2
         return tuple(held_out.choose(np.random.Generator(np.random.PCG64([self._seed, 2**32])), count))
 
     @property
@@ -96,40 +105,45 @@ class CriticDataModule(DataModule):
         return NoteBatch(*batch)
 
     def initial_model(self, experiment: Experiment, base: Run | None) -> CriticNetwork:
-        return new_critic(experiment)
+        network, train = new_critic(experiment), self.passages[0]
+        network.standardise(note_batch([*train.written, *train.played], [True] * train.count).surprise)
+        return network
 
     def run(self, experiment: Experiment, model: CriticNetwork, metrics: dict[str, Any]) -> CriticRun:
-        """The calibrated critic, and how well it tells the Run's tails from written ones in held-out tunes."""
-        held_out = self.passages[1]
-        metrics = metrics | {"calibrated": held_out is not None}
-        if held_out is not None:
-            both = [*held_out.written, *held_out.played]
-            marks = [True] * len(held_out.written) + [False] * len(held_out.played)
-            batch = note_batch(both, marks)
-            model.calibrate(batch)
-            with torch.no_grad():
-                chances = model.probabilities(batch).numpy()
-                worst = model.probabilities(note_batch(held_out.degenerate, [False] * len(held_out.degenerate)))
-            written, played = chances[: len(held_out.written)], chances[len(held_out.written) :]
-            metrics = metrics | {
-                "auc": round(detection_auc(written, played), 4),
-                "auc_degenerate": round(detection_auc(written, worst.numpy()), 4),
-                "mean_probability": {
-                    "written": round(float(written.mean()), 4),
-                    "played": round(float(played.mean()), 4),
-                    "degenerate": round(float(worst.mean()), 4),
-                },
-            }
-        return CriticRun(experiment, model, metrics)
+        """The critic, calibrated on the validation split, and how well it tells the Run's tails from written ones in
+        the test split, which has decided nothing."""
+        validation, test = self.passages[1:]
+        metrics = metrics | {"calibrated": validation is not None}
+        if (batch := self.validation_batch()) is not None:
+            model.calibrate(self.frames(batch))
+        if test is not None:
+            metrics = metrics | _judged(model, test)
+        return CriticRun(experiment, model, self.base, metrics)
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(weights_digest(self.base.model).encode())
-        for notes, _ in self.passages[0].written:
-            digest.update(notes.tobytes())
+        for passage in self.passages[0].written:
+            digest.update(passage.notes.tobytes())
         return digest.hexdigest()
 
     def log_media(self, model: Any, batch: Batch, writer: EventWriter, step: int) -> None:
         """Nothing: a critic plays no tunes."""
+
+
+@torch.no_grad()
+def _judged(model: CriticNetwork, passages: Passages) -> dict[str, Any]:
+    """Areas under the ROC curve, and mean probabilities, of the passages of a split."""
+    kinds = {"written": passages.written, "played": passages.played, "degenerate": passages.degenerate}
+    batches = {kind: note_batch(own, [kind == "written"] * len(own)) for kind, own in kinds.items()}
+    # Scores, not probabilities: calibration makes these equal where the validation split has shown nothing.
+    scores = {kind: model.scores(batch).numpy() for kind, batch in batches.items()}
+    return {
+        "auc": round(detection_auc(scores["written"], scores["played"]), 4),
+        "auc_degenerate": round(detection_auc(scores["written"], scores["degenerate"]), 4),
+        "mean_probability": {
+            kind: round(float(model.probabilities(batch).mean()), 4) for kind, batch in batches.items()
+        },
+    }
 
 
 def critic_data_module(experiment: Experiment, data: object, folder: Path | None, base: Run | None) -> DataModule:
@@ -150,7 +164,7 @@ def critic_data_module(experiment: Experiment, data: object, folder: Path | None
         raise InputError("training data", "a critic is trained on a folder of tunes", "name a folder of MIDI files")
     tunes, split = tunes_by_split(data, experiment, base)
     random = np.random.Generator(np.random.PCG64([experiment.training.seed, 2**33]))
-    made = [_passages(tunes.get(name, []), experiment, base, random) for name in ("train", "validation")]
+    made = [_passages(tunes.get(name, []), experiment, base, random) for name in SPLITS]
     if len(made[0].written) < MIN_PASSAGES:
         options = experiment.fine_tuning
         cause = f"fewer than {MIN_PASSAGES} of its tunes have {options.prompt_bars + options.bars} bars"
@@ -158,8 +172,8 @@ def critic_data_module(experiment: Experiment, data: object, folder: Path | None
     if not made[0].are_enough:
         cause = f"fewer than {MIN_PASSAGES} of the tails that it plays have notes"
         raise InputError(base.path or "--run", cause, "name a Run that was trained for longer")
-    held_out = made[1] if made[1].are_enough else None
-    return CriticDataModule((made[0], held_out), split, experiment, base)
+    validation, test = (each if each.are_enough else None for each in made[1:])
+    return CriticDataModule((made[0], validation, test), split, experiment, base)
 
 
 def _passages(tunes: Sequence[Tune], experiment: Experiment, base: Run, random: np.random.Generator) -> Passages:
@@ -172,14 +186,14 @@ def _passages(tunes: Sequence[Tune], experiment: Experiment, base: Run, random: 
         for window in _windows(tokenizer.quantised(tune), options.prompt_bars, options.bars)
     ]
     sampling = Sampling(generator=torch.Generator().manual_seed(int(random.integers(2**31))))
-    played: list[Notes] = []
+    played: list[CriticInput] = []
     for first in range(0, len(windows), ROLLOUTS):
         prompts = [prompt for prompt, _ in windows[first : first + ROLLOUTS]]
         made = sample_rollouts(base.model, tokenizer, prompts, options.bars, 1, sampling, options.max_tokens)
-        played += [note_features(tail, prompt) for tail, prompt in zip(made.tails, made.prompts, strict=True)]
-    written = [note_features(tail, prompt) for prompt, tail in windows]
-    degenerate = [note_features(_spoiled(tail, random), prompt) for prompt, tail in windows]
-    return Passages(*([each for each in group if each[1].any()] for group in (written, played, degenerate)))
+        played += [critic_input(base, tail, prompt) for tail, prompt in zip(made.tails, made.prompts, strict=True)]
+    written = [critic_input(base, tail, prompt) for prompt, tail in windows]
+    degenerate = [critic_input(base, _spoiled(tail, random), prompt) for prompt, tail in windows]
+    return Passages(*([each for each in group if each.judged.any()] for group in (written, played, degenerate)))
 
 
 def _windows(tune: Tune, prompt_bars: int, bars: int) -> list[tuple[Tune, Tune]]:

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment, dump_yaml, read_experiment
-from audiogen.run import CONFIG, METRICS, WEIGHTS
+from audiogen.run import CONFIG, METRICS, WEIGHTS, Run
 from audiogen.tensors import layout_in, layout_of, read_tensors, require_layout
 from audiogen.text_files import dump_json, write_text
 from audiogen.tunes.models.critic_network import CriticNetwork, NoteBatch
+from audiogen.tunes.models.token_model import TokenModel
 from audiogen.tunes.rewards.base import Rule
 from audiogen.tunes.rewards.passage import Passage
+from audiogen.tunes.rewards.surprise import SURPRISE_SIZE, surprise
 from audiogen.tunes.tune import Tune, joined
 
 STEPS = 12  # per quarter note
 MAX_STEPS, MAX_INTERVAL, MAX_PARTS = 96, 24, 8
+RUN = "run"  # folder, within that of a critic, of the Run whose tails it tells from written ones
 MAX_NOTES = 1024  # of prompt and tail: the last ones
 SIZES = (2 * MAX_INTERVAL + 2, 2 * MAX_INTERVAL + 1, 2 * MAX_INTERVAL + 1, *3 * (MAX_STEPS + 1,), MAX_PARTS)
 """Number of values of each of the `note_features`."""
@@ -65,29 +68,46 @@ def _interval(semitones: np.ndarray) -> np.ndarray:
     return semitones.clip(-MAX_INTERVAL, MAX_INTERVAL) + MAX_INTERVAL
 
 
-def note_batch(passages: Sequence[tuple[np.ndarray, np.ndarray]], written: Sequence[bool]) -> NoteBatch:
-    """Passages as `note_features` returns them, padded to one length, and whether each is from the corpus."""
-    length = max(max(len(notes) for notes, _ in passages), 1)
+class CriticInput(NamedTuple):
+    """What the critic sees of a tail after its prompt: `note_features`, and `surprise` to the Run."""
+
+    notes: np.ndarray
+    judged: np.ndarray
+    surprise: np.ndarray
+
+
+def critic_input(run: Run, tail: Tune, prompt: Tune) -> CriticInput:
+    """What the critic of a Run sees of a tail after a prompt."""
+    return CriticInput(*note_features(tail, prompt), surprise(run, tail, prompt))
+
+
+def note_batch(passages: Sequence[CriticInput], written: Sequence[bool]) -> NoteBatch:
+    """Passages, padded to one length, and whether each is from the corpus."""
+    length = max(max(len(passage.notes) for passage in passages), 1)
     table = np.zeros((len(passages), length, len(SIZES)), np.int64)
     judged = np.zeros((len(passages), length), bool)
-    for row, (notes, mask) in enumerate(passages):
-        table[row, : len(notes)], judged[row, : len(notes)] = notes, mask
-    return NoteBatch(torch.from_numpy(table), torch.from_numpy(judged), torch.tensor(written, dtype=torch.float32))
+    for row, passage in enumerate(passages):
+        table[row, : len(passage.notes)], judged[row, : len(passage.notes)] = passage.notes, passage.judged
+    nats = np.stack([passage.surprise for passage in passages])
+    marks = torch.tensor(written, dtype=torch.float32)
+    return NoteBatch(torch.from_numpy(table), torch.from_numpy(judged), torch.from_numpy(nats), marks)
 
 
 @dataclass
 class CriticRun:
-    """A trained critic and the Experiment that made it.
+    """A trained critic, the Experiment that made it, and the Run whose tails it tells from written ones.
 
     Args:
         experiment: the whole configuration.
         network: in evaluation mode.
+        run: to which tails are more or less surprising.
         metrics: plain numbers and strings.
         path: folder that it was opened from or saved to, if any.
     """
 
     experiment: Experiment
     network: CriticNetwork
+    run: Run
     metrics: dict[str, Any] = field(default_factory=dict)
     path: Path | None = None
 
@@ -95,7 +115,7 @@ class CriticRun:
         """Write its files into a folder, each atomically, and the metrics last."""
         from safetensors.torch import save_file
 
-        folder.mkdir(parents=True, exist_ok=True)
+        replace(self.run).save(folder / RUN)  # a copy of it
         part = folder / (WEIGHTS + ".part")
         save_file({name: value.cpu().contiguous() for name, value in self.network.state_dict().items()}, part)
         part.replace(folder / WEIGHTS)
@@ -125,12 +145,15 @@ class CriticRun:
         except (SafetensorError, RuntimeError, KeyError, ValueError) as error:
             raise InputError(folder, f"its weights do not fit its {CONFIG} ({error})", "train it again") from error
         metrics = json.loads((folder / METRICS).read_text("utf-8")) if (folder / METRICS).is_file() else {}
-        return cls(experiment, network.eval(), metrics, folder)
+        run = Run.open(folder / RUN)
+        if not isinstance(run.model, TokenModel):
+            raise InputError(folder / RUN, "it is no Run of tunes", "train the critic again")
+        return cls(experiment, network.eval(), run, metrics, folder)
 
 
 def new_critic(experiment: Experiment) -> CriticNetwork:
     """An untrained critic with the backbone of an Experiment's model."""
-    return CriticNetwork(SIZES, experiment.model.options)
+    return CriticNetwork(SIZES, SURPRISE_SIZE, experiment.model.options)
 
 
 @lru_cache(maxsize=8)
@@ -151,10 +174,12 @@ class Critic(Rule):
         if not argument:
             raise InputError("reward critic", "its folder is missing", "write critic:FOLDER")
         weights = Path(argument) / WEIGHTS
-        self.network = _opened(argument, weights.stat().st_mtime_ns if weights.is_file() else 0).network
+        self.critic = _opened(argument, weights.stat().st_mtime_ns if weights.is_file() else 0)
 
     @torch.no_grad()
     def judge(self, passage: Passage) -> float:
         tail = passage.tail
         prompt = passage.prompt if passage.prompt is not None else tail.between(0, 0)
-        return float(self.network.probabilities(note_batch([note_features(tail, prompt)], [True])))
+        return float(
+            self.critic.network.probabilities(note_batch([critic_input(self.critic.run, tail, prompt)], [True]))
+        )
