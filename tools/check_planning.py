@@ -1,14 +1,15 @@
 """Check of planning: what a search gains over sampling in equal time, and what it costs.
 
 Usage: python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md [--corpus NAME] [--base CORPUS=RUN]
-                                      [--seconds N] [--prompts 50] [--seeds 0] [--story] [--quick]
+                                      [--seconds N,...] [--prompts 50] [--seeds 0] [--story] [--quick]
 
 FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. Prompts are the
 first bars of tunes that the base, an LSTM, was not trained on; it is trained if RUNS has none and --base names none.
-Every search has the same processor time. Runs that `check_reinforcement.py` fine-tuned in RUNS (seed 0) have rows
-without and with tree search. Finished tails are kept in RUNS, one file per corpus, and not made again; --prompts 0
-writes the tables of what there is. --story continues a prompt in G with the four rules of the tutorial, with twenty
-seeds, and checks them by itself. --quick: three prompts, half a second, one seed.
+Every search has the same processor time, of which there are several, each in a row; of one of them all is measured,
+also of the Runs that `check_reinforcement.py` fine-tuned in RUNS (seed 0), without and with tree search. Finished tails
+are kept in RUNS, one file per corpus and time, and not made again; --prompts 0 writes the tables of what there is.
+--story continues a prompt in G with the four rules of the tutorial, with twenty seeds, and checks them by itself.
+--quick: three prompts, half a second, one seed.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from planning_tables import Tail, table
+from planning_tables import SEARCHES, Tail, budget_table, table
 from tune_corpora import CORPORA, Corpus, named, prepared
 
 from audiogen.models import Sampling
@@ -41,9 +42,9 @@ REWARDS = {
     "chorales": ("key", "ending", "cadence", "range", "rhythm", "voices"),
 }
 PROMPT_BARS, BARS = 4, {"fiddle": 8, "chorales": 4}
-SECONDS = {"fiddle": 3.0, "chorales": 6.0}  # of processor time, of each search: some 80 tails of the base
+SECONDS = (0.5, 1.0, 2.0, 4.0)  # of processor time, of each search
+DETAILED = 1.0  # those of which all is measured
 FINE_TUNED = ("rloo", "dpo")  # methods of `check_reinforcement.py`
-SEARCHES = ("best-of", "beam", "smc", "mcts")
 MIN_P = 0.01  # as of `audiogen continue`
 STORY_BARS, STORY_SIMULATIONS = 8, 200  # of its prompt; of each search
 STORY = ("key:G", "ending:G", "range:..B5", "answer:4")
@@ -90,21 +91,26 @@ def made(corpus: Corpus, run: Run, method: str, search: str, prompt: Tune, seed:
     return plan.tail, plan.reward, plan.simulations, time.process_time() - started
 
 
+def read_tails(path: Path) -> list[Tail]:
+    """The tails that are kept in a file; none if there is no such file."""
+    return [Tail(**row) for row in json.loads(path.read_text())] if path.exists() else []
+
+
 def tails_of(
-    corpus: Corpus, runs: dict[str, Run], seeds: Sequence[int], seconds: float, count: int, kept: Path
+    corpus: Corpus, runs: dict[str, Run] | None, seeds: Sequence[int], seconds: float, count: int, kept: Path
 ) -> list[Tail]:
-    """All tails of a corpus; those in ``kept`` are not made again."""
-    tails = [Tail(**row) for row in json.loads(kept.read_text())] if kept.exists() else []
+    """All tails of a corpus; those in ``kept`` are not made again. Without ``runs``, those of the searches alone."""
+    tails = read_tails(kept)
     done = {(tail.method, tail.seed, tail.prompt) for tail in tails}
     prompts, reals = pairs_of(corpus, 0), pairs_of(corpus, 1)
-    methods = [("sampling", corpus.base, "sampling"), ("best-of-16", corpus.base, "best-of-16")]
-    methods += [(search, corpus.base, search) for search in SEARCHES]
-    for name, run in runs.items():
+    first = () if runs is None else ("sampling", "best-of-16")
+    methods = [(search, corpus.base, search) for search in (*first, *SEARCHES)]
+    for name, run in (runs or {}).items():
         methods += [(name, run, "sampling"), (f"{name} + mcts", run, "mcts")]
     for seed in seeds:
         for name in sorted(prompts)[:count]:
             prompt, real = prompts[name], reals[name]
-            jobs = [("real", corpus.base, "real"), *methods] if seed == seeds[0] else methods
+            jobs = [("real", corpus.base, "real"), *methods] if seed == seeds[0] and runs is not None else methods
             for method, run, search in jobs:
                 if (method, seed, name) in done:
                     continue
@@ -227,7 +233,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--corpus", action="append", choices=CORPORA)
     parser.add_argument("--base", action="append", default=[], metavar="CORPUS=RUN")
-    parser.add_argument("--seconds", type=float, help="of processor time, of each search [by corpus]")
+    parser.add_argument("--seconds", default=",".join(f"{each:g}" for each in SECONDS))
     parser.add_argument("--prompts", type=int, default=50)
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--story", action="store_true")
@@ -241,13 +247,17 @@ def main() -> None:
         prompts, seeds = 3, seeds[:1]
     texts = [HEADER]
     for name in arguments.corpus or CORPORA:
-        seconds = 0.5 if arguments.quick else arguments.seconds or SECONDS[name]
         corpus = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
-        kept = arguments.runs / f"tails-{name}-{seconds:g}s.json"
-        tails = tails_of(corpus, fine_tuned(name, arguments.runs), seeds, seconds, prompts, kept)
-        real = pairs_of(corpus, 1)
+        real, tails = pairs_of(corpus, 1), dict[float, list[Tail]]()
+        for seconds in [0.5] if arguments.quick else [float(each) for each in arguments.seconds.split(",")]:
+            runs = fine_tuned(name, arguments.runs) if seconds == DETAILED or arguments.quick else None
+            kept = arguments.runs / f"tails-{name}-{seconds:g}s.json"
+            if found := tails_of(corpus, runs, seeds, seconds, prompts, kept):
+                tails[seconds] = found
+            if runs is not None and found:
+                texts.append(table(name.capitalize(), found, real, caption(name, found, len(real), seconds)))
         if tails:
-            texts.append(table(name.capitalize(), tails, real, caption(name, tails, len(real), seconds)))
+            texts += [f"### {name.capitalize()}: by processor time", "", budget_table(tails)]
     if arguments.story:
         texts.append(story(arguments.folder))
     write_text(arguments.output, "\n".join(texts))

@@ -12,6 +12,7 @@ from audiogen.training.tunes.rollouts import distinct_ngrams
 from audiogen.tunes.metrics.tune_statistics import distances
 from audiogen.tunes.tune import Part, Tune
 
+SEARCHES = ("best-of", "beam", "smc", "mcts")
 UNREWARDED = ("pitch_class_entropy", "groove_consistency", "polyphony", "note_density", "intervals")
 """Statistics of tunes that no reward contains."""
 
@@ -105,4 +106,31 @@ def table(title: str, tails: Sequence[Tail], real: Mapping[str, Tune], caption: 
     for one, other in dict.fromkeys(first):
         if (gap := difference(tails, one, other)) is not None:
             lines.append(f"| {one} - {other} | {gap[0]:+.3f} | {gap[1]:+.3f} to {gap[2]:+.3f} |")
+    return "\n".join([*lines, ""])
+
+
+def budget_table(tails: Mapping[float, Sequence[Tail]]) -> str:
+    """Markdown on one corpus: mean rewards of the searches, and how far tree search is ahead, by processor time.
+
+    Args:
+        tails: all tails by seconds of a search.
+    """
+    controls = [method for method in SEARCHES if method != "mcts"]
+    lines = [
+        "| s a search | prompts | "
+        + " | ".join(SEARCHES)
+        + " | "
+        + " | ".join(f"mcts - {each}" for each in controls)
+        + " |",
+        "|---:|---:|" + "---:|" * len(SEARCHES) + "---|" * len(controls),
+    ]
+    for seconds, own in sorted(tails.items()):
+        rewards = {method: by_prompt(own, method) for method in SEARCHES}
+        if not all(rewards.values()):
+            continue
+        gaps = [difference(own, "mcts", control) for control in controls]
+        cells = [f"{seconds:g}", str(len(rewards["mcts"]))]
+        cells += [f"{np.mean(list(values.values())):.3f}" for values in rewards.values()]
+        cells += [f"{gap[0]:+.3f} ({gap[1]:+.3f} to {gap[2]:+.3f})" for gap in gaps if gap is not None]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, ""])
