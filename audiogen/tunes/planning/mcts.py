@@ -122,10 +122,14 @@ class TreeSearch(Planner):
         tree = Tree(search)
         ends = tree.roll_out([tree.root] * max(search.affordable(UNPLANNED), 1), compete=False)
         bars = ends[0].depth
-        while count := search.affordable(self.width):
+        while search.spent < 1:
             depth = int(bars * (search.spent - STAY) / (1 - STAY))
             begun = [node for node in tree.levels[depth] if not node.is_exhausted] if depth > 0 else []
-            tree.roll_out(tree.resampled(begun, count) if begun else [tree.selected()] * count, compete=True)
+            begun = begun or [tree.selected()]
+            count = search.affordable(self.width, max(1 - begun[0].depth / bars, MIN_WORK))
+            if not count:
+                break
+            tree.roll_out(tree.resampled(begun, count), compete=True)
 
 
 class Tree:

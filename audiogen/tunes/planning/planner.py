@@ -17,6 +17,9 @@ from audiogen.tunes.tune import Tune
 PERFECT = 1 - 1e-9
 """A reward that cannot be improved: the search ends."""
 UNPLANNED = 4  # tails that a search samples first, without a plan
+BATCH_TAILS = 9
+"""A batch takes as long as this number of tails longer than its tails: of the LSTM, a step of 16, 32 and 64 tails takes
+7.6, 12.4 and 22.2 ms."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Search:
     best_reward: float = field(default=-1.0, init=False)
     simulations: int = field(default=0, init=False)
     work: float = field(default=0.0, init=False)
+    effort: float = field(default=0.0, init=False)
     unplanned: float | None = field(default=None, init=False)
     progress: list[tuple[int, float]] = field(default_factory=list, init=False)
 
@@ -109,29 +113,34 @@ class Search:
             return self.work / self.budget.simulations
         return self.seconds / (self.budget.seconds or 1.0)
 
-    def affordable(self, wanted: int) -> int:
-        """Number of whole tails, at most ``wanted``, that can still be sampled; 0 at the end of the budget.
+    def affordable(self, wanted: int, fraction: float = 1.0) -> int:
+        """Number of tails, at most ``wanted``, that can still be sampled; 0 at the end of the budget.
 
-        A time is judged by the average so far: a last batch is not begun if it would take half as long again.
+        A time is judged by that of the batches so far: a last one is not begun if it would take half as long again.
+
+        Args:
+            wanted: number of tails.
+            fraction: of each, that is to be sampled.
         """
         if self.spent >= 1:
             return 0
         if self.budget.simulations is not None:
-            return min(wanted, math.ceil(self.budget.simulations - self.work - 1e-9))
+            return min(wanted, math.ceil((self.budget.simulations - self.work) / fraction - 1e-9))
         if not self.work:
             return wanted
         left = (self.budget.seconds or 0.0) - self.seconds
-        return min(wanted, int(1.5 * left * self.work / self.seconds))
+        return min(wanted, max(int(1.5 * left * self.effort / self.seconds / fraction) - BATCH_TAILS, 0))
 
     def judge(self, complete: Sequence[Branch], fraction: float = 1.0) -> list[float]:
         """The rewards of complete tails; the best one so far is kept. The first call sets `unplanned`.
 
         Args:
-            complete: the tails.
+            complete: the tails of a batch.
             fraction: of each, that was sampled for it.
         """
         rewards = []
         self.work += fraction * len(complete)
+        self.effort += fraction * (len(complete) + BATCH_TAILS)
         for branch in complete:
             tail = self.sampler.tail(branch)
             rewards.append(self.reward(tail))
