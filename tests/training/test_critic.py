@@ -49,6 +49,9 @@ def steps_of_scale(seed: int) -> Tune:
     return melody([scale[degree] for degree in degrees.tolist()], TICKS // 2)
 
 
+NOTHING = CriticInput(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool), np.zeros(SURPRISE_SIZE, np.float32))
+
+
 @dataclass(frozen=True)
 class World:
     """A folder of tunes, a Run that has hardly learned from it, and a critic of the Run."""
@@ -141,26 +144,39 @@ def test_the_probabilities_are_calibrated():
     random = np.random.default_rng(0)
     truth = random.random(4000)
     written = random.random(4000) < truth
-    scores = torch.from_numpy((np.log(truth / (1 - truth)) + 1.5) / 3)  # three times too timid, and off by a half
-    network.scores = lambda batch: scores  # type: ignore[method-assign]
-    one = CriticInput(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool), np.zeros(SURPRISE_SIZE, np.float32))
-    batch = note_batch([one] * 4000, written.tolist())
-    network.calibrate(batch)
-    assert float(network.scale) == pytest.approx(3.0, abs=0.25)
+    # Three times too timid, and off by a half.
+    scores = torch.from_numpy((np.log(truth / (1 - truth)) + 1.5) / 3).float()
+    network.note_scores = lambda batch: scores  # type: ignore[method-assign]
+    network.calibrate(note_batch([NOTHING] * 4000, written.tolist()), torch.full((4000,), 1 / 4000))
+    assert float(network.weights[0]) == pytest.approx(3.0, abs=0.25)
     assert float(network.offset) == pytest.approx(-1.5, abs=0.2)
-    assert float((network.probabilities(batch) - torch.from_numpy(truth)).abs().mean()) < 0.03
+    chances = network.probabilities(note_batch([NOTHING] * 4000, written.tolist()))
+    assert float((chances - torch.from_numpy(truth)).abs().mean()) < 0.03
 
 
-def test_a_critic_that_is_wrong_more_often_than_right_says_nothing():
+def test_notes_that_mislead_are_left_out():
     network = CriticNetwork(SIZES, SURPRISE_SIZE, TokenModelOptions())
-    scores = torch.linspace(0, 1, 100)
-    network.scores = lambda batch: scores  # type: ignore[method-assign]
-    one = CriticInput(np.zeros((1, len(SIZES)), np.int64), np.ones(1, bool), np.zeros(SURPRISE_SIZE, np.float32))
-    network.calibrate(note_batch([one] * 100, [True] * 50 + [False] * 50))
-    assert float(network.scale) == 0
-    assert float(network.offset) == pytest.approx(0, abs=1e-6)
-    network.calibrate(note_batch([one] * 100, [False] * 50 + [True] * 50))
-    assert 0.9 < float((network.scale + network.offset).sigmoid()) < 1  # separable, and yet it does not diverge
+    network.note_scores = lambda batch: torch.linspace(0, 1, 100)  # type: ignore[method-assign]
+    batch = note_batch([NOTHING] * 100, [True] * 50 + [False] * 50)
+    network.calibrate(batch, torch.full((100,), 0.01))
+    assert network.probabilities(batch).detach().numpy() == pytest.approx(0.5, abs=1e-3)
+    batch = note_batch([NOTHING] * 100, [False] * 50 + [True] * 50)
+    network.calibrate(batch, torch.full((100,), 0.01))
+    assert 0.9 < float(network.probabilities(batch)[-1]) < 1  # separable, and yet it does not diverge
+
+
+def test_the_surprise_counts_where_it_tells_something():
+    """Neither low nor high surprise is written here; the notes say nothing."""
+    network = CriticNetwork(SIZES, SURPRISE_SIZE, TokenModelOptions())
+    network.note_scores = lambda batch: torch.zeros(len(batch.written))  # type: ignore[method-assign]
+    random = np.random.default_rng(0)
+    nats = np.concatenate([random.normal(2, 0.3, 100), random.normal(1, 0.3, 50), random.normal(6, 1, 50)])
+    passages = [NOTHING._replace(surprise=np.full(SURPRISE_SIZE, value, np.float32)) for value in nats]
+    batch = note_batch(passages, [True] * 100 + [False] * 100)
+    network.calibrate(batch, torch.full((200,), 1 / 200))
+    chances = network.probabilities(batch).detach().numpy()
+    assert detection_auc(chances[:100], chances[100:150]) > 0.9
+    assert detection_auc(chances[:100], chances[150:]) > 0.95
 
 
 def test_features_are_the_same_in_every_key_and_count_from_the_prompt():

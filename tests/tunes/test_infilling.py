@@ -80,7 +80,7 @@ def test_a_voice_accompanies_a_melody():
 
 @pytest.mark.parametrize(("backbone", "given_part"), [("lstm", 0), ("transformer", 1), ("conv", 2)])
 def test_given_notes_are_kept_by_every_model(backbone: str, given_part: int):
-    torch.manual_seed(2)  # untrained, some sample no note in so few tokens
+    torch.manual_seed(3)  # untrained, some sample no note in so few tokens
     options = TokenModelOptions(Choice(backbone, SMALL[backbone][0]), embedding=8, voices=2, match_length=32)
     model = TokenModel(SCHEME.size, options, SCHEME.vocabulary).eval()
     whole = rich() if given_part == 1 else wandering(given_part, 6, parts=3)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from audiogen.errors import InputError
 from audiogen.experiment import Experiment
@@ -48,11 +49,6 @@ class Passages:
     degenerate: list[CriticInput]
 
     @property
-    def count(self) -> int:
-        """Number of those that were written or played."""
-        return len(self.written) + len(self.played)
-
-    @property
     def are_enough(self) -> bool:
         """Whether there are `MIN_PASSAGES` of each kind."""
         return min(len(self.written), len(self.played), len(self.degenerate)) >= MIN_PASSAGES
@@ -65,6 +61,14 @@ class Passages:
         pools = (self.played, self.degenerate)
         fake = [pools[kind][int(random.integers(len(pools[kind])))] for kind in kinds]
         return note_batch([*real, *fake], [True] * len(real) + [False] * rest)
+
+    def weighted(self) -> tuple[NoteBatch, Tensor]:
+        """All passages, and their importance, such that kinds count as often as in `choose`."""
+        kinds = (self.written, self.played, self.degenerate)
+        shares = (0.5, 0.5 * (1 - DEGENERATE), 0.5 * DEGENERATE)
+        importance = [torch.full((len(kind),), share / len(kind)) for kind, share in zip(kinds, shares, strict=True)]
+        marks = [True] * len(self.written) + [False] * (len(self.played) + len(self.degenerate))
+        return note_batch([passage for kind in kinds for passage in kind], marks), torch.cat(importance)
 
 
 class CriticDataModule(DataModule):
@@ -94,7 +98,7 @@ class CriticDataModule(DataModule):
         held_out = self.passages[1]
         if held_out is None:
             return None
-        count = held_out.count // 2 * 2
+        count = (len(held_out.written) + len(held_out.played)) // 2 * 2
         return tuple(held_out.choose(np.random.Generator(np.random.PCG64([self._seed, 2**32])), count))
 
     @property
@@ -105,17 +109,15 @@ class CriticDataModule(DataModule):
         return NoteBatch(*batch)
 
     def initial_model(self, experiment: Experiment, base: Run | None) -> CriticNetwork:
-        network, train = new_critic(experiment), self.passages[0]
-        network.standardise(note_batch([*train.written, *train.played], [True] * train.count).surprise)
-        return network
+        return new_critic(experiment)
 
     def run(self, experiment: Experiment, model: CriticNetwork, metrics: dict[str, Any]) -> CriticRun:
         """The critic, calibrated on the validation split, and how well it tells the Run's tails from written ones in
         the test split, which has decided nothing."""
         validation, test = self.passages[1:]
         metrics = metrics | {"calibrated": validation is not None}
-        if (batch := self.validation_batch()) is not None:
-            model.calibrate(self.frames(batch))
+        if validation is not None:
+            model.calibrate(*validation.weighted())
         if test is not None:
             metrics = metrics | _judged(model, test)
         return CriticRun(experiment, model, self.base, metrics)
@@ -135,7 +137,6 @@ def _judged(model: CriticNetwork, passages: Passages) -> dict[str, Any]:
     """Areas under the ROC curve, and mean probabilities, of the passages of a split."""
     kinds = {"written": passages.written, "played": passages.played, "degenerate": passages.degenerate}
     batches = {kind: note_batch(own, [kind == "written"] * len(own)) for kind, own in kinds.items()}
-    # Scores, not probabilities: calibration makes these equal where the validation split has shown nothing.
     scores = {kind: model.scores(batch).numpy() for kind, batch in batches.items()}
     return {
         "auc": round(detection_auc(scores["written"], scores["played"]), 4),
