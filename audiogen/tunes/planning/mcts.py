@@ -3,15 +3,13 @@
 PUCT (Silver et al. 2017, "Mastering the game of Go without human knowledge"; for music Ferreira et al. 2022, arXiv
 2208.14345) in a tree of bars that the Model sampled (Hubert et al. 2021, "Learning and planning in complex action
 spaces", arXiv 2104.06303), with progressive widening (Coulom 2007, "Computing Elo ratings"). The best tail is
-remembered, as in a game of one player (Schadd et al. 2008, "Single-player Monte-Carlo tree search"), the rollouts of a
-batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo tree search"), and what competes is what whole
-tails have been worth, since rules about the end say nothing before it.
+remembered, as in a game of one player (Schadd et al. 2008, "Single-player Monte-Carlo tree search"), and the rollouts
+of a batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo tree search").
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -29,12 +27,10 @@ WIDENING, WIDENING_POWER = 1.5, 0.75
 """A node visited n times has enough children from ``WIDENING x n ^ WIDENING_POWER`` on."""
 SHARPNESS = 20.0
 """Priors are weighted by exp(``SHARPNESS`` x reward of the tail so far)."""
-STAY = 0.5  # fraction of the budget that is spent from the root on
+STAY = 0.5  # fraction of the budget before the start moves
 MIN_WORK = 0.01  # of a rollout, in tails
 COMPETITION = 60.0
-"""Beginnings are continued in proportion to exp(``COMPETITION`` x `Tree.promise`): 0.05 more is 20 times as often."""
-DOUBT = 4.0
-"""Number of tails below a beginning whose rewards count as much as its reward so far."""
+"""Beginnings are continued in proportion to exp(``COMPETITION`` x reward so far): 0.05 more is 20 times as often."""
 
 
 @dataclass(eq=False)
@@ -108,110 +104,83 @@ class Node:
 class TreeSearch(Planner):
     """Search in a tree of bars.
 
-    In each round, a batch of rollouts is sampled on to the end of the tail. In the first half of the budget they begin
-    where PUCT leads from the root; in the second half from the most promising beginnings of a length that grows bar by
-    bar: later bars are cheap to sample, and get more tries. After each bar, the most promising beginnings that are
-    known after the same ones are continued most. How promising one is, whole tails below it say, and before there are
-    some, its reward so far. All bars join the tree with the state of the Model after them, so that whatever is selected
-    later costs only its own bars. The result is the best tail of all.
+    In each round, a beginning is selected by PUCT, and sampled on to the end of the tail by a batch of rollouts. After
+    each bar, those with the highest reward so far are continued most. All bars join the tree with the state of the
+    Model after them, so that whatever is selected later costs only its own bars. In the second half of the budget,
+    every other round starts no longer from the root but along the best tail found so far, a bar further on each time:
+    later bars are cheap to sample, and get more tries. The rounds between still search the whole tree, since the best
+    tail so far may begin in a way from which no tail ends as it should. The result is the best tail of all.
     """
 
     kind = "mcts"
 
     def search(self, search: Search) -> None:
-        tree = Tree(search)
-        ends = tree.roll_out([tree.root] * max(search.affordable(UNPLANNED), 1), compete=False)
-        bars = ends[0].depth
+        root = start = Node(search.sampler.root())
+        ends = self._roll_out(search, root, max(search.affordable(UNPLANNED), 1), compete=False)
+        bars, low, whole = ends[0].depth, min(end.best for end in ends), False
         while search.spent < 1:
-            depth = int(bars * (search.spent - STAY) / (1 - STAY))
-            begun = [node for node in tree.levels[depth] if not node.is_exhausted] if depth > 0 else []
-            begun = begun or [tree.selected()]
-            count = search.affordable(self.width, max(1 - begun[0].depth / bars, MIN_WORK))
+            node, whole = self._select(root if whole else start, low, search.best_reward), not whole
+            count = search.affordable(self.width, max(1 - node.depth / bars, MIN_WORK))
             if not count:
                 break
-            tree.roll_out(tree.resampled(begun, count), compete=True)
+            ends = self._roll_out(search, node, count, compete=True)
+            low = min(low, *(end.best for end in ends))
+            while search.spent > STAY + (1 - STAY) * (start.depth + 1) / bars:
+                best = max(start.children.values(), key=lambda child: child.best, default=None)
+                if best is None or best.is_complete:
+                    break
+                start = best
 
-
-class Tree:
-    """All beginnings that were sampled, and what the tails below them were worth.
-
-    Args:
-        search: that samples and judges.
-    """
-
-    def __init__(self, search: Search) -> None:
-        self.search = search
-        self.root = Node(search.sampler.root())
-        self.levels: dict[int, list[Node]] = defaultdict(list)  # nodes by depth, without the root
-        self.low = 1.0  # worst reward so far
-        self._surplus: dict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])  # by depth: sum and number
-
-    def selected(self) -> Node:
-        """The node that PUCT selects from the root: the first on the way down that may have more children."""
-        node = self.root
-        high = self.search.best_reward
-        while node.is_wide and (following := node.most_promising(self.low, high)) is not None:
+    def _select(self, root: Node, low: float, high: float) -> Node:
+        """The node to sample on from: the first on the way down that may have more children."""
+        node = root
+        while node.is_wide and (following := node.most_promising(low, high)) is not None:
             node = following
         return node
 
-    def promise(self, node: Node) -> float:
-        """The reward that is expected of tails below a node.
-
-        With the number of such tails it goes over from the reward of the beginning, corrected by what tails have had
-        more or less than their beginnings of this length, to the node's own value.
-        """
-        total, count = self._surplus[node.depth]
-        expected = node.partial + (total / count if count else 0.0)
-        return (DOUBT * expected + node.visits * node.value) / (DOUBT + node.visits)
-
-    def resampled(self, nodes: Sequence[Node], count: int) -> list[Node]:
-        """``count`` of some nodes, in proportion to exp(`COMPETITION` x `promise`)."""
-        promise = torch.tensor([self.promise(node) for node in nodes], dtype=torch.float64)
-        weights = (COMPETITION * promise).softmax(0)
-        chosen = systematic(weights, count, self.search.sampler.sampling.generator)
-        return [nodes[index] for index in chosen.tolist()]
-
-    def roll_out(self, nodes: list[Node], compete: bool) -> list[Node]:
-        """Sample rollouts to the end, and judge them.
+    def _roll_out(self, search: Search, start: Node, count: int, compete: bool) -> list[Node]:
+        """Sample ``count`` rollouts to the end, and judge them.
 
         Args:
-            nodes: where they begin, all at one depth; none is complete.
+            search: the search.
+            start: where they begin; not complete.
+            count: their number.
             compete: whether they go on, after each bar, from the best beginnings that are known after the same nodes.
 
         Returns:
             The last node of each.
         """
-        sampler, ends = self.search.sampler, list[Node]()
-        start_tick = nodes[0].branch.decoder.tick
+        nodes, ends = [start] * count, list[Node]()
         while nodes:
-            paths = sampler.extend([node.branch for node in nodes], bars=1)
-            reached = [self._child(node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
+            paths = search.sampler.extend([node.branch for node in nodes], bars=1)
+            reached = [self._child(search, node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
             parents = dict.fromkeys(nodes)
             ends += [node for node in reached if node.is_complete]  # tails of equal duration may differ in bars
             nodes = [node for node in reached if not node.is_complete]
             if compete and nodes:
                 known = [child for node in parents for child in node.children.values() if not child.is_exhausted]
-                nodes = self.resampled(known or nodes, len(nodes))
+                nodes = _resampled(known or nodes, len(nodes), search.sampler.sampling.generator)
         end_tick = ends[-1].branch.decoder.tick
-        fraction = (end_tick - start_tick) / max(end_tick - sampler.first_tick, 1)
-        rewards = self.search.judge([end.branch for end in ends], max(fraction, MIN_WORK))
+        fraction = (end_tick - start.branch.decoder.tick) / max(end_tick - search.sampler.first_tick, 1)
+        rewards = search.judge([end.branch for end in ends], max(fraction, MIN_WORK))
         for end, reward in zip(ends, rewards, strict=True):
-            self.low = min(self.low, reward)
             for node in end.line():
                 node.visits += 1
                 node.total += reward
                 node.best = max(node.best, reward)
-                surplus = self._surplus[node.depth]
-                surplus[0] += reward - node.partial
-                surplus[1] += 1
         return ends
 
-    def _child(self, parent: Node, branch: Branch) -> Node:
+    def _child(self, search: Search, parent: Node, branch: Branch) -> Node:
         """The node of a bar that was sampled after a node."""
         child = parent.children.get(branch.last_bar)
         if child is None:
-            partial = 1.0 if branch.state is None else self.search.partial(branch)
+            partial = 1.0 if branch.state is None else search.partial(branch)
             child = parent.children[branch.last_bar] = Node(branch, parent, partial, parent.depth + 1)
-            self.levels[child.depth].append(child)
         child.sampled += 1
         return child
+
+
+def _resampled(nodes: Sequence[Node], count: int, random: torch.Generator | None) -> list[Node]:
+    """``count`` of some nodes, in proportion to how good they look so far."""
+    weights = (COMPETITION * torch.tensor([node.partial for node in nodes], dtype=torch.float64)).softmax(0)
+    return [nodes[index] for index in systematic(weights, count, random).tolist()]

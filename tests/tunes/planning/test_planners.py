@@ -15,8 +15,7 @@ from audiogen.models import Model, Sampling, State
 from audiogen.models.heads.categorical import sample_tokens
 from audiogen.tunes.planning import PLANNERS, Budget, Plan
 from audiogen.tunes.planning.branches import TailSampler
-from audiogen.tunes.planning.mcts import Node, Tree, TreeSearch
-from audiogen.tunes.planning.planner import Search
+from audiogen.tunes.planning.mcts import Node, TreeSearch
 from audiogen.tunes.rewards import WeightedReward
 from audiogen.tunes.rewards.weighted import FunctionRule
 from audiogen.tunes.tokens import TOKENIZERS
@@ -147,17 +146,23 @@ def test_a_node_gets_more_children_with_its_visits() -> None:
     assert not root.is_wide
 
 
-def test_whole_tails_say_more_than_the_reward_of_a_beginning() -> None:
-    """A beginning that looks good, and whose tails all miss what is asked of the end, is left for another one."""
-    tree = Tree(Search(sampler(), REWARD, Budget(64)))
-    failing, other, fresh = (Node(sampler().root(), tree.root, partial, 1) for partial in (0.95, 0.9, 0.95))
-    assert tree.promise(failing) == tree.promise(fresh) == pytest.approx(0.95)
-    assert set(tree.resampled([failing, other], 32)) == {failing, other}
-    assert tree.resampled([failing, other], 32).count(failing) > 24
-    for node, reward in ((failing, 0.6), (other, 0.9)):
-        node.visits, node.total, node.best = 16, 16 * reward, reward
-    assert tree.promise(failing) < 0.7 < tree.promise(other) < tree.promise(fresh)
-    assert tree.resampled([failing, other], 32).count(other) == 32
+def test_the_whole_tree_is_searched_up_to_the_end() -> None:
+    """Every other round of the second half begins at the root, the others along the best tail, further on each time."""
+    starts = []
+
+    class Recorded(TreeSearch):
+        def _select(self, root: Node, low: float, high: float) -> Node:
+            starts.append(root.depth)
+            return super()._select(root, low, high)
+
+    Recorded(width=8).plan(sampler(), REWARD, Budget(200))
+    moved = [depth for depth in starts if depth]
+    assert moved == sorted(moved)
+    assert max(moved) >= 2
+    assert set(starts[: len(starts) // 4]) == {0}
+    later = starts[starts.index(moved[0]) :]
+    assert later[1::2] == [0] * len(later[1::2])
+    assert 0 not in later[::2]
 
 
 def test_the_most_promising_child_is_good_or_little_tried() -> None:
