@@ -24,7 +24,9 @@ GAP_SECONDS = 0.05  # shorter gaps are of one event
 FACTORS = (1.08, 0.926)  # of pitch and speed of the varied material
 VARIED_SECONDS = 60.0  # of the end of a recording that are varied
 CROSSFADE_SECONDS = 0.01
-LOCKED_OUT, LOCKOUT_SECONDS = 0.6, 60.0  # of the material, within which nothing is played again; at most
+LOCKED_OUT, LEAST_LOCKED_OUT = 0.6, 1 / 3  # of the material, within which nothing is played again; of few events
+LOCKOUT_SECONDS = 60.0  # the same at most
+MIN_FREE = 6  # varied events that should be left to choose from, lest there be long pauses
 
 
 class SeparateEvents:
@@ -50,7 +52,12 @@ class SeparateEvents:
         self.within[[start for start, _ in spans]] = False
         unvaried = torch.cat([torch.zeros(varied, dtype=torch.bool), inside[varied:]])
         self.unvaried_before = torch.nn.functional.pad(unvaried.long().cumsum(0), (1, 0))  # how many frames of events
-        self.lockout_seconds = min(LOCKED_OUT * len(frames) / frame_rate, LOCKOUT_SECONDS)
+        self.lockout_seconds = min(self._locked_out(len(spans) - self.count, len(frames)) / frame_rate, LOCKOUT_SECONDS)
+
+    def _locked_out(self, varied: int, frames: int) -> float:
+        """Frames of material, with events as dense as in it, that leave `MIN_FREE` varied events to choose from."""
+        leaving = (varied - MIN_FREE) / max(self.count, 1) * (frames - self.varied)
+        return min(max(leaving, LEAST_LOCKED_OUT * frames), LOCKED_OUT * frames)
 
     def goes_on(self, frame: int, patch: int) -> bool:
         """Whether an event that has begun goes on at a frame, and the material for a patch of frames from there."""

@@ -55,6 +55,17 @@ def test_separate_events_are_found_from_beginning_to_end() -> None:
     assert not SeparateEvents(frames_with([*SPANS, (1990, 2000)]), FRAME_RATE, 1000).goes_on(1995, 8)  # ends there
 
 
+def test_of_few_events_some_are_always_left_to_play() -> None:
+    def lockout(count: int) -> float:
+        period = 1000 // count
+        spans = [(start, start + 5) for start in range(0, 3 * period * count, period)]
+        return SeparateEvents(frames_with(spans, 3 * period * count), FRAME_RATE, 2 * period * count).lockout_seconds
+
+    assert lockout(5) == pytest.approx(10.0)  # of 30 s: 5 of 10 varied events can be played
+    assert lockout(8) == pytest.approx(12.5, rel=0.01)  # 6 of 16
+    assert lockout(40) == pytest.approx(18.0)  # 8 of 80
+
+
 @pytest.mark.parametrize(
     ("why", "frames"),
     [
