@@ -28,7 +28,8 @@ SCRIPT = """
     from audiogen.training.trainer import train
     folder = Path(sys.argv[1])
     run = train(read_experiment(folder / "tiny.yaml"), read(folder / "rain.wav"), folder / "two", budget=600)
-    print("first weight", float(next(run.model.parameters()).flatten()[0]))
+    weight = float(next(run.model.parameters()).flatten()[0])
+    print(f"first weight {weight}\n", end="", flush=True)  # in one write, which the other process's cannot divide
 """
 
 
