@@ -253,11 +253,11 @@ class LiveStream:
                 for module in ("scipy.signal", "scipy.ndimage"):
                     importlib.import_module(module)
                 is_loaded = True
-            if not is_warm and self._is_far_ahead():
+            if not is_warm and self._is_ahead(AHEAD_SECONDS):
                 self.tail.engine.warm_up(self.tail.first)
                 is_warm = True
             with self._condition:
-                self._condition.wait_for(lambda: self._ended or self._for_segment or not self._is_far_ahead())
+                self._condition.wait_for(lambda: self._ended or self._for_segment or not self._is_ahead(AHEAD_SECONDS))
                 if self._ended:
                     return
                 self._filling = not self._begins()
@@ -309,9 +309,6 @@ class LiveStream:
 
     def _is_short_of_hops(self) -> bool:
         return self._ready_samples < MIN_LEAD_SECONDS * self.sample_rate
-
-    def _is_far_ahead(self) -> bool:
-        return self._is_ahead(AHEAD_SECONDS)
 
     def _is_ahead(self, seconds: float) -> bool:
         return self.tail.position + self.tail.ahead - self._delivered >= seconds * self.sample_rate
