@@ -97,8 +97,8 @@ def levels_of_set(prompt: Recording, takes: Mapping[str, Loudness], target: floa
     """The levels of takes at one loudness: the target, or the highest below it that the true peak of each permits.
 
     Equal loudness is that of textures and events. A take that happens to hold no event would be lifted by tens of dB:
-    where its bed would exceed the highest of the prompt's segments of its length by `BED_DB`, it is amplified as the
-    others are in the median, and stays quieter.
+    where its bed would exceed the highest of the prompt's segments of its length by `BED_DB`, it is amplified no more than
+    the others in the median, and stays quieter.
 
     Args:
         prompt: of the takes.
@@ -124,12 +124,17 @@ def levels_of_set(prompt: Recording, takes: Mapping[str, Loudness], target: floa
         gains = [level.gain_db for level in levels.values() if level.lufs is not None]
         own = loudness_of(prompt)
         usual = float(np.median(gains)) if gains else 0.0 if own is None else target - own
-        levels |= {name: take.level(usual) for name, take in quiet.items()}
-        below = max(common - level.lufs for name in quiet if (level := levels[name]).lufs is not None)
-        others = "other takes" if gains else "recording"
-        which = f"{', '.join(sorted(quiet))}: up to {below:.0f} LU quieter than the {others}"
-        cause = "for want of events: amplified further, the sound between events would be louder than it ever is"
-        warnings.warn(f"{which}, {cause}; try longer takes (--seconds)", AudioWarning, stacklevel=2)
+        levels |= {name: take.level(min(usual, take.level_at(common).gain_db)) for name, take in quiet.items()}
+        below = {
+            name: common - lufs
+            for name in quiet
+            if (lufs := levels[name].lufs) is not None and lufs < common - TOLERANCE
+        }
+        if below:
+            others = "other takes" if gains else "recording"
+            which = f"{', '.join(sorted(below))}: up to {max(below.values()):.0f} LU quieter than the {others}"
+            cause = "for want of events: amplified further, the sound between events would be louder than it ever is"
+            warnings.warn(f"{which}, {cause}; try longer takes (--seconds)", AudioWarning, stacklevel=2)
     return [levels[name] for name in takes]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from audiogen.audio import AudioWarning, Recording, write
-from audiogen.jobs.loudness_target import highest_bed, loudness_of, measured_loudness
+from audiogen.jobs.loudness_target import Loudness, highest_bed, loudness_of, measured_loudness
 from audiogen.jobs.request import Request
 from audiogen.jobs.take_set import compare_takes, equally_loud, levels_of_set, request_for_set
 
@@ -52,7 +52,17 @@ def test_a_take_without_an_event_keeps_its_bed() -> None:
     assert alone.gain_db == pytest.approx(-6.0)
 
 
-def test_swells_are_made_equally_loud() -> None:
+def test_a_take_without_an_event_is_never_louder_than_the_others() -> None:
+    """The others, which are far quieter, need more gain than it does."""
+    prompt = drips(1.0, 4.0, 9.0, 13.0, seconds=16.0)
+    own = loudness_of(prompt)
+    assert own is not None
+    takes = {name: Loudness(own - 25, 0.001, own - 60, 3.0) for name in "ab"}
+    levels = levels_of_set(prompt, {**takes, "c": Loudness(own - 5, 0.01, own - 6, 3.0)}, own, requested=False)
+    assert [level.lufs for level in levels] == pytest.approx([own] * 3)
+
+
+def test_loudnesses_of_a_set_in_waves_are_equal() -> None:
     """A lull of waves has no events over a bed: all of it is quieter."""
     swell = 0.1 * 10 ** (8 * np.sin(2 * np.pi * np.arange(16 * 44100) / (8 * 44100)) / 20)
     waves = (swell * np.random.default_rng(0).standard_normal(16 * 44100))[None].astype(np.float32)
