@@ -22,7 +22,8 @@ class InputError(ValueError):
 
 def require_flag(subject: object, value: object) -> None:
     """Raise an InputError for what is neither True nor False, such as the text ``"no"``, which counts as true."""
-    if not isinstance(value, bool) and value not in (0, 1):
+    is_number = isinstance(value, Real) and value in (0, 1)
+    if not is_number and type(value).__name__ not in ("bool", "bool_"):  # bool_ is NumPy's
         raise InputError(subject, f"{value!r} is neither True nor False", "give one of them")
 
 

@@ -47,8 +47,9 @@ def like(block: np.ndarray, samples: Samples) -> Samples:
 def of_type(sound: np.ndarray | torch.Tensor, samples: Samples) -> Samples:
     """A sound in the floating-point type and library of ``samples``."""
     if isinstance(samples, torch.Tensor):
-        tensor = sound if isinstance(sound, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(sound))
-        return tensor.to(samples.device, samples.dtype)
+        if not isinstance(sound, torch.Tensor):  # torch warns of arrays that cannot be written to
+            sound = torch.from_numpy(np.require(sound, np.float64 if sound.itemsize > 4 else np.float32, ["C", "W"]))
+        return sound.to(samples.device, samples.dtype)
     array = sound.detach().cpu().double().numpy() if isinstance(sound, torch.Tensor) else sound
     return array.astype(samples.dtype, copy=False)
 

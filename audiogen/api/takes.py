@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
@@ -83,7 +83,10 @@ def loops(
         loop=True,
     )
     prompt = prompt_of(samples, sample_rate)
-    lengths = list(loop_lengths) if isinstance(loop_lengths, Iterable) and not isinstance(loop_lengths, str) else []
+    try:
+        lengths = [] if isinstance(loop_lengths, str) else list(loop_lengths)
+    except TypeError:  # one number, or an array of no axes
+        lengths = []
     if not lengths:
         raise InputError("loop_lengths", f"{loop_lengths!r} are no lengths", "give seconds, as in (10, 30)")
     requests = [replace(request, seconds=length) for length in lengths]

@@ -190,9 +190,9 @@ def _to_numpy(samples: object) -> np.ndarray:
         return samples
     if hasattr(samples, "detach"):  # a tensor, without importing torch
         tensor = samples.detach()
-        if tensor.is_sparse or tensor.is_meta:
+        if str(tensor.layout) != "torch.strided" or tensor.is_meta:
             raise InputError("samples", f"a {tensor.layout} tensor on {tensor.device} is not dense", "give a dense one")
-        return (tensor.float() if tensor.is_floating_point() else tensor).cpu().numpy()
+        return (tensor.float() if tensor.is_floating_point() else tensor).numpy(force=True)
     raise InputError("samples", f"a {type(samples).__name__} is not an array", "give a numpy array or a torch tensor")
 
 

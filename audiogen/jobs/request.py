@@ -76,6 +76,9 @@ class Request:
         object.__setattr__(self, "seed", checked_seed(self.seed))
         for name in FLAGS:
             require_flag(name, getattr(self, name))
+        for name in ("vocoder", "subtype"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise InputError(name, f"it is of type {type(value).__name__}", "give its name")
         if self.loudness is not None:
             require_number("loudness", self.loudness)
         if not 0 < self.seconds <= MAX_SECONDS:

@@ -97,8 +97,8 @@ def levels_of_set(prompt: Recording, takes: Mapping[str, Loudness], target: floa
     """The levels of takes at one loudness: the target, or the highest below it that the true peak of each permits.
 
     Equal loudness is that of textures and events. A take that happens to hold no event would be lifted by tens of dB:
-    where its bed would exceed the highest of the prompt's segments of its length by `BED_DB`, it is amplified no more than
-    the others in the median, and stays quieter.
+    where its bed would exceed the highest of the prompt's segments of its length by `BED_DB`, it stays quieter,
+    amplified by no more than the others are in the median.
 
     Args:
         prompt: of the takes.

@@ -29,7 +29,7 @@ def find(kind: str) -> type[Vocoder]:
     Raises:
         InputError: the kind is unknown; the message lists the choices.
     """
-    if kind not in VOCODERS:
+    if not isinstance(kind, str) or kind not in VOCODERS:
         raise InputError(f"vocoder {kind}", "there is none of that name", f"choose from {', '.join(VOCODERS)}")
     return VOCODERS[kind]
 

@@ -14,6 +14,7 @@ import torch
 
 import audiogen
 from audiogen import InputError, Recording
+from audiogen.api.tail_blocks import of_type
 
 RATE = 22050
 SOUND = (0.1 * np.random.default_rng(0).standard_normal(2 * RATE)).astype(np.float32)
@@ -40,6 +41,9 @@ def continued(**changes: Any) -> Any:
         ("vocoder", "griffin"),
         ("pulse", "no"),
         ("pulse", None),
+        ("pulse", SOUND),
+        ("vocoder", ["source"]),
+        ("vocoder", 5),
         ("loop", "yes"),
         ("progress", 5),
         ("seed", 1.0),
@@ -60,6 +64,7 @@ def test_a_wrong_value_is_one_error_that_names_the_argument(argument: str, value
         ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, ())),
         ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, 10)),  # type: ignore[arg-type]
         ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, "10")),  # type: ignore[arg-type]
+        ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, np.array(10.0))),  # type: ignore[arg-type]
         ("prompt", lambda: audiogen.continue_recording(SOUND, "out.wav")),  # type: ignore[arg-type]
         ("output", lambda: audiogen.continue_recording(RECORDING, None)),  # type: ignore[arg-type]
         ("tail", lambda: audiogen.evaluate(SOUND, RECORDING)),  # type: ignore[arg-type]
@@ -69,6 +74,7 @@ def test_a_wrong_value_is_one_error_that_names_the_argument(argument: str, value
         ("join_sample", lambda: audiogen.evaluate(RECORDING, RECORDING, join_sample=1.5)),  # type: ignore[arg-type]
         ("seed", lambda: audiogen.evaluate(RECORDING, RECORDING, seed=-1)),
         ("seed", lambda: audiogen.vocode(RECORDING, seed="a")),  # type: ignore[arg-type]
+        ("vocoder", lambda: audiogen.vocode(RECORDING, vocoder=["source"])),  # type: ignore[arg-type]
         ("source", lambda: audiogen.vocode(RECORDING, source=SOUND)),  # type: ignore[arg-type]
         ("data", lambda: audiogen.train("mel/lstm-point", SOUND)),  # type: ignore[arg-type]
         ("config", lambda: audiogen.train(None, RECORDING)),  # type: ignore[arg-type]
@@ -101,11 +107,19 @@ def test_so_do_the_other_calls(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("layout", ["sparse", "meta"])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta state")
+@pytest.mark.parametrize("layout", ["sparse", "sparse rows", "meta"])
 def test_a_tensor_without_dense_samples(layout: str) -> None:
-    tensor = torch.from_numpy(SOUND)
+    tensor = torch.from_numpy(SOUND)[None]
+    made = {"sparse": tensor.to_sparse, "sparse rows": tensor.to_sparse_csr, "meta": lambda: tensor.to("meta")}
     with pytest.raises(InputError, match=r"samples: .* give a dense one"):
-        Recording(tensor.to_sparse() if layout == "sparse" else tensor.to("meta"), RATE)
+        Recording(made[layout](), RATE)
+
+
+def test_the_imaginary_part_of_a_conjugate_is_a_sound() -> None:
+    """Torch keeps its sign aside, which NumPy cannot."""
+    turned = torch.complex(torch.zeros(len(SOUND)), torch.from_numpy(SOUND)).conj().imag
+    np.testing.assert_array_equal(Recording(turned, RATE).samples[0], -SOUND)
 
 
 def test_a_sample_rate_below_that_of_any_sound() -> None:
@@ -132,3 +146,12 @@ def test_a_gap_between_an_array_and_a_tensor_is_filled_in_the_type_of_the_first(
     other = audiogen.fill(SOUND, RATE, tensor, seconds=0.5)  # type: ignore[type-var]
     assert other.dtype == np.float32
     np.testing.assert_array_equal(other, filled.float().numpy())
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(">f4"), np.dtype(np.float32), np.dtype(np.longdouble)])
+def test_arrays_that_torch_does_not_share_follow_a_tensor(dtype: np.dtype[np.floating]) -> None:
+    fixed = SOUND.astype(dtype)
+    fixed.setflags(write=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(of_type(fixed, torch.from_numpy(SOUND)).numpy(), SOUND)
