@@ -9,7 +9,7 @@ from audiogen.api.results import Filling
 from audiogen.api.session import session
 from audiogen.api.tail_blocks import Samples, joined, like, of_type, prompt_of
 from audiogen.audio import Recording
-from audiogen.errors import InputError, require_number
+from audiogen.errors import InputError, require_flag, require_number
 from audiogen.experiment import Experiment
 from audiogen.file_names import to_path
 from audiogen.jobs import fill_gap as job
@@ -61,6 +61,7 @@ def fill(
         >>> clean = audiogen.fill(samples, 44100, start=12.0, stop=15.5)
         >>> whole = audiogen.fill(first, 44100, second, seconds=4.0)
     """
+    require_flag("gap_only", gap_only)
     first = prompt_of(before, sample_rate)
     second = None if after is None else prompt_of(after, sample_rate)
     if after is not None and after.ndim != before.ndim:
@@ -120,6 +121,7 @@ def fill_recording(
         >>> made.seams["start"]["flux_percentile"]
     """
     experiment = to_experiment(config)
+    require_flag("gap_only", gap_only)
     path = to_path("output", output)
     require_own_sidecar(path)
     with session(progress):

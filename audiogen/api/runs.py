@@ -7,7 +7,7 @@ from pathlib import Path
 from audiogen.api.inputs import CONFIG, FilePath, require_budget, to_experiment, to_single_run
 from audiogen.api.session import session
 from audiogen.audio import Recording, read
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_flag
 from audiogen.experiment import Experiment
 from audiogen.file_names import is_midi, to_path
 from audiogen.progress import ProgressCallback
@@ -56,6 +56,7 @@ def train(
     start = None if base is None else to_single_run(base, "base", with_vocoder=False)
     folder = None if output is None else to_path("output", output, "the name of a folder")
     require_budget(budget)
+    require_flag("resume", resume)
     if folder is not None and folder.is_file():
         raise InputError(folder, "it is a file", "name a folder for the Run")
     with session(progress):

@@ -11,7 +11,7 @@ from audiogen.api.results import Continuation
 from audiogen.api.session import each_in_session, session
 from audiogen.api.tail_blocks import Samples, earlier_of, joined, like, prompt_of, tail_blocks_of
 from audiogen.audio import Recording
-from audiogen.errors import InputError
+from audiogen.errors import InputError, require_flag
 from audiogen.experiment import Experiment
 from audiogen.file_names import to_path
 from audiogen.jobs import continue_sound as job
@@ -114,6 +114,7 @@ def continue_audio(
         match_texture=match_texture,
         vocoder=vocoder,
     )
+    require_flag("backward", backward)
     prompt = prompt_of(samples, sample_rate)
     choice = (morph, run, config, budget, cache, device)
     with session(progress):
@@ -276,6 +277,7 @@ def continue_recording(
         loudness=loudness,
     )
     experiment = to_experiment(config)
+    require_flag("backward", backward)
     if backward:
         require_reversible(request, morph is not None)
     path = to_path("output", output)
@@ -319,5 +321,6 @@ def choose_run(
     """
     experiment = to_experiment(config)
     require_budget(budget)
+    require_flag("cache", cache)
     with session(progress):
         return run_choice.choose_run(to_recording(recording), experiment, budget, device, cache=cache)

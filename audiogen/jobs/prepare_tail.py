@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from audiogen.audio import AudioWarning, Recording
+from audiogen.errors import require_flag
 from audiogen.experiment import Experiment
 from audiogen.jobs import continuer_choice as steps
 from audiogen.jobs.provenance import Clock
@@ -133,6 +134,7 @@ def prepare_tails(
     Raises:
         InputError: the prompt or a request is unusable.
     """
+    require_flag("cache", cache)
     prompt = PromptParts.of(given).recording
     steps.require_continuable(prompt)
     steps.require_morphable(prompt, morph_target, requests)

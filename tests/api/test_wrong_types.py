@@ -45,6 +45,8 @@ def continued(**changes: Any) -> Any:
         ("vocoder", ["source"]),
         ("vocoder", 5),
         ("loop", "yes"),
+        ("backward", "no"),
+        ("cache", "no"),
         ("progress", 5),
         ("seed", 1.0),
     ],
@@ -61,6 +63,9 @@ def test_a_wrong_value_is_one_error_that_names_the_argument(argument: str, value
         ("samples", lambda: audiogen.fill(SOUND, RATE, list(SOUND), seconds=0.5)),  # type: ignore[type-var]
         ("stop", lambda: audiogen.fill(SOUND, RATE, start=0.5, stop=math.nan)),
         ("seconds", lambda: audiogen.fill(SOUND, RATE, SOUND, seconds=math.inf)),
+        ("gap_only", lambda: audiogen.fill(SOUND, RATE, SOUND, seconds=0.5, gap_only="no")),  # type: ignore[arg-type]
+        ("resume", lambda: audiogen.train("mel/lstm-point", RECORDING, "run", resume="no")),  # type: ignore[arg-type]
+        ("cache", lambda: audiogen.choose_run(RECORDING, cache="no")),  # type: ignore[arg-type]
         ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, ())),
         ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, 10)),  # type: ignore[arg-type]
         ("loop_lengths", lambda: audiogen.loops(SOUND, RATE, "10")),  # type: ignore[arg-type]
