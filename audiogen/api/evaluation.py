@@ -74,9 +74,9 @@ def evaluate(
         if source is None and join_sample:
             source = output.cut(0, min(join_sample, output.length))
         real = to_recording(reference, "reference")
-        drawn = None if raw is None else to_recording(raw, "raw")
+        sampled = None if raw is None else to_recording(raw, "raw")
         opened = None if run is None else to_single_run(run, with_vocoder=False)
-        inputs = prepare_inputs(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES, raw=drawn)
+        inputs = prepare_inputs(output, real, source, join_sample, seed=seed, controls=CONTROL_BASELINES, raw=sampled)
         likelihood = None if opened is None else ModelLikelihood(opened, inputs.source)
         return evaluate_inputs(inputs, likelihood)
 

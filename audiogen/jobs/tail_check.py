@@ -60,7 +60,7 @@ def check_tail(
         request: properties that were requested of it.
         kind: see `tail_warnings`.
         gain_db: by which prompt and tail were amplified for the file.
-        follows: whether it is meant to be heard after the prompt: a take of a set is not, and has no join.
+        follows: whether it is meant to be played after the prompt: a take of a set is not, and has no join.
         lossy: whether the file was encoded with losses.
 
     Returns:

@@ -50,7 +50,7 @@ def write_tail(
         draft: the file is temporary: its loudness is not measured.
         blocks: of the tail, if they are being generated already; None for `tail_blocks`.
         level: that such blocks have already; None for the one that the request asks for.
-        follows: whether the tail is meant to be heard after the prompt, as all but takes of a set are.
+        follows: whether the tail is meant to be played after the prompt, as all but takes of a set are.
 
     Returns:
         The sidecar's content, without what predicted.

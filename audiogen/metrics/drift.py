@@ -18,7 +18,7 @@ from audiogen.metrics.tonality import line_energy, tonal_to_noise
 
 SILENCE_FLOOR = 1e-8  # mean square of a silent frame: -80 dBFS
 STILL_DB = 0.1  # RMS change over bands below which a frame counts as unchanged
-MAX_HERTZ = 22_050.0  # of the centroid: above, nobody hears, and no tail has anything
+MAX_HERTZ = 22_050.0  # of the centroid: what is above is inaudible, and missing in tails
 FULL_SCALE = 32767 / 32768
 END_SECONDS = 60.0  # compared at the beginning and the end; half of a shorter sound
 WINDOW_SECONDS = 30.0  # of the averages whose largest deviation is reported

@@ -158,7 +158,7 @@ def block_powers(samples: np.ndarray, rate: int) -> np.ndarray:
 def fit_fade(profile: Profile) -> Fade | None:
     """The fade that explains the end best; of no length if the level falls at once, None if nothing is evident.
 
-    Of fades that explain it about as well, the longest: what is left of one is heard.
+    Of fades that explain it about as well, the longest, since what is left of one is audible.
     """
     count, longest = len(profile.levels), round(MAX_FADE_SECONDS / BLOCK_SECONDS)
     before_end = max(profile.usual, float(np.median(profile.levels[-round(1 / BLOCK_SECONDS) :])))

@@ -52,7 +52,7 @@ def test_takes_are_equally_loud_even_where_peaks_keep_them_low(
         assert sidecar["settings"]["set"] == {"take": number, "takes": 3, "distinct": True}
         assert (sidecar["output"], sidecar["join_sample"], sidecar["subtype"]) == (out.name, 0, "PCM_24")
         assert np.abs(read(out).samples).max() <= 10 ** (-1 / 20)
-        assert sidecar["measures"]["join"] is None  # a take is heard alone
+        assert sidecar["measures"]["join"] is None  # a take is played alone
     assert not np.array_equal(read(outs[0]).samples, read(outs[1]).samples)
 
 

@@ -54,7 +54,7 @@ def test_a_falling_cutoff_changes_centroid_and_bands():
     assert found["band_deviation_db"] == pytest.approx(20, abs=1.5)
 
 
-def test_what_nobody_hears_is_no_brightness():
+def test_inaudible_frequencies_are_no_brightness():
     samples = noise(10, 1)
     spectrum = np.fft.rfft(samples)
     spectrum[:, spectrum.shape[1] * 22_050 // 48_000 :] = 0

@@ -112,8 +112,8 @@ class CriticDataModule(DataModule):
         return new_critic(experiment)
 
     def run(self, experiment: Experiment, model: CriticNetwork, metrics: dict[str, Any]) -> CriticRun:
-        """The critic, calibrated on the validation split, and how well it tells the Run's tails from written ones in
-        the test split, which has decided nothing."""
+        """The critic, calibrated on the validation split, and how well it distinguishes the Run's tails from written
+        ones in the test split, which has decided nothing."""
         validation, test = self.passages[1:]
         metrics = metrics | {"calibrated": validation is not None}
         if validation is not None:

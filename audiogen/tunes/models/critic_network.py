@@ -1,9 +1,9 @@
 """Critic: a network that reads notes and says how likely it is that a person wrote them rather than a Model.
 
 A discriminator as in adversarial training (Goodfellow et al. 2014, arXiv 1406.2661), over a Backbone, with one logit
-per note. The mean over the notes of a tail does not grow with their number. What it is worth, beside how surprising the
-tail is to the Model that is to be told from people, a logistic regression decides on tunes that were held out: those
-that a Model was trained on surprise it less than others.
+per note. The mean over the notes of a tail does not grow with their number. How much it counts beside
+the surprise of the tail to the Model that it is to distinguish from people, a logistic regression decides on tunes that
+were held out: those that a Model was trained on surprise it less than others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MIN_EMBEDDING = 1
 MAX_DEVIATION = 6.0
 """Surprise is limited to so many standard deviations from what is usual."""
 RIDGE = 0.003
-"""Weight of the squared coefficients of the regression, whose inputs have standard deviation 1."""
+"""Weight of the squared coefficients of the regression, of all but the notes; its inputs have standard deviation 1."""
 
 
 class NoteBatch(NamedTuple):

@@ -31,7 +31,7 @@ from audiogen.tunes.tune import Tune, joined
 
 STEPS = 12  # per quarter note
 MAX_STEPS, MAX_INTERVAL, MAX_PARTS = 96, 24, 8
-RUN = "run"  # folder, within that of a critic, of the Run whose tails it tells from written ones
+RUN = "run"  # folder, within that of a critic, of the Run whose tails it distinguishes from written ones
 MAX_NOTES = 1024  # of prompt and tail: the last ones
 SIZES = (2 * MAX_INTERVAL + 2, 2 * MAX_INTERVAL + 1, 2 * MAX_INTERVAL + 1, *3 * (MAX_STEPS + 1,), MAX_PARTS)
 """Number of values of each of the `note_features`."""
@@ -95,7 +95,7 @@ def note_batch(passages: Sequence[CriticInput], written: Sequence[bool]) -> Note
 
 @dataclass
 class CriticRun:
-    """A trained critic, the Experiment that made it, and the Run whose tails it tells from written ones.
+    """A trained critic, the Experiment that made it, and the Run whose tails it distinguishes from written ones.
 
     Args:
         experiment: the whole configuration.
