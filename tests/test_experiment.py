@@ -99,6 +99,13 @@ def test_a_base_is_a_file_beside_or_one_that_ships(tmp_path: Path) -> None:
     assert read_experiment(own).model == read_experiment(None).model
 
 
+@pytest.mark.parametrize("base", ["base.yaml", "a" * 300, r"a\0b"])
+def test_a_base_that_is_neither_is_an_error(base: str, tmp_path: Path) -> None:
+    """Also one that is called as a file that ships, but is missing beside the configuration."""
+    with pytest.raises(InputError):
+        read_experiment(written(tmp_path, f'base: "{base}"'))
+
+
 def test_another_kind_drops_the_options_of_the_former_one(tmp_path: Path):
     written(tmp_path, "model: {head: {kind: mixture, components: 5}}", "base.yaml")
     path = written(tmp_path, "base: base.yaml\nmodel: {head: {kind: flow}}")

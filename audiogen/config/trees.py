@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def read_tree(path: Path, derived: tuple[Path, ...] = (), inside: Path | None = 
     base = tree.pop("base", None)
     if base is None:
         return merge({}, tree)
-    if not isinstance(base, str):
+    if not isinstance(base, str) or "\0" in base:
         raise InputError(f"{path}: base", f"it must be a file name, not {base!r}", "for example `base: base.yaml`")
     return merge(read_tree(_base_file(path.parent, base), (*derived, path.resolve()), inside), tree)
 
@@ -50,7 +51,7 @@ def read_tree(path: Path, derived: tuple[Path, ...] = (), inside: Path | None = 
 def _base_file(folder: Path, base: str) -> Path:
     """The file that ``base:`` of a configuration in a folder names: another one there, or one that ships."""
     own = folder / base
-    return own if own.exists() else shipped_configs().get(base.removesuffix(".yaml"), own)
+    return own if os.path.exists(own) else shipped_configs().get(base, own)  # of a Path it raises, if the name is long
 
 
 def merge(base: dict[str, Any], delta: Mapping[str, Any], section: str = "", kind: str | None = None) -> dict[str, Any]:
