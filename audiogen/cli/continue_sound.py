@@ -91,7 +91,8 @@ def continue_sound(
         total, new = sidecar["length"] / sidecar["sample_rate"], sidecar["settings"]["seconds"]
         what = f"{total:.2f} s, {new:.2f} s of it new"
         if request.loop:
-            what += ", which loops" if new == total else "; it loops as a whole (--tail-only: the new part alone)"
+            whole = "; it loops as a whole (--tail-only: the new part alone)"
+            what += whole if request.writes_prompt else ", which loops"
         print_summary(f"{path}: {what}; details in {sidecar_of(path).name}")
         if "plan" in sidecar:
             print_summary(summarise_choice(sidecar["plan"]))

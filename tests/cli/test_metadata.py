@@ -145,7 +145,7 @@ def test_a_loop_says_what_loops(shell: Shell, prompt: Path, tmp_path: Path) -> N
     code, output, _ = shell("continue", prompt, "-o", out, "--loop", "--seconds", 0.5)
     assert code == 0
     assert "0.50 s of it new; it loops as a whole (--tail-only: the new part alone); details" in output
-    code, output, _ = shell("continue", prompt, "-o", out, "--loop", "--tail-only", "--seconds", 0.5, "--force")
+    code, output, _ = shell("continue", prompt, "-o", out, "--loop", "--tail-only", "--seconds", 0.50001, "--force")
     assert code == 0
     assert f"{out}: 0.50 s, 0.50 s of it new, which loops; details" in output
 
