@@ -47,7 +47,7 @@ class Edge:
         fade: length of the fade in it, seconds.
         silence: length of the silence beyond the fade, seconds.
         click: whether there is a click of an edit.
-        channel: the only one with the fade or silence, the first is 1; None if all have it.
+        channel: the only one with the fade (with the silence, if there is none), the first is 1; None if all have it.
     """
 
     seconds: float = 0.0
@@ -64,7 +64,7 @@ class Edge:
         if self.silence:
             parts.append(f"{'ends' if end else 'starts'} with {self.silence:.2g} s of silence")
         if parts:
-            parts[-1] += where
+            parts[0] += where
         if self.click:
             parts.append(f"has a click at its {'end' if end else 'start'}")
         return " and ".join(parts)
@@ -87,7 +87,12 @@ def find_edges(recording: Recording) -> tuple[Edge, Edge]:
             return NONE, NONE
         inner = recording.cut(silences[0], length - silences[1])
         first, last = (
-            replace(edge, seconds=edge.seconds + silent / rate, silence=edge.silence + silent / rate)
+            replace(
+                edge,
+                seconds=edge.seconds + silent / rate,
+                silence=edge.silence + silent / rate,
+                channel=edge.channel if edge.fade or not silent else None,  # all of them are silent
+            )
             for edge, silent in zip(find_edges(inner), silences, strict=True)
         )
         return first, last

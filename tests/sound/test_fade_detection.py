@@ -208,5 +208,8 @@ def test_a_fade_of_one_channel_is_found_unless_that_is_faint(channel: int) -> No
     assert 0.8 < end.seconds < 2.5
     assert end.channel == channel + 1
     assert end.describe(end=True).endswith(f" in channel {channel + 1}")
+    both = np.concatenate([faded, np.zeros((2, 25 * RATE))], axis=1)
+    text = find_edges(Recording(both, RATE))[1].describe(end=True)
+    assert f" in channel {channel + 1} and ends with 25 s of silence" in text
     faded[channel] *= 0.1
     assert find_edges(Recording(faded, RATE)) == (NONE, NONE)
