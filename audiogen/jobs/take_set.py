@@ -132,7 +132,7 @@ def levels_of_set(prompt: Recording, takes: Mapping[str, Loudness], target: floa
         }
         if below:
             others = "other takes" if gains else "recording"
-            which = f"{', '.join(sorted(below))}: up to {max(below.values()):.0f} LU quieter than the {others}"
+            which = f"{', '.join(below)}: up to {max(below.values()):.0f} LU quieter than the {others}"
             cause = "for want of events: amplified further, the sound between events would be louder than it ever is"
             warnings.warn(f"{which}, {cause}; try longer takes (--seconds)", AudioWarning, stacklevel=2)
     return [levels[name] for name in takes]
@@ -187,7 +187,7 @@ def compare_sounds(prompt: Recording, takes: Mapping[str, Recording]) -> SetRepo
         names = [f"segment {number}" for number in range(1, len(segments) + 1)]
         real = _nearest(_pairs(detector, names, segments))
     limit = (real.repeated if real else 0.0) + max(MAX_REPEATED, MAX_WINDOWS * _one_window(sounds))
-    nearest, leave_out = _nearest(pairs), _in_all([pair.takes for pair in pairs if pair.repeated > limit])
+    nearest, leave_out = _nearest(pairs), _in_all([pair.takes for pair in pairs if pair.repeated > limit], list(takes))
     if leave_out:
         first, second = nearest.takes
         text = f"{first} and {second} are alike: {nearest.repeated:.0%} of one is repeated in the other"
@@ -196,15 +196,15 @@ def compare_sounds(prompt: Recording, takes: Mapping[str, Recording]) -> SetRepo
     return SetReport(nearest, real, leave_out)
 
 
-def _in_all(pairs: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Few takes of which each pair holds one: at each step that of most pairs, of several the last."""
+def _in_all(pairs: Sequence[tuple[str, str]], names: Sequence[str]) -> tuple[str, ...]:
+    """Few of all names, of which each pair holds one: at each step that of most pairs, of several the last."""
     chosen: list[str] = []
     while pairs:
         counts = Counter(take for pair in pairs for take in pair)
-        worst = max(counts, key=lambda take: (counts[take], take))
+        worst = max(counts, key=lambda take: (counts[take], names.index(take)))
         chosen.append(worst)
         pairs = [pair for pair in pairs if worst not in pair]
-    return tuple(sorted(chosen))
+    return tuple(sorted(chosen, key=names.index))
 
 
 def _one_window(sounds: Sequence[Recording]) -> float:

@@ -11,7 +11,7 @@ import pytest
 from audiogen.audio import AudioWarning, Recording, write
 from audiogen.jobs.loudness_target import Loudness, highest_bed, loudness_of, measured_loudness
 from audiogen.jobs.request import Request
-from audiogen.jobs.take_set import compare_takes, equally_loud, levels_of_set, request_for_set
+from audiogen.jobs.take_set import compare_sounds, compare_takes, equally_loud, levels_of_set, request_for_set
 
 Texture = Callable[..., Recording]
 
@@ -92,6 +92,16 @@ def test_a_copy_is_the_nearest_pair(texture: Texture, tmp_path: Path) -> None:
     assert report.real.repeated < 0.2
     assert str(report).startswith("nearest pair: take-1.wav and take-3.wav, similarity 1.00, ")
     assert "% repeated; of two segments of the recording: similarity 0." in str(report)
+
+
+def test_takes_are_left_out_in_their_order(texture: Texture) -> None:
+    """Of two that are alike it is the later one, by place and not by name."""
+    takes = {f"take {number}": texture(1.5, number) for number in range(1, 13)}
+    takes["take 10"], takes["take 12"] = takes["take 9"], takes["take 2"]
+    with pytest.warns(AudioWarning, match="leave out take 10, take 12, and no two are"):
+        report = compare_sounds(texture(8.0, 20), takes)
+    assert report is not None
+    assert report.leave_out == ("take 10", "take 12")
 
 
 def test_unrelated_takes_are_no_nearer_than_segments_of_the_prompt(texture: Texture, tmp_path: Path) -> None:
