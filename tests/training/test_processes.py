@@ -29,7 +29,7 @@ SCRIPT = """
     folder = Path(sys.argv[1])
     run = train(read_experiment(folder / "tiny.yaml"), read(folder / "rain.wav"), folder / "two", budget=600)
     weight = float(next(run.model.parameters()).flatten()[0])
-    print(f"first weight {weight}\n", end="", flush=True)  # in one write, which the other process's cannot divide
+    print(f"first weight {weight}\\n", end="", flush=True)  # in one write, which the other process's cannot divide
 """
 
 
