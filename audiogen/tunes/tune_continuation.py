@@ -89,11 +89,13 @@ class TuneContinuer:
         """Where tails end: after some seconds, or after whole bars after the one in which the prompt ends."""
         decoder = self.primed_decoder()
         if bars is not None:
-            return BarsLength(self.tokenizer, self.context, decoder.bar + bars + (decoder.tick > decoder.bar_start))
+            last = decoder.bar + bars + (decoder.tick > decoder.bar_start)
+            return BarsLength(self.tokenizer, self.context, decoder.bar, last)
         length = 0.0 if seconds is None else seconds
         tempos = [float(tune.tempos[-1, 1]) for tune in (decoder.tune(), self.context)]
         ratio = max(tempos[0] / tempos[1], 1.0)  # duration at the tokens' tempo relative to the prompt's own
-        return SecondsLength(self.tokenizer, self.context, length, decoder.seconds + length * ratio)
+        until = decoder.seconds + length * ratio
+        return SecondsLength(self.tokenizer, self.context, length, decoder.seconds, until)
 
     def placed(self, tail: Tune) -> Tune:
         """A tail of `context` as one of the whole prompt, with the controllers that are reset at the join."""
@@ -129,6 +131,9 @@ class TailLength(Protocol):
     def is_reached(self, decoder: Decoder) -> bool:
         """Whether a decoder has read the whole tail."""
 
+    def fraction(self, decoder: Decoder) -> float:
+        """How much of the tail a decoder has read, 0..1."""
+
     def cut(self, decoder: Decoder) -> Tune:
         """The tail that a decoder has read, ended where it should end, as `Tokenizer.tail` returns it."""
 
@@ -140,15 +145,20 @@ class BarsLength:
     Args:
         tokenizer: token scheme.
         context: prompt that the decoders have read.
+        first: index of the bar in which the tail begins.
         last: index of the bar that the tail no longer contains.
     """
 
     tokenizer: Tokenizer
     context: Tune
+    first: int
     last: int
 
     def is_reached(self, decoder: Decoder) -> bool:
         return decoder.bar >= self.last
+
+    def fraction(self, decoder: Decoder) -> float:
+        return min((decoder.bar - self.first) / (self.last - self.first), 1.0)
 
     def cut(self, decoder: Decoder) -> Tune:
         decoded = decoder.tune()
@@ -164,16 +174,21 @@ class SecondsLength:
         tokenizer: token scheme.
         context: prompt that the decoders have read.
         seconds: length of the tail.
+        since: time of a decoder at which it begins, seconds.
         until: time of a decoder at which it is reached, seconds.
     """
 
     tokenizer: Tokenizer
     context: Tune
     seconds: float
+    since: float
     until: float
 
     def is_reached(self, decoder: Decoder) -> bool:
         return decoder.seconds >= self.until
+
+    def fraction(self, decoder: Decoder) -> float:
+        return min((decoder.seconds - self.since) / max(self.until - self.since, 1e-9), 1.0)
 
     def cut(self, decoder: Decoder) -> Tune:
         tail = self.tokenizer.tail(decoder.tune(), self.context)

@@ -18,19 +18,9 @@ class Beam(SweepPlanner):
 
     kind = "beam"
 
-    def sweep(self, search: Search, count: int) -> list[Branch]:
-        sampler = search.sampler
-        ways = min(WAYS, count)
-        beam, complete = [sampler.root()], list[Branch]()
-        while beam:
-            # The first bar has one beginning, which is continued as often as all of them together later.
-            rows = count // ways * ways - len(complete)
-            paths = sampler.extend([beam[row % len(beam)] for row in range(rows)], bars=1)
-            ends = [path[-1] for path in paths]
-            complete += [end for end in ends if sampler.is_complete(end)]
-            going = [end for end in ends if not sampler.is_complete(end)]
-            beam = _distinct(sorted(going, key=search.partial, reverse=True))[: -(-len(going) // ways)]
-        return complete
+    def select(self, search: Search, going: list[Branch]) -> list[Branch]:
+        beam = _distinct(sorted(going, key=search.partial, reverse=True))[: -(-len(going) // WAYS)]
+        return [beam[row % len(beam)] for row in range(len(going))]
 
 
 def _distinct(branches: list[Branch]) -> list[Branch]:

@@ -12,4 +12,7 @@ class BestOf(Planner):
 
     def search(self, search: Search) -> None:
         while count := search.affordable(self.width):
-            search.sample(count)
+            begun = search.extend([search.sampler.root()] * count)
+            going = [branch for branch in begun if not branch.is_complete]
+            kept = going[: search.fitting(going)] if going else []
+            search.judge([branch for branch in begun if branch.is_complete] + search.extend(kept, bars=None))

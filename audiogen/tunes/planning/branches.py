@@ -28,14 +28,21 @@ class Branch:
     Args:
         decoder: that has read prompt and beginning.
         state: of the Model, a batch of one; None for a complete tail.
+        fraction: of the tail that it is, 0..1.
         last_bar: the tokens since the bar line before, by which equal bars are recognised.
         log_weight: of a particle.
     """
 
     decoder: Decoder
     state: State
+    fraction: float = 0.0
     last_bar: tuple[int, ...] = ()
     log_weight: float = 0.0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is a whole tail."""
+        return self.state is None
 
     def branch(self) -> Self:
         """A copy that can be continued independently; it shares the state, which is never changed."""
@@ -55,18 +62,15 @@ class TailSampler:
 
     Attributes:
         tokens: number of tokens sampled so far.
-        first_tick: step at which tails begin.
     """
 
     continuer: TuneContinuer
     length: TailLength
     sampling: Sampling
     tokens: int = field(default=0, init=False)
-    first_tick: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._end = self.continuer.tokenizer.vocabulary.index("end")
-        self.first_tick = self.continuer.primed_decoder().tick
 
     @property
     def prompt(self) -> Tune:
@@ -76,9 +80,6 @@ class TailSampler:
     def root(self) -> Branch:
         """The empty beginning."""
         return Branch(self.continuer.primed_decoder(), self.continuer.start)
-
-    def is_complete(self, branch: Branch) -> bool:
-        return self.length.is_reached(branch.decoder)
 
     def tail(self, branch: Branch) -> Tune:
         """The tail of a branch, as `Tokenizer.tail` returns it; of an incomplete one, its beginning."""
@@ -96,7 +97,7 @@ class TailSampler:
         Returns:
             For each of them, the branches at the bar lines that were reached, the last one being the end if it was.
         """
-        paths = [[branch] if self.is_complete(branch) else [] for branch in branches]
+        paths = [[branch] if branch.is_complete else [] for branch in branches]
         unfinished = [index for index, path in enumerate(paths) if not path]
         for group in by_state_shape(unfinished, lambda index: branches[index].state):
             self._extend(group, [branches[index].branch() for index in group], paths, bars, keep)
@@ -117,7 +118,7 @@ class TailSampler:
             going = []
             for row, (branch, token) in enumerate(zip(active, tokens, strict=True)):
                 written[row].append(token)
-                complete = self.is_complete(branch)
+                complete = self.length.is_reached(branch.decoder)
                 if complete or branch.decoder.bar > before[row]:
                     count = left[row]
                     left[row] = count = None if count is None else count - 1
@@ -127,8 +128,9 @@ class TailSampler:
                             None if complete else map_state(lambda value, row=row: value[row : row + 1].clone(), state)
                         )
                         decoder = branch.decoder if stops else branch.decoder.branch()
+                        fraction = 1.0 if complete else self.length.fraction(decoder)
                         paths[rows[row]].append(
-                            replace(branch, decoder=decoder, state=own, last_bar=tuple(written[row]))
+                            replace(branch, decoder=decoder, state=own, fraction=fraction, last_bar=tuple(written[row]))
                         )
                     written[row] = []
                     if stops:

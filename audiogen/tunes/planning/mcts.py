@@ -2,9 +2,12 @@
 
 PUCT (Silver et al. 2017, "Mastering the game of Go without human knowledge"; for music Ferreira et al. 2022, arXiv
 2208.14345) in a tree of bars that the Model sampled (Hubert et al. 2021, "Learning and planning in complex action
-spaces", arXiv 2104.06303), with progressive widening (Coulom 2007, "Computing Elo ratings"). The best tail is
-remembered, as in a game of one player (Schadd et al. 2008, "Single-player Monte-Carlo tree search"), and the rollouts
-of a batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo tree search").
+spaces", arXiv 2104.06303), many leaves at a time with visits that are only virtual yet (Chaslot et al. 2008, "Parallel
+Monte-Carlo tree search"). The best tail is remembered, as in a game of one player (Schadd et al. 2008, "Single-player
+Monte-Carlo tree search"), and the rollouts of a batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo
+tree search"). Where a Model is sure of itself, a node yields the same tail again and again; how likely the next one is
+new is estimated from those that were found once (Good 1953, "The population frequencies of species and the estimation
+of population parameters").
 """
 
 from __future__ import annotations
@@ -13,24 +16,24 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from audiogen.tunes.particle_filter import systematic
 from audiogen.tunes.planning.branches import Branch
 from audiogen.tunes.planning.planner import UNPLANNED, Planner, Search
 
-EXPLORATION = 0.2
+EXPLORATION = 1.0
 """Weight of the exploration term of PUCT, relative to rewards scaled to 0..1 within the tree."""
 BEST_WEIGHT = 0.7
 """Weight of the best reward below a node in its value; the mean has the rest. One tail is wanted, not a policy."""
-WIDENING, WIDENING_POWER = 1.5, 0.75
-"""A node visited n times has enough children from ``WIDENING x n ^ WIDENING_POWER`` on."""
 SHARPNESS = 20.0
 """Priors are weighted by exp(``SHARPNESS`` x reward of the tail so far)."""
-STAY = 0.5  # fraction of the budget before the start moves
-MIN_WORK = 0.01  # of a rollout, in tails
-COMPETITION = 60.0
-"""Beginnings are continued in proportion to exp(``COMPETITION`` x reward so far): 0.05 more is 20 times as often."""
+COMPETITION = 30.0
+"""Beginnings are continued in proportion to exp(``COMPETITION`` x reward so far): 0.1 more is 20 times as often."""
+LEAST_SHARE = 0.1
+"""A round counts as this part of what it would cost in whole tails: so the last bar of a tail has few rounds, however
+little of it is left."""
 
 
 @dataclass(eq=False)
@@ -38,25 +41,34 @@ class Node:
     """A beginning of a tail, up to a bar line.
 
     Args:
-        branch: decoder and state of the Model; the state of a complete tail is None.
+        branch: decoder and state of the Model.
         parent: a bar before; None for the root.
         partial: reward of the tail so far, by the rules that do not need its end.
         depth: number of bars.
+
+    Attributes:
+        sampled: times that the Model sampled this bar here.
+        children: by the tokens of their bar.
+        visits: tails below that were judged.
+        total: sum of their rewards.
+        best: the largest.
+        once: number of those that were found a single time.
     """
 
     branch: Branch
     parent: Node | None = None
     partial: float = 0.0
     depth: int = 0
-    sampled: int = 0  # times that the Model sampled this bar here
-    children: dict[tuple[int, ...], Node] = field(default_factory=dict)
-    visits: int = 0
-    total: float = 0.0
-    best: float = 0.0
+    sampled: int = field(default=0, init=False)
+    children: dict[tuple[int, ...], Node] = field(default_factory=dict, init=False)
+    visits: int = field(default=0, init=False)
+    total: float = field(default=0.0, init=False)
+    best: float = field(default=0.0, init=False)
+    once: int = field(default=0, init=False)
 
     @property
     def is_complete(self) -> bool:
-        return self.branch.state is None
+        return self.branch.is_complete
 
     @property
     def value(self) -> float:
@@ -65,18 +77,13 @@ class Node:
 
     @property
     def prior(self) -> float:
-        """Weight among its siblings: how often it was sampled, times how good it looks so far."""
+        """Weight among those of its depth: how often it was sampled, times how good it looks so far."""
         return self.sampled * math.exp(SHARPNESS * (self.partial - 1))
 
     @property
-    def is_wide(self) -> bool:
-        """Whether it has enough children for its visits."""
-        return len(self.children) >= max(WIDENING * self.visits**WIDENING_POWER, 1.0)
-
-    @property
-    def is_exhausted(self) -> bool:
-        """Whether nothing is to be sampled after it: it is complete, or its many children are."""
-        return self.is_complete or (self.is_wide and all(child.is_complete for child in self.children.values()))
+    def novelty(self) -> float:
+        """Probability that the next tail below is a new one, after Good (1953), with one more of each: 1 before any."""
+        return (self.once + 1) / (self.visits + 1)
 
     def line(self) -> Iterator[Node]:
         """The node, its parent, and so on up to the root."""
@@ -85,102 +92,134 @@ class Node:
             yield node
             node = node.parent
 
-    def most_promising(self, low: float, high: float) -> Node | None:
-        """The child of the highest upper confidence bound, for rewards ``low`` to ``high``, or None.
-
-        Exhausted children are left out.
-        """
-        open_children = [child for child in self.children.values() if not child.is_exhausted]
-        priors = sum(child.prior for child in open_children)
-        span = max(high - low, 1e-9)
-
-        def bound(child: Node) -> float:
-            exploration = child.prior / priors * math.sqrt(self.visits) / (1 + child.visits)
-            return (child.value - low) / span + EXPLORATION * exploration
-
-        return max(open_children, key=bound, default=None)
-
 
 class TreeSearch(Planner):
     """Search in a tree of bars.
 
-    In each round, a beginning is selected by PUCT, and sampled on to the end of the tail by a batch of rollouts. After
-    each bar, those with the highest reward so far are continued most. All bars join the tree with the state of the
-    Model after them, so that whatever is selected later costs only its own bars. In the second half of the budget,
-    every other round starts no longer from the root but along the best tail found so far, a bar further on each time:
-    later bars are cheap to sample, and get more tries. The rounds between still search the whole tree, since the best
-    tail so far may begin in a way from which no tail ends as it should. The result is the best tail of all.
+    A round samples a batch of tails to their end: in turn whole ones, their second half, their last quarter, and so on
+    to the last bar, each in the same share of the work, so that of the cheap ends many are tried. They begin where PUCT
+    says, among all nodes of that depth. After each bar, those with the highest reward so far are continued most, be
+    they new or known. All bars join the tree with the state of the Model after them, so that whatever begins there
+    later costs only its own bars. The result is the best tail of all.
     """
 
     kind = "mcts"
 
     def search(self, search: Search) -> None:
-        root = start = Node(search.sampler.root())
-        ends = self._roll_out(search, root, max(search.affordable(UNPLANNED), 1), compete=False)
-        bars, low, whole = ends[0].depth, min(end.best for end in ends), False
+        tree = Tree(search)
+        count = search.affordable(self.width)
+        bars = tree.roll_out([tree.root] * count, unplanned=min(UNPLANNED, count))
+        depths = halvings(bars)
+        spent = dict.fromkeys(depths, 0.0)
+        spent[0] = search.effort
         while search.spent < 1:
-            node, whole = self._select(root if whole else start, low, search.best_reward), not whole
-            count = search.affordable(self.width, max(1 - node.depth / bars, MIN_WORK))
+            depth = min(depths, key=lambda depth: spent[depth])
+            count = search.affordable(self.width, 1 - depth / bars)
+            if count < UNPLANNED:  # the rest is best spent on ends
+                depth = depths[-1]
+                count = search.affordable(self.width, 1 - depth / bars)
             if not count:
                 break
-            ends = self._roll_out(search, node, count, compete=True)
-            low = min(low, *(end.best for end in ends))
-            while search.spent > STAY + (1 - STAY) * (start.depth + 1) / bars:
-                best = max(start.children.values(), key=lambda child: child.best, default=None)
-                if best is None or best.is_complete:
-                    break
-                start = best
+            before = search.effort
+            tree.roll_out(tree.starts(depth, count))
+            spent[depth] += max(search.effort - before, LEAST_SHARE * count / bars)
 
-    def _select(self, root: Node, low: float, high: float) -> Node:
-        """The node to sample on from: the first on the way down that may have more children."""
-        node = root
-        while node.is_wide and (following := node.most_promising(low, high)) is not None:
-            node = following
-        return node
 
-    def _roll_out(self, search: Search, start: Node, count: int, compete: bool) -> list[Node]:
-        """Sample ``count`` rollouts to the end, and judge them.
+def halvings(bars: int) -> list[int]:
+    """Where the whole of some bars, their second half, their last quarter, ..., and their last bar begin."""
+    left = [bars]
+    while left[-1] > 1:
+        left.append(-(-left[-1] // 2))
+    return [bars - each for each in left]
+
+
+class Tree:
+    """All bars that were sampled.
+
+    Args:
+        search: whose budget and best tail it is.
+    """
+
+    def __init__(self, search: Search) -> None:
+        self.search = search
+        self.root = Node(search.sampler.root())
+        self.root.sampled = 1
+        self.by_depth: list[list[Node]] = [[self.root]]
+        self.low = 1.0  # the worst reward of a tail so far
+
+    def starts(self, depth: int, count: int) -> list[Node]:
+        """Nodes of a depth, none complete, of which a batch of tails is sampled on, by PUCT.
+
+        They are those of the highest upper confidence bound, for rewards scaled to 0..1 within the tree, times their
+        novelty. Each one that is chosen counts as a visit at once, and as one that found nothing new.
+        """
+        nodes = [node for node in self.by_depth[depth] if not node.is_complete]
+        span = max(self.search.best_reward - self.low, 1e-9)
+        value = (np.array([node.value for node in nodes]) - self.low) / span
+        visits, once = (np.array([getattr(node, name) for node in nodes]) for name in ("visits", "once"))
+        exploration = np.array([node.prior for node in nodes])
+        exploration *= EXPLORATION * math.sqrt(visits.sum()) / exploration.sum()
+        chosen = []
+        for _ in range(count):
+            index = int(np.argmax((once + 1) / (visits + 1) * (value + exploration / (visits + 1))))
+            visits[index] += 1
+            chosen.append(nodes[index])
+        return chosen
+
+    def roll_out(self, starts: Sequence[Node], unplanned: int = 0) -> int:
+        """Sample tails on to the end, and judge them.
 
         Args:
-            search: the search.
-            start: where they begin; not complete.
-            count: their number.
-            compete: whether they go on, after each bar, from the best beginnings that are known after the same nodes.
+            starts: where they begin, of one depth.
+            unplanned: number of them, the first ones, that do not compete: they go on from what they sampled. The
+                others go on, after each bar, from the best beginnings that are known after the same nodes.
 
         Returns:
-            The last node of each.
+            Number of bars of the longest.
         """
-        nodes, ends = [start] * count, list[Node]()
-        while nodes:
-            paths = search.sampler.extend([node.branch for node in nodes], bars=1)
-            reached = [self._child(search, node, path[-1]) for node, path in zip(nodes, paths, strict=True)]
-            parents = dict.fromkeys(nodes)
-            ends += [node for node in reached if node.is_complete]  # tails of equal duration may differ in bars
-            nodes = [node for node in reached if not node.is_complete]
-            if compete and nodes:
-                known = [child for node in parents for child in node.children.values() if not child.is_exhausted]
-                nodes = _resampled(known or nodes, len(nodes), search.sampler.sampling.generator)
-        end_tick = ends[-1].branch.decoder.tick
-        fraction = (end_tick - start.branch.decoder.tick) / max(end_tick - search.sampler.first_tick, 1)
-        rewards = search.judge([end.branch for end in ends], max(fraction, MIN_WORK))
-        for end, reward in zip(ends, rewards, strict=True):
+        alone, rows = list(starts[:unplanned]), list(starts[unplanned:])
+        sampled, planned = list[Node](), list[Node]()
+        while alone or rows:
+            ends = self.search.extend([node.branch for node in (*alone, *rows)])
+            reached = [self._child(node, end) for node, end in zip((*alone, *rows), ends, strict=True)]
+            reached, others = reached[: len(alone)], reached[len(alone) :]
+            sampled += [node for node in reached if node.is_complete]
+            planned += [node for node in others if node.is_complete]
+            alone = [node for node in reached if not node.is_complete]
+            going = [node for node in others if not node.is_complete]
+            known = [child for node in dict.fromkeys(rows) for child in node.children.values() if not child.is_complete]
+            count = self.search.fitting([node.branch for node in (*alone, *going)]) - len(alone) if going else 0
+            rows = self._competing(known, count) if count > 0 else []
+        for complete in (sampled, planned):
+            if complete:
+                self._judge(complete)
+        return max(node.depth for node in (*sampled, *planned))
+
+    def _competing(self, nodes: Sequence[Node], count: int) -> list[Node]:
+        """``count`` of some nodes, in proportion to how good they look so far, and to their novelty."""
+        looks = torch.tensor([COMPETITION * node.partial + math.log(node.novelty) for node in nodes])
+        chosen = systematic(looks.double().softmax(0), count, self.search.sampler.sampling.generator)
+        return [nodes[index] for index in chosen.tolist()]
+
+    def _judge(self, complete: Sequence[Node]) -> None:
+        rewards = self.search.judge([node.branch for node in complete])
+        self.low = min(self.low, *rewards)
+        for end, reward in zip(complete, rewards, strict=True):
+            found = end.visits  # times before
             for node in end.line():
                 node.visits += 1
                 node.total += reward
                 node.best = max(node.best, reward)
-        return ends
+                node.once += (found == 0) - (found == 1)
 
-    def _child(self, search: Search, parent: Node, branch: Branch) -> Node:
+    def _child(self, parent: Node, branch: Branch) -> Node:
         """The node of a bar that was sampled after a node."""
         child = parent.children.get(branch.last_bar)
         if child is None:
-            partial = 1.0 if branch.state is None else search.partial(branch)
+            partial = 1.0 if branch.is_complete else self.search.partial(branch)
             child = parent.children[branch.last_bar] = Node(branch, parent, partial, parent.depth + 1)
+            while len(self.by_depth) <= child.depth:
+                self.by_depth.append([])
+            self.by_depth[child.depth].append(child)
         child.sampled += 1
         return child
-
-
-def _resampled(nodes: Sequence[Node], count: int, random: torch.Generator | None) -> list[Node]:
-    """``count`` of some nodes, in proportion to how good they look so far."""
-    weights = (COMPETITION * torch.tensor([node.partial for node in nodes], dtype=torch.float64)).softmax(0)
-    return [nodes[index] for index in systematic(weights, count, random).tolist()]

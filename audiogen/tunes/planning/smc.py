@@ -19,13 +19,7 @@ class ParticleSearch(SweepPlanner):
 
     kind = "smc"
 
-    def sweep(self, search: Search, count: int) -> list[Branch]:
-        sampler = search.sampler
-        particles = [sampler.root() for _ in range(count)]
-        while True:
-            particles = [path[-1] for path in sampler.extend(particles, bars=1)]
-            if all(sampler.is_complete(particle) for particle in particles):
-                return particles
-            for particle in particles:
-                particle.log_weight = SHARPNESS * search.partial(particle)
-            particles = resample_particles(particles, sampler.sampling.generator)
+    def select(self, search: Search, going: list[Branch]) -> list[Branch]:
+        for particle in going:
+            particle.log_weight = SHARPNESS * search.partial(particle)
+        return resample_particles(going, search.sampler.sampling.generator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -13,9 +15,10 @@ from torch import Tensor
 from audiogen.errors import InputError
 from audiogen.models import Model, Sampling, State
 from audiogen.models.heads.categorical import sample_tokens
-from audiogen.tunes.planning import PLANNERS, Budget, Plan
+from audiogen.tunes.planning import PLANNERS, Budget, Plan, mcts
 from audiogen.tunes.planning.branches import TailSampler
-from audiogen.tunes.planning.mcts import Node, TreeSearch
+from audiogen.tunes.planning.mcts import Node, Tree, TreeSearch
+from audiogen.tunes.planning.planner import Search
 from audiogen.tunes.rewards import WeightedReward
 from audiogen.tunes.rewards.weighted import FunctionRule
 from audiogen.tunes.tokens import TOKENIZERS
@@ -119,12 +122,13 @@ def test_a_longer_search_finds_better_tails_in_the_mean(kind: str) -> None:
     assert first < short < long
 
 
-@pytest.mark.parametrize("kind", ["mcts", "beam", "smc"])
-@pytest.mark.parametrize("budget", [16, 128])
-def test_the_first_tails_are_not_forgotten(kind: str, budget: int) -> None:
-    """They are sampled without a plan, with the same random numbers within any budget."""
+@pytest.mark.parametrize("kind", list(PLANNERS))
+@pytest.mark.parametrize("budget", [1, 5, 16])
+def test_a_plan_is_never_worse_than_the_first_tails(kind: str, budget: int) -> None:
     for seed in range(4):
-        assert planned(kind, budget, seed).reward >= planned(kind, 4, seed).reward
+        plan = planned(kind, budget, seed)
+        assert plan.reward >= plan.unplanned
+        assert plan.simulations >= budget
 
 
 def test_the_tree_is_kept() -> None:
@@ -135,50 +139,81 @@ def test_the_tree_is_kept() -> None:
     assert independent.simulations == independent.work == 64
 
 
-def test_a_node_gets_more_children_with_its_visits() -> None:
-    root = Node(sampler().root())
-    assert not root.is_wide
-    root.children = {(token,): Node(sampler().root(), root, sampled=1) for token in range(2)}
-    root.visits, root.total, root.best = 1, 0.5, 0.8
-    assert root.is_wide
-    assert root.value == pytest.approx(0.7 * 0.8 + 0.3 * 0.5)
-    root.visits = 16  # 1.5 x 16 ^ 0.75 = 12
-    assert not root.is_wide
+def test_all_parts_of_a_tail_get_their_share() -> None:
+    """Whole tails, halves, and last bars are sampled in turn: of four bars 32, 16 and 8 notes for each 8 rollouts."""
+    begun = Counter[int]()
+
+    class Recorded(Tree):
+        def roll_out(self, starts: Sequence[Node], unplanned: int = 0) -> int:
+            assert len({node.depth for node in starts}) == 1
+            begun[starts[0].depth] += len(starts)
+            return super().roll_out(starts, unplanned)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mcts, "Tree", Recorded)
+        TreeSearch(width=8).plan(sampler(), REWARD, Budget(400))
+    assert set(begun) == {0, 2, 3}
+    assert begun[2] == pytest.approx(2 * begun[0], rel=0.2)
+    assert begun[3] == pytest.approx(4 * begun[0], rel=0.2)
 
 
-def test_the_whole_tree_is_searched_up_to_the_end() -> None:
-    """Every other round of the second half begins at the root, the others along the best tail, further on each time."""
-    starts = []
-
-    class Recorded(TreeSearch):
-        def _select(self, root: Node, low: float, high: float) -> Node:
-            starts.append(root.depth)
-            return super()._select(root, low, high)
-
-    Recorded(width=8).plan(sampler(), REWARD, Budget(200))
-    moved = [depth for depth in starts if depth]
-    assert moved == sorted(moved)
-    assert max(moved) >= 2
-    assert set(starts[: len(starts) // 4]) == {0}
-    later = starts[starts.index(moved[0]) :]
-    assert later[1::2] == [0] * len(later[1::2])
-    assert 0 not in later[::2]
+@pytest.mark.parametrize(("bars", "depths"), [(1, [0]), (2, [0, 1]), (5, [0, 2, 3, 4]), (8, [0, 4, 6, 7])])
+def test_parts_are_halved_down_to_a_bar(bars: int, depths: list[int]) -> None:
+    assert mcts.halvings(bars) == depths
 
 
-def test_the_most_promising_child_is_good_or_little_tried() -> None:
-    root = Node(sampler().root(), visits=100)
-    good, bad, new = (
-        Node(sampler().root(), root, 0.5, 1, 1, {}, visits, visits * mean, mean)
-        for visits, mean in ((50, 0.8), (50, 0.2), (0, 0.0))
+def tree_of(*children: tuple[float, int, float, int]) -> Tree:
+    """A tree of incomplete first bars: reward so far, visits, mean and best reward of each, and tails found once."""
+    search = Search(sampler(), REWARD, Budget(1))
+    search.best_reward = 1.0
+    tree = Tree(search)
+    tree.low, nodes = 0.0, []
+    for partial, visits, mean, once in children:
+        node = Node(sampler().root(), tree.root, partial, 1)
+        node.sampled, node.visits, node.total, node.best, node.once = 1, visits, visits * mean, mean, once
+        nodes.append(node)
+    tree.by_depth.append(nodes)
+    return tree
+
+
+def test_a_batch_begins_where_it_was_good_or_little_was_tried() -> None:
+    tree = tree_of((0.5, 50, 0.8, 50), (0.5, 50, 0.2, 50))
+    good, bad = tree.by_depth[1]
+    assert good.value == pytest.approx(0.8)
+    assert tree.starts(1, 4) == [good] * 4
+    new = Node(sampler().root(), tree.root, 0.5, 1)
+    new.sampled = 1
+    tree.by_depth[1].append(new)
+    starts = Counter(map(id, tree.starts(1, 32)))
+    assert starts[id(good)] > starts[id(new)] > starts[id(bad)] == 0
+    good.branch.state = None  # complete
+    assert good not in tree.starts(1, 32)
+
+
+def test_a_batch_does_not_begin_where_nothing_new_is_found() -> None:
+    """A Model that is sure of itself plays the same tail again, which was the best."""
+    tree = tree_of((0.5, 50, 0.8, 0), (0.5, 50, 0.6, 40))
+    sure, other = tree.by_depth[1]
+    assert (sure.novelty, other.novelty) == (pytest.approx(1 / 51), pytest.approx(41 / 51))
+    assert tree.starts(1, 8) == [other] * 8
+    lucky = tree_of((0.5, 1, 1.0, 1), (0.5, 50, 0.7, 50))
+    starts = lucky.starts(1, 32)
+    assert 0 < starts.count(lucky.by_depth[1][0]) < 16  # one tail says little: the batch is spread
+
+
+def test_tails_that_are_found_again_are_counted() -> None:
+    """Of two pitches and one bar there are 16 tails: soon nothing is new."""
+    search = Search(
+        sampler(0, 1, (60, 67)), WeightedReward(((FunctionRule("half", lambda tail: 0.5), 1.0),)), Budget(9)
     )
-    root.children = {(0,): good, (1,): bad}
-    assert root.most_promising(0.0, 1.0) is good
-    root.children[2,] = new
-    assert root.most_promising(0.0, 1.0) is good
-    new.partial = 0.8  # it looks better so far
-    assert root.most_promising(0.0, 1.0) is new
-    good.branch.state = bad.branch.state = new.branch.state = None
-    assert root.most_promising(0.0, 1.0) is None
+    tree = Tree(search)
+    tree.roll_out([tree.root] * 8)
+    ends = list(tree.root.children.values())
+    assert tree.root.visits == sum(end.visits for end in ends) == 8
+    assert tree.root.once == sum(end.visits == 1 for end in ends) > 0
+    tree.roll_out([tree.root] * 300)
+    assert tree.root.once == 0
+    assert tree.root.novelty == pytest.approx(1 / 309)
 
 
 def test_a_time_limit_ends_the_search() -> None:
