@@ -1,15 +1,16 @@
 """Check of planning: what a search gains over sampling in equal time, and what it costs.
 
 Usage: python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md [--corpus NAME] [--base CORPUS=RUN]
-                                      [--seconds N,...] [--prompts 50] [--seeds 0] [--story] [--quick]
+                                      [--seconds N,...] [--prompts 50] [--seeds 0,1,2] [--learned] [--story] [--quick]
 
 FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. Prompts are the
 first bars of tunes that the base, an LSTM, was not trained on; it is trained if RUNS has none and --base names none.
 Every search has the same processor time, of which there are several, each in a row; of one of them all is measured,
 also of the Runs that `check_reinforcement.py` fine-tuned in RUNS (seed 0), without and with tree search. Finished tails
 are kept in RUNS, one file per corpus and time, and not made again; --prompts 0 writes the tables of what there is.
+--learned makes all of them by the rules that those Runs were fine-tuned for, too, in half a second.
 --story continues a prompt in G with the four rules of the tutorial, with twenty seeds, and checks them by itself.
---quick: three prompts, half a second, one seed.
+--quick: three prompts, one time, one seed.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ REWARDS = {
     "fiddle": ("key", "ending", "cadence", "range", "leaps", "rhythm", "repetition", "answer"),
     "chorales": ("key", "ending", "cadence", "range", "rhythm", "voices"),
 }
+LEARNED = ("key", "range", "leaps")  # those that the Runs were fine-tuned for
 PROMPT_BARS, BARS = 4, {"fiddle": 8, "chorales": 4}
-SECONDS = (0.5, 1.0, 2.0, 4.0)  # of processor time, of each search
-DETAILED = 1.0  # those of which all is measured
+SECONDS = (1.0, 2.0, 4.0)  # of processor time, of each search
+DETAILED = 2.0  # those of which all is measured
+LEARNED_SECONDS = 0.5  # of a search by those rules
 FINE_TUNED = ("rloo", "dpo")  # methods of `check_reinforcement.py`
 MIN_P = 0.01  # as of `audiogen continue`
 STORY_BARS, STORY_SIMULATIONS = 8, 200  # of its prompt; of each search
@@ -77,13 +80,15 @@ def nats_per_note(corpus: Corpus, prompt: Tune, tail: Tune) -> float:
     return float(nats) / max(len(tail.notes), 1)
 
 
-def made(corpus: Corpus, run: Run, method: str, search: str, prompt: Tune, seed: int, seconds: float) -> tuple:
+def made(
+    corpus: Corpus, run: Run, search: str, prompt: Tune, seed: int, seconds: float, rules: Sequence[str]
+) -> tuple[Tune, float, int, float]:
     """A tail by a search: the tail, its reward, the number of tails tried, and the processor time."""
     bars = BARS[corpus.name]
     continuer = TuneContinuer(run.model, corpus.tokenizer, prompt)
     generator = torch.Generator().manual_seed(seed)
     sampler = TailSampler(continuer, continuer.length(bars=bars), Sampling(min_p=MIN_P, generator=generator))
-    reward = build_reward(REWARDS[corpus.name]).given(continuer.context, bars)
+    reward = build_reward(rules).given(continuer.context, bars)
     counts = {"sampling": 1, "best-of-16": 16}
     budget = Budget(counts[search]) if search in counts else Budget(seconds=seconds, clock=time.process_time)
     started = time.process_time()
@@ -97,7 +102,13 @@ def read_tails(path: Path) -> list[Tail]:
 
 
 def tails_of(
-    corpus: Corpus, runs: dict[str, Run] | None, seeds: Sequence[int], seconds: float, count: int, kept: Path
+    corpus: Corpus,
+    runs: dict[str, Run] | None,
+    seeds: Sequence[int],
+    seconds: float,
+    count: int,
+    kept: Path,
+    rules: Sequence[str],
 ) -> list[Tail]:
     """All tails of a corpus; those in ``kept`` are not made again. Without ``runs``, those of the searches alone."""
     tails = read_tails(kept)
@@ -115,10 +126,10 @@ def tails_of(
                 if (method, seed, name) in done:
                     continue
                 if search == "real":
-                    bound = build_reward(REWARDS[corpus.name]).given(prompt, BARS[corpus.name])
+                    bound = build_reward(rules).given(prompt, BARS[corpus.name])
                     tail, reward, simulations, spent = real, bound(real), 0, 0.0
                 else:
-                    tail, reward, simulations, spent = made(corpus, run, method, search, prompt, seed, seconds)
+                    tail, reward, simulations, spent = made(corpus, run, search, prompt, seed, seconds, rules)
                 columns = [tail.notes[column].tolist() for column in ("start", "end", "pitch", "part")]
                 nats, copied = nats_per_note(corpus, prompt, tail), corpus.index.longest(tail).notes
                 rows = [list(row) for row in zip(*columns, strict=True)]
@@ -138,13 +149,13 @@ def fine_tuned(name: str, runs: Path) -> dict[str, Run]:
     return {method.upper(): Run.open(path) for method, path in paths.items() if (path / "metrics.json").exists()}
 
 
-def caption(name: str, tails: Sequence[Tail], held_out: int, seconds: float) -> str:
+def caption(name: str, tails: Sequence[Tail], held_out: int, seconds: float, rules: Sequence[str]) -> str:
     """What was done, in a sentence or two."""
     prompts, seeds = ({getattr(tail, of) for tail in tails if tail.method == "mcts"} for of in ("prompt", "seed"))
     return (
         f"{len(prompts)} prompts of {PROMPT_BARS} bars, of the {held_out} held-out tunes that are long enough; "
         f"tails of {BARS[name]} bars, {len(seeds)} seed(s), {seconds:g} s of processor time a search. "
-        f"Rules: {', '.join(REWARDS[name])}."
+        f"Rules: {', '.join(rules)}."
     )
 
 
@@ -235,7 +246,8 @@ def main() -> None:
     parser.add_argument("--base", action="append", default=[], metavar="CORPUS=RUN")
     parser.add_argument("--seconds", default=",".join(f"{each:g}" for each in SECONDS))
     parser.add_argument("--prompts", type=int, default=50)
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--learned", action="store_true")
     parser.add_argument("--story", action="store_true")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
@@ -249,13 +261,21 @@ def main() -> None:
     for name in arguments.corpus or CORPORA:
         corpus = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
         real, tails = pairs_of(corpus, 1), dict[float, list[Tail]]()
-        for seconds in [0.5] if arguments.quick else [float(each) for each in arguments.seconds.split(",")]:
-            runs = fine_tuned(name, arguments.runs) if seconds == DETAILED or arguments.quick else None
-            kept = arguments.runs / f"tails-{name}-{seconds:g}s.json"
-            if found := tails_of(corpus, runs, seeds, seconds, prompts, kept):
+        times = [float(each) for each in arguments.seconds.split(",")]
+        details = fine_tuned(name, arguments.runs)
+        for seconds in [DETAILED] if arguments.quick else times:
+            runs = details if seconds == DETAILED else None
+            kept, rules = arguments.runs / f"tails-{name}-{seconds:g}s.json", REWARDS[name]
+            if found := tails_of(corpus, runs, seeds, seconds, prompts, kept, rules):
                 tails[seconds] = found
-            if runs is not None and found:
-                texts.append(table(name.capitalize(), found, real, caption(name, found, len(real), seconds)))
+                if runs is not None:
+                    said = caption(name, found, len(real), seconds, rules)
+                    texts.append(table(name.capitalize(), found, real, said))
+        kept = arguments.runs / f"tails-{name}-learned.json"
+        some = seeds if arguments.learned else ()
+        if found := tails_of(corpus, details, some, LEARNED_SECONDS, prompts, kept, LEARNED):
+            said = caption(name, found, len(real), LEARNED_SECONDS, LEARNED)
+            texts.append(table(f"{name.capitalize()}, by the rules of fine-tuning", found, real, said))
         if tails:
             texts += [f"### {name.capitalize()}: by processor time", "", budget_table(tails)]
     if arguments.story:

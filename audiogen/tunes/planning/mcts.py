@@ -34,6 +34,7 @@ COMPETITION = 30.0
 LEAST_SHARE = 0.1
 """A round counts as this part of what it would cost in whole tails: so the last bar of a tail has few rounds, however
 little of it is left."""
+MAX_NODES = 10_000  # about 500 MB of an LSTM, after most of a minute
 
 
 @dataclass(eq=False)
@@ -147,13 +148,18 @@ class Tree:
         self.by_depth: list[list[Node]] = [[self.root]]
         self.low = 1.0  # the worst reward of a tail so far
 
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return sum(len(nodes) for nodes in self.by_depth)
+
     def starts(self, depth: int, count: int) -> list[Node]:
         """Nodes of a depth, none complete, of which a batch of tails is sampled on, by PUCT.
 
         They are those of the highest upper confidence bound, for rewards scaled to 0..1 within the tree, times their
         novelty. Each one that is chosen counts as a visit at once, and as one that found nothing new.
         """
-        nodes = [node for node in self.by_depth[depth] if not node.is_complete]
+        nodes = [node for node in self.by_depth[depth] if not node.is_complete] or [self.root]
         span = max(self.search.best_reward - self.low, 1e-9)
         value = (np.array([node.value for node in nodes]) - self.low) / span
         visits, once = (np.array([getattr(node, name) for node in nodes]) for name in ("visits", "once"))
@@ -193,6 +199,8 @@ class Tree:
         for complete in (sampled, planned):
             if complete:
                 self._judge(complete)
+        if self.size > MAX_NODES:
+            self._forget()
         return max(node.depth for node in (*sampled, *planned))
 
     def _competing(self, nodes: Sequence[Node], count: int) -> list[Node]:
@@ -211,6 +219,17 @@ class Tree:
                 node.total += reward
                 node.best = max(node.best, reward)
                 node.once += (found == 0) - (found == 1)
+
+    def _forget(self) -> None:
+        """Drop the worse half of the nodes of each depth, and what is below them."""
+        kept = {self.root}
+        for nodes in self.by_depth[1:]:
+            left = [node for node in nodes if node.parent in kept]
+            left.sort(key=lambda node: (node.is_complete, -node.value))
+            nodes[:] = left[: -(-len(nodes) // 2)]
+            kept.update(nodes)
+        for node in kept:
+            node.children = {bar: child for bar, child in node.children.items() if child in kept}
 
     def _child(self, parent: Node, branch: Branch) -> Node:
         """The node of a bar that was sampled after a node."""

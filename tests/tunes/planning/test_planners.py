@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -263,8 +264,30 @@ def test_tails_of_some_seconds_may_differ_in_bars(kind: str, simulations: int) -
     assert tails.extend([tails.root(), *ends[:2]], bars=1)[1:] == [[end] for end in ends[:2]]
     reward = WeightedReward(((FunctionRule("few", lambda tail: 1 / (2 + len(tail.notes))), 1.0),))
     plan = PLANNERS[kind]().plan(tails, reward, Budget(simulations))
-    assert plan.simulations >= simulations
+    assert simulations - 1e-6 <= plan.work <= 1.1 * simulations  # some beginnings are less far than others
     assert plan.tail.seconds_at(plan.tail.end) - prompt.seconds_at(prompt.end) <= 6.001
+
+
+def test_a_long_search_forgets_what_is_worth_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcts, "MAX_NODES", 200)
+    sizes, trees = [], []
+
+    class Recorded(Tree):
+        def roll_out(self, starts: Sequence[Node], unplanned: int = 0) -> int:
+            bars = super().roll_out(starts, unplanned)
+            sizes.append(self.size)
+            trees.append(self)
+            return bars
+
+    monkeypatch.setattr(mcts, "Tree", Recorded)
+    plan = TreeSearch().plan(sampler(), REWARD, Budget(300))
+    assert plan.reward >= planned("mcts", 64).reward
+    assert max(sizes) <= 200
+    assert min(after / before for before, after in pairwise(sizes)) < 0.8  # it has forgotten
+    nodes = [node for row in trees[-1].by_depth for node in row]
+    for node in nodes:
+        assert all(child in nodes for child in node.children.values())
+        assert node.parent is None or node in node.parent.children.values()
 
 
 @pytest.mark.parametrize("arguments", [{}, {"simulations": 0}, {"seconds": -1}, {"simulations": 3, "seconds": 1}])
