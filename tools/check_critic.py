@@ -81,6 +81,8 @@ def main() -> None:
         if number:
             run = rewarded(corpus, run, runs / f"critic-{name}-{number - 1}", runs / f"adversarial-{name}-{number}")
         found = critic_of(corpus, run, critic)
+        if "auc" not in found.metrics:
+            parser.error(f"the test split of {name} has no tune of {PROMPT_BARS + BARS[name]} bars: give more tunes")
         label = "base" if not number else f"round {number}"
         lines.append(line(label, found, measured(corpus, "adversarial", 0, run)))
         print(lines[-1], flush=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from audiogen.audio import AudioWarning, Recording
 from audiogen.dsp.fades import correlated_cross_fade
+from audiogen.dsp.mask_spans import mask_spans
 from audiogen.errors import InputError
 
 HOP_SECONDS = 0.02
@@ -191,9 +192,8 @@ def _segments(mask: np.ndarray) -> list[tuple[int, int]]:
     """First and past-the-last frame of each part of the bed, away from events."""
     before, after = round(BEFORE_SECONDS / HOP_SECONDS), round(AFTER_SECONDS / HOP_SECONDS)
     near = np.convolve(np.pad(~_opened(mask), (after, before)), np.ones(before + after + 1), "valid") > 0
-    steps = np.diff(np.concatenate([[0], (~near).astype(np.int8), [0]]))
-    pairs = zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True)
-    return [(int(first), int(last)) for first, last in pairs if (last - first) * HOP_SECONDS >= MIN_SEGMENT_SECONDS]
+    parts = mask_spans(~near).tolist()
+    return [(first, last) for first, last in parts if (last - first) * HOP_SECONDS >= MIN_SEGMENT_SECONDS]
 
 
 def _opened(mask: np.ndarray) -> np.ndarray:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audiogen.dsp.mask_spans import mask_spans
+
 BLOCK_SECONDS = 0.01
 MAX_FADE_SECONDS, MIN_FADE_BLOCKS = 12.0, 2
 LENGTHS = 60  # that are tried, in geometric progression
@@ -93,7 +95,7 @@ class Profile:
         usual = float(np.median(sounding))
         low = float(np.quantile(sounding, 0.01))
         threshold = max(usual - PAUSE_DB, low - MARGIN_DB)
-        starts, ends = _runs(levels < threshold)
+        starts, ends = mask_spans(levels < threshold).T
         run = int(ends[-1] - starts[-1]) if len(ends) and ends[-1] == count else 0
         inner = (ends - starts)[(starts > 0) & (ends < count)]
         return cls(
@@ -314,9 +316,3 @@ def _grouped(values: np.ndarray, size: int) -> np.ndarray:
     """Means ``[groups]`` of groups of values, aligned to the end."""
     count = len(values) // size
     return values[len(values) - count * size :].reshape(count, size).mean(1)
-
-
-def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and past-the-last index of each run of true values."""
-    steps = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
-    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from audiogen.audio import Recording, resample
+from audiogen.dsp.mask_spans import mask_spans
 
 PROMINENCE_DB = 6.0  # of an event above the median level, which is the bed's where events fill less than half the time
 MAX_FILLED = 0.5  # of the time that separate events fill
@@ -118,9 +119,8 @@ def _inside(spans: list[tuple[int, int]], count: int) -> Tensor:
 
 def _joined(loud: Tensor, gap: int) -> list[tuple[int, int]]:
     """Spans ``[start, end)`` of loud frames; those less than ``gap`` frames from each other are one."""
-    edges = torch.diff(torch.nn.functional.pad(loud.long(), (1, 1))).nonzero().squeeze(1).tolist()
     spans = list[tuple[int, int]]()
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
+    for start, end in mask_spans(loud.numpy()).tolist():
         if spans and start - spans[-1][1] < gap:
             spans[-1] = (spans[-1][0], end)
         else:
