@@ -1,14 +1,16 @@
 """Check of planning: what a search gains over sampling in equal time, and what it costs.
 
 Usage: python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md [--corpus NAME] [--base CORPUS=RUN]
-                                      [--seconds N,...] [--prompts 50] [--seeds 0,1,2] [--learned] [--story] [--quick]
+                                      [--seconds N,...] [--prompts 50] [--seeds 0,1,2] [--long] [--learned] [--story]
+                                      [--quick]
 
 FOLDER contains MIDI files: bach_* are one corpus, oneills_* and ryan_* another, each split by tune. Prompts are the
 first bars of tunes that the base, an LSTM, was not trained on; it is trained if RUNS has none and --base names none.
 Every search has the same processor time, of which there are several, each in a row; of one of them all is measured,
-also of the Runs that `check_reinforcement.py` fine-tuned in RUNS (seed 0), without and with tree search. Finished tails
-are kept in RUNS, one file per corpus and time, and not made again; --prompts 0 writes the tables of what there is.
---learned makes all of them by the rules that those Runs were fine-tuned for, too, in half a second.
+also of the Runs that `check_reinforcement.py` fine-tuned in RUNS, with seed 0, without and with tree search. Finished
+tails are kept in RUNS, one file per corpus and time, and not made again, also if the search has changed since;
+--prompts 0 writes the tables of what there is. --long also makes tails of twice the length, in four seconds, and
+--learned tails by the rules that those Runs were fine-tuned for, in half a second.
 --story continues a prompt in G with the four rules of the tutorial, with twenty seeds, and checks them by itself.
 --quick: three prompts, one time, one seed.
 """
@@ -20,11 +22,12 @@ import json
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from check_reinforcement import REWARD
 from planning_tables import SEARCHES, Tail, budget_table, table
 from tune_corpora import CORPORA, Corpus, named, prepared
 
@@ -42,11 +45,12 @@ REWARDS = {
     "fiddle": ("key", "ending", "cadence", "range", "leaps", "rhythm", "repetition", "answer"),
     "chorales": ("key", "ending", "cadence", "range", "rhythm", "voices"),
 }
-LEARNED = ("key", "range", "leaps")  # those that the Runs were fine-tuned for
 PROMPT_BARS, BARS = 4, {"fiddle": 8, "chorales": 4}
 SECONDS = (1.0, 2.0, 4.0)  # of processor time, of each search
 DETAILED = 2.0  # those of which all is measured
-LEARNED_SECONDS = 0.5  # of a search by those rules
+LEARNED_SECONDS = 0.5  # of a search by the rules of fine-tuning
+LONG = {"fiddle": 16, "chorales": 8}  # bars
+LONG_SECONDS = 4.0
 FINE_TUNED = ("rloo", "dpo")  # methods of `check_reinforcement.py`
 MIN_P = 0.01  # as of `audiogen continue`
 STORY_BARS, STORY_SIMULATIONS = 8, 200  # of its prompt; of each search
@@ -64,10 +68,28 @@ def cut(tune: Tune, bars: int, prompt_bars: int = PROMPT_BARS) -> tuple[Tune, Tu
     return (prompt, tail) if len(prompt.notes) and len(tail.notes) and prompt.end == join - start else None
 
 
-def pairs_of(corpus: Corpus, which: int) -> dict[str, Tune]:
-    """Prompts (0) or what really followed them (1) of the held-out tunes that are long enough, by name."""
-    found = {name: cut(tune, BARS[corpus.name]) for name, tune in sorted(corpus.held_out.items())}
-    return {name: pair[which] for name, pair in found.items() if pair is not None}
+@dataclass(frozen=True)
+class Task:
+    """What is asked of all searches.
+
+    Args:
+        corpus: whose held-out tunes are continued.
+        rules: of the reward.
+        bars: length of the tails.
+        seconds: processor time of a search.
+        runs: fine-tuned Runs by name, for the first seed; None to measure the searches alone.
+    """
+
+    corpus: Corpus
+    rules: Sequence[str]
+    bars: int
+    seconds: float
+    runs: dict[str, Run] | None = None
+
+    def pairs(self) -> dict[str, tuple[Tune, Tune]]:
+        """Prompt and what really followed it, of the held-out tunes that are long enough, by name."""
+        found = {name: cut(tune, self.bars) for name, tune in sorted(self.corpus.held_out.items())}
+        return {name: pair for name, pair in found.items() if pair is not None}
 
 
 def nats_per_note(corpus: Corpus, prompt: Tune, tail: Tune) -> float:
@@ -80,17 +102,14 @@ def nats_per_note(corpus: Corpus, prompt: Tune, tail: Tune) -> float:
     return float(nats) / max(len(tail.notes), 1)
 
 
-def made(
-    corpus: Corpus, run: Run, search: str, prompt: Tune, seed: int, seconds: float, rules: Sequence[str]
-) -> tuple[Tune, float, int, float]:
+def made(task: Task, run: Run, search: str, prompt: Tune, seed: int) -> tuple[Tune, float, int, float]:
     """A tail by a search: the tail, its reward, the number of tails tried, and the processor time."""
-    bars = BARS[corpus.name]
-    continuer = TuneContinuer(run.model, corpus.tokenizer, prompt)
+    continuer = TuneContinuer(run.model, task.corpus.tokenizer, prompt)
     generator = torch.Generator().manual_seed(seed)
-    sampler = TailSampler(continuer, continuer.length(bars=bars), Sampling(min_p=MIN_P, generator=generator))
-    reward = build_reward(rules).given(continuer.context, bars)
+    sampler = TailSampler(continuer, continuer.length(bars=task.bars), Sampling(min_p=MIN_P, generator=generator))
+    reward = build_reward(task.rules).given(continuer.context, task.bars)
     counts = {"sampling": 1, "best-of-16": 16}
-    budget = Budget(counts[search]) if search in counts else Budget(seconds=seconds, clock=time.process_time)
+    budget = Budget(counts[search]) if search in counts else Budget(seconds=task.seconds, clock=time.process_time)
     started = time.process_time()
     plan = PLANNERS["best-of" if search in counts else search]().plan(sampler, reward, budget)
     return plan.tail, plan.reward, plan.simulations, time.process_time() - started
@@ -101,35 +120,25 @@ def read_tails(path: Path) -> list[Tail]:
     return [Tail(**row) for row in json.loads(path.read_text())] if path.exists() else []
 
 
-def tails_of(
-    corpus: Corpus,
-    runs: dict[str, Run] | None,
-    seeds: Sequence[int],
-    seconds: float,
-    count: int,
-    kept: Path,
-    rules: Sequence[str],
-) -> list[Tail]:
-    """All tails of a corpus; those in ``kept`` are not made again. Without ``runs``, those of the searches alone."""
-    tails = read_tails(kept)
+def tails_of(task: Task, seeds: Sequence[int], count: int, kept: Path) -> list[Tail]:
+    """All tails of a task; those in ``kept`` are not made again."""
+    tails, corpus = read_tails(kept), task.corpus
     done = {(tail.method, tail.seed, tail.prompt) for tail in tails}
-    prompts, reals = pairs_of(corpus, 0), pairs_of(corpus, 1)
-    first = () if runs is None else ("sampling", "best-of-16")
-    methods = [(search, corpus.base, search) for search in (*first, *SEARCHES)]
-    for name, run in (runs or {}).items():
+    searches = [(search, corpus.base, search) for search in SEARCHES]
+    methods = [("sampling", corpus.base, "sampling"), ("best-of-16", corpus.base, "best-of-16"), *searches]
+    for name, run in (task.runs or {}).items():
         methods += [(name, run, "sampling"), (f"{name} + mcts", run, "mcts")]
     for seed in seeds:
-        for name in sorted(prompts)[:count]:
-            prompt, real = prompts[name], reals[name]
-            jobs = [("real", corpus.base, "real"), *methods] if seed == seeds[0] and runs is not None else methods
+        jobs = [("real", corpus.base, "real"), *methods] if seed == 0 and task.runs is not None else searches
+        for name, (prompt, real) in list(task.pairs().items())[:count]:
             for method, run, search in jobs:
                 if (method, seed, name) in done:
                     continue
                 if search == "real":
-                    bound = build_reward(rules).given(prompt, BARS[corpus.name])
+                    bound = build_reward(task.rules).given(prompt, task.bars)
                     tail, reward, simulations, spent = real, bound(real), 0, 0.0
                 else:
-                    tail, reward, simulations, spent = made(corpus, run, search, prompt, seed, seconds, rules)
+                    tail, reward, simulations, spent = made(task, run, search, prompt, seed)
                 columns = [tail.notes[column].tolist() for column in ("start", "end", "pitch", "part")]
                 nats, copied = nats_per_note(corpus, prompt, tail), corpus.index.longest(tail).notes
                 rows = [list(row) for row in zip(*columns, strict=True)]
@@ -149,14 +158,19 @@ def fine_tuned(name: str, runs: Path) -> dict[str, Run]:
     return {method.upper(): Run.open(path) for method, path in paths.items() if (path / "metrics.json").exists()}
 
 
-def caption(name: str, tails: Sequence[Tail], held_out: int, seconds: float, rules: Sequence[str]) -> str:
+def caption(task: Task, tails: Sequence[Tail]) -> str:
     """What was done, in a sentence or two."""
     prompts, seeds = ({getattr(tail, of) for tail in tails if tail.method == "mcts"} for of in ("prompt", "seed"))
     return (
-        f"{len(prompts)} prompts of {PROMPT_BARS} bars, of the {held_out} held-out tunes that are long enough; "
-        f"tails of {BARS[name]} bars, {len(seeds)} seed(s), {seconds:g} s of processor time a search. "
-        f"Rules: {', '.join(rules)}."
+        f"{len(prompts)} prompts of {PROMPT_BARS} bars, of the {len(task.pairs())} held-out tunes that are long "
+        f"enough; tails of {task.bars} bars, {len(seeds)} seed(s) of the searches, the others with one, "
+        f"{task.seconds:g} s of processor time a search. Rules: {', '.join(task.rules)}."
     )
+
+
+def reals(task: Task) -> dict[str, Tune]:
+    """What really followed, by name."""
+    return {name: real for name, (_, real) in task.pairs().items()}
 
 
 HEADER = """# Planning: tables
@@ -247,6 +261,7 @@ def main() -> None:
     parser.add_argument("--seconds", default=",".join(f"{each:g}" for each in SECONDS))
     parser.add_argument("--prompts", type=int, default=50)
     parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--long", action="store_true")
     parser.add_argument("--learned", action="store_true")
     parser.add_argument("--story", action="store_true")
     parser.add_argument("--quick", action="store_true")
@@ -260,24 +275,27 @@ def main() -> None:
     texts = [HEADER]
     for name in arguments.corpus or CORPORA:
         corpus = prepared(name, arguments.folder, arguments.runs, named(arguments.base).get(name))
-        real, tails = pairs_of(corpus, 1), dict[float, list[Tail]]()
-        times = [float(each) for each in arguments.seconds.split(",")]
-        details = fine_tuned(name, arguments.runs)
-        for seconds in [DETAILED] if arguments.quick else times:
-            runs = details if seconds == DETAILED else None
-            kept, rules = arguments.runs / f"tails-{name}-{seconds:g}s.json", REWARDS[name]
-            if found := tails_of(corpus, runs, seeds, seconds, prompts, kept, rules):
-                tails[seconds] = found
-                if runs is not None:
-                    said = caption(name, found, len(real), seconds, rules)
-                    texts.append(table(name.capitalize(), found, real, said))
-        kept = arguments.runs / f"tails-{name}-learned.json"
-        some = seeds if arguments.learned else ()
-        if found := tails_of(corpus, details, some, LEARNED_SECONDS, prompts, kept, LEARNED):
-            said = caption(name, found, len(real), LEARNED_SECONDS, LEARNED)
-            texts.append(table(f"{name.capitalize()}, by the rules of fine-tuning", found, real, said))
-        if tails:
-            texts += [f"### {name.capitalize()}: by processor time", "", budget_table(tails)]
+        runs, rules, bars, title = fine_tuned(name, arguments.runs), REWARDS[name], BARS[name], name.capitalize()
+
+        def tails(task: Task, label: str, wanted: bool) -> list[Tail]:
+            kept = arguments.runs / f"tails-{task.corpus.name}-{label}.json"
+            return tails_of(task, seeds if wanted else (), prompts, kept)
+
+        by_time = dict[float, list[Tail]]()
+        for seconds in [DETAILED] if arguments.quick else [float(each) for each in arguments.seconds.split(",")]:
+            task = Task(corpus, rules, bars, seconds, runs if seconds == DETAILED else None)
+            if found := tails(task, f"{seconds:g}s", True):
+                by_time[seconds] = found
+                if task.runs is not None:
+                    texts.append(table(title, found, reals(task), caption(task, found)))
+        if by_time:
+            texts += [f"### {title}: by processor time", "", budget_table(by_time)]
+        task = Task(corpus, rules, LONG[name], LONG_SECONDS)
+        if found := tails(task, "long", arguments.long):
+            texts.append(table(f"{title}, long tails", found, reals(task), caption(task, found)))
+        task = Task(corpus, REWARD, bars, LEARNED_SECONDS, runs)
+        if found := tails(task, "learned", arguments.learned):
+            texts.append(table(f"{title}, by the rules of fine-tuning", found, reals(task), caption(task, found)))
     if arguments.story:
         texts.append(story(arguments.folder))
     write_text(arguments.output, "\n".join(texts))

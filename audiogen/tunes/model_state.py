@@ -20,6 +20,18 @@ def map_state(function: Callable[..., Tensor], *states: State) -> State:
     return type(first)(map_state(function, *items) for items in zip(*states, strict=True))
 
 
+def state_bytes(state: State) -> int:
+    """Size of all tensors of a state."""
+    sizes = list[int]()
+
+    def measure(value: Tensor) -> Tensor:
+        sizes.append(value.nbytes)
+        return value
+
+    map_state(measure, state)
+    return sum(sizes)
+
+
 def state_shapes(state: State) -> Iterator[torch.Size]:
     """Shapes of all tensors of a state."""
     if isinstance(state, Tensor):

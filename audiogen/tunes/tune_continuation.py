@@ -22,6 +22,7 @@ from audiogen.tunes.tune import Tune
 
 MAX_NOTES = 4000  # of a prompt: its last ones, from a bar line on
 MAX_TOKENS = 100_000  # of a tail: also at a tempo of millions per minute it ends
+CLOSE_SECONDS = 1e-6  # sums of the durations of bars are rounded
 ALL_KEYS = range(-6, 7)  # semitones
 
 
@@ -185,7 +186,7 @@ class SecondsLength:
     until: float
 
     def is_reached(self, decoder: Decoder) -> bool:
-        return decoder.seconds >= self.until
+        return decoder.seconds >= self.until - CLOSE_SECONDS
 
     def fraction(self, decoder: Decoder) -> float:
         return min((decoder.seconds - self.since) / max(self.until - self.since, 1e-9), 1.0)

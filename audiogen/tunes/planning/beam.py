@@ -18,9 +18,9 @@ class Beam(SweepPlanner):
 
     kind = "beam"
 
-    def select(self, search: Search, going: list[Branch]) -> list[Branch]:
+    def select(self, search: Search, going: list[Branch], count: int) -> list[Branch]:
         beam = _distinct(sorted(going, key=search.partial, reverse=True))[: -(-len(going) // WAYS)]
-        return [beam[row % len(beam)] for row in range(len(going))]
+        return [beam[row % len(beam)] for row in range(count)]
 
 
 def _distinct(branches: list[Branch]) -> list[Branch]:

@@ -2,12 +2,12 @@
 
 PUCT (Silver et al. 2017, "Mastering the game of Go without human knowledge"; for music Ferreira et al. 2022, arXiv
 2208.14345) in a tree of bars that the Model sampled (Hubert et al. 2021, "Learning and planning in complex action
-spaces", arXiv 2104.06303), many leaves at a time with visits that are only virtual yet (Chaslot et al. 2008, "Parallel
+spaces", arXiv 2104.06303), many leaves at a time with visits that are still virtual (Chaslot et al. 2008, "Parallel
 Monte-Carlo tree search"). The best tail is remembered, as in a game of one player (Schadd et al. 2008, "Single-player
 Monte-Carlo tree search"), and the rollouts of a batch compete bar by bar (cf. Baier & Winands 2012, "Beam Monte-Carlo
 tree search"). Where a Model is sure of itself, a node yields the same tail again and again; how likely the next one is
-new is estimated from those that were found once (Good 1953, "The population frequencies of species and the estimation
-of population parameters").
+new is estimated from the tails that were found a single time (Good 1953, "The population frequencies of species and the
+estimation of population parameters").
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from audiogen.tunes.model_state import state_bytes
 from audiogen.tunes.particle_filter import systematic
 from audiogen.tunes.planning.branches import Branch
 from audiogen.tunes.planning.planner import UNPLANNED, Planner, Search
@@ -31,10 +32,8 @@ SHARPNESS = 20.0
 """Priors are weighted by exp(``SHARPNESS`` x reward of the tail so far)."""
 COMPETITION = 30.0
 """Beginnings are continued in proportion to exp(``COMPETITION`` x reward so far): 0.1 more is 20 times as often."""
-LEAST_SHARE = 0.1
-"""A round counts as this part of what it would cost in whole tails: so the last bar of a tail has few rounds, however
-little of it is left."""
-MAX_NODES = 10_000  # about 500 MB of an LSTM, after most of a minute
+FEWEST = 4  # tails of a batch, before the rest of a budget is spent on last bars
+MAX_BYTES, DECODER_BYTES = 500_000_000, 40_000  # of all nodes; of a decoder, about
 
 
 @dataclass(eq=False)
@@ -53,7 +52,7 @@ class Node:
         visits: tails below that were judged.
         total: sum of their rewards.
         best: the largest.
-        once: number of those that were found a single time.
+        once: number of tails below that were found a single time.
     """
 
     branch: Branch
@@ -109,25 +108,26 @@ class TreeSearch(Planner):
     def search(self, search: Search) -> None:
         tree = Tree(search)
         count = search.affordable(self.width)
-        bars = tree.roll_out([tree.root] * count, unplanned=min(UNPLANNED, count))
+        ends = tree.roll_out([tree.root] * count, unplanned=min(UNPLANNED, count))
+        bars = round(float(np.median([end.depth for end in ends])))  # tails of equal duration may differ in bars
         depths = halvings(bars)
         spent = dict.fromkeys(depths, 0.0)
         spent[0] = search.effort
         while search.spent < 1:
             depth = min(depths, key=lambda depth: spent[depth])
             count = search.affordable(self.width, 1 - depth / bars)
-            if count < UNPLANNED:  # the rest is best spent on ends
+            if count < FEWEST:
                 depth = depths[-1]
                 count = search.affordable(self.width, 1 - depth / bars)
             if not count:
                 break
             before = search.effort
             tree.roll_out(tree.starts(depth, count))
-            spent[depth] += max(search.effort - before, LEAST_SHARE * count / bars)
+            spent[depth] += search.effort - before
 
 
 def halvings(bars: int) -> list[int]:
-    """Where the whole of some bars, their second half, their last quarter, ..., and their last bar begin."""
+    """The bars at which a tail, its second half, its last quarter, ..., and its last bar begin."""
     left = [bars]
     while left[-1] > 1:
         left.append(-(-left[-1] // 2))
@@ -138,7 +138,7 @@ class Tree:
     """All bars that were sampled.
 
     Args:
-        search: whose budget and best tail it is.
+        search: has the budget, and keeps the best tail.
     """
 
     def __init__(self, search: Search) -> None:
@@ -147,6 +147,7 @@ class Tree:
         self.root.sampled = 1
         self.by_depth: list[list[Node]] = [[self.root]]
         self.low = 1.0  # the worst reward of a tail so far
+        self.max_nodes = MAX_BYTES // (DECODER_BYTES + state_bytes(self.root.branch.state))
 
     @property
     def size(self) -> int:
@@ -161,8 +162,8 @@ class Tree:
         """
         nodes = [node for node in self.by_depth[depth] if not node.is_complete] or [self.root]
         span = max(self.search.best_reward - self.low, 1e-9)
-        value = (np.array([node.value for node in nodes]) - self.low) / span
         visits, once = (np.array([getattr(node, name) for node in nodes]) for name in ("visits", "once"))
+        value = np.where(visits > 0, (np.array([node.value for node in nodes]) - self.low) / span, 0.0)
         exploration = np.array([node.prior for node in nodes])
         exploration *= EXPLORATION * math.sqrt(visits.sum()) / exploration.sum()
         chosen = []
@@ -172,7 +173,7 @@ class Tree:
             chosen.append(nodes[index])
         return chosen
 
-    def roll_out(self, starts: Sequence[Node], unplanned: int = 0) -> int:
+    def roll_out(self, starts: Sequence[Node], unplanned: int = 0) -> list[Node]:
         """Sample tails on to the end, and judge them.
 
         Args:
@@ -181,7 +182,7 @@ class Tree:
                 others go on, after each bar, from the best beginnings that are known after the same nodes.
 
         Returns:
-            Number of bars of the longest.
+            The last node of each.
         """
         alone, rows = list(starts[:unplanned]), list(starts[unplanned:])
         sampled, planned = list[Node](), list[Node]()
@@ -193,15 +194,19 @@ class Tree:
             planned += [node for node in others if node.is_complete]
             alone = [node for node in reached if not node.is_complete]
             going = [node for node in others if not node.is_complete]
+            if not alone and not going:
+                break
+            fitting = self.search.fitting([node.branch for node in (*alone, *going)])
             known = [child for node in dict.fromkeys(rows) for child in node.children.values() if not child.is_complete]
-            count = self.search.fitting([node.branch for node in (*alone, *going)]) - len(alone) if going else 0
-            rows = self._competing(known, count) if count > 0 else []
+            alone = alone[:fitting]
+            count = min(fitting - len(alone), len(going))
+            rows = self._competing(known, count) if count else []
         for complete in (sampled, planned):
             if complete:
                 self._judge(complete)
-        if self.size > MAX_NODES:
+        if self.size > self.max_nodes:
             self._forget()
-        return max(node.depth for node in (*sampled, *planned))
+        return [*sampled, *planned]
 
     def _competing(self, nodes: Sequence[Node], count: int) -> list[Node]:
         """``count`` of some nodes, in proportion to how good they look so far, and to their novelty."""

@@ -17,9 +17,11 @@ from audiogen.tunes.tune import Tune
 PERFECT = 1 - 1e-9
 """A reward that cannot be improved: the search ends."""
 UNPLANNED = 4  # tails that a search samples first, without a plan
-BATCH_TAILS = 12
+BATCH_TAILS = 14
 """A batch takes as long as this number of tails longer than its tails: of the LSTM, a step of 8, 16, 32 and 64 tails
 takes 2.2, 3.4, 4.9 and 7.8 ms."""
+LEAST_WORK = 0.01
+"""Of a tail: what sampling on counts at least, however little of the tail is left. So every search ends."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Budget:
 
     Args:
         simulations: work of the search, in tails: each sampled bar counts for its part of one.
-        seconds: time limit, instead; the batch that has begun is completed.
+        seconds: time limit, instead; a batch that would exceed it becomes smaller.
         clock: that time, in seconds.
 
     Raises:
@@ -116,18 +118,21 @@ class Search:
     def affordable(self, wanted: int, fraction: float = 1.0) -> int:
         """Number of tails, at most ``wanted``, that can still be sampled; 0 at the end of the budget.
 
+        Of a search that has sampled nothing, it is what was wanted.
+
         Args:
             wanted: number of tails.
             fraction: of each, that is to be sampled.
         """
-        if self.spent >= 1:
+        fraction = max(fraction, LEAST_WORK)
+        if self.best_reward >= PERFECT:
             return 0
         if self.budget.simulations is not None:
-            return min(wanted, math.ceil((self.budget.simulations - self.work) / fraction - 1e-9))
-        if not self.work:
+            return min(wanted, max(math.ceil((self.budget.simulations - self.work) / fraction - 1e-9), 0))
+        if not self.work:  # how long one takes is not known yet, and one has to be sampled
             return wanted
-        left = (self.budget.seconds or 0.0) - self.seconds
-        return min(wanted, max(int(left * self.effort / self.seconds / fraction) - BATCH_TAILS, 0))
+        left, speed = (self.budget.seconds or 0.0) - self.seconds, self.effort / max(self.seconds, 1e-9)
+        return min(wanted, max(int(left * speed / fraction) - BATCH_TAILS, 0))
 
     def extend(self, branches: Sequence[Branch], bars: int | None = 1) -> list[Branch]:
         """Sample on from some branches, in one batch.
@@ -137,7 +142,10 @@ class Search:
             bars: number of bar lines to reach; None to go on to the end.
         """
         ends = [path[-1] for path in self.sampler.extend(branches, bars, keep=False)]
-        added = [end.fraction - branch.fraction for branch, end in zip(branches, ends, strict=True)]
+        added = [
+            0.0 if branch.is_complete else max(end.fraction - branch.fraction, LEAST_WORK)
+            for branch, end in zip(branches, ends, strict=True)
+        ]
         self.work += sum(added)
         self.effort += sum(added) + BATCH_TAILS * max(added, default=0.0)
         return ends
@@ -240,17 +248,20 @@ class SweepPlanner(Planner):
                 planned += [end for end in others if end.is_complete]
                 alone = [end for end in ends if not end.is_complete]
                 rows = [end for end in others if not end.is_complete]
-                if rows:
-                    rows = self.select(search, rows)[: max(search.fitting([*alone, *rows]) - len(alone), 0)]
+                if alone or rows:
+                    fitting = search.fitting([*alone, *rows])
+                    alone = alone[:fitting]
+                    rows = self.select(search, rows, fitting - len(alone)) if rows else []
             for complete in (sampled, planned):
                 if complete:
                     search.judge(complete)
 
     @abstractmethod
-    def select(self, search: Search, going: list[Branch]) -> list[Branch]:
-        """As many beginnings as are given, to be continued by a bar each: those that look good so far, several times.
+    def select(self, search: Search, going: list[Branch], count: int) -> list[Branch]:
+        """Beginnings to be continued by a bar each: those that look good so far, several times.
 
         Args:
             search: the search.
             going: at least one, none complete.
+            count: number of beginnings to return; not more than are given.
         """

@@ -1,8 +1,10 @@
-"""Sequential Monte Carlo over bars: particles are resampled in proportion to how their reward has risen."""
+"""Sequential Monte Carlo over bars: particles are resampled in proportion to their reward."""
 
 from __future__ import annotations
 
-from audiogen.tunes.particle_filter import resample_particles
+import torch
+
+from audiogen.tunes.particle_filter import resample_particles, systematic
 from audiogen.tunes.planning.branches import Branch
 from audiogen.tunes.planning.planner import Search, SweepPlanner
 
@@ -13,13 +15,17 @@ SHARPNESS = 20.0
 class ParticleSearch(SweepPlanner):
     """Steering by sequential Monte Carlo (Lew et al. 2023, arXiv 2306.03081; the filter is that of infilling).
 
-    At each bar line, the weight of a particle is multiplied by ``exp(SHARPNESS (reward now - reward a bar ago))``, of
-    `WeightedReward.partial`, and particles are resampled where weights are uneven.
+    At each bar line, the weight of a particle is ``exp(SHARPNESS x reward so far)``, of `WeightedReward.partial`, and
+    particles are resampled where weights are uneven, or where the time suffices for fewer.
     """
 
     kind = "smc"
 
-    def select(self, search: Search, going: list[Branch]) -> list[Branch]:
+    def select(self, search: Search, going: list[Branch], count: int) -> list[Branch]:
+        random = search.sampler.sampling.generator
         for particle in going:
             particle.log_weight = SHARPNESS * search.partial(particle)
-        return resample_particles(going, search.sampler.sampling.generator)
+        if count == len(going):
+            return resample_particles(going, random)
+        weights = torch.tensor([particle.log_weight for particle in going], dtype=torch.float64).softmax(0)
+        return [going[index] for index in systematic(weights, count, random).tolist()]
