@@ -105,4 +105,5 @@ def plan_summary(entry: dict[str, Any]) -> str:
     values = ", ".join(f"{each['name']} {each['value']:.2f}" for each in entry["rewards"])
     found = f"{entry['planner']}: reward {entry['reward']:.2f}, {entry['without_plan']:.2f} without a plan"
     tried, work = entry["simulations"], round(entry["work"])
-    return f"{found} ({tried} tails tried{f' for the work of {work}' if work != tried else ''}): {values}"
+    tails = "tail" if tried == 1 else "tails"
+    return f"{found} ({tried} {tails} tried{f' for the work of {work}' if work != tried else ''}): {values}"
