@@ -45,8 +45,11 @@ def find_config(given: Path | str) -> Path:
         InputError: there is none; the message suggests similar names.
     """
     path = Path(given)
-    if path.exists() and not path.is_dir():
-        return path
+    try:
+        if path.exists() and not path.is_dir():
+            return path
+    except OSError:  # a name that is too long for a file
+        pass
     known = shipped_configs()
     name = path.as_posix().removesuffix(".yaml").removeprefix("configs/")
     if name in known:

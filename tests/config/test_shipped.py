@@ -73,3 +73,8 @@ def test_an_installed_package_contains_them(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(module, "PACKAGE", tmp_path / "elsewhere" / "audiogen")
     with pytest.raises(InputError, match="missing from this installation"):
         find_config("mel/gan")
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(InputError, match="no such file"):
+        find_config("x" * 300)

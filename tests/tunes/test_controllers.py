@@ -84,6 +84,8 @@ FINAL = {  # messages before each note and after the last one: (name, final valu
     "sustain from the start": ({0: [control(64, 127)]}, [], [("sustain pedal", 127, 0)]),
     "sostenuto": ({15: [control(66, 127)]}, [], [("sostenuto pedal", 127, 0)]),
     "soft pedal": ({15: [control(67, 127)]}, [], [("soft pedal", 127, 0)]),
+    "portamento": ({15: [control(65, 127)]}, [], [("portamento", 127, 0)]),
+    "legato": ({15: [control(68, 127)]}, [], [("legato", 127, 0)]),
     "modulation": ({14: [control(1, 90)]}, [], [("modulation", 90, 0)]),
     "pressure": ({14: [mido.Message("aftertouch", value=99)]}, [], [("channel pressure", 99, 0)]),
     "key pressure": ({14: [mido.Message("polytouch", note=62, value=9)]}, [], [("pressure of key 62", 9, 0)]),

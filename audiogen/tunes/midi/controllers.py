@@ -34,8 +34,10 @@ EXPRESSIVE = {
     7: "volume",
     11: "expression",
     SUSTAIN: "sustain pedal",
+    65: "portamento",
     66: "sostenuto pedal",
     67: "soft pedal",
+    68: "legato",
     69: "hold pedal",
     71: "resonance",
     74: "brightness",
@@ -48,7 +50,7 @@ FINE = {number + 32: f"{EXPRESSIVE[number]} (fine)" for number in (1, 2, 4, 7, 1
 """Names of the least significant bytes of 14-bit controllers."""
 DEFAULTS = {7: 100, 11: 127, 71: 64, 74: 64, MASTER_VOLUME: 2**14 - 1}
 """Values before the first change, where not 0."""
-CLEARED_BY_RESET_ALL = (1, 2, 4, 11, *PEDALS, 67, PITCH_BEND, CHANNEL_PRESSURE)
+CLEARED_BY_RESET_ALL = (1, 2, 4, 11, *PEDALS, 65, 67, PITCH_BEND, CHANNEL_PRESSURE)
 
 
 def controller_name(controller: int) -> str:
