@@ -9,8 +9,8 @@ first bars of tunes that the base, an LSTM, was not trained on; it is trained if
 Every search has the same processor time, of which there are several, each in a row; of one of them all is measured,
 also of the Runs that `check_reinforcement.py` fine-tuned in RUNS, with seed 0, without and with tree search. Finished
 tails are kept in RUNS, one file per corpus and time, and not made again, also if the search has changed since;
---prompts 0 writes the tables of what there is. --long also makes tails of twice the length, in four seconds, and
---learned tails by the rules that those Runs were fine-tuned for, in half a second.
+--prompts 0 writes the tables of what there is; --seconds "" leaves the times out. --long also makes tails of twice the
+length, in four seconds, and --learned tails by the rules that those Runs were fine-tuned for, in half a second.
 --story continues a prompt in G with the four rules of the tutorial, with twenty seeds, and checks them by itself.
 --quick: three prompts, one time, one seed.
 """
@@ -282,7 +282,9 @@ def main() -> None:
             return tails_of(task, seeds if wanted else (), prompts, kept)
 
         by_time = dict[float, list[Tail]]()
-        for seconds in [DETAILED] if arguments.quick else [float(each) for each in arguments.seconds.split(",")]:
+        for seconds in (
+            [DETAILED] if arguments.quick else [float(each) for each in arguments.seconds.split(",") if each]
+        ):
             task = Task(corpus, rules, bars, seconds, runs if seconds == DETAILED else None)
             if found := tails(task, f"{seconds:g}s", True):
                 by_time[seconds] = found
