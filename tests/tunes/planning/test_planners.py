@@ -299,7 +299,7 @@ def test_a_long_search_forgets_what_is_worth_least(monkeypatch: pytest.MonkeyPat
         assert node.parent is None or node in node.parent.children.values()
 
 
-def test_a_state_of_twice_the_size_halves_the_tree() -> None:
+def test_the_size_of_a_state_is_that_of_its_tensors() -> None:
     assert state_bytes(None) == 0
     assert state_bytes((torch.zeros(2, 3), [torch.zeros(5, dtype=torch.int64)])) == 24 + 40
 
