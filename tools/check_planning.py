@@ -175,8 +175,8 @@ def reals(task: Task) -> dict[str, Tune]:
 
 HEADER = """# Planning: tables
 
-Written by `python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md --long --learned`, with the bases and
-the fine-tuned Runs that `tools/check_reinforcement.py` keeps in the same RUNS.
+Written by `python tools/check_planning.py FOLDER --runs RUNS -o docs/planning-tables.md --long --learned`, with the
+bases and the fine-tuned Runs that `tools/check_reinforcement.py` keeps in the same RUNS.
 [Planning](planning.md#what-it-gains) explains the columns.
 """
 
